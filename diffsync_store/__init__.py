@@ -1,0 +1,58 @@
+"""diffsync-store: keep two systems in step, across processes and machines."""
+
+from diffsync_store.adapter import Adapter, DiffSync
+from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus, StoreState
+from diffsync_store.exceptions import (
+    DiffClassMismatch,
+    DiffException,
+    DiffNotFound,
+    ObjectAlreadyExists,
+    ObjectCrudException,
+    ObjectNotCreated,
+    ObjectNotDeleted,
+    ObjectNotFound,
+    ObjectNotUpdated,
+    ObjectStoreException,
+    ObjectStoreWrongType,
+    StoreInUse,
+    StoreNotComplete,
+    StoreNotFound,
+)
+from diffsync_store.model import DiffSyncModel
+from diffsync_store.result import Reject, SyncResult
+from diffsync_store.store import BaseStore
+from diffsync_store.store.local import LocalStore
+from diffsync_store.stored import StoredAdapter
+
+__all__ = [
+    "Adapter",
+    "BaseStore",
+    "Diff",
+    "DiffClassMismatch",
+    "DiffElement",
+    "DiffException",
+    "DiffNotFound",
+    "DiffSync",
+    "DiffSyncActions",
+    "DiffSyncFlags",
+    "DiffSyncModel",
+    "DiffSyncModelFlags",
+    "DiffSyncStatus",
+    "LocalStore",
+    "ObjectAlreadyExists",
+    "ObjectCrudException",
+    "ObjectNotCreated",
+    "ObjectNotDeleted",
+    "ObjectNotFound",
+    "ObjectNotUpdated",
+    "ObjectStoreException",
+    "ObjectStoreWrongType",
+    "Reject",
+    "StoreInUse",
+    "StoreNotComplete",
+    "StoreNotFound",
+    "StoreState",
+    "StoredAdapter",
+    "SyncResult",
+]

@@ -1,0 +1,347 @@
+"""Adapter: one system, its models, its records in a store."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar, overload
+
+import structlog
+
+from diffsync_store.diff import Diff
+from diffsync_store.differ import Differ
+from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.exceptions import ObjectNotFound
+from diffsync_store.model import DiffSyncModel
+from diffsync_store.store import BaseStore
+from diffsync_store.store.local import LocalStore
+from diffsync_store.syncer import Syncer
+from diffsync_store.tree import tree_text
+
+M = TypeVar("M", bound=DiffSyncModel)
+Callback = Callable[[str, int, int], None]
+Model = str | DiffSyncModel | type[DiffSyncModel]
+Identifier = str | dict[str, Any]
+
+
+class Adapter:
+    """One system. A subclass names its models as class variables, and loads the system's records in `load`.
+
+        class Inventory(Adapter):
+            site = Site
+            device = Device
+            top_level = ["site"]
+
+            def load(self):
+                ...
+
+    Args:
+        name: how the system is called in diffs and logs; the class's name when it is not given.
+        internal_storage_engine: a store, or a class of stores to make one from.
+    """
+
+    type: ClassVar[str | None] = None
+    """Name of the kind of system; the class's own name."""
+
+    top_level: ClassVar[list[str]] = []
+    """Names of the models that diffs and syncs begin with."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        internal_storage_engine: type[BaseStore] | BaseStore = LocalStore,
+    ) -> None:
+        self.store: BaseStore
+        if isinstance(internal_storage_engine, BaseStore):
+            self.store = internal_storage_engine
+            self.store.adapter = self
+        else:
+            self.store = internal_storage_engine(adapter=self)
+        # An instance has the type of its class, a bare Adapter too.
+        self.type = type(self).type or type(self).__name__  # type: ignore[misc]
+        self.name = name or self.type
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check the models.
+
+        Raises:
+            AttributeError: a model stands under another name than its own, or `top_level` names one that is missing.
+        """
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("type") is None:
+            cls.type = cls.__name__
+        for name, value in vars(cls).items():
+            if isinstance(value, type) and issubclass(value, DiffSyncModel) and value.get_type() != name:
+                raise AttributeError(
+                    f"{cls.__name__}.{name} is {value.__name__}, a model of name {value.get_type()!r}: "
+                    f"call the class variable {value.get_type()!r}."
+                )
+        for name in cls.top_level:
+            if not hasattr(cls, name):
+                raise AttributeError(
+                    f"{cls.__name__}.top_level names {name!r}, but the class has no such model: add `{name} = ...`."
+                )
+            declared = getattr(cls, name)
+            if not (isinstance(declared, type) and issubclass(declared, DiffSyncModel)):
+                raise AttributeError(f"{cls.__name__}.top_level names {name!r}, but {declared!r} is not a model.")
+
+    def __str__(self) -> str:
+        return f"{self.type}" if self.type == self.name else f'{self.type} "{self.name}"'
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __len__(self) -> int:
+        return self.store.count()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def load(self) -> None:
+        """Load the system's records into the store; for a subclass to write."""
+
+    # The whole content as data and text
+
+    def dict(self, exclude_defaults: bool = True, **kwargs: Any) -> dict[str, dict[str, dict[str, Any]]]:
+        """All objects as `{model: {unique id: fields}}`, in the order of the tree of models, then of insertion."""
+        order = self._get_initial_value_order()
+        stored = self.get_all_model_names()
+        names = [name for name in order if name in stored] + sorted(stored.difference(order))
+        return {
+            name: {
+                obj.get_unique_id(): obj.dict(exclude_defaults=exclude_defaults, **kwargs)
+                for obj in self.store.get_all(model=name)
+            }
+            for name in names
+        }
+
+    def str(self, indent: int = 0) -> str:
+        """All objects as text, as a tree."""
+        margin = " " * indent
+        parts = []
+        for model in self.top_level:
+            objects = self.store.get_all(model=model)
+            if not objects:
+                parts.append(f"{margin}{model}: []")
+                continue
+            parts.append(f"{margin}{model}")
+            parts += [obj.str(indent=indent + 2) for obj in objects]
+        return "\n".join(parts)
+
+    def load_from_dict(self, data: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """Load objects from what `dict` returns."""
+        order = self._get_initial_value_order()
+        for name in [*order, *(name for name in data if name not in order)]:
+            for fields in data.get(name, {}).values():
+                self.add(getattr(self, name)(**fields))
+
+    @classmethod
+    def _get_initial_value_order(cls) -> list[str]:
+        """Names of all models, each behind those above it."""
+        order: dict[str, None] = {}
+
+        def visit(name: str) -> None:
+            if name not in order:
+                order[name] = None
+                for child in _children_of(cls, name):
+                    visit(child)
+
+        for name in cls.top_level:
+            visit(name)
+        return list(order)
+
+    @classmethod
+    def get_tree_traversal(cls, as_dict: bool = False) -> str | dict[str, Any]:
+        """The models and what stands below which, as text or as nested dicts."""
+
+        def below(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+            return {child: below(child, (*above, name)) for child in _children_of(cls, name) if child not in above}
+
+        tree = {name: below(name, ()) for name in cls.top_level}
+        return tree if as_dict else tree_text(cls.__name__, tree)
+
+    # Diff and sync
+
+    def diff_from(
+        self,
+        source: Adapter,
+        diff_class: type[Diff] = Diff,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        callback: Callback | None = None,
+    ) -> Diff:
+        """What has to change here so that this equals `source`."""
+        return Differ(source, self, flags, diff_class, callback).run()
+
+    def diff_to(
+        self,
+        target: Adapter,
+        diff_class: type[Diff] = Diff,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        callback: Callback | None = None,
+    ) -> Diff:
+        """What has to change in `target` so that it equals this."""
+        return target.diff_from(self, diff_class=diff_class, flags=flags, callback=callback)
+
+    def sync_from(
+        self,
+        source: Adapter,
+        diff_class: type[Diff] = Diff,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        callback: Callback | None = None,
+        diff: Diff | None = None,
+    ) -> Diff:
+        """Change this so that it equals `source`.
+
+        Args:
+            source: the adapter that is right.
+            diff_class: class of the diff to make.
+            flags: how to compare and to apply.
+            callback: called with stage ("diff" or "sync"), number done, number in all.
+            diff: the diff to apply, exactly as it is; only without one is one made.
+
+        Returns:
+            The diff that was applied; its `result` says what became of it.
+        """
+        if diff is None:
+            diff = self.diff_from(source, diff_class=diff_class, flags=flags, callback=callback)
+        if Syncer(diff, source, self, flags, callback).run():
+            logger = structlog.get_logger().new(src=source, dst=self, flags=flags)
+            self.sync_complete(source, diff, flags, logger)
+            self.store.flush()
+        return diff
+
+    def sync_to(
+        self,
+        target: Adapter,
+        diff_class: type[Diff] = Diff,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        callback: Callback | None = None,
+        diff: Diff | None = None,
+    ) -> Diff:
+        """Change `target` so that it equals this; as `sync_from`, seen from the other side."""
+        return target.sync_from(self, diff_class=diff_class, flags=flags, callback=callback, diff=diff)
+
+    def sync_complete(
+        self,
+        source: Adapter,
+        diff: Diff,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        logger: Any = None,
+    ) -> None:
+        """Called after a sync that changed something, or tried to; does nothing, for a subclass to extend."""
+
+    # The store's objects
+
+    def get_all_model_names(self) -> set[str]:
+        """Names of the models that there are objects of."""
+        return self.store.get_all_model_names()
+
+    @overload
+    def get(self, obj: type[M] | M, identifier: Identifier) -> M: ...
+    @overload
+    def get(self, obj: str, identifier: Identifier) -> Any: ...
+    def get(self, obj: Any, identifier: Identifier) -> Any:
+        """The object with this unique id, or these identifiers.
+
+        Raises:
+            ObjectNotFound: there is none.
+        """
+        return self.store.get(model=obj, identifier=identifier)
+
+    @overload
+    def get_or_none(self, obj: type[M] | M, identifier: Identifier) -> M | None: ...
+    @overload
+    def get_or_none(self, obj: str, identifier: Identifier) -> Any: ...
+    def get_or_none(self, obj: Any, identifier: Identifier) -> Any:
+        """The object with this unique id, or these identifiers; None if there is none."""
+        try:
+            return self.store.get(model=obj, identifier=identifier)
+        except ObjectNotFound:
+            return None
+
+    @overload
+    def get_all(self, obj: type[M] | M) -> list[M]: ...
+    @overload
+    def get_all(self, obj: str) -> list[Any]: ...
+    def get_all(self, obj: Any) -> list[Any]:
+        """All objects of a model in order of insertion."""
+        return self.store.get_all(model=obj)
+
+    @overload
+    def get_by_uids(self, uids: list[str], obj: type[M] | M) -> list[M]: ...
+    @overload
+    def get_by_uids(self, uids: list[str], obj: str) -> list[Any]: ...
+    def get_by_uids(self, uids: list[str], obj: Any) -> list[Any]:
+        """The objects with these unique ids, in the order of the ids.
+
+        Raises:
+            ObjectNotFound: one of them is not there.
+        """
+        return self.store.get_by_uids(uids=uids, model=obj)
+
+    def add(self, obj: DiffSyncModel) -> None:
+        """Take in a new object.
+
+        Raises:
+            ObjectAlreadyExists: another object has the same identifiers.
+        """
+        self.store.add(obj=obj)
+
+    def update(self, obj: DiffSyncModel) -> None:
+        """Take in an object, in the place of whatever has its identifiers."""
+        self.store.update(obj=obj)
+
+    def remove(self, obj: DiffSyncModel, remove_children: bool = False) -> None:
+        """Remove an object, with everything below it if asked to.
+
+        Raises:
+            ObjectNotFound: it is not there.
+        """
+        self.store.remove(obj=obj, remove_children=remove_children)
+
+    def get_or_instantiate(
+        self, model: type[M], ids: dict[str, Any], attrs: dict[str, Any] | None = None
+    ) -> tuple[M, bool]:
+        """The object with these identifiers, made and added if there is none; and whether it was."""
+        return self.store.get_or_instantiate(model=model, ids=ids, attrs=attrs)
+
+    def get_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
+        """The object that has the same identifiers, or else `obj`, which is added; and whether it was."""
+        return self.store.get_or_add_model_instance(obj=obj)
+
+    def update_or_instantiate(self, model: type[M], ids: dict[str, Any], attrs: dict[str, Any]) -> tuple[M, bool]:
+        """The object with these identifiers, with these attributes; made and added if there is none."""
+        return self.store.update_or_instantiate(model=model, ids=ids, attrs=attrs)
+
+    def update_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
+        """The object that has the same identifiers, with the attributes of `obj`; or else `obj`, which is added."""
+        return self.store.update_or_add_model_instance(obj=obj)
+
+    def count(self, model: Model | None = None) -> int:
+        """Number of objects of one model, or of all."""
+        return self.store.count(model=model)
+
+
+class DiffSync(Adapter):
+    """The former name of Adapter."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        _warn_of_former_name()
+        super().__init_subclass__(**kwargs)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> DiffSync:
+        _warn_of_former_name()
+        return super().__new__(cls)
+
+
+def _warn_of_former_name() -> None:
+    warnings.warn(
+        "'diffsync_store.DiffSync' is deprecated, use 'diffsync_store.Adapter' instead.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+
+
+def _children_of(adapter: type[Adapter], name: str) -> list[str]:
+    model = getattr(adapter, name, None)
+    return [] if model is None else list(model.get_children_mapping())

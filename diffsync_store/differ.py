@@ -1,0 +1,211 @@
+"""Comparing two adapters: their objects in, a Diff out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
+from diffsync_store.exceptions import DiffClassMismatch, ObjectNotFound
+
+if TYPE_CHECKING:
+    from diffsync_store.adapter import Adapter
+    from diffsync_store.model import DiffSyncModel
+
+_BATCH = 1000
+"""Objects that are fetched from a store at once."""
+
+Objects = Mapping[str, "DiffSyncModel"]
+Pair = tuple[DiffElement, "DiffSyncModel | None", "DiffSyncModel | None"]
+
+
+class Differ:
+    """One comparison of a source and a target.
+
+    It goes down level by level, in batches over all parents of a level, so that a store is asked once for many objects.
+    """
+
+    def __init__(
+        self,
+        source: Adapter,
+        target: Adapter,
+        flags: DiffSyncFlags,
+        diff_class: type[Diff] = Diff,
+        callback: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.flags = flags
+        self.diff_class = diff_class
+        self.callback = callback
+        self.keeps_unchanged = DiffSyncFlags.LOG_UNCHANGED_RECORDS in flags
+        self.logger = structlog.get_logger().new(src=source, dst=target, flags=flags)
+        self.diff = diff_class()
+        self.total = 0
+        self.names = {"source_name": str(source.name), "dest_name": str(target.name)}
+
+    def run(self) -> Diff:
+        """Compare."""
+        self.source.store.flush()
+        self.target.store.flush()
+        self.total = len(self.source) + len(self.target)
+        self.logger.debug(f"Diff calculation between these two datasets will involve {self.total} models")
+        self.logger.info("Beginning diff calculation")
+        for model in self.target.top_level:
+            if model in self.source.top_level:
+                self._compare_top_level(model)
+        self.logger.info("Diff calculation complete")
+        self.diff.complete()
+        return self.diff
+
+    def _compare_top_level(self, model: str) -> None:
+        source = {obj.get_unique_id(): obj for obj in self.source.store.snapshot_all(model)}
+        target = {obj.get_unique_id(): obj for obj in self.target.store.snapshot_all(model)}
+        for batch in _batches(_union(source, target), _BATCH):
+            pairs = list(self._pairs(batch, source, target))
+            self._compare_children(pairs)
+            self._keep(self.diff, pairs)
+
+    def _compare_children(self, pairs: list[Pair]) -> None:
+        """Compare what stands below these objects, one child model after the other."""
+        fields: dict[str, None] = {}
+        for _, source, target in pairs:
+            for obj in (source, target):
+                if obj is not None:
+                    fields.update(dict.fromkeys(obj.get_children_mapping()))
+        for model in fields:
+            families = [
+                (element, _children(source, model), _children(target, model)) for element, source, target in pairs
+            ]
+            for batch in _by_size(families):
+                self._compare_families(model, batch)
+
+    def _compare_families(self, model: str, families: list[tuple[DiffElement, list[str], list[str]]]) -> None:
+        sources = self._snapshot(self.source, model, [uid for _, uids, _ in families for uid in uids])
+        targets = self._snapshot(self.target, model, [uid for _, _, uids in families for uid in uids])
+        compared: list[tuple[DiffElement, list[Pair]]] = []
+        everyone: list[Pair] = []
+        for parent, source_uids, target_uids in families:
+            # Only what both sides list under this parent is compared: an object that has moved is another's child.
+            source = {uid: sources[uid] for uid in source_uids}
+            target = {uid: targets[uid] for uid in target_uids}
+            pairs = list(self._pairs(_union(source, target), source, target))
+            compared.append((parent, pairs))
+            everyone += pairs
+        self._compare_children(everyone)
+        for parent, pairs in compared:
+            self._keep(parent.child_diff, pairs)
+
+    def _snapshot(self, adapter: Adapter, model: str, uids: list[str]) -> Objects:
+        found = adapter.store.snapshot(model, uids) if uids else {}
+        if len(found) < len(uids):
+            for uid in uids:
+                if uid not in found:
+                    raise ObjectNotFound(
+                        f"{model} {uid} not present in {adapter.store}, although an object of {adapter} lists it as child"
+                    )
+        return found
+
+    def _keep(self, diff: Diff, pairs: Iterable[Pair]) -> None:
+        """Build into the diff what differs, and count the rest."""
+        for element, _, _ in pairs:
+            below = element.child_diff
+            if self.keeps_unchanged or below.children or element.action is not None:
+                diff.add(element)
+            else:
+                diff.unchanged += 1 + below.unchanged
+
+    def _pairs(self, uids: Iterable[str], source: Objects, target: Objects) -> Iterator[Pair]:
+        for uid in uids:
+            source_obj, target_obj = source.get(uid), target.get(uid)
+            self._count((source_obj is not None) + (target_obj is not None))
+            if self._is_skipped(source_obj, target_obj):
+                self.diff.skipped += 1
+            else:
+                yield self._element(uid, source_obj, target_obj), source_obj, target_obj
+
+    def _is_skipped(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:
+        if source is None or target is None:
+            return self._is_skipped_alone(source, target)
+        if not source.model_flags and not target.model_flags:
+            return False
+        return DiffSyncModelFlags.IGNORE in source.model_flags | target.model_flags
+
+    def _is_skipped_alone(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:
+        if source is not None:
+            own, of_all = DiffSyncModelFlags.SKIP_UNMATCHED_SRC, DiffSyncFlags.SKIP_UNMATCHED_SRC
+            flags = source.model_flags
+        else:
+            assert target is not None  # one side has the object
+            own, of_all = DiffSyncModelFlags.SKIP_UNMATCHED_DST, DiffSyncFlags.SKIP_UNMATCHED_DST
+            flags = target.model_flags
+        return of_all in self.flags or bool(flags & (own | DiffSyncModelFlags.IGNORE))
+
+    def _element(self, uid: str, source: DiffSyncModel | None, target: DiffSyncModel | None) -> DiffElement:
+        obj: Any = source if source is not None else target
+        model, name, keys = obj.get_type(), obj.get_shortname(), obj.get_identifiers()
+        if source is not None and target is not None:
+            _check_comparable(model, name, keys, target)
+        element = DiffElement(model, name, keys, diff_class=self.diff_class, **self.names)
+        element.uid = uid
+        if source is not None:
+            element.source_attrs = source.get_attrs()
+            element.flags |= source.model_flags.value
+        if target is not None:
+            element.dest_attrs = target.get_attrs()
+            element.flags |= target.model_flags.value
+        return element
+
+    def _count(self, objects: int) -> None:
+        self.diff.models_processed += objects
+        if self.callback is not None:
+            self.callback("diff", self.diff.models_processed, self.total)
+
+
+def _check_comparable(model: str, name: str, keys: dict[str, Any], target: DiffSyncModel) -> None:
+    """Refuse to compare a source object with a target object that has its unique id and is not alike.
+
+    Raises:
+        DiffClassMismatch: they are of different models.
+        ValueError: they have different names or identifiers.
+    """
+    if target.get_type() != model:
+        raise DiffClassMismatch(f"Type mismatch: {model} vs {target.get_type()}")
+    if target.get_shortname() != name:
+        raise ValueError(f"Shortname mismatch: {name} vs {target.get_shortname()}")
+    if target.get_identifiers() != keys:
+        raise ValueError(f"Keys mismatch: {keys} vs {target.get_identifiers()}")
+
+
+def _children(obj: DiffSyncModel | None, model: str) -> list[str]:
+    field = None if obj is None else obj.get_children_mapping().get(model)
+    return [] if field is None else getattr(obj, field)
+
+
+def _union(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[str]:
+    """What the source has, in its order, then what only the target has."""
+    return [*source, *(uid for uid in target if uid not in source)]
+
+
+def _batches(uids: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(uids), size):
+        yield uids[start : start + size]
+
+
+def _by_size(
+    families: list[tuple[DiffElement, list[str], list[str]]],
+) -> Iterator[list[tuple[DiffElement, list[str], list[str]]]]:
+    """Families together until they have a batch of children; those without any are left out."""
+    batch, size = [], 0
+    for family in families:
+        if family[1] or family[2]:
+            batch.append(family)
+            size += len(family[1]) + len(family[2])
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

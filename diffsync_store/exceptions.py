@@ -1,0 +1,93 @@
+"""Everything that the library raises.
+
+ObjectCrudException             raised by a model's `create`, `update`, `delete`
+    ObjectNotCreated
+    ObjectNotUpdated
+    ObjectNotDeleted
+ObjectStoreException            a store cannot do what was asked of it
+    ObjectAlreadyExists         `.existing_object` is what stands in the way
+    ObjectNotFound
+    ObjectStoreWrongType
+    StoreNotFound               no store has this `store_id`: never loaded, dropped or expired
+    StoreNotComplete            the store's load did not end; `.record` says how far it came
+    StoreInUse                  another live process is writing to the store
+    DiffNotFound                no saved diff has this `diff_id`
+DiffException
+    DiffClassMismatch
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diffsync_store.diff import DiffElement
+    from diffsync_store.model import DiffSyncModel
+    from diffsync_store.store.record import StoreRecord
+
+
+class ObjectCrudException(Exception):
+    """An object could not be created, updated or deleted in its system."""
+
+
+class ObjectNotCreated(ObjectCrudException):
+    """An object could not be created in its system."""
+
+
+class ObjectNotUpdated(ObjectCrudException):
+    """An object could not be updated in its system."""
+
+
+class ObjectNotDeleted(ObjectCrudException):
+    """An object could not be deleted from its system."""
+
+
+class ObjectStoreException(Exception):
+    """A store could not do what was asked of it."""
+
+
+class ObjectAlreadyExists(ObjectStoreException):
+    """An object with the same identifiers is there already."""
+
+    def __init__(self, message: str, existing_object: DiffSyncModel | DiffElement, *args: Any, **kwargs: Any) -> None:
+        super().__init__(message, existing_object, *args, **kwargs)
+        self.existing_object = existing_object
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ObjectNotFound(ObjectStoreException):
+    """No object has these identifiers."""
+
+
+class ObjectStoreWrongType(ObjectStoreException):
+    """A store was given something that it cannot look up."""
+
+
+class StoreNotFound(ObjectStoreException):
+    """No store has this `store_id`: it was never loaded, was dropped, or expired."""
+
+
+class StoreNotComplete(ObjectStoreException):
+    """The store's load did not end, so what it lacks means nothing."""
+
+    def __init__(self, message: str, record: StoreRecord) -> None:
+        super().__init__(message)
+        self.record = record
+
+
+class StoreInUse(ObjectStoreException):
+    """Another live process is writing to the store."""
+
+
+class DiffNotFound(ObjectStoreException):
+    """No saved diff has this `diff_id`."""
+
+
+class DiffException(Exception):
+    """A diff could not be built."""
+
+
+class DiffClassMismatch(DiffException):
+    """Two objects that were to be compared are of different types."""

@@ -1,0 +1,302 @@
+"""DiffSyncModel: the base of every class of record."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import ipaddress
+import types
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from diffsync_store.children import ChildIndex
+from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
+
+if TYPE_CHECKING:
+    from diffsync_store.adapter import Adapter
+
+_SCALARS = (
+    str, int, float, bool, bytes, complex, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
+    datetime.datetime, datetime.date, datetime.time, datetime.timedelta,
+    ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
+    ipaddress.IPv4Interface, ipaddress.IPv6Interface,
+)  # fmt: skip
+
+
+class DiffSyncModel(BaseModel):
+    """A class of record: what identifies it, what is compared, what stands below it.
+
+    A subclass declares its fields as any pydantic model does, and names them in these class variables:
+
+    - `_modelname`: the name of the class of record, unique among an adapter's models;
+    - `_identifiers`: the fields that together identify an object;
+    - `_shortname`: the fields that name an object among its siblings; all identifiers when empty;
+    - `_attributes`: the fields that a diff compares;
+    - `_children`: names of child models, each with the field that lists its children's unique ids.
+
+    A subclass that writes to a system extends `create`, `update` and `delete`.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="constants")
+
+    __slots__ = ("__weakref__", "_child_indexes")
+
+    _modelname: ClassVar[str] = "diffsyncmodel"
+    _identifiers: ClassVar[tuple[str, ...]] = ()
+    _shortname: ClassVar[tuple[str, ...]] = ()
+    _attributes: ClassVar[tuple[str, ...]] = ()
+    _children: ClassVar[dict[str, str]] = {}
+
+    _tracks_changes: ClassVar[bool] = True
+    """Assignments and releases reach the store."""
+    _changes_in_place: ClassVar[bool] = False
+    """A field may hold a value that can be changed without being assigned to."""
+
+    model_flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
+    adapter: Any = Field(default=None, exclude=True, repr=False)
+
+    _status: DiffSyncStatus = PrivateAttr(DiffSyncStatus.SUCCESS)
+    _status_message: str = PrivateAttr("")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Check that the class variables name fields, and that no field has two roles.
+
+        Raises:
+            AttributeError: they do not.
+        """
+        super().__pydantic_init_subclass__(**kwargs)
+        roles = {
+            "_identifiers": tuple(cls._identifiers),
+            "_shortname": tuple(cls._shortname),
+            "_attributes": tuple(cls._attributes),
+            "_children": tuple(cls._children.values()),
+        }
+        for role, names in roles.items():
+            for name in names:
+                if name not in cls.model_fields:
+                    raise AttributeError(
+                        f"{cls.__name__}.{role} names {name!r}, which is not a field of the class: "
+                        f"add it with a type annotation (`{name}: str`)."
+                    )
+        for first, second in (("_identifiers", "_attributes"), ("_identifiers", "_children"), ("_attributes", "_children")):
+            both = sorted(set(roles[first]) & set(roles[second]))
+            if both:
+                raise AttributeError(f"{cls.__name__} has {', '.join(both)} in both {first} and {second}.")
+        cls._changes_in_place = not all(
+            _is_scalar(field.annotation)
+            for name, field in cls.model_fields.items()
+            if name not in ("adapter", "model_flags")
+        ) or cls.model_config.get("extra") == "allow"
+        if cls._changes_in_place:
+            cls.__del__ = _let_go  # type: ignore[attr-defined]  # only where it can matter: it costs time
+
+    def __repr__(self) -> str:
+        return f'{self.get_type()} "{self.get_unique_id()}"'
+
+    def __str__(self) -> str:
+        return self.get_unique_id()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        adapter = self.__dict__.get("adapter")
+        if adapter is not None:
+            adapter.store.changed(self)
+
+    def dict(self, **kwargs: Any) -> dict[str, Any]:
+        """The fields as a dict; takes the arguments of pydantic's `model_dump`."""
+        return self.model_dump(**kwargs)
+
+    def json(self, **kwargs: Any) -> str:
+        """The fields as JSON, without those that have their default; takes the arguments of `model_dump_json`."""
+        return self.model_dump_json(**{"exclude_defaults": True, **kwargs})
+
+    def str(self, include_children: bool = True, indent: int = 0) -> str:
+        """The object as text, and what stands below it."""
+        margin = " " * indent
+        lines = [f"{margin}{self.get_type()}: {self.get_unique_id()}: {self.get_attrs()}"]
+        for model, field in self._children.items():
+            uids = getattr(self, field)
+            found = self.adapter.store.fetch(model, uids) if include_children and self.adapter else {}
+            if not found:
+                lines.append(f"{margin}  {field}: {uids}")
+                continue
+            lines.append(f"{margin}  {field}")
+            for uid in uids:
+                child = found.get(uid)
+                lines.append(child.str(True, indent + 4) if child else f"{margin}    {uid} (not in the store)")
+        return "\n".join(lines)
+
+    def set_status(self, status: DiffSyncStatus, message: str = "") -> None:
+        """Say how the last operation on the object ended."""
+        self._status = status
+        self._status_message = message
+
+    def get_status(self) -> tuple[DiffSyncStatus, str]:
+        """How the last operation on the object ended, and what was said about it."""
+        return self._status, self._status_message
+
+    @classmethod
+    def create_base(cls, adapter: Adapter, ids: Mapping[str, Any], attrs: Mapping[str, Any]) -> Self | None:
+        """Make the object for `create`, without any system behind it."""
+        obj = cls(**ids, adapter=adapter, **attrs)
+        obj.set_status(DiffSyncStatus.SUCCESS, "Created successfully")
+        return obj
+
+    @classmethod
+    def create(cls, adapter: Adapter, ids: dict[str, Any], attrs: dict[str, Any]) -> Self | None:
+        """Create a record in the adapter's system and return it as object.
+
+        Return None to leave the object, and all below it, out of the store.
+
+        Raises:
+            ObjectNotCreated: it could not be created.
+        """
+        return cls.create_base(adapter=adapter, ids=ids, attrs=attrs)
+
+    def update_base(self, attrs: Mapping[str, Any]) -> Self | None:
+        """Assign the changed attributes for `update`, without any system behind the object."""
+        for name, value in attrs.items():
+            setattr(self, name, value)
+        self.set_status(DiffSyncStatus.SUCCESS, "Updated successfully")
+        return self
+
+    def update(self, attrs: dict[str, Any]) -> Self | None:
+        """Change the record in the adapter's system; `attrs` holds only what changes.
+
+        Return None to say that it was not changed.
+
+        Raises:
+            ObjectNotUpdated: it could not be updated.
+        """
+        return self.update_base(attrs)
+
+    def delete_base(self) -> Self | None:
+        """Note the deletion for `delete`, without any system behind the object."""
+        self.set_status(DiffSyncStatus.SUCCESS, "Deleted successfully")
+        return self
+
+    def delete(self) -> Self | None:
+        """Delete the record from the adapter's system.
+
+        Return None to keep the object in the store.
+
+        Raises:
+            ObjectNotDeleted: it could not be deleted.
+        """
+        return self.delete_base()
+
+    @classmethod
+    def get_type(cls) -> str:
+        """Name of the model."""
+        return cls._modelname
+
+    @classmethod
+    def create_unique_id(cls, **identifiers: Any) -> str:
+        """The unique id that an object with these identifiers has.
+
+        Raises:
+            KeyError: an identifier is missing.
+        """
+        return "__".join(str(identifiers[name]) for name in cls._identifiers)
+
+    @classmethod
+    def get_children_mapping(cls) -> dict[str, str]:
+        """Names of child models, each with the field that lists the children's unique ids."""
+        return cls._children
+
+    def get_identifiers(self) -> dict[str, Any]:
+        """The fields that identify the object."""
+        return {name: getattr(self, name) for name in self._identifiers}
+
+    def get_attrs(self) -> dict[str, Any]:
+        """The fields that a diff compares."""
+        return {name: getattr(self, name) for name in self._attributes}
+
+    def get_unique_id(self) -> str:
+        """The identifiers as one string, unique among the objects of the model."""
+        return self.create_unique_id(**self.get_identifiers())
+
+    def get_shortname(self) -> str:
+        """The object's name among its siblings."""
+        if self._shortname:
+            return "__".join(str(getattr(self, name)) for name in self._shortname)
+        return self.get_unique_id()
+
+    def add_child(self, child: DiffSyncModel) -> None:
+        """List an object among this one's children.
+
+        Raises:
+            ObjectStoreWrongType: the model has no such children.
+            ObjectAlreadyExists: the child is listed already.
+        """
+        field = self._field_for(child)
+        index, uid = self._child_index(field), child.get_unique_id()
+        if uid in index:
+            raise ObjectAlreadyExists(f"{child.get_type()} {uid} is a child of {self!r} already", child)
+        index.append(uid)
+        self._tell_change()
+
+    def remove_child(self, child: DiffSyncModel) -> None:
+        """Take an object from the list of this one's children.
+
+        Raises:
+            ObjectStoreWrongType: the model has no such children.
+            ObjectNotFound: the child is not listed.
+        """
+        field = self._field_for(child)
+        uid = child.get_unique_id()
+        try:
+            self._child_index(field).remove(uid)
+        except ValueError:
+            raise ObjectNotFound(f"{uid} is not a child of {self!r}: it is not in {field}") from None
+        self._tell_change()
+
+    def _field_for(self, child: DiffSyncModel) -> str:
+        model = child.get_type()
+        if model not in self._children:
+            raise ObjectStoreWrongType(
+                f"{self.get_type()} has no children of type {model}, only {sorted(self._children)}: "
+                f"{child!r} cannot be a child of {self!r}"
+            )
+        return self._children[model]
+
+    def _child_index(self, field: str) -> ChildIndex:
+        children = getattr(self, field)
+        indexes: dict[str, ChildIndex]
+        try:
+            indexes = self._child_indexes
+        except AttributeError:
+            indexes = {}
+            object.__setattr__(self, "_child_indexes", indexes)
+        index = indexes.get(field)
+        if index is None or not index.fits(children):
+            index = indexes[field] = ChildIndex(children)
+        return index
+
+    def _tell_change(self) -> None:
+        if self.adapter is not None:
+            self.adapter.store.changed(self)
+
+
+def _let_go(obj: DiffSyncModel) -> None:
+    adapter = obj.__dict__.get("adapter")
+    if adapter is not None:
+        adapter.store.let_go(obj)
+
+
+def _is_scalar(annotation: Any) -> bool:
+    """Whether values of this type cannot be changed in place."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return issubclass(annotation, _SCALARS)
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return True
+    if origin is Annotated:
+        return _is_scalar(get_args(annotation)[0])
+    return origin in (Union, types.UnionType) and all(map(_is_scalar, get_args(annotation)))

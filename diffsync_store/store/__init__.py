@@ -1,0 +1,337 @@
+"""What every store does, written once over the few primitives that a technology has to provide."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+
+from diffsync_store.enum import StoreState
+from diffsync_store.exceptions import ObjectNotFound, ObjectStoreWrongType, StoreNotComplete
+from diffsync_store.store.interop import error_class
+
+if TYPE_CHECKING:
+    from diffsync_store.adapter import Adapter
+    from diffsync_store.model import DiffSyncModel
+    from diffsync_store.store.record import StoreRecord
+
+M = TypeVar("M", bound="DiffSyncModel")
+
+
+class BaseStore(ABC):
+    """Where an adapter's objects live.
+
+    Objects that the program holds are live: the same object comes back from `get`, and what is changed on it is in the
+    store at the latest when the store is flushed.
+    """
+
+    store_id: str = ""
+
+    def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
+        self.adapter = adapter
+        self.name = name or type(self).__name__
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # What a technology provides. Model classes are None where nothing is known but the name.
+
+    @abstractmethod
+    def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
+        """The live object with this unique id."""
+
+    @abstractmethod
+    def _fetch(
+        self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
+    ) -> dict[str, DiffSyncModel]:
+        """Those of the objects that are there, in the order asked for, in as few round trips as can be.
+
+        Objects that are not to be tracked need not be live: the caller only reads them.
+        """
+
+    @abstractmethod
+    def _iterate(
+        self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
+    ) -> Iterator[DiffSyncModel]:
+        """All objects of a model in order of insertion."""
+
+    @abstractmethod
+    def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
+        """Take in a new object; raise ObjectAlreadyExists where another one has its unique id."""
+
+    @abstractmethod
+    def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
+        """Take in an object, in the place of whatever has its unique id."""
+
+    @abstractmethod
+    def _delete(self, model: str, uid: str) -> bool:
+        """Remove an object; tell whether it was there."""
+
+    @abstractmethod
+    def _counts(self) -> dict[str, int]:
+        """Number of objects by model name, without models that have none."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Empty the store and set its state to loading."""
+
+    @abstractmethod
+    def mark(self, state: StoreState, reason: str = "") -> None:
+        """Declare what is known of the store's content; flushes first, but drops pending writes of a failed load."""
+
+    @abstractmethod
+    def record(self) -> StoreRecord:
+        """What the store says of itself.
+
+        Raises:
+            StoreNotFound: it was never written, was dropped, or expired.
+        """
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Remove the store with everything in it; it may be written anew."""
+
+    def flush(self) -> None:
+        """Write everything that is pending, changes in place included."""
+
+    def close(self) -> None:
+        """Flush, and let go of what the store has opened."""
+
+    def changed(self, obj: DiffSyncModel) -> None:
+        """A live object tells that it was assigned to."""
+
+    def let_go(self, obj: DiffSyncModel) -> None:
+        """A live object tells that the program holds it no longer."""
+
+    # Lifecycle
+
+    @property
+    def state(self) -> StoreState:
+        """How far the store's load came."""
+        return self.record().state
+
+    @contextmanager
+    def loading(self) -> Iterator[Self]:
+        """Fill the store anew: empty it, and mark it complete if the block ends, failed if it raises.
+
+        Raises:
+            StoreInUse: another live process is writing to it.
+        """
+        self._begin()
+        try:
+            yield self
+            self.mark(StoreState.COMPLETE)
+        except BaseException as error:
+            try:
+                self.mark(StoreState.FAILED, f"{type(error).__name__}: {error}"[:2000])
+            except Exception as second:  # the load's own error is the one to see
+                error.add_note(f"The store could not be marked as failed either: {second}")
+            raise
+
+    def require_complete(self) -> StoreRecord:
+        """The record of a store whose load ended.
+
+        Raises:
+            StoreNotFound: there is no such store.
+            StoreNotComplete: its load is under way, died, failed or knows that something is missing.
+        """
+        record = self.record()
+        if record.state is StoreState.COMPLETE:
+            return record
+        told = f": {record.reason}" if record.reason else ""
+        hint = "Wait for the load to end; if it is no longer running, load" if record.state is StoreState.LOADING else "Load"
+        raise StoreNotComplete(
+            f"Store {record.store_id!r} ({record.name}) is {record.state.value}, not complete{told}. "
+            f"Last written {record.updated:%Y-%m-%d %H:%M:%S} UTC by {record.writer}, "
+            f"{sum(record.counts.values())} objects. {hint} the store again.",
+            record,
+        )
+
+    # Reading
+
+    def get_all_model_names(self) -> set[str]:
+        """Names of the models that the store has objects of."""
+        return set(self._counts())
+
+    @overload
+    def get(self, *, model: type[M] | M, identifier: str | Mapping[str, Any]) -> M: ...
+    @overload
+    def get(self, *, model: str, identifier: str | Mapping[str, Any]) -> Any: ...
+    def get(self, *, model: Any, identifier: Any) -> Any:
+        """The object with this unique id, or these identifiers.
+
+        Raises:
+            ObjectNotFound: there is none.
+            ValueError: identifiers in a dict were given with the name of a model that the adapter does not know.
+        """
+        model_class, name = self._get_object_class_and_model(model)
+        uid = self._get_uid(model, model_class, identifier)
+        obj = self._get(name, model_class, uid)
+        if obj is None:
+            self._raise(ObjectNotFound, f"{name} {uid} not present in {self}")
+        return obj
+
+    @overload
+    def get_all(self, *, model: type[M] | M) -> list[M]: ...
+    @overload
+    def get_all(self, *, model: str) -> list[Any]: ...
+    def get_all(self, *, model: Any) -> list[Any]:
+        """All objects of a model in order of insertion."""
+        model_class, name = self._get_object_class_and_model(model)
+        return list(self._iterate(name, model_class))
+
+    @overload
+    def get_by_uids(self, *, uids: list[str], model: type[M] | M) -> list[M]: ...
+    @overload
+    def get_by_uids(self, *, uids: list[str], model: str) -> list[Any]: ...
+    def get_by_uids(self, *, uids: list[str], model: Any) -> list[Any]:
+        """The objects with these unique ids, in the order of the ids.
+
+        Raises:
+            ObjectNotFound: one of them is not there.
+        """
+        model_class, name = self._get_object_class_and_model(model)
+        found = self._fetch(name, model_class, uids)
+        for uid in uids:
+            if uid not in found:
+                self._raise(ObjectNotFound, f"{name} {uid} not present in {self}")
+        return [found[uid] for uid in uids]
+
+    def count(self, *, model: str | DiffSyncModel | type[DiffSyncModel] | None = None) -> int:
+        """Number of objects of one model, or of all."""
+        counts = self._counts()
+        if model is None:
+            return sum(counts.values())
+        return counts.get(self._get_object_class_and_model(model)[1], 0)
+
+    def snapshot(self, model: str, uids: Sequence[str]) -> dict[str, DiffSyncModel]:
+        """Objects to be read and not changed, by unique id; those that are not there are left out."""
+        return self._fetch(model, self._get_object_class_and_model(model)[0], uids, track=False)
+
+    def snapshot_all(self, model: str) -> Iterator[DiffSyncModel]:
+        """All objects of a model to be read and not changed, in order of insertion."""
+        return self._iterate(model, self._get_object_class_and_model(model)[0], track=False)
+
+    def fetch(self, model: str, uids: Sequence[str]) -> dict[str, DiffSyncModel]:
+        """Live objects by unique id; those that are not there are left out."""
+        return self._fetch(model, self._get_object_class_and_model(model)[0], uids)
+
+    # Writing
+
+    def add(self, *, obj: DiffSyncModel) -> None:
+        """Take in a new object.
+
+        Raises:
+            ObjectAlreadyExists: another object has the same identifiers. Adding the same object again is allowed.
+        """
+        self._insert(obj.get_type(), obj.get_unique_id(), obj)
+        if not obj.adapter:
+            obj.__dict__["adapter"] = self.adapter
+
+    def update(self, *, obj: DiffSyncModel) -> None:
+        """Take in an object, in the place of whatever has its identifiers."""
+        model, uid = obj.get_type(), obj.get_unique_id()
+        if self._get(model, type(obj), uid) is not obj:
+            self._put(model, uid, obj)
+            if not obj.adapter:
+                obj.__dict__["adapter"] = self.adapter
+        else:
+            self.changed(obj)
+
+    def remove_item(self, modelname: str, uid: str) -> None:
+        """Remove one object by model name and unique id.
+
+        Raises:
+            ObjectNotFound: it is not there.
+        """
+        if not self._delete(modelname, uid):
+            self._raise(ObjectNotFound, f"{modelname} {uid} not present in {self}")
+
+    def remove(self, *, obj: DiffSyncModel, remove_children: bool = False) -> None:
+        """Remove an object, with everything below it if asked to.
+
+        Raises:
+            ObjectNotFound: it is not there.
+        """
+        self.remove_item(obj.get_type(), obj.get_unique_id())
+        if obj.adapter:
+            obj.__dict__["adapter"] = None
+        if remove_children:
+            self._remove_children(obj)
+
+    def _remove_children(self, obj: DiffSyncModel) -> None:
+        for model, field in obj.get_children_mapping().items():
+            for child in self.fetch(model, list(getattr(obj, field))).values():
+                self.remove(obj=child, remove_children=True)
+
+    def get_or_instantiate(
+        self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any] | None = None
+    ) -> tuple[M, bool]:
+        """The object with these identifiers, made and added if there is none; and whether it was."""
+        existing = self._get(model.get_type(), model, model.create_unique_id(**ids))
+        if existing is not None:
+            return existing, False  # type: ignore[return-value]  # stored under the model's own name
+        obj = model(**ids, **(attrs or {}))
+        self.add(obj=obj)
+        return obj, True
+
+    def get_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
+        """The object that has the same identifiers, or else `obj`, which is added; and whether it was."""
+        existing = self._get(obj.get_type(), type(obj), obj.get_unique_id())
+        if existing is not None:
+            return existing, False  # type: ignore[return-value]  # stored under the model's own name
+        self.add(obj=obj)
+        return obj, True
+
+    def update_or_instantiate(self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any]) -> tuple[M, bool]:
+        """The object with these identifiers, with these attributes; made and added if there is none."""
+        obj, created = self.get_or_instantiate(model=model, ids=ids, attrs=attrs)
+        if not created:
+            for name, value in attrs.items():
+                setattr(obj, name, value)
+            self.changed(obj)
+        return obj, created
+
+    def update_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
+        """The object that has the same identifiers, with the attributes of `obj`; or else `obj`, which is added."""
+        existing, created = self.get_or_add_model_instance(obj)
+        if not created and existing is not obj:
+            for name, value in obj.get_attrs().items():
+                setattr(existing, name, value)
+            self.changed(existing)
+        return existing, created
+
+    # What callers may name a model and an object by
+
+    def _get_object_class_and_model(self, model: Any) -> tuple[type[DiffSyncModel] | None, str]:
+        """Class, as far as it is known, and name of a model given by name, class or instance."""
+        if not isinstance(model, str):
+            return model if isinstance(model, type) else type(model), model.get_type()
+        declared = getattr(self.adapter, model, None)
+        return (declared if hasattr(declared, "get_type") else None), model
+
+    def _get_uid(self, model: Any, model_class: type[DiffSyncModel] | None, identifier: Any) -> str:
+        if isinstance(identifier, str):
+            return identifier
+        if not isinstance(identifier, Mapping):
+            self._raise(
+                ObjectStoreWrongType,
+                f"An identifier is a str or a dict of identifiers, not {type(identifier).__name__}: {identifier!r}",
+            )
+        if model_class is None:
+            raise ValueError(
+                f"The adapter knows no model {model!r}, so {identifier!r} says nothing: give the unique id as a str."
+            )
+        return model_class.create_unique_id(**identifier)
+
+    def _raise(self, error: type[Exception], message: str, *args: Any) -> NoReturn:
+        raise error_class(error, self.adapter)(message, *args)
+
+

@@ -1,0 +1,72 @@
+"""The one author of stored objects: models to JSON and back.
+
+A stored object is one line of JSON, the model's own fields as pydantic writes them; it is read back by pydantic against
+the model's own class. Where a class overrides what its objects say of themselves (`get_attrs`, `get_identifiers`,
+`get_unique_id`, `get_shortname`), a second line holds what they said, for readers that lack the class.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from diffsync_store.exceptions import ObjectStoreException
+
+if TYPE_CHECKING:
+    from diffsync_store.model import DiffSyncModel
+
+SPOKEN = ("get_identifiers", "get_attrs", "get_unique_id", "get_shortname")
+
+_NOT_STORED = frozenset({"adapter"})
+
+
+@lru_cache(maxsize=1024)
+def overridden(model: type[DiffSyncModel]) -> tuple[str, ...]:
+    """Which of a model's statements about itself its class makes in its own way."""
+    root = next(base for base in reversed(model.__mro__) if "_identifiers" in vars(base))
+    return tuple(name for name in SPOKEN if getattr(model, name) is not getattr(root, name))
+
+
+def encode(obj: DiffSyncModel) -> bytes:
+    """Write an object.
+
+    Raises:
+        ObjectStoreException: a field holds something that pydantic cannot write as JSON.
+    """
+    model = type(obj)
+    try:
+        data: bytes = model.__pydantic_serializer__.to_json(
+            obj, exclude=_NOT_STORED, by_alias=False, round_trip=True, warnings=False  # type: ignore[arg-type]
+        )
+        names = overridden(model)
+        if names:
+            data += b"\n" + json.dumps({name: to_jsonable_python(getattr(obj, name)()) for name in names}).encode()
+    except (PydanticSerializationError, ValueError) as error:
+        raise ObjectStoreException(
+            f"{model._modelname} {obj.get_unique_id()!r} cannot be stored as JSON: {error}. "
+            "Give the field a type that pydantic can write, or a serializer."
+        ) from error
+    return data
+
+
+def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
+    """Read an object back as an instance of `model`.
+
+    Raises:
+        ObjectStoreException: what is stored does not fit the class.
+    """
+    data, _, spoken = value.partition(b"\n")
+    try:
+        obj: Any = model.__pydantic_validator__.validate_json(data, by_alias=False, by_name=True)
+    except ValidationError as error:
+        raise ObjectStoreException(
+            f"The stored {model._modelname} {uid!r} does not fit the class {model.__qualname__}: {error}. "
+            "If the class has changed since the store was loaded, load it again."
+        ) from error
+    if spoken and hasattr(obj, "_spoken"):
+        obj._spoken = json.loads(spoken)
+    return obj

@@ -1,0 +1,90 @@
+"""LocalStore: objects in the memory of this process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from diffsync_store.enum import StoreState
+from diffsync_store.exceptions import ObjectAlreadyExists
+from diffsync_store.store import BaseStore
+from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
+
+if TYPE_CHECKING:
+    from diffsync_store.model import DiffSyncModel
+
+
+class LocalStore(BaseStore):
+    """A store in memory; it lives as long as the process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.store_id = str(uuid4())
+        self._data: dict[str, dict[str, DiffSyncModel]] = {}
+        self._state, self._reason = StoreState.LOADING, ""
+        self._generation = secrets.token_hex(8)
+        self._created = self._updated = datetime.now(UTC)
+
+    def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
+        return self._data.get(model, {}).get(uid)
+
+    def _fetch(
+        self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
+    ) -> dict[str, DiffSyncModel]:
+        objects = self._data.get(model, {})
+        return {uid: objects[uid] for uid in uids if uid in objects}
+
+    def _iterate(
+        self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
+    ) -> Iterator[DiffSyncModel]:
+        return iter(list(self._data.get(model, {}).values()))
+
+    def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
+        existing = self._data.setdefault(model, {}).setdefault(uid, obj)
+        if existing is not obj:
+            self._raise(ObjectAlreadyExists, f"Object {uid} already present", existing)
+
+    def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
+        self._data.setdefault(model, {})[uid] = obj
+
+    def _delete(self, model: str, uid: str) -> bool:
+        return self._data.get(model, {}).pop(uid, None) is not None
+
+    def _counts(self) -> dict[str, int]:
+        return {model: len(objects) for model, objects in self._data.items() if objects}
+
+    def _begin(self) -> None:
+        self._data.clear()
+        self._state, self._reason = StoreState.LOADING, ""
+        self._generation = secrets.token_hex(8)
+        self._created = self._updated = datetime.now(UTC)
+
+    def mark(self, state: StoreState, reason: str = "") -> None:
+        self._state, self._reason, self._updated = state, reason, datetime.now(UTC)
+
+    def drop(self) -> None:
+        self._begin()
+
+    def record(self) -> StoreRecord:
+        classes = (type(next(iter(objects.values()))) for objects in self._data.values() if objects)
+        top_level = tuple(self.adapter.top_level) if self.adapter else ()
+        models = {schema.name: schema for schema in map(ModelSchema.of, classes)}
+        return StoreRecord(
+            store_id=self.store_id,
+            name=self.name,
+            adapter=str(self.adapter.type) if self.adapter else "",
+            state=self._state,
+            reason=self._reason,
+            generation=self._generation,
+            counts=self._counts(),
+            top_level=top_level,
+            schema_=StoreSchema(top_level=top_level, models=models),
+            created=self._created,
+            updated=self._updated,
+            writer=f"{socket.gethostname()}:{os.getpid()}",
+        )

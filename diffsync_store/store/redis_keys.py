@@ -1,0 +1,73 @@
+"""The one author of Redis keys and of the rules for the ids in them.
+
+Every key of a store holds its `store_id` as hash tag, so that on Redis Cluster a store lies in one slot and one script
+can work on it. Model names come last and may hold any character: a hash tag ends at its first closing brace. No key is
+ever used as a pattern.
+
+    dss:{ID}:record              hash: the store's record of itself
+    dss:{ID}:schema              hash: model name to the model's shape, as JSON
+    dss:{ID}:counts              hash: model name to number of objects
+    dss:{ID}:objects:MODEL       hash: unique id to object, as JSON
+    dss:{ID}:order:MODEL         sorted set: unique ids by order of insertion
+    dsd:{ID}:record              hash: a saved diff's record
+    dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
+    ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
+"""
+
+from __future__ import annotations
+
+import re
+
+from diffsync_store.exceptions import ObjectStoreException
+
+STORES = "ds:stores"
+DIFFS = "ds:diffs"
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def check_id(value: str, what: str) -> str:
+    """Return `value` if it may name a store or a diff.
+
+    Raises:
+        ObjectStoreException: it is not 1 to 128 letters, digits, `.`, `_`, `-`.
+    """
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        shown = repr(value) if len(repr(value)) < 160 else f"{repr(value)[:157]}..."
+        raise ObjectStoreException(f"{what} {shown} is not valid: use 1 to 128 letters, digits, '.', '_' or '-'.")
+    return value
+
+
+class StoreKeys:
+    """The keys of one store."""
+
+    def __init__(self, store_id: str) -> None:
+        self._prefix = f"dss:{{{check_id(store_id, 'store_id')}}}:"
+        self.record = f"{self._prefix}record"
+        self.schema = f"{self._prefix}schema"
+        self.counts = f"{self._prefix}counts"
+
+    def objects(self, model: str) -> str:
+        """Key of the hash that holds the objects of one model."""
+        return f"{self._prefix}objects:{model}"
+
+    def order(self, model: str) -> str:
+        """Key of the sorted set that holds their order."""
+        return f"{self._prefix}order:{model}"
+
+    def of_models(self, models: list[str]) -> list[str]:
+        """Keys of everything stored under these model names."""
+        return [key for model in models for key in (self.objects(model), self.order(model))]
+
+    def all(self, models: list[str]) -> list[str]:
+        """Every key of a store with these models."""
+        return [self.record, self.schema, self.counts, *self.of_models(models)]
+
+
+class DiffKeys:
+    """The keys of one saved diff."""
+
+    def __init__(self, diff_id: str) -> None:
+        prefix = f"dsd:{{{check_id(diff_id, 'diff_id')}}}:"
+        self.record = f"{prefix}record"
+        self.elements = f"{prefix}elements"

@@ -1,0 +1,198 @@
+"""The Lua that runs inside Redis: each script is one atomic step of a store's life.
+
+The texts are constants; data reaches them as arguments only.
+
+How writers share a store. One writer at a time may be *exclusive*: it holds a short lease, knows every unique id in the
+store, and may therefore buffer what it adds, because it can refuse a duplicate by itself. A second writer that turns up
+while the lease lives asks for sharing and waits; the first learns of it with its next batch, and from then on every
+`add` of either is checked inside Redis. A lease that its holder let lapse is taken over. Whenever the store is written
+by somebody else than before, its `epoch` grows, so that a writer whose knowledge has gone stale notices, and its
+buffered objects are checked one by one.
+
+`generation` changes with each load: a writer of an earlier one is refused, however late it wakes up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+_ADMIT = """
+local function milliseconds()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Lets a writer in: 'exclusive', 'shared', or why not: 'wait', 'replaced', 'gone'. ARGV 1 to 6 are the same everywhere:
+-- token, generation, a fresh generation, lease in ms, writer's name, seconds to live.
+local function admit(record)
+  local token, generation, lease = ARGV[1], ARGV[2], tonumber(ARGV[4])
+  local r = redis.call('HMGET', record, 'generation', 'token', 'until', 'shared', 'epoch')
+  local now = milliseconds()
+  if not r[1] then
+    if generation ~= '' then return 'gone', '', '' end
+    redis.call('HSET', record, 'generation', ARGV[3], 'state', 'loading', 'created', now, 'layout', '1')
+    r = {ARGV[3], false, false, false, '0'}
+  elseif generation ~= '' and generation ~= r[1] then
+    return 'replaced', '', ''
+  end
+  local mine = r[2] == token
+  if not mine and r[3] and tonumber(r[3]) > now then
+    redis.call('HSET', record, 'shared', '1')
+    return 'wait', '', ''
+  end
+  local epoch = r[5]
+  if not mine then epoch = tostring(redis.call('HINCRBY', record, 'epoch', 1)) end
+  local status, till = 'exclusive', now + lease
+  if r[4] then status, till = 'shared', 0 end
+  redis.call('HSET', record, 'token', token, 'until', till, 'updated', now, 'writer', ARGV[5], 'ttl', ARGV[6])
+  return status, epoch, r[1]
+end
+"""
+
+_ACQUIRE = (
+    _ADMIT
+    + """
+-- KEYS: record, objects. Answers: status, epoch, generation, number of objects.
+local status, epoch, generation = admit(KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[6])
+return {status, epoch, generation, redis.call('HLEN', KEYS[2])}
+"""
+)
+
+_WRITE = (
+    _ADMIT
+    + """
+-- KEYS: record, counts, schema, objects, order.
+-- ARGV: 7 epoch that the writer knows, 8 number of this batch, 9 model, 10 schema of the model,
+--       11 to 14 how many deletes, adds, puts, write-backs follow: unique ids for deletes, pairs of id and value else.
+-- Answers: status, epoch, generation, the unique ids that an add was refused for.
+local record, counts, schema, objects, order = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local status, epoch, generation = admit(record)
+if status ~= 'exclusive' and status ~= 'shared' then return {status, epoch, generation, {}} end
+local model, ttl = ARGV[9], ARGV[6]
+local deletes, adds, puts, backs = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
+local at, refused = 15, {}
+redis.call('HSET', schema, model, ARGV[10])
+
+if deletes > 0 then
+  redis.call('HDEL', objects, unpack(ARGV, at, at + deletes - 1))
+  redis.call('ZREM', order, unpack(ARGV, at, at + deletes - 1))
+  at = at + deletes
+end
+
+-- Orders `n` pairs from ARGV `from` behind everything that is there; what has a place keeps it.
+local function place(from, n)
+  local last = redis.call('HINCRBY', record, 'sequence', n)
+  local places = {}
+  for i = 1, n do
+    places[2 * i - 1] = last - n + i
+    places[2 * i] = ARGV[from + 2 * i - 2]
+  end
+  redis.call('ZADD', order, 'NX', unpack(places))
+end
+
+if adds > 0 then
+  if status == 'exclusive' and epoch == ARGV[7] then
+    redis.call('HSET', objects, unpack(ARGV, at, at + 2 * adds - 1))
+    place(at, adds)
+  else
+    -- A batch that is sent again because its answer was lost gets the first answer again.
+    local answered = redis.call('HMGET', record, 'batch:' .. ARGV[1], 'refused:' .. ARGV[1])
+    if answered[1] == ARGV[8] then
+      refused = cmsgpack.unpack(answered[2])
+    else
+      for i = 0, adds - 1 do
+        if redis.call('HSETNX', objects, ARGV[at + 2 * i], ARGV[at + 2 * i + 1]) == 1 then
+          place(at + 2 * i, 1)
+        else
+          refused[#refused + 1] = ARGV[at + 2 * i]
+        end
+      end
+      redis.call('HSET', record, 'batch:' .. ARGV[1], ARGV[8], 'refused:' .. ARGV[1], cmsgpack.pack(refused))
+    end
+  end
+  at = at + 2 * adds
+end
+
+if puts > 0 then
+  redis.call('HSET', objects, unpack(ARGV, at, at + 2 * puts - 1))
+  place(at, puts)
+  at = at + 2 * puts
+end
+
+for i = 0, backs - 1 do
+  if redis.call('HEXISTS', objects, ARGV[at + 2 * i]) == 1 then
+    redis.call('HSET', objects, ARGV[at + 2 * i], ARGV[at + 2 * i + 1])
+  end
+end
+
+local n = redis.call('HLEN', objects)
+if n > 0 then redis.call('HSET', counts, model, n) else redis.call('HDEL', counts, model) end
+for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ttl) end
+return {status, epoch, generation, refused}
+"""
+)
+
+_RELEASE = """
+-- KEYS: record. ARGV: token. Gives the lease back, so that the next writer need not wait for its end.
+if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then redis.call('HSET', KEYS[1], 'until', 0) end
+return 1
+"""
+
+_BEGIN = (
+    _ADMIT
+    + """
+-- KEYS: record, counts, schema. Begins a new generation, unless another load is alive.
+-- Answers: status, name of the writer in the way, the models whose objects are to be removed.
+local r = redis.call('HMGET', KEYS[1], 'token', 'until', 'writer')
+if r[1] and r[1] ~= ARGV[1] and tonumber(r[2] or 0) > milliseconds() then return {'wait', r[3], {}} end
+local models = redis.call('HKEYS', KEYS[3])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+local now = milliseconds()
+redis.call('HSET', KEYS[1], 'generation', ARGV[3], 'state', 'loading', 'created', now, 'updated', now, 'layout', '1',
+  'token', ARGV[1], 'until', now + tonumber(ARGV[4]), 'writer', ARGV[5], 'ttl', ARGV[6], 'epoch', '1')
+redis.call('EXPIRE', KEYS[1], ARGV[6])
+return {'exclusive', '', models}
+"""
+)
+
+_MARK = """
+-- KEYS: record. ARGV: token, generation, then pairs of field and value. Writes facts about the store into its record.
+local generation = redis.call('HGET', KEYS[1], 'generation')
+if not generation then return 'gone' end
+if generation ~= ARGV[2] then return 'replaced' end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+return 'done'
+"""
+
+_READ = """
+-- KEYS: objects, order. ARGV: place to go on after, how many. Answers: the last place read, ids, values.
+local ids = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])
+if #ids == 0 then return {ARGV[1], {}, {}} end
+return {redis.call('ZSCORE', KEYS[2], ids[#ids]), ids, redis.call('HMGET', KEYS[1], unpack(ids))}
+"""
+
+
+class Script:
+    """One script: sent by its digest, and with its text when the server does not have it yet."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def __call__(self, client: Any, keys: list[str], args: list[Any]) -> Any:
+        try:
+            return client.evalsha(self._digest, len(keys), *keys, *args)
+        except NoScriptError:
+            return client.eval(self._text, len(keys), *keys, *args)
+
+
+ACQUIRE = Script(_ACQUIRE)
+WRITE = Script(_WRITE)
+RELEASE = Script(_RELEASE)
+BEGIN = Script(_BEGIN)
+MARK = Script(_MARK)
+READ = Script(_READ)

@@ -1,0 +1,84 @@
+"""Reading a store without the code that filled it: models and an adapter made from the store's own schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, PrivateAttr
+
+from diffsync_store.adapter import Adapter
+from diffsync_store.model import DiffSyncModel
+from diffsync_store.store import BaseStore
+from diffsync_store.store.record import ModelSchema
+
+
+class StoredModel(DiffSyncModel):
+    """An object of a model whose class is not at hand; its values are those of the stored JSON."""
+
+    model_config = ConfigDict(extra="allow")
+
+    _spoken: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+    """What the object's own class said of it, where that is not what its fields say."""
+
+    def get_identifiers(self) -> dict[str, Any]:
+        return self._spoken.get("get_identifiers") or super().get_identifiers()
+
+    def get_attrs(self) -> dict[str, Any]:
+        spoken = self._spoken.get("get_attrs")
+        return super().get_attrs() if spoken is None else spoken
+
+    def get_unique_id(self) -> str:
+        return self._spoken.get("get_unique_id") or super().get_unique_id()
+
+    def get_shortname(self) -> str:
+        return self._spoken.get("get_shortname") or super().get_shortname()
+
+
+def stored_model(schema: ModelSchema) -> type[StoredModel]:
+    """A class for the stored objects of a model."""
+    return _stored_model(schema.model_dump_json())
+
+
+@lru_cache(maxsize=256)
+def _stored_model(description: str) -> type[StoredModel]:
+    schema = ModelSchema.model_validate_json(description)
+    names = dict.fromkeys((*schema.identifiers, *schema.shortname, *schema.attributes, *schema.children.values()))
+    fields: dict[str, Any] = {name: (Any, None) for name in names}
+    fields |= {name: (list[str], []) for name in schema.children.values()}
+    base = type(
+        "StoredModel",
+        (StoredModel,),
+        {
+            "__module__": __name__,
+            "__annotations__": {name: annotation for name, (annotation, _) in fields.items()},
+            **{name: default for name, (_, default) in fields.items()},
+            "_modelname": schema.name,
+            "_identifiers": schema.identifiers,
+            "_shortname": schema.shortname,
+            "_attributes": schema.attributes,
+            "_children": dict(schema.children),
+        },
+    )
+    return base
+
+
+class StoredAdapter(Adapter):
+    """An adapter over a store that some other process has filled; needs nothing but the store.
+
+    It reads and compares. As the target of a sync it changes the store only: it knows of no system.
+
+    Raises:
+        StoreNotFound: there is no such store.
+    """
+
+    top_level: ClassVar[list[str]] = []
+
+    def __init__(self, store: BaseStore, name: str | None = None) -> None:
+        record = store.record()
+        super().__init__(name or record.name or record.adapter, internal_storage_engine=store)
+        self.type = record.adapter or self.type  # type: ignore[misc]
+        self.top_level = list(record.top_level)  # type: ignore[misc]
+        for model, schema in record.schema_.models.items():
+            setattr(self, model, stored_model(schema))
