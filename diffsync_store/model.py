@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.children import ChildIndex
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
@@ -44,7 +44,8 @@ class DiffSyncModel(BaseModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="constants")
 
-    __slots__ = ("__weakref__", "_child_indexes")
+    # Slots, not private attributes of pydantic: those cost as much as a whole field for each object made.
+    __slots__ = ("__weakref__", "_child_indexes", "_status")
 
     _modelname: ClassVar[str] = "diffsyncmodel"
     _identifiers: ClassVar[tuple[str, ...]] = ()
@@ -56,12 +57,11 @@ class DiffSyncModel(BaseModel):
     """Assignments and releases reach the store."""
     _changes_in_place: ClassVar[bool] = False
     """A field may hold a value that can be changed without being assigned to."""
+    _has_plain_unique_id: ClassVar[bool] = True
+    """The unique id is made of the identifiers' fields, and no subclass has it otherwise."""
 
     model_flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
     adapter: Any = Field(default=None, exclude=True, repr=False)
-
-    _status: DiffSyncStatus = PrivateAttr(DiffSyncStatus.SUCCESS)
-    _status_message: str = PrivateAttr("")
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -93,6 +93,10 @@ class DiffSyncModel(BaseModel):
             for name, field in cls.model_fields.items()
             if name not in ("adapter", "model_flags")
         ) or cls.model_config.get("extra") == "allow"
+        cls._has_plain_unique_id = (
+            cls.create_unique_id.__func__ is DiffSyncModel.create_unique_id.__func__
+            and cls.get_identifiers is DiffSyncModel.get_identifiers
+        )
         if cls._changes_in_place:
             cls.__del__ = _let_go  # type: ignore[attr-defined]  # only where it can matter: it costs time
 
@@ -134,12 +138,14 @@ class DiffSyncModel(BaseModel):
 
     def set_status(self, status: DiffSyncStatus, message: str = "") -> None:
         """Say how the last operation on the object ended."""
-        self._status = status
-        self._status_message = message
+        object.__setattr__(self, "_status", (status, message))
 
     def get_status(self) -> tuple[DiffSyncStatus, str]:
         """How the last operation on the object ended, and what was said about it."""
-        return self._status, self._status_message
+        try:
+            return self._status
+        except AttributeError:
+            return DiffSyncStatus.SUCCESS, ""
 
     @classmethod
     def create_base(cls, adapter: Adapter, ids: Mapping[str, Any], attrs: Mapping[str, Any]) -> Self | None:
@@ -212,14 +218,19 @@ class DiffSyncModel(BaseModel):
 
     def get_identifiers(self) -> dict[str, Any]:
         """The fields that identify the object."""
-        return {name: getattr(self, name) for name in self._identifiers}
+        fields = self.__dict__
+        return {name: fields[name] for name in self._identifiers}
 
     def get_attrs(self) -> dict[str, Any]:
         """The fields that a diff compares."""
-        return {name: getattr(self, name) for name in self._attributes}
+        fields = self.__dict__
+        return {name: fields[name] for name in self._attributes}
 
     def get_unique_id(self) -> str:
         """The identifiers as one string, unique among the objects of the model."""
+        if self._has_plain_unique_id:
+            fields = self.__dict__
+            return "__".join([str(fields[name]) for name in self._identifiers])
         return self.create_unique_id(**self.get_identifiers())
 
     def get_shortname(self) -> str:
@@ -278,6 +289,10 @@ class DiffSyncModel(BaseModel):
         if index is None or not index.fits(children):
             index = indexes[field] = ChildIndex(children)
         return index
+
+    def forget_child_indexes(self) -> None:
+        """Let go of what makes finding children fast."""
+        object.__setattr__(self, "_child_indexes", {})
 
     def _tell_change(self) -> None:
         if self.adapter is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from diffsync_store.store.encoding import encode
+from diffsync_store.store.held import has_held_part
 
 
 class Live(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
@@ -38,6 +39,8 @@ class ModelBuffer:
         self.dirty: dict[str, Any] = {}
         self.late: dict[str, bytes] = {}
         """Objects that were changed in place and let go, as they were last."""
+        self.held: dict[str, Any] = {}
+        """Objects that were let go while a part of them was not: kept until the part is let go too."""
         self.present: set[str] | None = None
         """Every unique id in the store, pending ones included; None while that is not known."""
         self.checked_adds = 0
@@ -64,7 +67,7 @@ class ModelBuffer:
 
     def drop(self, uid: str) -> None:
         """Forget everything pending for `uid` and the object itself."""
-        for pending in (self.live, self.adds, self.puts, self.dirty, self.late):
+        for pending in (self.live, self.adds, self.puts, self.dirty, self.late, self.held):
             pending.pop(uid, None)  # type: ignore[attr-defined]  # a tuple of unlike dicts
 
     def reference_of(self, obj: Any) -> Live | None:
@@ -85,6 +88,10 @@ class ModelBuffer:
         reference = self.reference_of(obj)
         if reference is None:
             return
+        obj.forget_child_indexes()
+        if has_held_part(obj):
+            self.held[reference.uid] = obj
+            return
         data = encode(obj)
         if hash(data) != reference.written:
             self.late[reference.uid] = data
@@ -97,6 +104,8 @@ class ModelBuffer:
                 continue
             if hash(encode(obj)) != reference.written:
                 self.dirty[reference.uid] = obj
+        for uid in [uid for uid, obj in self.held.items() if not has_held_part(obj)]:
+            del self.held[uid]
 
     def pending_objects(self, kind: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
         """Pairs of unique id and encoded object for one kind of pending write."""

@@ -9,7 +9,7 @@ ever used as a pattern.
     dss:{ID}:counts              hash: model name to number of objects
     dss:{ID}:objects:MODEL       hash: unique id to object, as JSON
     dss:{ID}:order:MODEL         sorted set: unique ids by order of insertion
-    dsd:{ID}:record              hash: a saved diff's record
+    dsd:{ID}:record              string: a saved diff's record, as JSON
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
 """

@@ -1,0 +1,112 @@
+"""A diff as a list: its elements in the order of a sync, each by itself, so that it can be saved and read in pieces."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
+
+
+class Operation(BaseModel):
+    """One create, update or delete; or, without an action, an object that stands above one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """Stable: the same change to the same object has the same id in every diff."""
+    action: str | None
+    model: str
+    unique_id: str | None
+    identifiers: dict[str, Any]
+    name: str
+    parents: tuple[tuple[str, str], ...] = ()
+    """Model and name of what the object stands under, outermost first."""
+    source: dict[str, Any] | None = None
+    """All attributes as the source has them; None where it has no such object."""
+    target: dict[str, Any] | None = None
+    """All attributes as the target has them; None where it has no such object."""
+    flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
+
+    @classmethod
+    def of(cls, element: DiffElement, parents: tuple[tuple[str, str], ...]) -> Self:
+        """Describe an element of a diff."""
+        return cls(
+            id=_operation_id(element),
+            action=element.action,
+            model=element.type,
+            unique_id=element.uid,
+            identifiers=element.keys,
+            name=element.name,
+            parents=parents,
+            source=element.source_attrs,
+            target=element.dest_attrs,
+            flags=DiffSyncModelFlags(element.flags),
+        )
+
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """Old values under "-", new ones under "+", as `DiffElement.get_attrs_diffs` has them."""
+        return self.element("source", "target").get_attrs_diffs()
+
+    def element(self, source_name: str, target_name: str) -> DiffElement:
+        """The element again, without what stands below it."""
+        element = DiffElement(self.model, self.name, self.identifiers, source_name, target_name, SavedOrderDiff)
+        element.add_attrs(source=self.source, dest=self.target)
+        element.uid = self.unique_id
+        element.flags = self.flags.value
+        return element
+
+
+class SavedOrderDiff(Diff):
+    """A diff whose order was decided when it was saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[DiffElement] = []
+
+    def add(self, element: DiffElement) -> None:
+        super().add(element)
+        self.order.append(element)
+
+    def get_children(self) -> Iterator[DiffElement]:
+        yield from self.order
+
+
+def operations_of(diff: Diff) -> Iterator[Operation]:
+    """What a diff has to say, in the order of a sync: operations, and what stands above them."""
+    yield from _walk(diff.get_children(), ())
+
+
+def _walk(elements: Iterator[DiffElement], parents: tuple[tuple[str, str], ...]) -> Iterator[Operation]:
+    for element in elements:
+        if element.has_diffs():
+            yield Operation.of(element, parents)
+            yield from _walk(element.get_children(), (*parents, (element.type, element.name)))
+
+
+def diff_of(operations: Iterable[Operation], source_name: str, target_name: str) -> SavedOrderDiff:
+    """The diff again, from what `operations_of` told."""
+    diff = SavedOrderDiff()
+    above: list[DiffElement] = []
+    for operation in operations:
+        del above[len(operation.parents) :]
+        element = operation.element(source_name, target_name)
+        place = above[-1].child_diff if above else diff
+        place.add(element)
+        above.append(element)
+    return diff
+
+
+def _operation_id(element: DiffElement) -> str:
+    """A digest of what is changed and how; not of the diff that it stands in."""
+    if element.action == DiffSyncActions.NO_CHANGE:
+        what: Any = None
+    else:
+        what = element.get_attrs_diffs()
+    text = json.dumps([element.action, element.type, element.keys, what], sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

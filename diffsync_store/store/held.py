@@ -1,0 +1,53 @@
+"""Whether somebody still holds a part of an object that is let go, such as a list, through which to change it.
+
+In `adapter.get(Site, "x").tags.append("y")` the object is gone before its list is appended to.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import uuid
+from collections.abc import Iterable
+from sys import getrefcount
+from typing import Any
+
+from pydantic import BaseModel
+
+_UNCHANGEABLE = (
+    str, int, float, bytes, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
+    datetime.date, datetime.time, datetime.timedelta,
+)  # fmt: skip
+
+
+def has_held_part(obj: BaseModel) -> bool:
+    """Whether a changeable value in the object's fields is referred to from elsewhere."""
+    return _is_any_held(obj.__dict__.values(), obj.__dict__.get("adapter"))
+
+
+def _is_any_held(values: Iterable[Any], adapter: Any = None) -> bool:
+    for value in values:
+        if isinstance(value, _UNCHANGEABLE) or value is adapter:
+            continue
+        if not isinstance(value, tuple | frozenset) and getrefcount(value) > _OWN_REFERENCES:
+            return True
+        if isinstance(value, dict):
+            if _is_any_held(value.values()):
+                return True
+        elif isinstance(value, list | set | tuple | frozenset):
+            if _is_any_held(value):
+                return True
+        elif isinstance(value, BaseModel) and has_held_part(value):
+            return True
+    return False
+
+
+def _own_references() -> int:
+    """What `getrefcount` says in `_is_any_held` of a value that only its container holds."""
+    for value in [[0]]:
+        return getrefcount(value)
+    raise AssertionError("unreachable")
+
+
+_OWN_REFERENCES = _own_references()
