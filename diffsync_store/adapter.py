@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar, overload
 
 import structlog
 
+from diffsync_store.aliases import Data, Text
 from diffsync_store.diff import Diff
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
@@ -20,6 +21,10 @@ from diffsync_store.tree import tree_text
 
 M = TypeVar("M", bound=DiffSyncModel)
 Callback = Callable[[str, int, int], None]
+# Adapter has a member of the name type too.
+ModelClass = type[M]
+StoreClass = type[BaseStore]
+DiffClass = type[Diff]
 Model = str | DiffSyncModel | type[DiffSyncModel]
 Identifier = str | dict[str, Any]
 
@@ -40,16 +45,16 @@ class Adapter:
         internal_storage_engine: a store, or a class of stores to make one from.
     """
 
-    type: ClassVar[str | None] = None
+    type: ClassVar[Text | None] = None
     """Name of the kind of system; the class's own name."""
 
-    top_level: ClassVar[list[str]] = []
+    top_level: ClassVar[list[Text]] = []
     """Names of the models that diffs and syncs begin with."""
 
     def __init__(
         self,
-        name: str | None = None,
-        internal_storage_engine: type[BaseStore] | BaseStore = LocalStore,
+        name: Text | None = None,
+        internal_storage_engine: StoreClass | BaseStore = LocalStore,
     ) -> None:
         self.store: BaseStore
         if isinstance(internal_storage_engine, BaseStore):
@@ -85,10 +90,10 @@ class Adapter:
             if not (isinstance(declared, type) and issubclass(declared, DiffSyncModel)):
                 raise AttributeError(f"{cls.__name__}.top_level names {name!r}, but {declared!r} is not a model.")
 
-    def __str__(self) -> str:
+    def __str__(self) -> Text:
         return f"{self.type}" if self.type == self.name else f'{self.type} "{self.name}"'
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> Text:
         return f"<{self}>"
 
     def __len__(self) -> int:
@@ -102,7 +107,7 @@ class Adapter:
 
     # The whole content as data and text
 
-    def dict(self, exclude_defaults: bool = True, **kwargs: Any) -> dict[str, dict[str, dict[str, Any]]]:
+    def dict(self, exclude_defaults: bool = True, **kwargs: Any) -> Data:
         """All objects as `{model: {unique id: fields}}`, in the order of the tree of models, then of insertion."""
         order = self._get_initial_value_order()
         stored = self.get_all_model_names()
@@ -115,7 +120,7 @@ class Adapter:
             for name in names
         }
 
-    def str(self, indent: int = 0) -> str:
+    def str(self, indent: int = 0) -> Text:
         """All objects as text, as a tree."""
         margin = " " * indent
         parts = []
@@ -128,7 +133,7 @@ class Adapter:
             parts += [obj.str(indent=indent + 2) for obj in objects]
         return "\n".join(parts)
 
-    def load_from_dict(self, data: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    def load_from_dict(self, data: Mapping[Text, Mapping[Text, Mapping[Text, Any]]]) -> None:
         """Load objects from what `dict` returns."""
         order = self._get_initial_value_order()
         for name in [*order, *(name for name in data if name not in order)]:
@@ -136,11 +141,11 @@ class Adapter:
                 self.add(getattr(self, name)(**fields))
 
     @classmethod
-    def _get_initial_value_order(cls) -> list[str]:
+    def _get_initial_value_order(cls) -> list[Text]:
         """Names of all models, each behind those above it."""
-        order: dict[str, None] = {}
+        order: dict[Text, None] = {}
 
-        def visit(name: str) -> None:
+        def visit(name: Text) -> None:
             if name not in order:
                 order[name] = None
                 for child in _children_of(cls, name):
@@ -151,10 +156,10 @@ class Adapter:
         return list(order)
 
     @classmethod
-    def get_tree_traversal(cls, as_dict: bool = False) -> str | dict[str, Any]:
+    def get_tree_traversal(cls, as_dict: bool = False) -> Text | Data:
         """The models and what stands below which, as text or as nested dicts."""
 
-        def below(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+        def below(name: Text, above: tuple[Text, ...]) -> Data:
             return {child: below(child, (*above, name)) for child in _children_of(cls, name) if child not in above}
 
         tree = {name: below(name, ()) for name in cls.top_level}
@@ -165,7 +170,7 @@ class Adapter:
     def diff_from(
         self,
         source: Adapter,
-        diff_class: type[Diff] = Diff,
+        diff_class: DiffClass = Diff,
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callback | None = None,
     ) -> Diff:
@@ -175,7 +180,7 @@ class Adapter:
     def diff_to(
         self,
         target: Adapter,
-        diff_class: type[Diff] = Diff,
+        diff_class: DiffClass = Diff,
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callback | None = None,
     ) -> Diff:
@@ -185,7 +190,7 @@ class Adapter:
     def sync_from(
         self,
         source: Adapter,
-        diff_class: type[Diff] = Diff,
+        diff_class: DiffClass = Diff,
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callback | None = None,
         diff: Diff | None = None,
@@ -213,7 +218,7 @@ class Adapter:
     def sync_to(
         self,
         target: Adapter,
-        diff_class: type[Diff] = Diff,
+        diff_class: DiffClass = Diff,
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callback | None = None,
         diff: Diff | None = None,
@@ -232,14 +237,14 @@ class Adapter:
 
     # The store's objects
 
-    def get_all_model_names(self) -> set[str]:
+    def get_all_model_names(self) -> set[Text]:
         """Names of the models that there are objects of."""
         return self.store.get_all_model_names()
 
     @overload
-    def get(self, obj: type[M] | M, identifier: Identifier) -> M: ...
+    def get(self, obj: ModelClass[M] | M, identifier: Identifier) -> M: ...
     @overload
-    def get(self, obj: str, identifier: Identifier) -> Any: ...
+    def get(self, obj: Text, identifier: Identifier) -> Any: ...
     def get(self, obj: Any, identifier: Identifier) -> Any:
         """The object with this unique id, or these identifiers.
 
@@ -249,9 +254,9 @@ class Adapter:
         return self.store.get(model=obj, identifier=identifier)
 
     @overload
-    def get_or_none(self, obj: type[M] | M, identifier: Identifier) -> M | None: ...
+    def get_or_none(self, obj: ModelClass[M] | M, identifier: Identifier) -> M | None: ...
     @overload
-    def get_or_none(self, obj: str, identifier: Identifier) -> Any: ...
+    def get_or_none(self, obj: Text, identifier: Identifier) -> Any: ...
     def get_or_none(self, obj: Any, identifier: Identifier) -> Any:
         """The object with this unique id, or these identifiers; None if there is none."""
         try:
@@ -260,18 +265,18 @@ class Adapter:
             return None
 
     @overload
-    def get_all(self, obj: type[M] | M) -> list[M]: ...
+    def get_all(self, obj: ModelClass[M] | M) -> list[M]: ...
     @overload
-    def get_all(self, obj: str) -> list[Any]: ...
+    def get_all(self, obj: Text) -> list[Any]: ...
     def get_all(self, obj: Any) -> list[Any]:
         """All objects of a model in order of insertion."""
         return self.store.get_all(model=obj)
 
     @overload
-    def get_by_uids(self, uids: list[str], obj: type[M] | M) -> list[M]: ...
+    def get_by_uids(self, uids: list[Text], obj: ModelClass[M] | M) -> list[M]: ...
     @overload
-    def get_by_uids(self, uids: list[str], obj: str) -> list[Any]: ...
-    def get_by_uids(self, uids: list[str], obj: Any) -> list[Any]:
+    def get_by_uids(self, uids: list[Text], obj: Text) -> list[Any]: ...
+    def get_by_uids(self, uids: list[Text], obj: Any) -> list[Any]:
         """The objects with these unique ids, in the order of the ids.
 
         Raises:
@@ -299,9 +304,7 @@ class Adapter:
         """
         self.store.remove(obj=obj, remove_children=remove_children)
 
-    def get_or_instantiate(
-        self, model: type[M], ids: dict[str, Any], attrs: dict[str, Any] | None = None
-    ) -> tuple[M, bool]:
+    def get_or_instantiate(self, model: ModelClass[M], ids: Data, attrs: Data | None = None) -> tuple[M, bool]:
         """The object with these identifiers, made and added if there is none; and whether it was."""
         return self.store.get_or_instantiate(model=model, ids=ids, attrs=attrs)
 
@@ -309,7 +312,7 @@ class Adapter:
         """The object that has the same identifiers, or else `obj`, which is added; and whether it was."""
         return self.store.get_or_add_model_instance(obj=obj)
 
-    def update_or_instantiate(self, model: type[M], ids: dict[str, Any], attrs: dict[str, Any]) -> tuple[M, bool]:
+    def update_or_instantiate(self, model: ModelClass[M], ids: Data, attrs: Data) -> tuple[M, bool]:
         """The object with these identifiers, with these attributes; made and added if there is none."""
         return self.store.update_or_instantiate(model=model, ids=ids, attrs=attrs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from diffsync_store.aliases import Data, Text
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.exceptions import ObjectAlreadyExists
 
@@ -92,7 +93,7 @@ class Diff:
                 lines += [element.str(indent + 2) for element in shown]
         return "\n".join(lines) or f"{margin}(no diffs)"
 
-    def dict(self) -> dict[str, dict[str, dict[str, Any]]]:
+    def dict(self) -> Data:
         """The differences as nested dicts: `{model: {name: {"-": old, "+": new, child model: {...}}}}`."""
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for element in self.get_children():
@@ -164,7 +165,7 @@ class DiffElement:
         if dest is not None:
             self.dest_attrs = dest
 
-    def get_attrs_keys(self) -> Iterable[str]:
+    def get_attrs_keys(self) -> Iterable[Text]:
         """Names of the attributes that count: those of both sides, or of the only side there is."""
         if self.source_attrs is not None and self.dest_attrs is not None:
             return [key for key in self.source_attrs if key in self.dest_attrs]
@@ -227,7 +228,7 @@ class DiffElement:
             lines[0] += " (no diffs)"
         return "\n".join(lines)
 
-    def dict(self) -> dict[str, dict[str, Any]]:
+    def dict(self) -> Data:
         """The element and what stands below it as nested dicts."""
         return {**self.get_attrs_diffs(), **self.child_diff.dict()}
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from diffsync_store.aliases import ChildFields, Data, Text
 from diffsync_store.children import ChildIndex
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
@@ -46,6 +47,10 @@ class DiffSyncModel(BaseModel):
 
     # Slots, not private attributes of pydantic: those cost as much as a whole field for each object made.
     __slots__ = ("__weakref__", "_child_indexes", "_status")
+
+    if TYPE_CHECKING:
+        _child_indexes: dict[str, ChildIndex]
+        _status: tuple[DiffSyncStatus, str]
 
     _modelname: ClassVar[str] = "diffsyncmodel"
     _identifiers: ClassVar[tuple[str, ...]] = ()
@@ -84,43 +89,51 @@ class DiffSyncModel(BaseModel):
                         f"{cls.__name__}.{role} names {name!r}, which is not a field of the class: "
                         f"add it with a type annotation (`{name}: str`)."
                     )
-        for first, second in (("_identifiers", "_attributes"), ("_identifiers", "_children"), ("_attributes", "_children")):
+        for first, second in (
+            ("_identifiers", "_attributes"),
+            ("_identifiers", "_children"),
+            ("_attributes", "_children"),
+        ):
             both = sorted(set(roles[first]) & set(roles[second]))
             if both:
                 raise AttributeError(f"{cls.__name__} has {', '.join(both)} in both {first} and {second}.")
-        cls._changes_in_place = not all(
-            _is_scalar(field.annotation)
-            for name, field in cls.model_fields.items()
-            if name not in ("adapter", "model_flags")
-        ) or cls.model_config.get("extra") == "allow"
-        cls._has_plain_unique_id = (
-            cls.create_unique_id.__func__ is DiffSyncModel.create_unique_id.__func__
-            and cls.get_identifiers is DiffSyncModel.get_identifiers
+        cls._changes_in_place = (
+            not all(
+                _is_scalar(field.annotation)
+                for name, field in cls.model_fields.items()
+                if name not in ("adapter", "model_flags")
+            )
+            or cls.model_config.get("extra") == "allow"
+        )
+        cls._has_plain_unique_id = not any(
+            name in vars(base)
+            for base in cls.__mro__[: cls.__mro__.index(DiffSyncModel)]
+            for name in ("create_unique_id", "get_identifiers")
         )
         if cls._changes_in_place:
             cls.__del__ = _let_go  # type: ignore[attr-defined]  # only where it can matter: it costs time
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> Text:
         return f'{self.get_type()} "{self.get_unique_id()}"'
 
-    def __str__(self) -> str:
+    def __str__(self) -> Text:
         return self.get_unique_id()
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: Text, value: Any) -> None:
         super().__setattr__(name, value)
         adapter = self.__dict__.get("adapter")
         if adapter is not None:
             adapter.store.changed(self)
 
-    def dict(self, **kwargs: Any) -> dict[str, Any]:
+    def dict(self, **kwargs: Any) -> Data:
         """The fields as a dict; takes the arguments of pydantic's `model_dump`."""
         return self.model_dump(**kwargs)
 
-    def json(self, **kwargs: Any) -> str:
+    def json(self, **kwargs: Any) -> Text:
         """The fields as JSON, without those that have their default; takes the arguments of `model_dump_json`."""
         return self.model_dump_json(**{"exclude_defaults": True, **kwargs})
 
-    def str(self, include_children: bool = True, indent: int = 0) -> str:
+    def str(self, include_children: bool = True, indent: int = 0) -> Text:
         """The object as text, and what stands below it."""
         margin = " " * indent
         lines = [f"{margin}{self.get_type()}: {self.get_unique_id()}: {self.get_attrs()}"]
@@ -136,11 +149,11 @@ class DiffSyncModel(BaseModel):
                 lines.append(child.str(True, indent + 4) if child else f"{margin}    {uid} (not in the store)")
         return "\n".join(lines)
 
-    def set_status(self, status: DiffSyncStatus, message: str = "") -> None:
+    def set_status(self, status: DiffSyncStatus, message: Text = "") -> None:
         """Say how the last operation on the object ended."""
         object.__setattr__(self, "_status", (status, message))
 
-    def get_status(self) -> tuple[DiffSyncStatus, str]:
+    def get_status(self) -> tuple[DiffSyncStatus, Text]:
         """How the last operation on the object ended, and what was said about it."""
         try:
             return self._status
@@ -148,14 +161,14 @@ class DiffSyncModel(BaseModel):
             return DiffSyncStatus.SUCCESS, ""
 
     @classmethod
-    def create_base(cls, adapter: Adapter, ids: Mapping[str, Any], attrs: Mapping[str, Any]) -> Self | None:
+    def create_base(cls, adapter: Adapter, ids: Mapping[Text, Any], attrs: Mapping[Text, Any]) -> Self | None:
         """Make the object for `create`, without any system behind it."""
         obj = cls(**ids, adapter=adapter, **attrs)
         obj.set_status(DiffSyncStatus.SUCCESS, "Created successfully")
         return obj
 
     @classmethod
-    def create(cls, adapter: Adapter, ids: dict[str, Any], attrs: dict[str, Any]) -> Self | None:
+    def create(cls, adapter: Adapter, ids: Data, attrs: Data) -> Self | None:
         """Create a record in the adapter's system and return it as object.
 
         Return None to leave the object, and all below it, out of the store.
@@ -165,14 +178,14 @@ class DiffSyncModel(BaseModel):
         """
         return cls.create_base(adapter=adapter, ids=ids, attrs=attrs)
 
-    def update_base(self, attrs: Mapping[str, Any]) -> Self | None:
+    def update_base(self, attrs: Mapping[Text, Any]) -> Self | None:
         """Assign the changed attributes for `update`, without any system behind the object."""
         for name, value in attrs.items():
             setattr(self, name, value)
         self.set_status(DiffSyncStatus.SUCCESS, "Updated successfully")
         return self
 
-    def update(self, attrs: dict[str, Any]) -> Self | None:
+    def update(self, attrs: Data) -> Self | None:
         """Change the record in the adapter's system; `attrs` holds only what changes.
 
         Return None to say that it was not changed.
@@ -198,12 +211,12 @@ class DiffSyncModel(BaseModel):
         return self.delete_base()
 
     @classmethod
-    def get_type(cls) -> str:
+    def get_type(cls) -> Text:
         """Name of the model."""
         return cls._modelname
 
     @classmethod
-    def create_unique_id(cls, **identifiers: Any) -> str:
+    def create_unique_id(cls, **identifiers: Any) -> Text:
         """The unique id that an object with these identifiers has.
 
         Raises:
@@ -212,28 +225,28 @@ class DiffSyncModel(BaseModel):
         return "__".join(str(identifiers[name]) for name in cls._identifiers)
 
     @classmethod
-    def get_children_mapping(cls) -> dict[str, str]:
+    def get_children_mapping(cls) -> ChildFields:
         """Names of child models, each with the field that lists the children's unique ids."""
         return cls._children
 
-    def get_identifiers(self) -> dict[str, Any]:
+    def get_identifiers(self) -> Data:
         """The fields that identify the object."""
         fields = self.__dict__
         return {name: fields[name] for name in self._identifiers}
 
-    def get_attrs(self) -> dict[str, Any]:
+    def get_attrs(self) -> Data:
         """The fields that a diff compares."""
         fields = self.__dict__
         return {name: fields[name] for name in self._attributes}
 
-    def get_unique_id(self) -> str:
+    def get_unique_id(self) -> Text:
         """The identifiers as one string, unique among the objects of the model."""
         if self._has_plain_unique_id:
             fields = self.__dict__
             return "__".join([str(fields[name]) for name in self._identifiers])
         return self.create_unique_id(**self.get_identifiers())
 
-    def get_shortname(self) -> str:
+    def get_shortname(self) -> Text:
         """The object's name among its siblings."""
         if self._shortname:
             return "__".join(str(getattr(self, name)) for name in self._shortname)
@@ -268,7 +281,7 @@ class DiffSyncModel(BaseModel):
             raise ObjectNotFound(f"{uid} is not a child of {self!r}: it is not in {field}") from None
         self._tell_change()
 
-    def _field_for(self, child: DiffSyncModel) -> str:
+    def _field_for(self, child: DiffSyncModel) -> Text:
         model = child.get_type()
         if model not in self._children:
             raise ObjectStoreWrongType(
@@ -277,7 +290,7 @@ class DiffSyncModel(BaseModel):
             )
         return self._children[model]
 
-    def _child_index(self, field: str) -> ChildIndex:
+    def _child_index(self, field: Text) -> ChildIndex:
         children = getattr(self, field)
         indexes: dict[str, ChildIndex]
         try:

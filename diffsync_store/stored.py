@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -19,21 +18,20 @@ class StoredModel(DiffSyncModel):
 
     model_config = ConfigDict(extra="allow")
 
-    _spoken: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+    _spoken: dict[str, Any] = PrivateAttr(default_factory=dict)
     """What the object's own class said of it, where that is not what its fields say."""
 
     def get_identifiers(self) -> dict[str, Any]:
-        return self._spoken.get("get_identifiers") or super().get_identifiers()
+        return dict(self._spoken.get("get_identifiers", super().get_identifiers()))
 
     def get_attrs(self) -> dict[str, Any]:
-        spoken = self._spoken.get("get_attrs")
-        return super().get_attrs() if spoken is None else spoken
+        return dict(self._spoken.get("get_attrs", super().get_attrs()))
 
     def get_unique_id(self) -> str:
-        return self._spoken.get("get_unique_id") or super().get_unique_id()
+        return str(self._spoken.get("get_unique_id", super().get_unique_id()))
 
     def get_shortname(self) -> str:
-        return self._spoken.get("get_shortname") or super().get_shortname()
+        return str(self._spoken.get("get_shortname", super().get_shortname()))
 
 
 def stored_model(schema: ModelSchema) -> type[StoredModel]:
@@ -45,9 +43,9 @@ def stored_model(schema: ModelSchema) -> type[StoredModel]:
 def _stored_model(description: str) -> type[StoredModel]:
     schema = ModelSchema.model_validate_json(description)
     names = dict.fromkeys((*schema.identifiers, *schema.shortname, *schema.attributes, *schema.children.values()))
-    fields: dict[str, Any] = {name: (Any, None) for name in names}
+    fields: dict[str, Any] = dict.fromkeys(names, (Any, None))
     fields |= {name: (list[str], []) for name in schema.children.values()}
-    base = type(
+    return type(
         "StoredModel",
         (StoredModel,),
         {
@@ -61,7 +59,6 @@ def _stored_model(description: str) -> type[StoredModel]:
             "_children": dict(schema.children),
         },
     )
-    return base
 
 
 class StoredAdapter(Adapter):

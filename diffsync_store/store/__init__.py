@@ -146,7 +146,11 @@ class BaseStore(ABC):
         if record.state is StoreState.COMPLETE:
             return record
         told = f": {record.reason}" if record.reason else ""
-        hint = "Wait for the load to end; if it is no longer running, load" if record.state is StoreState.LOADING else "Load"
+        hint = (
+            "Wait for the load to end; if it is no longer running, load"
+            if record.state is StoreState.LOADING
+            else "Load"
+        )
         raise StoreNotComplete(
             f"Store {record.store_id!r} ({record.name}) is {record.state.value}, not complete{told}. "
             f"Last written {record.updated:%Y-%m-%d %H:%M:%S} UTC by {record.writer}, "
@@ -333,5 +337,3 @@ class BaseStore(ABC):
 
     def _raise(self, error: type[Exception], message: str, *args: Any) -> NoReturn:
         raise error_class(error, self.adapter)(message, *args)
-
-

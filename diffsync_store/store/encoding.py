@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SPOKEN = ("get_identifiers", "get_attrs", "get_unique_id", "get_shortname")
 
-_NOT_STORED = frozenset({"adapter"})
+_NOT_STORED = {"adapter"}
 
 
 @lru_cache(maxsize=1024)
@@ -40,7 +40,11 @@ def encode(obj: DiffSyncModel) -> bytes:
     model = type(obj)
     try:
         data: bytes = model.__pydantic_serializer__.to_json(
-            obj, exclude=_NOT_STORED, by_alias=False, round_trip=True, warnings=False  # type: ignore[arg-type]
+            obj,
+            exclude=_NOT_STORED,
+            by_alias=False,
+            round_trip=True,
+            warnings=False,
         )
         names = overridden(model)
         if names:

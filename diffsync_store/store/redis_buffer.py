@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from diffsync_store.store.encoding import encode
 from diffsync_store.store.held import has_held_part
+from diffsync_store.store.redis_writer import Batch
+
+_BATCH = 1000
+"""Objects in one command."""
+_BATCH_BYTES = 1_000_000
 
 
 class Live(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
@@ -41,12 +46,27 @@ class ModelBuffer:
         """Objects that were changed in place and let go, as they were last."""
         self.held: dict[str, Any] = {}
         """Objects that were let go while a part of them was not: kept until the part is let go too."""
-        self.present: set[str] | None = None
-        """Every unique id in the store, pending ones included; None while that is not known."""
         self.checked_adds = 0
+        self._present: set[str] = set()
+        self.known_in = b""
+        """The epoch of the store in which all unique ids were known; empty while they are not."""
 
     def __len__(self) -> int:
         return len(self.deletes) + len(self.adds) + len(self.puts) + len(self.dirty) + len(self.late)
+
+    # Which unique ids there are in the store, pending ones included, where this process is the one to know
+
+    def know_all(self, uids: set[str], epoch: bytes) -> None:
+        """Know every unique id of the model, as of this epoch of the store."""
+        self._present, self.known_in = uids, epoch
+
+    def knows_all(self, epoch: bytes) -> bool:
+        """Whether the unique ids are known, and nobody else has written since."""
+        return self.known_in == epoch != b""
+
+    def has(self, uid: str) -> bool:
+        """Whether there is such an object, where `knows_all`."""
+        return uid in self._present
 
     def find(self, uid: str) -> Any:
         """The live object with this unique id, or None."""
@@ -65,10 +85,41 @@ class ModelBuffer:
         if self.live.get(reference.uid) is reference:
             del self.live[reference.uid]
 
-    def drop(self, uid: str) -> None:
-        """Forget everything pending for `uid` and the object itself."""
-        for pending in (self.live, self.adds, self.puts, self.dirty, self.late, self.held):
-            pending.pop(uid, None)  # type: ignore[attr-defined]  # a tuple of unlike dicts
+    def add(self, uid: str, obj: Any) -> None:
+        """A new object is to be written."""
+        self._present.add(uid)
+        self.adds[uid] = obj
+        self.track(uid, obj)
+
+    def put(self, uid: str, obj: Any) -> None:
+        """An object is to be written in the place of whatever is there."""
+        if uid in self.adds:
+            self.adds[uid] = obj
+        else:
+            self.late.pop(uid, None)
+            self.dirty.pop(uid, None)
+            self.puts[uid] = obj
+        self._present.add(uid)
+        self.track(uid, obj)
+
+    def note_added(self, uid: str, obj: Any, data: bytes) -> None:
+        """A new object has been written."""
+        self.checked_adds += 1
+        self._present.add(uid)
+        self.track(uid, obj, hash(data))
+
+    def delete(self, uid: str) -> None:
+        """An object is to be removed."""
+        if uid not in self.adds:
+            self.deletes[uid] = None
+        self.forget(uid)
+
+    def forget(self, uid: str) -> None:
+        """Drop the object and everything pending for it."""
+        for pending in (self.adds, self.puts, self.dirty, self.late, self.held):
+            pending.pop(uid, None)
+        self.live.pop(uid, None)
+        self._present.discard(uid)
 
     def reference_of(self, obj: Any) -> Live | None:
         """The reference that tracks exactly this object, also when its identifiers were changed since."""
@@ -107,10 +158,55 @@ class ModelBuffer:
         for uid in [uid for uid, obj in self.held.items() if not has_held_part(obj)]:
             del self.held[uid]
 
-    def pending_objects(self, kind: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-        """Pairs of unique id and encoded object for one kind of pending write."""
-        for uid, obj in list(kind.items()):
-            yield uid, obj if isinstance(obj, bytes) else encode(obj)
+    # Writing
+
+    def batches(self) -> Iterator[Batch]:
+        """What is pending, in the order to write it; each batch is to be reported to `note_written`."""
+        uids = list(self.deletes)
+        for start in range(0, len(uids), _BATCH):
+            yield Batch(deletes=uids[start : start + _BATCH])
+        for pairs in _chunks(_encoded(self.adds)):
+            yield Batch(adds=pairs)
+        for pairs in _chunks(_encoded(self.puts)):
+            yield Batch(puts=pairs)
+        for pairs in _chunks(_encoded(self.dirty)):
+            yield Batch(backs=pairs)
+        for pairs in _chunks(iter(list(self.late.items()))):
+            yield Batch(backs=pairs)
+
+    def note_written(self, batch: Batch) -> None:
+        """A batch is in Redis."""
+        for uid in batch.deletes:
+            self.deletes.pop(uid, None)
+        for written, pending in ((batch.adds, (self.adds,)), (batch.puts, (self.puts,))):
+            self._note_pairs(written, pending)
+        self._note_pairs(batch.backs, (self.dirty, self.late))
+
+    def _note_pairs(self, written: Iterable[tuple[str, bytes]], pending: tuple[dict[str, Any], ...]) -> None:
+        for uid, data in written:
+            reference = self.live.get(uid)
+            if reference is not None:
+                reference.written = hash(data)
+            for waiting in pending:
+                waiting.pop(uid, None)
+
+
+def _encoded(objects: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    return ((uid, encode(obj)) for uid, obj in list(objects.items()))
+
+
+def _chunks(pairs: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Batches of bounded length and size."""
+    batch: list[tuple[str, bytes]] = []
+    size = 0
+    for uid, data in pairs:
+        batch.append((uid, data))
+        size += len(data) + 2 * len(uid)
+        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _tells_of_changes(obj: Any) -> bool:

@@ -85,7 +85,9 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except (redis_errors.AuthenticationError, redis_errors.AuthorizationError) as error:
-        raise ObjectStoreException("Redis refused the user name or password: check `username` and `password`.") from error
+        raise ObjectStoreException(
+            "Redis refused the user name or password: check `username` and `password`."
+        ) from error
     except redis_errors.NoPermissionError as error:
         raise ObjectStoreException(f"The Redis user lacks a right that the store needs: {error}") from error
     except redis_errors.OutOfMemoryError as error:

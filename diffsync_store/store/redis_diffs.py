@@ -188,7 +188,9 @@ class RedisDiffs:
         with translated_errors():
             text = self._redis.get(keys.record)
         if text is None:
-            raise DiffNotFound(f"There is no diff {diff_id!r}: it was never saved, was dropped, or expired. Make it anew.")
+            raise DiffNotFound(
+                f"There is no diff {diff_id!r}: it was never saved, was dropped, or expired. Make it anew."
+            )
         record = DiffRecord.model_validate_json(text)
         with translated_errors():
             self._redis.expire(keys.record, record.ttl)

@@ -32,7 +32,7 @@ def check_id(value: str, what: str) -> str:
     Raises:
         ObjectStoreException: it is not 1 to 128 letters, digits, `.`, `_`, `-`.
     """
-    if not isinstance(value, str) or not _ID.fullmatch(value):
+    if not _ID.fullmatch(value):
         shown = repr(value) if len(repr(value)) < 160 else f"{repr(value)[:157]}..."
         raise ObjectStoreException(f"{what} {shown} is not valid: use 1 to 128 letters, digits, '.', '_' or '-'.")
     return value
@@ -42,7 +42,8 @@ class StoreKeys:
     """The keys of one store."""
 
     def __init__(self, store_id: str) -> None:
-        self._prefix = f"dss:{{{check_id(store_id, 'store_id')}}}:"
+        self.store_id = check_id(store_id, "store_id")
+        self._prefix = f"dss:{{{store_id}}}:"
         self.record = f"{self._prefix}record"
         self.schema = f"{self._prefix}schema"
         self.counts = f"{self._prefix}counts"

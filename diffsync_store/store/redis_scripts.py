@@ -66,7 +66,7 @@ _WRITE = (
     _ADMIT
     + """
 -- KEYS: record, counts, schema, objects, order.
--- ARGV: 7 epoch that the writer knows, 8 number of this batch, 9 model, 10 schema of the model,
+-- ARGV: 7 epoch in which the writer knew that the adds are new, or nothing, 8 number of this batch, 9 model, 10 schema of the model,
 --       11 to 14 how many deletes, adds, puts, write-backs follow: unique ids for deletes, pairs of id and value else.
 -- Answers: status, epoch, generation, the unique ids that an add was refused for.
 local record, counts, schema, objects, order = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]

@@ -1,0 +1,173 @@
+"""One process's claim to write to a store, and everything that it writes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from diffsync_store.exceptions import StoreInUse, StoreNotFound
+from diffsync_store.store import redis_scripts as scripts
+from diffsync_store.store.redis_connection import translated_errors
+from diffsync_store.store.redis_keys import StoreKeys
+
+LEASE = 2.0
+"""Seconds for which a writer may buffer before it must be heard of again."""
+
+_PATIENCE = 30.0
+"""Seconds to wait for another writer."""
+
+
+@dataclass
+class Batch:
+    """Writes to one model that go together: unique ids for deletes, pairs of unique id and value else."""
+
+    deletes: list[str] = field(default_factory=list)
+    adds: list[tuple[str, bytes]] = field(default_factory=list)
+    """New objects; refused where there is one already."""
+    puts: list[tuple[str, bytes]] = field(default_factory=list)
+    """Objects that take the place of whatever is there."""
+    backs: list[tuple[str, bytes]] = field(default_factory=list)
+    """Changes of objects; left out where the object is gone."""
+
+    def arguments(self) -> list[Any]:
+        """The batch as a script takes it."""
+        counts = [len(self.deletes), len(self.adds), len(self.puts), len(self.backs)]
+        pairs = [item for pair in (*self.adds, *self.puts, *self.backs) for item in pair]
+        return [*counts, *self.deletes, *pairs]
+
+
+class Writer:
+    """How writers share a store stands in `redis_scripts`; this is one of them."""
+
+    def __init__(self, client: Any, keys: StoreKeys, generation: bytes, ttl: int) -> None:
+        self._redis = client
+        self._keys = keys
+        self._ttl = ttl
+        self._token = secrets.token_hex(8)
+        self._batches = 0
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.generation = generation
+        """The load that this writer belongs to; empty until it has met the store's record."""
+        self.epoch = b""
+        """What this writer knows of the store holds as long as the epoch does."""
+        self.is_shared = False
+        """There are other writers: every add is checked in Redis."""
+        self.lease_until = 0.0
+        """Until when, on the monotonic clock, no other process writes; 0 for no lease."""
+
+    def begin(self) -> None:
+        """Empty the store and begin a new generation.
+
+        Raises:
+            StoreInUse: another live process is writing to it.
+        """
+        generation = secrets.token_hex(8)
+        keys = [self._keys.record, self._keys.counts, self._keys.schema]
+        arguments = [self._token, "", generation, int(LEASE * 1000), self.name, self._ttl]
+
+        def begin() -> Any:
+            return scripts.BEGIN(self._redis, keys, arguments)
+
+        models = self._until_admitted(begin, patience=2 * LEASE)[2]
+        if models:
+            with translated_errors():
+                self._redis.unlink(*self._keys.of_models([model.decode() for model in models]))
+        self.generation = generation.encode()
+        self.epoch, self.is_shared, self.lease_until = b"1", False, 0.0
+
+    def acquire(self, model: str) -> int:
+        """Ask to be the store's one writer; return how many objects of the model there are."""
+        started = time.monotonic()
+        keys = [self._keys.record, self._keys.objects(model)]
+        status, epoch, generation, count = self._until_admitted(
+            lambda: scripts.ACQUIRE(self._redis, keys, self._introduction())
+        )
+        self._learn(status, epoch, generation, started)
+        return int(count)
+
+    def write(self, model: str, schema: str, batch: Batch, *, known_in: bytes) -> list[str]:
+        """Write; return the unique ids of adds that were refused because the object is there already.
+
+        Adds are not checked in Redis if this is the one writer and `known_in`, the epoch in which the caller knew that
+        the objects are new, is the store's.
+        """
+        keys = [
+            self._keys.record,
+            self._keys.counts,
+            self._keys.schema,
+            self._keys.objects(model),
+            self._keys.order(model),
+        ]
+        self._batches += 1
+        tail = [self._batches, model, schema, *batch.arguments()]
+        started = time.monotonic()
+        status, epoch, generation, refused = self._until_admitted(
+            lambda: scripts.WRITE(self._redis, keys, [*self._introduction(), known_in, *tail])
+        )
+        self._learn(status, epoch, generation, started)
+        return [uid.decode() for uid in refused]
+
+    def mark(self, facts: Mapping[str, Any]) -> None:
+        """Write facts about the store into its record."""
+        facts = {**facts, "updated": int(time.time() * 1000), "writer": self.name}
+        pairs = [item for pair in facts.items() for item in pair]
+        with translated_errors():
+            status = scripts.MARK(self._redis, [self._keys.record], [self._token, self.generation, *pairs])
+        if status != b"done":
+            self._refuse(status, b"")
+
+    def end_sharing(self) -> None:
+        """Let the next writer be exclusive again."""
+        self.is_shared = False
+        with translated_errors():
+            self._redis.hdel(self._keys.record, "shared")
+
+    def release(self) -> None:
+        """Give the lease back, so that the next writer need not wait for its end."""
+        self.lease_until = 0.0
+        with translated_errors():
+            scripts.RELEASE(self._redis, [self._keys.record], [self._token])
+
+    def _introduction(self) -> list[Any]:
+        """The arguments with which every script of a writer begins."""
+        fresh = secrets.token_hex(8)
+        return [self._token, self.generation, fresh, int(LEASE * 1000), self.name, self._ttl]
+
+    def _learn(self, status: bytes, epoch: bytes, generation: bytes, started: float) -> None:
+        self.generation = generation
+        self.epoch = epoch
+        self.is_shared = status == b"shared"
+        self.lease_until = 0.0 if self.is_shared else started + LEASE * 0.75
+
+    def _until_admitted(self, ask: Callable[[], Any], patience: float = _PATIENCE) -> Any:
+        deadline = time.monotonic() + patience
+        while True:
+            with translated_errors():
+                answer = ask()
+            if answer[0] in (b"exclusive", b"shared"):
+                return answer
+            if answer[0] != b"wait" or time.monotonic() > deadline:
+                self._refuse(answer[0], answer[1])
+            time.sleep(0.01)
+
+    def _refuse(self, status: bytes, holder: bytes) -> NoReturn:
+        store_id = self._keys.store_id
+        if status == b"wait":
+            who = f" ({holder.decode()})" if holder else ""
+            raise StoreInUse(
+                f"Store {store_id!r} is being written by another process{who}. Wait for it or stop it; "
+                f"its claim ends {LEASE:g} seconds after its last sign of life."
+            )
+        if status == b"gone":
+            raise StoreNotFound(
+                f"Store {store_id!r} was dropped or expired while it was open: nothing was written. Load it again."
+            )
+        raise StoreInUse(
+            f"Store {store_id!r} was loaded anew by another process since it was opened here: "
+            "nothing was written. Open it again."
+        )
