@@ -18,6 +18,7 @@ from diffsync_store.exceptions import (
     StoreInUse,
     StoreNotComplete,
     StoreNotFound,
+    StoreReloaded,
 )
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.result import Reject, SyncResult
@@ -52,6 +53,7 @@ __all__ = [
     "StoreInUse",
     "StoreNotComplete",
     "StoreNotFound",
+    "StoreReloaded",
     "StoreState",
     "StoredAdapter",
     "SyncResult",

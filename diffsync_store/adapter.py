@@ -88,7 +88,9 @@ class Adapter:
                 )
             declared = getattr(cls, name)
             if not (isinstance(declared, type) and issubclass(declared, DiffSyncModel)):
-                raise AttributeError(f"{cls.__name__}.top_level names {name!r}, but {declared!r} is not a model.")
+                raise AttributeError(  # noqa: TRY004  # diffsync raises AttributeError for every fault of a class
+                    f"{cls.__name__}.top_level names {name!r}, but {declared!r} is not a model."
+                )
 
     def __str__(self) -> Text:
         return f"{self.type}" if self.type == self.name else f'{self.type} "{self.name}"'
@@ -332,9 +334,9 @@ class DiffSync(Adapter):
         _warn_of_former_name()
         super().__init_subclass__(**kwargs)
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> DiffSync:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         _warn_of_former_name()
-        return super().__new__(cls)
+        super().__init__(*args, **kwargs)
 
 
 def _warn_of_former_name() -> None:

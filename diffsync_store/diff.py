@@ -105,7 +105,7 @@ class Diff:
 class DiffElement:
     """One object that differs, or stands above one that does."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # diffsync's signature
         self,
         obj_type: str,
         name: str,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _BATCH = 1000
 """Objects that are fetched from a store at once."""
 
+_LEFT_OUT_OF_SOURCE = DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_SRC
+_LEFT_OUT_OF_TARGET = DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_DST
+
 Objects = Mapping[str, "DiffSyncModel"]
 Pair = tuple[DiffElement, "DiffSyncModel | None", "DiffSyncModel | None"]
 
@@ -128,21 +131,13 @@ class Differ:
                 yield self._element(uid, source_obj, target_obj), source_obj, target_obj
 
     def _is_skipped(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:
-        if source is None or target is None:
-            return self._is_skipped_alone(source, target)
-        if not source.model_flags and not target.model_flags:
-            return False
-        return DiffSyncModelFlags.IGNORE in source.model_flags | target.model_flags
-
-    def _is_skipped_alone(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:
+        if source is not None and target is not None:
+            return bool((source.model_flags | target.model_flags) & DiffSyncModelFlags.IGNORE)
         if source is not None:
-            own, of_all = DiffSyncModelFlags.SKIP_UNMATCHED_SRC, DiffSyncFlags.SKIP_UNMATCHED_SRC
-            flags = source.model_flags
-        else:
-            assert target is not None  # one side has the object
-            own, of_all = DiffSyncModelFlags.SKIP_UNMATCHED_DST, DiffSyncFlags.SKIP_UNMATCHED_DST
-            flags = target.model_flags
-        return of_all in self.flags or bool(flags & (own | DiffSyncModelFlags.IGNORE))
+            return DiffSyncFlags.SKIP_UNMATCHED_SRC in self.flags or bool(source.model_flags & _LEFT_OUT_OF_SOURCE)
+        if target is not None:
+            return DiffSyncFlags.SKIP_UNMATCHED_DST in self.flags or bool(target.model_flags & _LEFT_OUT_OF_TARGET)
+        return True
 
     def _element(self, uid: str, source: DiffSyncModel | None, target: DiffSyncModel | None) -> DiffElement:
         obj: Any = source if source is not None else target

@@ -11,6 +11,7 @@ ObjectStoreException            a store cannot do what was asked of it
     StoreNotFound               no store has this `store_id`: never loaded, dropped or expired
     StoreNotComplete            the store's load did not end; `.record` says how far it came
     StoreInUse                  another live process is writing to the store
+    StoreReloaded               the store was loaded anew, so what was read of it before is out of date
     DiffNotFound                no saved diff has this `diff_id`
 DiffException
     DiffClassMismatch
@@ -79,6 +80,10 @@ class StoreNotComplete(ObjectStoreException):
 
 class StoreInUse(ObjectStoreException):
     """Another live process is writing to the store."""
+
+
+class StoreReloaded(ObjectStoreException):
+    """The store was loaded anew, so what was read of it before is out of date."""
 
 
 class DiffNotFound(ObjectStoreException):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import ipaddress
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SCALARS = (
     str, int, float, bool, bytes, complex, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
-    datetime.datetime, datetime.date, datetime.time, datetime.timedelta,
+    dt.datetime, dt.date, dt.time, dt.timedelta,
     ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
     ipaddress.IPv4Interface, ipaddress.IPv6Interface,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 from diffsync_store.enum import StoreState
-from diffsync_store.exceptions import ObjectNotFound, ObjectStoreWrongType, StoreNotComplete
+from diffsync_store.exceptions import ObjectNotFound, ObjectStoreWrongType, StoreNotComplete, StoreReloaded
 from diffsync_store.store.interop import error_class
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class BaseStore(ABC):
         except BaseException as error:
             try:
                 self.mark(StoreState.FAILED, f"{type(error).__name__}: {error}"[:2000])
-            except Exception as second:  # the load's own error is the one to see
+            except Exception as second:  # noqa: BLE001  # the load's own error is the one to see
                 error.add_note(f"The store could not be marked as failed either: {second}")
             raise
 
@@ -152,11 +152,27 @@ class BaseStore(ABC):
             else "Load"
         )
         raise StoreNotComplete(
-            f"Store {record.store_id!r} ({record.name}) is {record.state.value}, not complete{told}. "
+            f"Store {record.store_id!r}{f' ({record.name})' if record.name else ''} is {record.state.value}, "
+            f"not complete{told}. "
             f"Last written {record.updated:%Y-%m-%d %H:%M:%S} UTC by {record.writer}, "
             f"{sum(record.counts.values())} objects. {hint} the store again.",
             record,
         )
+
+    def require_load(self, generation: str) -> StoreRecord:
+        """The record of a complete store whose content is still that of this generation.
+
+        Raises:
+            StoreReloaded: the store was loaded anew since.
+            StoreNotFound, StoreNotComplete: as for `require_complete`.
+        """
+        record = self.require_complete()
+        if record.generation != generation:
+            raise StoreReloaded(
+                f"Store {record.store_id!r} ({record.name}) was loaded anew at {record.created:%Y-%m-%d %H:%M:%S} UTC "
+                f"by {record.writer}: what was read of it before is out of date. Make the diff anew."
+            )
+        return record
 
     # Reading
 

@@ -5,7 +5,7 @@ In `adapter.get(Site, "x").tags.append("y")` the object is gone before its list 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import uuid
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 _UNCHANGEABLE = (
     str, int, float, bytes, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
-    datetime.date, datetime.time, datetime.timedelta,
+    dt.date, dt.time, dt.timedelta,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from diffsync_store.diff import Diff
 from diffsync_store.exceptions import DiffNotFound, ObjectStoreException
 from diffsync_store.operation import Operation, diff_of, operations_of
-from diffsync_store.store import BaseStore
+from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DIFFS, DiffKeys
 
@@ -123,8 +123,8 @@ class RedisDiffs:
         diff: Diff,
         diff_id: str | None = None,
         *,
-        source: BaseStore | None = None,
-        target: BaseStore | None = None,
+        source: StoreRecord | None = None,
+        target: StoreRecord | None = None,
         source_name: str | None = None,
         target_name: str | None = None,
         flags: int = 0,
@@ -136,9 +136,9 @@ class RedisDiffs:
         Args:
             diff: the diff.
             diff_id: 1 to 128 letters, digits, `.`, `_`, `-`.
-            source: the store that was the source.
-            target: the store that was the target.
-            source_name: name of the source, where the diff has no element that says it.
+            source: the record, from before the comparison, of the store that was the source.
+            target: the record of the store that was the target, likewise.
+            source_name: name of the source; by default what the diff or the store says.
             target_name: name of the target, likewise.
             flags: the value of the `DiffSyncFlags` that the diff was made with.
 
@@ -160,12 +160,12 @@ class RedisDiffs:
         first = next(diff.get_children(), None)
         record = DiffRecord(
             diff_id=diff_id,
-            source_name=source_name or (first.source_name if first else "source"),
-            target_name=target_name or (first.dest_name if first else "dest"),
+            source_name=source_name or (first.source_name if first else source.name if source else "source"),
+            target_name=target_name or (first.dest_name if first else target.name if target else "dest"),
             source_store_id=source.store_id if source else "",
             target_store_id=target.store_id if target else "",
-            source_generation=source.record().generation if source else "",
-            target_generation=target.record().generation if target else "",
+            source_generation=source.generation if source else "",
+            target_generation=target.generation if target else "",
             flags=flags,
             summary=diff.summary(),
             operations=operations,

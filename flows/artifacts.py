@@ -1,0 +1,113 @@
+"""What each run leaves for a person to read; capped, for all of it is kept in Prefect's database."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact, create_table_artifact
+
+from diffsync_store import Reject
+from diffsync_store.operation import Operation
+from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
+from flows.escape import markdown, markdown_table, plain
+from flows.ids import artifact_key
+
+MOST_ROWS = 1000
+COUNTS = ("created", "updated", "deleted", "skipped", "blocked", "failed")
+
+
+def show_load(adapter: str, record: StoreRecord) -> None:
+    """How many objects of each model the store holds."""
+    total = sum(record.counts.values())
+    create_markdown_artifact(
+        f"# {total:,} objects in store {markdown(record.store_id)}\n\n"
+        f"State: {record.state.value}. Adapter: {markdown(adapter)}.\n\n"
+        + markdown_table(("model", "objects"), [(model, f"{count:,}") for model, count in record.counts.items()]),
+        key=artifact_key("load", adapter),
+        description=f"{total:,} objects loaded from {markdown(adapter)}",
+    )
+
+
+def show_diff(diff: SavedDiff) -> None:
+    """The totals, and the changes themselves."""
+    record = diff.record
+    sides = f"{markdown(record.source_name)} → {markdown(record.target_name)}"
+    key = artifact_key("diff", record.source_name, record.target_name)
+    create_markdown_artifact(
+        f"# {record.operations:,} operations, {sides}\n\n"
+        f"Diff {markdown(record.diff_id)}: what would change in store {markdown(record.target_store_id)} so that it "
+        f"equals store {markdown(record.source_store_id)}.\n\n"
+        + markdown_table(("action", "objects"), [(name, f"{count:,}") for name, count in record.summary.items()]),
+        key=f"{key}-totals",
+        description=f"{sides}: {_totals(record.summary)}",
+    )
+    create_table_artifact(
+        [operation_row(operation) for operation in diff.operations(limit=MOST_ROWS)],
+        key=key,
+        description=f"{sides}: {_totals(record.summary)}. {_shown(record.operations, 'operations')}",
+    )
+
+
+def show_sync(diff: SavedDiff, counts: Mapping[str, int], rejects: Iterable[Reject], *, dry_run: bool) -> None:
+    """What was applied, and what the target refused."""
+    record = diff.record
+    heading = "Dry run: nothing was changed" if dry_run else f"{_applied(counts):,} of {record.operations:,} applied"
+    listed = list(islice(rejects, MOST_ROWS))
+    refused = counts["failed"] + counts["blocked"]
+    create_markdown_artifact(
+        f"# {heading}\n\nDiff {markdown(record.diff_id)}, {markdown(record.source_name)} → "
+        f"{markdown(record.target_name)}.\n\n"
+        + markdown_table(("would be" if dry_run else "", "operations"), [(n, f"{counts[n]:,}") for n in COUNTS])
+        + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(refused, 'rejects')}" if listed else ""),
+        key=artifact_key("sync", record.source_name, record.target_name),
+        description=heading,
+    )
+
+
+async def show_reconcile(sync: str, found: DiffRecord, runs: Iterable[tuple[str, str, str | None]]) -> None:
+    """The steps' runs, and what they worked on."""
+    rows = [f"| {markdown(name)} | {markdown(state)} | [open]({url}) |" for name, state, url in runs]
+    heading = f"{found.operations:,} operations" if found.operations else "No difference: nothing was synced"
+    await acreate_markdown_artifact(
+        f"# {heading}\n\nSource store {markdown(found.source_store_id)}, target store "
+        f"{markdown(found.target_store_id)}, diff {markdown(found.diff_id)}: {_totals(found.summary)}.\n\n"
+        + "\n".join(["| run | state | |", "| --- | --- | --- |", *rows]),
+        key=artifact_key("reconcile", sync),
+        description=heading,
+    )
+
+
+def operation_row(operation: Operation) -> dict[str, str]:
+    """One operation as a row of short texts."""
+    path = [*(name for _, name in operation.parents), operation.name]
+    return {
+        "action": str(operation.action),
+        "model": operation.model,
+        "name": plain(" / ".join(plain(part, 60) for part in path)),
+        "changes": plain(", ".join(_changes(operation.changes())), 500),
+    }
+
+
+def _changes(changes: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    old, new = changes.get("-", {}), changes.get("+", {})
+    for field in {**old, **new}:
+        sides = [plain(side[field], 80) for side in (old, new) if field in side]
+        yield f"{field}: {' → '.join(sides)}"
+
+
+def _rejects(rejects: list[Reject]) -> str:
+    rows = [(reject.action, reject.model, reject.unique_id, reject.reason) for reject in rejects]
+    return markdown_table(("action", "model", "unique id", "reason"), rows)
+
+
+def _totals(summary: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in summary.items())
+
+
+def _applied(counts: Mapping[str, int]) -> int:
+    return counts["created"] + counts["updated"] + counts["deleted"]
+
+
+def _shown(total: int, what: str) -> str:
+    return f"All {total:,} {what}." if total <= MOST_ROWS else f"The first {MOST_ROWS:,} of {total:,} {what}."

@@ -1,0 +1,26 @@
+"""Text from data, fit to be shown: names of records may hold anything."""
+
+import re
+from typing import Any
+
+MARKDOWN = re.compile(r"([\\`*_\[\]()#!|~:@]|(?<=www)\.)")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+def plain(value: Any, longest: int = 200) -> str:
+    """One line of limited length; an empty text is shown as one."""
+    text = CONTROL.sub(" ", str(value))
+    if not text.strip():
+        return '""'
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def markdown(value: Any, longest: int = 200) -> str:
+    """The same, with nothing in it that Markdown or HTML would read as its own."""
+    text = plain(value, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return MARKDOWN.sub(r"\\\1", text)
+
+
+def markdown_table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *(tuple(markdown(cell) for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

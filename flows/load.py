@@ -1,0 +1,49 @@
+from prefect import flow, get_run_logger, task
+
+from diffsync_store import ObjectStoreException
+from diffsync_store.store.record import StoreRecord
+from flows.adapters.lifecycle import opened
+from flows.artifacts import show_load
+from flows.config import read_config
+from flows.ids import new_id
+from flows.progress import repeated
+from flows.retries import RETRIED
+from flows.run_log import library_log
+
+
+@flow(flow_run_name="load {adapter}")
+def load(adapter: str, store_id: str | None = None) -> str:
+    """Load one system's records into a store.
+
+    The store is complete only when the adapter's load has ended. After a load that raised it is failed and says why.
+
+    Args:
+        adapter: Name of the adapter in the YAML file.
+        store_id: Name under which other runs find the store; made up when it is not given. What it held is replaced.
+    """
+    store_id = store_id or new_id(adapter)
+    show_load(adapter, load_records(adapter, store_id))
+    return store_id
+
+
+@task(**RETRIED)
+def load_records(adapter: str, store_id: str) -> StoreRecord:
+    """Every attempt begins with an empty store."""
+    config = read_config()
+    log = get_run_logger()
+
+    def tell_count() -> None:
+        try:
+            with config.open_store(store_id) as seen:
+                log.info("load: %s objects so far", f"{seen.count():,}")
+        except ObjectStoreException as error:
+            log.warning("load: cannot tell how far it is: %s", error)
+
+    with library_log(config.secrets.redact), config.open_store(store_id, name=adapter) as store:
+        with store.loading(), config.secrets.redacted_errors():
+            system = config.make_adapter(adapter, store)
+            with opened(system), repeated(tell_count):
+                system.load()
+        record = store.record()
+    log.info("Loaded %s into store %s: %s objects", adapter, store_id, f"{sum(record.counts.values()):,}")
+    return record

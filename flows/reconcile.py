@@ -1,0 +1,105 @@
+import asyncio
+from typing import Any
+
+from prefect import flow, get_run_logger, runtime
+from prefect.client.schemas import FlowRun, State
+from prefect.deployments.flow_runs import arun_deployment
+from prefect.states import Completed
+from prefect.utilities.urls import url_for
+
+from diffsync_store.store.redis_diffs import DiffRecord
+from flows.artifacts import show_reconcile
+from flows.config import read_config
+from flows.ids import new_id
+
+POLL_SECONDS = 1
+Ids = dict[str, str]
+
+
+class StepFailed(RuntimeError):
+    """Runs of a step did not end well; the message names each with its state and reason."""
+
+
+@flow(flow_run_name="reconcile {sync}")
+async def reconcile(sync: str, dry_run: bool = False) -> Ids | State[Ids]:
+    """Load source and target at the same time, diff them, sync the difference: each step on its own worker.
+
+    A diff without changes ends it: there is nothing to sync.
+
+    Args:
+        sync: Name of the sync in the YAML file.
+        dry_run: Change nothing in the target.
+    """
+    declared = read_config().sync(sync)
+    stores = {"source_store_id": new_id(declared.source), "target_store_id": new_id(declared.target)}
+    diff_id = new_id(sync)
+    runs = await run_steps(
+        ("load", {"adapter": declared.source, "store_id": stores["source_store_id"]}),
+        ("load", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
+    )
+    runs += await run_steps(("diff", {**stores, "diff_id": diff_id}))
+    found = await asyncio.to_thread(read_diff_record, diff_id)
+    if found.operations:
+        runs += await run_steps(("sync", {"diff_id": diff_id, "dry_run": dry_run}))
+    else:
+        get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
+    await show_reconcile(sync, found, [(run.name, state_name(run), url_for(run)) for run in runs])
+    ids = {**stores, "diff_id": diff_id}
+    if any(state_name(run) == "Partial" for run in runs):
+        return Completed(
+            name="Partial", message="Some operations were not applied; the sync's run lists them", data=ids
+        )
+    return ids
+
+
+async def run_steps(*steps: tuple[str, dict[str, Any]]) -> list[FlowRun]:
+    """Run deployments at the same time, wait for all of them, and only then complain of those that failed."""
+    runs = await asyncio.gather(*(run_step(name, parameters) for name, parameters in steps))
+    failed = [run for run in runs if not is_completed(run)]
+    if failed:
+        raise StepFailed("; ".join(map(describe, failed)))
+    return runs
+
+
+async def run_step(name: str, parameters: dict[str, Any]) -> FlowRun:
+    """Run a deployment, once, also when this flow run is tried again.
+
+    Its runs that are under way or done are found by their keys; only what failed is started anew. A sync is not: it may
+    have been applied in part, and a new reconcile sees what is left.
+    """
+    attempts = 1 if name == "sync" else runtime.flow_run.run_count
+    run = await start(name, parameters, attempt=1)
+    for attempt in range(2, attempts + 1):
+        if is_completed(run):
+            break
+        run = await start(name, parameters, attempt)
+    return run
+
+
+async def start(name: str, parameters: dict[str, Any], attempt: int) -> FlowRun:
+    """Start the run that has this key, or find it, and wait for its end."""
+    which = parameters.get("store_id", "")
+    return await arun_deployment(
+        f"{name}/{name}",
+        parameters=parameters,
+        idempotency_key=f"{runtime.flow_run.id}-{name}-{which}-{attempt}",
+        poll_interval=POLL_SECONDS,
+    )
+
+
+def read_diff_record(diff_id: str) -> DiffRecord:
+    with read_config().open_diffs() as diffs:
+        return diffs.open(diff_id).record
+
+
+def is_completed(run: FlowRun) -> bool:
+    return run.state is not None and run.state.is_completed()
+
+
+def state_name(run: FlowRun) -> str:
+    return run.state.name or "" if run.state else "Unknown"
+
+
+def describe(run: FlowRun) -> str:
+    reason = run.state.message if run.state else None
+    return f"{run.name!r} ended {state_name(run)}: {reason or 'no reason given'} ({url_for(run) or run.id})"

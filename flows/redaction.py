@@ -1,0 +1,53 @@
+"""Secrets that were read from the configuration, and texts without them."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from traceback import format_exception
+from typing import Any
+
+from pydantic import SecretStr
+
+SHORTEST = 4
+"""What is shorter is no secret, and blotting it out would make every message unreadable."""
+
+URL_PASSWORD = re.compile(r"://[^/@]*?:([^@]+)@")
+
+
+class Secrets:
+    """What this process has read, and must not show."""
+
+    def __init__(self) -> None:
+        self._texts: set[str] = set()
+
+    def keep(self, values: Any) -> None:
+        """Take in every text of the value, however deep, and the password of one that is a URL."""
+        for text in _texts(values):
+            passwords = URL_PASSWORD.findall(text)
+            self._texts.update(part for part in (text, *passwords) if len(part) >= SHORTEST)
+
+    def redact(self, text: str) -> str:
+        for secret in sorted(self._texts, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+    @contextmanager
+    def redacted_errors(self) -> Iterator[None]:
+        """An error that would show a secret is replaced by its redacted text: it ends up in states, logs and stores."""
+        try:
+            yield
+        except Exception as error:
+            shown = "".join(format_exception(error))
+            if self.redact(shown) == shown:
+                raise
+            raise RuntimeError(self.redact(f"{type(error).__name__}: {error}")) from None
+
+
+def _texts(values: Any) -> Iterable[str]:
+    if isinstance(values, SecretStr):
+        return [values.get_secret_value()]
+    if isinstance(values, dict):
+        values = list(values.values())
+    if isinstance(values, list):
+        return [text for value in values for text in _texts(value)]
+    return [values] if isinstance(values, str) else []

@@ -1,0 +1,67 @@
+"""Every test of this folder that makes adapters is run on each kind of store."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+import structlog
+
+from tests.behaviour.api import IS_REFERENCE, BaseStore, LocalStore
+from tests.behaviour.inventory import Adapters
+from tests.behaviour.second_reader import check_second_reader
+
+collect_ignore = ["test_differences.py"] if IS_REFERENCE else []
+
+
+@pytest.fixture(autouse=True)
+def structlog_defaults() -> Iterator[None]:
+    """No test meets another one's logging."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def redis_kind(request: pytest.FixtureRequest) -> str:
+    """The kind of server behind stores of kind redis, which are asked for at run time and so not parametrised."""
+    kind: str = getattr(request, "param", None) or request.config.getoption("--redis").replace("both", "valkey")
+    return kind
+
+
+@pytest.fixture(params=["local"] if IS_REFERENCE else ["local", "redis"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def new_store(store_kind: str, request: pytest.FixtureRequest) -> Iterator[Callable[[], BaseStore]]:
+    """Makes fresh stores; they are dropped after the test."""
+    if store_kind == "local":
+        yield LocalStore
+        return
+    from diffsync_store.store.redis import RedisStore
+
+    url = request.getfixturevalue("redis_url")
+    with ExitStack() as stack:
+
+        def make() -> BaseStore:
+            store = RedisStore(url=url, store_id=f"test-{uuid.uuid4().hex}")
+            stack.callback(store.close)
+            stack.callback(store.drop)
+            return store
+
+        yield make
+
+
+@pytest.fixture
+def adapters(new_store: Callable[[], BaseStore], store_kind: str, request: pytest.FixtureRequest) -> Iterator[Adapters]:
+    """Makes adapters with fresh stores. After the test, a second reader of each store must see what its adapter sees."""
+    adapters = Adapters(new_store)
+    yield adapters
+    if store_kind == "redis":
+        for adapter in adapters.made:
+            check_second_reader(adapter, request.getfixturevalue("redis_url"))

@@ -1,0 +1,71 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from flows.adapters.airports import Airport, AirportsAdapter, Country, Subdivision, on_grid
+from tests.flows.registry import airport, write_registry
+
+
+def loaded(folder: Path) -> AirportsAdapter:
+    adapter = AirportsAdapter(name="registry", folder=folder)
+    adapter.load()
+    return adapter
+
+
+def test_the_registry_becomes_countries_with_subdivisions_with_airports(tmp_path: Path) -> None:
+    folder = write_registry(tmp_path, [airport("LSZH"), airport("LSZB", subd="Bern"), airport("KJFK", country="US")])
+    adapter = loaded(folder)
+    assert [country.code for country in adapter.get_all(Country)] == ["CH", "US"]
+    assert adapter.get(Country, "CH").subdivisions == ["CH__Zurich", "CH__Bern"]
+    assert adapter.get(Subdivision, "CH__Bern").airports == ["CH__Bern__LSZB"]
+    found = adapter.get(Airport, "CH__Zurich__LSZH")
+    assert (found.iata, found.city, found.elevation, found.tz) == ("ZRH", "Zürich", 1416.0, "Europe/Zurich")
+
+
+def test_an_airport_without_a_subdivision_stands_in_the_one_without_a_name(tmp_path: Path) -> None:
+    adapter = loaded(write_registry(tmp_path, [airport("LSZH", subd="", city="")]))
+    assert adapter.get(Subdivision, {"country": "CH", "name": ""}).airports == ["CH____LSZH"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("38.7040222222222", "38.704022"),
+        ("38.10405", "38.1040499"),
+        ("-101.473911111111", "-101.473911"),
+        ("0.00001", "-0.00001"),
+    ],
+)
+def test_digits_beyond_the_precision_do_not_count(one: str, other: str) -> None:
+    assert str(on_grid(float(one))) == str(on_grid(float(other)))
+
+
+def test_a_real_move_counts() -> None:
+    assert on_grid(38.7040) != on_grid(38.7042)
+
+
+def test_an_airport_that_changes_its_subdivision_is_deleted_there_and_created_here(tmp_path: Path) -> None:
+    before = loaded(write_registry(tmp_path / "before", [airport("LSZH", subd="Zug"), airport("LSZB", subd="Bern")]))
+    after = loaded(write_registry(tmp_path / "after", [airport("LSZH", subd="Bern"), airport("LSZB", subd="Bern")]))
+    before.sync_from(after)
+    assert not before.diff_from(after).has_diffs()
+    assert [found.get_unique_id() for found in before.get_all(Airport)] == ["CH__Bern__LSZB", "CH__Bern__LSZH"]
+
+
+def test_a_row_that_cannot_be_read_is_named_by_its_line(tmp_path: Path) -> None:
+    folder = write_registry(tmp_path, [airport("LSZH"), airport("LSZB", lat="north")])
+    message = f"{re.escape(str(folder / 'airports.csv'))}:3: lat: Input should be a valid number"
+    with pytest.raises(ValueError, match=message):
+        loaded(folder)
+
+
+def test_a_file_without_airports_is_no_empty_registry(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no airport"):
+        loaded(write_registry(tmp_path, []))
+
+
+def test_a_file_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "airports.csv").write_text("icao,country\nLSZH,CH\n")
+    with pytest.raises(ValueError, match=r"airports.csv:2: subdivision: "):
+        loaded(tmp_path)

@@ -1,0 +1,135 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from diffsync_store import DiffSyncFlags, ObjectNotDeleted, ObjectNotUpdated
+from flows.adapters.airports import Airport, AirportsAdapter
+from flows.adapters.sql import SqlAdapter, SqlAirport, SqlCountry, new_engine
+from tests.flows.registry import airport, write_registry
+
+FIRST = [
+    airport("LSZH"),
+    airport("LSZB", subd="Bern"),
+    airport("LSGG", subd="", city=""),
+    airport("KJFK", country="US"),
+]
+THEN = [
+    airport("LSZH", subd="Bern"),
+    airport("LSZB", subd="Zug", name="Bern 'Belp'; --"),
+    airport("LSGG", subd="", city="Genève"),
+    airport("EDDF", country="DE", subd=""),
+]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'airports.db'}"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[SqlAdapter]:
+    adapter = SqlAdapter(name="database", url=url)
+    adapter.open()
+    yield adapter
+    adapter.close()
+
+
+def registry(folder: Path, airports: list[dict[str, str]]) -> AirportsAdapter:
+    adapter = AirportsAdapter(name="registry", folder=write_registry(folder, airports))
+    adapter.load()
+    return adapter
+
+
+def loaded(url: str) -> SqlAdapter:
+    adapter = SqlAdapter(name="database", url=url)
+    adapter.load()
+    adapter.close()
+    return adapter
+
+
+def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
+    engine = new_engine(url)
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(sql))]
+    finally:
+        engine.dispose()
+
+
+def test_an_empty_database_gets_its_tables_and_loads_nothing(url: str) -> None:
+    assert len(loaded(url)) == 0
+    assert rows(url, "SELECT * FROM airport") == []
+
+
+def test_a_sync_writes_creates_updates_and_deletes_to_the_tables(
+    url: str, tmp_path: Path, database: SqlAdapter
+) -> None:
+    database.sync_from(registry(tmp_path / "first", FIRST))
+    database.sync_from(registry(tmp_path / "then", THEN))
+    assert rows(url, "SELECT country, subdivision, icao, name, city FROM airport ORDER BY icao, country") == [
+        ("DE", "", "EDDF", "Zürich Airport", "Zürich"),
+        ("CH", "", "LSGG", "Zürich Airport", "Genève"),
+        ("CH", "Zug", "LSZB", "Bern 'Belp'; --", "Zürich"),
+        ("CH", "Bern", "LSZH", "Zürich Airport", "Zürich"),
+    ]
+    assert rows(url, "SELECT code FROM country ORDER BY code") == [("CH",), ("DE",)]
+    assert rows(url, "SELECT name FROM subdivision WHERE country = 'CH' ORDER BY name") == [("",), ("Bern",), ("Zug",)]
+
+
+def test_what_was_written_is_loaded_and_equals_the_source(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+    source = registry(tmp_path, THEN)
+    database.sync_from(source)
+    again = loaded(url)
+    assert again.diff_from(source).summary() == {"create": 0, "update": 0, "delete": 0, "no-change": 10, "skip": 0}
+    assert all(found.lat == 47.4647 for found in again.get_all(Airport))
+
+
+def test_every_operation_is_in_the_database_at_once(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+    """So that a process that dies leaves no record that its store has and its database has not."""
+    SqlCountry.create(database, {"code": "CH"}, {})
+    assert rows(url, "SELECT code FROM country") == [("CH",)]
+
+
+def test_one_refused_row_does_not_keep_the_others_out(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+    source = registry(tmp_path, FIRST)
+    database.execute(text("INSERT INTO country VALUES ('US')"), {})
+    applied = database.sync_from(source, flags=DiffSyncFlags.CONTINUE_ON_FAILURE)
+    assert applied.result is not None
+    assert (applied.result.rejects[0].model, applied.result.rejects[0].unique_id) == ("country", "US")
+    assert rows(url, "SELECT icao FROM airport ORDER BY icao") == [("LSGG",), ("LSZB",), ("LSZH",)]
+
+
+def test_a_row_that_is_gone_is_neither_updated_nor_deleted(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+    database.sync_from(registry(tmp_path, FIRST))
+    found = database.get(SqlAirport, "CH__Zurich__LSZH")
+    database.execute(text("DELETE FROM airport WHERE icao = 'LSZH'"), {})
+    with pytest.raises(ObjectNotUpdated, match="LSZH"):
+        found.update({"city": "Kloten"})
+    with pytest.raises(ObjectNotDeleted, match="LSZH"):
+        found.delete()
+
+
+def test_a_country_with_subdivisions_is_not_deleted_before_them(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+    database.sync_from(registry(tmp_path, FIRST))
+    with pytest.raises(IntegrityError):
+        database.get(SqlCountry, "CH").delete()
+
+
+def test_countries_and_subdivisions_without_airports_are_loaded(url: str, database: SqlAdapter) -> None:
+    for sql in ("INSERT INTO country VALUES ('CH')", "INSERT INTO country VALUES ('DE')"):
+        database.execute(text(sql), {})
+    database.execute(text("INSERT INTO subdivision VALUES ('CH', 'Bern')"), {})
+    assert sorted(loaded(url).dict()["country"]) == ["CH", "DE"]
+    assert list(loaded(url).dict()["subdivision"]) == ["CH__Bern"]
+
+
+def test_a_plain_postgresql_url_is_spoken_to_with_psycopg() -> None:
+    for url in ("postgresql://somebody@nowhere/airports", "postgres://somebody@nowhere/airports"):
+        assert new_engine(url).driver == "psycopg"

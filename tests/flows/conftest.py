@@ -1,0 +1,105 @@
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffsync_store.store.redis import RedisStore
+from flows.demo.prefect_stack import PrefectStack, prefect_stack
+from flows.demo.runs import Run, children, finish, start_run
+from tests.conftest import demand
+from tests.flows.registry import airport, write_registry
+from tests.servers import RedisServer
+
+MANY = 1200
+PASSWORD = "correct-horse"
+CONFIG = """
+store:
+  url: ${REDIS_URL}
+adapters:
+  before:
+    class: flows.adapters.airports:AirportsAdapter
+    settings: {folder: "${FOLDER}/before"}
+  after:
+    class: flows.adapters.airports:AirportsAdapter
+    settings: {folder: "${FOLDER}/after"}
+  database:
+    class: flows.adapters.sql:SqlAdapter
+    settings: {url: "sqlite:///${FOLDER}/airports.db"}
+  picky:
+    class: flows.adapters.sql:SqlAdapter
+    settings: {url: "sqlite:///${FOLDER}/picky.db"}
+  slow:
+    class: tests.flows.systems:SlowAdapter
+    settings: {file: "${FOLDER}/slow"}
+  flaky:
+    class: tests.flows.systems:FlakyAdapter
+    settings: {file: "${FOLDER}/flaky"}
+  refusing:
+    class: tests.flows.systems:RefusingAdapter
+    settings: {url: "https://me:${PASSWORD}@example.invalid"}
+syncs:
+  before: {source: before, target: database}
+  after: {source: after, target: database}
+  refused: {source: refusing, target: database}
+"""
+
+
+@dataclass
+class Project:
+    """Prefect with a worker for each pool, the worked adapters over a small registry, and a Redis of its own."""
+
+    stack: PrefectStack
+    folder: Path
+    redis: RedisServer
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "airports.db"
+
+    def run(self, deployment: str, **parameters: Any) -> Run:
+        return finish(self.stack, start_run(self.stack, deployment, **parameters), seconds=120)
+
+    def children(self, run: Run) -> list[Run]:
+        return children(self.stack, run.id)
+
+    def store(self, store_id: str, name: str = "") -> RedisStore:
+        return RedisStore(name=name, store_id=store_id, url=self.redis.url)
+
+    def logs(self, run: Run) -> list[str]:
+        found = self.stack.post("/logs/filter", logs={"flow_run_id": {"any_": [run.id]}}, sort="TIMESTAMP_ASC")
+        return [line["message"] for line in found]
+
+    def artifacts(self, run: Run) -> dict[str, dict[str, Any]]:
+        found = self.stack.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run.id]}})
+        return {artifact["key"]: artifact for artifact in found}
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    folder = tmp_path_factory.mktemp("project")
+    write_registry(folder / "before", [airport(f"A{number:04}", name=f"<b>{number}</b> | a") for number in range(MANY)])
+    write_registry(folder / "after", list(moved(folder / "before")))
+    config = folder / "diffsync.yaml"
+    config.write_text(CONFIG, "utf-8")
+    with demand(lambda: RedisServer("valkey")) as redis:
+        common = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": redis.url}
+        systems = {"FOLDER": str(folder), "PASSWORD": PASSWORD}
+        variables = {"load": common | systems, "diff": common, "sync": common | systems, "reconcile": common}
+        with prefect_stack(folder / "prefect", variables) as stack:
+            yield Project(stack, folder, redis)
+
+
+def moved(folder: Path) -> Iterator[dict[str, str]]:
+    """Ten airports elsewhere, ten renamed, ten gone and one new."""
+    with (folder / "airports.csv").open(encoding="utf-8", newline="") as lines:
+        for number, row in enumerate(csv.DictReader(lines)):
+            if number < 10:
+                yield {**row, "subd": "Aargau" if number < 5 else ""}
+            elif number < 20:
+                yield {**row, "name": "New [name](http://example.invalid) of *it*"}
+            elif number >= 30:
+                yield row
+    yield airport("NEW1", country="AA")

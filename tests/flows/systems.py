@@ -1,0 +1,77 @@
+"""Adapters of systems that are slow, unreliable or plainly written, for the flows to load."""
+
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, SecretStr
+
+from diffsync_store import Adapter, DiffSyncModel
+
+
+class Item(DiffSyncModel):
+    _modelname = "item"
+    _identifiers = ("name",)
+    _attributes = ("value",)
+
+    name: str
+    value: str = ""
+
+
+class PlainAdapter(Adapter):
+    """Written for diffsync: it has keyword arguments and declares no settings."""
+
+    item = Item
+    top_level: ClassVar[list[str]] = ["item"]
+
+    def __init__(self, *args: Any, label: Any = "", objects: int = 3, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label = label
+        self.objects = objects
+
+    def load(self) -> None:
+        for number in range(self.objects):
+            self.add(Item(name=f"item {number}"))
+
+
+class SlowAdapter(PlainAdapter):
+    """Says in a file that its load is in the middle, and never comes to its end."""
+
+    def __init__(self, *, file: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file = Path(file)
+
+    def load(self) -> None:
+        super().load()
+        self.store.flush()
+        self.file.write_text("in the middle")
+        time.sleep(600)
+
+
+class FlakyAdapter(PlainAdapter):
+    """Loses its connection in the middle of its first load."""
+
+    def __init__(self, *, file: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file = Path(file)
+
+    def load(self) -> None:
+        super().load()
+        if not self.file.exists():
+            self.file.write_text("tried")
+            raise ConnectionResetError("the other side has gone")
+
+
+class RefusingAdapter(PlainAdapter):
+    """Its system refuses the password, and says which one."""
+
+    class Settings(BaseModel):
+        url: SecretStr
+
+    def __init__(self, *, url: SecretStr, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.url = url
+
+    def load(self) -> None:
+        super().load()
+        raise PermissionError(f"401 for {self.url.get_secret_value()}")

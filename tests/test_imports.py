@@ -1,0 +1,138 @@
+"""Who may import whom, as data. The files are parsed and not imported: a late import counts like any other.
+
+Only what the library takes from itself for the type checker alone does not count.
+"""
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8"), str(path))
+    for folder in ("diffsync_store", "flows", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Files that match `files`, except those that match `unless`, import nothing under `forbidden`."""
+
+    why: str
+    files: str
+    forbidden: tuple[str, ...]
+    unless: str = ""
+
+    def applies_to(self, file: str) -> bool:
+        return fnmatch(file, self.files) and not fnmatch(file, self.unless)
+
+    def broken_by(self, module: str) -> bool:
+        return any(module == name or module.startswith(f"{name}.") for name in self.forbidden)
+
+
+RULES = [
+    Rule("the library works alone", "diffsync_store/*", ("prefect", "flows", "tests", "diffsync")),
+    Rule("only RedisStore knows Redis", "diffsync_store/*", ("redis",), unless="diffsync_store/store/redis*"),
+    Rule("a diff is data", "diffsync_store/diff.py", ("diffsync_store.store",)),
+    Rule("enums are data", "diffsync_store/enum.py", ("diffsync_store.store",)),
+    Rule("exceptions are data", "diffsync_store/exceptions.py", ("diffsync_store.store",)),
+    Rule("stores do not know each other", "diffsync_store/store/redis*", ("diffsync_store.store.local",)),
+    Rule("stores do not know each other", "diffsync_store/store/local*", ("diffsync_store.store.redis",)),
+    Rule("the base store knows no technology", "diffsync_store/store/__init__.py", ("diffsync_store.store.redis",)),
+    Rule("what ships needs no test", "flows/*", ("tests",)),
+]
+
+ENVIRONMENT_READER = "flows/config.py"
+
+PUBLIC_MODULES = {
+    "diffsync_store",
+    "diffsync_store.diff",
+    "diffsync_store.enum",
+    "diffsync_store.exceptions",
+    "diffsync_store.logging",
+    "diffsync_store.store",
+    "diffsync_store.store.local",
+    "diffsync_store.store.record",
+    "diffsync_store.store.redis",
+}
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Each import as the module and the name taken from it, which is empty for a plain `import`."""
+    only_for_types = {id(node) for block in ast.walk(tree) if is_for_types(block) for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if not (id(node) in only_for_types and module.startswith("diffsync_store")):
+                yield from ((module, alias.name) for alias in node.names)
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def imported_modules(tree: ast.Module) -> set[str]:
+    """Every module that an import may reach: in `from a import b`, `b` may be one."""
+    return {f"{module}.{name}".rstrip(".") for module, name in imports(tree)} | {module for module, _ in imports(tree)}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.why}: {rule.files}")
+def test_no_file_imports_what_a_rule_forbids(rule: Rule) -> None:
+    broken = {
+        f"{file} imports {module}"
+        for file, tree in SOURCES.items()
+        if rule.applies_to(file)
+        for module in imported_modules(tree)
+        if rule.broken_by(module)
+    }
+    assert not broken, rule.why
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.why}: {rule.files}")
+def test_every_rule_speaks_of_files_that_exist(rule: Rule) -> None:
+    assert any(rule.applies_to(file) for file in SOURCES)
+
+
+def test_flows_use_public_names_only() -> None:
+    hidden = {
+        f"{file}: {module} {name}"
+        for file, tree in SOURCES.items()
+        if file.startswith("flows/")
+        for module, name in imports(tree)
+        if module.split(".")[0] == "diffsync_store" and not is_public(module, name)
+    }
+    assert not hidden
+
+
+def is_public(module: str, name: str) -> bool:
+    if module not in PUBLIC_MODULES or name.startswith("_"):
+        return False
+    exported: list[str] = importlib.import_module(module).__all__ if module == "diffsync_store" else [name]
+    return not name or name in exported or f"{module}.{name}" in PUBLIC_MODULES
+
+
+def test_one_file_reads_the_environment_and_none_of_the_library() -> None:
+    readers = {
+        file
+        for file, tree in SOURCES.items()
+        if not file.startswith("tests/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv"}
+    }
+    assert readers <= {ENVIRONMENT_READER}
+
+
+def test_the_library_starts_without_optional_packages() -> None:
+    program = "import sys, diffsync_store; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert not {"redis", "prefect", "sqlalchemy", "yaml"} & set(done.stdout.split())

@@ -1,0 +1,82 @@
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import redis
+import sqlalchemy
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.servers import PostgresServer, RedisServer, wait_until
+
+
+def test_redis_server_answers(redis_server: RedisServer) -> None:
+    assert redis_server.client().ping()
+
+
+def test_the_kinds_are_what_they_say(redis_kind: str, redis_server: RedisServer) -> None:
+    assert ("valkey_version" in redis_server.client().info("server")) == (redis_kind == "valkey")
+
+
+def test_a_killed_server_starts_again_on_its_port(own_redis: RedisServer) -> None:
+    port = own_redis.port
+    own_redis.kill()
+    with pytest.raises(redis.ConnectionError):
+        own_redis.client().ping()
+    own_redis.start()
+    assert own_redis.port == port
+    assert own_redis.client().ping()
+
+
+def test_a_paused_server_times_out_and_comes_back(own_redis: RedisServer) -> None:
+    client = own_redis.client(socket_timeout=0.2, retry=Retry(NoBackoff(), 0))
+    assert client.ping()
+    own_redis.pause()
+    with pytest.raises(redis.TimeoutError):
+        client.ping()
+    own_redis.resume()
+    assert client.ping()
+
+
+def test_a_server_ends_and_its_directory_goes_with_the_block() -> None:
+    with RedisServer() as server:
+        process = psutil.Process(server.pid)
+    assert not process.is_running()
+    assert not server.directory.exists()
+
+
+def test_a_server_ends_with_the_process_that_started_it() -> None:
+    program = "import time; from tests.servers import RedisServer; s = RedisServer().__enter__(); print(s.pid, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        server = psutil.Process(int(child.stdout.readline()))
+        child.kill()
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_server_with_a_password_refuses_who_has_none() -> None:
+    with RedisServer(password="let me in") as server:
+        assert server.client().ping()
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=server.port, retry=Retry(NoBackoff(), 0)).ping()
+
+
+def test_a_cluster_of_one_node_serves_every_slot() -> None:
+    with RedisServer(cluster=True) as server, redis.RedisCluster(host="127.0.0.1", port=server.port) as cluster:
+        assert cluster.set("key", "value")
+
+
+def test_postgres_gives_each_test_an_empty_database(postgres_server: PostgresServer, postgres_url: str) -> None:
+    engine = sqlalchemy.create_engine(postgres_url)
+    assert sqlalchemy.inspect(engine).get_table_names() == []
+    assert postgres_server.new_database() != postgres_url
+    engine.dispose()
+
+
+def test_wait_until_says_what_it_waited_for() -> None:
+    started = time.monotonic()
+    with pytest.raises(AssertionError, match="the moon is full"):
+        wait_until(lambda: False, timeout=0.05, message="the moon is full")
+    assert time.monotonic() - started < 5
