@@ -101,9 +101,6 @@ class Adapter:
     def __len__(self) -> int:
         return self.store.count()
 
-    def __bool__(self) -> bool:
-        return True
-
     def load(self) -> None:
         """Load the system's records into the store; for a subclass to write."""
 

@@ -139,7 +139,7 @@ class DiffSyncModel(BaseModel):
         lines = [f"{margin}{self.get_type()}: {self.get_unique_id()}: {self.get_attrs()}"]
         for model, field in self._children.items():
             uids = getattr(self, field)
-            found = self.adapter.store.fetch(model, uids) if include_children and self.adapter else {}
+            found = self.adapter.store.fetch(model, uids) if include_children and self.adapter is not None else {}
             if not found:
                 lines.append(f"{margin}  {field}: {uids}")
                 continue

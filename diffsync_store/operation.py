@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from diffsync_store.canonical import canonical
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 
@@ -41,11 +42,11 @@ class Operation(BaseModel):
             action=element.action,
             model=element.type,
             unique_id=element.uid,
-            identifiers=element.keys,
+            identifiers=canonical(element.keys),
             name=element.name,
             parents=parents,
-            source=element.source_attrs,
-            target=element.dest_attrs,
+            source=canonical(element.source_attrs),
+            target=canonical(element.dest_attrs),
             flags=DiffSyncModelFlags(element.flags),
         )
 
@@ -108,5 +109,5 @@ def _operation_id(element: DiffElement) -> str:
         what: Any = None
     else:
         what = element.get_attrs_diffs()
-    text = json.dumps([element.action, element.type, element.keys, what], sort_keys=True, default=str)
+    text = json.dumps(canonical([element.action, element.type, element.keys, what]), sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

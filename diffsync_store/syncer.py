@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from diffsync_store.canonical import restored
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectCrudException, ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
@@ -182,7 +183,8 @@ class Syncer:
         if obj is not None:
             raise ObjectNotCreated(f"Failed to create {element.type} {element.keys} - it already exists!")
         model = self._class(element.type)
-        done = model.create(adapter=self.target, ids=dict(element.keys), attrs=element.get_attrs_diffs()["+"])
+        ids, attrs = restored(model, element.keys), restored(model, element.get_attrs_diffs()["+"])
+        done = model.create(adapter=self.target, ids=ids, attrs=attrs)
         if done is not None:
             self.target.add(done)
             if parent is not None:
@@ -192,7 +194,7 @@ class Syncer:
     def _update(self, element: DiffElement, obj: DiffSyncModel | None) -> DiffSyncModel | None:
         if obj is None:
             raise ObjectNotUpdated(f"Failed to update {element.type} {element.keys} - not found!")
-        done = obj.update(element.get_attrs_diffs()["+"])
+        done = obj.update(restored(type(obj), element.get_attrs_diffs()["+"]))
         if done is not None:
             self.target.store.changed(done)
         return done

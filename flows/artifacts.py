@@ -14,7 +14,6 @@ from flows.escape import markdown, markdown_table, plain
 from flows.ids import artifact_key
 
 MOST_ROWS = 1000
-COUNTS = ("created", "updated", "deleted", "skipped", "blocked", "failed")
 
 
 def show_load(adapter: str, record: StoreRecord) -> None:
@@ -49,16 +48,17 @@ def show_diff(diff: SavedDiff) -> None:
     )
 
 
-def show_sync(diff: SavedDiff, counts: Mapping[str, int], rejects: Iterable[Reject], *, dry_run: bool) -> None:
+def show_sync(record: DiffRecord, counts: Mapping[str, int], rejects: Iterable[Reject], *, dry_run: bool) -> None:
     """What was applied, and what the target refused."""
-    record = diff.record
     heading = "Dry run: nothing was changed" if dry_run else f"{_applied(counts):,} of {record.operations:,} applied"
     listed = list(islice(rejects, MOST_ROWS))
     refused = counts["failed"] + counts["blocked"]
     create_markdown_artifact(
         f"# {heading}\n\nDiff {markdown(record.diff_id)}, {markdown(record.source_name)} → "
         f"{markdown(record.target_name)}.\n\n"
-        + markdown_table(("would be" if dry_run else "", "operations"), [(n, f"{counts[n]:,}") for n in COUNTS])
+        + markdown_table(
+            ("would be" if dry_run else "", "operations"), [(n, f"{count:,}") for n, count in counts.items()]
+        )
         + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(refused, 'rejects')}" if listed else ""),
         key=artifact_key("sync", record.source_name, record.target_name),
         description=heading,

@@ -7,9 +7,9 @@ from prefect.client.schemas import State
 from prefect.states import Completed
 
 from diffsync_store import Adapter, StoredAdapter, SyncResult
-from diffsync_store.store.redis_diffs import SavedDiff
+from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
-from flows.artifacts import COUNTS, show_sync
+from flows.artifacts import show_sync
 from flows.config import Config, read_config
 from flows.progress import Progress
 from flows.retries import RETRIED
@@ -29,8 +29,10 @@ def sync(diff_id: str, dry_run: bool = False) -> Counts | State[Counts]:
         diff_id: The saved diff.
         dry_run: Change nothing; check that the sync could begin, and count what it would do.
     """
-    planned = check_sync(diff_id)
+    record = check_sync(diff_id)
     if dry_run:
+        planned = planned_counts(record)
+        show_sync(record, planned, (), dry_run=True)
         return planned
     counts = apply_diff(diff_id)
     refused = counts["failed"] + counts["blocked"]
@@ -40,16 +42,11 @@ def sync(diff_id: str, dry_run: bool = False) -> Counts | State[Counts]:
 
 
 @task(**RETRIED)
-def check_sync(diff_id: str) -> Counts:
+def check_sync(diff_id: str) -> DiffRecord:
     """Reach the diff, the target's store and the target; changes nothing, so it may be tried again."""
     with target_of(diff_id) as (config, saved, target), config.secrets.redacted_errors(), opened(target):
-        planned = saved.record.summary
-        counts = dict.fromkeys(COUNTS, 0) | {
-            f"{name}d": planned.get(name, 0) for name in ("create", "update", "delete")
-        }
-        get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, planned)
-        show_sync(saved, counts, (), dry_run=True)
-    return counts
+        get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, saved.record.summary)
+        return saved.record
 
 
 @task(cache_policy=NO_CACHE)
@@ -68,7 +65,7 @@ def apply_diff(diff_id: str) -> Counts:
         result = applied.result or SyncResult()
         counts = result.counts()
         log.info("Applied diff %s to %s: %s", diff_id, target.name, counts)
-        show_sync(saved, counts, result.rejects, dry_run=False)
+        show_sync(saved.record, counts, result.rejects, dry_run=False)
     return counts
 
 
@@ -81,3 +78,8 @@ def target_of(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
         with config.open_store(saved.record.target_store_id) as store:
             name = store.require_load(saved.record.target_generation).name
             yield config, saved, config.make_adapter(name, store)
+
+
+def planned_counts(record: DiffRecord) -> Counts:
+    planned = {f"{action}d": record.summary.get(action, 0) for action in ("create", "update", "delete")}
+    return SyncResult(**planned).counts()

@@ -252,7 +252,7 @@ class BaseStore(ABC):
             ObjectAlreadyExists: another object has the same identifiers. Adding the same object again is allowed.
         """
         self._insert(obj.get_type(), obj.get_unique_id(), obj)
-        if not obj.adapter:
+        if obj.adapter is None:
             obj.__dict__["adapter"] = self.adapter
 
     def update(self, *, obj: DiffSyncModel) -> None:
@@ -260,7 +260,7 @@ class BaseStore(ABC):
         model, uid = obj.get_type(), obj.get_unique_id()
         if self._get(model, type(obj), uid) is not obj:
             self._put(model, uid, obj)
-            if not obj.adapter:
+            if obj.adapter is None:
                 obj.__dict__["adapter"] = self.adapter
         else:
             self.changed(obj)
@@ -281,8 +281,7 @@ class BaseStore(ABC):
             ObjectNotFound: it is not there.
         """
         self.remove_item(obj.get_type(), obj.get_unique_id())
-        if obj.adapter:
-            obj.__dict__["adapter"] = None
+        obj.__dict__["adapter"] = None
         if remove_children:
             self._remove_children(obj)
 

@@ -2,7 +2,8 @@
 
 A stored object is one line of JSON, the model's own fields as pydantic writes them; it is read back by pydantic against
 the model's own class. Where a class overrides what its objects say of themselves (`get_attrs`, `get_identifiers`,
-`get_unique_id`, `get_shortname`), a second line holds what they said, for readers that lack the class.
+`get_unique_id`, `get_shortname`), or has attributes that JSON may write in several ways, a second line holds what they
+said, for readers that lack the class.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError
 
+from diffsync_store.canonical import canonical, has_ambiguous_attributes
 from diffsync_store.exceptions import ObjectStoreException
 
 if TYPE_CHECKING:
@@ -25,10 +27,14 @@ _NOT_STORED = {"adapter"}
 
 
 @lru_cache(maxsize=1024)
-def overridden(model: type[DiffSyncModel]) -> tuple[str, ...]:
-    """Which of a model's statements about itself its class makes in its own way."""
+def spoken_of(model: type[DiffSyncModel]) -> tuple[str, ...]:
+    """Which of a model's statements about itself a reader without the class could not make from the fields."""
     root = next(base for base in reversed(model.__mro__) if "_identifiers" in vars(base))
-    return tuple(name for name in SPOKEN if getattr(model, name) is not getattr(root, name))
+    return tuple(
+        name
+        for name in SPOKEN
+        if getattr(model, name) is not getattr(root, name) or (name == "get_attrs" and has_ambiguous_attributes(model))
+    )
 
 
 def encode(obj: DiffSyncModel) -> bytes:
@@ -46,9 +52,9 @@ def encode(obj: DiffSyncModel) -> bytes:
             round_trip=True,
             warnings=False,
         )
-        names = overridden(model)
+        names = spoken_of(model)
         if names:
-            data += b"\n" + json.dumps({name: to_jsonable_python(getattr(obj, name)()) for name in names}).encode()
+            data += b"\n" + json.dumps({name: canonical(getattr(obj, name)()) for name in names}).encode()
     except (PydanticSerializationError, ValueError) as error:
         raise ObjectStoreException(
             f"{model._modelname} {obj.get_unique_id()!r} cannot be stored as JSON: {error}. "

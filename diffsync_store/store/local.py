@@ -72,12 +72,12 @@ class LocalStore(BaseStore):
 
     def record(self) -> StoreRecord:
         classes = (type(next(iter(objects.values()))) for objects in self._data.values() if objects)
-        top_level = tuple(self.adapter.top_level) if self.adapter else ()
+        top_level = tuple(self.adapter.top_level) if self.adapter is not None else ()
         models = {schema.name: schema for schema in map(ModelSchema.of, classes)}
         return StoreRecord(
             store_id=self.store_id,
             name=self.name,
-            adapter=str(self.adapter.type) if self.adapter else "",
+            adapter=str(self.adapter.type) if self.adapter is not None else "",
             state=self._state,
             reason=self._reason,
             generation=self._generation,
