@@ -57,9 +57,11 @@ class Differ:
         self.total = len(self.source) + len(self.target)
         self.logger.debug(f"Diff calculation between these two datasets will involve {self.total} models")
         self.logger.info("Beginning diff calculation")
-        for model in self.target.top_level:
-            if model in self.source.top_level:
-                self._compare_top_level(model)
+        models = [model for model in self.target.top_level if model in self.source.top_level]
+        if not models and self.total:
+            self.logger.warning("The two have no top-level model in common, so nothing is compared")
+        for model in models:
+            self._compare_top_level(model)
         self.logger.info("Diff calculation complete")
         self.diff.complete()
         return self.diff

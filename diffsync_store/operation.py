@@ -28,6 +28,8 @@ class Operation(BaseModel):
     name: str
     parents: tuple[tuple[str, str], ...] = ()
     """Model and name of what the object stands under, outermost first."""
+    parent_id: str | None = None
+    """Unique id of what the object stands under directly."""
     source: dict[str, Any] | None = None
     """All attributes as the source has them; None where it has no such object."""
     target: dict[str, Any] | None = None
@@ -35,8 +37,8 @@ class Operation(BaseModel):
     flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
 
     @classmethod
-    def of(cls, element: DiffElement, parents: tuple[tuple[str, str], ...]) -> Self:
-        """Describe an element of a diff."""
+    def of(cls, element: DiffElement, above: tuple[DiffElement, ...]) -> Self:
+        """Describe an element of a diff and what it stands under."""
         return cls(
             id=_operation_id(element),
             action=element.action,
@@ -44,7 +46,8 @@ class Operation(BaseModel):
             unique_id=element.uid,
             identifiers=canonical(element.keys),
             name=element.name,
-            parents=parents,
+            parents=tuple((parent.type, parent.name) for parent in above),
+            parent_id=above[-1].uid if above else None,
             source=canonical(element.source_attrs),
             target=canonical(element.dest_attrs),
             flags=DiffSyncModelFlags(element.flags),
@@ -83,11 +86,11 @@ def operations_of(diff: Diff) -> Iterator[Operation]:
     yield from _walk(diff.get_children(), ())
 
 
-def _walk(elements: Iterator[DiffElement], parents: tuple[tuple[str, str], ...]) -> Iterator[Operation]:
+def _walk(elements: Iterator[DiffElement], above: tuple[DiffElement, ...]) -> Iterator[Operation]:
     for element in elements:
         if element.has_diffs():
-            yield Operation.of(element, parents)
-            yield from _walk(element.get_children(), (*parents, (element.type, element.name)))
+            yield Operation.of(element, above)
+            yield from _walk(element.get_children(), (*above, element))
 
 
 def diff_of(operations: Iterable[Operation], source_name: str, target_name: str) -> SavedOrderDiff:

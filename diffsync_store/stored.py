@@ -76,6 +76,9 @@ class StoredAdapter(Adapter):
         record = store.record()
         super().__init__(name or record.name or record.adapter, internal_storage_engine=store)
         self.type = record.adapter or self.type  # type: ignore[misc]
-        self.top_level = list(record.top_level)  # type: ignore[misc]
-        for model, schema in record.schema_.models.items():
+        models = record.schema_.models
+        below = {child for schema in models.values() for child in schema.children}
+        # A store that was filled without an adapter does not say what stands on top.
+        self.top_level = list(record.top_level) or [name for name in models if name not in below]  # type: ignore[misc]
+        for model, schema in models.items():
             setattr(self, model, stored_model(schema))

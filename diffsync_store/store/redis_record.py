@@ -7,6 +7,7 @@ from typing import Any
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import StoreNotFound
+from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import StoreKeys
@@ -15,46 +16,56 @@ from diffsync_store.store.redis_keys import StoreKeys
 def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
     """The record, with counts and schema.
 
+    Objects that the store had and Redis has no more, evicted or expired before the rest, make it failed.
+
     Raises:
         StoreNotFound: there is no such store.
     """
     with translated_errors():
-        pipeline = client.pipeline(transaction=False)
-        pipeline.hgetall(keys.record)
-        pipeline.hgetall(keys.counts)
-        pipeline.hgetall(keys.schema)
-        facts, counts, schemas = pipeline.execute()
+        answer = scripts.RECORD(client, [keys.record, keys.counts, keys.schema], [keys.objects(""), keys.order("")])
+    facts, counts, schemas, found = map(_pairs, answer)
     if not facts:
         raise StoreNotFound(
             f"There is no store {keys.store_id!r}: it was never loaded, was dropped, or expired. Load it again."
         )
-    said = {key.decode(): value for key, value in facts.items()}
-    top_level = StoreSchema.model_validate_json(said.get("top_level", b"{}")).top_level
+    top_level = StoreSchema.model_validate_json(facts.get("top_level", b"{}")).top_level
+    lost = [model for model, count in counts.items() if int(count) != int(found[model]) or model not in schemas]
+    if len(counts) != int(facts.get("models", 0)):
+        lost.append("whole models")
+    state, reason = StoreState(facts["state"].decode()), facts.get("reason", b"").decode()
+    if lost and state is not StoreState.LOADING:
+        state = StoreState.FAILED
+        reason = f"Redis has lost {', '.join(lost)}: set its maxmemory-policy to noeviction"
     return StoreRecord(
         store_id=keys.store_id,
-        name=said.get("name", b"").decode(),
-        adapter=said.get("adapter", b"").decode(),
-        state=StoreState(said["state"].decode()),
-        reason=said.get("reason", b"").decode(),
-        generation=said["generation"].decode(),
-        counts={name.decode(): int(count) for name, count in counts.items()},
+        name=facts.get("name", b"").decode(),
+        adapter=facts.get("adapter", b"").decode(),
+        state=state,
+        reason=reason,
+        generation=facts["generation"].decode(),
+        counts={name: int(count) for name, count in counts.items()},
         top_level=top_level,
         schema_=StoreSchema(top_level=top_level, models=_models(schemas)),
-        created=_time(said["created"]),
-        updated=_time(said["updated"]),
-        writer=said["writer"].decode(),
-        ttl=int(said["ttl"]),
+        created=_time(facts["created"]),
+        updated=_time(facts["updated"]),
+        writer=facts["writer"].decode(),
+        ttl=int(facts["ttl"]),
     )
 
 
 def read_models(client: Any, keys: StoreKeys) -> dict[str, ModelSchema]:
     """The shapes of the store's models."""
     with translated_errors():
-        return _models(client.hgetall(keys.schema))
+        schemas = client.hgetall(keys.schema)
+    return _models({name.decode(): text for name, text in schemas.items()})
 
 
-def _models(schemas: dict[bytes, bytes]) -> dict[str, ModelSchema]:
-    return {name.decode(): ModelSchema.model_validate_json(text) for name, text in schemas.items()}
+def _models(schemas: dict[str, bytes]) -> dict[str, ModelSchema]:
+    return {name: ModelSchema.model_validate_json(text) for name, text in schemas.items()}
+
+
+def _pairs(answer: list[Any]) -> dict[str, Any]:
+    return {name.decode(): value for name, value in zip(answer[::2], answer[1::2], strict=True)}
 
 
 def _time(milliseconds: bytes) -> datetime:

@@ -131,6 +131,7 @@ end
 
 local n = redis.call('HLEN', objects)
 if n > 0 then redis.call('HSET', counts, model, n) else redis.call('HDEL', counts, model) end
+redis.call('HSET', record, 'models', redis.call('HLEN', counts))
 for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ttl) end
 return {status, epoch, generation, refused}
 """
@@ -176,6 +177,19 @@ return {redis.call('ZSCORE', KEYS[2], ids[#ids]), ids, redis.call('HMGET', KEYS[
 """
 
 
+_RECORD = """
+-- KEYS: record, counts, schema. ARGV: what the keys of objects, and those of orders, begin with.
+-- Answers: the record, the counts, the schema, and as pairs of model and number how many objects there really are.
+local counts = redis.call('HGETALL', KEYS[2])
+local found = {}
+for i = 1, #counts, 2 do
+  found[i] = counts[i]
+  found[i + 1] = math.min(redis.call('HLEN', ARGV[1] .. counts[i]), redis.call('ZCARD', ARGV[2] .. counts[i]))
+end
+return {redis.call('HGETALL', KEYS[1]), counts, redis.call('HGETALL', KEYS[3]), found}
+"""
+
+
 class Script:
     """One script: sent by its digest, and with its text when the server does not have it yet."""
 
@@ -196,3 +210,4 @@ RELEASE = Script(_RELEASE)
 BEGIN = Script(_BEGIN)
 MARK = Script(_MARK)
 READ = Script(_READ)
+RECORD = Script(_RECORD)
