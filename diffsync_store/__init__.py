@@ -21,9 +21,11 @@ from diffsync_store.exceptions import (
     StoreReloaded,
 )
 from diffsync_store.model import DiffSyncModel
+from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.store import BaseStore
 from diffsync_store.store.local import LocalStore
+from diffsync_store.store.record import StoreRecord
 from diffsync_store.stored import StoredAdapter
 
 __all__ = [
@@ -49,10 +51,12 @@ __all__ = [
     "ObjectNotUpdated",
     "ObjectStoreException",
     "ObjectStoreWrongType",
+    "Operation",
     "Reject",
     "StoreInUse",
     "StoreNotComplete",
     "StoreNotFound",
+    "StoreRecord",
     "StoreReloaded",
     "StoreState",
     "StoredAdapter",

@@ -46,7 +46,9 @@ class Adapter:
     """
 
     type: ClassVar[Text | None] = None
-    """Name of the kind of system; the class's own name."""
+    """Name of the kind of system; the class's name, unless a class or one of its bases says otherwise."""
+    _own_type: ClassVar[str | None] = None
+    """The type that a class was given because it said none."""
 
     top_level: ClassVar[list[Text]] = []
     """Names of the models that diffs and syncs begin with."""
@@ -73,8 +75,8 @@ class Adapter:
             AttributeError: a model stands under another name than its own, or `top_level` names one that is missing.
         """
         super().__init_subclass__(**kwargs)
-        if cls.__dict__.get("type") is None:
-            cls.type = cls.__name__
+        if cls.type is None or cls.type == cls.__base__.__dict__.get("_own_type"):
+            cls.type = cls._own_type = cls.__name__
         for name, value in vars(cls).items():
             if isinstance(value, type) and issubclass(value, DiffSyncModel) and value.get_type() != name:
                 raise AttributeError(
@@ -134,34 +136,35 @@ class Adapter:
 
     def load_from_dict(self, data: Mapping[Text, Mapping[Text, Mapping[Text, Any]]]) -> None:
         """Load objects from what `dict` returns."""
-        order = self._get_initial_value_order()
-        for name in [*order, *(name for name in data if name not in order)]:
+        for name in self._get_initial_value_order():
             for fields in data.get(name, {}).values():
                 self.add(getattr(self, name)(**fields))
 
     @classmethod
     def _get_initial_value_order(cls) -> list[Text]:
-        """Names of all models, each behind those above it."""
-        order: dict[Text, None] = {}
+        """Names of all models: top level first, then the others, each behind those above it."""
+        below: dict[Text, None] = {}
 
         def visit(name: Text) -> None:
-            if name not in order:
-                order[name] = None
-                for child in _children_of(cls, name):
+            if name not in below:
+                below[name] = None
+                for child in reversed(_children_of(cls, name)):
                     visit(child)
+                below[name] = below.pop(name)  # behind all that stands below it, for the order is turned round
 
-        for name in cls.top_level:
+        for name in reversed(cls.top_level):
             visit(name)
-        return list(order)
+        return list(dict.fromkeys([*cls.top_level, *reversed(below)]))
 
     @classmethod
     def get_tree_traversal(cls, as_dict: bool = False) -> Text | Data:
-        """The models and what stands below which, as text or as nested dicts."""
-
-        def below(name: Text, above: tuple[Text, ...]) -> Data:
-            return {child: below(child, (*above, name)) for child in _children_of(cls, name) if child not in above}
-
-        tree = {name: below(name, ()) for name in cls.top_level}
+        """The models and what stands below which, as text or as nested dicts; each is told in full only once."""
+        tree: Data = {}
+        places: dict[Text, Data] = {}
+        for name in cls._get_initial_value_order():
+            place = places[name] if name in places else places.setdefault(name, tree.setdefault(name, {}))
+            for child in _children_of(cls, name):
+                places.setdefault(child, place.setdefault(child, {}))
         return tree if as_dict else tree_text(cls.__name__, tree)
 
     # Diff and sync

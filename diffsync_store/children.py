@@ -31,6 +31,13 @@ class ChildIndex:
         return children is self._list and len(children) == self._length
 
     def __contains__(self, uid: str) -> bool:
+        if uid not in self._at:
+            # Children that somebody else has put in the places of others show at the end of the list first.
+            if self._list and self._list[-1] not in self._at:
+                self._count()
+            return uid in self._at
+        if self._find(uid) is None:
+            self._count()
         return uid in self._at
 
     def append(self, uid: str) -> None:
@@ -45,10 +52,12 @@ class ChildIndex:
         Raises:
             ValueError: it is not in the list.
         """
-        if uid not in self._at or not self._delete_near(self._at[uid], uid):
+        position = self._find(uid)
+        if position is None:
             self._list.remove(uid)
             self._count()
             return
+        del self._list[position]
         had_twins = len(self._at) != self._length
         del self._at[uid]
         self._length -= 1
@@ -56,13 +65,14 @@ class ChildIndex:
         if had_twins or self._removed >= _REBUILD_AFTER:
             self._count()
 
-    def _delete_near(self, position: int, uid: str) -> bool:
-        last = min(position, self._length - 1)
+    def _find(self, uid: str) -> int | None:
+        """Where the id stands now; None if it does not stand where it should."""
+        if uid not in self._at:
+            return None
+        last = min(self._at[uid], self._length - 1)
         if last >= 0 and self._list[last] == uid:
-            del self._list[last]
-            return True
+            return last
         try:
-            del self._list[self._list.index(uid, max(0, position - self._removed), last + 1)]
+            return self._list.index(uid, max(0, self._at[uid] - self._removed), last + 1)
         except ValueError:
-            return False
-        return True
+            return None

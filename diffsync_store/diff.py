@@ -91,7 +91,7 @@ class Diff:
             if shown:
                 lines.append(f"{margin}{model}")
                 lines += [element.str(indent + 2) for element in shown]
-        return "\n".join(lines) or f"{margin}(no diffs)"
+        return "\n".join(lines) or "(no diffs)"
 
     def dict(self) -> Data:
         """The differences as nested dicts: `{model: {name: {"-": old, "+": new, child model: {...}}}}`."""

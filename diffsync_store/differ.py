@@ -62,6 +62,11 @@ class Differ:
             self.logger.warning("The two have no top-level model in common, so nothing is compared")
         for model in models:
             self._compare_top_level(model)
+        for side in (self.source, self.target):
+            alone = sum(side.count(model) for model in side.top_level if model not in models)
+            self.diff.skipped += alone
+            if alone:
+                self._count(alone)
         self.logger.info("Diff calculation complete")
         self.diff.complete()
         return self.diff
@@ -126,10 +131,11 @@ class Differ:
     def _pairs(self, uids: Iterable[str], source: Objects, target: Objects) -> Iterator[Pair]:
         for uid in uids:
             source_obj, target_obj = source.get(uid), target.get(uid)
-            self._count((source_obj is not None) + (target_obj is not None))
             if self._is_skipped(source_obj, target_obj):
                 self.diff.skipped += 1
+                self._count(1)
             else:
+                self._count((source_obj is not None) + (target_obj is not None))
                 yield self._element(uid, source_obj, target_obj), source_obj, target_obj
 
     def _is_skipped(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:

@@ -8,10 +8,10 @@ import enum
 import ipaddress
 import types
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WrapSerializer
 
 from diffsync_store.aliases import ChildFields, Data, Text
 from diffsync_store.children import ChildIndex
@@ -63,7 +63,10 @@ class DiffSyncModel(BaseModel):
     _changes_in_place: ClassVar[bool] = False
     """A field may hold a value that can be changed without being assigned to."""
     _has_plain_unique_id: ClassVar[bool] = True
-    """The unique id is made of the identifiers' fields, and no subclass has it otherwise."""
+    """The unique id is made of the identifiers' fields as they are, and no subclass has it otherwise."""
+    _plain_identifiers: ClassVar[tuple[str, ...] | None] = ()
+    _plain_attributes: ClassVar[tuple[str, ...] | None] = ()
+    """The identifiers, the attributes, in the order of the fields, where pydantic dumps them as they are; else None."""
 
     model_flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
     adapter: Any = Field(default=None, exclude=True, repr=False)
@@ -105,7 +108,9 @@ class DiffSyncModel(BaseModel):
             )
             or cls.model_config.get("extra") == "allow"
         )
-        cls._has_plain_unique_id = not any(
+        cls._plain_identifiers = _plain(cls, cls._identifiers)
+        cls._plain_attributes = _plain(cls, cls._attributes)
+        cls._has_plain_unique_id = cls._plain_identifiers is not None and not any(
             name in vars(base)
             for base in cls.__mro__[: cls.__mro__.index(DiffSyncModel)]
             for name in ("create_unique_id", "get_identifiers")
@@ -230,14 +235,18 @@ class DiffSyncModel(BaseModel):
         return cls._children
 
     def get_identifiers(self) -> Data:
-        """The fields that identify the object."""
-        fields = self.__dict__
-        return {name: fields[name] for name in self._identifiers}
+        """The fields that identify the object, as pydantic dumps them."""
+        return self._dumped(self._plain_identifiers, self._identifiers)
 
     def get_attrs(self) -> Data:
-        """The fields that a diff compares."""
+        """The fields that a diff compares, as pydantic dumps them: a copy."""
+        return self._dumped(self._plain_attributes, self._attributes)
+
+    def _dumped(self, plain: tuple[Text, ...] | None, names: tuple[Text, ...]) -> Data:
+        if plain is None:
+            return self.model_dump(include=set(names))
         fields = self.__dict__
-        return {name: fields[name] for name in self._attributes}
+        return {name: fields[name] for name in plain}
 
     def get_unique_id(self) -> Text:
         """The identifiers as one string, unique among the objects of the model."""
@@ -316,6 +325,24 @@ def _let_go(obj: DiffSyncModel) -> None:
     adapter = obj.__dict__.get("adapter")
     if adapter is not None:
         adapter.store.let_go(obj)
+
+
+def _plain(model: type[BaseModel], names: Iterable[str]) -> tuple[str, ...] | None:
+    """These fields in the order of the model, if pydantic dumps them as they are."""
+    decorators = model.__pydantic_decorators__
+    if decorators.field_serializers or decorators.model_serializers:
+        return None
+    fields = {name: field for name, field in model.model_fields.items() if name in names}
+    for field in fields.values():
+        has_serializer = any(isinstance(part, PlainSerializer | WrapSerializer) for part in field.metadata)
+        if (
+            has_serializer
+            or field.exclude
+            or not _is_scalar(field.annotation)
+            or "Serializer" in repr(field.annotation)
+        ):
+            return None
+    return tuple(fields)
 
 
 def _is_scalar(annotation: Any) -> bool:

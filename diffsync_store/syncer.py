@@ -71,20 +71,18 @@ class Syncer:
 
     def _apply(self, elements: Iterator[DiffElement], parent: DiffSyncModel | None) -> None:
         for batch in _batches(self._wanted(elements)):
-            objects = self._fetch(batch)
+            held = self._fetch(batch)
             for element in batch:
-                self._apply_element(element, objects.get((element.type, self._uid(element))), parent)
+                # What an operation before this one has removed or added counts, so it is looked up once more.
+                self._apply_element(element, self.target.store.at_hand(element.type, self._uid(element)), parent)
+            held.clear()
 
-    def _fetch(self, elements: list[DiffElement]) -> dict[tuple[str, str], DiffSyncModel]:
-        """The target's objects for these elements, in one request a model."""
+    def _fetch(self, elements: list[DiffElement]) -> list[DiffSyncModel]:
+        """The target's objects for these elements, in one request a model: at hand as long as they are held."""
         uids: dict[str, list[str]] = {}
         for element in elements:
             uids.setdefault(element.type, []).append(self._uid(element))
-        return {
-            (model, uid): obj
-            for model, of_model in uids.items()
-            for uid, obj in self.target.store.fetch(model, of_model).items()
-        }
+        return [obj for model in uids for obj in self.target.store.fetch(model, uids[model]).values()]
 
     def _uid(self, element: DiffElement) -> str:
         if element.uid is None:
@@ -164,7 +162,7 @@ class Syncer:
         field = {"create": "created", "update": "updated", "delete": "deleted"}[action]
         setattr(self.result, field, getattr(self.result, field) + 1)
         status, message = done.get_status()
-        log = logger.info if status == DiffSyncStatus.SUCCESS else logger.error
+        log = {DiffSyncStatus.SUCCESS: logger.info, DiffSyncStatus.FAILURE: logger.warning}.get(status, logger.error)
         log(message, status=getattr(status, "value", status))
         return done
 

@@ -6,9 +6,7 @@ from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact, create_table_artifact
 
-from diffsync_store import Reject
-from diffsync_store.operation import Operation
-from diffsync_store.store.record import StoreRecord
+from diffsync_store import Operation, Reject, StoreRecord
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.escape import markdown, markdown_table, plain
 from flows.ids import artifact_key
@@ -85,7 +83,7 @@ def operation_row(operation: Operation) -> dict[str, str]:
         "action": str(operation.action),
         "model": operation.model,
         "name": plain(" / ".join(plain(part, 60) for part in path)),
-        "changes": plain(", ".join(_changes(operation.changes())), 500),
+        "changes": plain(", ".join(_changes(operation.changes()))),
     }
 
 

@@ -1,7 +1,6 @@
 from prefect import flow, get_run_logger, task
 
-from diffsync_store import ObjectStoreException
-from diffsync_store.store.record import StoreRecord
+from diffsync_store import ObjectStoreException, StoreRecord
 from flows.adapters.lifecycle import opened
 from flows.artifacts import show_load
 from flows.config import read_config

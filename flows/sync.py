@@ -82,4 +82,4 @@ def target_of(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
 
 def planned_counts(record: DiffRecord) -> Counts:
     planned = {f"{action}d": record.summary.get(action, 0) for action in ("create", "update", "delete")}
-    return SyncResult(**planned).counts()
+    return SyncResult().counts() | planned

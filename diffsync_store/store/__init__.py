@@ -63,6 +63,10 @@ class BaseStore(ABC):
         """All objects of a model in order of insertion."""
 
     @abstractmethod
+    def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
+        """The live object with this unique id, if it takes no request to find it."""
+
+    @abstractmethod
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         """Take in a new object; raise ObjectAlreadyExists where another one has its unique id."""
 

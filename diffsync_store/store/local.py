@@ -44,6 +44,9 @@ class LocalStore(BaseStore):
     ) -> Iterator[DiffSyncModel]:
         return iter(list(self._data.get(model, {}).values()))
 
+    def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
+        return self._data.get(model, {}).get(uid)
+
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         existing = self._data.setdefault(model, {}).setdefault(uid, obj)
         if existing is not obj:

@@ -97,6 +97,7 @@ class RedisStore(BaseStore):
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
         self._flush_due = _NEVER
+        self._is_loading = False
         self._models: dict[str, ModelSchema] = {}
         self._renewed = time.monotonic() - _RENEW_AFTER
         self._pid = os.getpid()
@@ -120,7 +121,7 @@ class RedisStore(BaseStore):
         for buffer in list(self._buffers.values()):
             buffer.note_changes_in_place()
         self._write()
-        if self._writer.lease_until:
+        if self._writer.lease_until and not self._is_loading:  # a load keeps its claim until it ends
             self._writer.release()
             self._list()
         self._renew()
@@ -143,6 +144,7 @@ class RedisStore(BaseStore):
     def _begin(self) -> None:
         self._forget_everything()
         self._writer.begin()
+        self._is_loading = True
         self._writer.mark(self._facts())
         self._list()
 
@@ -156,6 +158,7 @@ class RedisStore(BaseStore):
         self._writer.mark({**self._facts(), "state": state.value, "reason": reason, "until": 0})
         self._writer.end_sharing()
         self._writer.lease_until = 0.0
+        self._is_loading = False
         self._list()
 
     def _facts(self) -> dict[str, str]:
@@ -250,6 +253,10 @@ class RedisStore(BaseStore):
                 elif value is not None and uid not in buffer.deletes:
                     yield self._decode(buffer, uid, value, track=track)
 
+    def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
+        buffer = self._buffers.get(model)
+        return None if buffer is None else self._at_hand(buffer, uid)
+
     def _at_hand(self, buffer: ModelBuffer, uid: str) -> Any:
         """The object as this process has it, if it has."""
         if uid not in buffer.late:
@@ -289,8 +296,6 @@ class RedisStore(BaseStore):
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         buffer = self._buffer(model, type(obj))
         now = time.monotonic()
-        if now >= self._flush_due:
-            self._write()
         self._prepare_to_add(buffer, now)
         if self._writer.is_shared or not buffer.knows_all(self._writer.epoch):
             self._insert_checked(buffer, uid, obj)
@@ -335,12 +340,18 @@ class RedisStore(BaseStore):
         if buffer.find(uid) is not None:
             self._already_there(buffer, uid, obj)
             return
-        self._write()
+        refused: Exception | None = None
+        try:
+            self._write()
+        except ObjectAlreadyExists as error:  # of an earlier add: this one is not to be lost for it
+            refused = error
         data = encode(obj)
         if self._send(buffer, Batch(adds=[(uid, data)])):
             self._already_there(buffer, uid, obj)
         else:
             buffer.note_added(uid, obj, data)
+        if refused is not None:
+            raise refused
 
     def _already_there(self, buffer: ModelBuffer, uid: str, obj: DiffSyncModel) -> None:
         """Refuse a second object; the same one may be added again."""
@@ -378,10 +389,9 @@ class RedisStore(BaseStore):
 
     def _count_pending(self, now: float) -> None:
         self._pending += 1
-        if self._pending >= _BATCH:
+        self._flush_due = min(self._flush_due, now + _FLUSH_AFTER)
+        if self._pending >= _BATCH or now >= self._flush_due:
             self._write()
-        elif self._flush_due == _NEVER:
-            self._flush_due = now + _FLUSH_AFTER
 
     def _write(self) -> None:
         """Write what is known to be pending; `flush` looks for changes that nobody told of as well.

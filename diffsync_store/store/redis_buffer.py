@@ -93,6 +93,7 @@ class ModelBuffer:
 
     def put(self, uid: str, obj: Any) -> None:
         """An object is to be written in the place of whatever is there."""
+        self.track(uid, obj)  # first: what it replaces may be let go on the way, and is no longer of interest
         if uid in self.adds:
             self.adds[uid] = obj
         else:
@@ -100,7 +101,6 @@ class ModelBuffer:
             self.dirty.pop(uid, None)
             self.puts[uid] = obj
         self._present.add(uid)
-        self.track(uid, obj)
 
     def note_added(self, uid: str, obj: Any, data: bytes) -> None:
         """A new object has been written."""
@@ -116,9 +116,9 @@ class ModelBuffer:
 
     def forget(self, uid: str) -> None:
         """Drop the object and everything pending for it."""
+        self.live.pop(uid, None)
         for pending in (self.adds, self.puts, self.dirty, self.late, self.held):
             pending.pop(uid, None)
-        self.live.pop(uid, None)
         self._present.discard(uid)
 
     def reference_of(self, obj: Any) -> Live | None:

@@ -151,6 +151,7 @@ _BEGIN = (
 local r = redis.call('HMGET', KEYS[1], 'token', 'until', 'writer')
 if r[1] and r[1] ~= ARGV[1] and tonumber(r[2] or 0) > milliseconds() then return {'wait', r[3], {}} end
 local models = redis.call('HKEYS', KEYS[3])
+for _, model in ipairs(redis.call('HKEYS', KEYS[2])) do models[#models + 1] = model end -- the schema may have been lost
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 local now = milliseconds()
 redis.call('HSET', KEYS[1], 'generation', ARGV[3], 'state', 'loading', 'created', now, 'updated', now, 'layout', '1',

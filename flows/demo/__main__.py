@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from flows.config import environment
 from flows.demo import check
-from flows.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
+from flows.demo.prefect_stack import ROOT, PrefectStack, free_port, prefect_stack
 from flows.demo.releases import RELEASES, install_release
 from flows.demo.runs import Run, children, finish, start_run
 
@@ -102,7 +102,7 @@ def redis_server(folder: Path) -> Iterator[str]:
 
     # The server inherits the blocked signal: a Ctrl-C in the terminal is for the demo, which stops it last.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    server = ValkeyServer(data_dir=folder)
+    server = ValkeyServer(port=free_port(), data_dir=folder)
     try:
         server.start(timeout=30)
     finally:

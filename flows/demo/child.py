@@ -1,6 +1,7 @@
 """A server or worker as a child process with a log, stopped with all that it started."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -52,24 +53,41 @@ class Child:
             time.sleep(0.1)
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Ask it and its own children to end; kill what is still there when the time is over."""
-        self._signal(signal.SIGTERM)
+        """Ask it to end; kill what is still there of it and of all that it started when the time is over."""
+        family = self._family()
+        self.process.terminate()
         try:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(seconds)
         finally:
-            self.kill()
+            self._kill(family)
 
     def kill(self) -> None:
-        """End it and its own children at once."""
-        self._signal(signal.SIGKILL)
+        """End it at once, with all that it started."""
+        self._kill(self._family())
+
+    def _kill(self, family: list[int]) -> None:
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
-    def _signal(self, number: signal.Signals) -> None:
-        try:
-            os.killpg(self.pid, number)
-        except ProcessLookupError:
-            return
+    def _family(self) -> list[int]:
+        """Its pid and those of everything below it; Prefect's workers put each run into a session of its own."""
+        family = [self.pid] if self.process.poll() is None else []
+        pairs = _parents_and_children()
+        for parent in family:  # which grows on the way
+            family.extend(pid for ppid, pid in pairs if ppid == parent)
+        return family
 
     def _end_of_log(self) -> str:
         return self.log.read_text("utf-8", "replace")[-3000:]
+
+
+def _parents_and_children() -> list[tuple[int, int]]:
+    """Every process with its parent; none where the system has no `ps`, as in small containers."""
+    ps = shutil.which("ps")
+    if ps is None:
+        return []
+    listed = subprocess.run([ps, "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=True).stdout
+    return [(int(ppid), int(pid)) for ppid, pid in map(str.split, listed.splitlines())]

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -17,6 +18,7 @@ from flows.demo.child import Child
 ROOT = Path(__file__).parents[2]
 POOLS = ("load", "diff", "sync", "reconcile")
 START_SECONDS = 120.0
+BUSY_SECONDS = 30
 PREFECT = (sys.executable, "-m", "prefect")
 
 
@@ -79,11 +81,20 @@ class PrefectStack:
         except httpx.TransportError:
             return False
 
-    def post(self, path: str, **content: Any) -> Any:
-        return self.api.post(path, json=content).raise_for_status().json()
-
     def get(self, path: str) -> Any:
-        return self.api.get(path).raise_for_status().json()
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, **content: Any) -> Any:
+        return self._ask("POST", path, content)
+
+    def _ask(self, method: str, path: str, content: dict[str, Any] | None) -> Any:
+        """The API's answer; a server on SQLite is busy for moments, and says so."""
+        for _ in range(BUSY_SECONDS):
+            answer = self.api.request(method, path, json=content)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer.raise_for_status().json()
+            time.sleep(1)
+        raise RuntimeError(f"Prefect's server was busy for {BUSY_SECONDS} seconds: {method} {path}")
 
     def _start(self, name: str, command: list[str], variables: Mapping[str, str]) -> Child:
         log = self.folder / f"{name}.log"

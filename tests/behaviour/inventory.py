@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from tests.behaviour.api import Adapter, BaseStore, Diff, DiffSyncFlags, DiffSyncModel, LocalStore
 
@@ -48,7 +48,7 @@ class Device(Journaled):
     _modelname = "device"
     _identifiers = ("site", "name")
     _shortname = ("name",)
-    _attributes = ("role", "slots")
+    _attributes: ClassVar[tuple[str, ...]] = ("role", "slots")
     _children = {"interface": "interfaces"}
 
     site: str

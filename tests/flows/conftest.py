@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from diffsync_store.store.redis import RedisStore
+from flows.demo import check
 from flows.demo.prefect_stack import PrefectStack, prefect_stack
 from flows.demo.runs import Run, children, finish, start_run
 from tests.conftest import demand
@@ -103,3 +104,38 @@ def moved(folder: Path) -> Iterator[dict[str, str]]:
             elif number >= 30:
                 yield row
     yield airport("NEW1", country="AA")
+
+
+@dataclass
+class History:
+    """Reconciled into an empty database, once more, and then with another release; what was true after each."""
+
+    project: Project
+    runs: list[Run]
+    answers: list[dict[str, int]]
+    contents: list[str]
+
+    @property
+    def first(self) -> Run:
+        return self.runs[0]
+
+    @property
+    def again(self) -> Run:
+        return self.runs[1]
+
+    @property
+    def moved(self) -> Run:
+        return self.runs[2]
+
+    def step(self, run: Run, pool: str) -> Run:
+        return next(step for step in self.project.children(run) if step.pool == f"diffsync-{pool}")
+
+
+@pytest.fixture(scope="session")
+def history(project: Project) -> History:
+    answers, contents, runs = [], [], []
+    for release in ("before", "before", "after"):
+        runs.append(project.run("reconcile", sync=release))
+        answers.append(check.compare(project.database, project.folder / release / "airports.csv"))
+        contents.append(check.fingerprint(project.database))
+    return History(project, runs, answers, contents)

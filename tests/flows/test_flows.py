@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 
 import pytest
 
@@ -13,35 +12,10 @@ from flows.adapters.airports import AirportsAdapter
 from flows.adapters.sql import SqlAdapter
 from flows.demo import check
 from flows.demo.runs import Run, start_run
-from tests.flows.conftest import MANY, PASSWORD, Project
+from tests.flows.conftest import MANY, PASSWORD, History, Project
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-@dataclass
-class History:
-    """Reconciled into an empty database, once more, and then with another release; what was true after each."""
-
-    project: Project
-    first: Run
-    again: Run
-    moved: Run
-    answers: list[dict[str, int]]
-    contents: list[str]
-
-    def step(self, run: Run, pool: str) -> Run:
-        return next(step for step in self.project.children(run) if step.pool == f"diffsync-{pool}")
-
-
-@pytest.fixture(scope="session")
-def history(project: Project) -> History:
-    answers, contents, runs = [], [], []
-    for release in ("before", "before", "after"):
-        runs.append(project.run("reconcile", sync=release))
-        answers.append(check.compare(project.database, project.folder / release / "airports.csv"))
-        contents.append(check.fingerprint(project.database))
-    return History(project, *runs, answers, contents)
 
 
 def test_reconcile_runs_each_step_on_its_own_worker_and_makes_the_target_equal(history: History) -> None:
@@ -130,7 +104,13 @@ def test_what_the_target_refuses_is_listed_and_the_run_is_partial(project: Proje
             "BEGIN SELECT RAISE(ABORT, 'no | <i>AA</i> here'); END"
         )
     diffs = RedisDiffs(url=project.redis.url)
-    diffs.save(target.diff_from(source), "picky", source=source.store, target=target.store, target_name="picky")
+    diffs.save(
+        target.diff_from(source),
+        "picky",
+        source=source.store.record(),
+        target=target.store.record(),
+        target_name="picky",
+    )
 
     run = project.run("sync", diff_id="picky")
     assert (run.state, run.message) == ("Partial", "3 operations were not applied")

@@ -1,0 +1,64 @@
+"""Prefect's pages in a real browser: each is asserted on, and kept as a picture to look at."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.flows.conftest import History
+
+pytestmark = [pytest.mark.prefect, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+SECONDS = 60_000
+"""Milliseconds until a page must show what is looked for."""
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture
+def page(history: History, chromium: Path) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        page = browser.new_page(base_url=history.project.stack.address, viewport={"width": 1600, "height": 1000})
+        page.set_default_timeout(SECONDS)
+        expect.set_options(timeout=SECONDS)
+        yield page
+        browser.close()
+
+
+def test_the_four_deployments_are_listed_with_their_pools(page: Page, pictures: Path) -> None:
+    page.goto("/v2/deployments")
+    for name in ("load", "diff", "sync", "reconcile"):
+        expect(page.get_by_role("link", name=name, exact=True).first).to_be_visible()
+    page.screenshot(path=pictures / "deployments.png")
+
+
+def test_the_runs_are_listed(page: Page, pictures: Path) -> None:
+    page.goto("/v2/runs")
+    for name in ("reconcile after", "load database", "sync after-"):
+        expect(page.get_by_text(name).first).to_be_visible()
+    page.screenshot(path=pictures / "runs.png")
+
+
+def test_a_reconcile_shows_the_runs_that_it_started(page: Page, pictures: Path, history: History) -> None:
+    page.goto(f"/v2/runs/flow-run/{history.moved.id}")
+    page.get_by_role("tab", name="Subflow Runs").click()
+    for step in history.project.children(history.moved):
+        expect(page.get_by_role("link", name=step.name, exact=True).first).to_be_visible()
+    page.screenshot(path=pictures / "reconcile.png")
+
+
+def test_the_table_of_a_diff_shows_names_as_they_are(page: Page, pictures: Path, history: History) -> None:
+    run = history.step(history.moved, "diff")
+    table = history.project.artifacts(run)["diff-after-database"]
+    page.goto(f"/v2/artifacts/artifact/{table['id']}")
+    page.get_by_placeholder("Search").fill("A0010")
+    expect(page.get_by_text("CH / Zurich / A0010")).to_be_visible()
+    expect(page.get_by_text("New [name](http://example.invalid) of *it*").first).to_be_visible()
+    page.screenshot(path=pictures / "diff.png")

@@ -1,0 +1,427 @@
+"""What the program does to an object that it holds is in the store, on every store, for every process."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from diffsync_store import BaseStore, ObjectNotFound
+from diffsync_store.store.redis import RedisStore
+from tests.servers import RedisServer
+from tests.store.child import Child, listen, run, say
+from tests.store.conftest import NewStore, OpenStore, keys_of
+from tests.store.inventory import Device, Inventory, Site, content, open_store, read_sites, sites
+
+Step = Callable[[Inventory], Any]
+
+
+def add_parent_then_child(adapter: Inventory) -> None:
+    site, device = Site(name="ber"), Device(name="ber-1")
+    adapter.add(site)
+    adapter.add(device)
+    site.add_child(device)
+
+
+def remove_child(adapter: Inventory) -> None:
+    add_parent_then_child(adapter)
+    adapter.store.flush()
+    site, device = adapter.get(Site, "ber"), adapter.get(Device, "ber-1")
+    site.remove_child(device)
+    adapter.remove(device)
+
+
+def assign_attributes(adapter: Inventory) -> None:
+    site, device = Site(name="ber"), Device(name="ber-1")
+    adapter.add(site)
+    adapter.add(device)
+    site.region = "north"
+    device.role = "spine"
+
+
+def assign_after_flush(adapter: Inventory) -> None:
+    site, device = Site(name="ber"), Device(name="ber-1")
+    adapter.add(site)
+    adapter.add(device)
+    adapter.store.flush()
+    site.region = "north"
+    device.role = "spine"
+
+
+def append_in_place(adapter: Inventory) -> None:
+    site = Site(name="ber", tags=["a"])
+    adapter.add(site)
+    adapter.store.flush()
+    site.tags.append("b")
+    site.facts["deep"] = {"list": [1]}
+    adapter.store.flush()
+    site.facts["deep"]["list"].append(2)
+
+
+def append_with_nothing_held(adapter: Inventory) -> None:
+    adapter.add(Site(name="ber", tags=["a"]))
+    adapter.store.flush()
+    adapter.get(Site, "ber").tags.append("b")
+    adapter.get("site", "ber").facts["c"] = 1
+
+
+def assign_with_nothing_held(adapter: Inventory) -> None:
+    adapter.add(Device(name="ber-1"))
+    adapter.add(Site(name="ber"))
+    adapter.store.flush()
+    adapter.get(Device, "ber-1").role = "spine"
+    adapter.get(Site, "ber").region = "north"
+
+
+def change_a_list_whose_object_is_let_go(adapter: Inventory) -> None:
+    adapter.add(Site(name="ber", tags=["a"], facts={"deep": [1]}))
+    adapter.store.flush()
+    tags, deep = adapter.get(Site, "ber").tags, adapter.get(Site, "ber").facts["deep"]
+    gc.collect()
+    tags.append("b")
+    deep.append(2)
+    adapter.store.flush()
+    tags.append("c")
+    deep.append(3)
+
+
+def change_in_place_and_let_go(adapter: Inventory) -> None:
+    adapter.add(Site(name="ber", tags=["a"]))
+    adapter.store.flush()
+    site = adapter.get(Site, "ber")
+    site.tags.append("b")
+    del site
+    gc.collect()
+    site = adapter.get(Site, "ber")
+    site.tags.append("c")
+    del site
+    gc.collect()
+
+
+def add_child_and_let_go(adapter: Inventory) -> None:
+    adapter.add(Site(name="ber"))
+    adapter.store.flush()
+    for number in range(3):
+        device = Device(name=f"ber-{number}")
+        adapter.add(device)
+        adapter.get(Site, "ber").add_child(device)
+
+
+def update_or_instantiate(adapter: Inventory) -> None:
+    adapter.add(Site(name="ber", region="south"))
+    adapter.store.flush()
+    site, created = adapter.update_or_instantiate(Site, {"name": "ber"}, {"region": "north"})
+    assert not created
+    assert site.region == "north"
+    del site
+    adapter.update_or_instantiate(Site, {"name": "muc"}, {"region": "south", "tags": ["new"]})
+
+
+def update_or_add_model_instance(adapter: Inventory) -> None:
+    adapter.add(Site(name="ber", region="south"))
+    adapter.store.flush()
+    adapter.update_or_add_model_instance(Site(name="ber", region="north", tags=["x"]))
+
+
+def update_with_another_object(adapter: Inventory) -> None:
+    adapter.add(Site(name="ber", region="south"))
+    adapter.store.flush()
+    other = Site(name="ber", region="north")
+    adapter.update(other)
+    other.tags.append("late")
+
+
+def change_all_while_iterating(adapter: Inventory) -> None:
+    for number in range(2500):
+        adapter.add(Site(name=f"site-{number}"))
+    for site in adapter.get_all(Site):
+        site.tags.append("seen")
+
+
+def change_while_streaming(adapter: Inventory) -> None:
+    for number in range(1500):
+        adapter.add(Device(name=f"device-{number}"))
+    for number in range(1500):
+        adapter.get(Device, f"device-{number}").role = str(number)
+
+
+STEPS: list[Step] = [
+    add_parent_then_child,
+    remove_child,
+    assign_attributes,
+    assign_after_flush,
+    append_in_place,
+    append_with_nothing_held,
+    assign_with_nothing_held,
+    change_a_list_whose_object_is_let_go,
+    change_in_place_and_let_go,
+    add_child_and_let_go,
+    update_or_instantiate,
+    update_or_add_model_instance,
+    update_with_another_object,
+    change_all_while_iterating,
+    change_while_streaming,
+]
+
+
+def names(steps: list[Step]) -> list[str]:
+    return [step.__name__ for step in steps]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=names(STEPS))
+def test_a_change_is_in_the_redis_store_as_it_is_in_a_local_one(
+    open_redis: OpenStore, redis_url: str, store_id: str, step: Step
+) -> None:
+    local, adapter = sites(), sites(open_redis())
+    step(local)
+    step(adapter)
+    assert content(adapter) == content(local)
+    adapter.store.flush()
+    assert content(sites(open_redis())) == content(local)
+
+
+def take_a_step_and_end(url: str, store_id: str, step: str) -> None:
+    """What is not flushed by the program is flushed when the process ends."""
+    [chosen] = [candidate for candidate in STEPS if candidate.__name__ == step]
+    chosen(sites(open_store(url, store_id)))
+
+
+@pytest.mark.parametrize("step", STEPS[:-2], ids=names(STEPS[:-2]))
+def test_another_process_sees_the_change(open_redis: OpenStore, redis_url: str, store_id: str, step: Step) -> None:
+    local = sites()
+    step(local)
+    run(take_a_step_and_end, url=redis_url, store_id=store_id, step=step.__name__)
+    assert content(sites(open_redis())) == content(local)
+
+
+def test_a_second_process_sees_changes_of_objects_that_the_first_still_holds(
+    open_redis: OpenStore, redis_url: str, store_id: str
+) -> None:
+    adapter = sites(open_redis())
+    site = Site(name="ber")
+    adapter.add(site)
+    adapter.store.flush()
+    site.tags.append("b")
+    held = site.facts
+    del site
+    adapter.store.flush()
+    held["late"] = True
+    adapter.store.flush()
+    assert run(read_sites, url=redis_url, store_id=store_id)["site"] == [
+        {"name": "ber", "region": None, "tags": ["b"], "facts": {"late": True}, "devices": []}
+    ]
+
+
+# Identity
+
+
+def test_an_object_that_is_held_comes_back_from_every_read(store: BaseStore) -> None:
+    adapter = sites(store)
+    site = Site(name="ber")
+    adapter.add(site)
+    store.flush()
+    assert adapter.get(Site, "ber") is site
+    assert adapter.get("site", {"name": "ber"}) is site
+    assert adapter.get_all(Site)[0] is site
+    assert adapter.get_by_uids(["ber"], Site)[0] is site
+    assert adapter.get_or_none(Site, "ber") is site
+    assert adapter.get_or_instantiate(Site, {"name": "ber"}) == (site, False)
+    assert adapter.update_or_instantiate(Site, {"name": "ber"}, {"region": "x"})[0] is site
+    assert adapter.get_or_add_model_instance(Site(name="ber"))[0] is site
+    assert adapter.update_or_add_model_instance(Site(name="ber"))[0] is site
+
+
+def test_an_object_that_was_read_comes_back_as_long_as_it_is_held(open_redis: OpenStore) -> None:
+    first = sites(open_redis())
+    first.add(Site(name="ber"))
+    first.store.flush()
+    adapter = sites(open_redis())
+    read = adapter.get(Site, "ber")
+    read.tags.append("a")
+    assert adapter.get_all(Site)[0] is read
+    assert adapter.get(Site, "ber") is read
+    adapter.store.flush()
+    assert adapter.get(Site, "ber") is read
+
+
+def test_a_part_that_is_held_is_the_part_of_the_object_that_is_read_next(store: BaseStore) -> None:
+    adapter = sites(store)
+    adapter.add(Site(name="ber", tags=["a"]))
+    store.flush()
+    tags = adapter.get(Site, "ber").tags
+    gc.collect()
+    tags.append("b")
+    assert adapter.get(Site, "ber").tags == ["a", "b"]
+    adapter.get(Site, "ber").tags.append("c")
+    assert tags == ["a", "b", "c"]
+
+
+def test_a_removed_object_that_is_changed_afterwards_does_not_come_back(store: BaseStore) -> None:
+    adapter = sites(store)
+    site, device = Site(name="ber"), Device(name="ber-1")
+    adapter.add(site)
+    adapter.add(device)
+    store.flush()
+    adapter.remove(site)
+    adapter.remove(device)
+    site.tags.append("late")
+    device.role = "late"
+    del site, device
+    gc.collect()
+    store.flush()
+    assert adapter.count() == 0
+    with pytest.raises(ObjectNotFound):
+        adapter.get(Site, "ber")
+
+
+def change_later(url: str, store_id: str) -> None:
+    """Hold an object, and change it when told to."""
+    adapter = sites(open_store(url, store_id))
+    site = adapter.get(Site, "ber")
+    say("held")
+    listen()
+    site.tags.append("late")
+    adapter.store.flush()
+
+
+def test_a_change_of_an_object_that_another_process_has_removed_does_not_bring_it_back(
+    open_redis: OpenStore, redis_url: str, store_id: str
+) -> None:
+    adapter = sites(open_redis())
+    adapter.add(Site(name="ber"))
+    adapter.store.flush()
+    with Child(change_later, url=redis_url, store_id=store_id) as child:
+        child.heard()
+        adapter.remove(adapter.get(Site, "ber"))
+        adapter.store.flush()
+        child.tell()
+        child.result()
+    assert run(read_sites, url=redis_url, store_id=store_id) == {}
+
+
+def test_an_object_changed_after_another_one_took_its_place_does_not_undo_that(store: BaseStore) -> None:
+    adapter = sites(store)
+    first, second = Site(name="ber", region="first"), Site(name="ber", region="second")
+    adapter.add(first)
+    store.flush()
+    adapter.update(second)
+    first.tags.append("late")
+    first.region = "late"
+    del first
+    gc.collect()
+    store.flush()
+    assert adapter.get(Site, "ber") is second
+    assert second.region == "second"
+
+
+# Memory
+
+
+@pytest.mark.parametrize("model", [Device, Site])
+def test_objects_that_were_added_and_let_go_are_not_kept_alive(
+    open_redis: OpenStore, model: type[Device] | type[Site]
+) -> None:
+    adapter = sites(open_redis())
+    alive: list[weakref.ref[Any]] = []
+    for number in range(20_000):
+        obj = model(name=f"object-{number}")
+        alive.append(weakref.ref(obj))
+        adapter.add(obj)
+    del obj
+    gc.collect()
+    assert sum(reference() is not None for reference in alive) <= 2000
+    adapter.store.flush()
+    gc.collect()
+    assert sum(reference() is not None for reference in alive) == 0
+    assert adapter.count(model) == 20_000
+
+
+def test_objects_that_were_read_changed_and_let_go_are_not_kept_alive(open_redis: OpenStore) -> None:
+    adapter = sites(open_redis())
+    for number in range(3000):
+        adapter.add(Site(name=f"site-{number}"))
+    alive: list[weakref.ref[Any]] = []
+    for number in range(3000):
+        site = adapter.get(Site, f"site-{number}")
+        site.tags.append("seen")
+        alive.append(weakref.ref(site))
+    del site
+    gc.collect()
+    assert sum(reference() is not None for reference in alive) <= 1
+    assert all(site.tags == ["seen"] for site in adapter.get_all(Site))
+
+
+def test_a_store_that_is_let_go_writes_what_is_pending(open_redis: OpenStore) -> None:
+    store: RedisStore | None = open_redis()
+    adapter: Inventory | None = sites(store)  # type: ignore[arg-type]
+    assert adapter is not None
+    adapter.add(Device(name="ber-1"))
+    del adapter, store
+    gc.collect()
+    assert sites(open_redis()).count() == 1
+
+
+# Readers
+
+
+WRITES = ("hset", "hdel", "zadd", "zrem", "set", "del", "unlink", "rpush", "hincrby", "hsetnx")
+
+
+def read_everything(url: str, store_id: str) -> int:
+    """Read in every way that there is, hold it, let it go; the number of sites."""
+    with open_store(url, store_id) as store:
+        adapter = sites(store)
+        everything = adapter.get_all(Site)
+        adapter.get_by_uids(["site-1", "site-2"], Site)
+        adapter.get_or_none(Site, "none")
+        adapter.get_or_instantiate(Site, {"name": "site-3"})
+        found = len(everything), adapter.get(Site, "site-4").tags, adapter.count(), adapter.dict(), adapter.str()
+        del everything
+        gc.collect()
+        adapter.diff_from(adapter)
+        store.require_complete()
+        store.flush()
+    return found[0]
+
+
+def test_a_reader_writes_nothing(own_redis: RedisServer, store_id: str) -> None:
+    with open_store(own_redis.url, store_id) as store, store.loading():
+        adapter = sites(store)
+        for number in range(1200):
+            site, device = Site(name=f"site-{number}", tags=["a"]), Device(name=f"device-{number}")
+            adapter.add(site)
+            adapter.add(device)
+            site.add_child(device)
+    client: Any = own_redis.client()
+    before = dump(client, store_id)
+    client.config_resetstat()
+    assert run(read_everything, url=own_redis.url, store_id=store_id) == 1200
+    commands = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
+    assert commands.isdisjoint(WRITES), commands
+    assert dump(client, store_id) == before
+
+
+def dump(client: Any, store_id: str) -> dict[str, bytes]:
+    return {key: client.dump(key) for key in sorted(keys_of(client, store_id))}
+
+
+def test_a_reader_of_a_store_loaded_by_an_older_class_writes_nothing(
+    new_store: NewStore, open_redis: OpenStore
+) -> None:
+    """What this version of a class would write otherwise is no change that the program made."""
+
+    class Older(Site):
+        tags: set[str] = set()  # type: ignore[assignment]
+
+    older = sites(open_redis())
+    older.add(Older(name="ber", tags={"a"}))
+    older.store.flush()
+    before = open_redis().record().updated
+    reader = sites(open_redis())
+    assert reader.get(Site, "ber").tags == ["a"]
+    gc.collect()
+    reader.store.flush()
+    assert open_redis().record().updated == before

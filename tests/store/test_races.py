@@ -1,0 +1,218 @@
+"""Processes that write to one store at the same time."""
+
+from __future__ import annotations
+
+import random
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from diffsync_store import ObjectAlreadyExists, StoreInUse, StoreState
+from tests.store.child import Child, is_told, listen, run, say
+from tests.store.conftest import OpenStore
+from tests.store.inventory import Device, flat, open_store, read_flat
+
+NAMES = [f"device-{number}" for number in range(200)]
+WRITERS = ("one", "two")
+
+
+def add_all(url: str, store_id: str, role: str, names: list[str], flush_every: int) -> dict[str, list[str]]:
+    """Add the devices, one of them at a time; which of them were taken, and which were refused."""
+    adapter = flat(open_store(url, store_id))
+    outcome: dict[str, list[str]] = {"taken": [], "refused": []}
+    say("ready")
+    listen()
+    for number, name in enumerate(names, 1):
+        try:
+            adapter.add(Device(name=name, role=role))
+            outcome["taken"].append(name)
+        except ObjectAlreadyExists as error:
+            assert error.existing_object.get_unique_id() == name  # type: ignore[union-attr]
+            assert error.existing_object.role in WRITERS  # type: ignore[union-attr]
+            outcome["refused"].append(name)
+        if flush_every and number % flush_every == 0:
+            adapter.store.flush()
+    adapter.store.close()
+    return outcome
+
+
+def shuffled(names: list[str], seed: int) -> list[str]:
+    return random.Random(seed).sample(names, len(names))
+
+
+@pytest.mark.parametrize("flush_every", [0, 1, 7])
+@pytest.mark.parametrize("seed", range(3))
+def test_each_object_that_two_processes_add_has_one_winner_whose_content_is_stored(
+    open_redis: OpenStore, redis_url: str, store_id: str, seed: int, flush_every: int
+) -> None:
+    with ExitStack() as stack:
+        children = {
+            role: stack.enter_context(
+                Child(
+                    add_all,
+                    url=redis_url,
+                    store_id=store_id,
+                    role=role,
+                    names=shuffled(NAMES, 10 * seed + number),
+                    flush_every=flush_every,
+                )
+            )
+            for number, role in enumerate(WRITERS)
+        }
+        for child in children.values():
+            assert child.heard() == "ready"
+        for child in children.values():
+            child.tell()
+        outcomes = {role: child.result() for role, child in children.items()}
+
+    assert sorted(outcomes["one"]["taken"] + outcomes["two"]["taken"]) == sorted(NAMES)
+    assert sorted(outcomes["one"]["refused"] + outcomes["two"]["refused"]) == sorted(NAMES)
+    stored = read_flat(redis_url, store_id)
+    assert stored == {name: role for role, outcome in outcomes.items() for name in outcome["taken"]}
+    assert open_redis().record().counts == {"device": len(NAMES)}
+
+
+def test_what_each_of_two_processes_adds_keeps_its_order(open_redis: OpenStore, redis_url: str, store_id: str) -> None:
+    with ExitStack() as stack:
+        names = {role: [f"{role}-{number}" for number in range(100)] for role in WRITERS}
+        children = [
+            stack.enter_context(
+                Child(add_all, url=redis_url, store_id=store_id, role=role, names=names[role], flush_every=9)
+            )
+            for role in WRITERS
+        ]
+        for child in children:
+            child.heard()
+        for child in children:
+            child.tell()
+        for child in children:
+            assert child.result()["refused"] == []
+    stored = read_flat(redis_url, store_id)
+    for role in WRITERS:
+        assert [name for name, stored_role in stored.items() if stored_role == role] == names[role]
+
+
+def add_and_wait(url: str, store_id: str, role: str, names: list[str]) -> dict[str, Any]:
+    """Add the devices, be silent until told to go on, then flush."""
+    adapter = flat(open_store(url, store_id))
+    for name in names:
+        adapter.add(Device(name=name, role=role))
+    say("buffered")
+    listen()
+    try:
+        adapter.store.flush()
+    except ObjectAlreadyExists as error:
+        return {"error": str(error), "existing": error.existing_object.role}  # type: ignore[union-attr]
+    return {}
+
+
+def test_a_writer_that_was_silent_for_longer_than_its_lease_overwrites_nothing(
+    open_redis: OpenStore, redis_url: str, store_id: str
+) -> None:
+    with Child(add_and_wait, url=redis_url, store_id=store_id, role="silent", names=NAMES[:20]) as silent:
+        assert silent.heard() == "buffered"
+        second = flat(open_redis())
+        for name in NAMES[10:30]:
+            second.add(Device(name=name, role="second"))
+        second.store.flush()
+        silent.tell()
+        refusal = silent.result()
+    assert "Object device-1" in refusal["error"]
+    assert "9 more" in refusal["error"]
+    assert refusal["existing"] == "second"
+    expected = {name: "second" for name in NAMES[10:30]} | {name: "silent" for name in NAMES[:10]}
+    assert read_flat(redis_url, store_id) == expected
+
+
+def add_then_another(url: str, store_id: str) -> list[str]:
+    """Add a device, be silent until told to go on, then add another one; the errors that came of it."""
+    adapter = flat(open_store(url, store_id))
+    adapter.add(Device(name="contested", role="silent"))
+    say("buffered")
+    listen()
+    errors = []
+    for step in (lambda: adapter.add(Device(name="own", role="silent")), adapter.store.flush):
+        try:
+            step()
+        except ObjectAlreadyExists as error:
+            errors.append(str(error))
+    return errors
+
+
+def test_an_object_is_not_lost_because_an_earlier_one_is_refused_late(
+    open_redis: OpenStore, redis_url: str, store_id: str
+) -> None:
+    with Child(add_then_another, url=redis_url, store_id=store_id) as silent:
+        silent.heard()
+        second = flat(open_redis())
+        second.add(Device(name="contested", role="second"))
+        second.store.flush()
+        silent.tell()
+        errors = silent.result()
+    assert errors == ["Object contested already present"]
+    assert read_flat(redis_url, store_id) == {"contested": "second", "own": "silent"}
+
+
+def load(url: str, store_id: str, role: str, pause_after: int = 0) -> str:
+    """Load 50 devices; say so and wait after the first `pause_after` of them."""
+    adapter = flat(open_store(url, store_id))
+    try:
+        with adapter.store.loading():
+            for number, name in enumerate(NAMES[:50], 1):
+                adapter.add(Device(name=name, role=role))
+                if number == pause_after:
+                    say("loading")
+                    listen()
+    except StoreInUse as error:
+        return str(error)
+    return "loaded"
+
+
+def test_of_two_processes_that_load_one_store_at_once_the_result_is_the_load_of_one(
+    open_redis: OpenStore, redis_url: str, store_id: str
+) -> None:
+    with ExitStack() as stack:
+        children = [
+            stack.enter_context(Child(load, url=redis_url, store_id=store_id, role=role, pause_after=25))
+            for role in WRITERS
+        ]
+        started = [child.heard() for child in children]
+        for child in children:
+            child.tell()
+        results = [child.result() for child in children]
+    assert started == ["loading", "loading"]
+    assert results.count("loaded") == 1
+    [refusal] = [result for result in results if result != "loaded"]
+    assert "loaded anew by another process" in refusal
+    assert read_flat(redis_url, store_id) == dict.fromkeys(NAMES[:50], WRITERS[results.index("loaded")])
+    assert open_redis().state is StoreState.COMPLETE
+
+
+def load_steadily(url: str, store_id: str, flush: bool) -> int:
+    """Load devices until told to end; how many they were."""
+    store = open_store(url, store_id)
+    adapter, number = flat(store), 0
+    with store.loading():
+        say("loading")
+        while not is_told():
+            number += 1
+            adapter.add(Device(name=f"device-{number}", role="first"))
+            if flush:
+                store.flush()
+    return number
+
+
+@pytest.mark.parametrize("flush", [False, True], ids=["buffering", "flushing"])
+def test_a_load_is_refused_while_another_process_is_busy_loading_the_store(
+    open_redis: OpenStore, redis_url: str, store_id: str, flush: bool
+) -> None:
+    with Child(load_steadily, url=redis_url, store_id=store_id, flush=flush) as first:
+        first.heard()
+        refusal = run(load, url=redis_url, store_id=store_id, role="second")
+        first.tell()
+        number = first.result()
+    assert "is being written by another process (" in refusal
+    assert "Wait for it or stop it" in refusal
+    assert len(read_flat(redis_url, store_id)) == number
+    assert open_redis().state is StoreState.COMPLETE
