@@ -8,16 +8,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticSerializationError
 
 from diffsync_store.canonical import canonical
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
+from diffsync_store.exceptions import ObjectStoreException
 
 
 class Operation(BaseModel):
     """One create, update or delete; or, without an action, an object that stands above one."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     id: str
     """Stable: the same change to the same object has the same id in every diff."""
@@ -35,10 +37,26 @@ class Operation(BaseModel):
     target: dict[str, Any] | None = None
     """All attributes as the target has them; None where it has no such object."""
     flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
+    position: int = 0
+    """Place among its siblings in the diff's text, which may be another than in the order of a sync."""
 
     @classmethod
-    def of(cls, element: DiffElement, above: tuple[DiffElement, ...]) -> Self:
-        """Describe an element of a diff and what it stands under."""
+    def of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
+        """Describe an element of a diff and what it stands under.
+
+        Raises:
+            ObjectStoreException: it holds a value that cannot be written as JSON.
+        """
+        try:
+            return cls._of(element, above, position)
+        except PydanticSerializationError as error:
+            raise ObjectStoreException(
+                f"{element.type} {element.keys} cannot be saved as JSON: {error}. "
+                "Give its attributes types that pydantic can write."
+            ) from error
+
+    @classmethod
+    def _of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
         return cls(
             id=_operation_id(element),
             action=element.action,
@@ -51,6 +69,7 @@ class Operation(BaseModel):
             source=canonical(element.source_attrs),
             target=canonical(element.dest_attrs),
             flags=DiffSyncModelFlags(element.flags),
+            position=position,
         )
 
     def changes(self) -> dict[str, dict[str, Any]]:
@@ -80,29 +99,44 @@ class SavedOrderDiff(Diff):
     def get_children(self) -> Iterator[DiffElement]:
         yield from self.order
 
+    def arrange(self, elements: list[DiffElement]) -> None:
+        """Bring `children`, and so the text, into the order of these elements."""
+        self.children = {}
+        for element in elements:
+            self.children.setdefault(element.type, {})[element.name] = element
+
 
 def operations_of(diff: Diff) -> Iterator[Operation]:
     """What a diff has to say, in the order of a sync: operations, and what stands above them."""
-    yield from _walk(diff.get_children(), ())
+    yield from _walk(diff, ())
 
 
-def _walk(elements: Iterator[DiffElement], above: tuple[DiffElement, ...]) -> Iterator[Operation]:
-    for element in elements:
+def _walk(diff: Diff, above: tuple[DiffElement, ...]) -> Iterator[Operation]:
+    siblings = [element for group in diff.children.values() for element in group.values()]
+    positions = {id(element): position for position, element in enumerate(siblings)}
+    for element in diff.get_children():
         if element.has_diffs():
-            yield Operation.of(element, above)
-            yield from _walk(element.get_children(), (*above, element))
+            yield Operation.of(element, above, positions.get(id(element), 0))
+            yield from _walk(element.child_diff, (*above, element))
 
 
 def diff_of(operations: Iterable[Operation], source_name: str, target_name: str) -> SavedOrderDiff:
     """The diff again, from what `operations_of` told."""
     diff = SavedOrderDiff()
     above: list[DiffElement] = []
+    positions: dict[int, int] = {}
+    places: list[SavedOrderDiff] = [diff]
     for operation in operations:
         del above[len(operation.parents) :]
         element = operation.element(source_name, target_name)
         place = above[-1].child_diff if above else diff
         place.add(element)
         above.append(element)
+        positions[id(element)] = operation.position
+        if isinstance(element.child_diff, SavedOrderDiff):
+            places.append(element.child_diff)
+    for saved in places:
+        saved.arrange(sorted(saved.order, key=lambda element: positions[id(element)]))
     return diff
 
 

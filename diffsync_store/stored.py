@@ -10,6 +10,7 @@ from pydantic import ConfigDict, PrivateAttr
 from diffsync_store.adapter import Adapter
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store import BaseStore
+from diffsync_store.store.encoding import Spoken
 from diffsync_store.store.record import ModelSchema
 
 
@@ -18,20 +19,23 @@ class StoredModel(DiffSyncModel):
 
     model_config = ConfigDict(extra="allow")
 
-    _spoken: dict[str, Any] = PrivateAttr(default_factory=dict)
-    """What the object's own class said of it, where that is not what its fields say."""
+    _spoken: Spoken = PrivateAttr(default_factory=Spoken)
 
     def get_identifiers(self) -> dict[str, Any]:
-        return dict(self._spoken.get("get_identifiers", super().get_identifiers()))
+        spoken = self._spoken.get_identifiers
+        return super().get_identifiers() if spoken is None else dict(spoken)
 
     def get_attrs(self) -> dict[str, Any]:
-        return dict(self._spoken.get("get_attrs", super().get_attrs()))
+        spoken = self._spoken.get_attrs
+        return super().get_attrs() if spoken is None else dict(spoken)
 
     def get_unique_id(self) -> str:
-        return str(self._spoken.get("get_unique_id", super().get_unique_id()))
+        spoken = self._spoken.get_unique_id
+        return super().get_unique_id() if spoken is None else spoken
 
     def get_shortname(self) -> str:
-        return str(self._spoken.get("get_shortname", super().get_shortname()))
+        spoken = self._spoken.get_shortname
+        return super().get_shortname() if spoken is None else spoken
 
 
 def stored_model(schema: ModelSchema) -> type[StoredModel]:

@@ -24,7 +24,6 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
 
@@ -57,6 +56,9 @@ def wait_until(condition: Callable[[], object], timeout: float = 10.0, message: 
 
 class Server(ABC):
     """One server process; started by `with` or `start`, stopped by its pid."""
+
+    start_seconds = 30.0
+    stop_signal = signal.SIGTERM
 
     def __init__(self) -> None:
         self.port = 0
@@ -117,7 +119,7 @@ class Server(ABC):
                 start_new_session=True,
             )
         try:
-            wait_until(self._is_up, START_SECONDS, f"{type(self).__name__} is ready")
+            wait_until(self._is_up, self.start_seconds, f"{type(self).__name__} is ready")
         except BaseException:
             self.kill()
             raise
@@ -138,8 +140,6 @@ class Server(ABC):
         except subprocess.TimeoutExpired:
             self.kill()
         self._process = None
-
-    stop_signal = signal.SIGTERM
 
     def kill(self) -> None:
         """The server dies without a word."""
@@ -240,7 +240,7 @@ class PostgresServer(Server):
 
     def is_ready(self) -> bool:
         command: list[str | Path] = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run(command, check=False, timeout=START_SECONDS).returncode == 0
+        return subprocess.run(command, check=False, timeout=self.start_seconds).returncode == 0
 
     def new_database(self) -> str:
         """The SQLAlchemy URL of an empty database."""
@@ -252,7 +252,7 @@ class PostgresServer(Server):
     def _run(self, program: str, *arguments: str | Path) -> None:
         command: list[str | Path] = [*_as_postgres(), self.programs / program, *arguments]
         done = subprocess.run(
-            command, cwd=self.directory, capture_output=True, text=True, check=False, timeout=START_SECONDS
+            command, cwd=self.directory, capture_output=True, text=True, check=False, timeout=self.start_seconds
         )
         if done.returncode != 0:
             raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr}")

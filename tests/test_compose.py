@@ -69,6 +69,8 @@ class Place:
 
 
 class Service(Server):
+    start_seconds = SECONDS
+
     def __init__(self, name: str, place: Place) -> None:
         super().__init__()
         self._name = name

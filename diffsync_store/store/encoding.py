@@ -12,7 +12,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from diffsync_store.canonical import canonical, has_ambiguous_attributes
@@ -21,7 +21,17 @@ from diffsync_store.exceptions import ObjectStoreException
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
 
-SPOKEN = ("get_identifiers", "get_attrs", "get_unique_id", "get_shortname")
+
+class Spoken(BaseModel):
+    """What an object's own class said of it, for readers that lack the class; None where its fields say it."""
+
+    get_identifiers: dict[str, Any] | None = None
+    get_attrs: dict[str, Any] | None = None
+    get_unique_id: str | None = None
+    get_shortname: str | None = None
+
+
+SPOKEN = tuple(Spoken.model_fields)
 
 _NOT_STORED = {"adapter"}
 
@@ -72,11 +82,11 @@ def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
     data, _, spoken = value.partition(b"\n")
     try:
         obj: Any = model.__pydantic_validator__.validate_json(data, by_alias=False, by_name=True)
+        if spoken and hasattr(obj, "_spoken"):
+            obj._spoken = Spoken.model_validate_json(spoken)
     except ValidationError as error:
         raise ObjectStoreException(
             f"The stored {model._modelname} {uid!r} does not fit the class {model.__qualname__}: {error}. "
             "If the class has changed since the store was loaded, load it again."
         ) from error
-    if spoken and hasattr(obj, "_spoken"):
-        obj._spoken = json.loads(spoken)
     return obj

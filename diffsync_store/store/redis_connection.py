@@ -42,20 +42,20 @@ class Connection:
                 raise ObjectStoreException(
                     "Give either a client, or the arguments to make one from (host, url, password, ...), not both."
                 )
-            if getattr(client, "get_encoder", None) and client.get_encoder().decode_responses:
-                raise ObjectStoreException("The Redis client must be made with decode_responses=False.")
             self.client = client
         else:
             if host and url:
                 raise ObjectStoreException("'host' and 'url' can not be specified at the same time.")
-            options.setdefault("socket_timeout", DEFAULT_TIMEOUT)
-            options.setdefault("socket_connect_timeout", DEFAULT_TIMEOUT)
             if "decode_responses" in options:
                 raise TypeError("decode_responses cannot be set: a store reads bytes.")
+            options.setdefault("socket_timeout", DEFAULT_TIMEOUT)
+            options.setdefault("socket_connect_timeout", DEFAULT_TIMEOUT)
             if url:
                 self.client = _from_url(url, db, options)
             else:
                 self.client = redis.Redis(host=host or "localhost", port=port, db=db, **options)
+        if getattr(self.client, "get_encoder", None) and self.client.get_encoder().decode_responses:
+            raise ObjectStoreException("A store reads bytes: make the Redis client with decode_responses=False.")
         with translated_errors():
             self.client.ping()
 

@@ -145,18 +145,13 @@ class RedisDiffs:
         Returns:
             The `diff_id`.
         """
-        diff_id = diff_id or str(uuid4())
+        diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id)
-        with translated_errors():
-            self._redis.unlink(keys.record, keys.elements)
-        elements = operations = 0
-        found = operations_of(diff)
-        while batch := list(islice(found, _BATCH)):
-            elements += len(batch)
-            operations += sum(operation.action is not None for operation in batch)
-            with translated_errors():
-                self._redis.rpush(keys.elements, *(_encode(operation) for operation in batch))
-                self._redis.expire(keys.elements, self._ttl)
+        try:
+            elements, operations = self._save_elements(diff, keys)
+        except BaseException:
+            self._remove(keys)
+            raise
         first = next(diff.get_children(), None)
         record = DiffRecord(
             diff_id=diff_id,
@@ -178,6 +173,23 @@ class RedisDiffs:
             self._redis.zadd(DIFFS, {diff_id: record.created.timestamp()})
         return diff_id
 
+    def _save_elements(self, diff: Diff, keys: DiffKeys) -> tuple[int, int]:
+        """How many elements were saved, and how many of them are operations."""
+        self._remove(keys)
+        elements = operations = 0
+        found = operations_of(diff)
+        while batch := list(islice(found, _BATCH)):
+            elements += len(batch)
+            operations += sum(operation.action is not None for operation in batch)
+            with translated_errors():
+                self._redis.rpush(keys.elements, *(operation.model_dump_json() for operation in batch))
+                self._redis.expire(keys.elements, self._ttl)
+        return elements, operations
+
+    def _remove(self, keys: DiffKeys) -> None:
+        with translated_errors():
+            self._redis.unlink(keys.record, keys.elements)
+
     def open(self, diff_id: str) -> SavedDiff:
         """The diff saved under this id.
 
@@ -196,13 +208,3 @@ class RedisDiffs:
             self._redis.expire(keys.record, record.ttl)
             self._redis.expire(keys.elements, record.ttl)
         return SavedDiff(self._redis, record)
-
-
-def _encode(operation: Operation) -> bytes:
-    try:
-        return operation.model_dump_json().encode()
-    except ValueError as error:
-        raise ObjectStoreException(
-            f"{operation.model} {operation.identifiers} cannot be saved as JSON: {error}. "
-            "Give its attributes types that pydantic can write."
-        ) from error

@@ -209,9 +209,9 @@ def take(url: str, store_id: str, engine: str, step: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("step", [step.__name__ for step in STEPS])
 def test_an_adapter_of_diffsync_has(
-    open_redis: OpenStore, redis_url: str, store_id: str, diffsync_dir: Path, engine: str, step: str
+    open_redis: OpenStore, redis_url: str, diffsync_dir: Path, engine: str, step: str
 ) -> None:
-    run(take, path=[diffsync_dir], url=redis_url, store_id=store_id, engine=engine, step=step)
+    run(take, path=[diffsync_dir], url=redis_url, store_id=open_redis().store_id, engine=engine, step=step)
 
 
 def load_and_end(url: str, store_id: str) -> None:

@@ -320,17 +320,22 @@ def test_an_object_changed_after_another_one_took_its_place_does_not_undo_that(s
 # Memory
 
 
+def added(adapter: Inventory, obj: Device | Site) -> weakref.ref[Any]:
+    adapter.add(obj)
+    return weakref.ref(obj)
+
+
+def seen(site: Site) -> weakref.ref[Any]:
+    site.tags.append("seen")
+    return weakref.ref(site)
+
+
 @pytest.mark.parametrize("model", [Device, Site])
 def test_objects_that_were_added_and_let_go_are_not_kept_alive(
-    open_redis: OpenStore, model: type[Device] | type[Site]
+    open_redis: OpenStore, model: type[Device | Site]
 ) -> None:
     adapter = sites(open_redis())
-    alive: list[weakref.ref[Any]] = []
-    for number in range(20_000):
-        obj = model(name=f"object-{number}")
-        alive.append(weakref.ref(obj))
-        adapter.add(obj)
-    del obj
+    alive = [added(adapter, model(name=f"object-{number}")) for number in range(20_000)]
     gc.collect()
     assert sum(reference() is not None for reference in alive) <= 2000
     adapter.store.flush()
@@ -343,12 +348,7 @@ def test_objects_that_were_read_changed_and_let_go_are_not_kept_alive(open_redis
     adapter = sites(open_redis())
     for number in range(3000):
         adapter.add(Site(name=f"site-{number}"))
-    alive: list[weakref.ref[Any]] = []
-    for number in range(3000):
-        site = adapter.get(Site, f"site-{number}")
-        site.tags.append("seen")
-        alive.append(weakref.ref(site))
-    del site
+    alive = [seen(adapter.get(Site, f"site-{number}")) for number in range(3000)]
     gc.collect()
     assert sum(reference() is not None for reference in alive) <= 1
     assert all(site.tags == ["seen"] for site in adapter.get_all(Site))

@@ -50,9 +50,7 @@ def locked_server() -> Iterator[RedisServer]:
 def texts(error: BaseException) -> str:
     """All that a traceback of the error would show."""
     parts = [repr(error), str(error), *getattr(error, "__notes__", [])]
-    for below in (error.__cause__, error.__context__):
-        if below is not None:
-            parts.append(texts(below))
+    parts += [texts(below) for below in (error.__cause__, error.__context__) if below is not None]
     return "\n".join(parts)
 
 
@@ -184,9 +182,9 @@ def test_a_client_that_a_store_has_made_is_closed_with_it(own_redis: RedisServer
 
 
 def test_a_client_that_decodes_is_refused(redis_server: RedisServer) -> None:
-    with closing(redis_server.client(decode_responses=True)) as client:
-        with pytest.raises(ObjectStoreException, match="decode_responses=False"):
-            RedisStore(client=client)
+    client = redis_server.client(decode_responses=True)
+    with closing(client), pytest.raises(ObjectStoreException, match="decode_responses=False"):
+        RedisStore(client=client)
 
 
 @pytest.mark.parametrize("place", ["host", "url"])
@@ -206,11 +204,12 @@ def test_a_url_that_asks_to_decode_is_refused(redis_server: RedisServer) -> None
 @pytest.mark.parametrize("password", ["wrong-pa55", None], ids=["wrong", "missing"])
 @pytest.mark.parametrize("place", ["host", "url"])
 def test_a_wrong_password_is_said_to_be_one(locked_server: RedisServer, password: str | None, place: str) -> None:
+    port, user = locked_server.port, f":{password}@" if password else ""
+    where: dict[str, Any] = {"url": f"redis://{user}127.0.0.1:{port}/0"}
+    if place == "host":
+        where = {"host": "127.0.0.1", "port": port, "password": password}
     with pytest.raises(ObjectStoreException, match="refused the user name or password") as raised:
-        if place == "host":
-            RedisStore(host="127.0.0.1", port=locked_server.port, password=password)
-        else:
-            RedisStore(url=f"redis://{f':{password}@' if password else ''}127.0.0.1:{locked_server.port}/0")
+        RedisStore(**where)
     assert isinstance(raised.value.__cause__, redis.RedisError)
     assert "wrong-pa55" not in texts(raised.value)
 
@@ -228,7 +227,8 @@ def test_a_right_password_opens_the_store(locked_server: RedisServer, store_id: 
 
 def test_a_user_who_lacks_a_right_is_told_so(locked_server: RedisServer, store_id: str) -> None:
     with closing(locked_server.client()) as admin:
-        admin.execute_command("ACL", "SETUSER", "reader", "on", ">reader-pa55", "~*", "+@read", "+ping", "-@write")
+        run_command: Callable[..., object] = admin.execute_command
+        run_command("ACL", "SETUSER", "reader", "on", ">reader-pa55", "~*", "+@read", "+ping", "-@write")
     store = RedisStore(
         host="127.0.0.1", port=locked_server.port, username="reader", password="reader-pa55", store_id=store_id
     )
@@ -260,7 +260,7 @@ CALLS: dict[str, Callable[[Inventory], object]] = {
     "names": lambda adapter: adapter.get_all_model_names(),
     "record": lambda adapter: adapter.store.record(),
     "add": lambda adapter: adapter.add(Device(name="c")),
-    "update": lambda adapter: (adapter.update(Device(name="c")), adapter.store.flush()),
+    "flush": lambda adapter: adapter.store.flush(),
     "remove": lambda adapter: adapter.remove(Device(name="d")),
     "mark": lambda adapter: adapter.store.mark(StoreState.COMPLETE),
     "loading": lambda adapter: adapter.store.loading().__enter__(),
@@ -275,6 +275,8 @@ def test_a_server_that_goes_away_later_is_unavailable_for_every_call(
     adapter = sites(RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 0)))
     adapter.add(Device(name="a"))
     adapter.store.flush()
+    if call == "flush":
+        adapter.update(Device(name="c"))
     own_redis.kill()
     with pytest.raises(ObjectStoreException, match=UNAVAILABLE) as raised:
         CALLS[call](adapter)
@@ -329,7 +331,7 @@ def test_a_server_out_of_memory_says_so_and_loses_nothing_that_was_there(own_red
     adapter = flat(RedisStore(url=own_redis.url, store_id=store_id))
     adapter.add(Device(name="before"))
     adapter.store.flush()
-    client = own_redis.client()
+    client: Any = own_redis.client()
     adapter.add(Device(name="after"))
     client.config_set("maxmemory", "1mb")
     with pytest.raises(ObjectStoreException, match="out of memory"):
@@ -385,21 +387,23 @@ def test_a_reader_keeps_the_time_to_live_that_the_store_has(open_redis: OpenStor
         assert 990 <= client.ttl(key) <= 1000, key
 
 
-@pytest.mark.parametrize("use", ["get", "get_all", "count", "flush", "snapshot"])
+USES: dict[str, Callable[[Inventory], object]] = {
+    "get": lambda adapter: adapter.get(Site, "site-1"),
+    "get_all": lambda adapter: adapter.get_all(Site),
+    "count": lambda adapter: adapter.count(),
+    "flush": lambda adapter: adapter.store.flush(),
+    "snapshot": lambda adapter: list(adapter.store.snapshot_all("site")),
+}
+
+
+@pytest.mark.parametrize("use", USES)
 def test_using_a_store_begins_its_time_to_live_anew(
     open_redis: OpenStore, client: Any, store_id: str, use: str
 ) -> None:
     fill(open_redis(ttl=1000)).store.close()
     for key in keys_of(client, store_id):
         client.expire(key, 100)
-    reader = sites(open_redis())
-    {
-        "get": lambda: reader.get(Site, "site-1"),
-        "get_all": lambda: reader.get_all(Site),
-        "count": reader.count,
-        "flush": reader.store.flush,
-        "snapshot": lambda: list(reader.store.snapshot_all("site")),
-    }[use]()
+    USES[use](sites(open_redis()))
     for key in keys_of(client, store_id):
         assert client.ttl(key) >= 990, key
 
@@ -487,9 +491,8 @@ def test_loads_and_reads_travel_in_batches_whatever_else_is_in_redis(own_redis: 
 
         def spent() -> int:
             nonlocal started
-            now: int = client.info("stats")["total_commands_processed"]
-            spent, started = now - started - 1, now
-            return spent
+            before, started = started, client.info("stats")["total_commands_processed"]
+            return int(started - before - 1)
 
         calls_before = evaluations(client)
         with store.loading():
@@ -518,10 +521,10 @@ def test_a_count_costs_the_same_whatever_the_size(own_redis: RedisServer, store_
     client: Any = own_redis.client()
     with RedisStore(url=own_redis.url, store_id=store_id) as store:
         adapter = flat(store)
-        costs = []
-        for _ in range(2):
-            for _ in range(1000):
-                adapter.add(Device(name=f"device-{len(costs)}-{_}"))
+        costs: list[dict[str, int]] = []
+        for size in (1000, 2000):
+            for number in range(1000):
+                adapter.add(Device(name=f"device-{size}-{number}"))
             store.flush()
             adapter.count()
             client.config_resetstat()
@@ -578,7 +581,22 @@ def test_changes_of_objects_of_a_store_that_was_dropped_meanwhile_are_refused(op
         writer.store.flush()
 
 
-@pytest.mark.parametrize("write", ["add", "change", "put", "remove", "mark"])
+WRITES: dict[str, Callable[[Inventory, Site], object]] = {
+    "add": lambda adapter, _: adapter.add(Site(name="late")),
+    "change": lambda _, site: site.tags.append("late"),
+    "assign": lambda _, site: setattr(site, "region", "late"),
+    "put": lambda adapter, _: adapter.update(Site(name="site-1", region="late")),
+    "remove": lambda adapter, site: adapter.remove(site),
+    "mark": lambda adapter, _: adapter.store.mark(StoreState.FAILED, "late"),
+}
+
+
+def write_and_flush(adapter: Inventory, site: Site, write: str) -> None:
+    WRITES[write](adapter, site)
+    adapter.store.flush()
+
+
+@pytest.mark.parametrize("write", WRITES)
 def test_writes_to_a_store_that_was_loaded_anew_meanwhile_are_refused_and_change_nothing(
     open_redis: OpenStore, write: str
 ) -> None:
@@ -590,17 +608,7 @@ def test_writes_to_a_store_that_was_loaded_anew_meanwhile_are_refused_and_change
         sites(new).add(Device(name="new"))
     expected, record = content(sites(open_redis())), open_redis().record()
     with pytest.raises(StoreInUse, match="loaded anew by another process"):
-        if write == "add":
-            old.add(Site(name="late"))
-        elif write == "change":
-            site.tags.append("late")
-        elif write == "put":
-            old.update(Site(name="site-1", region="late"))
-        elif write == "remove":
-            old.remove(site)
-        else:
-            old.store.mark(StoreState.FAILED, "late")
-        old.store.flush()
+        write_and_flush(old, site, write)
     assert content(sites(open_redis())) == expected
     assert open_redis().record() == record
     assert record.state is StoreState.COMPLETE
@@ -691,10 +699,11 @@ class Bomb:
 
 @pytest.mark.parametrize("before", [b"", b'{"name": "a"}\n'], ids=["in place of an object", "behind an object"])
 def test_nothing_is_unpickled(
-    open_redis: OpenStore, client: Any, store_id: str, before: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_redis: OpenStore, client: Any, before: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOMB", str(tmp_path / "exploded"))
-    client.hset(objects_key(open_redis(), client, store_id), "a", before + pickle.dumps(Bomb()))
+    store = open_redis()
+    client.hset(objects_key(store, client, store.store_id), "a", before + pickle.dumps(Bomb()))
     with pytest.raises(ObjectStoreException, match="device 'a'"):
         StoredAdapter(open_redis()).get_all("device")
     assert not (tmp_path / "exploded").exists()

@@ -7,7 +7,7 @@ import decimal
 import enum
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -44,10 +44,8 @@ def diff_id(redis_server: RedisServer, diffs: RedisDiffs) -> Iterator[str]:
     """An id of the test's own; a diff that was saved under it is dropped after the test, and leaves nothing."""
     diff_id = f"diff-{uuid.uuid4().hex}"
     yield diff_id
-    try:
+    with suppress(DiffNotFound):
         diffs.open(diff_id).drop()
-    except DiffNotFound:
-        pass
     with closing(redis_server.client()) as client:
         assert keys_of(client, diff_id) == set()
         assert client.zscore("ds:diffs", diff_id) is None
@@ -216,7 +214,7 @@ class Port(DiffSyncModel):
     slot: int
     speed: float = 1.0
     since: dt.datetime = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
-    kind: "Kind" = None  # type: ignore[assignment]
+    kind: Kind = None  # type: ignore[assignment]
     price: decimal.Decimal = decimal.Decimal("1.50")
     groups: set[str] = set()
 
@@ -489,9 +487,7 @@ def test_a_dropped_diff_is_not_found(diffs: RedisDiffs, diff_id: str) -> None:
         diffs.open(diff_id)
 
 
-def test_a_diff_expires_and_is_kept_by_being_used(
-    diffs: RedisDiffs, diff_id: str, redis_server: RedisServer
-) -> None:
+def test_a_diff_expires_and_is_kept_by_being_used(diffs: RedisDiffs, diff_id: str, redis_server: RedisServer) -> None:
     diffs.save(target().diff_from(source()), diff_id)
     with closing(redis_server.client()) as client:
         keys = keys_of(client, diff_id)
@@ -522,7 +518,9 @@ def test_an_empty_diff_id_is_refused(diffs: RedisDiffs) -> None:
         diffs.save(Diff(), "")
 
 
-@pytest.mark.parametrize("name", ["*", "a:b", "{}", "a\nb", "🦜", "x" * 10_000, "", "a__b", "\x00", "'; --", "<b>", "\ud7ff"])
+@pytest.mark.parametrize(
+    "name", ["*", "a:b", "{}", "a\nb", "🦜", "x" * 10_000, "", "a__b", "\x00", "'; --", "<b>", "\ud7ff"]
+)
 def test_names_may_hold_anything(diffs: RedisDiffs, diff_id: str, name: str) -> None:
     wanted = fill(sites(), {name: {f"{name}1": name, f"{name}2": "leaf"}}, region=name)
     again = check_round_trip(diffs, diff_id, sites().diff_from(wanted))
@@ -539,7 +537,7 @@ def test_a_time_to_live_below_a_second_is_refused(redis_url: str) -> None:
 def test_a_value_that_cannot_be_saved_is_named_with_its_object(diffs: RedisDiffs, diff_id: str) -> None:
     wanted = sites()
     wanted.add(Site(name="ber", facts={"socket": object()}))
-    with pytest.raises(ObjectStoreException, match="site.*ber.*cannot be saved as JSON"):
+    with pytest.raises(ObjectStoreException, match=r"site.*ber.*cannot be saved as JSON"):
         diffs.save(sites().diff_from(wanted), diff_id)
     with pytest.raises(DiffNotFound):
         diffs.open(diff_id)

@@ -317,9 +317,9 @@ def test_a_stored_adapter_that_is_synced_brings_its_store_along(open_redis: Open
 
 
 def test_an_unknown_store_is_not_found(redis_url: str, store_id: str) -> None:
-    with RedisStore(url=redis_url, store_id=store_id) as store:
-        with pytest.raises(StoreNotFound, match=f"There is no store '{store_id}'"):
-            StoredAdapter(store)
+    store = RedisStore(url=redis_url, store_id=store_id)
+    with store, pytest.raises(StoreNotFound, match=f"There is no store '{store_id}'"):
+        StoredAdapter(store)
 
 
 @pytest.mark.parametrize(
