@@ -47,6 +47,8 @@ class Adapter:
 
     type: ClassVar[Text | None] = None
     """Name of the kind of system; the class's name, unless a class or one of its bases says otherwise."""
+    _is_stored: ClassVar[bool] = False
+    """The objects' values are those of JSON, whatever their classes were."""
     _own_type: ClassVar[str | None] = None
     """The type that a class was given because it said none."""
 

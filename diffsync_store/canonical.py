@@ -41,7 +41,7 @@ def canonical(value: Any) -> Any:  # noqa: PLR0911  # one line a kind of value
 @lru_cache(maxsize=1024)
 def has_ambiguous_attributes(model: type[DiffSyncModel]) -> bool:
     """Whether attributes of the model may be equal without being written alike by pydantic."""
-    return any(_mentions(model.model_fields[name].annotation, _AMBIGUOUS) for name in model._attributes)
+    return any(mentions(model.model_fields[name].annotation, _AMBIGUOUS) for name in model._attributes)
 
 
 def restored(model: type[DiffSyncModel], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,12 +88,16 @@ def _is_native(annotation: Any) -> bool:
     return all(_is_native(argument) for argument in get_args(annotation) if not isinstance(argument, str | int))
 
 
-def _mentions(annotation: Any, kinds: tuple[type, ...]) -> bool:
+def mentions(annotation: Any, kinds: tuple[type, ...], seen: frozenset[type] = frozenset()) -> bool:
+    """Whether a value of this type may be, or hold, a value of one of these kinds."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
-        if issubclass(annotation, BaseModel):
-            return any(_mentions(field.annotation, kinds) for field in annotation.model_fields.values())
-        return issubclass(annotation, kinds)
+        if not issubclass(annotation, BaseModel):
+            return issubclass(annotation, kinds)
+        if annotation in seen:
+            return False
+        fields = annotation.model_fields.values()
+        return any(mentions(field.annotation, kinds, seen | {annotation}) for field in fields)
     origin = get_origin(annotation)
     if isinstance(origin, type) and issubclass(origin, kinds):
         return True
-    return any(_mentions(argument, kinds) for argument in get_args(annotation))
+    return any(mentions(argument, kinds, seen) for argument in get_args(annotation))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from diffsync_store.canonical import canonical
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.exceptions import DiffClassMismatch, ObjectNotFound
@@ -46,6 +47,8 @@ class Differ:
         self.callback = callback
         self.keeps_unchanged = DiffSyncFlags.LOG_UNCHANGED_RECORDS in flags
         self.logger = structlog.get_logger().new(src=source, dst=target, flags=flags)
+        # JSON's values on one side only: the other side's are brought to the same form.
+        self.as_values = canonical if source._is_stored != target._is_stored else _unchanged
         self.diff = diff_class()
         self.total = 0
         self.names = {"source_name": str(source.name), "dest_name": str(target.name)}
@@ -149,16 +152,16 @@ class Differ:
 
     def _element(self, uid: str, source: DiffSyncModel | None, target: DiffSyncModel | None) -> DiffElement:
         obj: Any = source if source is not None else target
-        model, name, keys = obj.get_type(), obj.get_shortname(), obj.get_identifiers()
+        model, name, keys = obj.get_type(), obj.get_shortname(), self.as_values(obj.get_identifiers())
         if source is not None and target is not None:
-            _check_comparable(model, name, keys, target)
+            _check_comparable(model, name, keys, target, self.as_values(target.get_identifiers()))
         element = DiffElement(model, name, keys, diff_class=self.diff_class, **self.names)
         element.uid = uid
         if source is not None:
-            element.source_attrs = source.get_attrs()
+            element.source_attrs = self.as_values(source.get_attrs())
             element.flags |= source.model_flags.value
         if target is not None:
-            element.dest_attrs = target.get_attrs()
+            element.dest_attrs = self.as_values(target.get_attrs())
             element.flags |= target.model_flags.value
         return element
 
@@ -168,7 +171,13 @@ class Differ:
             self.callback("diff", self.diff.models_processed, self.total)
 
 
-def _check_comparable(model: str, name: str, keys: dict[str, Any], target: DiffSyncModel) -> None:
+def _unchanged(values: Any) -> Any:
+    return values
+
+
+def _check_comparable(
+    model: str, name: str, keys: dict[str, Any], target: DiffSyncModel, target_keys: dict[str, Any]
+) -> None:
     """Refuse to compare a source object with a target object that has its unique id and is not alike.
 
     Raises:
@@ -179,8 +188,8 @@ def _check_comparable(model: str, name: str, keys: dict[str, Any], target: DiffS
         raise DiffClassMismatch(f"Type mismatch: {model} vs {target.get_type()}")
     if target.get_shortname() != name:
         raise ValueError(f"Shortname mismatch: {name} vs {target.get_shortname()}")
-    if target.get_identifiers() != keys:
-        raise ValueError(f"Keys mismatch: {keys} vs {target.get_identifiers()}")
+    if target_keys != keys:
+        raise ValueError(f"Keys mismatch: {keys} vs {target_keys}")
 
 
 def _children(obj: DiffSyncModel | None, model: str) -> list[str]:

@@ -46,11 +46,12 @@ class DiffSyncModel(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="constants")
 
     # Slots, not private attributes of pydantic: those cost as much as a whole field for each object made.
-    __slots__ = ("__weakref__", "_child_indexes", "_status")
+    __slots__ = ("__weakref__", "_child_indexes", "_status", "_tracked")
 
     if TYPE_CHECKING:
         _child_indexes: dict[str, ChildIndex]
         _status: tuple[DiffSyncStatus, str]
+        _tracked: bool
 
     _modelname: ClassVar[str] = "diffsyncmodel"
     _identifiers: ClassVar[tuple[str, ...]] = ()
@@ -129,6 +130,12 @@ class DiffSyncModel(BaseModel):
         adapter = self.__dict__.get("adapter")
         if adapter is not None:
             adapter.store.changed(self)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy of the object; the adapter, with its store and its connections, stays one and the same."""
+        memo = {} if memo is None else memo
+        memo[id(self.adapter)] = self.adapter
+        return super().__deepcopy__(memo)
 
     def dict(self, **kwargs: Any) -> Data:
         """The fields as a dict; takes the arguments of pydantic's `model_dump`."""
@@ -312,6 +319,10 @@ class DiffSyncModel(BaseModel):
             index = indexes[field] = ChildIndex(children)
         return index
 
+    def tell_when_let_go(self) -> None:
+        """From now on a store keeps track of the object."""
+        object.__setattr__(self, "_tracked", True)
+
     def forget_child_indexes(self) -> None:
         """Let go of what makes finding children fast."""
         object.__setattr__(self, "_child_indexes", {})
@@ -322,6 +333,10 @@ class DiffSyncModel(BaseModel):
 
 
 def _let_go(obj: DiffSyncModel) -> None:
+    try:
+        object.__getattribute__(obj, "_tracked")
+    except AttributeError:
+        return
     adapter = obj.__dict__.get("adapter")
     if adapter is not None:
         adapter.store.let_go(obj)

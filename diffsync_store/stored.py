@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import ConfigDict, PrivateAttr
+from pydantic import ConfigDict
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.model import DiffSyncModel
@@ -19,23 +20,54 @@ class StoredModel(DiffSyncModel):
 
     model_config = ConfigDict(extra="allow")
 
-    _spoken: Spoken = PrivateAttr(default_factory=Spoken)
+    # A slot, not a private attribute of pydantic: reading one of those takes as long as reading the whole object.
+    __slots__ = ("_spoken",)
+
+    if TYPE_CHECKING:
+        _spoken: Spoken
+
+    _listens: ClassVar[bool] = True
+    """Takes what an object's own class said of it."""
+
+    def listen(self, spoken: Spoken) -> None:
+        """Take what the object's own class said of it."""
+        object.__setattr__(self, "_spoken", spoken)
+
+    def _heard(self) -> Spoken:
+        try:
+            heard: Spoken = object.__getattribute__(self, "_spoken")
+        except AttributeError:
+            return _NOTHING
+        return heard
+
+    def _dumped(self, plain: tuple[str, ...] | None, names: tuple[str, ...]) -> dict[str, Any]:
+        fields = self.__dict__
+        values = {name: fields[name] for name in names}
+        for name, value in values.items():
+            if isinstance(value, list | dict):
+                values[name] = copy.deepcopy(value)
+        return values
 
     def get_identifiers(self) -> dict[str, Any]:
-        spoken = self._spoken.get_identifiers
-        return super().get_identifiers() if spoken is None else dict(spoken)
+        heard = self._heard().get_identifiers
+        return super().get_identifiers() if heard is None else dict(heard)
 
     def get_attrs(self) -> dict[str, Any]:
-        spoken = self._spoken.get_attrs
-        return super().get_attrs() if spoken is None else dict(spoken)
+        heard = self._heard().get_attrs
+        return super().get_attrs() if heard is None else dict(heard)
 
     def get_unique_id(self) -> str:
-        spoken = self._spoken.get_unique_id
-        return super().get_unique_id() if spoken is None else spoken
+        heard = self._heard()
+        if heard.get_unique_id is None and heard.get_identifiers is not None:
+            return self.create_unique_id(**heard.get_identifiers)
+        return super().get_unique_id() if heard.get_unique_id is None else heard.get_unique_id
 
     def get_shortname(self) -> str:
-        spoken = self._spoken.get_shortname
-        return super().get_shortname() if spoken is None else spoken
+        heard = self._heard().get_shortname
+        return super().get_shortname() if heard is None else heard
+
+
+_NOTHING = Spoken()
 
 
 def stored_model(schema: ModelSchema) -> type[StoredModel]:
@@ -49,7 +81,7 @@ def _stored_model(description: str) -> type[StoredModel]:
     names = dict.fromkeys((*schema.identifiers, *schema.shortname, *schema.attributes, *schema.children.values()))
     fields: dict[str, Any] = dict.fromkeys(names, (Any, None))
     fields |= {name: (list[str], []) for name in schema.children.values()}
-    return type(
+    model: Any = type(
         "StoredModel",
         (StoredModel,),
         {
@@ -63,6 +95,10 @@ def _stored_model(description: str) -> type[StoredModel]:
             "_children": dict(schema.children),
         },
     )
+    # JSON is plain, whatever the fields may hold by their types.
+    model._has_plain_unique_id = True
+    made: type[StoredModel] = model
+    return made
 
 
 class StoredAdapter(Adapter):
@@ -75,6 +111,7 @@ class StoredAdapter(Adapter):
     """
 
     top_level: ClassVar[list[str]] = []
+    _is_stored: ClassVar[bool] = True
 
     def __init__(self, store: BaseStore, name: str | None = None) -> None:
         record = store.record()

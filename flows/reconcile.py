@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, get_run_logger, runtime, task
 from prefect.client.schemas import FlowRun, State
 from prefect.deployments.flow_runs import arun_deployment
 from prefect.states import Completed
@@ -11,6 +11,7 @@ from diffsync_store.store.redis_diffs import DiffRecord
 from flows.artifacts import show_reconcile
 from flows.config import read_config
 from flows.ids import new_id
+from flows.retries import RETRIED
 
 POLL_SECONDS = 1
 Ids = dict[str, str]
@@ -38,7 +39,7 @@ async def reconcile(sync: str, dry_run: bool = False) -> Ids | State[Ids]:
         ("load", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
     )
     runs += await run_steps(("diff", {**stores, "diff_id": diff_id}))
-    found = await asyncio.to_thread(read_diff_record, diff_id)
+    found = read_diff_record(diff_id)
     if found.operations:
         runs += await run_steps(("sync", {"diff_id": diff_id, "dry_run": dry_run}))
     else:
@@ -87,6 +88,7 @@ async def start(name: str, parameters: dict[str, Any], attempt: int) -> FlowRun:
     )
 
 
+@task(**RETRIED)
 def read_diff_record(diff_id: str) -> DiffRecord:
     with read_config().open_diffs() as diffs:
         return diffs.open(diff_id).record

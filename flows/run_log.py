@@ -30,11 +30,11 @@ def library_log(redact: Callable[[str], str]) -> Iterator[None]:
     handler.addFilter(_Redaction(redact))
     logger = logging.getLogger(LIBRARY)
     logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
+    others, logger.handlers = logger.handlers, [handler]  # PREFECT_LOGGING_EXTRA_LOGGERS adds one that shows secrets
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        logger.handlers = others
         handler.close()
 
 

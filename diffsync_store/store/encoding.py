@@ -12,10 +12,10 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from diffsync_store.canonical import canonical, has_ambiguous_attributes
+from diffsync_store.canonical import canonical, has_ambiguous_attributes, mentions
 from diffsync_store.exceptions import ObjectStoreException
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class Spoken(BaseModel):
 
 SPOKEN = tuple(Spoken.model_fields)
 
+_MASK = b'"**********"'
+"""What pydantic writes in place of a secret."""
+
 _NOT_STORED = {"adapter"}
 
 
@@ -43,8 +46,20 @@ def spoken_of(model: type[DiffSyncModel]) -> tuple[str, ...]:
     return tuple(
         name
         for name in SPOKEN
-        if getattr(model, name) is not getattr(root, name) or (name == "get_attrs" and has_ambiguous_attributes(model))
+        if getattr(model, name) is not getattr(root, name)
+        or (name == "get_attrs" and has_ambiguous_attributes(model))
+        or (name == "get_unique_id" and _makes_own_unique_ids(model, root))
     )
+
+
+def _makes_own_unique_ids(model: type[DiffSyncModel], root: type[DiffSyncModel]) -> bool:
+    owner = next(base for base in model.__mro__ if "create_unique_id" in vars(base))
+    return owner is not root
+
+
+@lru_cache(maxsize=1024)
+def _has_secrets(model: type[DiffSyncModel]) -> bool:
+    return any(mentions(field.annotation, (SecretStr, SecretBytes)) for field in model.model_fields.values())
 
 
 def encode(obj: DiffSyncModel) -> bytes:
@@ -62,6 +77,7 @@ def encode(obj: DiffSyncModel) -> bytes:
             round_trip=True,
             warnings=False,
         )
+        _refuse_masks(model, data)
         names = spoken_of(model)
         if names:
             data += b"\n" + json.dumps({name: canonical(getattr(obj, name)()) for name in names}).encode()
@@ -73,6 +89,11 @@ def encode(obj: DiffSyncModel) -> bytes:
     return data
 
 
+def _refuse_masks(model: type[DiffSyncModel], data: bytes) -> None:
+    if _MASK in data and _has_secrets(model):
+        raise ValueError("pydantic writes asterisks in place of a secret")
+
+
 def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
     """Read an object back as an instance of `model`.
 
@@ -82,8 +103,8 @@ def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
     data, _, spoken = value.partition(b"\n")
     try:
         obj: Any = model.__pydantic_validator__.validate_json(data, by_alias=False, by_name=True)
-        if spoken and hasattr(obj, "_spoken"):
-            obj._spoken = Spoken.model_validate_json(spoken)
+        if spoken and getattr(model, "_listens", False):
+            obj.listen(Spoken.model_validate_json(spoken))
     except ValidationError as error:
         raise ObjectStoreException(
             f"The stored {model._modelname} {uid!r} does not fit the class {model.__qualname__}: {error}. "

@@ -32,7 +32,7 @@ class ModelSchema(BaseModel):
             name=model._modelname,
             identifiers=model._identifiers,
             shortname=model._shortname,
-            attributes=model._attributes,
+            attributes=tuple(name for name in model.model_fields if name in model._attributes),
             children=dict(model._children),
         )
 

@@ -79,6 +79,8 @@ class ModelBuffer:
         reference.uid = uid
         reference.written = written
         reference.kept = obj if self.keeps else None
+        if not self.keeps and obj._changes_in_place:
+            obj.tell_when_let_go()
         self.live[uid] = reference
 
     def _forget(self, reference: Live) -> None:

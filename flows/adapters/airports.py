@@ -25,7 +25,7 @@ from pydantic import AfterValidator, BaseModel, DirectoryPath, ValidationError
 from diffsync_store import Adapter, DiffSyncModel, DiffSyncModelFlags
 
 COORDINATE_DECIMALS = 4
-"""Decimals of a degree that count: 0.0001 degrees are 11 metres, the length of no runway."""
+"""Decimals of a degree that count; 0.0001 degrees are at most 11 metres."""
 
 
 def on_grid(degrees: float) -> float:

@@ -55,7 +55,7 @@ def run_demo(folder: Path, *, is_kept: bool) -> None:
     shutil.rmtree(folder / "run", ignore_errors=True)
     database = folder / "run" / "airports.db"
     with ExitStack() as running:
-        step("A Redis server, a Prefect server, four work pools with one worker each, four deployments")
+        step("Redis, Prefect, four deployments and a worker for each")
         redis_url = running.enter_context(redis_server(folder / "run" / "valkey"))
         stack = running.enter_context(prefect_stack(folder / "run" / "prefect", variables(folder, database, redis_url)))
         for name, worker in stack.workers.items():
@@ -76,7 +76,9 @@ def run_demo(folder: Path, *, is_kept: bool) -> None:
         step("Prefect's pages")
         console.print(f"{stack.address}/v2/  (database: {database})")
         if is_kept:
-            console.print("Left up to look at, `reconcile` can be run from there too. Ctrl-C stops everything.")
+            console.print(
+                "Left up to look at; `reconcile` can be run from there with sync = airports-2026. Ctrl-C stops everything."
+            )
             while True:
                 time.sleep(3600)
     console.print("Everything is stopped. KEEP=1 leaves it up to look at.")

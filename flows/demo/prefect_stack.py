@@ -44,6 +44,7 @@ class PrefectStack:
         return kept | {
             "PREFECT_HOME": str(self.folder),
             "PREFECT_API_URL": f"{self.address}/api",
+            "PREFECT_UI_URL": f"{self.address}/v2",
             "PREFECT_SERVER_UI_API_URL": "/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

@@ -40,11 +40,13 @@ adapters:
     settings: {file: "${FOLDER}/flaky"}
   refusing:
     class: tests.flows.systems:RefusingAdapter
-    settings: {url: "https://me:${PASSWORD}@example.invalid"}
+    settings: {url: "https://me:${PASSWORD}@example.invalid", file: "${FOLDER}/let-in"}
+  plain:
+    class: tests.flows.systems:PlainAdapter
 syncs:
   before: {source: before, target: database}
   after: {source: after, target: database}
-  refused: {source: refusing, target: database}
+  refused: {source: refusing, target: plain}
 """
 
 

@@ -63,15 +63,18 @@ class FlakyAdapter(PlainAdapter):
 
 
 class RefusingAdapter(PlainAdapter):
-    """Its system refuses the password, and says which one."""
+    """Its system refuses the password until a file is there, and says which one."""
 
     class Settings(BaseModel):
         url: SecretStr
+        file: Path
 
-    def __init__(self, *, url: SecretStr, **kwargs: Any) -> None:
+    def __init__(self, *, url: SecretStr, file: Path, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.url = url
+        self.file = file
 
     def load(self) -> None:
         super().load()
-        raise PermissionError(f"401 for {self.url.get_secret_value()}")
+        if not self.file.exists():
+            raise PermissionError(f"401 for {self.url.get_secret_value()}")

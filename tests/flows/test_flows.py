@@ -3,15 +3,16 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 
 import pytest
 
-from diffsync_store import StoreState
+from diffsync_store import StoreRecord, StoreState
 from diffsync_store.store.redis_diffs import RedisDiffs
 from flows.adapters.airports import AirportsAdapter
 from flows.adapters.sql import SqlAdapter
 from flows.demo import check
-from flows.demo.runs import Run, start_run
+from flows.demo.runs import Run, finish, start_run
 from tests.flows.conftest import MANY, PASSWORD, History, Project
 from tests.servers import wait_until
 
@@ -76,7 +77,7 @@ def test_a_sync_leaves_what_was_applied_and_logs_no_line_for_each_record(history
 def test_a_reconcile_leaves_links_to_the_runs_of_its_steps(history: History) -> None:
     shown = history.project.artifacts(history.moved)["reconcile-after"]["data"]
     for step in history.project.children(history.moved):
-        assert f"/runs/flow-run/{step.id})" in shown
+        assert f"{history.project.stack.address}/v2/runs/flow-run/{step.id})" in shown
 
 
 def test_a_dry_run_changes_nothing(history: History) -> None:
@@ -122,27 +123,62 @@ def test_what_the_target_refuses_is_listed_and_the_run_is_partial(project: Proje
     assert check.compare(database, project.folder / "after" / "airports.csv")["airports missing"] == 1
 
 
-def test_a_load_that_raises_fails_with_its_reason_and_reconcile_with_it(project: Project) -> None:
+@dataclass
+class Refusal:
+    """A reconcile whose source raised in the middle of its load, and what was found right after it."""
+
+    run: Run
+    load: Run
+    record: StoreRecord
+    diff: Run
+
+
+@pytest.fixture(scope="session")
+def refusal(project: Project) -> Refusal:
     run = project.run("reconcile", sync="refused")
-    assert run.state == "Failed"
-    failed = next(step for step in project.children(run) if step.name == "load refusing")
-    assert failed.state == "Failed"
-    assert "PermissionError: 401 for ***" in failed.message
-    assert "'load refusing' ended Failed: " in run.message
-    assert "PermissionError: 401 for ***" in run.message
-    assert failed.id in run.message
+    load = next(step for step in project.children(run) if step.name == "load refusing")
+    store_id = parameter(project, load, "store_id")
+    diff = project.run("diff", source_store_id=store_id, target_store_id=store_id)
+    return Refusal(run, load, project.store(store_id).record(), diff)
 
-    store_id = parameter(project, failed, "store_id")
-    record = project.store(store_id).record()
-    assert record.state is StoreState.FAILED
-    assert record.reason == "RuntimeError: PermissionError: 401 for ***"
-    shown = json.dumps([project.logs(failed), project.logs(run), project.artifacts(failed), record.model_dump_json()])
-    assert PASSWORD not in shown
 
-    refused = project.run("diff", source_store_id=store_id, target_store_id=store_id)
-    assert refused.state == "Failed"
-    assert "is failed, not complete: RuntimeError: PermissionError: 401" in refused.message
-    assert "Load the store again." in refused.message
+def test_a_load_that_raises_fails_with_its_reason_and_leaves_a_store_that_diff_refuses(refusal: Refusal) -> None:
+    assert refusal.load.state == "Failed"
+    assert "PermissionError: 401 for ***" in refusal.load.message
+    assert refusal.record.state is StoreState.FAILED
+    assert refusal.record.reason == "RuntimeError: PermissionError: 401 for ***"
+    assert refusal.diff.state == "Failed"
+    assert "is failed, not complete: RuntimeError: PermissionError: 401" in refusal.diff.message
+    assert "Load the store again." in refusal.diff.message
+
+
+def test_a_reconcile_fails_with_the_name_state_and_reason_of_the_step_that_failed(
+    project: Project, refusal: Refusal
+) -> None:
+    assert refusal.run.state == "Failed"
+    assert "'load refusing' ended Failed: " in refusal.run.message
+    assert "PermissionError: 401 for ***" in refusal.run.message
+    assert f"{project.stack.address}/v2/runs/flow-run/{refusal.load.id}" in refusal.run.message
+
+
+def test_no_secret_is_in_a_log_a_state_an_artifact_or_a_parameter(project: Project, refusal: Refusal) -> None:
+    wait_until(lambda: "401" in str(project.logs(refusal.run)), 20, "the reason is in the log")
+    for run in (refusal.run, *project.children(refusal.run), refusal.diff):
+        shown = json.dumps([project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")])
+        assert PASSWORD not in shown
+    assert PASSWORD not in refusal.record.model_dump_json()
+
+
+def test_a_reconcile_that_is_tried_again_starts_only_what_failed(project: Project, refusal: Refusal) -> None:
+    before = {step.id for step in project.children(refusal.run)}
+    (project.folder / "let-in").touch()
+    project.stack.post(f"/flow_runs/{refusal.run.id}/set_state", state={"type": "SCHEDULED", "name": "AwaitingRetry"})
+    again = finish(project.stack, refusal.run.id, seconds=120)
+    assert again.state == "Completed", again.message
+    started = [step.name for step in project.children(again) if step.id not in before]
+    assert len(started) == 2
+    assert started[0] == "load refusing"
+    assert started[1].startswith("diff ")
 
 
 def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses(project: Project) -> None:

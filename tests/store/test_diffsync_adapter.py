@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,18 +201,17 @@ def synced_from(make: Callable[[], Adapter]) -> None:
 STEPS = (loaded, got, got_none, refused_a_second_one, instantiated, removed, compared, synced, synced_from)
 
 
-def take(url: str, store_id: str, engine: str, step: str) -> None:
-    """Run one of the steps in a process that has diffsync."""
+def take(url: str, store_id: str, step: str) -> None:
+    """Take one of the steps, with a store that is given as an instance and with one that is given as a factory."""
     assert importlib.import_module("diffsync").Adapter.__module__.startswith("diffsync")
-    globals()[step](lambda: ENGINES[engine](url, store_id))
+    for name, engine in ENGINES.items():
+        globals()[step](partial(engine, url, f"{store_id}-{name}"))
+        open_store(url, f"{store_id}-{name}").drop()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("step", [step.__name__ for step in STEPS])
-def test_an_adapter_of_diffsync_has(
-    open_redis: OpenStore, redis_url: str, diffsync_dir: Path, engine: str, step: str
-) -> None:
-    run(take, path=[diffsync_dir], url=redis_url, store_id=open_redis().store_id, engine=engine, step=step)
+def test_an_adapter_of_diffsync_has(redis_url: str, store_id: str, diffsync_dir: Path, step: str) -> None:
+    run(take, path=[diffsync_dir], url=redis_url, store_id=store_id, step=step)
 
 
 def load_and_end(url: str, store_id: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pydantic
 import pytest
 import redis
 from redis.backoff import NoBackoff
@@ -192,7 +193,7 @@ def test_a_store_cannot_be_asked_to_decode(redis_server: RedisServer, place: str
     where: dict[str, Any] = (
         {"url": redis_server.url} if place == "url" else {"host": "127.0.0.1", "port": redis_server.port}
     )
-    with pytest.raises(TypeError, match="decode_responses"):
+    with pytest.raises((TypeError, ObjectStoreException), match="decode_responses"):
         RedisStore(**where, decode_responses=True)
 
 
@@ -282,6 +283,7 @@ def test_a_server_that_goes_away_later_is_unavailable_for_every_call(
         CALLS[call](adapter)
     assert isinstance(raised.value.__cause__, redis.ConnectionError)
     own_redis.start()
+    adapter.store.drop()
 
 
 def test_what_is_pending_is_written_once_the_server_answers_again(own_redis: RedisServer, store_id: str) -> None:
@@ -770,3 +772,19 @@ def test_a_fork_does_not_write_what_its_parent_has_pending(
 ) -> None:
     run(fork_and_end, url=redis_url, store_id=store_id)
     assert list(read_flat(redis_url, store_id)) == ["parents"]
+
+
+def test_a_secret_is_refused_rather_than_stored_as_asterisks(open_redis: OpenStore) -> None:
+    class Login(DiffSyncModel):
+        _modelname = "login"
+        _identifiers = ("name",)
+        _attributes = ("password",)
+        name: str
+        password: pydantic.SecretStr
+
+    store = open_redis()
+    store.add(obj=Login(name="admin", password=pydantic.SecretStr("s3cret")))
+    with pytest.raises(ObjectStoreException, match="login 'admin' cannot be stored.*asterisks") as refusal:
+        store.flush()
+    assert "s3cret" not in str(refusal.value)
+    store.drop()

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from diffsync_store import DiffSyncFlags, ObjectNotDeleted, ObjectNotUpdated
+from diffsync_store import DiffSyncFlags, DiffSyncModel, ObjectNotDeleted, ObjectNotUpdated
+from flows.adapters import sql
 from flows.adapters.airports import Airport, AirportsAdapter
 from flows.adapters.sql import SqlAdapter, SqlAirport, SqlCountry, new_engine
 from tests.flows.registry import airport, write_registry
@@ -123,8 +125,7 @@ def test_a_country_with_subdivisions_is_not_deleted_before_them(url: str, tmp_pa
 
 
 def test_countries_and_subdivisions_without_airports_are_loaded(url: str, database: SqlAdapter) -> None:
-    for sql in ("INSERT INTO country VALUES ('CH')", "INSERT INTO country VALUES ('DE')"):
-        database.execute(text(sql), {})
+    database.execute(text("INSERT INTO country VALUES ('CH'), ('DE')"), {})
     database.execute(text("INSERT INTO subdivision VALUES ('CH', 'Bern')"), {})
     assert sorted(loaded(url).dict()["country"]) == ["CH", "DE"]
     assert list(loaded(url).dict()["subdivision"]) == ["CH__Bern"]
@@ -133,3 +134,33 @@ def test_countries_and_subdivisions_without_airports_are_loaded(url: str, databa
 def test_a_plain_postgresql_url_is_spoken_to_with_psycopg() -> None:
     for url in ("postgresql://somebody@nowhere/airports", "postgres://somebody@nowhere/airports"):
         assert new_engine(url).driver == "psycopg"
+
+
+class Forgetful(SqlAdapter):
+    """Lets go of what it is given, so that only the load's own memory is left."""
+
+    def add(self, obj: DiffSyncModel) -> None:
+        pass
+
+
+@pytest.mark.slow
+def test_a_load_holds_a_piece_of_the_table_at_a_time(url: str, database: SqlAdapter) -> None:
+    subdivisions = [{"country": "CH", "name": f"{number}"} for number in range(5000)]
+    engine = new_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO country VALUES ('CH')"))
+        connection.execute(sql.subdivision.insert(), subdivisions)
+        connection.execute(sql.airport.insert(), [row_of(place) for place in subdivisions])
+    engine.dispose()
+    adapter = Forgetful(url=url)
+    tracemalloc.start()
+    adapter.load()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3_000_000, "all of it at once is 6 MB"
+
+
+def row_of(place: dict[str, str]) -> dict[str, object]:
+    texts = dict.fromkeys(("iata", "lid", "city", "tz"), "x" * 50)
+    numbers = dict.fromkeys(("elevation", "lat", "lon"), 1.0)
+    return {**texts, **numbers, "name": "x" * 50, "icao": "ABCD", "country": "CH", "subdivision": place["name"]}

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from flows.adapters.airports import AirportsAdapter
+from flows.adapters.sql import SqlAdapter
+from flows.demo import check
+from tests.flows.registry import airport, write_registry
+
+AIRPORTS = [airport("LSZH"), airport("LSGG", subd="", lat="46.2380981", lon="-6.1089501")]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    adapter = SqlAdapter(url=f"sqlite:///{tmp_path / 'airports.db'}")
+    registry = AirportsAdapter(folder=write_registry(tmp_path / "here", AIRPORTS))
+    registry.load()
+    adapter.open()
+    adapter.sync_from(registry)
+    adapter.close()
+    return tmp_path / "airports.db"
+
+
+def compared(database: Path, airports: list[dict[str, str]]) -> dict[str, int]:
+    answers = check.compare(database, write_registry(database.parent / "there", airports) / "airports.csv")
+    return {question: answer for question, answer in answers.items() if answer and question not in check.SIZES}
+
+
+def test_a_database_equals_the_registry_that_it_was_made_from(database: Path) -> None:
+    assert compared(database, AIRPORTS) == {}
+
+
+@pytest.mark.parametrize(
+    ("airports", "answers"),
+    [
+        (AIRPORTS[:1], {"airports too many": 1, "subdivisions too many": 1}),
+        (
+            [*AIRPORTS, airport("KJFK", country="US")],
+            {"airports missing": 1, "subdivisions missing": 1, "countries missing": 1},
+        ),
+        (
+            [airport("LSZH", subd="Bern"), AIRPORTS[1]],
+            {"airports missing": 1, "airports too many": 1, "subdivisions missing": 1, "subdivisions too many": 1},
+        ),
+        ([airport("LSZH", city="Kloten"), AIRPORTS[1]], {"airports different": 1}),
+        ([airport("LSZH", elevation="1417"), AIRPORTS[1]], {"airports different": 1}),
+        ([airport("LSZH", lat="47.4649"), AIRPORTS[1]], {"airports different": 1}),
+    ],
+)
+def test_every_difference_is_found(database: Path, airports: list[dict[str, str]], answers: dict[str, int]) -> None:
+    assert compared(database, airports) == answers
+
+
+def test_what_happened_between_two_releases_is_counted(tmp_path: Path) -> None:
+    before = write_registry(tmp_path / "before", [airport("A"), airport("B"), airport("C")])
+    after = write_registry(tmp_path / "after", [airport("A"), airport("B", subd="Bern"), airport("D"), airport("E")])
+    assert check.changes(before / "airports.csv", after / "airports.csv") == {
+        "appear": 2,
+        "go": 1,
+        "change country or subdivision": 1,
+    }
+
+
+def test_the_fingerprint_tells_of_any_change(database: Path) -> None:
+    before = check.fingerprint(database)
+    assert check.fingerprint(database) == before
+    adapter = SqlAdapter(url=f"sqlite:///{database}")
+    adapter.load()
+    adapter.get("airport", "CH__Zurich__LSZH").update({"city": "Kloten"})
+    adapter.close()
+    assert check.fingerprint(database) != before
