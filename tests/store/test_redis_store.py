@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from diffsync_store import (
+    DiffSyncModel,
     ObjectStoreException,
     StoredAdapter,
     StoreInUse,
@@ -784,7 +785,7 @@ def test_a_secret_is_refused_rather_than_stored_as_asterisks(open_redis: OpenSto
 
     store = open_redis()
     store.add(obj=Login(name="admin", password=pydantic.SecretStr("s3cret")))
-    with pytest.raises(ObjectStoreException, match="login 'admin' cannot be stored.*asterisks") as refusal:
+    with pytest.raises(ObjectStoreException, match=r"login 'admin' cannot be stored.*asterisks") as refusal:
         store.flush()
     assert "s3cret" not in str(refusal.value)
     store.drop()
