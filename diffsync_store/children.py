@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+INDEXED_FROM = 64
+"""Children from which on a list is worth an index; shorter ones are searched, and so may be edited by hand at will."""
+
 _REBUILD_AFTER = 512
 """Removals after which positions are counted anew; bounds how far a search can go."""
 

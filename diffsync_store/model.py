@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WrapSerializer
 
 from diffsync_store.aliases import ChildFields, Data, Text
-from diffsync_store.children import ChildIndex
+from diffsync_store.children import INDEXED_FROM, ChildIndex
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
 
@@ -276,10 +276,10 @@ class DiffSyncModel(BaseModel):
             ObjectAlreadyExists: the child is listed already.
         """
         field = self._field_for(child)
-        index, uid = self._child_index(field), child.get_unique_id()
-        if uid in index:
+        children, uid = self._children_in(field), child.get_unique_id()
+        if uid in children:
             raise ObjectAlreadyExists(f"{child.get_type()} {uid} is a child of {self!r} already", child)
-        index.append(uid)
+        children.append(uid)
         self._tell_change()
 
     def remove_child(self, child: DiffSyncModel) -> None:
@@ -292,7 +292,7 @@ class DiffSyncModel(BaseModel):
         field = self._field_for(child)
         uid = child.get_unique_id()
         try:
-            self._child_index(field).remove(uid)
+            self._children_in(field).remove(uid)
         except ValueError:
             raise ObjectNotFound(f"{uid} is not a child of {self!r}: it is not in {field}") from None
         self._tell_change()
@@ -306,8 +306,11 @@ class DiffSyncModel(BaseModel):
             )
         return self._children[model]
 
-    def _child_index(self, field: Text) -> ChildIndex:
-        children = getattr(self, field)
+    def _children_in(self, field: Text) -> ChildIndex | list[Text]:
+        """The list of children, or an index of it that takes the same calls where it is long."""
+        children: list[Text] = getattr(self, field)
+        if len(children) < INDEXED_FROM:
+            return children
         indexes: dict[str, ChildIndex]
         try:
             indexes = self._child_indexes
