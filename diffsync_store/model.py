@@ -259,7 +259,10 @@ class DiffSyncModel(BaseModel):
         """The identifiers as one string, unique among the objects of the model."""
         if self._has_plain_unique_id:
             fields = self.__dict__
-            return "__".join([str(fields[name]) for name in self._identifiers])
+            names = self._identifiers
+            if len(names) == 1:
+                return str(fields[names[0]])
+            return "__".join([str(fields[name]) for name in names])
         return self.create_unique_id(**self.get_identifiers())
 
     def get_shortname(self) -> Text:

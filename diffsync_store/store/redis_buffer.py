@@ -46,6 +46,8 @@ class ModelBuffer:
         """Objects that were changed in place and let go, as they were last."""
         self.held: dict[str, Any] = {}
         """Objects that were let go while a part of them was not: kept until the part is let go too."""
+        self._pending_ids: set[int] = set()
+        """`id` of each object that is to be written, held as long as it is: its changes need no further note."""
         self.checked_adds = 0
         self._present: set[str] = set()
         self.known_in = b""
@@ -91,16 +93,19 @@ class ModelBuffer:
         """A new object is to be written."""
         self._present.add(uid)
         self.adds[uid] = obj
+        self._pending_ids.add(id(obj))
         self.track(uid, obj)
 
     def put(self, uid: str, obj: Any) -> None:
         """An object is to be written in the place of whatever is there."""
         self.track(uid, obj)  # first: what it replaces may be let go on the way, and is no longer of interest
+        self._pending_ids.discard(id(self.adds.get(uid)))
         if uid in self.adds:
             self.adds[uid] = obj
         else:
             self.late.pop(uid, None)
-            self.dirty.pop(uid, None)
+            self._pending_ids.discard(id(self.dirty.pop(uid, None)))
+            self._pending_ids.discard(id(self.puts.get(uid)))
             self.puts[uid] = obj
         self._present.add(uid)
 
@@ -120,7 +125,7 @@ class ModelBuffer:
         """Drop the object and everything pending for it."""
         self.live.pop(uid, None)
         for pending in (self.adds, self.puts, self.dirty, self.late, self.held):
-            pending.pop(uid, None)
+            self._pending_ids.discard(id(pending.pop(uid, None)))
         self._present.discard(uid)
 
     def reference_of(self, obj: Any) -> Live | None:
@@ -132,9 +137,12 @@ class ModelBuffer:
 
     def note_change(self, obj: Any) -> None:
         """Remember that a live object was changed."""
+        if id(obj) in self._pending_ids:
+            return
         reference = self.reference_of(obj)
         if reference is not None and reference.uid not in self.adds and reference.uid not in self.puts:
             self.dirty[reference.uid] = obj
+            self._pending_ids.add(id(obj))
 
     def note_release(self, obj: Any) -> None:
         """The program lets go of an object: keep what was changed in it, if anything was."""
@@ -190,7 +198,7 @@ class ModelBuffer:
             if reference is not None:
                 reference.written = hash(data)
             for waiting in pending:
-                waiting.pop(uid, None)
+                self._pending_ids.discard(id(waiting.pop(uid, None)))
 
 
 def _encoded(objects: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
