@@ -18,16 +18,13 @@ from diffsync_store.store.encoding import decode, encode
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import STORES, StoreKeys
+from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
 from diffsync_store.store.redis_record import read_models, read_record
 from diffsync_store.store.redis_writer import Batch, Writer
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
-
-DEFAULT_TTL = 7 * 24 * 3600
-"""Seconds without use after which a store expires."""
 
 _BATCH = 1000
 """Objects that are read at once, or buffered before they are written."""

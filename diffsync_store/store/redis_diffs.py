@@ -15,10 +15,7 @@ from diffsync_store.exceptions import DiffNotFound, ObjectStoreException
 from diffsync_store.operation import Operation, diff_of, operations_of
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import DIFFS, DiffKeys
-
-DEFAULT_TTL = 7 * 24 * 3600
-"""Seconds after which an unused diff expires."""
+from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
 
 _BATCH = 500
 

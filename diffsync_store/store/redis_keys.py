@@ -23,6 +23,9 @@ from diffsync_store.exceptions import ObjectStoreException
 STORES = "ds:stores"
 DIFFS = "ds:diffs"
 
+DEFAULT_TTL = 7 * 24 * 3600
+"""Seconds without use after which a store or a saved diff expires."""
+
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
