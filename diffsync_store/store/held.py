@@ -26,6 +26,14 @@ def has_held_part(obj: BaseModel) -> bool:
     return _is_any_held(obj.__dict__.values(), obj.__dict__.get("adapter"))
 
 
+def let_go_of(objects: dict[str, Any]) -> None:
+    """Remove from a dict each object that nobody else holds, nor any part of it."""
+    for key in list(objects):
+        obj = objects[key]
+        if getrefcount(obj) <= _OWN_REFERENCES_IN_DICT and not has_held_part(obj):
+            del objects[key]
+
+
 def _is_any_held(values: Iterable[Any], adapter: Any = None) -> bool:
     for value in values:
         if isinstance(value, _UNCHANGEABLE) or value is adapter:
@@ -51,3 +59,15 @@ def _own_references() -> int:
 
 
 _OWN_REFERENCES = _own_references()
+
+
+def _own_references_in_dict() -> int:
+    """What `getrefcount` says in `let_go_of` of an object that only the dict holds."""
+    objects = {"": object()}
+    for key in list(objects):
+        obj = objects[key]
+        return getrefcount(obj)
+    raise AssertionError("unreachable")
+
+
+_OWN_REFERENCES_IN_DICT = _own_references_in_dict()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from diffsync_store.store.encoding import encode
-from diffsync_store.store.held import has_held_part
+from diffsync_store.store.held import has_held_part, let_go_of
 from diffsync_store.store.redis_writer import Batch
 
 _BATCH = 1000
@@ -165,8 +165,8 @@ class ModelBuffer:
                 continue
             if hash(encode(obj)) != reference.written:
                 self.dirty[reference.uid] = obj
-        for uid in [uid for uid, obj in self.held.items() if not has_held_part(obj)]:
-            del self.held[uid]
+        # An object tells that it is let go only once in its life: it is kept as long as anybody can change it.
+        let_go_of(self.held)
 
     # Writing
 
