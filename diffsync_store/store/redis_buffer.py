@@ -159,14 +159,17 @@ class ModelBuffer:
 
     def note_changes_in_place(self) -> None:
         """Look at every live object for changes that nobody told of, such as an append to a list."""
+        self._compare_live()
+        # An object tells that it is let go only once in its life: it is kept as long as anybody can change it.
+        let_go_of(self.held)
+
+    def _compare_live(self) -> None:
         for reference in list(self.live.values()):
             obj = reference()
             if obj is None or reference.uid in self.adds or reference.uid in self.puts or _tells_of_changes(obj):
                 continue
             if hash(encode(obj)) != reference.written:
                 self.dirty[reference.uid] = obj
-        # An object tells that it is let go only once in its life: it is kept as long as anybody can change it.
-        let_go_of(self.held)
 
     # Writing
 
