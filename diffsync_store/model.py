@@ -329,6 +329,14 @@ class DiffSyncModel(BaseModel):
         """From now on a store keeps track of the object."""
         object.__setattr__(self, "_tracked", True)
 
+    def is_tracked(self) -> bool:
+        """Whether a store keeps track of the object, or did."""
+        try:
+            object.__getattribute__(self, "_tracked")
+        except AttributeError:
+            return False
+        return True
+
     def forget_child_indexes(self) -> None:
         """Let go of what makes finding children fast."""
         object.__setattr__(self, "_child_indexes", {})
@@ -339,9 +347,7 @@ class DiffSyncModel(BaseModel):
 
 
 def _let_go(obj: DiffSyncModel) -> None:
-    try:
-        object.__getattribute__(obj, "_tracked")
-    except AttributeError:
+    if not obj.is_tracked():
         return
     adapter = obj.__dict__.get("adapter")
     if adapter is not None:

@@ -50,14 +50,13 @@ def show_sync(record: DiffRecord, counts: Mapping[str, int], rejects: Iterable[R
     """What was applied, and what the target refused."""
     heading = "Dry run: nothing was changed" if dry_run else f"{_applied(counts):,} of {record.operations:,} applied"
     listed = list(islice(rejects, MOST_ROWS))
-    refused = counts["failed"] + counts["blocked"]
     create_markdown_artifact(
         f"# {heading}\n\nDiff {markdown(record.diff_id)}, {markdown(record.source_name)} → "
         f"{markdown(record.target_name)}.\n\n"
         + markdown_table(
             ("would be" if dry_run else "", "operations"), [(n, f"{count:,}") for n, count in counts.items()]
         )
-        + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(refused, 'rejects')}" if listed else ""),
+        + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(counts['failed'], 'rejects')}" if listed else ""),
         key=artifact_key("sync", record.source_name, record.target_name),
         description=heading,
     )
@@ -79,11 +78,12 @@ async def show_reconcile(sync: str, found: DiffRecord, runs: Iterable[tuple[str,
 def operation_row(operation: Operation) -> dict[str, str]:
     """One operation as a row of short texts."""
     path = [*(name for _, name in operation.parents), operation.name]
+    changes = ", ".join(_changes(operation.changes()))
     return {
         "action": str(operation.action),
         "model": operation.model,
         "name": plain(" / ".join(plain(part, 60) for part in path)),
-        "changes": plain(", ".join(_changes(operation.changes()))),
+        "changes": plain(changes) if changes else "",
     }
 
 

@@ -81,7 +81,7 @@ class ModelBuffer:
         reference.uid = uid
         reference.written = written
         reference.kept = obj if self.keeps else None
-        if not self.keeps and obj._changes_in_place:
+        if not self.keeps:
             obj.tell_when_let_go()
         self.live[uid] = reference
 
@@ -137,7 +137,7 @@ class ModelBuffer:
 
     def note_change(self, obj: Any) -> None:
         """Remember that a live object was changed."""
-        if id(obj) in self._pending_ids:
+        if id(obj) in self._pending_ids or not (self.keeps or obj.is_tracked()):
             return
         reference = self.reference_of(obj)
         if reference is not None and reference.uid not in self.adds and reference.uid not in self.puts:

@@ -424,9 +424,9 @@ def test_a_reader_writes_nothing(own_redis: RedisServer, store_id: str) -> None:
 
 
 def dump(client: Any, store_id: str) -> dict[str, Any]:
-    """All that is stored, whatever order the server keeps it in."""
-    read = {b"hash": client.hgetall, b"zset": lambda key: client.zrange(key, 0, -1, withscores=True)}
-    return {key: read[client.type(key)](key) for key in keys_of(client, store_id)}
+    """What each key of the store holds; a hash may be reordered by the server at any time, and says the same."""
+    kinds = {b"hash": client.hgetall, b"zset": lambda key: client.zrange(key, 0, -1, withscores=True)}
+    return {key: kinds[client.type(key)](key) for key in keys_of(client, store_id)}
 
 
 def test_a_reader_of_a_store_loaded_by_an_older_class_writes_nothing(
