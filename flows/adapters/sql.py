@@ -9,7 +9,8 @@ PostgreSQL session gives up `synchronous_commit`. Both stay whole when the machi
 last moments.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, SecretStr
@@ -34,6 +35,7 @@ from sqlalchemy import (
     make_url,
     select,
 )
+from sqlalchemy.pool import NullPool
 
 from diffsync_store import Adapter, DiffSyncModel, ObjectNotDeleted, ObjectNotUpdated
 from flows.adapters.airports import Airport, Country, Subdivision
@@ -151,23 +153,24 @@ class SqlAdapter(Adapter):
         metadata.create_all(self.engine)
         parent: SqlCountry | None = None
         place: SqlSubdivision | None = None
-        for row in self._rows():
-            if parent is None or parent.code != row["code"]:
-                parent, place = SqlCountry(code=row["code"]), None
-                self.add(parent)
-            if row["subdivision_name"] is None:
-                continue
-            if place is None or place.name != row["subdivision_name"]:
-                place = SqlSubdivision(country=parent.code, name=row["subdivision_name"])
-                self.add(place)
-                parent.add_child(place)
-            if row["icao"] is None:
-                continue
-            found = SqlAirport.model_validate(_airport_of(row))
-            self.add(found)
-            place.add_child(found)
+        with closing(self._rows()) as rows:
+            for row in rows:
+                if parent is None or parent.code != row["code"]:
+                    parent, place = SqlCountry(code=row["code"]), None
+                    self.add(parent)
+                if row["subdivision_name"] is None:
+                    continue
+                if place is None or place.name != row["subdivision_name"]:
+                    place = SqlSubdivision(country=parent.code, name=row["subdivision_name"])
+                    self.add(place)
+                    parent.add_child(place)
+                if row["icao"] is None:
+                    continue
+                found = SqlAirport.model_validate(_airport_of(row))
+                self.add(found)
+                place.add_child(found)
 
-    def _rows(self) -> Iterator[RowMapping]:
+    def _rows(self) -> Generator[RowMapping, None, None]:
         """One statement, so that all three tables are read as they were at one moment; fetched piece by piece."""
         with self.engine.connect().execution_options(yield_per=ROWS_PER_FETCH) as connection:
             yield from connection.execute(_everything()).mappings()
@@ -178,7 +181,7 @@ def new_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in {"postgres", "postgresql"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, pool_pre_ping=True, connect_args=_connect_args(parsed))
+    engine = create_engine(parsed, poolclass=NullPool, connect_args=_connect_args(parsed))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
