@@ -24,6 +24,8 @@ _LEFT_OUT_OF_TARGET = DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATC
 
 Objects = Mapping[str, "DiffSyncModel"]
 Pair = tuple[DiffElement, "DiffSyncModel | None", "DiffSyncModel | None"]
+Family = tuple[DiffElement, list[str], list[str]]
+"""An element and the unique ids of its children of one model, on the source's side and on the target's."""
 
 
 class Differ:
@@ -84,19 +86,33 @@ class Differ:
 
     def _compare_children(self, pairs: list[Pair]) -> None:
         """Compare what stands below these objects, one child model after the other."""
-        fields: dict[str, None] = {}
-        for _, source, target in pairs:
-            for obj in (source, target):
-                if obj is not None:
-                    fields.update(dict.fromkeys(obj.get_children_mapping()))
-        for model in fields:
-            families = [
-                (element, _children(source, model), _children(target, model)) for element, source, target in pairs
-            ]
-            for batch in _by_size(families):
+        families: dict[str, list[Family]] = {}
+        for element, source, target in pairs:
+            for model in self._comparable_children(source, target):
+                family = element, _children(source, model), _children(target, model)
+                families.setdefault(model, []).append(family)
+        for model, of_model in families.items():
+            for batch in _by_size(of_model):
                 self._compare_families(model, batch)
 
-    def _compare_families(self, model: str, families: list[tuple[DiffElement, list[str], list[str]]]) -> None:
+    def _comparable_children(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> list[str]:
+        """The child models to compare below an object.
+
+        Where both sides have the object, a child model that only one of the classes declares says nothing of what the
+        other side has: its children are left alone, and counted as skipped.
+        """
+        sides = [obj for obj in (source, target) if obj is not None]
+        models = list(dict.fromkeys(model for obj in sides for model in obj.get_children_mapping()))
+        shared = [model for model in models if all(model in obj.get_children_mapping() for obj in sides)]
+        for model in models:
+            if model not in shared:
+                left = sum(len(_children(obj, model)) for obj in sides)
+                self.diff.skipped += left
+                if left:
+                    self._count(left)
+        return shared
+
+    def _compare_families(self, model: str, families: list[Family]) -> None:
         sources = self._snapshot(self.source, model, [uid for _, uids, _ in families for uid in uids])
         targets = self._snapshot(self.target, model, [uid for _, _, uids in families for uid in uids])
         compared: list[tuple[DiffElement, list[Pair]]] = []
@@ -208,8 +224,8 @@ def _batches(uids: list[str], size: int) -> Iterator[list[str]]:
 
 
 def _by_size(
-    families: list[tuple[DiffElement, list[str], list[str]]],
-) -> Iterator[list[tuple[DiffElement, list[str], list[str]]]]:
+    families: list[Family],
+) -> Iterator[list[Family]]:
     """Families together until they have a batch of children; those without any are left out."""
     batch, size = [], 0
     for family in families:

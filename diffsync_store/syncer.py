@@ -103,7 +103,10 @@ class Syncer:
             if self.logs_unchanged:
                 self._bound(element).debug("No changes to apply; no action needed", status=DiffSyncStatus.SUCCESS.value)
             self._advance()
-            self._apply(element.get_children(), obj)
+            if obj is None and element.has_diffs():  # it has gone since the diff was made: nothing can stand below it
+                self._block(element)
+            else:
+                self._apply(element.get_children(), obj)
             return
         # Flags that ask for children first are the target's own: the object knows them.
         if self._deletes_children_first(element, obj):
