@@ -12,7 +12,7 @@ from diffsync_store.aliases import Data, Text
 from diffsync_store.diff import Diff
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.exceptions import ObjectNotFound
+from diffsync_store.exceptions import DiffClassMismatch, ObjectNotFound
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store import BaseStore
 from diffsync_store.store.local import LocalStore
@@ -137,8 +137,10 @@ class Adapter:
         return "\n".join(parts)
 
     def load_from_dict(self, data: Mapping[Text, Mapping[Text, Mapping[Text, Any]]]) -> None:
-        """Load objects from what `dict` returns."""
-        for name in self._get_initial_value_order():
+        """Load objects from what `dict` returns; models that the adapter does not declare are passed over."""
+        order = self._get_initial_value_order()
+        beside = [name for name in data if name not in order and hasattr(getattr(self, name, None), "get_type")]
+        for name in [*order, *beside]:
             for fields in data.get(name, {}).values():
                 self.add(getattr(self, name)(**fields))
 
@@ -210,7 +212,14 @@ class Adapter:
 
         Returns:
             The diff that was applied; its `result` says what became of it.
+
+        Raises:
+            DiffClassMismatch: `diff` is not of the class `diff_class`.
         """
+        if diff is not None and not isinstance(diff, diff_class):
+            raise DiffClassMismatch(
+                f"The diff to apply is a {type(diff).__name__}, not a {diff_class.__name__}: give its own diff_class."
+            )
         if diff is None:
             diff = self.diff_from(source, diff_class=diff_class, flags=flags, callback=callback)
         if Syncer(diff, source, self, flags, callback).run():

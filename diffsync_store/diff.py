@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ class Diff:
     """
 
     def __init__(self) -> None:
-        self.children: dict[str, dict[str, DiffElement]] = {}
+        self.children: dict[str, dict[str, DiffElement]] = defaultdict(dict)
         """Elements by model name, then by object name."""
         self.models_processed = 0
         """Objects of both sides that the comparison has looked at."""
@@ -44,7 +45,7 @@ class Diff:
         Raises:
             ObjectAlreadyExists: there is one of the same model and name.
         """
-        group = self.children.setdefault(element.type, {})
+        group = self.children[element.type]
         if group.setdefault(element.name, element) is not element:
             raise ObjectAlreadyExists(
                 f"Two objects of type {element.type} are named {element.name!r} at the same place: "
@@ -54,7 +55,7 @@ class Diff:
 
     def groups(self) -> list[str]:
         """Names of the models that have elements at this level."""
-        return list(self.children)
+        return [model for model, group in self.children.items() if group]
 
     def has_diffs(self) -> bool:
         """Whether anything has to change."""
@@ -86,8 +87,8 @@ class Diff:
         """The differences as text."""
         margin = " " * indent
         lines: list[str] = []
-        for model, group in self.children.items():
-            shown = [element for element in group.values() if element.has_diffs()]
+        for model in self.groups():
+            shown = [element for element in self.children[model].values() if element.has_diffs()]
             if shown:
                 lines.append(f"{margin}{model}")
                 lines += [element.str(indent + 2) for element in shown]

@@ -101,9 +101,9 @@ class SavedOrderDiff(Diff):
 
     def arrange(self, elements: list[DiffElement]) -> None:
         """Bring `children`, and so the text, into the order of these elements."""
-        self.children = {}
+        self.children.clear()
         for element in elements:
-            self.children.setdefault(element.type, {})[element.name] = element
+            self.children[element.type][element.name] = element
 
 
 def operations_of(diff: Diff) -> Iterator[Operation]:

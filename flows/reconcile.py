@@ -2,6 +2,7 @@ import asyncio
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
+from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun, State
 from prefect.deployments.flow_runs import arun_deployment
 from prefect.states import Completed
@@ -15,6 +16,8 @@ from flows.retries import RETRIED
 
 POLL_SECONDS = 1
 Ids = dict[str, str]
+Step = tuple[str, dict[str, Any]]
+"""A deployment and the parameters of its run."""
 
 
 class StepFailed(RuntimeError):
@@ -53,39 +56,53 @@ async def reconcile(sync: str, dry_run: bool = False) -> Ids | State[Ids]:
     return ids
 
 
-async def run_steps(*steps: tuple[str, dict[str, Any]]) -> list[FlowRun]:
-    """Run deployments at the same time, wait for all of them, and only then complain of those that failed."""
-    runs = await asyncio.gather(*(run_step(name, parameters) for name, parameters in steps))
+async def run_steps(*steps: Step) -> list[FlowRun]:
+    """Run deployments at the same time, wait for all of them, and only then complain of those that failed.
+
+    They are created one after the other: a server on SQLite would turn one of two away, for seconds.
+    """
+    created = [await create(step, attempt=1) for step in steps]
+    runs = await asyncio.gather(*(finish(step, run) for step, run in zip(steps, created, strict=True)))
     failed = [run for run in runs if not is_completed(run)]
     if failed:
         raise StepFailed("; ".join(map(describe, failed)))
     return runs
 
 
-async def run_step(name: str, parameters: dict[str, Any]) -> FlowRun:
-    """Run a deployment, once, also when this flow run is tried again.
+async def finish(step: Step, run: FlowRun) -> FlowRun:
+    """The run, ended; or where this flow run is tried again and its first did not end well, the one that did.
 
-    Its runs that are under way or done are found by their keys; only what failed is started anew. A sync is not: it may
+    Runs that are under way or done are found by their keys; only what failed is started anew. A sync is not: it may
     have been applied in part, and a new reconcile sees what is left.
     """
-    attempts = 1 if name == "sync" else runtime.flow_run.run_count
-    run = await start(name, parameters, attempt=1)
+    attempts = 1 if step[0] == "sync" else runtime.flow_run.run_count
+    run = await wait(run)
     for attempt in range(2, attempts + 1):
         if is_completed(run):
             break
-        run = await start(name, parameters, attempt)
+        run = await wait(await create(step, attempt))
     return run
 
 
-async def start(name: str, parameters: dict[str, Any], attempt: int) -> FlowRun:
-    """Start the run that has this key, or find it, and wait for its end."""
+async def create(step: Step, attempt: int) -> FlowRun:
+    """Create the run that has this key, or find it."""
+    name, parameters = step
     which = parameters.get("store_id", "")
     return await arun_deployment(
         f"{name}/{name}",
         parameters=parameters,
         idempotency_key=f"{runtime.flow_run.id}-{name}-{which}-{attempt}",
-        poll_interval=POLL_SECONDS,
+        timeout=0,
     )
+
+
+async def wait(run: FlowRun) -> FlowRun:
+    """Ask for the run until it has ended."""
+    async with get_client() as client:
+        while run.state is None or not run.state.is_final():
+            await asyncio.sleep(POLL_SECONDS)
+            run = await client.read_flow_run(run.id)
+    return run
 
 
 @task(**RETRIED)

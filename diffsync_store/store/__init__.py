@@ -222,6 +222,7 @@ class BaseStore(ABC):
             ObjectNotFound: one of them is not there.
         """
         model_class, name = self._get_object_class_and_model(model)
+        uids = list(uids)
         found = self._fetch(name, model_class, uids)
         for uid in uids:
             if uid not in found:
@@ -314,7 +315,14 @@ class BaseStore(ABC):
         return obj, True
 
     def update_or_instantiate(self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any]) -> tuple[M, bool]:
-        """The object with these identifiers, with these attributes; made and added if there is none."""
+        """The object with these identifiers, with these attributes; made and added if there is none.
+
+        Raises:
+            AttributeError: the model has no such attribute; nothing is changed.
+        """
+        unknown = [name for name in attrs if not (name in model.model_fields or hasattr(model, name))]
+        if unknown and model.model_config.get("extra") != "allow":
+            raise AttributeError(f"{model.__name__} has no field {', '.join(map(repr, unknown))}")
         obj, created = self.get_or_instantiate(model=model, ids=ids, attrs=attrs)
         if not created:
             for name, value in attrs.items():

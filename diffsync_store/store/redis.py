@@ -357,8 +357,17 @@ class RedisStore(BaseStore):
             self._raise(ObjectAlreadyExists, f"Object {uid} already present", existing or obj)
 
     def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        self._buffer(model, type(obj)).put(uid, obj)
-        self._count_pending(time.monotonic())
+        buffer = self._buffer(model, type(obj))
+        now = time.monotonic()
+        self._prepare_to_add(buffer, now)
+        knows_all = buffer.knows_all(self._writer.epoch) and not self._writer.is_shared
+        if knows_all and not buffer.has(uid):
+            buffer.add(uid, obj)  # in line with other new objects
+        else:
+            if buffer.adds and not knows_all:
+                self._write()  # they came first, and this one may be new too
+            buffer.put(uid, obj)
+        self._count_pending(now)
 
     def _delete(self, model: str, uid: str) -> bool:
         buffer = self._buffer(model, None)
