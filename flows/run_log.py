@@ -29,12 +29,14 @@ def library_log(redact: Callable[[str], str]) -> Iterator[None]:
     handler = APILogHandler()
     handler.addFilter(_Redaction(redact))
     logger = logging.getLogger(LIBRARY)
+    level = logger.level
     logger.setLevel(logging.INFO)
     others, logger.handlers = logger.handlers, [handler]  # PREFECT_LOGGING_EXTRA_LOGGERS adds one that shows secrets
     try:
         yield
     finally:
         logger.handlers = others
+        logger.setLevel(level)
         handler.close()
 
 

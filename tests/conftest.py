@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "redis_kind" not in metafunc.fixturenames:
         return
     chosen: str = metafunc.config.getoption("--redis")
-    metafunc.parametrize("redis_kind", REDIS_KINDS if chosen == "both" else [chosen], indirect=True, scope="session")
+    metafunc.parametrize("redis_kind", REDIS_KINDS if chosen == "both" else [chosen], indirect=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -53,7 +53,7 @@ def demand(make: Callable[[], T]) -> T:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def redis_kind(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     return kind
@@ -66,7 +66,7 @@ def running() -> Iterator[tuple[ExitStack, dict[str, RedisServer]]]:
         yield stack, {}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def redis_server(redis_kind: str, running: tuple[ExitStack, dict[str, RedisServer]]) -> RedisServer:
     """A server shared by the whole session: leave it as it is, and use store ids of your own."""
     stack, servers = running
