@@ -59,7 +59,7 @@ def _readers(model: type[DiffSyncModel]) -> dict[str, TypeAdapter[Any]]:
     readers: dict[str, TypeAdapter[Any]] = {}
     for name in (*model._identifiers, *model._attributes):
         annotation: Any = model.model_fields[name].annotation
-        if _is_native(annotation):
+        if is_native(annotation):
             continue
         try:
             readers[name] = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
@@ -75,17 +75,17 @@ def _read(reader: TypeAdapter[Any], value: Any) -> Any:
         return value
 
 
-def _is_native(annotation: Any) -> bool:
+def is_native(annotation: Any) -> bool:
     if annotation is Any or annotation in _NATIVE:
         return True
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return False
     origin = get_origin(annotation)
     if isinstance(origin, type) and issubclass(origin, dict):
-        return get_args(annotation)[0] is str and _is_native(get_args(annotation)[1])
+        return get_args(annotation)[0] is str and is_native(get_args(annotation)[1])
     if isinstance(origin, type) and not issubclass(origin, list) and origin.__module__ != "types":
         return False
-    return all(_is_native(argument) for argument in get_args(annotation) if not isinstance(argument, str | int))
+    return all(is_native(argument) for argument in get_args(annotation) if not isinstance(argument, str | int))
 
 
 def mentions(annotation: Any, kinds: tuple[type, ...], seen: frozenset[type] = frozenset()) -> bool:

@@ -125,6 +125,8 @@ class DiffElement:
         self.child_diff = diff_class()
         self.uid: str | None = None
         """The object's unique id, where the element comes from a comparison of objects."""
+        self.equal: frozenset[str] = frozenset()
+        """Attributes that are equal by the way in which they say that they compare, whatever their values are."""
         self.flags = 0
         """The object's model flags, the source's and the target's together, as a number."""
 
@@ -155,9 +157,7 @@ class DiffElement:
             return DiffSyncActions.NO_CHANGE
         if self.source_attrs == self.dest_attrs:
             return DiffSyncActions.NO_CHANGE
-        source, dest = self.source_attrs, self.dest_attrs
-        changed = any(source[key] != dest[key] for key in self.get_attrs_keys())
-        return DiffSyncActions.UPDATE if changed else DiffSyncActions.NO_CHANGE
+        return DiffSyncActions.UPDATE if self._changed() else DiffSyncActions.NO_CHANGE
 
     def add_attrs(self, source: dict[str, Any] | None = None, dest: dict[str, Any] | None = None) -> None:
         """Set the attributes of either side; what is None stays as it is."""
@@ -176,13 +176,17 @@ class DiffElement:
         """Old values under "-", new ones under "+"; only what differs where both sides have the object."""
         source, dest = self.source_attrs, self.dest_attrs
         if source is not None and dest is not None:
-            changed = [key for key in self.get_attrs_keys() if source[key] != dest[key]]
+            changed = self._changed()
             return {"-": {key: dest[key] for key in changed}, "+": {key: source[key] for key in changed}}
         if source is not None:
             return {"+": dict(source)}
         if dest is not None:
             return {"-": dict(dest)}
         return {}
+
+    def _changed(self) -> list[Text]:
+        source, dest = self.source_attrs or {}, self.dest_attrs or {}
+        return [key for key in self.get_attrs_keys() if source[key] != dest[key] and key not in self.equal]
 
     def add_child(self, element: DiffElement) -> None:
         """Add an element below this one.

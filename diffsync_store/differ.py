@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from diffsync_store.alike import Alike
 from diffsync_store.canonical import canonical
+from diffsync_store.compare import normal_forms
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.exceptions import DiffClassMismatch, ObjectNotFound
+from diffsync_store.pruner import Pruner
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -19,19 +23,36 @@ if TYPE_CHECKING:
 _BATCH = 1000
 """Objects that are fetched from a store at once."""
 
-_LEFT_OUT_OF_SOURCE = DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_SRC
-_LEFT_OUT_OF_TARGET = DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_DST
+_IGNORE = DiffSyncModelFlags.IGNORE.value
+_LEFT_OUT_OF_SOURCE = (DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_SRC).value
+_LEFT_OUT_OF_TARGET = (DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_DST).value
 
 Objects = Mapping[str, "DiffSyncModel"]
-Pair = tuple[DiffElement, "DiffSyncModel | None", "DiffSyncModel | None"]
-Family = tuple[DiffElement, list[str], list[str]]
-"""An element and the unique ids of its children of one model, on the source's side and on the target's."""
+
+
+class _Pair:
+    """An object on both sides, or on one, and what was found below it."""
+
+    __slots__ = ("below", "source", "target", "uid", "unchanged")
+
+    def __init__(self, uid: str, source: DiffSyncModel | None, target: DiffSyncModel | None) -> None:
+        self.uid = uid
+        self.source = source
+        self.target = target
+        self.below: list[DiffElement] = []
+        self.unchanged = 0
+        """Objects below that are equal and not built."""
+
+
+Family = tuple[_Pair, Sequence[str], Sequence[str]]
+"""A parent and the unique ids of its children of one model, on the source's side and on the target's."""
 
 
 class Differ:
     """One comparison of a source and a target.
 
     It goes down level by level, in batches over all parents of a level, so that a store is asked once for many objects.
+    What digests show to be equal is counted and not asked for.
     """
 
     def __init__(
@@ -44,21 +65,31 @@ class Differ:
     ) -> None:
         self.source = source
         self.target = target
-        self.flags = flags
         self.diff_class = diff_class
         self.callback = callback
         self.keeps_unchanged = DiffSyncFlags.LOG_UNCHANGED_RECORDS in flags
+        self.skips_new = DiffSyncFlags.SKIP_UNMATCHED_SRC in flags
+        self.skips_gone = DiffSyncFlags.SKIP_UNMATCHED_DST in flags
         self.logger = structlog.get_logger().new(src=source, dst=target, flags=flags)
-        # JSON's values on one side only: the other side's are brought to the same form.
-        self.as_values = canonical if source._is_stored != target._is_stored else _unchanged
+        self.is_mixed = source._is_stored != target._is_stored
+        """JSON's values on one side only: the other side's are brought to the same form."""
         self.diff = diff_class()
         self.total = 0
         self.names = {"source_name": str(source.name), "dest_name": str(target.name)}
+        self.alike = Alike()
 
     def run(self) -> Diff:
         """Compare."""
+        for element in self.elements():
+            self.diff.add(element)
+        self.diff.complete()
+        return self.diff
+
+    def elements(self) -> Iterator[DiffElement]:
+        """Compare, and give each element of the top away when all below it is done; `diff` has the counts meanwhile."""
         self.source.store.flush()
         self.target.store.flush()
+        self.pruner = Pruner(self.source, self.target)
         self.total = len(self.source) + len(self.target)
         self.logger.debug(f"Diff calculation between these two datasets will involve {self.total} models")
         self.logger.info("Beginning diff calculation")
@@ -66,57 +97,79 @@ class Differ:
         if not models and self.total:
             self.logger.warning("The two have no top-level model in common, so nothing is compared")
         for model in models:
-            self._compare_top_level(model)
+            for source, target in self._top_level(model):
+                top = self._compare(source, target)
+                self.diff.unchanged += top.unchanged
+                yield from top.below
         for side in (self.source, self.target):
             alone = sum(side.count(model) for model in side.top_level if model not in models)
-            self.diff.skipped += alone
-            if alone:
-                self._count(alone)
+            self._skip(alone, alone)
         self.logger.info("Diff calculation complete")
-        self.diff.complete()
-        return self.diff
 
-    def _compare_top_level(self, model: str) -> None:
-        source = {obj.get_unique_id(): obj for obj in self.source.store.snapshot_all(model)}
-        target = {obj.get_unique_id(): obj for obj in self.target.store.snapshot_all(model)}
-        for batch in _batches(_union(source, target), _BATCH):
-            pairs = list(self._pairs(batch, source, target))
-            self._compare_children(pairs)
-            self._keep(self.diff, pairs)
+    # The top: all objects of a model, in pieces
 
-    def _compare_children(self, pairs: list[Pair]) -> None:
+    def _top_level(self, model: str) -> Iterator[tuple[Objects, Objects]]:
+        """The objects to compare: those of the source in its order, then what only the target has in its."""
+        source, target = self.source.store, self.target.store
+        covered = self._covers(model)
+        found = self.pruner.differing(model) if covered else None
+        if found is not None:
+            from_source, only_target, equal = found
+            self._leave_out(self.diff, equal.counted, equal.skipped)
+            for uids in _pieces(_in_order(source.places(model, from_source))):
+                yield source.snapshot(model, uids), target.snapshot(model, uids)
+            for uids in _pieces(_in_order(target.places(model, only_target))):
+                yield {}, target.snapshot(model, uids)
+            return
+        for uids in _pieces(source.uids(model)):
+            wanted = self._without_equal(self.diff, model, uids, uids)[0] if covered else uids
+            yield source.snapshot(model, wanted), target.snapshot(model, wanted)
+        for uids in _pieces(target.uids(model)):
+            on_source = source.places(model, uids)
+            yield {}, target.snapshot(model, [uid for uid in uids if uid not in on_source])
+
+    # Everywhere: two groups of siblings
+
+    def _compare(self, source: Objects, target: Objects) -> _Pair:
+        """Compare objects that stand at the same place, and all below them; what was found stands below the answer."""
+        place = _Pair("", None, None)
+        pairs = list(self._pairs(_union(source, target), source, target))
+        self._compare_children(pairs)
+        self._keep(place, pairs)
+        return place
+
+    def _compare_children(self, pairs: list[_Pair]) -> None:
         """Compare what stands below these objects, one child model after the other."""
         families: dict[str, list[Family]] = {}
-        for element, source, target in pairs:
-            for model in self._comparable_children(source, target):
-                family = element, _children(source, model), _children(target, model)
-                families.setdefault(model, []).append(family)
+        for pair in pairs:
+            shared, alone = self.alike.children(pair.source, pair.target)
+            for model, source_field, target_field in shared:
+                source_uids: list[str] = getattr(pair.source, source_field) if source_field else []
+                target_uids: list[str] = getattr(pair.target, target_field) if target_field else []
+                if source_uids or target_uids:
+                    families.setdefault(model, []).append((pair, source_uids, target_uids))
+            for obj, field in alone:
+                left = len(getattr(obj, field))
+                self._skip(left, left)
         for model, of_model in families.items():
+            covered = self._covers(model)
             for batch in _by_size(of_model):
-                self._compare_families(model, batch)
+                self._compare_families(model, self._differing(model, batch) if covered else batch)
 
-    def _comparable_children(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> list[str]:
-        """The child models to compare below an object.
-
-        Where both sides have the object, a child model that only one of the classes declares says nothing of what the
-        other side has: its children are left alone, and counted as skipped.
-        """
-        sides = [obj for obj in (source, target) if obj is not None]
-        models = list(dict.fromkeys(model for obj in sides for model in obj.get_children_mapping()))
-        shared = [model for model in models if all(model in obj.get_children_mapping() for obj in sides)]
-        for model in models:
-            if model not in shared:
-                left = sum(len(_children(obj, model)) for obj in sides)
-                self.diff.skipped += left
-                if left:
-                    self._count(left)
-        return shared
+    def _differing(self, model: str, families: list[Family]) -> list[Family]:
+        """The families without the children that are equal."""
+        source_uids = [uid for _, uids, _ in families for uid in uids]
+        target_uids = [uid for _, _, uids in families for uid in uids]
+        equal = self.pruner.equal(model, source_uids, target_uids)
+        if not equal:
+            return families
+        return [(pair, *self._left(pair, equal, source, target)) for pair, source, target in families]
 
     def _compare_families(self, model: str, families: list[Family]) -> None:
         sources = self._snapshot(self.source, model, [uid for _, uids, _ in families for uid in uids])
         targets = self._snapshot(self.target, model, [uid for _, _, uids in families for uid in uids])
-        compared: list[tuple[DiffElement, list[Pair]]] = []
-        everyone: list[Pair] = []
+        compared: list[tuple[_Pair, list[_Pair]]] = []
+        everyone: list[_Pair] = []
         for parent, source_uids, target_uids in families:
             # Only what both sides list under this parent is compared: an object that has moved is another's child.
             source = {uid: sources[uid] for uid in source_uids}
@@ -126,7 +179,7 @@ class Differ:
             everyone += pairs
         self._compare_children(everyone)
         for parent, pairs in compared:
-            self._keep(parent.child_diff, pairs)
+            self._keep(parent, pairs)
 
     def _snapshot(self, adapter: Adapter, model: str, uids: list[str]) -> Objects:
         found = adapter.store.snapshot(model, uids) if uids else {}
@@ -138,57 +191,103 @@ class Differ:
                     )
         return found
 
-    def _keep(self, diff: Diff, pairs: Iterable[Pair]) -> None:
-        """Build into the diff what differs, and count the rest."""
-        for element, _, _ in pairs:
-            below = element.child_diff
-            if self.keeps_unchanged or below.children or element.action is not None:
-                diff.add(element)
-            else:
-                diff.unchanged += 1 + below.unchanged
+    def _keep(self, place: _Pair, pairs: Iterable[_Pair]) -> None:
+        """Build what differs, and count the rest."""
+        for pair in pairs:
+            if self.keeps_unchanged or pair.below or not self.alike.equal(pair.source, pair.target):
+                element = self._element(pair)
+                if self.keeps_unchanged or pair.below or element.action is not None:
+                    place.below.append(element)
+                    continue
+            place.unchanged += 1 + pair.unchanged
 
-    def _pairs(self, uids: Iterable[str], source: Objects, target: Objects) -> Iterator[Pair]:
+    def _pairs(self, uids: Iterable[str], source: Objects, target: Objects) -> Iterator[_Pair]:
         for uid in uids:
             source_obj, target_obj = source.get(uid), target.get(uid)
             if self._is_skipped(source_obj, target_obj):
-                self.diff.skipped += 1
-                self._count(1)
+                self._skip(1, 1)
             else:
                 self._count((source_obj is not None) + (target_obj is not None))
-                yield self._element(uid, source_obj, target_obj), source_obj, target_obj
+                yield _Pair(uid, source_obj, target_obj)
 
     def _is_skipped(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:
         if source is not None and target is not None:
-            return bool((source.model_flags | target.model_flags) & DiffSyncModelFlags.IGNORE)
+            return bool((source.model_flags.value | target.model_flags.value) & _IGNORE)
         if source is not None:
-            return DiffSyncFlags.SKIP_UNMATCHED_SRC in self.flags or bool(source.model_flags & _LEFT_OUT_OF_SOURCE)
+            return self.skips_new or bool(source.model_flags.value & _LEFT_OUT_OF_SOURCE)
         if target is not None:
-            return DiffSyncFlags.SKIP_UNMATCHED_DST in self.flags or bool(target.model_flags & _LEFT_OUT_OF_TARGET)
+            return self.skips_gone or bool(target.model_flags.value & _LEFT_OUT_OF_TARGET)
         return True
 
-    def _element(self, uid: str, source: DiffSyncModel | None, target: DiffSyncModel | None) -> DiffElement:
+    def _element(self, pair: _Pair) -> DiffElement:
+        source, target = pair.source, pair.target
         obj: Any = source if source is not None else target
-        model, name, keys = obj.get_type(), obj.get_shortname(), self.as_values(obj.get_identifiers())
+        model, name, keys = obj.get_type(), obj.get_shortname(), self._values(obj.get_identifiers())
         if source is not None and target is not None:
-            _check_comparable(model, name, keys, target, self.as_values(target.get_identifiers()))
+            _check_comparable(model, name, keys, target, self._values(target.get_identifiers()))
         element = DiffElement(model, name, keys, diff_class=self.diff_class, **self.names)
-        element.uid = uid
+        element.uid = pair.uid
         if source is not None:
-            element.source_attrs = self.as_values(source.get_attrs())
+            element.source_attrs = self._values(source.get_attrs())
             element.flags |= source.model_flags.value
         if target is not None:
-            element.dest_attrs = self.as_values(target.get_attrs())
+            element.dest_attrs = self._values(target.get_attrs())
             element.flags |= target.model_flags.value
+        if source is not None and target is not None:
+            element.equal = _equal_forms(source, target)
+        for below in pair.below:
+            element.add_child(below)
+        element.child_diff.unchanged = pair.unchanged
         return element
+
+    def _values(self, values: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = canonical(values) if self.is_mixed else values
+        return found
+
+    # What is equal by its digests
+
+    def _covers(self, model: str) -> bool:
+        return not self.keeps_unchanged and self.pruner.covers(model)
+
+    def _without_equal(
+        self, place: Diff | _Pair, model: str, source: Sequence[str], target: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        return self._left(place, self.pruner.equal(model, source, target), source, target)
+
+    def _left(
+        self, place: Diff | _Pair, equal: Mapping[str, Any], source: Sequence[str], target: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """What is left of siblings without those that are equal: these are counted at the place."""
+        on_target = set(target)
+        both = {uid for uid in source if uid in equal and uid in on_target}
+        if not both:
+            return source, target
+        for uid in both:
+            self._leave_out(place, equal[uid].counted, equal[uid].skipped)
+        return [uid for uid in source if uid not in both], [uid for uid in target if uid not in both]
+
+    # Counting
+
+    def _leave_out(self, place: Diff | _Pair, counted: int, skipped: int) -> None:
+        place.unchanged += counted
+        self._count(2 * counted)
+        self._skip(skipped, skipped)
+
+    def _skip(self, skipped: int, objects: int) -> None:
+        self.diff.skipped += skipped
+        if objects:
+            self._count(objects)
 
     def _count(self, objects: int) -> None:
         self.diff.models_processed += objects
-        if self.callback is not None:
+        if self.callback is not None and objects:
             self.callback("diff", self.diff.models_processed, self.total)
 
 
-def _unchanged(values: Any) -> Any:
-    return values
+def _equal_forms(source: DiffSyncModel, target: DiffSyncModel) -> frozenset[str]:
+    """The attributes that say how they compare and are equal by that."""
+    mine, others = normal_forms(source), normal_forms(target)
+    return frozenset(name for name in mine if name in others and mine[name] == others[name])
 
 
 def _check_comparable(
@@ -208,30 +307,26 @@ def _check_comparable(
         raise ValueError(f"Keys mismatch: {keys} vs {target_keys}")
 
 
-def _children(obj: DiffSyncModel | None, model: str) -> list[str]:
-    field = None if obj is None else obj.get_children_mapping().get(model)
-    return [] if field is None else getattr(obj, field)
-
-
 def _union(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[str]:
     """What the source has, in its order, then what only the target has."""
     return [*source, *(uid for uid in target if uid not in source)]
 
 
-def _batches(uids: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(uids), size):
-        yield uids[start : start + size]
+def _in_order(places: Mapping[str, float]) -> Iterator[str]:
+    return iter(sorted(places, key=places.__getitem__))
 
 
-def _by_size(
-    families: list[Family],
-) -> Iterator[list[Family]]:
-    """Families together until they have a batch of children; those without any are left out."""
+def _pieces(uids: Iterator[str]) -> Iterator[list[str]]:
+    while piece := list(islice(uids, _BATCH)):
+        yield piece
+
+
+def _by_size(families: list[Family]) -> Iterator[list[Family]]:
+    """Families together until they have a batch of children."""
     batch, size = [], 0
     for family in families:
-        if family[1] or family[2]:
-            batch.append(family)
-            size += len(family[1]) + len(family[2])
+        batch.append(family)
+        size += len(family[1]) + len(family[2])
         if size >= _BATCH:
             yield batch
             batch, size = [], 0

@@ -36,6 +36,8 @@ class Operation(BaseModel):
     """All attributes as the source has them; None where it has no such object."""
     target: dict[str, Any] | None = None
     """All attributes as the target has them; None where it has no such object."""
+    equal: tuple[str, ...] = ()
+    """Attributes that are equal by the way in which they compare, though their values are not."""
     flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
     position: int = 0
     """Place among its siblings in the diff's text, which may be another than in the order of a sync."""
@@ -68,6 +70,7 @@ class Operation(BaseModel):
             parent_id=above[-1].uid if above else None,
             source=canonical(element.source_attrs),
             target=canonical(element.dest_attrs),
+            equal=tuple(sorted(element.equal)),
             flags=DiffSyncModelFlags(element.flags),
             position=position,
         )
@@ -81,6 +84,7 @@ class Operation(BaseModel):
         element = DiffElement(self.model, self.name, self.identifiers, source_name, target_name, SavedOrderDiff)
         element.add_attrs(source=self.source, dest=self.target)
         element.uid = self.unique_id
+        element.equal = frozenset(self.equal)
         element.flags = self.flags.value
         return element
 

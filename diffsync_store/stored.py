@@ -26,6 +26,8 @@ class StoredModel(DiffSyncModel):
     if TYPE_CHECKING:
         _spoken: Spoken
 
+    _schema: ClassVar[ModelSchema | None] = None
+    """What the store says of the model."""
     _listens: ClassVar[bool] = True
     """Takes what an object's own class said of it."""
 
@@ -55,6 +57,10 @@ class StoredModel(DiffSyncModel):
     def get_attrs(self) -> dict[str, Any]:
         heard = self._heard().get_attrs
         return super().get_attrs() if heard is None else dict(heard)
+
+    def heard_normal_forms(self) -> dict[str, Any]:
+        """The normal forms that the object's own class has made."""
+        return self._heard().normal_forms or {}
 
     def get_unique_id(self) -> str:
         heard = self._heard()
@@ -88,6 +94,7 @@ def _stored_model(description: str) -> type[StoredModel]:
             "__module__": __name__,
             "__annotations__": {name: annotation for name, (annotation, _) in fields.items()},
             **{name: default for name, (_, default) in fields.items()},
+            "_schema": schema,
             "_modelname": schema.name,
             "_identifiers": schema.identifiers,
             "_shortname": schema.shortname,

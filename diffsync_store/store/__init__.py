@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.record import StoreRecord
+    from diffsync_store.store.subtrees import Subtrees
 
 M = TypeVar("M", bound="DiffSyncModel")
 
@@ -27,6 +28,8 @@ class BaseStore(ABC):
     """
 
     store_id: str = ""
+    keeps_digests: bool = False
+    """Digests are ready before they are asked for, so that reading them is cheaper than reading objects."""
 
     def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
         self.adapter = adapter
@@ -61,6 +64,18 @@ class BaseStore(ABC):
         self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
     ) -> Iterator[DiffSyncModel]:
         """All objects of a model in order of insertion."""
+
+    @abstractmethod
+    def uids(self, model: str) -> Iterator[str]:
+        """The unique ids of all objects of a model in order of insertion."""
+
+    @abstractmethod
+    def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
+        """Those of the unique ids that there are objects of, each with a number that grows in order of insertion."""
+
+    @abstractmethod
+    def subtrees(self) -> Subtrees | None:
+        """The digests of the store's objects as they are in it now; None where they cannot be trusted."""
 
     @abstractmethod
     def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from diffsync_store.canonical import canonical, has_ambiguous_attributes, mentions
+from diffsync_store.compare import normal_forms, normalisers
 from diffsync_store.exceptions import ObjectStoreException
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Spoken(BaseModel):
     get_attrs: dict[str, Any] | None = None
     get_unique_id: str | None = None
     get_shortname: str | None = None
+    normal_forms: dict[str, Any] | None = None
 
 
 SPOKEN = tuple(Spoken.model_fields)
@@ -46,7 +48,8 @@ def spoken_of(model: type[DiffSyncModel]) -> tuple[str, ...]:
     return tuple(
         name
         for name in SPOKEN
-        if getattr(model, name) is not getattr(root, name)
+        if getattr(model, name, None) is not getattr(root, name, None)
+        or (name == "normal_forms" and normalisers(model))
         or (name == "get_attrs" and has_ambiguous_attributes(model))
         or (name == "get_unique_id" and _makes_own_unique_ids(model, root))
     )
@@ -80,13 +83,17 @@ def encode(obj: DiffSyncModel) -> bytes:
         _refuse_masks(model, data)
         names = spoken_of(model)
         if names:
-            data += b"\n" + json.dumps({name: canonical(getattr(obj, name)()) for name in names}).encode()
+            data += b"\n" + json.dumps({name: canonical(_say(obj, name)) for name in names}).encode()
     except (PydanticSerializationError, ValueError) as error:
         raise ObjectStoreException(
             f"{model._modelname} {obj.get_unique_id()!r} cannot be stored as JSON: {error}. "
             "Give the field a type that pydantic can write, or a serializer."
         ) from error
     return data
+
+
+def _say(obj: DiffSyncModel, name: str) -> Any:
+    return normal_forms(obj) if name == "normal_forms" else getattr(obj, name)()
 
 
 def _refuse_masks(model: type[DiffSyncModel], data: bytes) -> None:

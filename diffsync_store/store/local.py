@@ -13,10 +13,12 @@ from uuid import uuid4
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists
 from diffsync_store.store import BaseStore
+from diffsync_store.store.local_subtrees import LocalSubtrees
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
+    from diffsync_store.store.subtrees import Subtrees
 
 
 class LocalStore(BaseStore):
@@ -43,6 +45,16 @@ class LocalStore(BaseStore):
         self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
     ) -> Iterator[DiffSyncModel]:
         return iter(list(self._data.get(model, {}).values()))
+
+    def uids(self, model: str) -> Iterator[str]:
+        return iter(list(self._data.get(model, {})))
+
+    def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
+        wanted = set(uids)
+        return {uid: place for place, uid in enumerate(self._data.get(model, {})) if uid in wanted}
+
+    def subtrees(self) -> Subtrees | None:
+        return LocalSubtrees(self._data)
 
     def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
         return self._data.get(model, {}).get(uid)

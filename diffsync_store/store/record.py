@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import StoreState
+from diffsync_store.store.digest import fingerprint
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -24,16 +25,25 @@ class ModelSchema(BaseModel):
     attributes: tuple[str, ...] = ()
     children: dict[str, str] = {}
     """Child model name to the name of the field that lists the children's unique ids."""
+    digest: str = ""
+    """What the objects' digests are made of; digests made of something else cannot be compared with them."""
+    is_top: bool = False
+    """The model may stand at the top of the tree, so that its objects are in buckets."""
 
     @classmethod
-    def of(cls, model: type[DiffSyncModel]) -> ModelSchema:
+    def of(cls, model: type[DiffSyncModel], *, is_top: bool = False) -> ModelSchema:
         """Describe a model class."""
+        known: ModelSchema | None = getattr(model, "_schema", None)
+        if known is not None:
+            return known
         return cls(
             name=model._modelname,
             identifiers=model._identifiers,
             shortname=model._shortname,
             attributes=tuple(name for name in model.model_fields if name in model._attributes),
             children=dict(model._children),
+            digest=fingerprint(model),
+            is_top=is_top,
         )
 
 
@@ -60,6 +70,8 @@ class StoreRecord(BaseModel):
     """Changes with every new load, so that a reader can tell whether it still reads what it began with."""
     counts: dict[str, int] = {}
     """Objects by model name."""
+    undigested: str = ""
+    """Why the digests cannot be trusted; empty where they can."""
     top_level: tuple[str, ...] = ()
     schema_: StoreSchema = Field(default_factory=StoreSchema, alias="schema")
     created: datetime

@@ -7,24 +7,28 @@ import os
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from diffsync_store.enum import StoreState
-from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
 from diffsync_store.store import BaseStore
 from diffsync_store.store import redis_scripts as scripts
+from diffsync_store.store.digest import digest_of
 from diffsync_store.store.encoding import decode, encode
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
 from diffsync_store.store.redis_record import read_models, read_record
+from diffsync_store.store.redis_subtrees import RedisSubtrees
 from diffsync_store.store.redis_writer import Batch, Writer
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
+    from diffsync_store.store.subtrees import Subtrees
 
 _BATCH = 1000
 """Objects that are read at once, or buffered before they are written."""
@@ -64,6 +68,8 @@ class RedisStore(BaseStore):
         ObjectStoreException: Redis cannot be reached or refuses the password; the `store_id` is not valid.
         TypeError: an option is not one of redis-py's.
     """
+
+    keeps_digests = True
 
     def __init__(
         self,
@@ -250,6 +256,42 @@ class RedisStore(BaseStore):
                 elif value is not None and uid not in buffer.deletes:
                     yield self._decode(buffer, uid, value, track=track)
 
+    def uids(self, model: str) -> Iterator[str]:
+        self._write()
+        last: Any = "-inf"
+        while True:
+            with translated_errors():
+                page = self._redis.zrange(
+                    self._keys.order(model),
+                    f"({last}",
+                    "+inf",
+                    byscore=True,
+                    offset=0,
+                    num=10 * _BATCH,
+                    withscores=True,
+                )
+            if not page:
+                return
+            last = page[-1][1]
+            yield from (uid.decode() for uid, _ in page)
+
+    def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
+        self._write()
+        found: dict[str, float] = {}
+        for start in range(0, len(uids), _BATCH):
+            batch = uids[start : start + _BATCH]
+            with translated_errors():
+                places = self._redis.zmscore(self._keys.order(model), batch)
+            found |= {uid: place for uid, place in zip(batch, places, strict=True) if place is not None}
+        return found
+
+    def subtrees(self) -> Subtrees | None:
+        try:
+            record = self.record()
+        except StoreNotFound:  # nothing has been written yet
+            return RedisSubtrees(self._redis, self._keys, {})
+        return None if record.undigested else RedisSubtrees(self._redis, self._keys, record.schema_.models)
+
     def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
         buffer = self._buffers.get(model)
         return None if buffer is None else self._at_hand(buffer, uid)
@@ -258,7 +300,7 @@ class RedisStore(BaseStore):
         """The object as this process has it, if it has."""
         if uid not in buffer.late:
             return buffer.find(uid)
-        obj = self._decode(buffer, uid, buffer.late.pop(uid), track=True)
+        obj = self._decode(buffer, uid, buffer.late.pop(uid)[0], track=True)
         buffer.dirty[uid] = obj
         return obj
 
@@ -343,7 +385,7 @@ class RedisStore(BaseStore):
         except ObjectAlreadyExists as error:  # of an earlier add: this one is not to be lost for it
             refused = error
         data = encode(obj)
-        if self._send(buffer, Batch(adds=[(uid, data)])):
+        if self._send(buffer, Batch(adds=[(uid, data, digest_of(obj))])):
             self._already_there(buffer, uid, obj)
         else:
             buffer.note_added(uid, obj, data)
@@ -427,8 +469,15 @@ class RedisStore(BaseStore):
 
     def _send(self, buffer: ModelBuffer, batch: Batch) -> list[str]:
         is_new = not self._writer.generation
-        schema = ModelSchema.of(buffer.model_class).model_dump_json()
+        is_top = self.adapter is None or buffer.model in self.adapter.top_level
+        model_class: Any = buffer.model_class
+        schema = _schema_text(model_class, is_top)
         refused = self._writer.write(buffer.model, schema, batch, known_in=buffer.known_in)
         if is_new:
             self._writer.mark(self._facts())
         return refused
+
+
+@lru_cache(maxsize=1024)
+def _schema_text(model: Any, is_top: bool) -> str:
+    return ModelSchema.of(model, is_top=is_top).model_dump_json()

@@ -6,9 +6,10 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from diffsync_store.store.digest import digest_of
 from diffsync_store.store.encoding import encode
 from diffsync_store.store.held import has_held_part, let_go_of
-from diffsync_store.store.redis_writer import Batch
+from diffsync_store.store.redis_writer import Batch, Written
 
 _BATCH = 1000
 """Objects in one command."""
@@ -42,8 +43,8 @@ class ModelBuffer:
         self.adds: dict[str, Any] = {}
         self.puts: dict[str, Any] = {}
         self.dirty: dict[str, Any] = {}
-        self.late: dict[str, bytes] = {}
-        """Objects that were changed in place and let go, as they were last."""
+        self.late: dict[str, tuple[bytes, bytes]] = {}
+        """Values and digests of objects that were changed in place and let go, as they were last."""
         self.held: dict[str, Any] = {}
         """Objects that were let go while a part of them was not: kept until the part is let go too."""
         self._pending_ids: set[int] = set()
@@ -155,7 +156,7 @@ class ModelBuffer:
             return
         data = encode(obj)
         if hash(data) != reference.written:
-            self.late[reference.uid] = data
+            self.late[reference.uid] = data, digest_of(obj)
 
     def note_changes_in_place(self) -> None:
         """Look at every live object for changes that nobody told of, such as an append to a list."""
@@ -184,7 +185,7 @@ class ModelBuffer:
             yield Batch(puts=pairs)
         for pairs in _chunks(_encoded(self.dirty)):
             yield Batch(backs=pairs)
-        for pairs in _chunks(iter(list(self.late.items()))):
+        for pairs in _chunks((uid, data, digest) for uid, (data, digest) in list(self.late.items())):
             yield Batch(backs=pairs)
 
     def note_written(self, batch: Batch) -> None:
@@ -195,8 +196,8 @@ class ModelBuffer:
             self._note_pairs(written, pending)
         self._note_pairs(batch.backs, (self.dirty, self.late))
 
-    def _note_pairs(self, written: Iterable[tuple[str, bytes]], pending: tuple[dict[str, Any], ...]) -> None:
-        for uid, data in written:
+    def _note_pairs(self, written: Iterable[Written], pending: tuple[dict[str, Any], ...]) -> None:
+        for uid, data, _ in written:
             reference = self.live.get(uid)
             if reference is not None:
                 reference.written = hash(data)
@@ -204,17 +205,17 @@ class ModelBuffer:
                 self._pending_ids.discard(id(waiting.pop(uid, None)))
 
 
-def _encoded(objects: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-    return ((uid, encode(obj)) for uid, obj in list(objects.items()))
+def _encoded(objects: dict[str, Any]) -> Iterator[Written]:
+    return ((uid, encode(obj), digest_of(obj)) for uid, obj in list(objects.items()))
 
 
-def _chunks(pairs: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+def _chunks(written: Iterator[Written]) -> Iterator[list[Written]]:
     """Batches of bounded length and size."""
-    batch: list[tuple[str, bytes]] = []
+    batch: list[Written] = []
     size = 0
-    for uid, data in pairs:
-        batch.append((uid, data))
-        size += len(data) + 2 * len(uid)
+    for item in written:
+        batch.append(item)
+        size += len(item[1]) + 2 * len(item[0])
         if len(batch) >= _BATCH or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0

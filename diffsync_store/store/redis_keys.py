@@ -9,6 +9,9 @@ ever used as a pattern.
     dss:{ID}:counts              hash: model name to number of objects
     dss:{ID}:objects:MODEL       hash: unique id to object, as JSON
     dss:{ID}:order:MODEL         sorted set: unique ids by order of insertion
+    dss:{ID}:tree:MODEL          hash: unique id to node, see `redis_tree`
+    dss:{ID}:sums:MODEL          hash, of a top model: bucket to the sum of its digests
+    dss:{ID}:members:MODEL       hash, of a top model: bucket to the unique ids in it
     dsd:{ID}:record              string: a saved diff's record, as JSON
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
@@ -59,9 +62,13 @@ class StoreKeys:
         """Key of the sorted set that holds their order."""
         return f"{self._prefix}order:{model}"
 
+    def digests(self, model: str) -> list[str]:
+        """Keys of what is kept of the digests of one model."""
+        return [f"{self._prefix}{kind}:{model}" for kind in ("tree", "sums", "members")]
+
     def of_models(self, models: list[str]) -> list[str]:
         """Keys of everything stored under these model names."""
-        return [key for model in models for key in (self.objects(model), self.order(model))]
+        return [key for model in models for key in (self.objects(model), self.order(model), *self.digests(model))]
 
     def all(self, models: list[str]) -> list[str]:
         """Every key of a store with these models."""

@@ -43,6 +43,7 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         state=state,
         reason=reason,
         generation=facts["generation"].decode(),
+        undigested=facts.get("undigested", b"").decode(),
         counts={name: int(count) for name, count in counts.items()},
         top_level=top_level,
         schema_=StoreSchema(top_level=top_level, models=_models(schemas)),

@@ -14,10 +14,8 @@ buffered objects are checked one by one.
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
-from redis.exceptions import NoScriptError
+from diffsync_store.store.redis_script import Script
+from diffsync_store.store.redis_tree import KEEP_TREE
 
 _ADMIT = """
 local function milliseconds()
@@ -64,20 +62,44 @@ return {status, epoch, generation, redis.call('HLEN', KEYS[2])}
 
 _WRITE = (
     _ADMIT
+    + KEEP_TREE
     + """
 -- KEYS: record, counts, schema, objects, order.
--- ARGV: 7 epoch in which the writer knew that the adds are new, or nothing, 8 number of this batch, 9 model, 10 schema of the model,
---       11 to 14 how many deletes, adds, puts, write-backs follow: unique ids for deletes, pairs of id and value else.
+-- ARGV: 7 epoch in which the writer knew that the adds are new, or nothing, 8 number of this batch, 9 model,
+--       10 schema of the model, 11 to 14 how many deletes, adds, puts, write-backs follow: unique ids for deletes, pairs of
+--       id and value else; 15 the digests of the pairs, each 12 bytes and 'i' or '-' for whether it is to be ignored.
 -- Answers: status, epoch, generation, the unique ids that an add was refused for.
 local record, counts, schema, objects, order = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local status, epoch, generation = admit(record)
 if status ~= 'exclusive' and status ~= 'shared' then return {status, epoch, generation, {}} end
 local model, ttl = ARGV[9], ARGV[6]
 local deletes, adds, puts, backs = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
-local at, refused = 15, {}
-redis.call('HSET', schema, model, ARGV[10])
+local at, refused, digests_at = 16, {}, 1
+local written_as = redis.call('HGET', schema, model)
+if written_as ~= ARGV[10] then
+  redis.call('HSET', schema, model, ARGV[10])
+  if written_as and not alike(cjson.decode(written_as), schema_of(model)) then
+    distrust(model .. ' objects were written by classes that compare differently')
+  end
+end
+local digested = not redis.call('HGET', record, 'undigested')
+
+local function keep_pairs(from, n, wanted)
+  local uids, values, digests = {}, {}, {}
+  for i = 0, n - 1 do
+    local uid = ARGV[from + 2 * i]
+    if not wanted or wanted(uid) then
+      uids[#uids + 1] = uid
+      values[uid] = ARGV[from + 2 * i + 1]
+      digests[uid] = string.sub(ARGV[15], digests_at, digests_at + 12)
+    end
+    digests_at = digests_at + 13
+  end
+  if digested then keep_tree(model, uids, values, digests) end
+end
 
 if deletes > 0 then
+  if digested then keep_tree(model, {unpack(ARGV, at, at + deletes - 1)}, {}, {}) end
   redis.call('HDEL', objects, unpack(ARGV, at, at + deletes - 1))
   redis.call('ZREM', order, unpack(ARGV, at, at + deletes - 1))
   at = at + deletes
@@ -96,6 +118,7 @@ end
 
 if adds > 0 then
   if status == 'exclusive' and epoch == ARGV[7] then
+    keep_pairs(at, adds)
     redis.call('HSET', objects, unpack(ARGV, at, at + 2 * adds - 1))
     place(at, adds)
   else
@@ -103,7 +126,9 @@ if adds > 0 then
     local answered = redis.call('HMGET', record, 'batch:' .. ARGV[1], 'refused:' .. ARGV[1])
     if answered[1] == ARGV[8] then
       refused = cmsgpack.unpack(answered[2])
+      digests_at = digests_at + 13 * adds
     else
+      keep_pairs(at, adds, function(uid) return redis.call('HEXISTS', objects, uid) == 0 end)
       for i = 0, adds - 1 do
         if redis.call('HSETNX', objects, ARGV[at + 2 * i], ARGV[at + 2 * i + 1]) == 1 then
           place(at + 2 * i, 1)
@@ -118,11 +143,13 @@ if adds > 0 then
 end
 
 if puts > 0 then
+  keep_pairs(at, puts)
   redis.call('HSET', objects, unpack(ARGV, at, at + 2 * puts - 1))
   place(at, puts)
   at = at + 2 * puts
 end
 
+keep_pairs(at, backs, function(uid) return redis.call('HEXISTS', objects, uid) == 1 end)
 for i = 0, backs - 1 do
   if redis.call('HEXISTS', objects, ARGV[at + 2 * i]) == 1 then
     redis.call('HSET', objects, ARGV[at + 2 * i], ARGV[at + 2 * i + 1])
@@ -132,6 +159,7 @@ end
 local n = redis.call('HLEN', objects)
 if n > 0 then redis.call('HSET', counts, model, n) else redis.call('HDEL', counts, model) end
 redis.call('HSET', record, 'models', redis.call('HLEN', counts))
+save_tree(ttl)
 for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ttl) end
 return {status, epoch, generation, refused}
 """
@@ -189,20 +217,6 @@ for i = 1, #counts, 2 do
 end
 return {redis.call('HGETALL', KEYS[1]), counts, redis.call('HGETALL', KEYS[3]), found}
 """
-
-
-class Script:
-    """One script: sent by its digest, and with its text when the server does not have it yet."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-    def __call__(self, client: Any, keys: list[str], args: list[Any]) -> Any:
-        try:
-            return client.evalsha(self._digest, len(keys), *keys, *args)
-        except NoScriptError:
-            return client.eval(self._text, len(keys), *keys, *args)
 
 
 ACQUIRE = Script(_ACQUIRE)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from diffsync_store.exceptions import StoreInUse, StoreNotFound
 from diffsync_store.store import redis_scripts as scripts
+from diffsync_store.store.digest import SIZE
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import StoreKeys
 
@@ -22,23 +23,28 @@ _PATIENCE = 30.0
 """Seconds to wait for another writer."""
 
 
+Written = tuple[str, bytes, bytes]
+"""An object to be written: its unique id, its value, its digest."""
+
+
 @dataclass
 class Batch:
-    """Writes to one model that go together: unique ids for deletes, pairs of unique id and value else."""
+    """Writes to one model that go together: unique ids for deletes, objects else."""
 
     deletes: list[str] = field(default_factory=list)
-    adds: list[tuple[str, bytes]] = field(default_factory=list)
+    adds: list[Written] = field(default_factory=list)
     """New objects; refused where there is one already."""
-    puts: list[tuple[str, bytes]] = field(default_factory=list)
+    puts: list[Written] = field(default_factory=list)
     """Objects that take the place of whatever is there."""
-    backs: list[tuple[str, bytes]] = field(default_factory=list)
+    backs: list[Written] = field(default_factory=list)
     """Changes of objects; left out where the object is gone."""
 
     def arguments(self) -> list[Any]:
         """The batch as a script takes it."""
         counts = [len(self.deletes), len(self.adds), len(self.puts), len(self.backs)]
-        pairs = [item for pair in (*self.adds, *self.puts, *self.backs) for item in pair]
-        return [*counts, *self.deletes, *pairs]
+        written = [*self.adds, *self.puts, *self.backs]
+        digests = b"".join(digest if len(digest) > SIZE else digest + b"-" for _, _, digest in written)
+        return [*counts, digests, *self.deletes, *(item for uid, value, _ in written for item in (uid, value))]
 
 
 class Writer:

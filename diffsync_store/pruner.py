@@ -1,0 +1,116 @@
+"""Leaving out of a comparison what is equal on both sides, by digests: it is counted and never read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from diffsync_store.store.record import ModelSchema
+
+if TYPE_CHECKING:
+    from diffsync_store.adapter import Adapter
+    from diffsync_store.store.subtrees import Subtree, Subtrees, Sums
+
+_MANY = 4
+"""Where more than one bucket in so many differs, the objects are gone through in their order instead."""
+
+
+@dataclass(slots=True)
+class Equal:
+    """What was left out."""
+
+    counted: int = 0
+    skipped: int = 0
+
+    def take(self, subtree: Subtree) -> None:
+        """Leave out an object with all below it."""
+        self.counted += subtree.counted
+        self.skipped += subtree.skipped
+
+
+class Pruner:
+    """Compares the digests of two stores.
+
+    It covers only models whose digests say the same on both sides as a comparison of the objects would.
+    """
+
+    def __init__(self, source: Adapter, target: Adapter) -> None:
+        self._sides = (source, target)
+        self._covered: dict[str, bool] = {}
+        self._source: Subtrees | None = None
+        self._target: Subtrees | None = None
+        if source.store.keeps_digests or target.store.keeps_digests:
+            self._source, self._target = source.store.subtrees(), target.store.subtrees()
+
+    def covers(self, model: str) -> bool:
+        """Whether digests can be used for a model."""
+        if self._source is None or self._target is None:
+            return False
+        known = self._covered.get(model)
+        if known is None:
+            self._covered[model] = True  # for a model that stands below itself
+            known = self._covered[model] = self._decide(model, self._source, self._target)
+        return known
+
+    def _decide(self, model: str, source: Subtrees, target: Subtrees) -> bool:
+        of_source, of_target = source.schemas.get(model), target.schemas.get(model)
+        if of_source is None or of_target is None:  # one side has no such object, so none is equal to another's
+            return True
+        if not of_source.digest or of_source.digest != of_target.digest:
+            return False
+        if of_source.children.keys() != of_target.children.keys():
+            return False
+        sides = zip(self._sides, (of_source, of_target), strict=True)
+        return all(_reads_as_written(*side, model) for side in sides) and all(map(self.covers, of_source.children))
+
+    def equal(self, model: str, source_uids: Sequence[str], target_uids: Iterable[str]) -> dict[str, Subtree]:
+        """Which objects that both sides have are equal, with all below them."""
+        if self._source is None or self._target is None:
+            return {}
+        on_target = set(target_uids)
+        both = [uid for uid in source_uids if uid in on_target]
+        pairs = zip(both, self._source.of(model, both), self._target.of(model, both), strict=True)
+        return {uid: mine for uid, mine, other in pairs if mine == other and _is_whole(mine)}
+
+    def differing(self, model: str) -> tuple[list[str], list[str], Equal] | None:
+        """The unique ids of a top model's objects that differ: the source's, in no order, and what only the target has.
+
+        None where they cannot be told, or are so many that it does not help to know them first.
+        """
+        if self._source is None or self._target is None:
+            return None
+        source, target = self._source.sums(model), self._target.sums(model)
+        if source is None or target is None or source.missing or target.missing:
+            return None
+        buckets = _differing_buckets(source, target)
+        if len(buckets) * _MANY > max(len(source.buckets), len(target.buckets)):
+            return None
+        mine, others = self._source.members(model, buckets), self._target.members(model, buckets)
+        from_source = [uid for uid, subtree in mine.items() if others.get(uid) != subtree]
+        only_target = [uid for uid in others if uid not in mine]
+        equal = Equal(source.counted, source.skipped)
+        for uid in from_source:
+            equal.counted -= mine[uid].counted
+            equal.skipped -= mine[uid].skipped
+        return from_source, only_target, equal
+
+
+def _reads_as_written(adapter: Adapter, schema: ModelSchema, model: str) -> bool:
+    """Whether the adapter's class compares what the class compared that wrote the objects."""
+    if adapter._is_stored:
+        return True
+    declared = getattr(adapter, model, None)
+    if declared is None:
+        return True
+    of_class = ModelSchema.of(declared)
+    return (of_class.digest, of_class.children) == (schema.digest, schema.children)
+
+
+def _is_whole(subtree: Subtree) -> bool:
+    return not subtree.missing and bool(subtree.counted or subtree.skipped)
+
+
+def _differing_buckets(source: Sums, target: Sums) -> list[int]:
+    both = {*source.buckets, *target.buckets}
+    return [bucket for bucket in both if source.buckets.get(bucket) != target.buckets.get(bucket)]

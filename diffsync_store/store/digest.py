@@ -1,0 +1,142 @@
+"""Digests: what two stores compare instead of objects.
+
+An object's digest is a hash of what a diff would compare of it: identifiers, attributes in their normal forms, whether
+it is to be ignored, and which children it lists. Digests that are equal mean objects that are; a digest that differs
+says only that the objects have to be looked at, so whatever cannot be digested gets one that equals none.
+
+Two 48-bit lanes, so that sums of digests stay exact where numbers are floating-point, as in the Lua of Redis.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import blake2b
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError, to_json
+
+from diffsync_store.canonical import canonical, is_native, mentions
+from diffsync_store.compare import comparison_fingerprints, normal_forms, normalisers
+from diffsync_store.enum import DiffSyncModelFlags
+from diffsync_store.store.encoding import spoken_of
+
+if TYPE_CHECKING:
+    from diffsync_store.model import DiffSyncModel
+
+VERSION = 1
+"""Changes with whatever changes digests; stores with another one are compared in full."""
+
+SIZE = 12
+"""Bytes of a digest."""
+
+_IGNORE = DiffSyncModelFlags.IGNORE.value
+
+
+def digest_of(obj: DiffSyncModel) -> bytes:
+    """The object's digest: `SIZE` bytes, and one more if the object is to be ignored."""
+    read, children = _reader(type(obj))
+    ignored = bool(obj.model_flags.value & _IGNORE)
+    try:
+        content = read(obj)
+        for model, field in children:
+            content += to_json((model, sorted(set(getattr(obj, field)))))
+    except (PydanticSerializationError, ValueError, TypeError, AttributeError):
+        content = os.urandom(SIZE)
+    if b"NaN" in content:  # equals nothing, not even itself
+        content += os.urandom(SIZE)
+    if ignored:
+        return blake2b(b"ignored" + content, digest_size=SIZE).digest() + b"i"
+    return blake2b(content, digest_size=SIZE).digest()
+
+
+@lru_cache(maxsize=1024)
+def fingerprint(model: type[DiffSyncModel]) -> str:
+    """What makes the digests of two classes comparable: they are if this is equal."""
+    types = {
+        name: str(model.model_fields[name].annotation)
+        for name in (*model._identifiers, *model._shortname, *model._attributes)
+        if not is_native(model.model_fields[name].annotation)
+    }
+    said = [
+        VERSION,
+        model._modelname,
+        list(model._identifiers),
+        list(model._shortname),
+        sorted(model._attributes),
+        types,
+        comparison_fingerprints(model),
+    ]
+    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=SIZE).hexdigest()
+
+
+Reader = Callable[["DiffSyncModel"], bytes]
+
+
+@lru_cache(maxsize=1024)
+def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], ...]]:
+    """What makes the content of an object that is to be digested; and its child models with their fields."""
+    names = tuple(dict.fromkeys((*model._identifiers, *model._shortname)))
+    read = _fields_reader(model, names) if _is_plain(model) else _said_reader(model, names)
+    return read, tuple(sorted(model._children.items()))
+
+
+def _is_plain(model: type[DiffSyncModel]) -> bool:
+    """Whether the fields' values, as JSON, say what a diff compares."""
+    decorators = model.__pydantic_decorators__
+    if decorators.field_serializers or decorators.model_serializers or spoken_of(model) or normalisers(model):
+        return False
+    fields = [model.model_fields[name] for name in {*model._identifiers, *model._shortname, *model._attributes}]
+    return not any(
+        field.exclude or "Serializer" in repr(field) or mentions(field.annotation, (dict, BaseModel))
+        for field in fields
+    )
+
+
+def _fields_reader(model: type[DiffSyncModel], names: tuple[str, ...]) -> Reader:
+    head = to_json(model._modelname)
+    fields = [*names, *sorted(model._attributes), "model_flags"]  # the last only so that there are two
+    values = itemgetter(*fields)
+
+    def read(obj: DiffSyncModel) -> bytes:
+        return head + to_json(values(obj.__dict__)[:-1], inf_nan_mode="constants")
+
+    return read
+
+
+def _said_reader(model: type[DiffSyncModel], names: tuple[str, ...]) -> Reader:
+    """From what the object says of itself; as from the fields, where that is the same."""
+    head = to_json(model._modelname)
+    attributes = sorted(model._attributes)
+    said = spoken_of(model)
+
+    def read(obj: DiffSyncModel) -> bytes:
+        identifiers, attrs = canonical(obj.get_identifiers()), canonical(obj.get_attrs())
+        attrs |= {name: form for name, form in normal_forms(obj).items() if name in attrs}
+        for name in names:
+            identifiers.setdefault(name, canonical(getattr(obj, name)))
+        content: list[Any] = [identifiers.pop(name) for name in names]
+        content += [attrs.pop(name, _ABSENT) for name in attributes]
+        rest = [identifiers, attrs]
+        rest += [getattr(obj, name)() for name in ("get_unique_id", "get_shortname") if name in said]
+        told = _as_text(content)
+        return head + (told if rest == [{}, {}] else told + _as_text(rest))
+
+    return read
+
+
+_ABSENT = {"absent": True}
+
+
+def _as_text(content: Any) -> bytes:
+    return to_json(_sorted(content), inf_nan_mode="constants")
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,71 @@
+"""Digests of objects in memory, made when a store that keeps digests is to be compared with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from diffsync_store.store.digest import SIZE, digest_of
+from diffsync_store.store.record import ModelSchema
+from diffsync_store.store.subtrees import ABSENT, LANE, Subtree, Subtrees, Sums
+
+if TYPE_CHECKING:
+    from diffsync_store.model import DiffSyncModel
+
+_LISTED_AND_ABSENT = Subtree(0, 0, 0, 0, 1)
+
+
+class LocalSubtrees(Subtrees):
+    """Digests of the objects that the dicts hold now; each object's is made once, when it is first asked for."""
+
+    def __init__(self, objects: Mapping[str, Mapping[str, DiffSyncModel]]) -> None:
+        self._objects = objects
+        self._known: dict[tuple[str, str], Subtree] = {}
+        self.schemas = {name: ModelSchema.of(found) for name, found in map(_one_class, objects.items()) if found}
+
+    def of(self, model: str, uids: Sequence[str]) -> list[Subtree]:
+        objects = self._objects.get(model, {})
+        return [self._subtree(model, uid) if uid in objects else ABSENT for uid in uids]
+
+    def sums(self, model: str) -> Sums | None:
+        return None
+
+    def members(self, model: str, buckets: Iterable[int]) -> dict[str, Subtree]:
+        return {}
+
+    def _subtree(self, model: str, uid: str) -> Subtree:
+        """As a parent takes it in."""
+        known = self._known.get((model, uid))
+        if known is not None:
+            return known
+        obj = self._objects.get(model, {}).get(uid)
+        if obj is None:
+            return _LISTED_AND_ABSENT
+        digest = digest_of(obj)
+        x, y = int.from_bytes(digest[: SIZE // 2], "big"), int.from_bytes(digest[SIZE // 2 : SIZE], "big")
+        if len(digest) > SIZE:
+            found = Subtree(x, y, 0, 1, 0)
+        else:
+            self._known[model, uid] = _LISTED_AND_ABSENT  # what stands below itself has to be looked at
+            below = [
+                self._subtree(child, child_uid)
+                for child, field in obj.get_children_mapping().items()
+                for child_uid in dict.fromkeys(getattr(obj, field))
+            ]
+            found = Subtree(
+                (x + sum(child.x for child in below)) % LANE,
+                (y + sum(child.y for child in below)) % LANE,
+                1 + sum(child.counted for child in below),
+                sum(child.skipped for child in below),
+                sum(child.missing for child in below),
+            )
+        self._known[model, uid] = found
+        return found
+
+
+def _one_class(item: tuple[str, Mapping[str, DiffSyncModel]]) -> tuple[str, type[DiffSyncModel] | None]:
+    """The class of a model's objects, if their digests can be compared with each other."""
+    model, objects = item
+    classes = set(map(type, objects.values()))
+    alike = {(schema.digest, tuple(schema.children)) for schema in map(ModelSchema.of, classes)}
+    return model, classes.pop() if len(alike) == 1 else None
