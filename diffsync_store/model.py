@@ -329,6 +329,10 @@ class DiffSyncModel(BaseModel):
         """From now on a store keeps track of the object."""
         object.__setattr__(self, "_tracked", True)
 
+    def untrack(self) -> None:
+        """No store keeps track of the object any more."""
+        object.__delattr__(self, "_tracked")
+
     def is_tracked(self) -> bool:
         """Whether a store keeps track of the object, or did."""
         try:

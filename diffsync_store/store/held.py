@@ -15,10 +15,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from diffsync_store.enum import DiffSyncModelFlags
+
 _UNCHANGEABLE = (
     str, int, float, bytes, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
     dt.date, dt.time, dt.timedelta,
 )  # fmt: skip
+_FREQUENT = frozenset({str, int, float, bool, type(None), DiffSyncModelFlags})
+
+
+def is_held(obj: BaseModel) -> bool:
+    """Whether anybody but the caller, who has it in one variable, refers to an object or to a changeable part of it."""
+    return getrefcount(obj) > _REFERENCES_OF_CALLER or has_held_part(obj)
 
 
 def has_held_part(obj: BaseModel) -> bool:
@@ -36,6 +44,8 @@ def let_go_of(objects: dict[str, Any]) -> None:
 
 def _is_any_held(values: Iterable[Any], adapter: Any = None) -> bool:
     for value in values:
+        if type(value) in _FREQUENT:
+            continue
         if isinstance(value, _UNCHANGEABLE) or value is adapter:
             continue
         if not isinstance(value, tuple | frozenset) and getrefcount(value) > _OWN_REFERENCES:
@@ -71,3 +81,16 @@ def _own_references_in_dict() -> int:
 
 
 _OWN_REFERENCES_IN_DICT = _own_references_in_dict()
+
+
+def _references_of_caller() -> int:
+    """What `getrefcount` says in `is_held` of an object that only one variable of the caller refers to."""
+
+    def count(obj: Any) -> int:
+        return getrefcount(obj)
+
+    obj = object()
+    return count(obj)
+
+
+_REFERENCES_OF_CALLER = _references_of_caller()

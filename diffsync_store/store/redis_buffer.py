@@ -8,7 +8,7 @@ from typing import Any
 
 from diffsync_store.store.digest import digest_of
 from diffsync_store.store.encoding import encode
-from diffsync_store.store.held import has_held_part, let_go_of
+from diffsync_store.store.held import has_held_part, is_held, let_go_of
 from diffsync_store.store.redis_writer import Batch, Written
 
 _BATCH = 1000
@@ -202,7 +202,15 @@ class ModelBuffer:
             if reference is not None:
                 reference.written = hash(data)
             for waiting in pending:
-                self._pending_ids.discard(id(waiting.pop(uid, None)))
+                obj: Any = waiting.pop(uid, None)
+                if obj is None:
+                    continue
+                self._pending_ids.discard(id(obj))
+                # Nobody can have changed it since it was encoded, so it need not tell that it is let go.
+                if reference is not None and reference() is obj and not is_held(obj):
+                    obj.untrack()
+                    del self.live[uid]
+                    reference = None
 
 
 def _encoded(objects: dict[str, Any]) -> Iterator[Written]:

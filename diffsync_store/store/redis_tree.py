@@ -47,7 +47,7 @@ local nodes, touched, schemas, tops, steps = {}, {}, {}, {}, 0
 
 local function unpack_node(packed)
   local node = {present = false, ignored = false, a = 0, b = 0, x = 0, y = 0, n = 0, k = 0, m = 0, parents = {}}
-  if not packed then return node end
+  if packed == '' then return node end
   local kind, at = string.byte(packed), 2
   node.present, node.ignored = kind % 2 == 1, kind % 4 >= 2
   if node.present then
@@ -63,6 +63,10 @@ local function unpack_node(packed)
   return node
 end
 
+local function pack_parent(model, uid)
+  return struct.pack('>Hc0Ic0', #model, model, #uid, uid)
+end
+
 local function pack_node(node)
   local kind, parts = 0, {''}
   if node.present then
@@ -73,9 +77,7 @@ local function pack_node(node)
     kind = kind + 4
     parts[#parts + 1] = struct.pack('>I6I6I4I4I4', node.x, node.y, node.n, node.k, node.m)
   end
-  for _, parent in ipairs(node.parents) do
-    parts[#parts + 1] = struct.pack('>Hc0Ic0', #parent[1], parent[1], #parent[2], parent[2])
-  end
+  for _, parent in ipairs(node.parents) do parts[#parts + 1] = pack_parent(parent[1], parent[2]) end
   if kind == 0 and #parts == 1 then return nil end
   parts[1] = string.char(kind)
   return table.concat(parts)
@@ -85,29 +87,41 @@ local function in_pieces(list, size, body)
   for from = 1, #list, size do body(from, math.min(from + size - 1, #list)) end
 end
 
+-- Nodes are known as they are packed, '' for none, and unpacked when there is need.
 local function gather(model, uids)
   local known = nodes[model]
   if not known then
     known = {}
     nodes[model], touched[model] = known, {}
   end
-  local missing, asked = {}, {}
+  local missing = {}
   for _, uid in ipairs(uids) do
-    if not known[uid] and not asked[uid] then
-      asked[uid] = true
+    if not known[uid] then
+      known[uid] = ''
       missing[#missing + 1] = uid
     end
   end
   in_pieces(missing, 1000, function(from, to)
     local found = redis.call('HMGET', space .. 'tree:' .. model, unpack(missing, from, to))
-    for i = from, to do known[missing[i]] = unpack_node(found[i - from + 1]) end
+    for i = from, to do known[missing[i]] = found[i - from + 1] or '' end
   end)
+  return known
 end
 
 local function node_of(model, uid)
   if not (nodes[model] and nodes[model][uid]) then gather(model, {uid}) end
+  local node = nodes[model][uid]
+  if type(node) == 'string' then
+    node = unpack_node(node)
+    nodes[model][uid] = node
+  end
   touched[model][uid] = true
-  return nodes[model][uid]
+  return node
+end
+
+local function packed_of(model, uid, packed)
+  nodes[model][uid] = packed
+  touched[model][uid] = true
 end
 
 local function schema_of(model)
@@ -234,10 +248,18 @@ local function relink(model, uid, node, old, new)
       end
     end
   end)
+  local as_parent = pack_parent(model, uid)
   each_missing(new, old, function(child_model, child_uid)
-    local child = node_of(child_model, child_uid)
-    take_in(node, 1, child)
-    child.parents[#child.parents + 1] = {model, uid}
+    local packed = nodes[child_model][child_uid]
+    if type(packed) == 'string' and #packed == 13 and string.byte(packed) == 1 then -- a leaf that nobody has listed yet
+      local a, b = struct.unpack('>I6I6', packed, 2)
+      node.x, node.y, node.n = (node.x + a) % LANE, (node.y + b) % LANE, node.n + 1
+      packed_of(child_model, child_uid, packed .. as_parent)
+    else
+      local child = node_of(child_model, child_uid)
+      take_in(node, 1, child)
+      child.parents[#child.parents + 1] = {model, uid}
+    end
   end)
 end
 
@@ -258,9 +280,9 @@ end
 -- Objects of a model are about to be written or removed. `values` and `digests`, by unique id, are of what is written.
 local function keep_tree(model, uids, values, digests)
   if #uids == 0 then return end
-  gather(model, uids)
-  local old, new = {}, {}
+  local known, old, new = gather(model, uids), {}, {}
   local has_children = next(schema_of(model).children or {}) ~= nil
+  local is_leaf = not has_children and not schema_of(model).is_top
   if has_children then
     in_pieces(uids, 1000, function(from, to)
       local found = redis.call('HMGET', space .. 'objects:' .. model, unpack(uids, from, to))
@@ -272,20 +294,25 @@ local function keep_tree(model, uids, values, digests)
     gather_listed(old, new)
   end
   for _, uid in ipairs(uids) do
-    local node, digest = node_of(model, uid), digests[uid]
-    local was_present = node.present
-    local x, y, n, k, m = brought(node)
-    if was_present then
-      node.x, node.y, node.n = (node.x - node.a) % LANE, (node.y - node.b) % LANE, node.n - 1
-      node.a, node.b = 0, 0
+    local digest = digests[uid]
+    if is_leaf and digest and known[uid] == '' then
+      packed_of(model, uid, (string.sub(digest, 13) == 'i' and '\\3' or '\\1') .. string.sub(digest, 1, 12))
+    else
+      local node = node_of(model, uid)
+      local was_present = node.present
+      local x, y, n, k, m = brought(node)
+      if was_present then
+        node.x, node.y, node.n = (node.x - node.a) % LANE, (node.y - node.b) % LANE, node.n - 1
+        node.a, node.b = 0, 0
+      end
+      node.present, node.ignored = digest ~= nil, digest ~= nil and string.sub(digest, 13) == 'i'
+      if digest then
+        node.a, node.b = struct.unpack('>I6I6', digest)
+        node.x, node.y, node.n = (node.x + node.a) % LANE, (node.y + node.b) % LANE, node.n + 1
+      end
+      if has_children then relink(model, uid, node, old[uid], new[uid]) end
+      lift(model, uid, node, was_present, x, y, n, k, m)
     end
-    node.present, node.ignored = digest ~= nil, digest ~= nil and string.sub(digest, 13) == 'i'
-    if digest then
-      node.a, node.b = struct.unpack('>I6I6', digest)
-      node.x, node.y, node.n = (node.x + node.a) % LANE, (node.y + node.b) % LANE, node.n + 1
-    end
-    if has_children then relink(model, uid, node, old[uid], new[uid]) end
-    lift(model, uid, node, was_present, x, y, n, k, m)
   end
 end
 
@@ -322,7 +349,8 @@ local function save_tree(ttl)
   for model, uids in pairs(touched) do
     local key, pairs_, gone = space .. 'tree:' .. model, {}, {}
     for uid in pairs(uids) do
-      local packed = pack_node(nodes[model][uid])
+      local packed = nodes[model][uid]
+      if type(packed) ~= 'string' then packed = pack_node(packed) end
       if packed then
         pairs_[#pairs_ + 1] = uid
         pairs_[#pairs_ + 1] = packed
