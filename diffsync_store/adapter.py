@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar, overload
 
 import structlog
@@ -284,6 +284,14 @@ class Adapter:
     def get_all(self, obj: Any) -> list[Any]:
         """All objects of a model in order of insertion."""
         return self.store.get_all(model=obj)
+
+    @overload
+    def iter_all(self, obj: ModelClass[M] | M) -> Iterator[M]: ...
+    @overload
+    def iter_all(self, obj: Text) -> Iterator[Any]: ...
+    def iter_all(self, obj: Any) -> Iterator[Any]:
+        """All objects of a model in order of insertion, one after the other: those let go of take no memory."""
+        return self.store.iter_all(model=obj)
 
     @overload
     def get_by_uids(self, uids: list[Text], obj: ModelClass[M] | M) -> list[M]: ...

@@ -67,6 +67,10 @@ class Diff:
             order = getattr(self, f"order_children_{model}", self.order_children_default)
             yield from order(self.children[model])
 
+    def size(self) -> int:
+        """Number of elements that a sync has to visit: operations, and what stands above them."""
+        return sum(1 + element.child_diff.size() for element in self.get_children() if element.has_diffs())
+
     @classmethod
     def order_children_default(cls, children: dict[str, DiffElement]) -> Iterator[DiffElement]:
         """The elements of one model in the order in which they were added."""

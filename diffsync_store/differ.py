@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 """Objects that are fetched from a store at once."""
+_FEW = 50
+"""Objects of the top that are compared at once, with all below them, until it is known how much that is."""
+_AT_ONCE = 10_000
+"""Objects to have in memory at once, as far as it can be foreseen."""
 
 _IGNORE = DiffSyncModelFlags.IGNORE.value
 _LEFT_OUT_OF_SOURCE = (DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_SRC).value
@@ -77,6 +81,8 @@ class Differ:
         self.total = 0
         self.names = {"source_name": str(source.name), "dest_name": str(target.name)}
         self.alike = Alike()
+        self.compared = 0
+        """Pairs of objects that were looked at."""
 
     def run(self) -> Diff:
         """Compare."""
@@ -98,13 +104,18 @@ class Differ:
             self.logger.warning("The two have no top-level model in common, so nothing is compared")
         for model in models:
             for source, target in self._top_level(model):
-                top = self._compare(source, target)
-                self.diff.unchanged += top.unchanged
-                yield from top.below
+                yield from self._given_away(self._compare(source, target))
         for side in (self.source, self.target):
             alone = sum(side.count(model) for model in side.top_level if model not in models)
             self._skip(alone, alone)
         self.logger.info("Diff calculation complete")
+
+    def _given_away(self, top: _Pair) -> Iterator[DiffElement]:
+        """What was found, without keeping it."""
+        self.diff.unchanged += top.unchanged
+        top.below.reverse()
+        while top.below:
+            yield top.below.pop()
 
     # The top: all objects of a model, in pieces
 
@@ -116,17 +127,26 @@ class Differ:
         if found is not None:
             from_source, only_target, equal = found
             self._leave_out(self.diff, equal.counted, equal.skipped)
-            for uids in _pieces(_in_order(source.places(model, from_source))):
+            for uids in self._pieces(_in_order(source.places(model, from_source))):
                 yield source.snapshot(model, uids), target.snapshot(model, uids)
-            for uids in _pieces(_in_order(target.places(model, only_target))):
+            for uids in self._pieces(_in_order(target.places(model, only_target))):
                 yield {}, target.snapshot(model, uids)
             return
-        for uids in _pieces(source.uids(model)):
+        for uids in self._pieces(source.uids(model)):
             wanted = self._without_equal(self.diff, model, uids, uids)[0] if covered else uids
             yield source.snapshot(model, wanted), target.snapshot(model, wanted)
-        for uids in _pieces(target.uids(model)):
+        for uids in self._pieces(target.uids(model)):
             on_source = source.places(model, uids)
             yield {}, target.snapshot(model, [uid for uid in uids if uid not in on_source])
+
+    def _pieces(self, uids: Iterator[str]) -> Iterator[list[str]]:
+        """Pieces of the top that are no more than is to be in memory at once, judged by the pieces before."""
+        size, compared, given = _FEW, self.compared, 0
+        while piece := list(islice(uids, size)):
+            yield piece
+            given += len(piece)
+            below = (self.compared - compared) / given
+            size = min(_BATCH, max(1, int(_AT_ONCE / max(below, 1))))
 
     # Everywhere: two groups of siblings
 
@@ -208,6 +228,7 @@ class Differ:
                 self._skip(1, 1)
             else:
                 self._count((source_obj is not None) + (target_obj is not None))
+                self.compared += 1
                 yield _Pair(uid, source_obj, target_obj)
 
     def _is_skipped(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:
@@ -314,11 +335,6 @@ def _union(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[str]:
 
 def _in_order(places: Mapping[str, float]) -> Iterator[str]:
     return iter(sorted(places, key=places.__getitem__))
-
-
-def _pieces(uids: Iterator[str]) -> Iterator[list[str]]:
-    while piece := list(islice(uids, _BATCH)):
-        yield piece
 
 
 def _by_size(families: list[Family]) -> Iterator[list[Family]]:

@@ -115,13 +115,18 @@ def operations_of(diff: Diff) -> Iterator[Operation]:
     yield from _walk(diff, ())
 
 
+def operations_at(element: DiffElement, position: int, above: tuple[DiffElement, ...] = ()) -> Iterator[Operation]:
+    """What an element and those below it have to say."""
+    if element.has_diffs():
+        yield Operation.of(element, above, position)
+        yield from _walk(element.child_diff, (*above, element))
+
+
 def _walk(diff: Diff, above: tuple[DiffElement, ...]) -> Iterator[Operation]:
     siblings = [element for group in diff.children.values() for element in group.values()]
     positions = {id(element): position for position, element in enumerate(siblings)}
     for element in diff.get_children():
-        if element.has_diffs():
-            yield Operation.of(element, above, positions.get(id(element), 0))
-            yield from _walk(element.child_diff, (*above, element))
+        yield from operations_at(element, positions.get(id(element), 0), above)
 
 
 def diff_of(operations: Iterable[Operation], source_name: str, target_name: str) -> SavedOrderDiff:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _AHEAD = 500
 """Elements of one level whose objects are fetched at once."""
+_AT_ONCE = 5000
+"""Elements, with those below them, to have in memory at once where they come from elsewhere."""
 
 
 class Syncer:
@@ -55,7 +57,7 @@ class Syncer:
         """
         self.logger.info("Beginning sync")
         self.diff.result = self.result
-        self.total = self._size(self.diff.get_children())
+        self.total = self._size(self.diff.get_children()) if self.logs_unchanged else self.diff.size()
         try:
             self._apply(self.diff.get_children(), None)
         finally:
@@ -230,10 +232,12 @@ def _operations(elements: Iterator[DiffElement]) -> int:
 
 def _batches(elements: Iterator[DiffElement]) -> Iterator[list[DiffElement]]:
     batch: list[DiffElement] = []
+    size = 0
     for element in elements:
         batch.append(element)
-        if len(batch) == _AHEAD:
+        size += len(element)
+        if len(batch) == _AHEAD or size >= _AT_ONCE:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch

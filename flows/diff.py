@@ -35,21 +35,9 @@ def save_diff(source_store_id: str, target_store_id: str, diff_id: str) -> None:
         config.open_store(target_store_id) as target,
         config.open_diffs() as diffs,
     ):
-        of_source, of_target = source.require_complete(), target.require_complete()
+        of_source, of_target = StoredAdapter(source), StoredAdapter(target)
         flags = config.flags(of_source.name, of_target.name)
-        progress = Progress(get_run_logger())
-        found = StoredAdapter(target).diff_from(StoredAdapter(source), flags=flags, callback=progress)
-        source.require_load(of_source.generation)
-        target.require_load(of_target.generation)
-        diffs.save(
-            found,
-            diff_id,
-            source=of_source,
-            target=of_target,
-            source_name=of_source.name,
-            target_name=of_target.name,
-            flags=flags.value,
-        )
+        diffs.compare(of_source, of_target, diff_id, flags=flags, callback=Progress(get_run_logger()))
 
 
 @task(**RETRIED)

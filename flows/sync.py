@@ -61,7 +61,7 @@ def apply_diff(diff_id: str) -> Counts:
         opened(target),
     ):
         flags = config.flags(saved.record.source_name, saved.record.target_name)
-        applied = target.sync_from(StoredAdapter(source), diff=saved.diff(), flags=flags, callback=Progress(log))
+        applied = target.sync_from(StoredAdapter(source), diff=saved.streamed(), flags=flags, callback=Progress(log))
         result = applied.result or SyncResult()
         counts = result.counts()
         log.info("Applied diff %s to %s: %s", diff_id, target.name, counts)

@@ -227,6 +227,15 @@ class BaseStore(ABC):
         return list(self._iterate(name, model_class))
 
     @overload
+    def iter_all(self, *, model: type[M] | M) -> Iterator[M]: ...
+    @overload
+    def iter_all(self, *, model: str) -> Iterator[Any]: ...
+    def iter_all(self, *, model: Any) -> Iterator[Any]:
+        """All objects of a model in order of insertion, one after the other: those let go of take no memory."""
+        model_class, name = self._get_object_class_and_model(model)
+        return self._iterate(name, model_class)
+
+    @overload
     def get_by_uids(self, *, uids: list[str], model: type[M] | M) -> list[M]: ...
     @overload
     def get_by_uids(self, *, uids: list[str], model: str) -> list[Any]: ...

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 """Objects that are read at once, or buffered before they are written."""
+_BATCH_BYTES = 4_000_000
+"""Bytes of objects after which a read gives what it has."""
 _FLUSH_AFTER = 0.1
 """Seconds after which buffered objects are written with the next `add`."""
 _RENEW_AFTER = 60.0
@@ -225,12 +227,13 @@ class RedisStore(BaseStore):
         if not missing:
             return found
         self._renew()
-        key = self._keys.objects(model)
-        for start in range(0, len(missing), _BATCH):
-            batch = missing[start : start + _BATCH]
+        keys, done = [self._keys.objects(model)], 0
+        while done < len(missing):
+            batch = missing[done : done + _BATCH]
             with translated_errors():
-                values = self._redis.hmget(key, batch)
-            for uid, value in zip(batch, values, strict=True):
+                values = scripts.FETCH(self._redis, keys, [_BATCH_BYTES, *batch])
+            done += len(values)
+            for uid, value in zip(batch, values, strict=False):  # the values may be of the first ones only
                 if value is not None:
                     found[uid] = self._decode(buffer, uid, value, track=track)
         return {uid: found[uid] for uid in uids if uid in found}
@@ -245,7 +248,7 @@ class RedisStore(BaseStore):
         last: Any = "-inf"
         while True:
             with translated_errors():
-                last, ids, values = scripts.READ(self._redis, keys, [last, _BATCH])
+                last, ids, values = scripts.READ(self._redis, keys, [last, _BATCH, _BATCH_BYTES])
             if not ids:
                 return
             for id_, value in zip(ids, values, strict=True):

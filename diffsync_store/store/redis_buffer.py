@@ -206,11 +206,11 @@ class ModelBuffer:
                 if obj is None:
                     continue
                 self._pending_ids.discard(id(obj))
+                is_live = reference is not None and reference() is obj
                 # Nobody can have changed it since it was encoded, so it need not tell that it is let go.
-                if reference is not None and reference() is obj and not is_held(obj):
+                if is_live and not is_held(obj):
                     obj.untrack()
                     del self.live[uid]
-                    reference = None
 
 
 def _encoded(objects: dict[str, Any]) -> Iterator[Written]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pydantic import BaseModel
 
-from diffsync_store.diff import Diff
-from diffsync_store.exceptions import DiffNotFound, ObjectStoreException
-from diffsync_store.operation import Operation, diff_of, operations_of
+from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.differ import Differ
+from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException
+from diffsync_store.operation import Operation, diff_of, operations_at, operations_of
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
+
+if TYPE_CHECKING:
+    from diffsync_store.adapter import Adapter
 
 _BATCH = 500
 
@@ -40,6 +47,17 @@ class DiffRecord(BaseModel):
     """Number of elements stored: operations, and what stands above them."""
     created: datetime
     ttl: int
+
+
+@dataclass(frozen=True)
+class _About:
+    """What is known of a diff beside its elements."""
+
+    source_name: str
+    target_name: str
+    source: StoreRecord | None
+    target: StoreRecord | None
+    flags: int
 
 
 class SavedDiff:
@@ -73,8 +91,12 @@ class SavedDiff:
         operations = (operation for operation in self.elements() if operation.action is not None)
         return islice(operations, start, None if limit is None else start + limit)
 
+    def streamed(self) -> StreamedDiff:
+        """The diff for a sync: its elements are read as the sync comes to them, and let go of behind it."""
+        return StreamedDiff(self)
+
     def diff(self) -> Diff:
-        """The diff as it was saved: same elements, same order, same counts."""
+        """The diff as it was saved, in memory: same elements, same order, same counts."""
         diff = diff_of(self.elements(), self.record.source_name, self.record.target_name)
         summary = self.record.summary
         diff.unchanged = max(0, summary.get("no-change", 0) - (self.record.elements - self.record.operations))
@@ -86,6 +108,49 @@ class SavedDiff:
         with translated_errors():
             self._redis.unlink(self._keys.record, self._keys.elements)
             self._redis.zrem(DIFFS, self.record.diff_id)
+
+
+class StreamedDiff(Diff):
+    """A saved diff that is read piece by piece.
+
+    `get_children` reads it anew each time it is called. What cannot be told without all of it, such as its text, reads
+    all of it.
+    """
+
+    def __init__(self, saved: SavedDiff) -> None:
+        super().__init__()
+        del self.children
+        self._saved = saved
+        summary = saved.record.summary
+        self.skipped = summary.get("skip", 0)
+        self.unchanged = max(0, summary.get("no-change", 0) - (saved.record.elements - saved.record.operations))
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "children":
+            return self._saved.diff().children
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __len__(self) -> int:
+        return self.unchanged + self._saved.record.elements
+
+    def size(self) -> int:
+        return self._saved.record.elements
+
+    def has_diffs(self) -> bool:
+        return self._saved.record.operations > 0
+
+    def summary(self) -> dict[str, int]:
+        return dict(self._saved.record.summary)
+
+    def get_children(self) -> Iterator[DiffElement]:
+        names = self._saved.record.source_name, self._saved.record.target_name
+        tree: list[Operation] = []
+        for operation in self._saved.elements():
+            if tree and not operation.parents:
+                yield from diff_of(tree, *names).get_children()
+                tree = []
+            tree.append(operation)
+        yield from diff_of(tree, *names).get_children()
 
 
 class RedisDiffs:
@@ -142,24 +207,89 @@ class RedisDiffs:
         Returns:
             The `diff_id`.
         """
+        first = next(diff.get_children(), None)
+        about = _About(
+            source_name or (first.source_name if first else source.name if source else "source"),
+            target_name or (first.dest_name if first else target.name if target else "dest"),
+            source,
+            target,
+            flags,
+        )
+        return self._save(diff_id, operations_of(diff), diff.summary, about)
+
+    def compare(
+        self,
+        source: Adapter,
+        target: Adapter,
+        diff_id: str | None = None,
+        *,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        callback: Callable[[str, int, int], None] | None = None,
+    ) -> str:
+        """Compare two adapters over complete stores and save the diff as it comes, so that it need not fit in memory.
+
+        A reader sees the whole diff or none. A diff that was saved under the id before is gone when this begins.
+
+        Args:
+            source: the adapter that is right.
+            target: the adapter that is to be changed.
+            diff_id: as for `save`.
+            flags: how to compare.
+            callback: called with stage ("diff"), number of objects done, number in all.
+
+        Returns:
+            The `diff_id`.
+
+        Raises:
+            StoreNotFound, StoreNotComplete: one of the stores cannot be compared.
+            StoreReloaded: one of them was loaded anew meanwhile.
+        """
+        of_source, of_target = source.store.require_complete(), target.store.require_complete()
+        differ = Differ(source, target, flags, callback=callback)
+        totals: Counter[str] = Counter()
+
+        def require_same_loads() -> None:
+            source.store.require_load(of_source.generation)
+            target.store.require_load(of_target.generation)
+
+        def operations() -> Iterator[Operation]:
+            try:
+                for position, element in enumerate(differ.elements()):
+                    totals.update(element.summary())
+                    yield from operations_at(element, position)
+            except ObjectNotFound:
+                require_same_loads()  # or else that is the reason
+                raise
+            require_same_loads()
+
+        def summary() -> dict[str, int]:
+            counts = differ.diff.summary()
+            return {action: count + totals[action] for action, count in counts.items()}
+
+        about = _About(str(source.name), str(target.name), of_source, of_target, flags.value)
+        return self._save(diff_id, operations(), summary, about)
+
+    def _save(
+        self, diff_id: str | None, found: Iterator[Operation], summary: Callable[[], dict[str, int]], about: _About
+    ) -> str:
         diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id)
         try:
-            elements, operations = self._save_elements(diff, keys)
+            elements, operations = self._save_elements(found, keys)
         except BaseException:
             self._remove(keys)
             raise
-        first = next(diff.get_children(), None)
+        source, target = about.source, about.target
         record = DiffRecord(
             diff_id=diff_id,
-            source_name=source_name or (first.source_name if first else source.name if source else "source"),
-            target_name=target_name or (first.dest_name if first else target.name if target else "dest"),
+            source_name=about.source_name,
+            target_name=about.target_name,
             source_store_id=source.store_id if source else "",
             target_store_id=target.store_id if target else "",
             source_generation=source.generation if source else "",
             target_generation=target.generation if target else "",
-            flags=flags,
-            summary=diff.summary(),
+            flags=about.flags,
+            summary=summary(),
             operations=operations,
             elements=elements,
             created=datetime.now(UTC),
@@ -170,11 +300,10 @@ class RedisDiffs:
             self._redis.zadd(DIFFS, {diff_id: record.created.timestamp()})
         return diff_id
 
-    def _save_elements(self, diff: Diff, keys: DiffKeys) -> tuple[int, int]:
+    def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> tuple[int, int]:
         """How many elements were saved, and how many of them are operations."""
         self._remove(keys)
         elements = operations = 0
-        found = operations_of(diff)
         while batch := list(islice(found, _BATCH)):
             elements += len(batch)
             operations += sum(operation.action is not None for operation in batch)

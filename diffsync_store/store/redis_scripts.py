@@ -198,12 +198,42 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 return 'done'
 """
 
-_READ = """
--- KEYS: objects, order. ARGV: place to go on after, how many. Answers: the last place read, ids, values.
+_VALUES = """
+-- Values of ids in their order, until they are more than `most` bytes: then not of all ids.
+local function values_of(objects, ids, first, most)
+  local values, size = {}, 0
+  for from = first, #ids, 100 do
+    local found = redis.call('HMGET', objects, unpack(ids, from, math.min(from + 99, #ids)))
+    for i = 1, #found do
+      values[#values + 1] = found[i]
+      size = size + (found[i] and #found[i] or 0)
+    end
+    if size >= most then break end
+  end
+  return values
+end
+"""
+
+_FETCH = (
+    _VALUES
+    + """
+-- KEYS: objects. ARGV: bytes after which to stop, ids. Answers: values of the first ids, of at least one.
+return values_of(KEYS[1], ARGV, 2, tonumber(ARGV[1]))
+"""
+)
+
+_READ = (
+    _VALUES
+    + """
+-- KEYS: objects, order. ARGV: place to go on after, how many, bytes after which to stop.
+-- Answers: the last place read, ids, values.
 local ids = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])
 if #ids == 0 then return {ARGV[1], {}, {}} end
-return {redis.call('ZSCORE', KEYS[2], ids[#ids]), ids, redis.call('HMGET', KEYS[1], unpack(ids))}
+local values = values_of(KEYS[1], ids, 1, tonumber(ARGV[3]))
+for i = #ids, #values + 1, -1 do ids[i] = nil end
+return {redis.call('ZSCORE', KEYS[2], ids[#ids]), ids, values}
 """
+)
 
 
 _RECORD = """
@@ -224,5 +254,6 @@ WRITE = Script(_WRITE)
 RELEASE = Script(_RELEASE)
 BEGIN = Script(_BEGIN)
 MARK = Script(_MARK)
+FETCH = Script(_FETCH)
 READ = Script(_READ)
 RECORD = Script(_RECORD)
