@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -172,18 +172,23 @@ class Differ:
                 left = len(getattr(obj, field))
                 self._skip(left, left)
         for model, of_model in families.items():
-            covered = self._covers(model)
-            for batch in _by_size(of_model):
-                self._compare_families(model, self._differing(model, batch) if covered else batch)
+            for batch in _by_size(self._differing(model, of_model), _BATCH):
+                self._compare_families(model, batch)
 
-    def _differing(self, model: str, families: list[Family]) -> list[Family]:
-        """The families without the children that are equal."""
+    def _differing(self, model: str, families: list[Family]) -> Iterable[Family]:
+        """The families without the children that are equal by their digests."""
+        if not self._covers(model):
+            return families
+        return chain.from_iterable(self._without_equal_children(model, batch) for batch in _by_size(families, _AT_ONCE))
+
+    def _without_equal_children(self, model: str, families: list[Family]) -> Iterable[Family]:
         source_uids = [uid for _, uids, _ in families for uid in uids]
         target_uids = [uid for _, _, uids in families for uid in uids]
         equal = self.pruner.equal(model, source_uids, target_uids)
         if not equal:
             return families
-        return [(pair, *self._left(pair, equal, source, target)) for pair, source, target in families]
+        left = ((pair, *self._left(pair, equal, source, target)) for pair, source, target in families)
+        return (family for family in left if family[1] or family[2])
 
     def _compare_families(self, model: str, families: list[Family]) -> None:
         sources = self._snapshot(self.source, model, [uid for _, uids, _ in families for uid in uids])
@@ -337,13 +342,13 @@ def _in_order(places: Mapping[str, float]) -> Iterator[str]:
     return iter(sorted(places, key=places.__getitem__))
 
 
-def _by_size(families: list[Family]) -> Iterator[list[Family]]:
-    """Families together until they have a batch of children."""
+def _by_size(families: Iterable[Family], most: int) -> Iterator[list[Family]]:
+    """Families together until they have so many children."""
     batch, size = [], 0
     for family in families:
         batch.append(family)
         size += len(family[1]) + len(family[2])
-        if size >= _BATCH:
+        if size >= most:
             yield batch
             batch, size = [], 0
     if batch:

@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 from diffsync_store.adapter import Adapter
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store import BaseStore
-from diffsync_store.store.encoding import Spoken
+from diffsync_store.store.encoding import SAID_NOTHING, Spoken
 from diffsync_store.store.record import ModelSchema
 
 
@@ -37,10 +37,9 @@ class StoredModel(DiffSyncModel):
 
     def _heard(self) -> Spoken:
         try:
-            heard: Spoken = object.__getattribute__(self, "_spoken")
+            return self._spoken
         except AttributeError:
-            return _NOTHING
-        return heard
+            return SAID_NOTHING  # it was made here, and not read
 
     def _dumped(self, plain: tuple[str, ...] | None, names: tuple[str, ...]) -> dict[str, Any]:
         fields = self.__dict__
@@ -71,9 +70,6 @@ class StoredModel(DiffSyncModel):
     def get_shortname(self) -> str:
         heard = self._heard().get_shortname
         return super().get_shortname() if heard is None else heard
-
-
-_NOTHING = Spoken()
 
 
 def stored_model(schema: ModelSchema) -> type[StoredModel]:

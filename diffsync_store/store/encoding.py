@@ -33,6 +33,7 @@ class Spoken(BaseModel):
     normal_forms: dict[str, Any] | None = None
 
 
+SAID_NOTHING = Spoken()
 SPOKEN = tuple(Spoken.model_fields)
 
 _MASK = b'"**********"'
@@ -111,8 +112,8 @@ def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
     data, _, spoken = value.partition(b"\n")
     try:
         obj: Any = model.__pydantic_validator__.validate_json(data, by_alias=False, by_name=True)
-        if spoken and getattr(model, "_listens", False):
-            obj.listen(Spoken.model_validate_json(spoken))
+        if getattr(model, "_listens", False):
+            obj.listen(Spoken.model_validate_json(spoken) if spoken else SAID_NOTHING)
     except ValidationError as error:
         raise ObjectStoreException(
             f"The stored {model._modelname} {uid!r} does not fit the class {model.__qualname__}: {error}. "

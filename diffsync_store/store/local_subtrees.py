@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from diffsync_store.store.digest import SIZE, digest_of
 from diffsync_store.store.record import ModelSchema
-from diffsync_store.store.subtrees import ABSENT, LANE, Subtree, Subtrees, Sums
+from diffsync_store.store.subtrees import ABSENT, Subtree, Subtrees, Sums
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
 
-_LISTED_AND_ABSENT = Subtree(0, 0, 0, 0, 1)
+_LISTED_AND_ABSENT = ABSENT._replace(missing=1)
+_LANE = SIZE // 2
 
 
 class LocalSubtrees(Subtrees):
@@ -42,9 +43,8 @@ class LocalSubtrees(Subtrees):
         if obj is None:
             return _LISTED_AND_ABSENT
         digest = digest_of(obj)
-        x, y = int.from_bytes(digest[: SIZE // 2], "big"), int.from_bytes(digest[SIZE // 2 : SIZE], "big")
         if len(digest) > SIZE:
-            found = Subtree(x, y, 0, 1, 0)
+            found = Subtree(digest[:SIZE], 0, 1, 0)
         else:
             self._known[model, uid] = _LISTED_AND_ABSENT  # what stands below itself has to be looked at
             below = [
@@ -53,14 +53,21 @@ class LocalSubtrees(Subtrees):
                 for child_uid in dict.fromkeys(getattr(obj, field))
             ]
             found = Subtree(
-                (x + sum(child.x for child in below)) % LANE,
-                (y + sum(child.y for child in below)) % LANE,
+                _sum([digest, *(child.digest for child in below)]),
                 1 + sum(child.counted for child in below),
                 sum(child.skipped for child in below),
                 sum(child.missing for child in below),
             )
         self._known[model, uid] = found
         return found
+
+
+def _sum(digests: list[bytes]) -> bytes:
+    """Lane by lane, as the Lua of Redis adds them up."""
+    if len(digests) == 1:
+        return digests[0]
+    lanes = (sum(int.from_bytes(digest[at : at + _LANE], "big") for digest in digests) for at in (0, _LANE))
+    return b"".join((lane % 256**_LANE).to_bytes(_LANE, "big") for lane in lanes)
 
 
 def _one_class(item: tuple[str, Mapping[str, DiffSyncModel]]) -> tuple[str, type[DiffSyncModel] | None]:

@@ -6,15 +6,16 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from diffsync_store.store.digest import SIZE
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import StoreKeys
 from diffsync_store.store.redis_tree import MEMBERS, NODE_SIZE, SUBTREES, SUMS
 from diffsync_store.store.subtrees import Subtree, Subtrees, Sums
 
-_NODE = struct.Struct(">HIHIIII")
+_NODE = struct.Struct(f">{SIZE}sIII")
 _LENGTH = struct.Struct(">I")
-_SUM = struct.Struct(">H12s")
+_SUM = struct.Struct(f">H{SIZE}s")
 _BATCH = 5000
 _BUCKETS = 1000
 
@@ -32,7 +33,7 @@ class RedisSubtrees(Subtrees):
         for start in range(0, len(uids), _BATCH):
             with translated_errors():
                 packed = SUBTREES(self._redis, self._keys, [model, *uids[start : start + _BATCH]])
-            found += [_subtree(*node) for node in _NODE.iter_unpack(packed)]
+            found += map(Subtree._make, _NODE.iter_unpack(packed))
         return found
 
     def sums(self, model: str) -> Sums | None:
@@ -52,10 +53,6 @@ class RedisSubtrees(Subtrees):
             at = 0
             while at < len(packed):
                 end = at + 4 + _LENGTH.unpack_from(packed, at)[0]
-                found[packed[at + 4 : end].decode()] = _subtree(*_NODE.unpack_from(packed, end))
+                found[packed[at + 4 : end].decode()] = Subtree._make(_NODE.unpack_from(packed, end))
                 at = end + NODE_SIZE
         return found
-
-
-def _subtree(x_high: int, x_low: int, y_high: int, y_low: int, counted: int, skipped: int, missing: int) -> Subtree:  # noqa: PLR0917
-    return Subtree(x_high << 32 | x_low, y_high << 32 | y_low, counted, skipped, missing)

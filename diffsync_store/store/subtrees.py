@@ -5,21 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from diffsync_store.store.digest import SIZE
 from diffsync_store.store.record import ModelSchema
 
-LANE = 2 ** (SIZE * 4)
-"""Sums of digests are in two lanes modulo this."""
 
-
-@dataclass(frozen=True, slots=True)
-class Subtree:
+class Subtree(NamedTuple):
     """An object and all below it; two are equal if a diff would find no difference."""
 
-    x: int
-    y: int
-    """Sums of the digests, in two lanes."""
+    digest: bytes
+    """Sum of the digests, in two lanes."""
     counted: int
     """Objects that a diff counts."""
     skipped: int
@@ -28,7 +24,7 @@ class Subtree:
     """Children that are listed and not there; where there are some, it has to be looked at whatever it equals."""
 
 
-ABSENT = Subtree(0, 0, 0, 0, 0)
+ABSENT = Subtree(bytes(SIZE), 0, 0, 0)
 """Of an object that is not there."""
 
 
