@@ -11,7 +11,7 @@ import redis
 
 from tests.bench import bare, checks, children, claims, compare, conditions, limit, records, scale, table
 from tests.bench.__main__ import PARTS, main, measure, parse
-from tests.bench.process import Bench
+from tests.bench.process import Bench, empty, used_memory
 from tests.bench.results import OURS, THEIRS, Result, best
 from tests.bench.slow_proxy import SlowProxy
 from tests.servers import RedisServer
@@ -264,3 +264,12 @@ def test_a_result_that_is_not_what_is_known_of_the_data_is_named() -> None:
     ]
     assert list(checks.untruths(result(step="add_child", found=99))) != []
     assert list(checks.untruths(result(step="sync", summary=summary, left=1))) != []
+
+
+def test_redis_memory_is_that_of_each_round(server: RedisServer) -> None:
+    before = used_memory(server)
+    with server.client() as client:
+        client.mset({f"key {number}": "x" * 100 for number in range(100_000)})
+    assert used_memory(server) > before + 10_000_000
+    empty(server)
+    assert used_memory(server) < before + 2_000_000

@@ -14,7 +14,7 @@ What a store costs is load minus build; bare is its measure.
 import argparse
 from collections.abc import Iterator
 
-from tests.bench.process import Bench, Step
+from tests.bench.process import Bench, Step, empty
 from tests.bench.results import Result, best
 from tests.servers import RedisServer
 
@@ -26,12 +26,11 @@ def results(bench: Bench, objects: int) -> Iterator[Result]:
     """One result for each of `STEPS`."""
     steps = [Step(PART, name, objects) for name in STEPS]
     rounds: list[list[Result]] = []
-    with RedisServer(bench.redis) as server, RedisServer(bench.redis) as empty:
+    with RedisServer(bench.redis) as server, RedisServer(bench.redis) as other:
         for _ in range(bench.rounds):
-            rounds.append([bench.measure(step, server.url, empty.url) for step in steps])
-            for each in (server, empty):
-                with each.client() as client:
-                    client.flushall()
+            rounds.append([bench.measure(step, server.url, other.url) for step in steps])
+            for each in (server, other):
+                empty(each)
     yield from map(best, zip(*rounds, strict=True))
 
 
