@@ -42,13 +42,6 @@ class Results:
         found = [result for result in self._results if wanted.items() <= result.items()]
         return found[-1] if found else None
 
-    def ratio(self, key: str, above: Result | None, below: Result | None) -> float | None:
-        """Of two results for the same number of objects at least; None if one of them is not there."""
-        if above is None or below is None:
-            return None
-        ratio: float = above[key] / below[key]
-        return ratio
-
 
 def claims(results: Iterable[Result]) -> Iterator[Claim]:
     found = Results(results)
@@ -127,7 +120,8 @@ def _of_conditions(found: Results) -> Iterator[Claim]:
             disturbed = found.get(part, step, condition=conditions.DISTURBED[part])
             if without and disturbed:
                 name = f"{step.replace('_', ' ')}, {without['objects']:,} objects"
-                text = f"{name}: {conditions.DISTURBED[part]}, beside {conditions.UNDISTURBED[part]}"
+                number = f" ({disturbed['other_keys']:,})" if part == conditions.NEIGHBOURS else ""
+                text = f"{name}: {conditions.DISTURBED[part]}{number}, beside {conditions.UNDISTURBED[part]}"
                 yield Claim(text, disturbed["seconds"] / without["seconds"], goal, "x its time")
 
 

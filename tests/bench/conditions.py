@@ -42,7 +42,8 @@ def neighbours(bench: Bench, objects: int, keys: int) -> Iterator[Result]:
     """In a database of its own, and in one with this many keys of others."""
     with RedisServer(bench.redis) as own, RedisServer(bench.redis) as shared:
         add_keys(shared, keys)
-        yield from _by_turns(bench, NEIGHBOURS, objects, own.url, shared.url)
+        for result in _by_turns(bench, NEIGHBOURS, objects, own.url, shared.url):
+            yield {**result, "other_keys": keys}
 
 
 def latency(bench: Bench, objects: int) -> Iterator[Result]:
