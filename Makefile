@@ -63,7 +63,7 @@ lock-check: .venv/.ready ## is the lock made from this pyproject.toml? Asks no n
 
 diffsync: .venv-diffsync/.ready ## diffsync itself, for the compatibility tests
 
-bench: .venv/.ready .venv-bench/.ready ## measure beside diffsync (SIZES="10000 100000")
+bench: .venv/.ready .venv-bench/.ready ## measure beside diffsync and the goals (SIZES="10000 100000", ARGS="--parts limit")
 	$(BIN)/python -m tests.bench $(SIZES) $(ARGS)
 
 bench-setup: .venv-bench/.ready ## diffsync with its own redis client, for the benchmark

@@ -1,38 +1,278 @@
+"""The benchmark at sizes of seconds; each part on its real servers, with processes of this environment only."""
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
-from tests.bench.__main__ import Run
-from tests.bench.table import MEASURES, OURS, THEIRS, cell, disagreements
+from tests.bench import bare, checks, children, claims, compare, conditions, limit, records, scale, table
+from tests.bench.__main__ import PARTS, main, measure, parse
+from tests.bench.process import Bench, empty, used_memory
+from tests.bench.results import OURS, THEIRS, Result, best
+from tests.bench.slow_proxy import SlowProxy
+from tests.servers import RedisServer
 
-OBJECTS = 2000
-CHANGES = {"create": 2, "update": 16, "delete": 2}
-
-
-@pytest.mark.parametrize("store", ["local", "redis"])
-def test_every_step_is_measured_and_finds_the_changes_that_were_made(store: str) -> None:
-    found = {result["step"]: result for result in Run(OURS, store, timeout=60).results(OBJECTS, "valkey")}
-    assert set(found) == {"load", "diff", "sync"}
-    assert found["load"]["objects"] == OBJECTS
-    assert found["diff"]["summary"].items() >= CHANGES.items()
-    assert all(result["seconds"] > 0 and result["peak_rss"] > 2**20 for result in found.values())
-    assert all((result.get("commands", 0) > 0) == (store == "redis") for result in found.values())
+OBJECTS = 200
+BENCH = Bench(rounds=1, timeout=60)
 
 
-def diffed(library: str, **more: Any) -> dict[str, Any]:
-    return {"library": library, "objects": 100, "changed": 1, "store": "local", "step": "diff", **more}
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as running:
+        yield running
+
+
+@pytest.mark.parametrize(("store", "steps"), [("local", "load diff sync"), ("redis", "load diff get_all sync")])
+def test_every_step_is_measured_and_finds_what_is_known_of_the_data(store: str, steps: str) -> None:
+    results = list(compare.results(BENCH, OBJECTS, [store], [OURS]))
+    assert [result["step"] for result in results] == steps.split()
+    assert checks.faults(results) == []
+    assert all(result["seconds"] > 0 and result["peak_rss"] > 2**20 for result in results)
+    for key in ("commands", "round_trips", "network_bytes"):
+        assert all((result.get(key, 0) > 0) == (store == "redis") for result in results)
+
+
+def test_a_bare_pipeline_is_measured_beside_the_load() -> None:
+    results = list(limit.results(BENCH, OBJECTS))
+    assert [result["step"] for result in results] == ["build", "load", "bare"]
+    assert checks.faults(results) == []
+    assert limit.beyond(*results) > 0
+
+
+@pytest.mark.slow
+def test_load_and_diff_are_measured_among_other_keys_and_without() -> None:
+    results = list(conditions.neighbours(BENCH, OBJECTS, 1000))
+    assert len(results) == 4
+    assert checks.faults(results) == []
+    assert [claim.text for claim in claims.claims(results)] == [
+        "load worker, 200 objects: among other keys (1,000), beside alone",
+        "diff worker, 200 objects: among other keys (1,000), beside alone",
+    ]
+
+
+@pytest.mark.slow
+def test_load_and_diff_are_measured_with_slow_answers_and_without() -> None:
+    results = list(conditions.latency(BENCH, OBJECTS))
+    assert checks.faults(results) == []
+    assert len(list(claims.claims(results))) == 2
+
+
+def test_children_are_measured_in_both_stores() -> None:
+    results = list(children.results(BENCH, 100, ["local", "redis"]))
+    assert checks.faults(results) == []
+    assert all(0 < result["call_seconds"] < result["seconds"] for result in results)
+
+
+@pytest.mark.slow
+def test_workers_are_measured_at_two_sizes_of_either_shape() -> None:
+    results = list(scale.results(BENCH, OBJECTS, 10 * OBJECTS, ["redis"], [OURS]))
+    assert checks.faults(results) == []
+    assert len(results) == 2 * 2 * len(records.SHAPES)
+    assert len(list(claims.claims(results))) == 5 * len(records.SHAPES)
+    assert all(result["redis_memory"] > 0 for result in results if result["step"] == "load_worker")
+
+
+def test_what_does_not_fit_into_memory_is_skipped_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale, "free_memory", lambda: 2**30)
+    [result] = scale.results(BENCH, 100_000, 1_000_000, ["local"], [OURS])
+    assert result["skipped"] == "1.0 GiB of memory are free, 12.0 GiB are wanted"
+    assert checks.faults([result]) == []
+    assert list(claims.claims([result])) == []
+
+
+def test_results_are_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["200", "--parts", "children", "--children", "70", "--rounds", "1", "--out", str(tmp_path)])
+    assert ended.value.code is None
+    told = capsys.readouterr().out
+    assert "70 children diffsync_store redis tree add_child: " in told
+    assert "add_child, 70 calls for one parent in LocalStore" in told
+    [lines] = tmp_path.glob("*.jsonl")
+    assert len(lines.read_text("utf-8").splitlines()) == 2
+
+
+def test_only_what_was_asked_for_is_measured() -> None:
+    assert parse([]).parts == list(PARTS)
+    assert parse(["--parts", "limit", "scale"]).parts == ["limit", "scale"]
+    theirs = Namespace(**{**vars(parse([])), "libraries": [THEIRS], "parts": ["limit", "children"]})
+    assert list(measure(BENCH, theirs)) == []
+
+
+# The known data
+
+
+def test_a_tenth_of_the_changes_is_missing_and_a_tenth_is_new() -> None:
+    expected = {"create": 2, "update": 16, "delete": 2, "no-change": 1982, "skip": 0}
+    assert records.summary("tree", 2000, 20) == expected
+    assert records.summary("flat", 2000, 20) == expected
+    assert records.count("tree", 2000, 20) == records.count("tree", 2000, 0) == 2000
+
+
+@pytest.mark.parametrize("shape", records.SHAPES)
+@pytest.mark.parametrize("objects", [100_000, 1_000_000])
+def test_there_are_as_many_changes_as_were_asked_for(shape: str, objects: int) -> None:
+    summary = records.summary(shape, objects, 1000)
+    assert summary["create"] + summary["update"] + summary["delete"] == 1000
+
+
+# The bare pipeline
+
+
+def test_keys_of_every_type_are_written_as_they_were_read(server: RedisServer) -> None:
+    with RedisServer() as other, server.client() as client, other.client() as empty:
+        many = range(bare.PAIRS * bare.COMMANDS + 1)
+        client.hset("hash", mapping={str(number): f"{number}" for number in many})
+        client.zadd("zset", {str(number): number + 0.5 * (number % 2) for number in many})
+        client.sadd("set", *many)
+        client.rpush("list", *many)
+        client.set("string", b"\x00\xff")
+        keys = ["hash", "zset", "set", "list", "string"]
+        content = bare.read_back(client, [*keys, "none"])
+        assert list(content) == keys
+        bare.write(empty, content)
+        assert bare.read_back(empty, keys) == content
+        assert empty.zscore("zset", "3") == 3.5
+        client.delete(*keys)
+
+
+# The slow proxy
+
+
+def test_each_round_trip_takes_the_delay_longer(server: RedisServer) -> None:
+    with SlowProxy(server.port, 0.02) as proxy, redis.Redis.from_url(proxy.url) as client:
+        client.ping()
+        start = time.perf_counter()
+        for _ in range(5):
+            client.ping()
+        assert 0.1 <= time.perf_counter() - start < 1
+
+
+def test_answers_under_way_together_are_delayed_together(server: RedisServer) -> None:
+    with SlowProxy(server.port, 0.05) as proxy, redis.Redis.from_url(proxy.url) as client:
+        value = b"x" * 2**20
+        client.set("large", value)
+        pipeline = client.pipeline(transaction=False)
+        for _ in range(30):
+            pipeline.get("large")
+        start = time.perf_counter()
+        assert pipeline.execute() == [value] * 30
+        assert 0.05 <= time.perf_counter() - start < 1  # one after the other they would take 1.5 seconds and more
+        client.delete("large")
+
+
+# Claims and the table
+
+
+def result(library: str = OURS, **more: Any) -> Result:
+    names = {"part": "compare", "objects": 100, "changed": 1, "store": "redis", "shape": "tree", "condition": ""}
+    return {"library": library, **names, **more}
+
+
+def claims_of(*results: Result) -> dict[str, claims.Claim]:
+    return {claim.text: claim for claim in claims.claims(results)}
+
+
+def test_a_claim_is_reached_from_its_own_side() -> None:
+    assert claims.Claim("diff", measured=100, goal=100, unit="x faster", at_least=True).is_reached
+    assert not claims.Claim("diff", measured=99, goal=100, unit="x faster", at_least=True).is_reached
+    assert claims.Claim("load", measured=1.5, goal=1.5, unit="x its time").is_reached
+    assert not claims.Claim("load", measured=1.6, goal=1.5, unit="x its time").is_reached
+
+
+def test_stores_are_claimed_to_be_faster_than_diffsync() -> None:
+    found = claims_of(
+        result(step="load", seconds=1, redis_memory=90),
+        result(THEIRS, step="load", seconds=13, redis_memory=100),
+        result(THEIRS, step="load", store="local", seconds=0.5),
+    )
+    assert [(claim.text, claim.measured, claim.is_reached) for claim in found.values()] == [
+        ("load, 100 objects: RedisStore beside diffsync's RedisStore", 13, True),
+        ("load, 100 objects: RedisStore beside diffsync's LocalStore", 2, False),
+        ("Redis memory, 100 objects: beside diffsync's", 0.9, True),
+    ]
+
+
+def test_claims_are_about_the_largest_size() -> None:
+    sizes = ((10, 1), (1000, 3), (100, 2))
+    ours = [result(step="diff", objects=objects, seconds=seconds) for objects, seconds in sizes]
+    theirs = [result(THEIRS, step="diff", objects=objects, seconds=300) for objects, _ in sizes]
+    assert claims_of(*ours, *theirs)["diff, 1,000 objects: RedisStore beside diffsync's RedisStore"].measured == 100
+
+
+def test_what_a_store_adds_is_claimed_in_bare_pipelines() -> None:
+    steps = {"build": 1, "load": 2.5, "bare": 0.5}
+    results = [result(part="limit", step=step, seconds=seconds) for step, seconds in steps.items()]
+    [claim] = claims.claims(results)
+    assert (claim.measured, claim.is_reached) == (3, False)
+
+
+def test_claims_say_whether_they_are_reached() -> None:
+    slow = claims.Claim("fast", measured=1, goal=2, unit="x faster", at_least=True)
+    view = claims.table([claims.Claim("few bytes", measured=1.25, goal=2, unit="MB"), slow])
+    assert [list(column.cells) for column in view.columns] == [
+        ["few bytes", "fast"],
+        ["1.25 MB", "1.00 x faster"],
+        ["at most 2", "at least 2"],
+        ["yes", "no"],
+    ]
 
 
 def test_a_cell_says_how_many_times_less_it_was() -> None:
-    assert cell(MEASURES[0], {"seconds": 0.5}, {"seconds": 2.0}) == "0.50 / 2.00 (4.0x)"
+    assert table.cell(table.MEASURES[0], {"seconds": 0.5}, {"seconds": 2.0}) == "0.50 / 2.00 (4.0x)"
 
 
 def test_a_cell_bears_what_was_not_measured() -> None:
-    assert cell(MEASURES[0], {"seconds": 0.5}, {}) == "0.50 / -"
-    assert cell(MEASURES[0], {}, {}) == ""
+    assert table.cell(table.MEASURES[0], {"seconds": 0.5}, {}) == "0.50"
+    assert table.cell(table.MEASURES[0], {}, {"seconds": 0.5}) == "- / 0.50"
+    assert table.cell(table.MEASURES[0], {}, {}) == ""
+
+
+def test_the_table_has_a_row_for_each_thing_that_was_measured() -> None:
+    rows = [result(step="diff", seconds=1.0), result(THEIRS, step="diff", seconds=2.0)]
+    view = table.table([*rows, result(part="latency", step="diff_worker", condition="proxy", seconds=1.0)])
+    assert view.row_count == 2
+    assert list(view.columns[0].cells) == ["diff", "diff worker, proxy"]
+
+
+def test_the_best_round_counts_and_all_are_kept() -> None:
+    rounds = [result(seconds=2.0), result(seconds=1.0), result(seconds=3.0)]
+    assert best(rounds) == {**rounds[1], "all_seconds": [2.0, 1.0, 3.0]}
+
+
+def test_no_round_follows_one_that_took_enough() -> None:
+    seconds = iter([1.0, 5.0, 1.0])
+    found = Bench(rounds=3).best(lambda: {"seconds": next(seconds)}, enough=4.0)
+    assert found["all_seconds"] == [1.0, 5.0]
+
+
+def test_redis_memory_is_that_of_each_round(server: RedisServer) -> None:
+    before = used_memory(server)
+    with server.client() as client:
+        client.mset({f"key {number}": "x" * 100 for number in range(100_000)})
+    assert used_memory(server) > before + 10_000_000
+    empty(server)
+    assert used_memory(server) < before + 2_000_000
+
+
+# Wrong results
 
 
 def test_two_libraries_that_found_different_changes_are_named() -> None:
-    results = [diffed(OURS, summary={"create": 1}), diffed(THEIRS, summary={"create": 2})]
-    assert len(disagreements(results)) == 1
-    assert disagreements([results[0], diffed(THEIRS, summary={"create": 1})]) == []
+    results = [result(step="diff", summary={"create": 1}), result(THEIRS, step="diff", summary={"create": 2})]
+    assert len(checks.disagreements(results)) == 1
+    assert checks.disagreements([results[0], {**results[1], "summary": {"create": 1}}]) == []
+
+
+def test_a_result_that_is_not_what_is_known_of_the_data_is_named() -> None:
+    summary = records.summary("tree", 100, 1)
+    assert list(checks.untruths(result(step="diff", summary=summary))) == []
+    assert list(checks.untruths(result(step="diff", summary={**summary, "create": 5}))) != []
+    assert list(checks.untruths(result(step="load", found=99, changed=0))) == [
+        "diffsync_store compare redis load of 100: 99 objects are not 100"
+    ]
+    assert list(checks.untruths(result(step="add_child", found=99))) != []
+    assert list(checks.untruths(result(step="sync", summary=summary, left=1))) != []

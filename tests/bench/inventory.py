@@ -1,20 +1,28 @@
-"""The measured data, for this library and for diffsync alike: sites with nine devices with ten interfaces each.
+"""The measured models and adapters, for this library and for diffsync alike.
 
 The classes stand at the top of an importable module: diffsync's RedisStore pickles them by name.
 """
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+from tests.bench.records import (
+    DEVICES,
+    INTERFACES,
+    OBJECTS_PER_SITE,
+    Changes,
+    device_record,
+    interface_record,
+    interface_records,
+    interfaces_of,
+    site_record,
+)
 
 if TYPE_CHECKING or os.environ["BENCH_LIBRARY"] == "diffsync_store":
     from diffsync_store import Adapter, DiffSyncModel
 else:
     from diffsync import Adapter, DiffSyncModel
-
-DEVICES = 9
-INTERFACES = 10
-OBJECTS_PER_SITE = 1 + DEVICES * (1 + INTERFACES)
 
 
 class Interface(DiffSyncModel):
@@ -62,9 +70,7 @@ class Site(DiffSyncModel):
 
 
 class Inventory(Adapter):
-    """`changed` interfaces, spread evenly, differ from the inventory with none changed: of ten of them eight have
-    another value, one is missing and one is new.
-    """
+    """Holds no more of what it loads than the site that it is at."""
 
     site = Site
     device = Device
@@ -73,16 +79,16 @@ class Inventory(Adapter):
     type = "inventory"
 
     def fill(self, objects: int, changed: int) -> None:
-        sites = objects // OBJECTS_PER_SITE
-        changes = _Changes(sites * DEVICES * INTERFACES, changed)
-        for number in range(sites):
+        changes = Changes(interfaces_of("tree", objects), changed)
+        for number in range(objects // OBJECTS_PER_SITE):
             self._load_site(number, changes)
 
-    def _load_site(self, number: int, changes: "_Changes") -> None:
+    def _load_site(self, number: int, changes: Changes) -> None:
         site = Site(**site_record(number))
         for position in range(DEVICES):
             device = Device(**device_record(number, position))
-            for record in interface_records(device.name, (number * DEVICES + position) * INTERFACES, changes):
+            first = (number * DEVICES + position) * INTERFACES
+            for record in interface_records(device.name, range(first, first + INTERFACES), changes):
                 interface = Interface(**record)
                 self.add(interface)
                 device.add_child(interface)
@@ -91,56 +97,34 @@ class Inventory(Adapter):
             site.add_child(device)
         self.add(site)
 
-
-class _Changes:
-    def __init__(self, interfaces: int, changed: int) -> None:
-        self._every = interfaces // changed if changed else 0
-
-    def of(self, index: int) -> str:
-        if not self._every or index % self._every:
-            return "none"
-        return {0: "missing", 1: "new"}.get(index // self._every % 10, "value")
-
-
-def site_record(number: int) -> dict[str, Any]:
-    return {
-        "name": f"site-{number:06}",
-        "region": f"region-{number % 12}",
-        "tenant": f"tenant-{number % 40}",
-        "status": "active",
-        "facility": f"building {number % 300}, floor {number % 7}",
-        "asn": 64512 + number % 1000,
-    }
+    def one_device(self, interfaces: int) -> Iterator[tuple["Device", "Interface"]]:
+        """A stored device, and one after the other the stored interfaces that are to become its children."""
+        device = Device(**device_record(0, 0))
+        self.add(device)
+        for index in range(interfaces):
+            interface = Interface(**interface_record(device.name, f"ethernet{index}", index, mtu=9000))
+            self.add(interface)
+            yield device, interface
 
 
-def device_record(site: int, position: int) -> dict[str, Any]:
-    return {
-        "name": f"device-{site:06}-{position:02}",
-        "role": ("access", "distribution", "core")[position % 3],
-        "model": f"model-{position % 5}",
-        "serial": f"SN{site:08}{position:04}",
-        "address": f"10.{site // 250 % 250}.{site % 250}.{position + 1}",
-        "status": "active",
-    }
+class Building(Inventory):
+    """Lets go of what is added: to fill it takes the time of building the models, and no more."""
+
+    def add(self, obj: DiffSyncModel) -> None:
+        pass
 
 
-def interface_records(device: str, first: int, changes: _Changes) -> Iterator[dict[str, Any]]:
-    for position in range(INTERFACES):
-        index = first + position
-        change = changes.of(index)
-        if change != "missing":
-            yield interface_record(device, f"ethernet{position}", index, mtu=1500 if change == "value" else 9000)
-        if change == "new":
-            yield interface_record(device, f"loopback{position}", index, mtu=9000)
+class FlatInventory(Adapter):
+    interface = Interface
+    top_level: ClassVar[list[str]] = ["interface"]
+    type = "flat-inventory"
+
+    def fill(self, objects: int, changed: int) -> None:
+        changes = Changes(objects, changed)
+        for first in range(0, objects, INTERFACES):
+            device = f"device-{first // INTERFACES:08}"
+            for record in interface_records(device, range(first, min(first + INTERFACES, objects)), changes):
+                self.add(Interface(**record))
 
 
-def interface_record(device: str, name: str, index: int, mtu: int) -> dict[str, Any]:
-    return {
-        "device_name": device,
-        "name": name,
-        "description": f"link {index} of {device}",
-        "enabled": index % 9 != 0,
-        "mtu": mtu,
-        "mac": f"02:00:{index >> 24 & 255:02x}:{index >> 16 & 255:02x}:{index >> 8 & 255:02x}:{index & 255:02x}",
-        "vlans": [index % 4000, (index + 7) % 4000],
-    }
+INVENTORIES: dict[str, type[Inventory] | type[FlatInventory]] = {"tree": Inventory, "flat": FlatInventory}
