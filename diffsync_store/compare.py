@@ -164,10 +164,15 @@ def normalisers(model: type[DiffSyncModel]) -> Mapping[str, Normaliser]:
 
 def normal_forms(obj: DiffSyncModel) -> dict[str, Any]:
     """The normal forms of those of the object's attributes that say how they compare."""
-    heard: Callable[[], dict[str, Any]] | None = getattr(obj, "heard_normal_forms", None)
+    heard = _heard_by(type(obj))
     if heard is not None:  # the object's own class is not at hand, but has said it
-        return heard()
+        return heard(obj)
     return {name: normal(getattr(obj, name)) for name, normal in normalisers(type(obj)).items()}
+
+
+@lru_cache(maxsize=1024)
+def _heard_by(model: type[DiffSyncModel]) -> Callable[[DiffSyncModel], dict[str, Any]] | None:
+    return getattr(model, "heard_normal_forms", None)
 
 
 def comparison_fingerprints(model: type[DiffSyncModel]) -> dict[str, list[str]]:

@@ -63,6 +63,8 @@ class DiffSyncModel(BaseModel):
     """Assignments and releases reach the store."""
     _changes_in_place: ClassVar[bool] = False
     """A field may hold a value that can be changed without being assigned to."""
+    _changeable_fields: ClassVar[tuple[str, ...] | None] = ()
+    """The fields that may; None where any may."""
     _has_plain_unique_id: ClassVar[bool] = True
     """The unique id is made of the identifiers' fields as they are, and no subclass has it otherwise."""
     _plain_identifiers: ClassVar[tuple[str, ...] | None] = ()
@@ -101,14 +103,14 @@ class DiffSyncModel(BaseModel):
             both = sorted(set(roles[first]) & set(roles[second]))
             if both:
                 raise AttributeError(f"{cls.__name__} has {', '.join(both)} in both {first} and {second}.")
-        cls._changes_in_place = (
-            not all(
-                _is_scalar(field.annotation)
-                for name, field in cls.model_fields.items()
-                if name not in ("adapter", "model_flags")
-            )
-            or cls.model_config.get("extra") == "allow"
+        takes_extra = cls.model_config.get("extra") == "allow"
+        changeable = tuple(
+            name
+            for name, field in cls.model_fields.items()
+            if name not in ("adapter", "model_flags") and not _is_scalar(field.annotation)
         )
+        cls._changeable_fields = None if takes_extra else changeable
+        cls._changes_in_place = takes_extra or bool(changeable)
         cls._plain_identifiers = _plain(cls, cls._identifiers)
         cls._plain_attributes = _plain(cls, cls._attributes)
         cls._has_plain_unique_id = cls._plain_identifiers is not None and not any(

@@ -54,6 +54,7 @@ ENVIRONMENT_READER = "flows/config.py"
 
 PUBLIC_MODULES = {
     "diffsync_store",
+    "diffsync_store.compare",
     "diffsync_store.diff",
     "diffsync_store.enum",
     "diffsync_store.exceptions",

@@ -62,6 +62,11 @@ def _makes_own_unique_ids(model: type[DiffSyncModel], root: type[DiffSyncModel])
 
 
 @lru_cache(maxsize=1024)
+def _listens(model: type[DiffSyncModel]) -> bool:
+    return getattr(model, "_listens", False)
+
+
+@lru_cache(maxsize=1024)
 def _has_secrets(model: type[DiffSyncModel]) -> bool:
     return any(mentions(field.annotation, (SecretStr, SecretBytes)) for field in model.model_fields.values())
 
@@ -112,7 +117,7 @@ def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
     data, _, spoken = value.partition(b"\n")
     try:
         obj: Any = model.__pydantic_validator__.validate_json(data, by_alias=False, by_name=True)
-        if getattr(model, "_listens", False):
+        if _listens(model):
             obj.listen(Spoken.model_validate_json(spoken) if spoken else SAID_NOTHING)
     except ValidationError as error:
         raise ObjectStoreException(

@@ -10,6 +10,7 @@ import decimal
 import enum
 import uuid
 from collections.abc import Iterable
+from functools import lru_cache
 from sys import getrefcount
 from typing import Any
 
@@ -31,7 +32,19 @@ def is_held(obj: BaseModel) -> bool:
 
 def has_held_part(obj: BaseModel) -> bool:
     """Whether a changeable value in the object's fields is referred to from elsewhere."""
-    return _is_any_held(obj.__dict__.values(), obj.__dict__.get("adapter"))
+    fields = obj.__dict__
+    names = _changeable(type(obj))
+    if names is None:
+        return _is_any_held(fields.values(), fields.get("adapter"))
+    # No variable may refer to a value here: it would count.
+    return bool(names) and _is_any_held([fields[name] for name in names if name in fields], spare=1)
+
+
+@lru_cache(maxsize=1024)
+def _changeable(model: type[BaseModel]) -> tuple[str, ...] | None:
+    """The fields that may hold a changeable value, where the class knows them."""
+    names: tuple[str, ...] | None = getattr(model, "_changeable_fields", None)
+    return names
 
 
 def let_go_of(objects: dict[str, Any]) -> None:
@@ -42,13 +55,14 @@ def let_go_of(objects: dict[str, Any]) -> None:
             del objects[key]
 
 
-def _is_any_held(values: Iterable[Any], adapter: Any = None) -> bool:
+def _is_any_held(values: Iterable[Any], adapter: Any = None, spare: int = 0) -> bool:
+    """`spare` is how many references more than their container's the values have for being looked at."""
     for value in values:
         if type(value) in _FREQUENT:
             continue
         if isinstance(value, _UNCHANGEABLE) or value is adapter:
             continue
-        if not isinstance(value, tuple | frozenset) and getrefcount(value) > _OWN_REFERENCES:
+        if not isinstance(value, tuple | frozenset) and getrefcount(value) > _OWN_REFERENCES + spare:
             return True
         if isinstance(value, dict):
             if _is_any_held(value.values()):

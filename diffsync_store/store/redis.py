@@ -311,10 +311,7 @@ class RedisStore(BaseStore):
         obj = decode(buffer.model_class, value, uid)
         obj.__dict__["adapter"] = self.adapter
         if track:
-            # What this class writes of the object may differ from what an older class wrote: only a change that the
-            # program makes is a change.
-            in_place = getattr(buffer.model_class, "_changes_in_place", True)
-            buffer.track(uid, obj, hash(encode(obj)) if in_place else hash(value))
+            buffer.track(uid, obj, hash(value), read=value)
         return obj
 
     def _buffer(self, model: str, model_class: type[Any] | None) -> ModelBuffer:
@@ -416,7 +413,7 @@ class RedisStore(BaseStore):
 
     def _delete(self, model: str, uid: str) -> bool:
         buffer = self._buffer(model, None)
-        if uid in buffer.deletes and uid not in buffer.adds:
+        if uid in buffer.deletes and uid not in buffer.adds and uid not in buffer.puts:
             return False
         if buffer.find(uid) is None and uid not in buffer.late:
             with translated_errors():

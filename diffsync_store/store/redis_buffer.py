@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from diffsync_store.store.digest import digest_of
-from diffsync_store.store.encoding import encode
+from diffsync_store.store.encoding import decode, encode
 from diffsync_store.store.held import has_held_part, is_held, let_go_of
 from diffsync_store.store.redis_writer import Batch, Written
 
@@ -19,10 +19,12 @@ _BATCH_BYTES = 1_000_000
 class Live(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
     """A reference to an object that the program may hold, with the hash of what Redis has of it."""
 
-    __slots__ = ("kept", "uid", "written")
+    __slots__ = ("kept", "read", "uid", "written")
 
     uid: str
     written: int
+    read: bytes | None
+    """What was read of it, until this process writes it."""
     kept: Any
 
 
@@ -76,11 +78,12 @@ class ModelBuffer:
         reference = self.live.get(uid)
         return None if reference is None else reference()
 
-    def track(self, uid: str, obj: Any, written: int = 0) -> None:
+    def track(self, uid: str, obj: Any, written: int = 0, read: bytes | None = None) -> None:
         """Know `obj` as the live object of `uid`; `written` is the hash of what Redis has of it, 0 for nothing."""
         reference = Live(obj, self._forget)
         reference.uid = uid
         reference.written = written
+        reference.read = read
         reference.kept = obj if self.keeps else None
         if not self.keeps:
             obj.tell_when_let_go()
@@ -155,7 +158,7 @@ class ModelBuffer:
             self.held[reference.uid] = obj
             return
         data = encode(obj)
-        if hash(data) != reference.written:
+        if self._is_changed(reference, data):
             self.late[reference.uid] = data, digest_of(obj)
 
     def note_changes_in_place(self) -> None:
@@ -169,8 +172,18 @@ class ModelBuffer:
             obj = reference()
             if obj is None or reference.uid in self.adds or reference.uid in self.puts or _tells_of_changes(obj):
                 continue
-            if hash(encode(obj)) != reference.written:
+            if self._is_changed(reference, encode(obj)):
                 self.dirty[reference.uid] = obj
+
+    def _is_changed(self, reference: Live, data: bytes) -> bool:
+        """Whether the object is another than Redis has.
+
+        What this class writes of an object may differ from what an older class wrote: only a change that the program
+        makes is a change.
+        """
+        if hash(data) == reference.written:
+            return False
+        return reference.read is None or encode(decode(self.model_class, reference.read, reference.uid)) != data
 
     # Writing
 
@@ -200,7 +213,7 @@ class ModelBuffer:
         for uid, data, _ in written:
             reference = self.live.get(uid)
             if reference is not None:
-                reference.written = hash(data)
+                reference.written, reference.read = hash(data), None
             for waiting in pending:
                 obj: Any = waiting.pop(uid, None)
                 if obj is None:

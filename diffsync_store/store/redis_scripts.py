@@ -118,7 +118,11 @@ end
 
 if adds > 0 then
   if status == 'exclusive' and epoch == ARGV[7] then
-    keep_pairs(at, adds)
+    if digested and keep_new_leaves(model, at, adds, digests_at) then
+      digests_at = digests_at + 13 * adds
+    else
+      keep_pairs(at, adds)
+    end
     redis.call('HSET', objects, unpack(ARGV, at, at + 2 * adds - 1))
     place(at, adds)
   else

@@ -248,6 +248,7 @@ local function relink(model, uid, node, old, new)
       end
     end
   end)
+  if new[model] and new[model][uid] then distrust(model .. ' objects stand below themselves') end
   local as_parent = pack_parent(model, uid)
   each_missing(new, old, function(child_model, child_uid)
     local packed = nodes[child_model][child_uid]
@@ -316,6 +317,27 @@ local function keep_tree(model, uids, values, digests)
   end
 end
 
+-- The same for `n` pairs from ARGV `from` whose unique ids are new to the store, with digests from byte `at` of ARGV 15;
+-- false where it has to be done one by one. Leaves that nobody lists need no more than their digests.
+local function keep_new_leaves(model, from, n, at)
+  local schema = schema_of(model)
+  if schema.is_top or next(schema.children or {}) or nodes[model] then return false end
+  local key, uids, packed = space .. 'tree:' .. model, {}, {}
+  for i = 1, n do
+    local uid = ARGV[from + 2 * i - 2]
+    local digest = string.sub(ARGV[15], at, at + 12)
+    uids[i], packed[2 * i - 1] = uid, uid
+    packed[2 * i] = (string.sub(digest, 13) == 'i' and '\\3' or '\\1') .. string.sub(digest, 1, 12)
+    at = at + 13
+  end
+  for _, found in ipairs(redis.call('HMGET', key, unpack(uids))) do
+    if found then return false end
+  end
+  redis.call('HSET', key, unpack(packed))
+  redis.call('EXPIRE', key, ARGV[6])
+  return true
+end
+
 local function save_bucket(model, name, bucket)
   local sums, members = space .. 'sums:' .. model, space .. 'members:' .. model
   local held = redis.call('HGET', sums, name)
@@ -374,7 +396,10 @@ local function save_tree(ttl)
 end
 """
 )
-"""Defines `keep_tree`, to be called before objects are written or removed, and `save_tree`, at the end. KEYS[1] is the record."""
+"""Defines `keep_tree` and `keep_new_leaves`, to be called before objects are written or removed, and `save_tree`, at the end.
+
+KEYS[1] is the record, ARGV 6 the seconds to live.
+"""
 
 SUBTREES = Script(
     _NODES

@@ -1,0 +1,368 @@
+"""Digests that writes keep right are those of the objects, and a diff that uses them is the diff that reads everything."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from diffsync_store import (
+    Adapter,
+    BaseStore,
+    Diff,
+    DiffElement,
+    DiffSyncFlags,
+    DiffSyncModel,
+    DiffSyncModelFlags,
+    LocalStore,
+    StoredAdapter,
+)
+from diffsync_store.store.local_subtrees import LocalSubtrees
+from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.subtrees import Subtrees
+from tests.servers import RedisServer
+
+NAMES = ["a", "b", "c", "d", "é:*\n"]
+SETTINGS = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+class Port(DiffSyncModel):
+    _modelname = "port"
+    _identifiers = ("name",)
+    _attributes = ("speed", "tags")
+    name: str
+    speed: float | None = None
+    tags: list[str] = []
+
+
+class Lamp(DiffSyncModel):
+    """Says of itself what its fields do not."""
+
+    _modelname = "lamp"
+    _identifiers = ("name",)
+    _attributes = ("level",)
+    name: str
+    level: int = 0
+
+    def get_attrs(self) -> dict[str, Any]:
+        return {"level": self.level // 2}
+
+    def get_shortname(self) -> str:
+        return f"lamp {self.name}"
+
+
+class Room(DiffSyncModel):
+    """May stand below another room, and at the top as well."""
+
+    _modelname = "room"
+    _identifiers = ("name",)
+    _attributes = ("size",)
+    _children: ClassVar[dict[str, str]] = {"room": "rooms", "port": "ports", "lamp": "lamps"}
+    name: str
+    size: int = 0
+    note: str = ""
+    rooms: list[str] = []
+    ports: list[str] = []
+    lamps: list[str] = []
+
+
+class House(Adapter):
+    room = Room
+    port = Port
+    lamp = Lamp
+    top_level: ClassVar[list[str]] = ["room", "port"]
+
+
+class OtherRoom(Room):
+    """Has a field that is not compared, and writes to another system."""
+
+    key: int = 7
+
+
+class OtherHouse(House):
+    room = OtherRoom
+
+
+MODELS: dict[str, type[DiffSyncModel]] = {"room": Room, "port": Port, "lamp": Lamp}
+
+
+class Program:
+    """The same random steps on a store in memory and on one in Redis, opened anew now and then."""
+
+    def __init__(self, open_store: Callable[[], RedisStore], seed: int, *, circles: bool = False) -> None:
+        self.choose = random.Random(seed)
+        self.open_store = open_store
+        self.circles = circles
+        self.local = House(internal_storage_engine=LocalStore())
+        self.redis = House(internal_storage_engine=open_store())
+        self.steps: list[Callable[[], None]] = [
+            self.add, self.add, self.add, self.change, self.link, self.link, self.link, self.unlink, self.remove,
+            self.replace, self.flag, self.flush, self.reopen,
+        ]  # fmt: skip
+
+    def run(self, length: int) -> None:
+        for _ in range(length):
+            self.choose.choice(self.steps)()
+        self.redis.store.flush()
+
+    def _any(self, model: str) -> str:
+        found = list(self.local.store.uids(model))
+        return self.choose.choice(found) if found else ""
+
+    def _both(self, act: Callable[[House], None]) -> None:
+        for adapter in (self.local, self.redis):
+            act(adapter)
+
+    def _model(self) -> str:
+        return self.choose.choice(list(MODELS))
+
+    def add(self) -> None:
+        model, name = self._model(), self.choose.choice(NAMES)
+        if not self.local.get_or_none(model, name):
+            self._both(lambda adapter: adapter.add(MODELS[model](name=name)))
+
+    def replace(self) -> None:
+        model, name = self._model(), self.choose.choice(NAMES)
+        self._both(lambda adapter: adapter.update(MODELS[model](name=name)))
+
+    def change(self) -> None:
+        value, model = self.choose.randrange(3), self._model()
+        name = self._any(model)
+        if name:
+            field = {"room": "size", "port": "speed", "lamp": "level"}[model]
+            new = float(value) if model == "port" else value  # an int in a field of floats has another digest
+            self._both(lambda adapter: setattr(adapter.get(model, name), field, new))
+            if model == "port":
+                self._both(lambda adapter: adapter.get("port", name).tags.append("t"))
+
+    def flag(self) -> None:
+        model, flags = self._model(), self.choose.choice([DiffSyncModelFlags.NONE, DiffSyncModelFlags.IGNORE])
+        name = self._any(model)
+        if name:
+            self._both(lambda adapter: setattr(adapter.get(model, name), "model_flags", flags))
+
+    def link(self) -> None:
+        """List a child below a room, whether it is there or not, and whoever else lists it."""
+        parent, model, child = self._any("room"), self._model(), self.choose.choice(NAMES)
+        if not parent or (model == "room" and not self.circles and child <= parent):
+            return
+
+        def act(adapter: House) -> None:
+            children = getattr(adapter.get(Room, parent), f"{model}s")
+            if child not in children:
+                children.append(child)
+
+        self._both(act)
+
+    def unlink(self) -> None:
+        parent, model = self._any("room"), self._model()
+        if parent and getattr(self.local.get(Room, parent), f"{model}s"):
+            at = self.choose.randrange(len(getattr(self.local.get(Room, parent), f"{model}s")))
+            self._both(lambda adapter: getattr(adapter.get(Room, parent), f"{model}s").pop(at))
+
+    def remove(self) -> None:
+        model = self._model()
+        name = self._any(model)
+        if name:
+            self._both(lambda adapter: adapter.store.remove_item(model, name))
+
+    def flush(self) -> None:
+        self.redis.store.flush()
+
+    def reopen(self) -> None:
+        """Go on in what is another process for the store; the first one stays open."""
+        self.redis.store.flush()
+        self.redis = House(internal_storage_engine=self.open_store())
+
+
+@pytest.fixture
+def new_redis(redis_server: RedisServer) -> Iterator[Callable[[], Callable[[], RedisStore]]]:
+    """Makes openers, each of a store of its own."""
+    made: list[RedisStore] = []
+
+    def new() -> Callable[[], RedisStore]:
+        store_id = f"digests-{uuid.uuid4().hex}"
+
+        def open_store() -> RedisStore:
+            made.append(RedisStore(store_id=store_id, url=redis_server.url))
+            return made[-1]
+
+        return open_store
+
+    yield new
+    for store in made:
+        store._forget_everything()
+        store.drop()
+        store.close()
+
+
+NewRedis = Callable[[], Callable[[], RedisStore]]
+
+
+def subtrees_of(store: BaseStore) -> Subtrees:
+    found = store.subtrees()
+    assert found is not None
+    return found
+
+
+@SETTINGS
+@given(seed=st.integers(0, 10**9), length=st.integers(1, 60))
+def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, seed: int, length: int) -> None:
+    program = Program(new_redis(), seed)
+    program.run(length)
+    assert isinstance(program.local.store, LocalStore)
+    expected = LocalSubtrees(program.local.store._data)
+    found = subtrees_of(program.redis.store)
+    for model in MODELS:
+        uids = sorted({*NAMES, *program.local.store.uids(model)})
+        assert found.of(model, uids) == expected.of(model, uids)
+    for model in House.top_level:
+        uids = list(program.local.store.uids(model))
+        sums = found.sums(model)
+        assert sums is not None
+        assert found.members(model, sums.buckets) == dict(zip(uids, expected.of(model, uids), strict=True))
+        of_all = expected.of(model, uids)
+        assert sums.counted == sum(subtree.counted for subtree in of_all)
+        assert sums.skipped == sum(subtree.skipped for subtree in of_all)
+        assert sums.missing == sum(subtree.missing for subtree in of_all)
+
+
+@SETTINGS
+@given(seed=st.integers(0, 10**9), length=st.integers(1, 80))
+def test_objects_that_stand_below_themselves_do_no_harm(new_redis: NewRedis, seed: int, length: int) -> None:
+    program = Program(new_redis(), seed, circles=True)
+    program.run(length)
+    assert set(program.redis.store.uids("room")) == set(program.local.store.uids("room"))
+    found = program.redis.store.subtrees()
+    if found is not None:  # there was no circle at any time
+        assert isinstance(program.local.store, LocalStore)
+        uids = list(program.local.store.uids("room"))
+        assert found.of("room", uids) == LocalSubtrees(program.local.store._data).of("room", uids)
+
+
+def test_a_circle_is_noticed(new_redis: NewRedis) -> None:
+    store = new_redis()()
+    house = House(internal_storage_engine=store)
+    for name in ("a", "b", "c"):
+        house.add(Room(name=name, rooms=[{"a": "b", "b": "c", "c": "a"}[name]]))
+    store.flush()
+    assert store.subtrees() is None
+    assert "stand below themselves" in store.record().undigested
+
+
+class Reversed(Diff):
+    @classmethod
+    def order_children_room(cls, children: dict[str, DiffElement]) -> Iterator[DiffElement]:
+        yield from reversed(children.values())
+
+
+def told(target: Adapter, source: Adapter, flags: DiffSyncFlags, diff_class: type[Diff]) -> Any:
+    """All that a diff says, or the error that it ends with."""
+    steps: list[int] = []
+    try:
+        diff = target.diff_from(source, diff_class, flags, callback=lambda *told: steps.append(told[1]))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other way has to end alike
+        return type(error)
+
+    def walk(diff: Diff) -> list[Any]:
+        return [
+            (found.type, found.name, found.uid, found.keys, found.action, found.source_attrs, found.dest_attrs,
+             found.flags, found.child_diff.unchanged, walk(found.child_diff))
+            for found in diff.get_children()
+        ]  # fmt: skip
+
+    assert steps == sorted(steps)
+    assert steps[-1:] == ([diff.models_processed] if steps else [])
+    return (
+        walk(diff), diff.str(), diff.dict(), diff.summary(), len(diff), diff.models_processed, diff.skipped,
+        diff.unchanged,
+    )  # fmt: skip
+
+
+FLAGS = [
+    DiffSyncFlags.NONE,
+    DiffSyncFlags.SKIP_UNMATCHED_SRC,
+    DiffSyncFlags.SKIP_UNMATCHED_DST,
+    DiffSyncFlags.SKIP_UNMATCHED_BOTH,
+    DiffSyncFlags.LOG_UNCHANGED_RECORDS,
+]
+SIDES = ["redis", "stored", "local source", "local target", "other class"]
+
+
+@pytest.mark.parametrize("sides", SIDES)
+@SETTINGS
+@given(
+    seed=st.integers(0, 10**9),
+    before=st.integers(5, 60),
+    after=st.integers(0, 6),
+    flags=st.sampled_from(FLAGS),
+    diff_class=st.sampled_from([Diff, Reversed]),
+)
+def test_a_diff_by_digests_is_the_diff_that_reads_everything(  # noqa: PLR0917
+    new_redis: NewRedis,
+    sides: str,
+    seed: int,
+    before: int,
+    after: int,
+    flags: DiffSyncFlags,
+    diff_class: type[Diff],
+) -> None:
+    """Both sides went the same way up to a point; the target went on a few steps."""
+    left, right = Program(new_redis(), seed), Program(new_redis(), seed)
+    for program in (left, right):
+        program.run(before)
+    right.choose.seed(seed + 1)
+    right.run(after)
+    source: Adapter = left.local if sides == "local source" else left.redis
+    target: Adapter = right.local if sides == "local target" else right.redis
+    if sides == "stored":
+        if not (left.local.count() and right.local.count()):
+            return
+        source, target = StoredAdapter(left.redis.store), StoredAdapter(right.redis.store)
+    if sides == "other class":
+        target = OtherHouse(internal_storage_engine=right.open_store())
+    by_digests = told(target, source, flags, diff_class)
+    with pytest.MonkeyPatch.context() as patch:
+        for store in (LocalStore, RedisStore):
+            patch.setattr(store, "subtrees", lambda _: None)
+        assert told(target, source, flags, diff_class) == by_digests
+
+
+@pytest.mark.parametrize("shape", ["tree", "flat"])
+def test_a_diff_reads_only_what_differs(new_redis: NewRedis, monkeypatch: pytest.MonkeyPatch, shape: str) -> None:
+    stores = new_redis()(), new_redis()()
+    for side, store in enumerate(stores):
+        house = House(internal_storage_engine=store)
+        with store.loading():
+            for number in range(100 if shape == "tree" else 0):
+                room = Room(name=f"room {number}")
+                for position in range(50):
+                    lamp = Lamp(name=f"lamp {number}-{position}", level=9 * side * (number < 4 and position == 7))
+                    house.add(lamp)
+                    room.add_child(lamp)
+                house.add(room)
+            for number in range(5000 if shape == "flat" else 0):
+                house.add(Port(name=f"port {number}", speed=side * (number % 1000 == 0)))
+    read: list[str] = []
+    snapshot = RedisStore.snapshot
+
+    def counted(self: RedisStore, model: str, uids: Any) -> dict[str, DiffSyncModel]:
+        read.extend(uids)
+        return snapshot(self, model, uids)
+
+    monkeypatch.setattr(RedisStore, "snapshot", counted)
+    diff = StoredAdapter(stores[1]).diff_from(StoredAdapter(stores[0]))
+    changed = 4 if shape == "tree" else 5
+    assert diff.summary()["update"] == changed
+    assert diff.summary()["no-change"] == (5100 if shape == "tree" else 5000) - changed
+    assert len(read) == 2 * changed * (2 if shape == "tree" else 1)
