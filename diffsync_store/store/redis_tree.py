@@ -338,33 +338,54 @@ local function keep_new_leaves(model, from, n, at)
   return true
 end
 
-local function save_bucket(model, name, bucket)
+-- The unique ids of a bucket as they are kept, changed by {uid: 1 for one that came, -1 for one that went}.
+local function members_after(blob, changes)
+  local kept, gone, at = {''}, false, 1
+  for uid, by in pairs(changes) do
+    if by > 0 then kept[#kept + 1] = struct.pack('>Ic0', #uid, uid) end
+    gone = gone or by < 0
+  end
+  local came = table.concat(kept)
+  if not gone then return blob .. came end
+  kept = {''}
+  while at <= #blob do
+    local uid, after = struct.unpack('>Ic0', blob, at)
+    if (changes[uid] or 0) >= 0 then kept[#kept + 1] = string.sub(blob, at, after - 1) end
+    at = after
+  end
+  return table.concat(kept) .. came
+end
+
+local function save_buckets(model, buckets)
   local sums, members = space .. 'sums:' .. model, space .. 'members:' .. model
-  local held = redis.call('HGET', sums, name)
-  local x, y = 0, 0
-  if held then x, y = struct.unpack('>I6I6', held) end
-  local blob, came, went = redis.call('HGET', members, name) or '', {''}, {}
-  for uid, by in pairs(bucket.members) do
-    if by > 0 then came[#came + 1] = struct.pack('>Ic0', #uid, uid) end
-    if by < 0 then went[uid] = true end
-  end
-  if next(went) then
-    local kept, at = {''}, 1
-    while at <= #blob do
-      local uid, after = struct.unpack('>Ic0', blob, at)
-      if not went[uid] then kept[#kept + 1] = string.sub(blob, at, after - 1) end
-      at = after
+  local names = {}
+  for name in pairs(buckets) do names[#names + 1] = name end
+  in_pieces(names, 500, function(from, to)
+    local old_sums = redis.call('HMGET', sums, unpack(names, from, to))
+    local old_members = redis.call('HMGET', members, unpack(names, from, to))
+    local new_sums, new_members, emptied = {}, {}, {}
+    for i = from, to do
+      local bucket, x, y = buckets[names[i]], 0, 0
+      local blob = members_after(old_members[i - from + 1] or '', bucket.members)
+      if old_sums[i - from + 1] then x, y = struct.unpack('>I6I6', old_sums[i - from + 1]) end
+      if blob == '' then
+        emptied[#emptied + 1] = names[i]
+      else
+        new_members[#new_members + 1] = names[i]
+        new_members[#new_members + 1] = blob
+        new_sums[#new_sums + 1] = names[i]
+        new_sums[#new_sums + 1] = struct.pack('>I6I6', (x + bucket.x) % LANE, (y + bucket.y) % LANE)
+      end
     end
-    blob = table.concat(kept)
-  end
-  blob = blob .. table.concat(came)
-  if blob == '' then
-    redis.call('HDEL', members, name)
-    redis.call('HDEL', sums, name)
-  else
-    redis.call('HSET', members, name, blob)
-    redis.call('HSET', sums, name, struct.pack('>I6I6', (x + bucket.x) % LANE, (y + bucket.y) % LANE))
-  end
+    if #new_members > 0 then
+      redis.call('HSET', members, unpack(new_members))
+      redis.call('HSET', sums, unpack(new_sums))
+    end
+    if #emptied > 0 then
+      redis.call('HDEL', members, unpack(emptied))
+      redis.call('HDEL', sums, unpack(emptied))
+    end
+  end)
 end
 
 local function save_tree(ttl)
@@ -386,7 +407,7 @@ local function save_tree(ttl)
   end
   for model, top in pairs(tops) do
     local sums = space .. 'sums:' .. model
-    for name, bucket in pairs(top.buckets) do save_bucket(model, name, bucket) end
+    save_buckets(model, top.buckets)
     for name, by in pairs({n = top.n, k = top.k, m = top.m}) do
       if by ~= 0 then redis.call('HINCRBY', sums, name, by) end
     end
