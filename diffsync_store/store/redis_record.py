@@ -22,7 +22,7 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         StoreNotFound: there is no such store.
     """
     with translated_errors():
-        answer = scripts.RECORD(client, [keys.record, keys.counts, keys.schema], [keys.objects(""), keys.order("")])
+        answer = scripts.RECORD(client, [keys.record, keys.counts, keys.schema], [])
     facts, counts, schemas, found = map(_pairs, answer)
     if not facts:
         raise StoreNotFound(

@@ -241,15 +241,22 @@ return {redis.call('ZSCORE', KEYS[2], ids[#ids]), ids, values}
 
 
 _RECORD = """
--- KEYS: record, counts, schema. ARGV: what the keys of objects, and those of orders, begin with.
+-- KEYS: record, counts, schema.
 -- Answers: the record, the counts, the schema, and as pairs of model and number how many objects there really are.
-local counts = redis.call('HGETALL', KEYS[2])
-local found = {}
+local space = string.sub(KEYS[1], 1, -7) -- the record's key without 'record'
+local counts, schemas = redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3])
+local is_top, found = {}, {}
+for i = 1, #schemas, 2 do is_top[schemas[i]] = cjson.decode(schemas[i + 1]).is_top end
+local digested = redis.call('HEXISTS', KEYS[1], 'undigested') == 0
 for i = 1, #counts, 2 do
-  found[i] = counts[i]
-  found[i + 1] = math.min(redis.call('HLEN', ARGV[1] .. counts[i]), redis.call('ZCARD', ARGV[2] .. counts[i]))
+  local model = counts[i]
+  local there = math.min(redis.call('HLEN', space .. 'objects:' .. model), redis.call('ZCARD', space .. 'order:' .. model))
+  if digested then there = math.min(there, redis.call('HLEN', space .. 'tree:' .. model)) end
+  local in_buckets = redis.call('EXISTS', space .. 'sums:' .. model) + redis.call('EXISTS', space .. 'members:' .. model)
+  if digested and is_top[model] and in_buckets < 2 then there = 0 end
+  found[i], found[i + 1] = model, there
 end
-return {redis.call('HGETALL', KEYS[1]), counts, redis.call('HGETALL', KEYS[3]), found}
+return {redis.call('HGETALL', KEYS[1]), counts, schemas, found}
 """
 
 

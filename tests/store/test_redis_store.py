@@ -789,3 +789,21 @@ def test_a_secret_is_refused_rather_than_stored_as_asterisks(open_redis: OpenSto
         store.flush()
     assert "s3cret" not in str(refusal.value)
     store.drop()
+
+
+@pytest.mark.parametrize("part", ["objects", "order", "tree", "sums", "members", "schema"])
+def test_a_store_of_which_redis_has_lost_a_part_is_failed(own_redis: RedisServer, store_id: str, part: str) -> None:
+    """Redis evicts whole keys where it may; a smaller store would be taken for a source with fewer objects."""
+    client: Any = own_redis.client()
+    with RedisStore(url=own_redis.url, store_id=store_id) as store:
+        adapter = flat(store)
+        with store.loading():
+            for number in range(10):
+                adapter.add(Device(name=f"device-{number}"))
+        assert store.require_complete().counts == {"device": 10}
+        key = f"dss:{{{store_id}}}:{part}" + ("" if part == "schema" else ":device")
+        assert client.unlink(key) == 1
+        assert store.state is StoreState.FAILED
+        with pytest.raises(StoreNotComplete, match="Redis has lost device: set its maxmemory-policy to noeviction"):
+            store.require_complete()
+        store.drop()
