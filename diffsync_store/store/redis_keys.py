@@ -5,7 +5,7 @@ can work on it. Model names come last and may hold any character: a hash tag end
 ever used as a pattern.
 
     dss:{ID}:record              hash: the store's record of itself
-    dss:{ID}:schema              hash: model name to the model's shape, as JSON
+    dss:{ID}:schema              hash: model name to the model's shape, as JSON; empty where no object was written yet
     dss:{ID}:counts              hash: model name to number of objects
     dss:{ID}:objects:MODEL       hash: unique id to object, as JSON
     dss:{ID}:order:MODEL         sorted set: unique ids by order of insertion

@@ -29,7 +29,7 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
             f"There is no store {keys.store_id!r}: it was never loaded, was dropped, or expired. Load it again."
         )
     top_level = StoreSchema.model_validate_json(facts.get("top_level", b"{}")).top_level
-    lost = [model for model, count in counts.items() if int(count) != int(found[model]) or model not in schemas]
+    lost = [model for model, count in counts.items() if int(count) != int(found[model]) or not schemas.get(model)]
     if len(counts) != int(facts.get("models", 0)):
         lost.append("whole models")
     state, reason = StoreState(facts["state"].decode()), facts.get("reason", b"").decode()
@@ -62,7 +62,7 @@ def read_models(client: Any, keys: StoreKeys) -> dict[str, ModelSchema]:
 
 
 def _models(schemas: dict[str, bytes]) -> dict[str, ModelSchema]:
-    return {name: ModelSchema.model_validate_json(text) for name, text in schemas.items()}
+    return {name: ModelSchema.model_validate_json(text) for name, text in schemas.items() if text}
 
 
 def _pairs(answer: list[Any]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ local at, refused, digests_at = 16, {}, 1
 local written_as = redis.call('HGET', schema, model)
 if written_as ~= ARGV[10] then
   redis.call('HSET', schema, model, ARGV[10])
-  if written_as and not alike(cjson.decode(written_as), schema_of(model)) then
+  if written_as and written_as ~= '' and not alike(cjson.decode(written_as), schema_of(model)) then
     distrust(model .. ' objects were written by classes that compare differently')
   end
 end
@@ -246,7 +246,9 @@ _RECORD = """
 local space = string.sub(KEYS[1], 1, -7) -- the record's key without 'record'
 local counts, schemas = redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3])
 local is_top, found = {}, {}
-for i = 1, #schemas, 2 do is_top[schemas[i]] = cjson.decode(schemas[i + 1]).is_top end
+for i = 1, #schemas, 2 do
+  if schemas[i + 1] ~= '' then is_top[schemas[i]] = cjson.decode(schemas[i + 1]).is_top end
+end
 local digested = redis.call('HEXISTS', KEYS[1], 'undigested') == 0
 for i = 1, #counts, 2 do
   local model = counts[i]

@@ -127,7 +127,7 @@ end
 local function schema_of(model)
   if not schemas[model] then
     local text = redis.call('HGET', space .. 'schema', model)
-    schemas[model] = text and cjson.decode(text) or {}
+    schemas[model] = text and text ~= '' and cjson.decode(text) or {}
   end
   return schemas[model]
 end
@@ -404,6 +404,7 @@ local function save_tree(ttl)
     in_pieces(pairs_, 2000, function(from, to) redis.call('HSET', key, unpack(pairs_, from, to)) end)
     in_pieces(gone, 1000, function(from, to) redis.call('HDEL', key, unpack(gone, from, to)) end)
     redis.call('EXPIRE', key, ttl)
+    redis.call('HSETNX', space .. 'schema', model, '') -- children that are listed before any is written
   end
   for model, top in pairs(tops) do
     local sums = space .. 'sums:' .. model

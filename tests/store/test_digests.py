@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any, ClassVar
 
 import pytest
@@ -204,6 +205,8 @@ def new_redis(redis_server: RedisServer) -> Iterator[Callable[[], Callable[[], R
         store._forget_everything()
         store.drop()
         store.close()
+    with closing(redis_server.client()) as client:
+        assert not [key for key in client.scan_iter(count=1000) if b"digests-" in key]
 
 
 NewRedis = Callable[[], Callable[[], RedisStore]]
