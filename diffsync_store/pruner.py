@@ -49,9 +49,19 @@ class Pruner:
             return False
         known = self._covered.get(model)
         if known is None:
-            self._covered[model] = True  # for a model that stands below itself
-            known = self._covered[model] = self._decide(model, self._source, self._target)
+            below = self._at_and_below(model, self._source)
+            known = self._covered[model] = all(self._decide(name, self._source, self._target) for name in below)
         return known
+
+    def _at_and_below(self, model: str, side: Subtrees) -> set[str]:
+        """The model and those whose objects may stand below its objects."""
+        found, ahead = set[str](), [model]
+        while ahead:
+            name = ahead.pop()
+            if name not in found:
+                found.add(name)
+                ahead += side.schemas[name].children if name in side.schemas else ()
+        return found
 
     def _decide(self, model: str, source: Subtrees, target: Subtrees) -> bool:
         of_source, of_target = source.schemas.get(model), target.schemas.get(model)
@@ -62,7 +72,7 @@ class Pruner:
         if of_source.children.keys() != of_target.children.keys():
             return False
         sides = zip(self._sides, (of_source, of_target), strict=True)
-        return all(_reads_as_written(*side, model) for side in sides) and all(map(self.covers, of_source.children))
+        return all(_reads_as_written(*side, model) for side in sides)
 
     def equal(self, model: str, source_uids: Sequence[str], target_uids: Iterable[str]) -> dict[str, Subtree]:
         """Which objects that both sides have are equal, with all below them."""

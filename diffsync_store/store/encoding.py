@@ -114,7 +114,8 @@ def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
     Raises:
         ObjectStoreException: what is stored does not fit the class.
     """
-    data, _, spoken = value.partition(b"\n")
+    end = value.find(b"\n")
+    data, spoken = (value, b"") if end < 0 else (value[:end], value[end + 1 :])
     try:
         obj: Any = model.__pydantic_validator__.validate_json(data, by_alias=False, by_name=True)
         if _listens(model):

@@ -253,7 +253,8 @@ class RedisStore(BaseStore):
                 return
             for id_, value in zip(ids, values, strict=True):
                 uid = id_.decode()
-                obj = self._at_hand(buffer, uid)
+                known = uid in buffer.live or uid in buffer.late
+                obj = self._at_hand(buffer, uid) if known else None
                 if obj is not None:
                     yield obj
                 elif value is not None and uid not in buffer.deletes:

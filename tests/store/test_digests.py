@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import uuid
 from collections.abc import Callable, Iterator
@@ -369,3 +370,58 @@ def test_a_diff_reads_only_what_differs(new_redis: NewRedis, monkeypatch: pytest
     assert diff.summary()["update"] == changed
     assert diff.summary()["no-change"] == (5100 if shape == "tree" else 5000) - changed
     assert len(read) == 2 * changed * (2 if shape == "tree" else 1)
+
+
+class Day(DiffSyncModel):
+    _modelname = "day"
+    _identifiers = ("name",)
+    _attributes = ("on",)
+    name: str
+    on: dt.date
+
+
+class DayAsText(Day):
+    on: str  # type: ignore[assignment]
+
+
+class Odd(DiffSyncModel):
+    _modelname = "odd"
+    _identifiers = ("name",)
+    _children: ClassVar[dict[str, str]] = {"even": "evens", "day": "days"}
+    name: str
+    evens: list[str] = []
+    days: list[str] = []
+
+
+class Even(DiffSyncModel):
+    _modelname = "even"
+    _identifiers = ("name",)
+    _children: ClassVar[dict[str, str]] = {"odd": "odds"}
+    name: str
+    odds: list[str] = []
+
+
+class Calendar(Adapter):
+    odd, even, day = Odd, Even, Day
+    top_level: ClassVar[list[str]] = ["odd"]
+
+
+class CalendarOfTexts(Calendar):
+    day = DayAsText  # type: ignore[assignment]
+
+
+def test_what_cannot_be_compared_by_digests_is_found_below_models_that_stand_below_each_other(
+    new_redis: NewRedis,
+) -> None:
+    sides: list[Adapter] = []
+    on: Any
+    for adapter_class, on in ((Calendar, dt.date(2024, 1, 1)), (CalendarOfTexts, "2024-01-01")):
+        adapter = adapter_class(internal_storage_engine=new_redis()())
+        adapter.add(Odd(name="1", evens=["2"]))
+        adapter.add(Even(name="2", odds=["3"]))
+        adapter.add(Odd(name="3", days=["4"]))
+        adapter.add(adapter_class.day(name="4", on=on))
+        adapter.store.flush()
+        sides.append(adapter)
+    diff = sides[1].diff_from(sides[0])
+    assert diff.summary()["update"] == 2  # once below its place at the top, once below that which stands below another
