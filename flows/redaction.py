@@ -5,13 +5,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from traceback import format_exception
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
 SHORTEST = 4
 """What is shorter is no secret, and blotting it out would make every message unreadable."""
 
-URL_PASSWORD = re.compile(r"://[^/@]*?:([^@]+)@")
+URL_PASSWORD = re.compile(r"://[^/@]*?:([^@]+)@|[?&]\w*password=([^&#\s]+)")
+"""Before the host, or among the options of a Redis URL: those of a Sentinel, of a key file, of a Unix socket."""
 
 
 class Secrets:
@@ -23,8 +25,7 @@ class Secrets:
     def keep(self, values: Any) -> None:
         """Take in every text of the value, however deep, and the password of one that is a URL."""
         for text in _texts(values):
-            passwords = URL_PASSWORD.findall(text)
-            self._texts.update(part for part in (text, *passwords) if len(part) >= SHORTEST)
+            self._texts.update(part for part in (text, *_passwords(text)) if len(part) >= SHORTEST)
 
     def redact(self, text: str) -> str:
         for secret in sorted(self._texts, key=len, reverse=True):
@@ -41,6 +42,13 @@ class Secrets:
             if self.redact(shown) == shown:
                 raise
             raise RuntimeError(self.redact(f"{type(error).__name__}: {error}")) from None
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """The passwords of a URL, as they are written there and as they are."""
+    for found in URL_PASSWORD.finditer(text):
+        password = found[1] or found[2]
+        yield from (password, unquote(password))
 
 
 def _texts(values: Any) -> Iterable[str]:

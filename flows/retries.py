@@ -7,10 +7,13 @@ import redis
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
-from redis.exceptions import AuthorizationError
+from redis.exceptions import AuthorizationError, ClusterDownError, SlotNotCoveredError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-PASSING = (redis.ConnectionError, redis.TimeoutError, ConnectionError, TimeoutError, OperationalError, InterfaceError)
+PASSING = (
+    *(redis.ConnectionError, redis.TimeoutError, ClusterDownError, SlotNotCoveredError),
+    *(ConnectionError, TimeoutError, OperationalError, InterfaceError),
+)
 LASTING = (redis.AuthenticationError, AuthorizationError)
 
 

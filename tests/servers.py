@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
@@ -171,7 +172,7 @@ class RedisServer(Server):
 
     @property
     def url(self) -> str:
-        user = f":{self.password}@" if self.password else ""
+        user = f":{quote(self.password, safe='')}@" if self.password else ""
         return f"redis://{user}127.0.0.1:{self.port}/0"
 
     @property
@@ -268,6 +269,10 @@ def valkey_binary() -> Path:
 
 def redis_binary() -> Path:
     return _program("redis-server", "redis-server")
+
+
+def openssl_binary() -> Path:
+    return _program("openssl", "openssl")
 
 
 def chromium_binary() -> Path:

@@ -57,11 +57,14 @@ class RedisStore(BaseStore):
     Args:
         store_id: the name under which other processes find the store: 1 to 128 letters, digits, `.`, `_`, `-`. A new
             one is made up when it is not given.
-        host, port, db, url: where Redis is; `host` or `url`, not both.
-        client: a client to use instead, made with `decode_responses=False`; it is not closed with the store.
+        host, port, db, url: where Redis is; `host` or `url`, not both. A URL begins with redis://, rediss://, unix://,
+            redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://.
+        client: a client to use instead, made with `decode_responses=False`; it is not closed with the store, and has
+            timeouts and retries of its own.
         ttl: seconds without use after which the store expires, 7 days unless the store says otherwise.
         options: any connection argument of redis-py: `username`, `password`, `ssl`, `ssl_ca_certs`,
-            `unix_socket_path`, `socket_timeout`, `retry`, ...
+            `ssl_certfile`, `ssl_keyfile`, `unix_socket_path`, `socket_timeout`, `retry`, ...; `sentinel_kwargs` for
+            the connections to Sentinels.
 
     Writes are buffered; they are in Redis after `flush()`, which happens by itself on size, before a diff, after a
     sync, when the store is marked, on `close()` and at the end of the process.
@@ -192,10 +195,7 @@ class RedisStore(BaseStore):
         self._renewed = now
         with translated_errors():
             models = [model.decode() for model in self._redis.hkeys(self._keys.schema)]
-            pipeline = self._redis.pipeline(transaction=False)
-            for key in self._keys.all(models):
-                pipeline.expire(key, self._ttl)
-            pipeline.execute()
+            scripts.RENEW(self._redis, self._keys.all(models), [self._ttl])
 
     def record(self) -> StoreRecord:
         self._write()

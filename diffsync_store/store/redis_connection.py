@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from redis import exceptions as redis_errors
+
 from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.store.redis_client import make_client
+from diffsync_store.store.redis_refusals import remedy_for
 
-try:
-    import redis
-    from redis import exceptions as redis_errors
-except ImportError as error:
-    raise ImportError("RedisStore needs the redis package: pip install 'diffsync-store[redis]'") from error
-
-DEFAULT_TIMEOUT = 30.0
-"""Seconds until a silent server counts as unavailable; `socket_timeout` and `socket_connect_timeout` override it."""
+_UNAVAILABLE = "Redis store is unavailable."
+_PASSING = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.ClusterDownError,
+    redis_errors.SlotNotCoveredError,
+)
+_IN_SCRIPT = re.compile("ACL failure in script|user executing the script can't")
+"""A right that is lacking inside a script comes as an error without a code; the second text is that of Redis 6.2."""
+_TLS_HINT = " It closed the connection: if it asks for client certificates, give `ssl_certfile` and `ssl_keyfile`."
 
 
 class Connection:
@@ -35,74 +42,46 @@ class Connection:
         client: Any = None,
         options: dict[str, Any] | None = None,
     ) -> None:
-        options = dict(options or {})
-        self.owned = client is None
-        if client is not None:
-            if host or url or options:
-                raise ObjectStoreException(
-                    "Give either a client, or the arguments to make one from (host, url, password, ...), not both."
-                )
+        if client is not None and (host or url or options):
+            raise ObjectStoreException(
+                "Give either a client, or the arguments to make one from (host, url, password, ...), not both."
+            )
+        options = options or {}
+        is_tls = (url or "").startswith("rediss") or options.get("ssl")
+        with ExitStack() as made, translated_errors(hint=_TLS_HINT if is_tls else ""):
+            if client is None:
+                client = make_client(host=host, port=port, url=url, db=db, options=options, made=made)
             self.client = client
-        else:
-            if host and url:
-                raise ObjectStoreException("'host' and 'url' can not be specified at the same time.")
-            if "decode_responses" in options:
-                raise TypeError("decode_responses cannot be set: a store reads bytes.")
-            options.setdefault("socket_timeout", DEFAULT_TIMEOUT)
-            options.setdefault("socket_connect_timeout", DEFAULT_TIMEOUT)
-            if url:
-                self.client = _from_url(url, db, options)
-            else:
-                self.client = redis.Redis(host=host or "localhost", port=port, db=db, **options)
-        if getattr(self.client, "get_encoder", None) and self.client.get_encoder().decode_responses:
-            raise ObjectStoreException("A store reads bytes: make the Redis client with decode_responses=False.")
-        with translated_errors():
+            if self.client.get_encoder().decode_responses:
+                raise ObjectStoreException("A store reads bytes: make the Redis client with decode_responses=False.")
             self.client.ping()
+            self._made = made.pop_all()
 
     def close(self) -> None:
         """Close the client if this object made it."""
-        if self.owned:
-            self.client.close()
-
-
-def _from_url(url: str, db: int, options: dict[str, Any]) -> Any:
-    try:
-        # A database in the URL wins over `db`, as redis-py has it.
-        return redis.Redis.from_url(url, db=db, **options)
-    except ValueError as error:
-        # The URL may hold a password: it is not repeated here, nor is the cause, whose text may hold it.
-        scheme = "redis://, rediss:// or unix://"
-        raise ObjectStoreException(f"The Redis URL is not valid: it must begin with {scheme}.") from _nameless(error)
-
-
-def _nameless(error: Exception) -> Exception:
-    return type(error)("invalid Redis URL")
+        self._made.close()
 
 
 @contextmanager
-def translated_errors() -> Iterator[None]:
-    """Raise redis-py's errors as ObjectStoreException, with the redis error as cause."""
+def translated_errors(hint: str = "") -> Iterator[None]:
+    """Raise redis-py's errors as ObjectStoreException, with the redis error as cause.
+
+    `hint` is for a server that was reached and then lost. It may have refused a certificate: whether it could say so
+    before it closed the connection is a matter of chance.
+    """
     try:
         yield
-    except (redis_errors.AuthenticationError, redis_errors.AuthorizationError) as error:
-        raise ObjectStoreException(
-            "Redis refused the user name or password: check `username` and `password`."
-        ) from error
-    except redis_errors.NoPermissionError as error:
-        raise ObjectStoreException(f"The Redis user lacks a right that the store needs: {error}") from error
     except redis_errors.OutOfMemoryError as error:
         raise ObjectStoreException(f"Redis is out of memory: drop stores, or raise maxmemory. {error}") from error
-    except redis_errors.BusyLoadingError as error:
-        raise ObjectStoreException("Redis store is unavailable.") from error
-    except (redis_errors.ConnectionError, redis_errors.TimeoutError) as error:
-        if _is_authentication(error):
-            raise ObjectStoreException(
-                "Redis refused the user name or password: check `username` and `password`."
-            ) from error
-        raise ObjectStoreException("Redis store is unavailable.") from error
-    except redis_errors.RedisError as error:
-        raise ObjectStoreException(f"Redis refused a command of the store: {error}") from error
+    except (redis_errors.RedisError, redis_errors.RedisClusterException) as error:
+        raise ObjectStoreException(remedy_for(error) or _what_happened(error, hint)) from error
 
 
-def _is_authentication(error: Exception) -> bool:
-    return any(code in str(error) for code in ("NOAUTH", "WRONGPASS"))
+def _what_happened(error: BaseException, hint: str) -> str:
+    if isinstance(error, redis_errors.NoPermissionError) or _IN_SCRIPT.search(str(error)):
+        return f"The Redis user lacks a right that the store needs: {error}"
+    # A cluster's client tells that its nodes cannot be reached by an error of its own.
+    causes = error, error.__cause__
+    if any(isinstance(cause, _PASSING) for cause in causes):
+        return _UNAVAILABLE if "connecting to" in str(error) else f"{_UNAVAILABLE}{hint}"
+    return f"Redis refused a command of the store: {error}"

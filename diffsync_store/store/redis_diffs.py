@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException
+from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
 from diffsync_store.operation import Operation, diff_of, operations_at, operations_of
+from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
@@ -58,6 +59,10 @@ class _About:
     source: StoreRecord | None
     target: StoreRecord | None
     flags: int
+
+
+class _SavedByAnother(StoreInUse):
+    """Two processes save under one id."""
 
 
 class SavedDiff:
@@ -276,6 +281,8 @@ class RedisDiffs:
         keys = DiffKeys(diff_id)
         try:
             elements, operations = self._save_elements(found, keys)
+        except _SavedByAnother:  # what stands there now is not of this diff
+            raise
         except BaseException:
             self._remove(keys)
             raise
@@ -305,11 +312,13 @@ class RedisDiffs:
         self._remove(keys)
         elements = operations = 0
         while batch := list(islice(found, _BATCH)):
+            texts = [operation.model_dump_json() for operation in batch]
+            with translated_errors():
+                is_there = scripts.APPEND(self._redis, [keys.elements], [elements, self._ttl, *texts])
+            if not is_there:
+                raise _SavedByAnother("A diff of the same id is being saved by another process. Let only one do it.")
             elements += len(batch)
             operations += sum(operation.action is not None for operation in batch)
-            with translated_errors():
-                self._redis.rpush(keys.elements, *(operation.model_dump_json() for operation in batch))
-                self._redis.expire(keys.elements, self._ttl)
         return elements, operations
 
     def _remove(self, keys: DiffKeys) -> None:

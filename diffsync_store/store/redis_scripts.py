@@ -175,32 +175,51 @@ if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then redis.call('HSET', KEYS[
 return 1
 """
 
+_SERVER = """
+-- Another one after a restart, or when a replica has taken the place of its master.
+local function server()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
+end
+"""
+
 _BEGIN = (
     _ADMIT
+    + _SERVER
     + """
--- KEYS: record, counts, schema. Begins a new generation, unless another load is alive.
--- Answers: status, name of the writer in the way, the models whose objects are to be removed.
+-- KEYS: record, counts, schema. ARGV: from 7 on what the keys of a model begin with.
+-- Empties the store and begins a new generation, unless another load is alive. Answers: status, name of the writer in the way.
 local r = redis.call('HMGET', KEYS[1], 'token', 'until', 'writer')
-if r[1] and r[1] ~= ARGV[1] and tonumber(r[2] or 0) > milliseconds() then return {'wait', r[3], {}} end
+if r[1] and r[1] ~= ARGV[1] and tonumber(r[2] or 0) > milliseconds() then return {'wait', r[3]} end
 local models = redis.call('HKEYS', KEYS[3])
 for _, model in ipairs(redis.call('HKEYS', KEYS[2])) do models[#models + 1] = model end -- the schema may have been lost
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+for _, model in ipairs(models) do
+  for i = 7, #ARGV do redis.call('UNLINK', ARGV[i] .. model) end
+end
 local now = milliseconds()
 redis.call('HSET', KEYS[1], 'generation', ARGV[3], 'state', 'loading', 'created', now, 'updated', now, 'layout', '1',
-  'token', ARGV[1], 'until', now + tonumber(ARGV[4]), 'writer', ARGV[5], 'ttl', ARGV[6], 'epoch', '1')
+  'token', ARGV[1], 'until', now + tonumber(ARGV[4]), 'writer', ARGV[5], 'ttl', ARGV[6], 'epoch', '1', 'server', server())
 redis.call('EXPIRE', KEYS[1], ARGV[6])
-return {'exclusive', '', models}
+return {'exclusive', ''}
 """
 )
 
-_MARK = """
+_MARK = (
+    _SERVER
+    + """
 -- KEYS: record. ARGV: token, generation, then pairs of field and value. Writes facts about the store into its record.
-local generation = redis.call('HGET', KEYS[1], 'generation')
-if not generation then return 'gone' end
-if generation ~= ARGV[2] then return 'replaced' end
+-- A load does not end well on another server than it began on: what Redis had answered may be missing there.
+local r = redis.call('HMGET', KEYS[1], 'generation', 'state', 'server')
+if not r[1] then return 'gone' end
+if r[1] ~= ARGV[2] then return 'replaced' end
+for i = 3, #ARGV, 2 do
+  local ends_well = ARGV[i] == 'state' and ARGV[i + 1] ~= 'failed'
+  if ends_well and r[2] == 'loading' and r[3] and r[3] ~= server() then return 'moved' end
+end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 return 'done'
 """
+)
 
 _VALUES = """
 -- Values of ids in their order, until they are more than `most` bytes: then not of all ids.
@@ -261,6 +280,29 @@ end
 return {redis.call('HGETALL', KEYS[1]), counts, schemas, found}
 """
 
+_RENEW = """
+-- KEYS: all of a store. ARGV: seconds to live.
+for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+return 1
+"""
+
+_APPEND = """
+-- KEYS: elements. ARGV: how many there are before these, seconds to live, elements.
+-- Answers 1 if they stand at their place, also from a try whose answer was lost, 0 if something else does.
+local there = redis.call('LRANGE', KEYS[1], ARGV[1], -1)
+if #there > 0 then
+  if #there ~= #ARGV - 2 then return 0 end
+  for i = 1, #there do
+    if there[i] ~= ARGV[i + 2] then return 0 end
+  end
+elseif redis.call('LLEN', KEYS[1]) == tonumber(ARGV[1]) then
+  redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
+else
+  return 0
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
 
 ACQUIRE = Script(_ACQUIRE)
 WRITE = Script(_WRITE)
@@ -270,3 +312,5 @@ MARK = Script(_MARK)
 FETCH = Script(_FETCH)
 READ = Script(_READ)
 RECORD = Script(_RECORD)
+RENEW = Script(_RENEW)
+APPEND = Script(_APPEND)

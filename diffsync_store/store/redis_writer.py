@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from diffsync_store.exceptions import StoreInUse, StoreNotFound
+from diffsync_store.exceptions import ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.digest import SIZE
 from diffsync_store.store.redis_connection import translated_errors
@@ -74,15 +74,12 @@ class Writer:
         """
         generation = secrets.token_hex(8)
         keys = [self._keys.record, self._keys.counts, self._keys.schema]
-        arguments = [self._token, "", generation, int(LEASE * 1000), self.name, self._ttl]
+        arguments = [self._token, "", generation, int(LEASE * 1000), self.name, self._ttl, *self._keys.of_models([""])]
 
         def begin() -> Any:
             return scripts.BEGIN(self._redis, keys, arguments)
 
-        models = self._until_admitted(begin, patience=2 * LEASE)[2]
-        if models:
-            with translated_errors():
-                self._redis.unlink(*self._keys.of_models([model.decode() for model in models]))
+        self._until_admitted(begin, patience=2 * LEASE)
         self.generation = generation.encode()
         self.epoch, self.is_shared, self.lease_until = b"1", False, 0.0
 
@@ -172,6 +169,11 @@ class Writer:
         if status == b"gone":
             raise StoreNotFound(
                 f"Store {store_id!r} was dropped or expired while it was open: nothing was written. Load it again."
+            )
+        if status == b"moved":
+            raise ObjectStoreException(
+                f"Redis was restarted, or a replica took its place, while store {store_id!r} was loaded: "
+                "some of what was written may be lost. Load it again."
             )
         raise StoreInUse(
             f"Store {store_id!r} was loaded anew by another process since it was opened here: "

@@ -1,14 +1,18 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from diffsync_store import DiffSyncFlags, LocalStore
+from diffsync_store import DiffNotFound, DiffSyncFlags, LocalStore
 from flows.config import Config, environment, read_config
+from flows.redaction import Secrets
 from flows.yaml_file import ConfigFault
+from tests.conftest import demand
+from tests.redis_servers import RedisClusterServers, SentinelServers
 
 STORE = "store: {url: 'redis://127.0.0.1:1'}\n"
 SYSTEMS = "tests.flows.systems"
@@ -224,6 +228,38 @@ def test_a_secret_is_in_no_message(path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert "s3cr3t" not in str(redacted.value)
     assert redacted.value.__cause__ is None
     assert "s3cr3t" not in repr(config.adapters)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+cluster://me:s3cr%2F3t@one:6379,two:6379",
+        "rediss+sentinel://me:s3cr%2F3t@one,two/service/0?sentinel_password=w%40tcher",
+        "unix:///run/redis.sock?db=1&password=s3cr%2F3t",
+    ],
+)
+def test_no_password_of_a_url_of_any_kind_is_shown(url: str) -> None:
+    secrets = Secrets()
+    secrets.keep(url)
+    passwords = ("s3cr/3t", "s3cr%2F3t", *(("w@tcher", "w%40tcher") if "sentinel" in url else ()))
+    for shown in (url, *passwords):
+        redacted = secrets.redact(f"cannot reach {shown}!")
+        assert not [password for password in passwords if password in redacted]
+
+
+@pytest.mark.parametrize(
+    "make", [RedisClusterServers, lambda: SentinelServers(password="s3/t", sentinel_password="w@t")]
+)
+def test_a_store_may_lie_in_a_cluster_or_behind_sentinels(
+    path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], RedisClusterServers | SentinelServers]
+) -> None:
+    with demand(make) as servers:
+        monkeypatch.setenv("REDIS_URL", servers.url)
+        config = write(path, "store: {url: '${REDIS_URL}'}")
+        with config.open_store("a") as store, config.open_diffs() as diffs:
+            assert store.count() == 0
+            with pytest.raises(DiffNotFound):
+                diffs.open("a")
 
 
 def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:

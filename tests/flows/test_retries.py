@@ -2,6 +2,7 @@ import sqlite3
 
 import pytest
 import redis
+from redis.exceptions import ClusterDownError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from diffsync_store import ObjectStoreException, StoreNotFound
@@ -18,6 +19,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
     [
         caused(ObjectStoreException("Redis store is unavailable."), redis.ConnectionError("refused")),
         caused(ObjectStoreException("Redis store is unavailable."), redis.TimeoutError("slow")),
+        caused(ObjectStoreException("Redis store is unavailable."), ClusterDownError("CLUSTERDOWN")),
         OperationalError("SELECT 1", {}, sqlite3.OperationalError("database is locked")),
         ConnectionResetError("gone"),
         TimeoutError(),
