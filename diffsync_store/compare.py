@@ -22,16 +22,20 @@ import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from diffsync_store.canonical import canonical
+from diffsync_store.exceptions import DiffException
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
 
 Normaliser = Callable[[Any], Any]
+
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""However many digits there are."""
 
 
 class Comparison(ABC):
@@ -76,10 +80,10 @@ class Precision(Comparison):
     def normal(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return value
-        number = Decimal(str(value))
+        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         if not number.is_finite():
             return value
-        rounded = number.quantize(Decimal(1).scaleb(-self.places), ROUND_HALF_EVEN)
+        rounded = number.quantize(Decimal(1).scaleb(-self.places), ROUND_HALF_EVEN, _EXACT)
         return format(abs(rounded) if rounded == 0 else rounded, "f")
 
 
@@ -98,10 +102,10 @@ class IPAddress(Comparison):
             interface = ipaddress.ip_interface(str(value))
         except ValueError:
             return value
-        has_prefix = "/" in str(value)
-        if not has_prefix or (self.host_prefix and interface.network.prefixlen == interface.max_prefixlen):
-            return str(interface.ip)
-        return interface.with_prefixlen
+        address, _, prefix = str(interface).partition("/")  # the address with its zone
+        if "/" not in str(value) or (self.host_prefix and int(prefix) == interface.max_prefixlen):
+            return address
+        return f"{address}/{prefix}"
 
 
 @dataclass(frozen=True)
@@ -163,11 +167,25 @@ def normalisers(model: type[DiffSyncModel]) -> Mapping[str, Normaliser]:
 
 
 def normal_forms(obj: DiffSyncModel) -> dict[str, Any]:
-    """The normal forms of those of the object's attributes that say how they compare."""
+    """The normal forms of those of the object's attributes that say how they compare.
+
+    Raises:
+        DiffException: a comparison cannot make one.
+    """
     heard = _heard_by(type(obj))
     if heard is not None:  # the object's own class is not at hand, but has said it
         return heard(obj)
-    return {name: normal(getattr(obj, name)) for name, normal in normalisers(type(obj)).items()}
+    return {name: _normal_form(obj, name, normal) for name, normal in normalisers(type(obj)).items()}
+
+
+def _normal_form(obj: DiffSyncModel, name: str, normal: Normaliser) -> Any:
+    try:
+        return normal(getattr(obj, name))
+    except Exception as error:  # whatever a function of one's own raises
+        raise DiffException(
+            f"{obj.get_type()} {obj.get_unique_id()!r} cannot be compared by {name}: {type(error).__name__}: {error}. "
+            "The comparison of the field has to take every value that the field may have, and to give one for JSON."
+        ) from error
 
 
 @lru_cache(maxsize=1024)
