@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from diffsync_store.canonical import canonical
 from diffsync_store.exceptions import DiffException
+from diffsync_store.functions import text_of
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -46,8 +47,10 @@ class Comparison(ABC):
         """The normal form of a value: values that count as equal have equal ones, and JSON can hold it."""
 
     def fingerprint(self) -> str:
-        """Text that differs where the normal forms may differ."""
-        return repr(self)
+        """Text that differs where the normal forms may differ: a store that was loaded by older code is read in full."""
+        if type(self).__module__ == __name__:
+            return repr(self)
+        return text_of([self, type(self).normal, getattr(self, "__dict__", {})])
 
 
 @dataclass(frozen=True)
@@ -140,17 +143,7 @@ class By(Comparison):
         return self.function(value)
 
     def fingerprint(self) -> str:
-        """Of the function's code too, as far as it has any: a store that was loaded by older code is read in full."""
-        code = getattr(self.function, "__code__", None)
-        name = getattr(self.function, "__qualname__", repr(self.function))
-        return f"{getattr(self.function, '__module__', '')}.{name}:{_code_text(code)}"
-
-
-def _code_text(code: types.CodeType | None) -> str:
-    if code is None:
-        return ""
-    constants = [_code_text(part) if isinstance(part, types.CodeType) else repr(part) for part in code.co_consts]
-    return f"{code.co_code.hex()}{code.co_names}{constants}"
+        return f"By({text_of(self.function)})"
 
 
 @lru_cache(maxsize=1024)

@@ -97,6 +97,8 @@ class Pruner:
         if len(buckets) * _MANY > max(len(source.buckets), len(target.buckets)):
             return None
         mine, others = self._source.members(model, buckets), self._target.members(model, buckets)
+        if not all(map(_is_whole, (*mine.values(), *others.values()))):  # what the sums are of has been lost
+            return None
         from_source = [uid for uid, subtree in mine.items() if others.get(uid) != subtree]
         only_target = [uid for uid in others if uid not in mine]
         equal = Equal(source.counted, source.skipped)
@@ -113,8 +115,7 @@ def _reads_as_written(adapter: Adapter, schema: ModelSchema, model: str) -> bool
     declared = getattr(adapter, model, None)
     if declared is None:
         return True
-    of_class = ModelSchema.of(declared)
-    return (of_class.digest, of_class.children) == (schema.digest, schema.children)
+    return ModelSchema.of(declared).is_alike(schema)
 
 
 def _is_whole(subtree: Subtree) -> bool:

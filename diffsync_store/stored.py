@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ConfigDict
 
 from diffsync_store.adapter import Adapter
+from diffsync_store.canonical import canonical
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store import BaseStore
 from diffsync_store.store.encoding import SAID_NOTHING, Spoken
@@ -34,6 +35,16 @@ class StoredModel(DiffSyncModel):
     def listen(self, spoken: Spoken) -> None:
         """Take what the object's own class said of it."""
         object.__setattr__(self, "_spoken", spoken)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        heard = self._heard()
+        if heard.get_attrs is not None and name in heard.get_attrs:
+            heard = heard.model_copy(update={"get_attrs": {**heard.get_attrs, name: canonical(value)}})
+        if heard.normal_forms is not None and name in heard.normal_forms:
+            forms = {other: form for other, form in heard.normal_forms.items() if other != name}
+            heard = heard.model_copy(update={"normal_forms": forms})
+        self.listen(heard)
+        super().__setattr__(name, value)
 
     def _heard(self) -> Spoken:
         try:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import os
+import subprocess
+import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -150,3 +155,203 @@ def test_a_comparison_that_fails_is_named() -> None:
 
     with pytest.raises(DiffException, match="odd 'a' cannot be compared by size: TypeError"):
         normal_forms(Odd(name="a"))
+
+
+# Where a comparison stands in a type
+
+FOLDED = Annotated[str, IgnoreCase()]
+NESTED: list[tuple[Any, Any, Any]] = [
+    (FOLDED | None, "A", "a"),
+    (list[FOLDED], ["A", "b"], ["a", "B"]),
+    (list[list[FOLDED]], [["A"]], [["a"]]),
+    (dict[str, FOLDED], {"x": "A", "y": "B"}, {"y": "b", "x": "a"}),
+    (dict[str, list[FOLDED]], {"x": ["A"]}, {"x": ["a"]}),
+    (set[FOLDED], {"A", "a", "b"}, {"B", "a"}),
+    (tuple[FOLDED, int], ("A", 1), ("a", 1)),
+    (list[FOLDED] | None, ["A"], ["a"]),
+    (Annotated[list[FOLDED], Unordered()], ["B", "a"], ["A", "b"]),
+    (Annotated[list[FOLDED] | None, EmptyIsNone()], [], None),
+    (Annotated[float | None, Precision(1)], 0.12, 0.1),
+    (dict[str, Annotated[float, Precision(0)]], {"x": 1.2}, {"x": 0.9}),
+]
+
+
+def adapters_of(annotation: Any, **members: Any) -> type[Adapter]:
+    metaclass: Any = type(DiffSyncModel)
+    said = {
+        "__module__": __name__,
+        "__annotations__": {"name": str, "value": annotation},
+        "_modelname": "thing",
+        "_identifiers": ("name",),
+        "_attributes": ("value",),
+        **members,
+    }
+    thing: Any = metaclass("Thing", (DiffSyncModel,), said)
+    return type("Things", (Adapter,), {"thing": thing, "top_level": ["thing"]})
+
+
+def holding(things: type[Adapter], value: Any, store: RedisStore | None = None) -> Any:
+    adapter = things() if store is None else things(internal_storage_engine=store)
+    adapter.add(adapter.thing(name="x", value=value))  # type: ignore[attr-defined]  # made above
+    adapter.store.flush()
+    return adapter
+
+
+@pytest.mark.parametrize(("annotation", "one", "other"), NESTED, ids=[str(case[0]) for case in NESTED])
+def test_a_comparison_inside_of_a_type(
+    stores: tuple[RedisStore, RedisStore], annotation: Any, one: Any, other: Any
+) -> None:
+    things = adapters_of(annotation)
+    in_memory = holding(things, one), holding(things, other)
+    in_redis = holding(things, one, stores[0]), holding(things, other, stores[1])
+    for source, target in (in_memory, in_redis, (in_memory[0], in_redis[1]), tuple(map(StoredAdapter, stores))):
+        assert target.diff_from(source).summary()["no-change"] == 1
+    plain = adapters_of(Any)
+    assert holding(plain, other).diff_from(holding(plain, one)).has_diffs()
+
+
+# Who else has to know
+
+
+def test_what_only_one_side_takes_for_equal_is_a_change(stores: tuple[RedisStore, RedisStore]) -> None:
+    folding, plain = adapters_of(FOLDED), adapters_of(str)
+    for source, target in ((folding, plain), (plain, folding)):
+        diff = holding(target, "a").diff_from(holding(source, "A"))
+        assert diff.dict() == {"thing": {"x": {"-": {"value": "a"}, "+": {"value": "A"}}}}
+    holding(folding, "A", stores[0])
+    holding(plain, "a", stores[1])
+    assert StoredAdapter(stores[1]).diff_from(StoredAdapter(stores[0])).has_diffs()
+
+
+def test_a_saved_diff_keeps_what_counts_as_equal(redis_url: str) -> None:
+    source, target = fill(Ports(), **{**HERE, "host": "other"}), fill(Ports(), **THERE)
+    diff = target.diff_from(source)
+    [element] = diff.get_children()
+    assert element.equal == {"mac", "tags", "note"}
+    with closing(RedisDiffs(url=redis_url, ttl=60)) as diffs:
+        saved = diffs.open(diffs.save(diff))
+        [again] = saved.diff().get_children()
+        assert (again.equal, again.get_attrs_diffs()) == (element.equal, element.get_attrs_diffs())
+        assert (
+            saved.diff().dict()
+            == diff.dict()
+            == {"port": {"eth0": {"-": {"host": THERE["host"]}, "+": {"host": "other"}}}}
+        )
+        saved.drop()
+
+
+def test_what_was_synced_without_code_is_compared_as_it_is_now(stores: tuple[RedisStore, RedisStore]) -> None:
+    things = adapters_of(Annotated[set[str], By(lambda value: sorted(map(str.lower, value)))])
+    holding(things, {"B"}, stores[0])
+    holding(things, {"a"}, stores[1])
+    target = StoredAdapter(stores[1])
+    target.sync_from(StoredAdapter(stores[0]))
+    assert not target.diff_from(StoredAdapter(stores[0])).has_diffs()
+    source: Any = things(internal_storage_engine=stores[0])
+    source.get("thing", "x").value = {"A"}  # what the target had before
+    stores[0].flush()
+    for one, other in (
+        (StoredAdapter(stores[0]), StoredAdapter(stores[1])),
+        (source, things(internal_storage_engine=stores[1])),
+    ):
+        assert other.diff_from(one).has_diffs()
+
+
+# Functions that change
+
+
+def rounding(places: int) -> Callable[[float], float]:
+    return lambda value: round(value, places)
+
+
+def scaled(value: float, *, by: int = 1) -> float:
+    return value * by
+
+
+class Rounding:
+    def __init__(self, places: int) -> None:
+        self.places = places
+
+    def __call__(self, value: float) -> float:
+        return round(value, self.places)
+
+
+class Shouted(Comparison):
+    """Not a dataclass."""
+
+    def normal(self, value: Any) -> Any:
+        return str(value).upper()
+
+
+class Whispered(Shouted):
+    def normal(self, value: Any) -> Any:
+        return str(value).lower()
+
+
+UNLIKE: list[tuple[Any, Any]] = [
+    (lambda value: value + 1, lambda value: value + 2),
+    (lambda value: value.upper(), lambda value: value.lower()),
+    (lambda value: [part + 1 for part in value], lambda value: [part + 2 for part in value]),
+    (lambda value: value in {1, 2}, lambda value: value in {1, 3}),
+    (rounding(1), rounding(2)),
+    (functools.partial(scaled, by=1), functools.partial(scaled, by=2)),
+    (Rounding(1), Rounding(2)),
+    (str.lower, str.upper),
+    (lambda value, by=1: value + by, lambda value, by=2: value + by),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), UNLIKE)
+def test_functions_that_are_not_alike_are_told_apart(one: Any, other: Any) -> None:
+    assert By(one).fingerprint() == By(one).fingerprint() != By(other).fingerprint()
+
+
+def test_comparisons_of_ones_own_are_told_apart_by_their_code() -> None:
+    assert Shouted().fingerprint() == Shouted().fingerprint()
+    assert WithoutDomain("a").fingerprint() != WithoutDomain("b").fingerprint()
+    assert Shouted().fingerprint().replace("Shouted", "") != Whispered().fingerprint().replace("Whispered", "")
+
+
+def fingerprints() -> list[str]:
+    members: frozenset[str] = frozenset({"one", "two", "three"})
+    functions: list[Any] = [
+        lambda value: value in {"one", "two", "three", "four"},
+        lambda value: value in members,
+        functools.partial(scaled, by=2),
+        Rounding(2),
+    ]
+    return [*(By(function).fingerprint() for function in functions), Shouted().fingerprint()]
+
+
+def test_a_function_has_one_fingerprint_in_every_process() -> None:
+    command = "import json, tests.test_compare as here; print(json.dumps(here.fingerprints()))"
+    for seed in ("1", "2"):
+        said = subprocess.run(
+            [sys.executable, "-c", command],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert json.loads(said.stdout) == fingerprints()
+
+
+def test_a_store_that_older_code_has_loaded_is_read_in_full(stores: tuple[RedisStore, RedisStore]) -> None:
+    older = adapters_of(Annotated[int, By(lambda value: value // 10)])
+    newer = adapters_of(Annotated[int, By(lambda value: value // 2)])
+    holding(older, 11, stores[0])
+    holding(older, 12, stores[1])
+    found = [RedisStore(client=store._redis, store_id=store.store_id) for store in stores]
+    assert not older(internal_storage_engine=found[1]).diff_from(older(internal_storage_engine=found[0])).has_diffs()
+    assert newer(internal_storage_engine=found[1]).diff_from(newer(internal_storage_engine=found[0])).has_diffs()
+
+
+@pytest.mark.parametrize("function", [str.lower, lambda _: object()], ids=["raises", "no JSON"])
+def test_a_function_that_fails_is_named_by_its_field(redis_url: str, function: Callable[[Any], Any]) -> None:
+    things = adapters_of(Annotated[str | None, By(function)])
+    with pytest.raises(DiffException, match="thing 'x' cannot be compared by value: "):
+        holding(things, None).diff_from(holding(things, "A"))
+    store = RedisStore(url=redis_url)
+    with pytest.raises(DiffException, match="thing 'x' cannot be compared by value: "):
+        holding(things, None, store)
+    store.drop()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
@@ -23,6 +23,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from diffsync_store.canonical import canonical, is_native, mentions
 from diffsync_store.compare import comparison_fingerprints, normal_forms, normalisers
 from diffsync_store.enum import DiffSyncModelFlags
+from diffsync_store.functions import text_of
 from diffsync_store.store.encoding import spoken_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ VERSION = 1
 SIZE = 12
 """Bytes of a digest."""
 
+_MODEL = "diffsync_store.model"
 _IGNORE = DiffSyncModelFlags.IGNORE.value
 
 
@@ -58,7 +60,7 @@ def digest_of(obj: DiffSyncModel) -> bytes:
 def fingerprint(model: type[DiffSyncModel]) -> str:
     """What makes the digests of two classes comparable: they are if this is equal."""
     types = {
-        name: str(model.model_fields[name].annotation)
+        name: _type_text(model.model_fields[name].annotation)
         for name in (*model._identifiers, *model._shortname, *model._attributes)
         if not is_native(model.model_fields[name].annotation)
     }
@@ -74,6 +76,24 @@ def fingerprint(model: type[DiffSyncModel]) -> str:
     return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=SIZE).hexdigest()
 
 
+def _type_text(annotation: Any) -> str:
+    """With the module, which enumerations leave out of their text."""
+    return text_of(annotation) if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+
+
+@lru_cache(maxsize=1024)
+def said_by(model: type[DiffSyncModel]) -> str:
+    """The class's own code that digests are made by; empty where they are made of the fields alone."""
+    names, decorators = spoken_of(model), model.__pydantic_decorators__
+    serializers: list[Any] = [*decorators.field_serializers.values(), *decorators.model_serializers.values()]
+    if not names and not serializers:
+        return ""
+    said = [getattr(model, name, None) for name in (*names, "create_unique_id")]
+    own = [text_of(function) for function in said if getattr(function, "__module__", _MODEL) != _MODEL]
+    content = [names, own, [text_of(serializer.func) for serializer in serializers]]
+    return blake2b(json.dumps(content).encode(), digest_size=SIZE).hexdigest()
+
+
 Reader = Callable[["DiffSyncModel"], bytes]
 
 
@@ -81,8 +101,19 @@ Reader = Callable[["DiffSyncModel"], bytes]
 def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], ...]]:
     """What makes the content of an object that is to be digested; and its child models with their fields."""
     names = tuple(dict.fromkeys((*model._identifiers, *model._shortname)))
-    read = _fields_reader(model, names) if _is_plain(model) else _said_reader(model, names)
+    read: Reader
+    known = getattr(model, "_schema", None)
+    if known is not None and known.said:  # the class that would say what it is is not at hand
+        read = _equal_to_none
+    elif _is_plain(model):
+        read = _fields_reader(model, names)
+    else:
+        read = _said_reader(model, names, () if known is not None else spoken_of(model))
     return read, tuple(sorted(model._children.items()))
+
+
+def _equal_to_none(_: DiffSyncModel) -> bytes:
+    return os.urandom(SIZE)
 
 
 def _is_plain(model: type[DiffSyncModel]) -> bool:
@@ -108,11 +139,10 @@ def _fields_reader(model: type[DiffSyncModel], names: tuple[str, ...]) -> Reader
     return read
 
 
-def _said_reader(model: type[DiffSyncModel], names: tuple[str, ...]) -> Reader:
+def _said_reader(model: type[DiffSyncModel], names: tuple[str, ...], said: tuple[str, ...]) -> Reader:
     """From what the object says of itself; as from the fields, where that is the same."""
     head = to_json(model._modelname)
     attributes = sorted(model._attributes)
-    said = spoken_of(model)
 
     def read(obj: DiffSyncModel) -> bytes:
         identifiers, attrs = canonical(obj.get_identifiers()), canonical(obj.get_attrs())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from diffsync_store.store.digest import SIZE, digest_of
-from diffsync_store.store.record import ModelSchema
+from diffsync_store.store.record import schema_of
 from diffsync_store.store.subtrees import ABSENT, Subtree, Subtrees, Sums
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ class LocalSubtrees(Subtrees):
     def __init__(self, objects: Mapping[str, Mapping[str, DiffSyncModel]]) -> None:
         self._objects = objects
         self._known: dict[tuple[str, str], Subtree] = {}
-        self.schemas = {name: ModelSchema.of(found) for name, found in map(_one_class, objects.items()) if found}
+        self.schemas = {
+            model: schema_of(set(map(type, of_model.values()))) for model, of_model in objects.items() if of_model
+        }
 
     def of(self, model: str, uids: Sequence[str]) -> list[Subtree]:
         objects = self._objects.get(model, {})
@@ -68,11 +70,3 @@ def _sum(digests: list[bytes]) -> bytes:
         return digests[0]
     lanes = (sum(int.from_bytes(digest[at : at + _LANE], "big") for digest in digests) for at in (0, _LANE))
     return b"".join((lane % 256**_LANE).to_bytes(_LANE, "big") for lane in lanes)
-
-
-def _one_class(item: tuple[str, Mapping[str, DiffSyncModel]]) -> tuple[str, type[DiffSyncModel] | None]:
-    """The class of a model's objects, if their digests can be compared with each other."""
-    model, objects = item
-    classes = set(map(type, objects.values()))
-    alike = {(schema.digest, tuple(schema.children)) for schema in map(ModelSchema.of, classes)}
-    return model, classes.pop() if len(alike) == 1 else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import StoreState
-from diffsync_store.store.digest import fingerprint
+from diffsync_store.store.digest import fingerprint, said_by
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -27,6 +28,8 @@ class ModelSchema(BaseModel):
     """Child model name to the name of the field that lists the children's unique ids."""
     digest: str = ""
     """What the objects' digests are made of; digests made of something else cannot be compared with them."""
+    said: str = ""
+    """Of the class's own code that says what an object is; empty where its fields say it."""
     is_top: bool = False
     """The model may stand at the top of the tree, so that its objects are in buckets."""
 
@@ -43,8 +46,19 @@ class ModelSchema(BaseModel):
             attributes=tuple(name for name in model.model_fields if name in model._attributes),
             children=dict(model._children),
             digest=fingerprint(model),
+            said=said_by(model),
             is_top=is_top,
         )
+
+    def is_alike(self, other: ModelSchema) -> bool:
+        """Whether objects of one class are digested as those of the other are."""
+        return (self.digest, self.said, self.children) == (other.digest, other.said, other.children)
+
+
+def schema_of(classes: Collection[type[DiffSyncModel]], *, is_top: bool = False) -> ModelSchema:
+    """Describe a model whose objects are of these classes; without a digest where they are not alike."""
+    first, *others = (ModelSchema.of(model, is_top=is_top) for model in classes)
+    return first if all(map(first.is_alike, others)) else first.model_copy(update={"digest": ""})
 
 
 class StoreSchema(BaseModel):

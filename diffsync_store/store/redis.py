@@ -17,7 +17,7 @@ from diffsync_store.store import BaseStore
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.digest import digest_of
 from diffsync_store.store.encoding import decode, encode
-from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
+from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
@@ -471,8 +471,7 @@ class RedisStore(BaseStore):
     def _send(self, buffer: ModelBuffer, batch: Batch) -> list[str]:
         is_new = not self._writer.generation
         is_top = self.adapter is None or buffer.model in self.adapter.top_level
-        model_class: Any = buffer.model_class
-        schema = _schema_text(model_class, is_top)
+        schema = _schema_text(frozenset(buffer.classes) or frozenset({buffer.model_class}), is_top)
         refused = self._writer.write(buffer.model, schema, batch, known_in=buffer.known_in)
         if is_new:
             self._writer.mark(self._facts())
@@ -480,5 +479,5 @@ class RedisStore(BaseStore):
 
 
 @lru_cache(maxsize=1024)
-def _schema_text(model: Any, is_top: bool) -> str:
-    return ModelSchema.of(model, is_top=is_top).model_dump_json()
+def _schema_text(classes: frozenset[Any], is_top: bool) -> str:
+    return schema_of(classes, is_top=is_top).model_dump_json()

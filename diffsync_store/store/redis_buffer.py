@@ -40,6 +40,8 @@ class ModelBuffer:
         self.model_class = model_class
         self.keeps = not hasattr(model_class, "_tracks_changes")
         """A model of another library does not tell when it is let go: its objects are kept as long as the store."""
+        self.classes: set[type[Any]] = set()
+        """Those of all objects that were live."""
         self.live: dict[str, Live] = {}
         self.deletes: dict[str, None] = {}
         self.adds: dict[str, Any] = {}
@@ -85,6 +87,7 @@ class ModelBuffer:
         reference.written = written
         reference.read = read
         reference.kept = obj if self.keeps else None
+        self.classes.add(type(obj))
         if not self.keeps:
             obj.tell_when_let_go()
         self.live[uid] = reference

@@ -140,7 +140,7 @@ local function alike(one, other)
   for child_model in pairs(other.children) do
     if not one.children[child_model] then return false end
   end
-  return one.digest == other.digest and one.is_top == other.is_top
+  return one.digest == other.digest and one.said == other.said and one.is_top == other.is_top
 end
 
 -- What a node brings to each of its parents: x, y, n, k, m.
@@ -451,6 +451,7 @@ for i = 1, #found, 2 do
   end
 end
 if redis.call('HLEN', space .. 'members:' .. ARGV[1]) ~= #parts then return {} end
+if #parts == 0 and redis.call('EXISTS', space .. 'objects:' .. ARGV[1]) == 1 then return {} end
 return {totals.n, totals.k, totals.m, table.concat(parts)}
 """
 )
