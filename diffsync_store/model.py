@@ -9,6 +9,7 @@ import ipaddress
 import types
 import uuid
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WrapSerializer
@@ -65,8 +66,8 @@ class DiffSyncModel(BaseModel):
     """A field may hold a value that can be changed without being assigned to."""
     _changeable_fields: ClassVar[tuple[str, ...] | None] = ()
     """The fields that may; None where any may."""
-    _has_plain_unique_id: ClassVar[bool] = True
-    """The unique id is made of the identifiers' fields as they are, and no subclass has it otherwise."""
+    _identifier_values: ClassVar[itemgetter[Any] | None] = None
+    """Reads the identifiers from the fields, where the unique id is made of them as they are; one alone is no tuple."""
     _plain_identifiers: ClassVar[tuple[str, ...] | None] = ()
     _plain_attributes: ClassVar[tuple[str, ...] | None] = ()
     """The identifiers, the attributes, in the order of the fields, where pydantic dumps them as they are; else None."""
@@ -113,11 +114,11 @@ class DiffSyncModel(BaseModel):
         cls._changes_in_place = takes_extra or bool(changeable)
         cls._plain_identifiers = _plain(cls, cls._identifiers)
         cls._plain_attributes = _plain(cls, cls._attributes)
-        cls._has_plain_unique_id = cls._plain_identifiers is not None and not any(
-            name in vars(base)
-            for base in cls.__mro__[: cls.__mro__.index(DiffSyncModel)]
-            for name in ("create_unique_id", "get_identifiers")
-        )
+        own = cls.__mro__[: cls.__mro__.index(DiffSyncModel)]
+        has_own = any(name in vars(base) for base in own for name in ("create_unique_id", "get_identifiers"))
+        cls._identifier_values = None
+        if cls._identifiers and cls._plain_identifiers is not None and not has_own:
+            cls._identifier_values = itemgetter(*cls._identifiers)
         if cls._changes_in_place:
             cls.__del__ = _let_go  # type: ignore[attr-defined]  # only where it can matter: it costs time
 
@@ -259,13 +260,11 @@ class DiffSyncModel(BaseModel):
 
     def get_unique_id(self) -> Text:
         """The identifiers as one string, unique among the objects of the model."""
-        if self._has_plain_unique_id:
-            fields = self.__dict__
-            names = self._identifiers
-            if len(names) == 1:
-                return str(fields[names[0]])
-            return "__".join([str(fields[name]) for name in names])
-        return self.create_unique_id(**self.get_identifiers())
+        read = self._identifier_values
+        if read is None:
+            return self.create_unique_id(**self.get_identifiers())
+        values = read(self.__dict__)
+        return "__".join(map(str, values)) if len(self._identifiers) > 1 else str(values)
 
     def get_shortname(self) -> Text:
         """The object's name among its siblings."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict
@@ -110,7 +111,7 @@ def _stored_model(description: str) -> type[StoredModel]:
         },
     )
     # JSON is plain, whatever the fields may hold by their types.
-    model._has_plain_unique_id = True
+    model._identifier_values = itemgetter(*schema.identifiers) if schema.identifiers else None
     made: type[StoredModel] = model
     return made
 

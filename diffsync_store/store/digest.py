@@ -36,13 +36,13 @@ SIZE = 12
 """Bytes of a digest."""
 
 _MODEL = "diffsync_store.model"
+_NO_FLAGS = DiffSyncModelFlags.NONE
 _IGNORE = DiffSyncModelFlags.IGNORE.value
 
 
 def digest_of(obj: DiffSyncModel) -> bytes:
-    """The object's digest: `SIZE` bytes, and one more if the object is to be ignored."""
+    """The object's digest: `SIZE` bytes, and `i` if the object is to be ignored, `-` else."""
     read, children = _reader(type(obj))
-    ignored = bool(obj.model_flags.value & _IGNORE)
     try:
         content = read(obj)
         for model, field in children:
@@ -51,9 +51,9 @@ def digest_of(obj: DiffSyncModel) -> bytes:
         content = os.urandom(SIZE)
     if b"NaN" in content:  # equals nothing, not even itself
         content += os.urandom(SIZE)
-    if ignored:
+    if obj.model_flags is not _NO_FLAGS and obj.model_flags.value & _IGNORE:
         return blake2b(b"ignored" + content, digest_size=SIZE).digest() + b"i"
-    return blake2b(content, digest_size=SIZE).digest()
+    return blake2b(content, digest_size=SIZE).digest() + b"-"
 
 
 @lru_cache(maxsize=1024)

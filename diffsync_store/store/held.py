@@ -36,8 +36,7 @@ def has_held_part(obj: BaseModel) -> bool:
     names = _changeable(type(obj))
     if names is None:
         return _is_any_held(fields.values(), fields.get("adapter"))
-    # No variable may refer to a value here: it would count.
-    return bool(names) and _is_any_held([fields[name] for name in names if name in fields], spare=1)
+    return bool(names) and _is_any_held(map(fields.get, names))  # in no variable: it would count
 
 
 @lru_cache(maxsize=1024)
@@ -55,20 +54,18 @@ def let_go_of(objects: dict[str, Any]) -> None:
             del objects[key]
 
 
-def _is_any_held(values: Iterable[Any], adapter: Any = None, spare: int = 0) -> bool:
-    """`spare` is how many references more than their container's the values have for being looked at."""
+def _is_any_held(values: Iterable[Any], adapter: Any = None) -> bool:
     for value in values:
-        if type(value) in _FREQUENT:
+        kind = type(value)
+        if kind in _FREQUENT or (kind is not list and (isinstance(value, _UNCHANGEABLE) or value is adapter)):
             continue
-        if isinstance(value, _UNCHANGEABLE) or value is adapter:
-            continue
-        if not isinstance(value, tuple | frozenset) and getrefcount(value) > _OWN_REFERENCES + spare:
+        if not isinstance(value, tuple | frozenset) and getrefcount(value) > _OWN_REFERENCES:
             return True
         if isinstance(value, dict):
             if _is_any_held(value.values()):
                 return True
         elif isinstance(value, list | set | tuple | frozenset):
-            if _is_any_held(value):
+            if not _FREQUENT.issuperset(map(type, value)) and _is_any_held(value):
                 return True
         elif isinstance(value, BaseModel) and has_held_part(value):
             return True

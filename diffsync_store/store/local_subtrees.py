@@ -45,8 +45,9 @@ class LocalSubtrees(Subtrees):
         if obj is None:
             return _LISTED_AND_ABSENT
         digest = digest_of(obj)
-        if len(digest) > SIZE:
-            found = Subtree(digest[:SIZE], 0, 1, 0)
+        digest, is_ignored = digest[:SIZE], digest.endswith(b"i", SIZE)
+        if is_ignored:
+            found = Subtree(digest, 0, 1, 0)
         else:
             self._known[model, uid] = _LISTED_AND_ABSENT  # what stands below itself has to be looked at
             below = [

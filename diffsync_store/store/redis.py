@@ -7,6 +7,7 @@ import os
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, s
 from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
+from diffsync_store.store.redis_outbox import Outbox, Refused
 from diffsync_store.store.redis_record import read_models, read_record
 from diffsync_store.store.redis_subtrees import RedisSubtrees
 from diffsync_store.store.redis_writer import Batch, Writer
@@ -49,6 +51,25 @@ _open_stores: weakref.WeakSet[RedisStore] = weakref.WeakSet()
 def _close_open_stores() -> None:
     for store in list(_open_stores):
         store.close()
+
+
+def _let_go(_: Connection) -> None:
+    """A store that used the connection is about to end."""
+
+
+def _write_before_fork() -> None:
+    for store in list(_open_stores):
+        with suppress(ObjectStoreException, ObjectAlreadyExists):  # it stays pending in this process
+            store._write()
+
+
+def _begin_as_fork() -> None:
+    for store in list(_open_stores):
+        store._begin_as_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_write_before_fork, after_in_child=_begin_as_fork)
 
 
 class RedisStore(BaseStore):
@@ -102,14 +123,16 @@ class RedisStore(BaseStore):
             generation, own_ttl = self._redis.hmget(self._keys.record, "generation", "ttl")
         self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
         self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl)
+        self._outbox = Outbox(self._writer, self._connection.new_pipe())
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
         self._flush_due = _NEVER
         self._is_loading = False
         self._models: dict[str, ModelSchema] = {}
         self._renewed = time.monotonic() - _RENEW_AFTER
-        self._pid = os.getpid()
         _open_stores.add(self)
+        # What keeps the connection alive until then makes it usable in `__del__`, also among cyclic garbage.
+        weakref.finalize(self, _let_go, self._connection).atexit = False
 
     def __str__(self) -> str:
         return f"{self.name} ({self.store_id})"
@@ -120,7 +143,7 @@ class RedisStore(BaseStore):
         return self
 
     def __del__(self) -> None:
-        if any(len(buffer) for buffer in getattr(self, "_buffers", {}).values()):
+        if len(getattr(self, "_outbox", ())) or any(len(buffer) for buffer in getattr(self, "_buffers", {}).values()):
             self.close()
 
     # Lifecycle
@@ -135,9 +158,9 @@ class RedisStore(BaseStore):
         self._renew()
 
     def close(self) -> None:
-        if self._pid != os.getpid():  # a fork's copy: what is buffered is the parent's to write
-            return
         self.flush()
+        if self._writer.has_written:
+            self._writer.leave()
         _open_stores.discard(self)
         self._connection.close()
 
@@ -148,6 +171,7 @@ class RedisStore(BaseStore):
             self._redis.unlink(*self._keys.all(models))
             self._redis.zrem(STORES, self.store_id)
         self._writer = Writer(self._redis, self._keys, b"", self._ttl)
+        self._outbox = Outbox(self._writer, self._connection.new_pipe())
 
     def _begin(self) -> None:
         self._forget_everything()
@@ -169,6 +193,14 @@ class RedisStore(BaseStore):
         self._is_loading = False
         self._list()
 
+    def _begin_as_fork(self) -> None:
+        """Be another writer than the parent process, whose is all that is still to be written."""
+        for buffer in self._buffers.values():
+            buffer.drop_pending()
+        self._writer.change_token()
+        self._outbox = Outbox(self._writer, self._connection.new_pipe())
+        self._is_loading = False
+
     def _facts(self) -> dict[str, str]:
         facts = {"name": self.name} if self._is_named else {}
         if self.adapter is not None:
@@ -177,6 +209,7 @@ class RedisStore(BaseStore):
         return facts
 
     def _forget_everything(self) -> None:
+        self._outbox.discard()
         self._buffers.clear()
         self._models.clear()
         self._pending = 0
@@ -226,6 +259,7 @@ class RedisStore(BaseStore):
                 missing.append(uid)
         if not missing:
             return found
+        self._settle()
         self._renew()
         keys, done = [self._keys.objects(model)], 0
         while done < len(missing):
@@ -312,7 +346,7 @@ class RedisStore(BaseStore):
         obj = decode(buffer.model_class, value, uid)
         obj.__dict__["adapter"] = self.adapter
         if track:
-            buffer.track(uid, obj, hash(value), read=value)
+            buffer.track(uid, obj, value)
         return obj
 
     def _buffer(self, model: str, model_class: type[Any] | None) -> ModelBuffer:
@@ -328,27 +362,37 @@ class RedisStore(BaseStore):
         from diffsync_store.stored import stored_model
 
         if model not in self._models:
+            self._settle()
             self._models = read_models(self._redis, self._keys)
         return stored_model(self._models.get(model) or ModelSchema(name=model, identifiers=()))
 
     # Writing
 
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        buffer = self._buffer(model, type(obj))
+        buffer = self._buffers.get(model)
+        if buffer is None or buffer.model_class is not type(obj):
+            buffer = self._buffer(model, type(obj))
         now = time.monotonic()
-        self._prepare_to_add(buffer, now)
-        if self._writer.is_shared or not buffer.knows_all(self._writer.epoch):
-            self._insert_checked(buffer, uid, obj)
-        elif buffer.has(uid):
+        if not self._knows_all(buffer, now):
+            self._prepare_to_add(buffer, now)
+            if not self._knows_all(buffer, now):
+                self._insert_checked(buffer, uid, obj)
+                return
+        if buffer.has(uid):
             self._already_there(buffer, uid, obj)
         else:
             buffer.add(uid, obj)
             self._count_pending(now)
 
+    def _knows_all(self, buffer: ModelBuffer, now: float) -> bool:
+        """Whether this is the store's one writer and knows what is there."""
+        return now < self._writer.lease_until and buffer.knows_all(self._writer.epoch)
+
     def _prepare_to_add(self, buffer: ModelBuffer, now: float) -> None:
         """Be the store's one writer, unless there are others, and know what is there, unless it is much."""
         if self._writer.is_shared:
             return
+        self._settle()
         if now >= self._writer.lease_until or not (buffer.knows_all(self._writer.epoch) or buffer.checked_adds):
             is_new = not self._writer.generation
             count = self._writer.acquire(buffer.model)
@@ -386,7 +430,11 @@ class RedisStore(BaseStore):
         except ObjectAlreadyExists as error:  # of an earlier add: this one is not to be lost for it
             refused = error
         data = encode(obj)
-        if self._send(buffer, Batch(adds=[(uid, data, digest_of(obj))])):
+        batch = Batch(buffer.model, "adds")
+        batch.take(uid, data, digest_of(obj))
+        buffer.classes.add(type(obj))
+        self._put_out(buffer, batch)
+        if self._push():
             self._already_there(buffer, uid, obj)
         else:
             buffer.note_added(uid, obj, data)
@@ -402,8 +450,9 @@ class RedisStore(BaseStore):
     def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         buffer = self._buffer(model, type(obj))
         now = time.monotonic()
-        self._prepare_to_add(buffer, now)
-        knows_all = buffer.knows_all(self._writer.epoch) and not self._writer.is_shared
+        if not self._knows_all(buffer, now):
+            self._prepare_to_add(buffer, now)
+        knows_all = self._knows_all(buffer, now)
         if knows_all and not buffer.has(uid):
             buffer.add(uid, obj)  # in line with other new objects
         else:
@@ -417,6 +466,7 @@ class RedisStore(BaseStore):
         if uid in buffer.deletes and uid not in buffer.adds and uid not in buffer.puts:
             return False
         if buffer.find(uid) is None and uid not in buffer.late:
+            self._settle()
             with translated_errors():
                 if not self._redis.hexists(self._keys.objects(model), uid):
                     return False
@@ -433,17 +483,20 @@ class RedisStore(BaseStore):
 
     def let_go(self, obj: DiffSyncModel) -> None:
         buffer = self._buffers.get(obj.get_type())
-        if buffer is not None and self._pid == os.getpid():
+        if buffer is not None:
             buffer.note_release(obj)
 
     def _count_pending(self, now: float) -> None:
         self._pending += 1
-        self._flush_due = min(self._flush_due, now + _FLUSH_AFTER)
+        if self._flush_due is _NEVER:
+            self._flush_due = now + _FLUSH_AFTER
         if self._pending >= _BATCH or now >= self._flush_due:
-            self._write()
+            self._write(ahead=True)
 
-    def _write(self) -> None:
+    def _write(self, *, ahead: bool = False) -> None:
         """Write what is known to be pending; `flush` looks for changes that nobody told of as well.
+
+        Written `ahead`, it is on its way and may fail with a later call.
 
         Raises:
             ObjectAlreadyExists: another process, which took the store over while this one was silent for longer than
@@ -451,31 +504,47 @@ class RedisStore(BaseStore):
         """
         self._pending = 0
         self._flush_due = _NEVER
-        refused: list[tuple[ModelBuffer, str]] = []
+        refused: Refused = []
         for buffer in list(self._buffers.values()):
             if not len(buffer):
                 continue
             for batch in buffer.batches():
-                uids = self._send(buffer, batch)
-                buffer.note_written(batch)
-                for uid in uids:
-                    buffer.forget(uid)
-                    refused.append((buffer, uid))
+                self._put_out(buffer, batch)
+                if not ahead:
+                    refused += self._push()
+        if ahead:
+            with translated_errors():
+                refused += self._outbox.push_ahead()
+        else:
+            refused += self._push()
+        self._refuse(refused)
+
+    def _settle(self) -> None:
+        """Wait for what was written ahead."""
+        if len(self._outbox):
+            self._refuse(self._push())
+
+    def _put_out(self, buffer: ModelBuffer, batch: Batch) -> None:
+        is_top = self.adapter is None or buffer.model in self.adapter.top_level
+        batch.schema = _schema_text(frozenset(buffer.classes) or frozenset({buffer.model_class}), is_top)
+        self._outbox.put(batch)
+
+    def _push(self) -> Refused:
+        is_new = not self._writer.generation
+        refused = self._outbox.push()
+        if is_new and self._writer.generation:
+            self._writer.mark(self._facts())
+        return refused
+
+    def _refuse(self, refused: Refused) -> None:
+        for model, uid in refused:
+            self._buffers[model].forget(uid)
         if refused:
-            buffer, uid = refused[0]
+            model, uid = refused[0]
             message = f"Object {uid} already present"
             if len(refused) > 1:
                 message = f"{message}, and {len(refused) - 1} more that another process has added"
-            self._raise(ObjectAlreadyExists, message, self._get(buffer.model, None, uid))
-
-    def _send(self, buffer: ModelBuffer, batch: Batch) -> list[str]:
-        is_new = not self._writer.generation
-        is_top = self.adapter is None or buffer.model in self.adapter.top_level
-        schema = _schema_text(frozenset(buffer.classes) or frozenset({buffer.model_class}), is_top)
-        refused = self._writer.write(buffer.model, schema, batch, known_in=buffer.known_in)
-        if is_new:
-            self._writer.mark(self._facts())
-        return refused
+            self._raise(ObjectAlreadyExists, message, self._get(model, None, uid))
 
 
 @lru_cache(maxsize=1024)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from diffsync_store.store.digest import digest_of
 from diffsync_store.store.encoding import decode, encode
 from diffsync_store.store.held import has_held_part, is_held, let_go_of
-from diffsync_store.store.redis_writer import Batch, Written
+from diffsync_store.store.redis_writer import Batch, Kind
 
 _BATCH = 1000
 """Objects in one command."""
@@ -17,22 +18,21 @@ _BATCH_BYTES = 1_000_000
 
 
 class Live(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
-    """A reference to an object that the program may hold, with the hash of what Redis has of it."""
+    """A reference to an object that the program may hold, with what Redis has of it."""
 
-    __slots__ = ("kept", "read", "uid", "written")
+    __slots__ = ("uid", "written")
 
     uid: str
-    written: int
-    read: bytes | None
-    """What was read of it, until this process writes it."""
-    kept: Any
+    written: bytes | int
+    """As it was read, or the hash of what this process has written; 0 for nothing."""
 
 
 class ModelBuffer:
     """Live objects and pending writes of one model.
 
-    Pending writes keep their objects alive; `live` does not. Deletes are written before adds, so that an object that
-    was removed and added again stands at the end, as in a dict.
+    Pending writes keep their objects alive; `live` does not. What is added becomes live when it is taken to be written,
+    if the program still holds it then. Deletes are written before adds, so that an object that was removed and added
+    again stands at the end, as in a dict.
     """
 
     def __init__(self, model: str, model_class: type[Any]) -> None:
@@ -43,6 +43,7 @@ class ModelBuffer:
         self.classes: set[type[Any]] = set()
         """Those of all objects that were live."""
         self.live: dict[str, Live] = {}
+        self._kept: dict[str, Any] = {}
         self.deletes: dict[str, None] = {}
         self.adds: dict[str, Any] = {}
         self.puts: dict[str, Any] = {}
@@ -78,19 +79,18 @@ class ModelBuffer:
     def find(self, uid: str) -> Any:
         """The live object with this unique id, or None."""
         reference = self.live.get(uid)
-        return None if reference is None else reference()
+        return self.adds.get(uid) if reference is None else reference()
 
-    def track(self, uid: str, obj: Any, written: int = 0, read: bytes | None = None) -> None:
-        """Know `obj` as the live object of `uid`; `written` is the hash of what Redis has of it, 0 for nothing."""
-        reference = Live(obj, self._forget)
+    def track(self, uid: str, obj: Any, written: bytes | int = 0) -> None:
+        """Know `obj` as the live object of `uid`; `written` as `Live` has it."""
+        reference = self.live[uid] = Live(obj, self._forget)
         reference.uid = uid
         reference.written = written
-        reference.read = read
-        reference.kept = obj if self.keeps else None
         self.classes.add(type(obj))
-        if not self.keeps:
+        if self.keeps:
+            self._kept[uid] = obj
+        else:
             obj.tell_when_let_go()
-        self.live[uid] = reference
 
     def _forget(self, reference: Live) -> None:
         if self.live.get(reference.uid) is reference:
@@ -101,19 +101,18 @@ class ModelBuffer:
         self._present.add(uid)
         self.adds[uid] = obj
         self._pending_ids.add(id(obj))
-        self.track(uid, obj)
 
     def put(self, uid: str, obj: Any) -> None:
         """An object is to be written in the place of whatever is there."""
-        self.track(uid, obj)  # first: what it replaces may be let go on the way, and is no longer of interest
-        self._pending_ids.discard(id(self.adds.get(uid)))
         if uid in self.adds:
-            self.adds[uid] = obj
-        else:
-            self.late.pop(uid, None)
-            self._pending_ids.discard(id(self.dirty.pop(uid, None)))
-            self._pending_ids.discard(id(self.puts.get(uid)))
-            self.puts[uid] = obj
+            self._pending_ids.discard(id(self.adds[uid]))
+            self.add(uid, obj)
+            return
+        self.track(uid, obj)  # first: what it replaces may be let go on the way, and is no longer of interest
+        self.late.pop(uid, None)
+        self._pending_ids.discard(id(self.dirty.pop(uid, None)))
+        self._pending_ids.discard(id(self.puts.get(uid)))
+        self.puts[uid] = obj
         self._present.add(uid)
 
     def note_added(self, uid: str, obj: Any, data: bytes) -> None:
@@ -131,9 +130,15 @@ class ModelBuffer:
     def forget(self, uid: str) -> None:
         """Drop the object and everything pending for it."""
         self.live.pop(uid, None)
+        self._kept.pop(uid, None)
         for pending in (self.adds, self.puts, self.dirty, self.late, self.held):
             self._pending_ids.discard(id(pending.pop(uid, None)))
         self._present.discard(uid)
+
+    def drop_pending(self) -> None:
+        """Forget what is to be written; what is live stays so."""
+        for pending in (self.deletes, self.adds, self.puts, self.dirty, self.late, self.held, self._pending_ids):
+            pending.clear()
 
     def reference_of(self, obj: Any) -> Live | None:
         """The reference that tracks exactly this object, also when its identifiers were changed since."""
@@ -184,67 +189,69 @@ class ModelBuffer:
         What this class writes of an object may differ from what an older class wrote: only a change that the program
         makes is a change.
         """
-        if hash(data) == reference.written:
-            return False
-        return reference.read is None or encode(decode(self.model_class, reference.read, reference.uid)) != data
+        written = reference.written
+        if isinstance(written, int):
+            return hash(data) != written
+        return data != written and data != encode(decode(self.model_class, written, reference.uid))
 
     # Writing
 
     def batches(self) -> Iterator[Batch]:
-        """What is pending, in the order to write it; each batch is to be reported to `note_written`."""
-        uids = list(self.deletes)
-        for start in range(0, len(uids), _BATCH):
-            yield Batch(deletes=uids[start : start + _BATCH])
-        for pairs in _chunks(_encoded(self.adds)):
-            yield Batch(adds=pairs)
-        for pairs in _chunks(_encoded(self.puts)):
-            yield Batch(puts=pairs)
-        for pairs in _chunks(_encoded(self.dirty)):
-            yield Batch(backs=pairs)
-        for pairs in _chunks((uid, data, digest) for uid, (data, digest) in list(self.late.items())):
-            yield Batch(backs=pairs)
-
-    def note_written(self, batch: Batch) -> None:
-        """A batch is in Redis."""
-        for uid in batch.deletes:
-            self.deletes.pop(uid, None)
-        for written, pending in ((batch.adds, (self.adds,)), (batch.puts, (self.puts,))):
-            self._note_pairs(written, pending)
-        self._note_pairs(batch.backs, (self.dirty, self.late))
-
-    def _note_pairs(self, written: Iterable[Written], pending: tuple[dict[str, Any], ...]) -> None:
-        for uid, data, _ in written:
-            reference = self.live.get(uid)
-            if reference is not None:
-                reference.written, reference.read = hash(data), None
-            for waiting in pending:
-                obj: Any = waiting.pop(uid, None)
-                if obj is None:
-                    continue
-                self._pending_ids.discard(id(obj))
-                is_live = reference is not None and reference() is obj
-                # Nobody can have changed it since it was encoded, so it need not tell that it is let go.
-                if is_live and not is_held(obj):
-                    obj.untrack()
-                    del self.live[uid]
-
-
-def _encoded(objects: dict[str, Any]) -> Iterator[Written]:
-    return ((uid, encode(obj), digest_of(obj)) for uid, obj in list(objects.items()))
-
-
-def _chunks(written: Iterator[Written]) -> Iterator[list[Written]]:
-    """Batches of bounded length and size."""
-    batch: list[Written] = []
-    size = 0
-    for item in written:
-        batch.append(item)
-        size += len(item[1]) + 2 * len(item[0])
-        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+        """Take what is pending, as it is now, in the order in which it is to be written."""
+        while self.deletes:
+            batch = Batch(self.model, "deletes")
+            for uid in list(islice(self.deletes, _BATCH)):
+                del self.deletes[uid]
+                batch.items.append(uid)
             yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+        yield from self._taken("adds", self.adds)
+        yield from self._taken("puts", self.puts)
+        yield from self._taken("backs", self.dirty)
+        while self.late:
+            batch = Batch(self.model, "backs")
+            for uid in list(islice(self.late, _BATCH)):
+                batch.take(uid, *self.late.pop(uid))
+                if batch.size >= _BATCH_BYTES:
+                    break
+            yield batch
+
+    def _taken(self, kind: Kind, pending: dict[str, Any]) -> Iterator[Batch]:
+        while pending:
+            batch, failure = Batch(self.model, kind, known_in=self.known_in), None
+            for uid in list(islice(pending, _BATCH)):
+                obj = pending[uid]
+                try:
+                    data, digest = encode(obj), digest_of(obj)
+                except Exception as error:  # noqa: BLE001  # it stays pending; what came before it is written first
+                    failure = error
+                    break
+                batch.take(uid, data, digest)
+                del pending[uid]
+                self._pending_ids.discard(id(obj))
+                self.classes.add(type(obj))
+                # Nobody can change it any more if nobody else has it: then it need not be known.
+                if is_held(obj) or self.keeps:
+                    self._note_written(uid, obj, hash(data))
+                elif kind != "adds":
+                    self._let_go(uid, obj)
+                if batch.size >= _BATCH_BYTES:
+                    break
+            if batch.items:
+                yield batch
+            if failure is not None:
+                raise failure
+
+    def _note_written(self, uid: str, obj: Any, written: int) -> None:
+        reference = self.live.get(uid)
+        if reference is None:
+            self.track(uid, obj, written)
+        else:
+            reference.written = written
+
+    def _let_go(self, uid: str, obj: Any) -> None:
+        if uid in self.live and self.find(uid) is obj:
+            obj.untrack()
+            del self.live[uid]
 
 
 def _tells_of_changes(obj: Any) -> bool:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from redis import Redis
 from redis import exceptions as redis_errors
 
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.store.redis_client import make_client
+from diffsync_store.store.redis_pipe import Pipe
 from diffsync_store.store.redis_refusals import remedy_for
 
 _UNAVAILABLE = "Redis store is unavailable."
@@ -47,15 +49,21 @@ class Connection:
                 "Give either a client, or the arguments to make one from (host, url, password, ...), not both."
             )
         options = options or {}
+        is_own = client is None
         is_tls = (url or "").startswith("rediss") or options.get("ssl")
         with ExitStack() as made, translated_errors(hint=_TLS_HINT if is_tls else ""):
-            if client is None:
+            if is_own:
                 client = make_client(host=host, port=port, url=url, db=db, options=options, made=made)
             self.client = client
             if self.client.get_encoder().decode_responses:
                 raise ObjectStoreException("A store reads bytes: make the Redis client with decode_responses=False.")
             self.client.ping()
             self._made = made.pop_all()
+        self._is_own = is_own
+
+    def new_pipe(self) -> Pipe | None:
+        """A pipe beside the client; none for a cluster, nor where the client, with its limits, is somebody else's."""
+        return Pipe(self.client) if self._is_own and isinstance(self.client, Redis) else None
 
     def close(self) -> None:
         """Close the client if this object made it."""

@@ -20,3 +20,7 @@ class Script:
             return client.evalsha(self._digest, len(keys), *keys, *args)
         except NoScriptError:
             return client.eval(self._text, len(keys), *keys, *args)
+
+    def command(self, keys: list[str], args: list[Any]) -> list[Any]:
+        """The call as a command, for a server that has the script."""
+        return ["EVALSHA", self._digest, len(keys), *keys, *args]

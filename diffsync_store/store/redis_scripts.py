@@ -10,6 +10,10 @@ by somebody else than before, its `epoch` grows, so that a writer whose knowledg
 buffered objects are checked one by one.
 
 `generation` changes with each load: a writer of an earlier one is refused, however late it wakes up.
+
+Each writer numbers its batches, and the record has the number of the last one that was written: a batch that is sent again
+because its answer was lost gets its answer and is not written twice, and one that comes without those before it, which Redis
+or the network has lost, is refused.
 """
 
 from __future__ import annotations
@@ -65,16 +69,24 @@ _WRITE = (
     + KEEP_TREE
     + """
 -- KEYS: record, counts, schema, objects, order.
--- ARGV: 7 epoch in which the writer knew that the adds are new, or nothing, 8 number of this batch, 9 model,
---       10 schema of the model, 11 to 14 how many deletes, adds, puts, write-backs follow: unique ids for deletes, pairs of
---       id and value else; 15 the digests of the pairs, each 12 bytes and 'i' or '-' for whether it is to be ignored.
--- Answers: status, epoch, generation, the unique ids that an add was refused for.
+-- ARGV: 7 epoch in which the writer knew that the adds are new, or nothing, 8 number of this batch among those of the token,
+--       9 model, 10 schema of the model, 11 'deletes', 'adds', 'puts' or 'backs', 12 the digests of the objects, each 12 bytes
+--       and 'i' or '-' for whether it is to be ignored, from 13 on unique ids for deletes, pairs of id and value else.
+-- Answers: status, epoch, generation, the unique ids that an add was refused for. The status is 'early' where a batch of an
+-- earlier number was not written. A batch that was written already, when its answer was lost, gets its answer again.
 local record, counts, schema, objects, order = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local status, epoch, generation = admit(record)
 if status ~= 'exclusive' and status ~= 'shared' then return {status, epoch, generation, {}} end
+local of_token = redis.call('HMGET', record, 'batch:' .. ARGV[1], 'refused:' .. ARGV[1])
+local last, number = tonumber(of_token[1] or 0), tonumber(ARGV[8])
+if number > last + 1 then return {'early', epoch, generation, {}} end
+if number <= last then
+  local answered = of_token[2] and cmsgpack.unpack(of_token[2]) or {}
+  return {status, epoch, generation, answered[1] == number and answered[2] or {}}
+end
+redis.call('HSET', record, 'batch:' .. ARGV[1], number)
 local model, ttl = ARGV[9], ARGV[6]
-local deletes, adds, puts, backs = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
-local at, refused, digests_at = 16, {}, 1
+local kind, refused = ARGV[11], {}
 local written_as = redis.call('HGET', schema, model)
 if written_as ~= ARGV[10] then
   redis.call('HSET', schema, model, ARGV[10])
@@ -84,79 +96,64 @@ if written_as ~= ARGV[10] then
 end
 local digested = not redis.call('HGET', record, 'undigested')
 
-local function keep_pairs(from, n, wanted)
+-- The digests of those of the pairs that are `wanted`, of all without it.
+local function keep_pairs(wanted)
+  if not digested then return end
   local uids, values, digests = {}, {}, {}
-  for i = 0, n - 1 do
-    local uid = ARGV[from + 2 * i]
+  for at = 13, #ARGV, 2 do
+    local uid = ARGV[at]
     if not wanted or wanted(uid) then
       uids[#uids + 1] = uid
-      values[uid] = ARGV[from + 2 * i + 1]
-      digests[uid] = string.sub(ARGV[15], digests_at, digests_at + 12)
+      values[uid] = ARGV[at + 1]
+      local from = (at - 13) / 2 * 13 + 1
+      digests[uid] = string.sub(ARGV[12], from, from + 12)
     end
-    digests_at = digests_at + 13
   end
-  if digested then keep_tree(model, uids, values, digests) end
+  keep_tree(model, uids, values, digests)
 end
 
-if deletes > 0 then
-  if digested then keep_tree(model, {unpack(ARGV, at, at + deletes - 1)}, {}, {}) end
-  redis.call('HDEL', objects, unpack(ARGV, at, at + deletes - 1))
-  redis.call('ZREM', order, unpack(ARGV, at, at + deletes - 1))
-  at = at + deletes
-end
-
--- Orders `n` pairs from ARGV `from` behind everything that is there; what has a place keeps it.
-local function place(from, n)
-  local last = redis.call('HINCRBY', record, 'sequence', n)
+-- Orders these ids behind everything that is there; what has a place keeps it.
+local function place(uids)
+  local first = redis.call('HINCRBY', record, 'sequence', #uids) - #uids
   local places = {}
-  for i = 1, n do
-    places[2 * i - 1] = last - n + i
-    places[2 * i] = ARGV[from + 2 * i - 2]
+  for i = 1, #uids do
+    places[2 * i - 1] = first + i
+    places[2 * i] = uids[i]
   end
   redis.call('ZADD', order, 'NX', unpack(places))
 end
 
-if adds > 0 then
-  if status == 'exclusive' and epoch == ARGV[7] then
-    if digested and keep_new_leaves(model, at, adds, digests_at) then
-      digests_at = digests_at + 13 * adds
+local function ids_of_pairs()
+  local uids = {}
+  for at = 13, #ARGV, 2 do uids[#uids + 1] = ARGV[at] end
+  return uids
+end
+
+local function is_there(uid) return redis.call('HEXISTS', objects, uid) == 1 end
+
+if kind == 'deletes' then
+  if digested then keep_tree(model, {unpack(ARGV, 13)}, {}, {}) end
+  redis.call('HDEL', objects, unpack(ARGV, 13))
+  redis.call('ZREM', order, unpack(ARGV, 13))
+elseif kind == 'puts' or (kind == 'adds' and status == 'exclusive' and epoch == ARGV[7]) then
+  local uids = ids_of_pairs()
+  if not digested or kind == 'puts' or not keep_new_leaves(model, uids) then keep_pairs() end
+  redis.call('HSET', objects, unpack(ARGV, 13))
+  place(uids)
+elseif kind == 'adds' then
+  keep_pairs(function(uid) return not is_there(uid) end)
+  for at = 13, #ARGV, 2 do
+    if redis.call('HSETNX', objects, ARGV[at], ARGV[at + 1]) == 1 then
+      place({ARGV[at]})
     else
-      keep_pairs(at, adds)
-    end
-    redis.call('HSET', objects, unpack(ARGV, at, at + 2 * adds - 1))
-    place(at, adds)
-  else
-    -- A batch that is sent again because its answer was lost gets the first answer again.
-    local answered = redis.call('HMGET', record, 'batch:' .. ARGV[1], 'refused:' .. ARGV[1])
-    if answered[1] == ARGV[8] then
-      refused = cmsgpack.unpack(answered[2])
-      digests_at = digests_at + 13 * adds
-    else
-      keep_pairs(at, adds, function(uid) return redis.call('HEXISTS', objects, uid) == 0 end)
-      for i = 0, adds - 1 do
-        if redis.call('HSETNX', objects, ARGV[at + 2 * i], ARGV[at + 2 * i + 1]) == 1 then
-          place(at + 2 * i, 1)
-        else
-          refused[#refused + 1] = ARGV[at + 2 * i]
-        end
-      end
-      redis.call('HSET', record, 'batch:' .. ARGV[1], ARGV[8], 'refused:' .. ARGV[1], cmsgpack.pack(refused))
+      refused[#refused + 1] = ARGV[at]
     end
   end
-  at = at + 2 * adds
-end
-
-if puts > 0 then
-  keep_pairs(at, puts)
-  redis.call('HSET', objects, unpack(ARGV, at, at + 2 * puts - 1))
-  place(at, puts)
-  at = at + 2 * puts
-end
-
-keep_pairs(at, backs, function(uid) return redis.call('HEXISTS', objects, uid) == 1 end)
-for i = 0, backs - 1 do
-  if redis.call('HEXISTS', objects, ARGV[at + 2 * i]) == 1 then
-    redis.call('HSET', objects, ARGV[at + 2 * i], ARGV[at + 2 * i + 1])
+  if #refused > 0 then redis.call('HSET', record, 'refused:' .. ARGV[1], cmsgpack.pack({number, refused})) end
+else
+  keep_pairs(is_there)
+  for at = 13, #ARGV, 2 do
+    if is_there(ARGV[at]) then redis.call('HSET', objects, ARGV[at], ARGV[at + 1]) end
   end
 end
 

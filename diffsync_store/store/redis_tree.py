@@ -317,21 +317,19 @@ local function keep_tree(model, uids, values, digests)
   end
 end
 
--- The same for `n` pairs from ARGV `from` whose unique ids are new to the store, with digests from byte `at` of ARGV 15;
--- false where it has to be done one by one. Leaves that nobody lists need no more than their digests.
-local function keep_new_leaves(model, from, n, at)
+-- The same for all pairs of ARGV where their unique ids are new to the store; false where it has to be done one by one. Leaves
+-- that nobody lists need no more than their digests.
+local function keep_new_leaves(model, uids)
   local schema = schema_of(model)
   if schema.is_top or next(schema.children or {}) or nodes[model] then return false end
-  local key, uids, packed = space .. 'tree:' .. model, {}, {}
-  for i = 1, n do
-    local uid = ARGV[from + 2 * i - 2]
-    local digest = string.sub(ARGV[15], at, at + 12)
-    uids[i], packed[2 * i - 1] = uid, uid
-    packed[2 * i] = (string.sub(digest, 13) == 'i' and '\\3' or '\\1') .. string.sub(digest, 1, 12)
-    at = at + 13
-  end
+  local key, packed = space .. 'tree:' .. model, {}
   for _, found in ipairs(redis.call('HMGET', key, unpack(uids))) do
     if found then return false end
+  end
+  for i = 1, #uids do
+    local at = 13 * i - 12
+    packed[2 * i - 1] = uids[i]
+    packed[2 * i] = (string.sub(ARGV[12], at + 12, at + 12) == 'i' and '\\3' or '\\1') .. string.sub(ARGV[12], at, at + 11)
   end
   redis.call('HSET', key, unpack(packed))
   redis.call('EXPIRE', key, ARGV[6])

@@ -7,12 +7,12 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from diffsync_store.exceptions import ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.store import redis_scripts as scripts
-from diffsync_store.store.digest import SIZE
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import StoreKeys
 
@@ -22,29 +22,43 @@ LEASE = 2.0
 _PATIENCE = 30.0
 """Seconds to wait for another writer."""
 
-
-Written = tuple[str, bytes, bytes]
-"""An object to be written: its unique id, its value, its digest."""
+_ADMITTED = (b"exclusive", b"shared")
 
 
-@dataclass
+class NotAdmitted(Exception):
+    """Redis did not take a batch: another writer is in the way, or a batch before it was not taken."""
+
+
+Kind = Literal["deletes", "adds", "puts", "backs"]
+
+
+@dataclass(slots=True)
 class Batch:
-    """Writes to one model that go together: unique ids for deletes, objects else."""
+    """Writes of one kind to one model.
 
-    deletes: list[str] = field(default_factory=list)
-    adds: list[Written] = field(default_factory=list)
-    """New objects; refused where there is one already."""
-    puts: list[Written] = field(default_factory=list)
-    """Objects that take the place of whatever is there."""
-    backs: list[Written] = field(default_factory=list)
-    """Changes of objects; left out where the object is gone."""
+    `adds` are new objects, refused where there is one already; `puts` take the place of whatever is there; `backs` are
+    changes of objects, left out where the object is gone.
+    """
 
-    def arguments(self) -> list[Any]:
-        """The batch as a script takes it."""
-        counts = [len(self.deletes), len(self.adds), len(self.puts), len(self.backs)]
-        written = [*self.adds, *self.puts, *self.backs]
-        digests = b"".join(digest if len(digest) > SIZE else digest + b"-" for _, _, digest in written)
-        return [*counts, digests, *self.deletes, *(item for uid, value, _ in written for item in (uid, value))]
+    model: str
+    kind: Kind
+    known_in: bytes = b""
+    """The epoch of the store in which the objects were known to be new; empty where they were not."""
+    schema: str = ""
+    """The model's shape."""
+    items: list[str | bytes] = field(default_factory=list)
+    """Unique ids for deletes, unique ids and values in turn else."""
+    digests: list[bytes] = field(default_factory=list)
+    size: int = 0
+    """Bytes, roughly."""
+    number: int = 0
+    """Among the batches of its writer; 0 before it is sent."""
+
+    def take(self, uid: str, value: bytes, digest: bytes) -> None:
+        """One more object."""
+        self.items += (uid, value)
+        self.digests.append(digest)
+        self.size += len(value) + 2 * len(uid)
 
 
 class Writer:
@@ -56,6 +70,7 @@ class Writer:
         self._ttl = ttl
         self._token = secrets.token_hex(8)
         self._batches = 0
+        """Sent under the token."""
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.generation = generation
         """The load that this writer belongs to; empty until it has met the store's record."""
@@ -82,6 +97,7 @@ class Writer:
         self._until_admitted(begin, patience=2 * LEASE)
         self.generation = generation.encode()
         self.epoch, self.is_shared, self.lease_until = b"1", False, 0.0
+        self._batches = 0
 
     def acquire(self, model: str) -> int:
         """Ask to be the store's one writer; return how many objects of the model there are."""
@@ -93,27 +109,42 @@ class Writer:
         self._learn(status, epoch, generation, started)
         return int(count)
 
-    def write(self, model: str, schema: str, batch: Batch, *, known_in: bytes) -> list[str]:
-        """Write; return the unique ids of adds that were refused because the object is there already.
-
-        Adds are not checked in Redis if this is the one writer and `known_in`, the epoch in which the caller knew that
-        the objects are new, is the store's.
-        """
+    def call(self, batch: Batch) -> tuple[list[str], list[Any]]:
+        """Keys and arguments that write a batch. Batches have to be written in the order in which this was first called."""
+        if not batch.number:
+            self._batches += 1
+            batch.number = self._batches
         keys = [
             self._keys.record,
             self._keys.counts,
             self._keys.schema,
-            self._keys.objects(model),
-            self._keys.order(model),
+            self._keys.objects(batch.model),
+            self._keys.order(batch.model),
         ]
-        self._batches += 1
-        tail = [self._batches, model, schema, *batch.arguments()]
-        started = time.monotonic()
-        status, epoch, generation, refused = self._until_admitted(
-            lambda: scripts.WRITE(self._redis, keys, [*self._introduction(), known_in, *tail])
-        )
+        about = [batch.known_in, batch.number, batch.model, batch.schema, batch.kind, b"".join(batch.digests)]
+        return keys, [*self._introduction(), *about, *batch.items]
+
+    def learn(self, answer: list[Any], started: float) -> list[str]:
+        """Take in what Redis said to a batch that was sent at this time: the unique ids of adds that were refused.
+
+        Raises:
+            NotAdmitted: the batch was not written.
+        """
+        status, epoch, generation, refused = answer
+        if status not in _ADMITTED:
+            raise NotAdmitted
         self._learn(status, epoch, generation, started)
         return [uid.decode() for uid in refused]
+
+    def write(self, batch: Batch) -> list[str]:
+        """Write, and wait for it; return the unique ids of adds that were refused because the object is there already.
+
+        A batch may be written again where it is not known whether it was. Adds are not checked in Redis if this is the
+        one writer and the epoch is still that in which they were known to be new.
+        """
+        started = time.monotonic()
+        keys, arguments = self.call(batch)
+        return self.learn(self._until_admitted(lambda: scripts.WRITE(self._redis, keys, arguments)), started)
 
     def mark(self, facts: Mapping[str, Any]) -> None:
         """Write facts about the store into its record."""
@@ -129,6 +160,23 @@ class Writer:
         self.is_shared = False
         with translated_errors():
             self._redis.hdel(self._keys.record, "shared")
+
+    @property
+    def has_written(self) -> bool:
+        """Whether Redis remembers something of this writer."""
+        return self._batches > 0
+
+    def change_token(self) -> None:
+        """Be another writer: what the one before has sent is no longer of interest."""
+        self._token = secrets.token_hex(8)
+        self._batches = 0
+        self.lease_until = 0.0
+
+    def leave(self) -> None:
+        """Nothing more is written under this token: Redis need not remember it, and forgets it with the store if not now."""
+        with suppress(ObjectStoreException), translated_errors():
+            self._redis.hdel(self._keys.record, f"batch:{self._token}", f"refused:{self._token}")
+        self.change_token()
 
     def release(self) -> None:
         """Give the lease back, so that the next writer need not wait for its end."""
@@ -152,7 +200,7 @@ class Writer:
         while True:
             with translated_errors():
                 answer = ask()
-            if answer[0] in (b"exclusive", b"shared"):
+            if answer[0] in _ADMITTED:
                 return answer
             if answer[0] != b"wait" or time.monotonic() > deadline:
                 self._refuse(answer[0], answer[1])
@@ -169,6 +217,11 @@ class Writer:
         if status == b"gone":
             raise StoreNotFound(
                 f"Store {store_id!r} was dropped or expired while it was open: nothing was written. Load it again."
+            )
+        if status == b"early":
+            raise ObjectStoreException(
+                f"Redis has lost something of what was written to store {store_id!r}: it was restarted, or a replica took "
+                "its place. Load it again."
             )
         if status == b"moved":
             raise ObjectStoreException(
