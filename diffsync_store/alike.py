@@ -6,6 +6,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from diffsync_store.classes import dumps_as_is, root_of
 from diffsync_store.compare import normalisers
 
 if TYPE_CHECKING:
@@ -68,19 +69,10 @@ def _comparable_fields(source: type[DiffSyncModel], target: type[DiffSyncModel])
 
 def _is_plain(model: type[DiffSyncModel]) -> bool:
     """Whether equal fields make objects that say the same of themselves."""
-    root = next(base for base in reversed(model.__mro__) if "_identifiers" in vars(base))
-    decorators = model.__pydantic_decorators__
-    return not (
-        any(getattr(model, name).__qualname__ != getattr(root, name).__qualname__ for name in _SAID)
-        or decorators.field_serializers
-        or decorators.model_serializers
-        or any(
-            "Serializer" in repr(field) or field.exclude
-            for name, field in model.model_fields.items()
-            if name != "adapter"
-        )
-        or normalisers(model)
-    )
+    root = root_of(model)
+    names = {*model._identifiers, *model._shortname, *model._attributes}
+    says_it_itself = any(getattr(model, name).__qualname__ != getattr(root, name).__qualname__ for name in _SAID)
+    return not says_it_itself and dumps_as_is(model, names) and not normalisers(model)
 
 
 def _child_models(

@@ -107,7 +107,7 @@ class Differ:
                 yield from self._given_away(self._compare(source, target))
         for side in (self.source, self.target):
             alone = sum(side.count(model) for model in side.top_level if model not in models)
-            self._skip(alone, alone)
+            self._skip(alone)
         self.logger.info("Diff calculation complete")
 
     def _given_away(self, top: _Pair) -> Iterator[DiffElement]:
@@ -133,7 +133,7 @@ class Differ:
                 yield {}, target.snapshot(model, uids)
             return
         for uids in self._pieces(source.uids(model)):
-            wanted = self._without_equal(self.diff, model, uids, uids)[0] if covered else uids
+            wanted = self._left(self.diff, self.pruner.equal(model, uids, uids), uids, uids)[0] if covered else uids
             yield source.snapshot(model, wanted), target.snapshot(model, wanted)
         for uids in self._pieces(target.uids(model)):
             on_source = source.places(model, uids)
@@ -169,8 +169,7 @@ class Differ:
                 if source_uids or target_uids:
                     families.setdefault(model, []).append((pair, source_uids, target_uids))
             for obj, field in alone:
-                left = len(getattr(obj, field))
-                self._skip(left, left)
+                self._skip(len(getattr(obj, field)))
         for model, of_model in families.items():
             for batch in _by_size(self._differing(model, of_model), _BATCH):
                 self._compare_families(model, batch)
@@ -230,7 +229,7 @@ class Differ:
         for uid in uids:
             source_obj, target_obj = source.get(uid), target.get(uid)
             if self._is_skipped(source_obj, target_obj):
-                self._skip(1, 1)
+                self._skip(1)
             else:
                 self._count((source_obj is not None) + (target_obj is not None))
                 self.compared += 1
@@ -275,11 +274,6 @@ class Differ:
     def _covers(self, model: str) -> bool:
         return not self.keeps_unchanged and self.pruner.covers(model)
 
-    def _without_equal(
-        self, place: Diff | _Pair, model: str, source: Sequence[str], target: Sequence[str]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        return self._left(place, self.pruner.equal(model, source, target), source, target)
-
     def _left(
         self, place: Diff | _Pair, equal: Mapping[str, Any], source: Sequence[str], target: Sequence[str]
     ) -> tuple[Sequence[str], Sequence[str]]:
@@ -297,12 +291,11 @@ class Differ:
     def _leave_out(self, place: Diff | _Pair, counted: int, skipped: int) -> None:
         place.unchanged += counted
         self._count(2 * counted)
-        self._skip(skipped, skipped)
+        self._skip(skipped)
 
-    def _skip(self, skipped: int, objects: int) -> None:
-        self.diff.skipped += skipped
-        if objects:
-            self._count(objects)
+    def _skip(self, objects: int) -> None:
+        self.diff.skipped += objects
+        self._count(objects)
 
     def _count(self, objects: int) -> None:
         self.diff.models_processed += objects

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WrapSerializer
+from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.aliases import ChildFields, Data, Text
 from diffsync_store.children import INDEXED_FROM, ChildIndex
+from diffsync_store.classes import dumps_as_is
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
 
@@ -360,21 +361,10 @@ def _let_go(obj: DiffSyncModel) -> None:
 
 
 def _plain(model: type[BaseModel], names: Iterable[str]) -> tuple[str, ...] | None:
-    """These fields in the order of the model, if pydantic dumps them as they are."""
-    decorators = model.__pydantic_decorators__
-    if decorators.field_serializers or decorators.model_serializers:
-        return None
-    fields = {name: field for name, field in model.model_fields.items() if name in names}
-    for field in fields.values():
-        has_serializer = any(isinstance(part, PlainSerializer | WrapSerializer) for part in field.metadata)
-        if (
-            has_serializer
-            or field.exclude
-            or not _is_scalar(field.annotation)
-            or "Serializer" in repr(field.annotation)
-        ):
-            return None
-    return tuple(fields)
+    """These fields in the order of the model, if pydantic dumps them as they are and none can be changed in place."""
+    fields = tuple(name for name in model.model_fields if name in names)
+    is_plain = dumps_as_is(model, fields) and all(_is_scalar(model.model_fields[name].annotation) for name in fields)
+    return fields if is_plain else None
 
 
 def _is_scalar(annotation: Any) -> bool:

@@ -23,11 +23,6 @@ class Equal:
     counted: int = 0
     skipped: int = 0
 
-    def take(self, subtree: Subtree) -> None:
-        """Leave out an object with all below it."""
-        self.counted += subtree.counted
-        self.skipped += subtree.skipped
-
 
 class Pruner:
     """Compares the digests of two stores.

@@ -48,10 +48,7 @@ class StoredModel(DiffSyncModel):
         super().__setattr__(name, value)
 
     def _heard(self) -> Spoken:
-        try:
-            return self._spoken
-        except AttributeError:
-            return SAID_NOTHING  # it was made here, and not read
+        return getattr(self, "_spoken", SAID_NOTHING)  # nothing of one that was made here, and not read
 
     def _dumped(self, plain: tuple[str, ...] | None, names: tuple[str, ...]) -> dict[str, Any]:
         fields = self.__dict__

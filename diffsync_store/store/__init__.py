@@ -223,8 +223,7 @@ class BaseStore(ABC):
     def get_all(self, *, model: str) -> list[Any]: ...
     def get_all(self, *, model: Any) -> list[Any]:
         """All objects of a model in order of insertion."""
-        model_class, name = self._get_object_class_and_model(model)
-        return list(self._iterate(name, model_class))
+        return list(self.iter_all(model=model))
 
     @overload
     def iter_all(self, *, model: type[M] | M) -> Iterator[M]: ...

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
 from diffsync_store.canonical import canonical, is_native, mentions
+from diffsync_store.classes import dumps_as_is
 from diffsync_store.compare import comparison_fingerprints, normal_forms, normalisers
 from diffsync_store.enum import DiffSyncModelFlags
 from diffsync_store.functions import text_of
@@ -118,14 +119,10 @@ def _equal_to_none(_: DiffSyncModel) -> bytes:
 
 def _is_plain(model: type[DiffSyncModel]) -> bool:
     """Whether the fields' values, as JSON, say what a diff compares."""
-    decorators = model.__pydantic_decorators__
-    if decorators.field_serializers or decorators.model_serializers or spoken_of(model) or normalisers(model):
+    names = {*model._identifiers, *model._shortname, *model._attributes}
+    if spoken_of(model) or normalisers(model) or not dumps_as_is(model, names):
         return False
-    fields = [model.model_fields[name] for name in {*model._identifiers, *model._shortname, *model._attributes}]
-    return not any(
-        field.exclude or "Serializer" in repr(field) or mentions(field.annotation, (dict, BaseModel))
-        for field in fields
-    )
+    return not any(mentions(model.model_fields[name].annotation, (dict, BaseModel)) for name in names)
 
 
 def _fields_reader(model: type[DiffSyncModel], names: tuple[str, ...]) -> Reader:

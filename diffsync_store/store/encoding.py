@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from diffsync_store.canonical import canonical, has_ambiguous_attributes, mentions
+from diffsync_store.classes import root_of
 from diffsync_store.compare import normal_forms, normalisers
 from diffsync_store.exceptions import ObjectStoreException
 
@@ -45,7 +46,7 @@ _NOT_STORED = {"adapter"}
 @lru_cache(maxsize=1024)
 def spoken_of(model: type[DiffSyncModel]) -> tuple[str, ...]:
     """Which of a model's statements about itself a reader without the class could not make from the fields."""
-    root = next(base for base in reversed(model.__mro__) if "_identifiers" in vars(base))
+    root = root_of(model)
     return tuple(
         name
         for name in SPOKEN
