@@ -68,8 +68,10 @@ def _listens(model: type[DiffSyncModel]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _has_secrets(model: type[DiffSyncModel]) -> bool:
-    return any(mentions(field.annotation, (SecretStr, SecretBytes)) for field in model.model_fields.values())
+def _beside_fields(model: type[DiffSyncModel]) -> tuple[bool, tuple[str, ...]]:
+    """Whether a field may hold a secret; and `spoken_of`."""
+    kinds = (SecretStr, SecretBytes)
+    return any(mentions(field.annotation, kinds) for field in model.model_fields.values()), spoken_of(model)
 
 
 def encode(obj: DiffSyncModel) -> bytes:
@@ -79,6 +81,7 @@ def encode(obj: DiffSyncModel) -> bytes:
         ObjectStoreException: a field holds something that pydantic cannot write as JSON.
     """
     model = type(obj)
+    may_have_secrets, names = _beside_fields(model)
     try:
         data: bytes = model.__pydantic_serializer__.to_json(
             obj,
@@ -87,26 +90,24 @@ def encode(obj: DiffSyncModel) -> bytes:
             round_trip=True,
             warnings=False,
         )
-        if _MASK in data:
-            _refuse_masks(model)
-        names = spoken_of(model)
         if names:
             data += b"\n" + json.dumps({name: canonical(_say(obj, name)) for name in names}).encode()
     except (PydanticSerializationError, ValueError) as error:
-        raise ObjectStoreException(
-            f"{model._modelname} {obj.get_unique_id()!r} cannot be stored as JSON: {error}. "
-            "Give the field a type that pydantic can write, or a serializer."
-        ) from error
+        raise _not_json(obj, str(error)) from error
+    if may_have_secrets and _MASK in data:
+        raise _not_json(obj, "pydantic writes asterisks in place of a secret")
     return data
+
+
+def _not_json(obj: DiffSyncModel, why: str) -> ObjectStoreException:
+    return ObjectStoreException(
+        f"{obj.get_type()} {obj.get_unique_id()!r} cannot be stored as JSON: {why}. "
+        "Give the field a type that pydantic can write, or a serializer."
+    )
 
 
 def _say(obj: DiffSyncModel, name: str) -> Any:
     return normal_forms(obj) if name == "normal_forms" else getattr(obj, name)()
-
-
-def _refuse_masks(model: type[DiffSyncModel]) -> None:
-    if _has_secrets(model):
-        raise ValueError("pydantic writes asterisks in place of a secret")
 
 
 def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:

@@ -336,10 +336,13 @@ class RedisStore(BaseStore):
 
     def _at_hand(self, buffer: ModelBuffer, uid: str) -> Any:
         """The object as this process has it, if it has."""
-        if uid not in buffer.late:
-            return buffer.find(uid)
-        obj = self._decode(buffer, uid, buffer.late.pop(uid)[0], track=True)
-        buffer.dirty[uid] = obj
+        if uid in buffer.late:
+            buffer.dirty[uid] = obj = self._decode(buffer, uid, buffer.late.pop(uid)[0], track=True)
+            return obj
+        obj = buffer.find(uid)
+        if type(obj) is tuple:
+            obj = self._decode(buffer, uid, obj[0], track=False)
+            buffer.add(uid, obj)
         return obj
 
     def _decode(self, buffer: ModelBuffer, uid: str, value: bytes, *, track: bool) -> Any:

@@ -15,6 +15,12 @@ from diffsync_store.store.redis_writer import Batch, Kind
 _BATCH = 1000
 """Objects in one command."""
 _BATCH_BYTES = 1_000_000
+_FRESH = 32
+"""New objects to have before those that the program has let go of are encoded: while the processor still has them at hand."""
+
+
+Encoded = tuple[bytes, bytes]
+"""An object's value and digest."""
 
 
 class Live(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
@@ -30,8 +36,8 @@ class Live(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
 class ModelBuffer:
     """Live objects and pending writes of one model.
 
-    Pending writes keep their objects alive; `live` does not. What is added becomes live when it is taken to be written,
-    if the program still holds it then. Deletes are written before adds, so that an object that was removed and added
+    Pending writes keep their objects alive; `live` does not. A new object that the program lets go of is encoded soon; one
+    that it holds becomes live when it is taken to be written. Deletes are written before adds, so that an object that was removed and added
     again stands at the end, as in a dict.
     """
 
@@ -46,10 +52,12 @@ class ModelBuffer:
         self._kept: dict[str, Any] = {}
         self.deletes: dict[str, None] = {}
         self.adds: dict[str, Any] = {}
+        """New objects, or what is to be written of them: a tuple `Encoded`."""
+        self._fresh: list[str] = []
         self.puts: dict[str, Any] = {}
         self.dirty: dict[str, Any] = {}
-        self.late: dict[str, tuple[bytes, bytes]] = {}
-        """Values and digests of objects that were changed in place and let go, as they were last."""
+        self.late: dict[str, Encoded] = {}
+        """Of objects that were changed in place and let go, as they were last."""
         self.held: dict[str, Any] = {}
         """Objects that were let go while a part of them was not: kept until the part is let go too."""
         self._pending_ids: set[int] = set()
@@ -77,7 +85,7 @@ class ModelBuffer:
         return uid in self._present
 
     def find(self, uid: str) -> Any:
-        """The live object with this unique id, or None."""
+        """The live object with this unique id, or None; `Encoded` if that is all there is of it."""
         reference = self.live.get(uid)
         return self.adds.get(uid) if reference is None else reference()
 
@@ -101,6 +109,28 @@ class ModelBuffer:
         self._present.add(uid)
         self.adds[uid] = obj
         self._pending_ids.add(id(obj))
+        self._fresh.append(uid)
+        if len(self._fresh) >= _FRESH:
+            self._encode_let_go()
+
+    def _encode_let_go(self) -> None:
+        adds = self.adds
+        for uid in self._fresh:
+            obj = adds.get(uid)
+            if obj is None or type(obj) is tuple or self.keeps:
+                continue
+            adds[uid] = None
+            if is_held(obj):
+                adds[uid] = obj
+                continue
+            try:
+                adds[uid] = encode(obj), digest_of(obj)
+            except Exception:  # noqa: BLE001  # whoever has it written is told
+                adds[uid] = obj
+                continue
+            self._pending_ids.discard(id(obj))
+            self.classes.add(type(obj))
+        self._fresh.clear()
 
     def put(self, uid: str, obj: Any) -> None:
         """An object is to be written in the place of whatever is there."""
@@ -139,6 +169,7 @@ class ModelBuffer:
         """Forget what is to be written; what is live stays so."""
         for pending in (self.deletes, self.adds, self.puts, self.dirty, self.late, self.held, self._pending_ids):
             pending.clear()
+        self._fresh.clear()
 
     def reference_of(self, obj: Any) -> Live | None:
         """The reference that tracks exactly this object, also when its identifiers were changed since."""
@@ -220,6 +251,10 @@ class ModelBuffer:
             batch, failure = Batch(self.model, kind, known_in=self.known_in), None
             for uid in list(islice(pending, _BATCH)):
                 obj = pending[uid]
+                if type(obj) is tuple:
+                    batch.take(uid, *obj)
+                    del pending[uid]
+                    continue
                 try:
                     data, digest = encode(obj), digest_of(obj)
                 except Exception as error:  # noqa: BLE001  # it stays pending; what came before it is written first

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from diffsync_store import ObjectStoreException
+from diffsync_store import ObjectAlreadyExists, ObjectStoreException
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_keys import StoreKeys
@@ -130,3 +130,25 @@ def test_a_closed_store_leaves_nothing_of_its_writer(open_redis: OpenStore, redi
     with closing(redis_server.client()) as client:
         fields: Any = client.hkeys(StoreKeys(store.store_id).record)
     assert not [field for field in fields if field.startswith((b"batch:", b"refused:"))]
+
+
+def test_new_objects_that_were_let_go_are_found_changed_and_removed_before_they_are_written(
+    open_redis: OpenStore, redis_url: str, store_id: str
+) -> None:
+    store = open_redis()
+    adapter = flat(store)
+    for name in names(0, 200):  # less than a batch, more than are kept as objects
+        adapter.add(Device(name=name))
+    found = adapter.get(Device, "d00003")
+    assert found is adapter.get(Device, "d00003")
+    found.role = "changed"
+    adapter.remove(adapter.get(Device, "d00005"))
+    adapter.update(Device(name="d00007", role="replaced"))
+    with pytest.raises(ObjectAlreadyExists):
+        adapter.add(Device(name="d00009"))
+    store.flush()
+    found.role = "changed again"
+    store.flush()
+    expected = dict.fromkeys(names(0, 200), "leaf") | {"d00003": "changed again", "d00007": "replaced"}
+    del expected["d00005"]
+    assert list(read_flat(redis_url, store_id).items()) == list(expected.items())
