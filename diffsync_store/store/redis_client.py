@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from diffsync_store.exceptions import ObjectStoreException
-
-try:
-    import redis
-    from redis import exceptions as redis_errors
-    from redis.backoff import EqualJitterBackoff, NoBackoff
-    from redis.cluster import ClusterNode
-    from redis.connection import parse_url
-    from redis.credentials import UsernamePasswordCredentialProvider
-    from redis.retry import Retry
-    from redis.sentinel import Sentinel
-except ImportError as error:
-    raise ImportError("RedisStore needs the redis package: pip install 'diffsync-store[redis]'") from error
-
+from diffsync_store.store.redis_package import (
+    ClusterNode,
+    NoBackoff,
+    Retry,
+    Sentinel,
+    UsernamePasswordCredentialProvider,
+    parse_url,
+    redis,
+    redis_errors,
+)
 from diffsync_store.store.redis_refusals import remedy_for
+from diffsync_store.store.redis_retry import PASSING, PassingCluster, passing_retry, try_on_cluster
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds until a silent server counts as unavailable; `socket_timeout` and `socket_connect_timeout` override it."""
-
-RETRIES = 2
-"""Tries after the first, a quarter to half a second and then half a second to a second later."""
 
 _SCHEMES = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://"
 _HAS_CLUSTER_RETRY = int(redis.__version__.split(".")[0]) >= 6
@@ -38,32 +33,25 @@ _HAS_CLUSTER_RETRY = int(redis.__version__.split(".")[0]) >= 6
 # Without types in redis-py.
 _parse_url: Any = parse_url
 _ClusterNode: Any = ClusterNode
-_Sentinel: Any = Sentinel
-
-T = TypeVar("T")
 
 
-class PassingRetry(Retry):
-    """redis-py's Retry for what may pass by itself: what was refused is not tried again.
+class _Sentinels(Sentinel):
+    """redis-py's Sentinels, which say no more of a connection that failed than its error's name."""
 
-    redis-py connects anew within the next try of a command, and would try to do that several times: here it is once.
-    """
-
-    _is_trying = False
-
-    def call_with_retry(self, do: Callable[[], T], fail: Callable[..., Any], *args: Any, **kwargs: Any) -> T:
-        is_nested = self._is_trying
-
-        def fail_for_good(error: Exception, *count: int) -> None:
-            fail(error, *count)
-            if is_nested or remedy_for(error):
-                raise error
-
-        self._is_trying = True
+    def discover_master(self, service_name: str) -> Any:
+        find: Any = super().discover_master
         try:
-            return super().call_with_retry(do, fail_for_good, *args, **kwargs)
-        finally:
-            self._is_trying = is_nested
+            return find(service_name)
+        except redis_errors.ConnectionError as error:
+            unfound = error
+        raise unfound from next(filter(remedy_for, self._failures()), None)
+
+    def _failures(self) -> Iterator[redis_errors.RedisError]:
+        for sentinel in self.sentinels:
+            try:
+                sentinel.ping()
+            except redis_errors.RedisError as error:
+                yield error
 
 
 @dataclass(frozen=True)
@@ -125,10 +113,8 @@ def _with_retries(options: dict[str, Any]) -> dict[str, Any]:
     """The options, with retries of ours unless there are others."""
     if "retry" in options:
         return options
-    backoff = EqualJitterBackoff(cap=1.0, base=0.25)
-    passing = [redis_errors.ConnectionError, redis_errors.TimeoutError]
     # redis-py 5 tries a command again only for errors that are named, and leaves to Retry what a socket raises.
-    return {"retry": PassingRetry(backoff, RETRIES, (*passing, OSError)), "retry_on_error": passing, **options}
+    return {"retry": passing_retry(OSError), "retry_on_error": list(PASSING), **options}
 
 
 def _from_plain_url(url: str, db: int, options: dict[str, Any], _: ExitStack) -> Any:
@@ -147,13 +133,11 @@ def _from_cluster_url(url: str, db: int, options: dict[str, Any], _: ExitStack) 
     options = {**options, **location.options}
     _check_files(options)
     _check_names(options, redis.Redis, redis.RedisCluster)
-    if not options.keys() & {"retry", "cluster_error_retry_attempts"}:
-        # The cluster's client tries again by itself, after it has asked which node is responsible now.
-        own = (
-            {"retry": Retry(NoBackoff(), RETRIES)} if _HAS_CLUSTER_RETRY else {"cluster_error_retry_attempts": RETRIES}
-        )
-        options |= own
-    return redis.RedisCluster(startup_nodes=[_ClusterNode(*host) for host in location.hosts], **options)
+    nodes = [_ClusterNode(*host) for host in location.hosts]
+    if options.keys() & {"retry", "cluster_error_retry_attempts"}:
+        return redis.RedisCluster(startup_nodes=nodes, **options)
+    own = {"retry": Retry(NoBackoff(), 0)} if _HAS_CLUSTER_RETRY else {"cluster_error_retry_attempts": 0}
+    return try_on_cluster(lambda: PassingCluster(startup_nodes=nodes, **own, **options))
 
 
 def _from_sentinel_url(url: str, db: int, options: dict[str, Any], made: ExitStack) -> Any:
@@ -168,7 +152,8 @@ def _from_sentinel_url(url: str, db: int, options: dict[str, Any], made: ExitSta
     options = {**options, **location.options, "db": database}
     own = _sentinel_options(options)
     _check_files(options)
-    sentinels = _Sentinel(location.hosts, sentinel_kwargs=own)
+    make_sentinels: Any = _Sentinels
+    sentinels = make_sentinels(location.hosts, sentinel_kwargs=own)
     for sentinel in sentinels.sentinels:
         made.callback(sentinel.close)
     return sentinels.master_for(service, **_with_retries(options))

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from redis import Redis
-from redis import exceptions as redis_errors
-
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.store.redis_client import make_client
+from diffsync_store.store.redis_package import redis, redis_errors
 from diffsync_store.store.redis_pipe import Pipe
 from diffsync_store.store.redis_refusals import remedy_for
 
@@ -24,6 +22,8 @@ _PASSING = (
 )
 _IN_SCRIPT = re.compile("ACL failure in script|user executing the script can't")
 """A right that is lacking inside a script comes as an error without a code; the second text is that of Redis 6.2."""
+_OUT_OF_MEMORY = "-OOM command not allowed"
+"""So it comes out of a script of Redis 6.2."""
 _TLS_HINT = " It closed the connection: if it asks for client certificates, give `ssl_certfile` and `ssl_keyfile`."
 
 
@@ -63,7 +63,7 @@ class Connection:
 
     def new_pipe(self) -> Pipe | None:
         """A pipe beside the client; none for a cluster, nor where the client, with its limits, is somebody else's."""
-        return Pipe(self.client) if self._is_own and isinstance(self.client, Redis) else None
+        return Pipe(self.client) if self._is_own and isinstance(self.client, redis.Redis) else None
 
     def close(self) -> None:
         """Close the client if this object made it."""
@@ -79,17 +79,19 @@ def translated_errors(hint: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except redis_errors.OutOfMemoryError as error:
-        raise ObjectStoreException(f"Redis is out of memory: drop stores, or raise maxmemory. {error}") from error
     except (redis_errors.RedisError, redis_errors.RedisClusterException) as error:
         raise ObjectStoreException(remedy_for(error) or _what_happened(error, hint)) from error
 
 
 def _what_happened(error: BaseException, hint: str) -> str:
+    if isinstance(error, redis_errors.OutOfMemoryError) or _OUT_OF_MEMORY in str(error):
+        return f"Redis is out of memory: drop stores, or raise maxmemory. {error}"
     if isinstance(error, redis_errors.NoPermissionError) or _IN_SCRIPT.search(str(error)):
         return f"The Redis user lacks a right that the store needs: {error}"
     # A cluster's client tells that its nodes cannot be reached by an error of its own.
     causes = error, error.__cause__
     if any(isinstance(cause, _PASSING) for cause in causes):
         return _UNAVAILABLE if "connecting to" in str(error) else f"{_UNAVAILABLE}{hint}"
+    if type(error) is redis_errors.ClusterError:
+        return "The cluster is moving the store from one node to another: try again when it is done."
     return f"Redis refused a command of the store: {error}"

@@ -6,9 +6,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from redis.exceptions import RedisError
-
 from diffsync_store.store import redis_scripts as scripts
+from diffsync_store.store.redis_package import redis_errors
 from diffsync_store.store.redis_writer import Batch, NotAdmitted, Writer
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Outbox:
                 started = time.monotonic()
                 self._pipe.send(scripts.WRITE, *self._writer.call(self._waiting[0]))
                 self._sent.append((self._waiting.popleft(), started))
-        except (RedisError, OSError):
+        except (redis_errors.RedisError, OSError):
             self._take_back()
             return refused + self.push()
         return refused
@@ -87,7 +86,7 @@ class Outbox:
                 refused += [(batch.model, uid) for uid in self._writer.learn(self._pipe.answer(), started)]
                 self._sent.popleft()
             self._pipe.release()
-        except (RedisError, OSError, NotAdmitted):
+        except (redis_errors.RedisError, OSError, NotAdmitted):
             self._take_back()
         return refused
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from redis import ConnectionPool, Redis
-
+from diffsync_store.store.redis_package import redis
 from diffsync_store.store.redis_script import Script
 
-_asked_for = inspect.signature(ConnectionPool.get_connection).parameters.get("command_name")
+_asked_for = inspect.signature(redis.ConnectionPool.get_connection).parameters.get("command_name")
 # Before redis-py 5.3 a pool wants to be told what the connection is for.
 _REASON = ("EVALSHA",) if _asked_for is not None and _asked_for.default is inspect.Parameter.empty else ()
 
@@ -20,7 +19,7 @@ class Pipe:
     After an error it is to be closed: what became of the calls is not known.
     """
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: redis.Redis) -> None:
         self._pool: Any = client.connection_pool
         self._connection: Any = None
 

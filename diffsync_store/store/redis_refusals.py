@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from redis import exceptions as redis_errors
+from diffsync_store.store.redis_package import redis_errors
 
 _PASSWORD = "Redis refused the user name or password: check `username` and `password`."  # noqa: S105  # a message
 _SENTINEL = (

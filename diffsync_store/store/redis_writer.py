@@ -225,8 +225,8 @@ class Writer:
             )
         if status == b"moved":
             raise ObjectStoreException(
-                f"Redis was restarted, or a replica took its place, while store {store_id!r} was loaded: "
-                "some of what was written may be lost. Load it again."
+                f"Redis was restarted, or a replica took its place, or its cluster moved the store to another node, while "
+                f"store {store_id!r} was loaded: some of what was written may be lost. Load it again."
             )
         raise StoreInUse(
             f"Store {store_id!r} was loaded anew by another process since it was opened here: "

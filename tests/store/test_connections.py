@@ -18,15 +18,16 @@ from diffsync_store.store import redis_client
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_connection import Connection
 from diffsync_store.store.redis_diffs import RedisDiffs
+from tests.certificates import Certificates
 from tests.conftest import ROOT, demand
-from tests.redis_servers import RedisClusterServers, SentinelServers, TlsRedisServer
+from tests.redis_servers import RedisClusterServers, SentinelServers
 from tests.servers import RedisServer, free_port, wait_until
 from tests.store.inventory import Device, content, flat
 
 # The slashes and at signs are what a URL has to quote.
 SECRET, SENTINEL_SECRET = "s3cret/p@55", "w@tch-pa55"
 QUOTED, SENTINEL_QUOTED = "s3cret%2Fp%4055", "w%40tch-pa55"
-Servers = TypeVar("Servers", RedisClusterServers, SentinelServers, TlsRedisServer)
+Servers = TypeVar("Servers", RedisClusterServers, SentinelServers, RedisServer, Certificates)
 
 
 class Started:
@@ -60,12 +61,18 @@ def sentinels(started: Started, redis_kind: str) -> SentinelServers:
 
 
 @pytest.fixture
-def tls_server(started: Started) -> TlsRedisServer:
-    return started.get("TLS", TlsRedisServer)
+def certificates(started: Started) -> Certificates:
+    return started.get("certificates", Certificates)
 
 
-def watched(kind: str) -> SentinelServers:
-    return SentinelServers(kind, password=SECRET, sentinel_password=SENTINEL_SECRET)
+@pytest.fixture
+def tls_server(started: Started, certificates: Certificates) -> RedisServer:
+    """The system's redis-server: the others have no TLS."""
+    return started.get("TLS", lambda: RedisServer("redis", tls=certificates))
+
+
+def watched(kind: str, tls: Certificates | None = None) -> SentinelServers:
+    return SentinelServers(kind, password=SECRET, sentinel_password=SENTINEL_SECRET, tls=tls)
 
 
 def check_whole_story(store_id: str, **where: Any) -> None:
@@ -274,8 +281,10 @@ def answers(store: RedisStore) -> bool:
 # TLS
 
 
-def test_a_server_is_reached_with_a_client_certificate(tls_server: TlsRedisServer, store_id: str) -> None:
-    certificate = tls_server.certificate("client")
+def test_a_server_is_reached_with_a_client_certificate(
+    tls_server: RedisServer, certificates: Certificates, store_id: str
+) -> None:
+    certificate = certificates.certificate("client")
     query = "&".join(f"{name}={value}" for name, value in certificate.items())
     check_whole_story(store_id, url=tls_server.url, **certificate)
     for where in (
@@ -287,28 +296,52 @@ def test_a_server_is_reached_with_a_client_certificate(tls_server: TlsRedisServe
 
 
 @pytest.mark.parametrize("name", ["", "stranger"])
-def test_a_client_without_a_certificate_that_is_trusted_is_told_so(tls_server: TlsRedisServer, name: str) -> None:
-    certificate = tls_server.certificate(name) if name else tls_server.authority("ca")
+def test_a_client_without_a_certificate_that_is_trusted_is_told_so(
+    tls_server: RedisServer, certificates: Certificates, name: str
+) -> None:
+    certificate = certificates.certificate(name) if name else certificates.authority("ca")
     message = message_of(url=tls_server.url, **certificate)
     assert "`ssl_certfile`" in message
     assert "`ssl_keyfile`" in message
 
 
 @pytest.mark.parametrize("authority", ["other", ""])
-def test_a_server_that_is_not_trusted_is_said_to_be_so(tls_server: TlsRedisServer, authority: str) -> None:
-    trusted = tls_server.authority(authority) if authority else {}
+def test_a_server_that_is_not_trusted_is_said_to_be_so(
+    tls_server: RedisServer, certificates: Certificates, authority: str
+) -> None:
+    trusted = certificates.authority(authority) if authority else {}
     assert "`ssl_ca_certs`" in message_of(url=tls_server.url, **trusted)
 
 
 @pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_certfile", "ssl_keyfile"])
-def test_a_file_of_tls_that_cannot_be_read_is_named(tls_server: TlsRedisServer, option: str, tmp_path: Path) -> None:
-    files = {**tls_server.certificate("client"), option: str(tmp_path / "none.pem")}
+def test_a_file_of_tls_that_cannot_be_read_is_named(
+    tls_server: RedisServer, certificates: Certificates, option: str, tmp_path: Path
+) -> None:
+    files = {**certificates.certificate("client"), option: str(tmp_path / "none.pem")}
     assert message_of(url=tls_server.url, **files).startswith(f"{option} cannot be read: No such file or directory")
 
 
-def test_a_key_of_another_certificate_is_said_to_be_one(tls_server: TlsRedisServer) -> None:
-    key = {"ssl_keyfile": tls_server.certificate("stranger")["ssl_keyfile"]}
-    assert "not a certificate and its key" in message_of(url=tls_server.url, **tls_server.certificate("client") | key)
+def test_a_key_of_another_certificate_is_said_to_be_one(tls_server: RedisServer, certificates: Certificates) -> None:
+    key = {"ssl_keyfile": certificates.certificate("stranger")["ssl_keyfile"]}
+    assert "not a certificate and its key" in message_of(url=tls_server.url, **certificates.certificate("client") | key)
+
+
+def test_a_cluster_is_reached_with_tls(certificates: Certificates, store_id: str) -> None:
+    with demand(lambda: RedisClusterServers("redis", tls=certificates)) as servers:
+        assert servers.url.startswith("rediss+cluster://")
+        check_whole_story(store_id, url=servers.url, **certificates.certificate("client"))
+        stranger = certificates.certificate("stranger")
+        assert "`ssl_certfile`" in message_of(url=servers.url, **stranger)
+        other = certificates.certificate("client") | certificates.authority("other")
+        assert "`ssl_ca_certs`" in message_of(url=servers.url, **other)
+
+
+def test_a_master_is_found_by_its_sentinels_with_tls(certificates: Certificates, store_id: str) -> None:
+    with demand(lambda: watched("redis", certificates)) as servers:
+        assert servers.url.startswith("rediss+sentinel://")
+        check_whole_story(store_id, url=servers.url, **certificates.certificate("client"))
+        other = certificates.certificate("client") | certificates.authority("other")
+        assert "`ssl_ca_certs`" in message_of(url=servers.url, **other)
 
 
 @pytest.mark.parametrize(

@@ -336,7 +336,7 @@ def test_a_server_out_of_memory_says_so_and_loses_nothing_that_was_there(own_red
     adapter.store.flush()
     client: Any = own_redis.client()
     adapter.add(Device(name="after"))
-    client.config_set("maxmemory", "1mb")
+    client.config_set("maxmemory", "1")
     with pytest.raises(ObjectStoreException, match="out of memory"):
         adapter.store.flush()
     client.config_set("maxmemory", "0")
