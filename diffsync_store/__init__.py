@@ -24,6 +24,7 @@ from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.store import BaseStore
+from diffsync_store.store.findings import Gap, LoadReject
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.stored import StoredAdapter
@@ -42,6 +43,8 @@ __all__ = [
     "DiffSyncModel",
     "DiffSyncModelFlags",
     "DiffSyncStatus",
+    "Gap",
+    "LoadReject",
     "LocalStore",
     "ObjectAlreadyExists",
     "ObjectCrudException",

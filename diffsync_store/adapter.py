@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypeVar, overload
 
 import structlog
@@ -107,6 +108,26 @@ class Adapter:
 
     def load(self) -> None:
         """Load the system's records into the store; for a subclass to write."""
+
+    # What a load says of its own completeness
+
+    def rejecting(self, model: Text | ModelClass[Any], what: Any, payload: Any = None) -> AbstractContextManager[None]:
+        """Take in one record of a load; if the block raises, count the record as rejected and go on.
+
+        Args:
+            model: the model that the record would have become an object of.
+            what: the record's key, by which a person finds it.
+            payload: the record; kept short, with what stands under names of secrets masked.
+        """
+        return self.store.rejecting(model, what, payload)
+
+    def incomplete(self, model: Text | ModelClass[Any], reason: Text) -> None:
+        """Say of a load that it lacks records of a model, though nothing raised."""
+        self.store.incomplete(model, reason)
+
+    def expect(self, model: Text | ModelClass[Any], count: int, *, at_least: bool = False) -> None:
+        """Say of a load how many records of a model the system has, exactly or at the least; the last word counts."""
+        self.store.expect(model, count, at_least=at_least)
 
     # The whole content as data and text
 

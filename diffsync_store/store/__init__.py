@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 from diffsync_store.enum import StoreState
-from diffsync_store.exceptions import ObjectNotFound, ObjectStoreWrongType, StoreNotComplete, StoreReloaded
+from diffsync_store.exceptions import (
+    ObjectAlreadyExists,
+    ObjectNotFound,
+    ObjectStoreException,
+    ObjectStoreWrongType,
+    StoreNotComplete,
+    StoreReloaded,
+)
+from diffsync_store.store.findings import Findings, Gap, summary
 from diffsync_store.store.interop import error_class
 
 if TYPE_CHECKING:
@@ -18,6 +27,11 @@ if TYPE_CHECKING:
     from diffsync_store.store.subtrees import Subtrees
 
 M = TypeVar("M", bound="DiffSyncModel")
+
+NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
+
+_OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType)
+"""What a store raises because of a record; whatever else it raises is its own trouble."""
 
 
 class BaseStore(ABC):
@@ -34,6 +48,7 @@ class BaseStore(ABC):
     def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
         self.adapter = adapter
         self.name = name or type(self).__name__
+        self._findings = Findings()
 
     def __str__(self) -> str:
         return self.name
@@ -102,8 +117,14 @@ class BaseStore(ABC):
         """Empty the store and set its state to loading."""
 
     @abstractmethod
-    def mark(self, state: StoreState, reason: str = "") -> None:
-        """Declare what is known of the store's content; flushes first, but drops pending writes of a failed load."""
+    def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
+        """Declare what is known of the store's content; flushes first, but drops pending writes of a failed load.
+
+        Args:
+            state: how far the load came.
+            reason: why the store is partial or failed.
+            gaps: what a partial store lacks, by model; without any it may lack anything.
+        """
 
     @abstractmethod
     def record(self) -> StoreRecord:
@@ -137,25 +158,77 @@ class BaseStore(ABC):
         return self.record().state
 
     @contextmanager
-    def loading(self) -> Iterator[Self]:
-        """Fill the store anew: empty it, and mark it complete if the block ends, failed if it raises.
+    def loading(self, *, redact: Callable[[str], str] = str) -> Iterator[Self]:
+        """Fill the store anew: empty it, and mark it by how the block ends.
+
+        It is complete if the block ends; partial if records were rejected, a model was said to be incomplete, or there
+        are not as many objects as were expected; failed if the block raises.
+
+        Args:
+            redact: takes secrets out of what is kept of rejected records.
 
         Raises:
             StoreInUse: another live process is writing to it.
         """
+        self._findings = Findings(redact)
         self._begin()
         try:
             yield self
-            self.mark(StoreState.COMPLETE)
+            gaps = self._findings.gaps(self._counts() if self._findings.has_expectations() else None)
+            self.mark(StoreState.PARTIAL if gaps else StoreState.COMPLETE, summary(gaps), gaps=gaps)
         except BaseException as error:
             try:
-                self.mark(StoreState.FAILED, f"{type(error).__name__}: {error}"[:2000])
+                self.mark(StoreState.FAILED, f"{type(error).__name__}: {error}"[:2000], gaps=self._findings.gaps(None))
             except Exception as second:  # noqa: BLE001  # the load's own error is the one to see
                 error.add_note(f"The store could not be marked as failed either: {second}")
             raise
 
+    @contextmanager
+    def rejecting(self, model: str | type[DiffSyncModel], what: Any, payload: Any = None) -> Iterator[None]:
+        """Take in one record of a load; if the block raises, count the record as rejected and go on.
+
+        What the block did before it raised stands. Troubles of the store itself are not taken for the record's.
+
+        Args:
+            model: the model that the record would have become an object of.
+            what: the record's key, by which a person finds it.
+            payload: the record; it is kept cut to 2,000 characters, with what stands under names of secrets masked.
+        """
+        try:
+            yield
+        except Exception as error:  # whatever the adapter's code raises is this record's fault
+            if isinstance(error, ObjectStoreException) and not isinstance(error, _OF_ONE_RECORD):
+                raise
+            self.reject(model, what, error, payload)
+
+    def reject(self, model: str | type[DiffSyncModel], what: Any, error: Exception, payload: Any = None) -> None:
+        """Count a record of a load that could not be taken; as `rejecting`, for an error that was caught already."""
+        self._findings.reject(self._get_object_class_and_model(model)[1], what, error, payload)
+
+    def incomplete(self, model: str | type[DiffSyncModel], reason: str) -> None:
+        """Say of a load that it lacks records of a model, though nothing raised."""
+        self._findings.incomplete(self._get_object_class_and_model(model)[1], reason)
+
+    def expect(self, model: str | type[DiffSyncModel], count: int, *, at_least: bool = False) -> None:
+        """Say of a load how many records of a model the system has, exactly or at the least; the last word counts.
+
+        Raises:
+            ValueError: the count is not a whole number from 0 on.
+        """
+        self._findings.expect(self._get_object_class_and_model(model)[1], count, at_least=at_least)
+
+    def require_loaded(self) -> StoreRecord:
+        """The record of a store whose load ended: it is complete, or partial and says so.
+
+        Raises:
+            StoreNotFound: there is no such store.
+            StoreNotComplete: its load is under way, died or failed.
+        """
+        record = self.record()
+        return record if record.state is StoreState.PARTIAL else self.require_complete()
+
     def require_complete(self) -> StoreRecord:
-        """The record of a store whose load ended.
+        """The record of a store whose load ended and lacks nothing.
 
         Raises:
             StoreNotFound: there is no such store.

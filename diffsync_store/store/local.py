@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists
-from diffsync_store.store import BaseStore
+from diffsync_store.store import NO_GAPS, BaseStore
+from diffsync_store.store.findings import Gap
 from diffsync_store.store.local_subtrees import LocalSubtrees
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 
@@ -29,6 +30,7 @@ class LocalStore(BaseStore):
         self.store_id = str(uuid4())
         self._data: dict[str, dict[str, DiffSyncModel]] = {}
         self._state, self._reason = StoreState.LOADING, ""
+        self._gaps: Mapping[str, Gap] = NO_GAPS
         self._generation = secrets.token_hex(8)
         self._created = self._updated = datetime.now(UTC)
 
@@ -75,12 +77,12 @@ class LocalStore(BaseStore):
 
     def _begin(self) -> None:
         self._data.clear()
-        self._state, self._reason = StoreState.LOADING, ""
+        self._state, self._reason, self._gaps = StoreState.LOADING, "", NO_GAPS
         self._generation = secrets.token_hex(8)
         self._created = self._updated = datetime.now(UTC)
 
-    def mark(self, state: StoreState, reason: str = "") -> None:
-        self._state, self._reason, self._updated = state, reason, datetime.now(UTC)
+    def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
+        self._state, self._reason, self._gaps, self._updated = state, reason, gaps, datetime.now(UTC)
 
     def drop(self) -> None:
         self._begin()
@@ -95,6 +97,7 @@ class LocalStore(BaseStore):
             adapter=str(self.adapter.type) if self.adapter is not None else "",
             state=self._state,
             reason=self._reason,
+            gaps=dict(self._gaps),
             generation=self._generation,
             counts=self._counts(),
             top_level=top_level,

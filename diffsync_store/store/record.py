@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import StoreState
 from diffsync_store.store.digest import fingerprint, said_by
+from diffsync_store.store.findings import Gap
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -80,6 +81,8 @@ class StoreRecord(BaseModel):
     state: StoreState
     reason: str = ""
     """Why the store is partial or failed."""
+    gaps: dict[str, Gap] = {}
+    """What the load says is missing, by model; a partial store without gaps may lack anything."""
     generation: str = ""
     """Changes with every new load, so that a reader can tell whether it still reads what it began with."""
     counts: dict[str, int] = {}

@@ -6,7 +6,7 @@ import atexit
 import os
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
-from diffsync_store.store import BaseStore
+from diffsync_store.store import NO_GAPS, BaseStore
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.digest import digest_of
 from diffsync_store.store.encoding import decode, encode
@@ -23,13 +23,14 @@ from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
 from diffsync_store.store.redis_outbox import Outbox, Refused
-from diffsync_store.store.redis_record import read_models, read_record
+from diffsync_store.store.redis_record import gaps_text, read_models, read_record
 from diffsync_store.store.redis_subtrees import RedisSubtrees
 from diffsync_store.store.redis_writer import Batch, Writer
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
+    from diffsync_store.store.findings import Gap
     from diffsync_store.store.subtrees import Subtrees
 
 _BATCH = 1000
@@ -180,14 +181,15 @@ class RedisStore(BaseStore):
         self._writer.mark(self._facts())
         self._list()
 
-    def mark(self, state: StoreState, reason: str = "") -> None:
+    def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
         if state is StoreState.FAILED:
             self._forget_everything()
         else:
             self.flush()
         if not self._writer.generation:
             self._writer.acquire("")
-        self._writer.mark({**self._facts(), "state": state.value, "reason": reason, "until": 0})
+        known = {"state": state.value, "reason": reason, "gaps": gaps_text(gaps)}
+        self._writer.mark({**self._facts(), **known, "until": 0})
         self._writer.end_sharing()
         self._writer.lease_until = 0.0
         self._is_loading = False

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import StoreNotFound
 from diffsync_store.store import redis_scripts as scripts
+from diffsync_store.store.findings import Gap
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import StoreKeys
+
+_GAPS = TypeAdapter(dict[str, Gap])
+
+
+def gaps_text(gaps: Mapping[str, Gap]) -> bytes:
+    """The gaps as they stand in the record."""
+    return _GAPS.dump_json(dict(gaps))
 
 
 def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
@@ -42,6 +53,7 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         adapter=facts.get("adapter", b"").decode(),
         state=state,
         reason=reason,
+        gaps=_GAPS.validate_json(facts.get("gaps", b"{}")),
         generation=facts["generation"].decode(),
         undigested=facts.get("undigested", b"").decode(),
         counts={name: int(count) for name, count in counts.items()},

@@ -1,0 +1,135 @@
+"""What a load finds out about its own completeness: records it could not take, models it could not read to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from diffsync_store.payload import cut, payload_text, reason_text
+
+KEPT = 100
+"""Rejects of one model that are kept; the number of all is exact."""
+KEPT_IN_ALL = 1000
+
+
+class LoadReject(BaseModel):
+    """A record that a load could not take."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    """The record's key, as the adapter named it."""
+    reason: str
+    payload: str = ""
+    """The record as JSON, cut, with secrets masked."""
+
+
+class Gap(BaseModel):
+    """Why a load does not prove that it has all records of one model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reasons: tuple[str, ...] = ()
+    rejected: int = 0
+    """Number of all rejected records."""
+    rejects: tuple[LoadReject, ...] = ()
+    """The first of them."""
+
+    def __str__(self) -> str:
+        return "; ".join(self.reasons)
+
+
+@dataclass
+class _OfModel:
+    incomplete: list[str] = field(default_factory=list)
+    expected: int | None = None
+    at_least: bool = False
+    rejected: int = 0
+    rejects: list[LoadReject] = field(default_factory=list)
+
+    def gap(self, loaded: int | None) -> Gap | None:
+        reasons = list(self.incomplete)
+        if self.rejected:
+            first = f", the first {self.rejects[0].what}: {self.rejects[0].reason}" if self.rejects else ""
+            reasons.append(f"{self.rejected} rejected{first}")
+        shortfall = None if loaded is None else self._shortfall(loaded)
+        if shortfall:
+            reasons.append(shortfall)
+        return Gap(reasons=tuple(reasons), rejected=self.rejected, rejects=tuple(self.rejects)) if reasons else None
+
+    def _shortfall(self, loaded: int) -> str:
+        if self.expected is None:
+            return ""
+        seen = loaded + self.rejected
+        if seen == self.expected or (self.at_least and seen > self.expected):
+            return ""
+        expected = f"{'at least ' if self.at_least else ''}{self.expected} expected"
+        rejected = f" and {self.rejected} rejected" if self.rejected else ""
+        return f"{loaded} records loaded{rejected}, {expected}"
+
+
+class Findings:
+    """What one load has found so far, by model.
+
+    Args:
+        redact: takes secrets out of a text before it is kept or logged.
+    """
+
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
+        self._models: dict[str, _OfModel] = {}
+        self._kept = 0
+
+    def expect(self, model: str, count: int, *, at_least: bool) -> None:
+        """Say how many records the system has; the last word counts."""
+        if type(count) is not int or count < 0:
+            raise ValueError(
+                f"The number of {model} records to expect must be a whole number from 0 on, not {count!r}."
+            )
+        found = self._of(model)
+        found.expected, found.at_least = count, at_least
+
+    def incomplete(self, model: str, reason: str) -> None:
+        """Say that records of a model are missing; the first ten reasons are kept."""
+        reasons = self._of(model).incomplete
+        reason = cut(self._redact(reason), 500) or "incomplete"
+        if reason not in reasons and len(reasons) < 10:
+            reasons.append(reason)
+
+    def reject(self, model: str, what: Any, error: BaseException, payload: Any) -> None:
+        """Count a record that could not be taken, and keep it if it is one of the first."""
+        found = self._of(model)
+        found.rejected += 1
+        if len(found.rejects) >= KEPT or self._kept >= KEPT_IN_ALL:
+            return
+        self._kept += 1
+        reject = LoadReject(
+            what=cut(self._redact(str(what)), 200),
+            reason=self._redact(reason_text(error)),
+            payload=self._redact(payload_text(payload)),
+        )
+        found.rejects.append(reject)
+        structlog.get_logger().warning("Record rejected", model=model, what=reject.what, reason=reject.reason)
+
+    def has_expectations(self) -> bool:
+        """Whether the number of loaded records matters."""
+        return any(found.expected is not None for found in self._models.values())
+
+    def gaps(self, counts: Mapping[str, int] | None) -> dict[str, Gap]:
+        """The gaps by model, given how many objects of each model there are; None if that does not matter."""
+        gaps = {
+            model: found.gap(None if counts is None else counts.get(model, 0)) for model, found in self._models.items()
+        }
+        return {model: gap for model, gap in gaps.items() if gap is not None}
+
+    def _of(self, model: str) -> _OfModel:
+        return self._models.setdefault(model, _OfModel())
+
+
+def summary(gaps: Mapping[str, Gap]) -> str:
+    """The gaps as one line."""
+    return cut("; ".join(f"{model}: {gap}" for model, gap in gaps.items()), 2000)
