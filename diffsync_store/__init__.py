@@ -4,6 +4,7 @@ from diffsync_store.adapter import Adapter, DiffSync
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus, StoreState
 from diffsync_store.exceptions import (
+    BudgetExceeded,
     DiffClassMismatch,
     DiffException,
     DiffNotFound,
@@ -20,6 +21,7 @@ from diffsync_store.exceptions import (
     StoreNotFound,
     StoreReloaded,
 )
+from diffsync_store.guards import Budget, Completeness, Guards, Hold, Limit, Limits
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
@@ -32,6 +34,9 @@ from diffsync_store.stored import StoredAdapter
 __all__ = [
     "Adapter",
     "BaseStore",
+    "Budget",
+    "BudgetExceeded",
+    "Completeness",
     "Diff",
     "DiffClassMismatch",
     "DiffElement",
@@ -44,6 +49,10 @@ __all__ = [
     "DiffSyncModelFlags",
     "DiffSyncStatus",
     "Gap",
+    "Guards",
+    "Hold",
+    "Limit",
+    "Limits",
     "LoadReject",
     "LocalStore",
     "ObjectAlreadyExists",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypeVar, overload
@@ -13,7 +14,8 @@ from diffsync_store.aliases import Data, Text
 from diffsync_store.diff import Diff
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.exceptions import DiffClassMismatch, ObjectNotFound
+from diffsync_store.exceptions import DiffClassMismatch, DiffException, ObjectNotFound
+from diffsync_store.guards import Guards, counted, withhold
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store import BaseStore
 from diffsync_store.store.local import LocalStore
@@ -111,7 +113,9 @@ class Adapter:
 
     # What a load says of its own completeness
 
-    def rejecting(self, model: Text | ModelClass[Any], what: Any, payload: Any = None) -> AbstractContextManager[None]:
+    def rejecting(
+        self, model: Text | ModelClass[Any], what: Any, payload: Any = None
+    ) -> AbstractContextManager[None, bool]:
         """Take in one record of a load; if the block raises, count the record as rejected and go on.
 
         Args:
@@ -221,6 +225,8 @@ class Adapter:
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callback | None = None,
         diff: Diff | None = None,
+        *,
+        guards: Guards | None = None,
     ) -> Diff:
         """Change this so that it equals `source`.
 
@@ -230,12 +236,15 @@ class Adapter:
             flags: how to compare and to apply.
             callback: called with stage ("diff" or "sync"), number done, number in all.
             diff: the diff to apply, exactly as it is; only without one is one made.
+            guards: what the sync must not do. What they hold is logged and taken out of the diff.
 
         Returns:
             The diff that was applied; its `result` says what became of it.
 
         Raises:
             DiffClassMismatch: `diff` is not of the class `diff_class`.
+            BudgetExceeded: the guards' budget does not allow it; nothing was applied.
+            DiffException: guards were given with a diff that is not in memory.
         """
         if diff is not None and not isinstance(diff, diff_class):
             raise DiffClassMismatch(
@@ -243,11 +252,24 @@ class Adapter:
             )
         if diff is None:
             diff = self.diff_from(source, diff_class=diff_class, flags=flags, callback=callback)
+        if guards is not None:
+            self._guard(diff, source, guards)
         if Syncer(diff, source, self, flags, callback).run():
             logger = structlog.get_logger().new(src=source, dst=self, flags=flags)
             self.sync_complete(source, diff, flags, logger)
             self.store.flush()
         return diff
+
+    def _guard(self, diff: Diff, source: Adapter, guards: Guards) -> None:
+        if "children" not in vars(diff):
+            raise DiffException("Guards need a diff in memory: give `saved.diff()` instead of `saved.streamed()`.")
+        target = self.store.record()
+        held = withhold(diff, guards.holds(source.store.record(), target))
+        guards.check(counted(diff), target)
+        numbers = Counter((element.type, element.action, reason) for element, reason in held)
+        logger = structlog.get_logger().new(src=source, dst=self)
+        for (model, action, reason), number in numbers.items():
+            logger.warning("Operations held", action=action, model=model, number=number, reason=reason)
 
     def sync_to(
         self,
@@ -256,9 +278,11 @@ class Adapter:
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callback | None = None,
         diff: Diff | None = None,
+        *,
+        guards: Guards | None = None,
     ) -> Diff:
         """Change `target` so that it equals this; as `sync_from`, seen from the other side."""
-        return target.sync_from(self, diff_class=diff_class, flags=flags, callback=callback, diff=diff)
+        return target.sync_from(self, diff_class=diff_class, flags=flags, callback=callback, diff=diff, guards=guards)
 
     def sync_complete(
         self,

@@ -15,6 +15,7 @@ ObjectStoreException            a store cannot do what was asked of it
     DiffNotFound                no saved diff has this `diff_id`
 DiffException
     DiffClassMismatch
+BudgetExceeded                  a sync would change more than it may; `.excesses` says what; nothing was applied
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffsync_store.diff import DiffElement
+    from diffsync_store.guards.budget import Excess
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.record import StoreRecord
 
@@ -96,3 +98,11 @@ class DiffException(Exception):
 
 class DiffClassMismatch(DiffException):
     """Two objects that were to be compared are of different types."""
+
+
+class BudgetExceeded(Exception):
+    """A sync would change more than its budget allows; nothing was applied."""
+
+    def __init__(self, message: str, excesses: tuple[Excess, ...]) -> None:
+        super().__init__(message)
+        self.excesses = excesses

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import (
-    ObjectAlreadyExists,
     ObjectNotFound,
-    ObjectStoreException,
     ObjectStoreWrongType,
     StoreNotComplete,
     StoreReloaded,
 )
-from diffsync_store.store.findings import Findings, Gap, summary
+from diffsync_store.store.findings import Findings, Gap, Rejecting, summary
 from diffsync_store.store.interop import error_class
 
 if TYPE_CHECKING:
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="DiffSyncModel")
 
 NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
-
-_OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType)
-"""What a store raises because of a record; whatever else it raises is its own trouble."""
 
 
 class BaseStore(ABC):
@@ -183,8 +178,7 @@ class BaseStore(ABC):
                 error.add_note(f"The store could not be marked as failed either: {second}")
             raise
 
-    @contextmanager
-    def rejecting(self, model: str | type[DiffSyncModel], what: Any, payload: Any = None) -> Iterator[None]:
+    def rejecting(self, model: str | type[DiffSyncModel], what: Any, payload: Any = None) -> Rejecting:
         """Take in one record of a load; if the block raises, count the record as rejected and go on.
 
         What the block did before it raised stands. Troubles of the store itself are not taken for the record's.
@@ -194,12 +188,7 @@ class BaseStore(ABC):
             what: the record's key, by which a person finds it.
             payload: the record; it is kept cut to 2,000 characters, with what stands under names of secrets masked.
         """
-        try:
-            yield
-        except Exception as error:  # whatever the adapter's code raises is this record's fault
-            if isinstance(error, ObjectStoreException) and not isinstance(error, _OF_ONE_RECORD):
-                raise
-            self.reject(model, what, error, payload)
+        return Rejecting(self._findings, self._get_object_class_and_model(model)[1], what, payload)
 
     def reject(self, model: str | type[DiffSyncModel], what: Any, error: Exception, payload: Any = None) -> None:
         """Count a record of a load that could not be taken; as `rejecting`, for an error that was caught already."""

@@ -9,7 +9,16 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ConfigDict
 
+from diffsync_store.exceptions import (
+    ObjectAlreadyExists,
+    ObjectNotFound,
+    ObjectStoreException,
+    ObjectStoreWrongType,
+)
 from diffsync_store.payload import cut, payload_text, reason_text
+
+_OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType)
+"""What a store raises because of a record; whatever else it raises is its own trouble."""
 
 KEPT = 100
 """Rejects of one model that are kept; the number of all is exact."""
@@ -128,6 +137,27 @@ class Findings:
 
     def _of(self, model: str) -> _OfModel:
         return self._models.setdefault(model, _OfModel())
+
+
+class Rejecting:
+    """A block that takes in one record of a load; if it raises, the record is rejected."""
+
+    def __init__(self, findings: Findings, model: str, what: Any, payload: Any) -> None:
+        self._findings = findings
+        self._record = model, what, payload
+
+    def __enter__(self) -> None:
+        """Begin the record."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        """Tell whether the error is the record's fault: one of the store itself, or the end of the program, is not."""
+        if not isinstance(error, Exception):
+            return False
+        if isinstance(error, ObjectStoreException) and not isinstance(error, _OF_ONE_RECORD):
+            return False
+        model, what, payload = self._record
+        self._findings.reject(model, what, error, payload)
+        return True
 
 
 def summary(gaps: Mapping[str, Gap]) -> str:

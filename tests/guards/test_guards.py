@@ -1,0 +1,238 @@
+"""The guards by themselves: records and counts in, holds and refusals out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+import pytest
+
+from diffsync_store import (
+    Budget,
+    BudgetExceeded,
+    Completeness,
+    DiffException,
+    Gap,
+    Guards,
+    Limit,
+    Limits,
+    LocalStore,
+    StoreRecord,
+    StoreState,
+)
+from diffsync_store.guards import holds
+from diffsync_store.store.record import ModelSchema
+from tests.store.inventory import Device, Inventory, Site, sites
+
+
+def record(state: StoreState = StoreState.COMPLETE, gaps: tuple[str, ...] = (), **counts: int) -> StoreRecord:
+    store = LocalStore(adapter=sites())
+    store.mark(state, "why", gaps={model: Gap(reasons=("page 3 timed out",)) for model in gaps})
+    schemas = {model._modelname: ModelSchema.of(model) for model in (Site, Device)}
+    schema = store.record().schema_.model_copy(update={"models": schemas})
+    return store.record().model_copy(update={"counts": counts, "schema_": schema})
+
+
+FULL = record(site=10, device=100)
+
+
+def held(source: StoreRecord, target: StoreRecord = FULL, **options: Any) -> dict[str, str]:
+    found = holds(source, target, Completeness(**options))
+    assert {hold.action for hold in found} <= {"delete"}
+    return {hold.model: hold.override for hold in found}
+
+
+def test_nothing_is_held_of_a_complete_source() -> None:
+    assert held(record(site=9, device=1)) == {}
+
+
+def test_deletes_of_an_incomplete_model_and_of_what_stands_below_it_are_held() -> None:
+    assert held(record(StoreState.PARTIAL, ("device",), site=9, device=9)) == {"device": "partial:device"}
+    assert held(record(StoreState.PARTIAL, ("site",), site=9, device=9)) == dict.fromkeys(
+        ("site", "device"), "partial:site"
+    )
+
+
+@pytest.mark.parametrize("state", [StoreState.PARTIAL, StoreState.LOADING, StoreState.FAILED])
+def test_all_deletes_are_held_where_the_load_proves_nothing(state: StoreState) -> None:
+    assert set(held(record(state, site=9, device=9))) == {"site", "device"}
+
+
+def test_deletes_are_held_where_the_source_has_none() -> None:
+    assert held(record(site=9)) == {"device": "empty:device"}
+    assert held(record(device=9)) == dict.fromkeys(("site", "device"), "empty:site")
+    assert held(record(), record()) == {}
+
+
+def test_what_is_allowed_is_not_held() -> None:
+    partial = record(StoreState.PARTIAL, ("site",), site=9, device=9)
+    assert held(partial, allow_partial={"site"}) == {}
+    assert held(partial, allow_partial={"device"}) == {"site": "partial:site"}
+    assert held(record(site=9), allow_empty={"device"}) == {}
+
+
+@pytest.mark.parametrize(
+    "source", [record(), record(StoreState.LOADING, site=1), record(StoreState.PARTIAL, ("site", "device"))]
+)
+def test_the_override_of_each_hold_lifts_it(source: StoreRecord) -> None:
+    guards = Guards()
+    while found := guards.holds(source, FULL).all:
+        wider = guards.allowing(hold.override for hold in found)
+        assert wider.holds(source, FULL).all != found
+        guards = wider
+
+
+def budget(limit: Limit, place: str = "each") -> Guards:
+    return Guards(budget=Budget.model_validate({place: {"delete": limit.model_dump()}}))
+
+
+@pytest.mark.parametrize(
+    ("limit", "number", "there", "is_over"),
+    [
+        (Limit(percent=10), 10, 100, False),
+        (Limit(percent=10), 11, 100, True),
+        (Limit(percent=10), 9, 9, False),
+        (Limit(percent=10, floor=0), 9, 9, True),
+        (Limit(percent=0, floor=0), 1, 0, True),
+        (Limit(absolute=5), 5, 9, False),
+        (Limit(absolute=5), 6, 9, True),
+        (Limit(absolute=0), 1, 0, True),
+        (Limit(absolute=50, percent=10), 11, 100, True),
+        (Limit(), 1000, 1, False),
+    ],
+)
+@pytest.mark.parametrize("place", ["each", "sync"])
+def test_a_limit_counts_by_percent_and_by_number(
+    limit: Limit, number: int, there: int, is_over: bool, place: str
+) -> None:
+    counts = {"device": {"delete": number, "update": 10_000}}
+    if not is_over:
+        budget(limit, place).check(counts, record(device=there))
+        return
+    with pytest.raises(BudgetExceeded):
+        budget(limit, place).check(counts, record(device=there))
+
+
+def test_a_model_may_have_limits_of_its_own() -> None:
+    limits = {"device": Limits(delete=Limit(absolute=100))}
+    guards = Guards(budget=Budget(each=Limits(delete=Limit(absolute=1)), models=limits))
+    guards.check({"device": {"delete": 100}}, FULL)
+    with pytest.raises(BudgetExceeded):
+        guards.check({"site": {"delete": 2}}, FULL)
+
+
+def test_the_message_gives_limit_counts_worst_models_and_what_allows_it_once() -> None:
+    guards = Guards(budget=Budget(sync=Limits(delete=Limit(absolute=20)), each=Limits(delete=Limit(percent=5))))
+    counts = {"site": {"delete": 3}, "device": {"delete": 90, "update": 4}}
+    with pytest.raises(BudgetExceeded) as raised:
+        guards.check(counts, FULL)
+    assert str(raised.value).splitlines() == [
+        "Nothing was applied, for the sync is over its change budget:",
+        "  93 deletes of all models together, of 110 objects in the target (84.5 %): the limit is 20",
+        "  90 deletes of device, of 100 objects in the target (90 %): the limit is 5 %",
+        "  3 deletes of site, of 10 objects in the target (30 %): the limit is 5 %",
+        "Look at the diff. If the changes are right, allow just these once:",
+        "  allow=['delete:93', 'delete:90:device', 'delete:3:site']",
+    ]
+    guards.allowing(excess.allowance for excess in raised.value.excesses).check(counts, FULL)
+    with pytest.raises(BudgetExceeded, match="91 deletes of device"):
+        guards.allowing(["delete:93", "delete:90:device", "delete:3:site"]).check(
+            {**counts, "device": {"delete": 91}}, FULL
+        )
+
+
+def test_what_is_held_does_not_count_against_the_budget() -> None:
+    guards = budget(Limit(absolute=0))
+    source = record(StoreState.PARTIAL, ("device",), site=10, device=1)
+    guards.check({"device": {"delete": 99}}, FULL, guards.holds(source, FULL))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "delete", "delete:", "delete:x:device", "delete:5:", "partial:", "drop:5", "delete:-1"]
+)
+def test_what_allows_nothing_is_refused_with_the_forms(text: str) -> None:
+    with pytest.raises(ValueError, match="allows nothing: write 'delete:990:device'"):
+        Guards().allowing([text])
+
+
+def test_a_model_of_any_name_may_be_allowed() -> None:
+    counts = {"a:b": {"delete": 7}}
+    budget(Limit(absolute=1)).allowing(["delete:7:a:b"]).check(counts, FULL)
+
+
+@pytest.mark.parametrize("limit", [{"percent": -1}, {"absolute": -1}, {"floor": -1}, {"percents": 5}])
+def test_a_limit_that_makes_no_sense_is_refused(limit: dict[str, Any]) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        Limit(**limit)
+
+
+# In memory
+
+
+def inventory(*names: str, devices: int = 2) -> Inventory:
+    adapter = sites()
+    with adapter.store.loading():
+        for name in names:
+            site = Site(name=name)
+            adapter.add(site)
+            for number in range(devices):
+                device = Device(name=f"{name}-{number}")
+                adapter.add(device)
+                site.add_child(device)
+    return adapter
+
+
+def test_an_unguarded_sync_of_a_partial_source_deletes_as_ever() -> None:
+    source, target = inventory("a"), inventory("a", "b")
+    source.store.mark(StoreState.PARTIAL)
+    target.sync_from(source)
+    assert target.count("site") == 1
+
+
+def test_a_guarded_sync_holds_deletes_and_goes_on_with_the_rest() -> None:
+    source, target = inventory("a", "c"), inventory("a", "b")
+    source.get(Site, "a").region = "EMEA"
+    source.store.mark(StoreState.PARTIAL, gaps={"site": Gap(reasons=("403",))})
+    diff = target.sync_from(source, guards=Guards())
+    assert [site.name for site in target.get_all(Site)] == ["a", "b", "c"]
+    assert target.count("device") == 6
+    assert target.get(Site, "a").region == "EMEA"
+    assert diff.summary()["delete"] == 0
+
+
+def test_an_object_stays_whose_children_are_held() -> None:
+    source, target = inventory("a"), inventory("a", "b")
+    source.store.mark(StoreState.PARTIAL, gaps={"device": Gap(reasons=("403",))})
+    target.sync_from(source, guards=Guards())
+    assert (target.count("site"), target.count("device")) == (2, 4)
+
+
+def test_an_object_without_children_that_are_held_goes() -> None:
+    source, target = inventory("a", devices=1), inventory("a", "b", devices=0)
+    source.store.mark(StoreState.PARTIAL, gaps={"device": Gap(reasons=("403",))})
+    target.sync_from(source, guards=Guards())
+    assert [site.name for site in target.get_all(Site)] == ["a"]
+
+
+def test_a_source_of_which_nobody_saw_the_load_end_deletes_nothing() -> None:
+    source = sites()
+    source.add(Site(name="a"))
+    target = inventory("a", "b")
+    target.sync_from(source, guards=Guards())
+    assert target.count("site") == 2
+
+
+def test_a_guarded_sync_over_its_budget_changes_nothing() -> None:
+    source, target = inventory("a"), inventory("a", "b")
+    source.get(Site, "a").region = "EMEA"
+    with pytest.raises(BudgetExceeded):
+        source.sync_to(target, guards=budget(Limit(absolute=0)))
+    assert (target.count("site"), target.get(Site, "a").region) == (2, None)
+
+
+def test_a_diff_that_is_read_piece_by_piece_needs_another_way() -> None:
+    source, target = inventory("a"), inventory("a")
+    diff = target.diff_from(source)
+    del diff.children
+    with pytest.raises(DiffException, match="Guards need a diff in memory"):
+        target.sync_from(source, diff=diff, guards=Guards())
