@@ -20,7 +20,8 @@ def show_load(adapter: str, record: StoreRecord) -> None:
     create_markdown_artifact(
         f"# {total:,} objects in store {markdown(record.store_id)}\n\n"
         f"State: {record.state.value}. Adapter: {markdown(adapter)}.\n\n"
-        + markdown_table(("model", "objects"), [(model, f"{count:,}") for model, count in record.counts.items()]),
+        + markdown_table(("model", "objects"), [(model, f"{count:,}") for model, count in record.counts.items()])
+        + _gaps(record),
         key=artifact_key("load", adapter),
         description=f"{total:,} objects loaded from {markdown(adapter)}",
     )
@@ -75,6 +76,20 @@ async def show_reconcile(sync: str, found: DiffRecord, runs: Iterable[tuple[str,
     )
 
 
+def _gaps(record: StoreRecord) -> str:
+    """What a partial load lacks, and the records that it rejected."""
+    if not record.gaps:
+        return ""
+    why = [(model, reason) for model, gap in record.gaps.items() for reason in gap.reasons]
+    rejects = [(model, row.what, row.reason, row.payload) for model, gap in record.gaps.items() for row in gap.rejects]
+    missing = f"\n\n## What is missing\n\n{markdown_table(('model', 'reason'), why)}"
+    if not rejects:
+        return missing
+    total = sum(gap.rejected for gap in record.gaps.values())
+    listed = markdown_table(("model", "record", "reason", "payload"), rejects[:MOST_ROWS])
+    return f"{missing}\n\n## Rejects\n\n{listed}\n\n{_shown(total, 'rejects', len(rejects))}"
+
+
 def operation_row(operation: Operation) -> dict[str, str]:
     """One operation as a row of short texts."""
     path = [*(name for _, name in operation.parents), operation.name]
@@ -107,5 +122,5 @@ def _applied(counts: Mapping[str, int]) -> int:
     return counts["created"] + counts["updated"] + counts["deleted"]
 
 
-def _shown(total: int, what: str) -> str:
-    return f"All {total:,} {what}." if total <= MOST_ROWS else f"The first {MOST_ROWS:,} of {total:,} {what}."
+def _shown(total: int, what: str, shown: int = MOST_ROWS) -> str:
+    return f"All {total:,} {what}." if total <= shown else f"The first {shown:,} of {total:,} {what}."

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr
 from pydantic import ValidationError as PydanticError
 
-from diffsync_store import Adapter, BaseStore, DiffSyncFlags
+from diffsync_store import Adapter, BaseStore, DiffSyncFlags, Guards
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from flows.declarations import StoreSettings, SyncEntry, read_declarations
@@ -59,8 +59,15 @@ class Config:
 
     def flags(self, source: str, target: str) -> DiffSyncFlags:
         """The flags of the sync between two adapters; without one, those of a sync that states none."""
+        return self._sync_of(source, target).combined_flags
+
+    def guards(self, source: str, target: str) -> Guards:
+        """The guards of the sync between two adapters; without one, those of a sync that states none."""
+        return self._sync_of(source, target).guards
+
+    def _sync_of(self, source: str, target: str) -> SyncEntry:
         found = (sync for sync in self.syncs.values() if (sync.source, sync.target) == (source, target))
-        return next(found, SyncEntry(source=source, target=target)).combined_flags
+        return next(found, SyncEntry(source=source, target=target))
 
     def open_store(self, store_id: str, name: str = "") -> RedisStore:
         settings = self._store_settings()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, SecretStr, StringConstraints
 from pydantic import ValidationError as PydanticError
 
-from diffsync_store import DiffSyncFlags
+from diffsync_store import DiffSyncFlags, Guards
 from flows.yaml_file import ConfigFault, YamlFile
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -48,6 +48,7 @@ class SyncEntry(Declaration):
     source: str
     target: str
     flags: list[Annotated[str, AfterValidator(known_flag)]] = ["CONTINUE_ON_FAILURE"]
+    guards: Guards = Field(Guards(), description="What a sync must not do")
 
     @property
     def combined_flags(self) -> DiffSyncFlags:

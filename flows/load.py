@@ -14,7 +14,8 @@ from flows.run_log import library_log
 def load(adapter: str, store_id: str | None = None) -> str:
     """Load one system's records into a store.
 
-    The store is complete only when the adapter's load has ended. After a load that raised it is failed and says why.
+    The store is complete only when the adapter's load has ended and lacks nothing. Where records were rejected, or not
+    as many came as were expected, it is partial and the artifact says so. After a load that raised it is failed.
 
     Args:
         adapter: Name of the adapter in the YAML file.
@@ -39,10 +40,12 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
             log.warning("load: cannot tell how far it is: %s", error)
 
     with library_log(config.secrets.redact), config.open_store(store_id, name=adapter) as store:
-        with store.loading(), config.secrets.redacted_errors():
+        with store.loading(redact=config.secrets.redact), config.secrets.redacted_errors():
             system = config.make_adapter(adapter, store)
             with opened(system), repeated(tell_count):
                 system.load()
         record = store.record()
     log.info("Loaded %s into store %s: %s objects", adapter, store_id, f"{sum(record.counts.values()):,}")
+    if record.gaps:
+        log.warning("Store %s is partial: %s", store_id, record.reason)
     return record

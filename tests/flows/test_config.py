@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from diffsync_store import DiffNotFound, DiffSyncFlags, LocalStore
+from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore
 from flows.config import Config, environment, read_config
 from flows.redaction import Secrets
 from flows.yaml_file import ConfigFault
@@ -268,3 +268,44 @@ def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert done.stderr.strip() == f"{path}:2: adapters.a.class: cannot import no.such: No module named 'no'"
+
+
+GUARDED = """
+    adapters:
+      registry: {class: "flows.adapters.airports:AirportsAdapter"}
+      database: {class: "flows.adapters.sql:SqlAdapter"}
+    syncs:
+      airports:
+        source: registry
+        target: database
+        guards:
+"""
+
+
+def test_a_sync_has_the_guards_that_it_declares(path: Path) -> None:
+    told = """
+          completeness: {allow_empty: [tag]}
+          budget:
+            sync: {delete: {absolute: 500}}
+            each: {delete: {percent: 5}}
+            models: {country: {delete: {absolute: 0}}}
+    """
+    config = write(path, STORE + dedent(GUARDED + told))
+    guards = config.guards("registry", "database")
+    assert guards.completeness.allow_empty == {"tag"}
+    assert guards.budget.sync == Limits(delete=Limit(absolute=500))
+    assert guards.budget.models["country"].delete == Limit(absolute=0)
+    assert config.guards("database", "registry") == Guards()
+
+
+def test_a_fault_of_a_guard_names_its_line_and_what_is_allowed(path: Path) -> None:
+    told = """
+          budget:
+            each: {delete: {percent: -5, percents: 5}}
+    """
+    with pytest.raises(ConfigFault) as caught:
+        write(path, STORE + dedent(GUARDED + told))
+    assert [fault.removeprefix(f"{path}:") for fault in caught.value.faults] == [
+        "13: syncs.airports.guards.budget.each.delete.percent: Input should be greater than or equal to 0",
+        "13: syncs.airports.guards.budget.each.delete.percents: Extra inputs are not permitted",
+    ]
