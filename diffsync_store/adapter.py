@@ -111,6 +111,14 @@ class Adapter:
     def load(self) -> None:
         """Load the system's records into the store; for a subclass to write."""
 
+    @property
+    def fencing_token(self) -> int | None:
+        """The token of the lease under which this is changed, for a system that can refuse older ones than it has seen.
+
+        None where the store was opened without a lease.
+        """
+        return self.store.fencing_token
+
     # What a load says of its own completeness
 
     def rejecting(

@@ -11,6 +11,8 @@ ObjectStoreException            a store cannot do what was asked of it
     StoreNotFound               no store has this `store_id`: never loaded, dropped or expired
     StoreNotComplete            the store's load did not end; `.record` says how far it came
     StoreInUse                  another live process is writing to the store
+        LeaseHeld               another one has the lease on the target; `.holder` says who
+        LeaseLost               this process's lease was taken by another one, or broken
     StoreReloaded               the store was loaded anew, so what was read of it before is out of date
     DiffNotFound                no saved diff has this `diff_id`
 DiffException
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from diffsync_store.guards.budget import Excess
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.record import StoreRecord
+    from diffsync_store.store.redis_lease import Holder
 
 
 class ObjectCrudException(Exception):
@@ -82,6 +85,18 @@ class StoreNotComplete(ObjectStoreException):
 
 class StoreInUse(ObjectStoreException):
     """Another live process is writing to the store."""
+
+
+class LeaseHeld(StoreInUse):
+    """Another one has the lease on the target."""
+
+    def __init__(self, message: str, holder: Holder | None) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
+class LeaseLost(StoreInUse):
+    """This process's lease was taken by another one, or broken: it may change the target no more."""
 
 
 class StoreReloaded(ObjectStoreException):

@@ -62,6 +62,7 @@ PUBLIC_MODULES = {
     "diffsync_store.store",
     "diffsync_store.store.local",
     "diffsync_store.store.redis_diffs",
+    "diffsync_store.store.redis_lease",
     "diffsync_store.store.record",
     "diffsync_store.store.redis",
 }

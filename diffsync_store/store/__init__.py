@@ -40,6 +40,9 @@ class BaseStore(ABC):
     keeps_digests: bool = False
     """Digests are ready before they are asked for, so that reading them is cheaper than reading objects."""
 
+    fencing_token: int | None = None
+    """Grows with every lease given out on the store; None where it is written under no lease."""
+
     def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
         self.adapter = adapter
         self.name = name or type(self).__name__

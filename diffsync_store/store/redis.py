@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.findings import Gap
+    from diffsync_store.store.redis_lease import Lease
     from diffsync_store.store.subtrees import Subtrees
 
 _BATCH = 1000
@@ -84,6 +85,7 @@ class RedisStore(BaseStore):
         client: a client to use instead, made with `decode_responses=False`; it is not closed with the store, and has
             timeouts and retries of its own.
         ttl: seconds without use after which the store expires, 7 days unless the store says otherwise.
+        lease: the lease under which the store is written: writes are refused once a newer one was given out.
         options: any connection argument of redis-py: `username`, `password`, `ssl`, `ssl_ca_certs`,
             `ssl_certfile`, `ssl_keyfile`, `unix_socket_path`, `socket_timeout`, `retry`, ...; `sentinel_kwargs` for
             the connections to Sentinels.
@@ -110,12 +112,17 @@ class RedisStore(BaseStore):
         db: int = 0,
         client: Any = None,
         ttl: int | None = None,
+        lease: Lease | None = None,
         **options: Any,
     ) -> None:
         super().__init__(*args, adapter=adapter, name=name)
         self._is_named = bool(name)
         self.store_id = str(uuid4()) if store_id is None else store_id
         self._keys = StoreKeys(self.store_id)
+        if lease is not None and lease.store_id != self.store_id:
+            raise ObjectStoreException(
+                f"The lease is on store {lease.store_id!r}, not on {self.store_id!r}: take that one."
+            )
         if ttl is not None and ttl < 1:
             raise ObjectStoreException(f"ttl must be at least 1 second, not {ttl}.")
         self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
@@ -123,7 +130,8 @@ class RedisStore(BaseStore):
         with translated_errors():
             generation, own_ttl = self._redis.hmget(self._keys.record, "generation", "ttl")
         self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
-        self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl)
+        self.fencing_token = None if lease is None else lease.token
+        self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
         self._outbox = Outbox(self._writer, self._connection.new_pipe())
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
@@ -171,7 +179,7 @@ class RedisStore(BaseStore):
             models = [model.decode() for model in self._redis.hkeys(self._keys.schema)]
             self._redis.unlink(*self._keys.all(models))
             self._redis.zrem(STORES, self.store_id)
-        self._writer = Writer(self._redis, self._keys, b"", self._ttl)
+        self._writer = Writer(self._redis, self._keys, b"", self._ttl, self.fencing_token)
         self._outbox = Outbox(self._writer, self._connection.new_pipe())
 
     def _begin(self) -> None:

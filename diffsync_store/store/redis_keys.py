@@ -12,6 +12,7 @@ ever used as a pattern.
     dss:{ID}:tree:MODEL          hash: unique id to node, see `redis_tree`
     dss:{ID}:sums:MODEL          hash, of a top model: bucket to the sum of its digests
     dss:{ID}:members:MODEL       hash, of a top model: bucket to the unique ids in it
+    dss:{ID}:lease               hash: who may change the target, and the last fencing token; outlives the store
     dsd:{ID}:record              string: a saved diff's record, as JSON
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
@@ -53,6 +54,7 @@ class StoreKeys:
         self.record = f"{self._prefix}record"
         self.schema = f"{self._prefix}schema"
         self.counts = f"{self._prefix}counts"
+        self.lease = f"{self._prefix}lease"
 
     def objects(self, model: str) -> str:
         """Key of the hash that holds the objects of one model."""

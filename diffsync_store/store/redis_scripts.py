@@ -21,18 +21,32 @@ from __future__ import annotations
 from diffsync_store.store.redis_script import Script
 from diffsync_store.store.redis_tree import KEEP_TREE
 
-_ADMIT = """
+_FENCED = """
+-- The owner of a newer lease than the one that the writer's token, ARGV 1, names behind a colon, or nil.
+local function fenced(record)
+  local own = tonumber(string.match(ARGV[1], ':(%d+)$'))
+  if not own then return nil end
+  local lease = redis.call('HMGET', string.sub(record, 1, -7) .. 'lease', 'token', 'owner') -- the key without 'record'
+  if lease[1] and tonumber(lease[1]) > own then return lease[2] or '' end
+  return nil
+end
+"""
+
+_ADMIT = (
+    _FENCED
+    + """
 local function milliseconds()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Lets a writer in: 'exclusive', 'shared', or why not: 'wait', 'replaced', 'gone'. ARGV 1 to 6 are the same everywhere:
+-- Lets a writer in: 'exclusive', 'shared', or why not: 'wait', 'replaced', 'gone', 'fenced'. ARGV 1 to 6 are the same everywhere:
 -- token, generation, a fresh generation, lease in ms, writer's name, seconds to live.
 local function admit(record)
   local token, generation, lease = ARGV[1], ARGV[2], tonumber(ARGV[4])
   local r = redis.call('HMGET', record, 'generation', 'token', 'until', 'shared', 'epoch')
-  local now = milliseconds()
+  local now, newer = milliseconds(), fenced(record)
+  if newer then return 'fenced', newer, '' end
   if not r[1] then
     if generation ~= '' then return 'gone', '', '' end
     redis.call('HSET', record, 'generation', ARGV[3], 'state', 'loading', 'created', now, 'layout', '1')
@@ -53,6 +67,7 @@ local function admit(record)
   return status, epoch, r[1]
 end
 """
+)
 
 _ACQUIRE = (
     _ADMIT
@@ -185,6 +200,8 @@ _BEGIN = (
     + """
 -- KEYS: record, counts, schema. ARGV: from 7 on what the keys of a model begin with.
 -- Empties the store and begins a new generation, unless another load is alive. Answers: status, name of the writer in the way.
+local newer = fenced(KEYS[1])
+if newer then return {'fenced', newer} end
 local r = redis.call('HMGET', KEYS[1], 'token', 'until', 'writer')
 if r[1] and r[1] ~= ARGV[1] and tonumber(r[2] or 0) > milliseconds() then return {'wait', r[3]} end
 local models = redis.call('HKEYS', KEYS[3])
@@ -202,10 +219,12 @@ return {'exclusive', ''}
 )
 
 _MARK = (
-    _SERVER
+    _FENCED
+    + _SERVER
     + """
 -- KEYS: record. ARGV: token, generation, then pairs of field and value. Writes facts about the store into its record.
 -- A load does not end well on another server than it began on: what Redis had answered may be missing there.
+if fenced(KEYS[1]) then return 'fenced' end
 local r = redis.call('HMGET', KEYS[1], 'generation', 'state', 'server')
 if not r[1] then return 'gone' end
 if r[1] ~= ARGV[2] then return 'replaced' end

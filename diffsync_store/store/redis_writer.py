@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
-from diffsync_store.exceptions import ObjectStoreException, StoreInUse, StoreNotFound
+from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import StoreKeys
+from diffsync_store.store.redis_lease import lost_message
 
 LEASE = 2.0
 """Seconds for which a writer may buffer before it must be heard of again."""
@@ -64,11 +65,12 @@ class Batch:
 class Writer:
     """How writers share a store stands in `redis_scripts`; this is one of them."""
 
-    def __init__(self, client: Any, keys: StoreKeys, generation: bytes, ttl: int) -> None:
+    def __init__(self, client: Any, keys: StoreKeys, generation: bytes, ttl: int, fence: int | None = None) -> None:
         self._redis = client
         self._keys = keys
         self._ttl = ttl
-        self._token = secrets.token_hex(8)
+        self._fence = "" if fence is None else f":{fence}"
+        self._token = secrets.token_hex(8) + self._fence
         self._batches = 0
         """Sent under the token."""
         self.name = f"{socket.gethostname()}:{os.getpid()}"
@@ -168,7 +170,7 @@ class Writer:
 
     def change_token(self) -> None:
         """Be another writer: what the one before has sent is no longer of interest."""
-        self._token = secrets.token_hex(8)
+        self._token = secrets.token_hex(8) + self._fence
         self._batches = 0
         self.lease_until = 0.0
 
@@ -214,6 +216,8 @@ class Writer:
                 f"Store {store_id!r} is being written by another process{who}. Wait for it or stop it; "
                 f"its claim ends {LEASE:g} seconds after its last sign of life."
             )
+        if status == b"fenced":
+            raise LeaseLost(lost_message(store_id, holder.decode()))
         if status == b"gone":
             raise StoreNotFound(
                 f"Store {store_id!r} was dropped or expired while it was open: nothing was written. Load it again."

@@ -1,0 +1,263 @@
+"""One writer per target: leases in Redis, each with a fencing token.
+
+A lease says who may change a target; it stands beside a store under the store's hash tag, outlives the store's loads, and
+ends when its process is silent for too long. The claim by which writers of one store share it (`redis_writer`) is another
+thing: it is short, for buffering alone, and every writer may have it in turn.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import socket
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from diffsync_store.exceptions import LeaseHeld, LeaseLost, ObjectStoreException
+from diffsync_store.store.redis_connection import Connection, translated_errors
+from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys
+from diffsync_store.store.redis_script import Script
+
+TTL = 60.0
+"""Seconds after its holder's last sign of life at which a lease ends."""
+
+_COMMON = """
+-- KEYS: lease. A lease is held while it has a nonce and its `until` lies ahead or is empty, which is for ever.
+local names = {'owner', 'reason', 'since', 'until', 'token', 'nonce'}
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local r = redis.call('HMGET', KEYS[1], unpack(names))
+local held = r[6] and r[6] ~= '' and (r[4] == '' or tonumber(r[4]) > now)
+
+-- A token that is larger than every one before it, also where Redis has forgotten those.
+local function next_token() return string.format('%.0f', math.max(now, tonumber(r[5] or 0) + 1)) end
+"""
+
+_TAKE = Script(
+    _COMMON
+    + """
+-- ARGV: nonce, owner, reason, time to live in ms or nothing, seconds to remember. Answers: 1 and the token, or 0 and the holder.
+if held and r[6] == ARGV[1] then return {1, r[5]} end -- the answer was lost
+if held then return {0, unpack(r)} end
+local token, till = next_token(), ''
+if ARGV[4] ~= '' then till = string.format('%.0f', now + tonumber(ARGV[4])) end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'reason', ARGV[3], 'since', string.format('%.0f', now), 'until', till,
+  'token', token, 'nonce', ARGV[1])
+if till ~= '' then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
+return {1, token}
+"""
+)
+
+_RENEW = Script(
+    _COMMON
+    + """
+-- ARGV: token, nonce, time to live in ms, seconds to remember. A lease that has run out is renewed if nobody has taken it.
+if r[5] ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'nonce', ARGV[2], 'until', string.format('%.0f', now + tonumber(ARGV[3])))
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return 1
+"""
+)
+
+_END = Script(
+    _COMMON
+    + """
+-- ARGV: seconds to remember, and the token where only the holder's own lease is to end. Answers: the holder, or nothing.
+if not held or (ARGV[2] and r[5] ~= ARGV[2]) then return {} end
+redis.call('HSET', KEYS[1], 'nonce', '', 'until', '0')
+if not ARGV[2] then redis.call('HSET', KEYS[1], 'owner', '', 'token', next_token()) end -- a late write is refused
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return r
+"""
+)
+
+_HOLDER = Script(_COMMON + "\nif held then return r end\nreturn {}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has a lease."""
+
+    owner: str
+    reason: str
+    since: datetime
+    """In UTC, as `until`."""
+    until: datetime | None
+    """When it ends unless it is renewed; None where it is held until it is released."""
+    token: int
+
+    def __str__(self) -> str:
+        end = f"ends at {_clock(self.until)} unless renewed" if self.until else "held until it is released"
+        return f"{self.owner} since {_clock(self.since)}: {self.reason} ({end})"
+
+
+class Lease:
+    """A lease of this process, renewed in the background until it is released; used with `with`."""
+
+    def __init__(self, client: Any, store_id: str, token: int, nonce: str, ttl: float) -> None:
+        self._redis = client
+        self._key = StoreKeys(store_id).lease
+        self._nonce = nonce
+        self._ttl = ttl
+        self.store_id = store_id
+        self.token = token
+        """The fencing token: larger than that of every lease on this store before."""
+        self.is_lost = False
+        """A newer lease was given out, or this one was broken."""
+        self._ended = threading.Event()
+        self._renewer = threading.Thread(target=self._keep, name=f"lease {store_id}", daemon=True)
+        self._renewer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def renew(self) -> None:
+        """Give a sign of life now.
+
+        Raises:
+            LeaseLost: a newer lease was given out, or this one was broken.
+        """
+        arguments = [self.token, self._nonce, math.ceil(self._ttl * 1000), _remembered(self._ttl)]
+        with translated_errors():
+            self.is_lost = not _RENEW(self._redis, [self._key], arguments)
+        if self.is_lost:
+            raise LeaseLost(lost_message(self.store_id, ""))
+
+    def release(self) -> None:
+        """Let the next one have it; does nothing to a lease that was lost."""
+        self._ended.set()
+        self._renewer.join()
+        with translated_errors():
+            _END(self._redis, [self._key], [_remembered(self._ttl), self.token])
+
+    def _keep(self) -> None:
+        while not self._ended.wait(self._ttl / 3):
+            try:
+                self.renew()
+            except LeaseLost:
+                return
+            except ObjectStoreException:  # Redis may answer the next time
+                continue
+
+
+class RedisLeases:
+    """The leases of one Redis. Takes the connection arguments of RedisStore."""
+
+    def __init__(
+        self,
+        *,
+        host: str | None = None,
+        port: int = 6379,
+        url: str | None = None,
+        db: int = 0,
+        client: Any = None,
+        **options: Any,
+    ) -> None:
+        self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
+        self._redis = self._connection.client
+
+    def close(self) -> None:
+        """Close the connection if it was opened here; release the leases first."""
+        self._connection.close()
+
+    def take(self, store_id: str, reason: str, *, owner: str = "", ttl: float = TTL) -> Lease:
+        """Be the one who changes a target, until the lease is released.
+
+        Args:
+            store_id: the target's store, or any other name that all who change the target take.
+            reason: what for, for others to read.
+            owner: who; host and process id when it is not given.
+            ttl: seconds after which the lease ends if this process gives no sign of life.
+
+        Raises:
+            LeaseHeld: another one has it; `.holder` says who.
+        """
+        if not ttl >= 0.1:
+            raise ObjectStoreException(f"The ttl of a lease must be at least 0.1 seconds, not {ttl}.")
+        nonce = secrets.token_hex(8)
+        token = self._take(store_id, [nonce, owner or _this_process(), reason, math.ceil(ttl * 1000), _remembered(ttl)])
+        return Lease(self._redis, store_id, token, nonce, ttl)
+
+    def hold(self, store_id: str, reason: str, *, owner: str = "") -> Holder | None:
+        """Keep everybody from taking the lease, as for maintenance, until `break_lease`; also after this process ends.
+
+        Raises:
+            LeaseHeld: another one has the lease.
+        """
+        self._take(store_id, [secrets.token_hex(8), owner or _this_process(), reason, "", ""])
+        return self.holder(store_id)
+
+    def break_lease(self, store_id: str) -> Holder | None:
+        """End a hold, or a lease whose process will not end it; return whose it was, or None if there was none.
+
+        What the process writes to the store under the lease from now on is refused. What it does to the target's own
+        system is not, unless that system checks the fencing token: see that the process has ended.
+        """
+        with translated_errors():
+            return _read(_END(self._redis, [StoreKeys(store_id).lease], [_remembered(0)]))
+
+    def holder(self, store_id: str) -> Holder | None:
+        """Who has the lease; None if nobody has."""
+        with translated_errors():
+            return _read(_HOLDER(self._redis, [StoreKeys(store_id).lease], []))
+
+    def _take(self, store_id: str, arguments: list[Any]) -> int:
+        with translated_errors():
+            is_taken, *answer = _TAKE(self._redis, [StoreKeys(store_id).lease], arguments)
+        if is_taken:
+            return int(answer[0])
+        holder = _read(answer)
+        remedy = (
+            "Wait for it to end, or stop it; a process that is gone loses its lease by itself"
+            if holder and holder.until
+            else "Wait for it to be released"
+        )
+        raise LeaseHeld(
+            f"The target's store {store_id!r} is leased to {holder}. {remedy}. Who is sure that nothing changes the "
+            f"target any more ends it with RedisLeases(...).break_lease({store_id!r}).",
+            holder,
+        )
+
+
+def lost_message(store_id: str, owner: str) -> str:
+    """What has happened to a lease that was lost, and what to do."""
+    how = (
+        f"{owner} has taken it after this process was silent for longer than the lease's time to live"
+        if owner
+        else "somebody has broken it, or another process has taken it while this one was silent"
+    )
+    return (
+        f"The lease on store {store_id!r} was lost: {how}. What this process has still to write is refused; what it wrote "
+        "before stands. See that nobody else changes the target, load it again and make the diff anew."
+    )
+
+
+def _read(answer: list[Any]) -> Holder | None:
+    if not answer:
+        return None
+    owner, reason, since, until, token, _ = (part.decode() for part in answer)
+    return Holder(owner, reason, _time(since), _time(until) if until else None, int(token))
+
+
+def _remembered(ttl: float) -> int:
+    """Seconds for which Redis remembers the last token of a lease that is not renewed."""
+    return max(DEFAULT_TTL, 2 * math.ceil(ttl))
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _time(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+def _clock(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

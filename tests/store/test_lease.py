@@ -1,0 +1,244 @@
+"""One writer per target, whatever happens to the one before."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import pytest
+
+from diffsync_store import LeaseHeld, LeaseLost, ObjectStoreException
+from diffsync_store.store.redis_keys import StoreKeys
+from diffsync_store.store.redis_lease import RedisLeases
+from tests.servers import RedisServer, wait_until
+from tests.store.child import Child, listen, say
+from tests.store.conftest import OpenStore
+from tests.store.inventory import Device, flat, open_store, read_flat
+
+
+@pytest.fixture
+def leases(redis_server: RedisServer, store_id: str, open_redis: OpenStore) -> Iterator[RedisLeases]:
+    """Leaves no lease behind; `open_redis`, which sees to that, ends after it."""
+    with closing(RedisLeases(url=redis_server.url)) as leases:
+        yield leases
+    with closing(redis_server.client()) as client:
+        client.delete(StoreKeys(store_id).lease)
+
+
+def test_a_lease_says_who_has_it_since_when_and_what_for(leases: RedisLeases, store_id: str) -> None:
+    assert leases.holder(store_id) is None
+    with leases.take(store_id, "sync of diff-1", owner="worker-1") as lease:
+        holder = leases.holder(store_id)
+        assert holder
+        assert holder.until
+        assert (holder.owner, holder.reason, holder.token) == ("worker-1", "sync of diff-1", lease.token)
+        assert 55 < (holder.until - holder.since).total_seconds() < 65
+    assert leases.holder(store_id) is None
+
+
+def test_a_second_one_is_refused_and_told_who_has_it(leases: RedisLeases, store_id: str) -> None:
+    with leases.take(store_id, "sync of diff-1", owner="worker-1"):
+        with pytest.raises(LeaseHeld) as raised:
+            leases.take(store_id, "sync of diff-2", owner="worker-2")
+        assert raised.value.holder == leases.holder(store_id)
+    for part in (store_id, "worker-1 since ", "sync of diff-1", "unless renewed", f".break_lease('{store_id}')"):
+        assert part in str(raised.value)
+    leases.take(store_id, "sync of diff-2").release()
+
+
+def test_every_token_is_larger_than_those_before(leases: RedisLeases, redis_server: RedisServer, store_id: str) -> None:
+    tokens = []
+    for _ in range(3):
+        with leases.take(store_id, "x") as lease:
+            tokens.append(lease.token)
+    with closing(redis_server.client()) as client:
+        client.delete(StoreKeys(store_id).lease)  # as Redis may lose it
+    with leases.take(store_id, "x") as lease:
+        tokens.append(lease.token)
+    assert sorted(set(tokens)) == tokens
+
+
+def test_a_lease_is_renewed_as_long_as_its_process_lives(leases: RedisLeases, store_id: str) -> None:
+    with leases.take(store_id, "x", ttl=0.5):
+        first = leases.holder(store_id)
+        assert first
+
+        def is_renewed_twice() -> bool:
+            now = leases.holder(store_id)
+            return bool(now and now.until and first.until and (now.until - first.until).total_seconds() > 0.5)
+
+        wait_until(is_renewed_twice, 10)
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("nan")])
+def test_a_time_to_live_that_is_none_is_refused(leases: RedisLeases, store_id: str, ttl: float) -> None:
+    with pytest.raises(ObjectStoreException, match=r"at least 0\.1 seconds"):
+        leases.take(store_id, "x", ttl=ttl)
+
+
+def test_a_hold_ends_when_it_is_released_and_not_before(leases: RedisLeases, redis_url: str, store_id: str) -> None:
+    with closing(RedisLeases(url=redis_url)) as others:
+        held = others.hold(store_id, "switch upgrade", owner="ann")
+    assert held
+    assert held.until is None
+    with pytest.raises(LeaseHeld, match=r"ann since .*: switch upgrade \(held until it is released\)\. Wait for"):
+        leases.take(store_id, "sync")
+    assert leases.break_lease(store_id) == held
+    assert leases.break_lease(store_id) is None
+    leases.take(store_id, "sync").release()
+
+
+def test_a_lease_is_not_held_over(leases: RedisLeases, store_id: str) -> None:
+    with leases.take(store_id, "sync"), pytest.raises(LeaseHeld):
+        leases.hold(store_id, "upgrade")
+
+
+def test_a_broken_lease_is_lost_to_its_holder(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
+    with leases.take(store_id, "sync") as lease:
+        store = open_redis(lease=lease)
+        flat(store).add(Device(name="before"))
+        store.flush()
+        leases.break_lease(store_id)
+        with pytest.raises(LeaseLost, match=r"somebody has broken it.*make the diff anew"):
+            late_write(store, "add")
+        with pytest.raises(LeaseLost):
+            lease.renew()
+        assert lease.is_lost
+        store.drop()
+
+
+def test_a_store_is_written_under_its_own_lease_only(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
+    with (
+        leases.take(store_id, "sync") as lease,
+        pytest.raises(ObjectStoreException, match="The lease is on store"),
+    ):
+        open_redis(store_id="another", lease=lease)
+
+
+def test_an_adapter_is_given_the_fencing_token(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
+    assert flat(open_redis()).fencing_token is None
+    assert flat().fencing_token is None
+    with leases.take(store_id, "sync") as lease:
+        assert flat(open_redis(lease=lease)).fencing_token == lease.token
+
+
+@pytest.mark.parametrize("write", ["add", "load", "mark"])
+def test_every_kind_of_late_write_is_refused(
+    leases: RedisLeases, open_redis: OpenStore, store_id: str, write: str
+) -> None:
+    late = leases.take(store_id, "one")
+    store = open_redis(lease=late)
+    with store.loading():
+        flat(store).add(Device(name="a"))
+    generation = store.record().generation
+    leases.break_lease(store_id)
+    with leases.take(store_id, "two", owner="worker-2"), pytest.raises(LeaseLost, match="refused"):
+        late_write(store, write)
+    late.release()
+    assert open_redis().record().generation == generation
+    assert open_redis().record().counts == {"device": 1}
+    store.drop()
+
+
+def late_write(store: Any, write: str) -> None:
+    if write == "add":
+        flat(store).add(Device(name="b"))
+        store.flush()
+    elif write == "load":
+        with store.loading():
+            pass
+    else:
+        store.mark(store.state, "again")
+
+
+def test_who_takes_no_lease_writes_as_ever(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
+    with leases.take(store_id, "sync"):
+        store = open_redis()
+        flat(store).add(Device(name="a"))
+        store.flush()
+    assert open_redis().count() == 1
+
+
+def write_paused(url: str, store_id: str) -> str:
+    """Write under a lease, be paused by the test with more to be written, write that; what that says."""
+    with closing(RedisLeases(url=url)) as leases:
+        lease = leases.take(store_id, "sync of diff-1", owner="worker-1", ttl=0.5)
+        store = open_store(url, store_id, lease=lease)
+        adapter = flat(store)
+        with store.loading():
+            adapter.add(Device(name="both", role="first"))
+            adapter.add(Device(name="first"))
+        adapter.get(Device, "both").role = "late"
+        adapter.add(Device(name="late"))
+        say(os.getpid())
+        listen()
+        try:
+            store.flush()
+        except LeaseLost as error:
+            return str(error)
+        finally:
+            lease.release()
+        return "written"
+
+
+def test_a_writer_that_was_paused_past_its_lease_writes_nothing_more(
+    leases: RedisLeases, open_redis: OpenStore, redis_url: str, store_id: str
+) -> None:
+    with Child(write_paused, url=redis_url, store_id=store_id) as child:
+        pid = child.heard()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: leases.holder(store_id) is None, 10)
+            with leases.take(store_id, "sync of diff-2", owner="worker-2") as lease:
+                store = open_redis(lease=lease)
+                adapter = flat(store)
+                adapter.get(Device, "both").role = "second"
+                adapter.add(Device(name="second"))
+                store.flush()
+                os.kill(pid, signal.SIGCONT)
+                child.tell()
+                message = child.result()
+                assert not lease.is_lost
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    assert read_flat(redis_url, store_id) == {"both": "second", "first": "leaf", "second": "leaf"}
+    assert f"The lease on store {store_id!r} was lost: worker-2 has taken it" in message
+    assert "make the diff anew" in message
+
+
+def test_a_writer_that_was_paused_past_its_lease_goes_on_if_nobody_took_it(
+    leases: RedisLeases, redis_url: str, store_id: str
+) -> None:
+    with Child(write_paused, url=redis_url, store_id=store_id) as child:
+        pid = child.heard()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: leases.holder(store_id) is None, 10)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        child.tell()
+        assert child.result() == "written"
+    assert read_flat(redis_url, store_id) == {"both": "late", "first": "leaf", "late": "leaf"}
+
+
+def take_and_wait(url: str, store_id: str) -> None:
+    with closing(RedisLeases(url=url)) as leases, leases.take(store_id, "x", ttl=0.5):
+        say("taken")
+        listen()
+
+
+def test_a_lease_ends_with_its_process(leases: RedisLeases, redis_url: str, store_id: str) -> None:
+    with Child(take_and_wait, url=redis_url, store_id=store_id) as child:
+        child.heard()
+        child.kill()
+
+    def is_free() -> bool:
+        with suppress(LeaseHeld), leases.take(store_id, "y"):
+            return True
+        return False
+
+    wait_until(is_free, 10)
