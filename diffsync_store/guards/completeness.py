@@ -39,20 +39,21 @@ class Hold:
 
 
 def holds(source: StoreRecord, target: StoreRecord, options: Completeness) -> tuple[Hold, ...]:
-    """The holds, by model in order of their names; a model is held for the first reason found.
+    """The holds, by model in order of their names; of each model and action the first reason found.
 
     Deletes of a model are held where its own records may be missing from the source, and where those of a model that it
-    stands below may be: children of an object that was not loaded are not compared.
+    stands below may be: children of an object that was not loaded are not compared. Creates likewise, where the target's
+    load says that records are missing: they would be created a second time.
     """
-    found: dict[str, Hold] = {}
+    found: dict[tuple[str, str], Hold] = {}
     below = _children(source, target)
-    for hold in (*_partial(source, target, options), *_empty(source, target, options)):
+    for hold in (*_partial(source, target, options), *_empty(source, target, options), *_in_target(target, options)):
         for model in _with_all_below(hold.model, below):
             if model != hold.model and model in options.allow_partial:
                 continue
             reason = hold.reason if model == hold.model else f"{model} stands below {hold.model}: {hold.reason}"
-            found.setdefault(model, Hold(model, hold.action, reason, hold.override))
-    return tuple(found[model] for model in sorted(found))
+            found.setdefault((model, hold.action), Hold(model, hold.action, reason, hold.override))
+    return tuple(found[key] for key in sorted(found))
 
 
 def _partial(source: StoreRecord, target: StoreRecord, options: Completeness) -> Iterator[Hold]:
@@ -77,6 +78,15 @@ def _empty(source: StoreRecord, target: StoreRecord, options: Completeness) -> I
         if count and not source.counts.get(model) and model not in options.allow_empty:
             reason = f"the source has none and the target has {count}"
             yield Hold(model, DiffSyncActions.DELETE, reason, f"empty:{model}")
+
+
+def _in_target(target: StoreRecord, options: Completeness) -> Iterator[Hold]:
+    if target.state is StoreState.PARTIAL:
+        for model in target.gaps or sorted(target.counts):
+            if model not in options.allow_partial:
+                told = target.gaps.get(model) or target.reason
+                reason = f"the target's load is partial, and what it lacks would be created again: {told}"
+                yield Hold(model, DiffSyncActions.CREATE, reason, f"partial:{model}")
 
 
 def _children(*records: StoreRecord) -> dict[str, set[str]]:

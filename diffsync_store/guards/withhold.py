@@ -10,6 +10,16 @@ from diffsync_store.enum import DiffSyncActions
 Why = Callable[[DiffElement], str | None]
 
 
+class _Below:
+    """Holds everything below an element."""
+
+    def __init__(self, above: DiffElement) -> None:
+        self._above = above
+
+    def __call__(self, element: DiffElement) -> str | None:
+        return f"{self._above.type} {self._above.name} above it is held" if element.action else None
+
+
 def withhold(diff: Diff, why_held: Why) -> list[tuple[DiffElement, str]]:
     """Take out what is held, with everything that cannot be done without it; return that, each with the reason.
 
@@ -25,5 +35,6 @@ def withhold(diff: Diff, why_held: Why) -> list[tuple[DiffElement, str]]:
                 reason = f"{below[-1][0].type} {below[-1][0].name} below it is held"
             if reason is not None:
                 found.append((element, reason))
+                found += withhold(element.child_diff, _Below(element))
                 del elements[name]
     return found

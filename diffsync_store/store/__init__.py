@@ -244,13 +244,13 @@ class BaseStore(ABC):
         )
 
     def require_load(self, generation: str) -> StoreRecord:
-        """The record of a complete store whose content is still that of this generation.
+        """The record of a loaded store whose content is still that of this generation.
 
         Raises:
             StoreReloaded: the store was loaded anew since.
-            StoreNotFound, StoreNotComplete: as for `require_complete`.
+            StoreNotFound, StoreNotComplete: as for `require_loaded`.
         """
-        record = self.require_complete()
+        record = self.require_loaded()
         if record.generation != generation:
             raise StoreReloaded(
                 f"Store {record.store_id!r} ({record.name}) was loaded anew at {record.created:%Y-%m-%d %H:%M:%S} UTC "

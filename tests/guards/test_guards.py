@@ -166,6 +166,13 @@ def test_a_limit_that_makes_no_sense_is_refused(limit: dict[str, Any]) -> None:
         Limit(**limit)
 
 
+def test_creates_of_what_a_partial_target_may_have_are_held() -> None:
+    target = record(StoreState.PARTIAL, ("site",), site=9, device=9)
+    found = holds(FULL, target, Completeness())
+    assert [(hold.model, hold.action) for hold in found] == [("device", "create"), ("site", "create")]
+    assert holds(FULL, target, Completeness(allow_partial=frozenset({"site"}))) == ()
+
+
 # In memory
 
 
@@ -205,6 +212,14 @@ def test_an_object_stays_whose_children_are_held() -> None:
     source.store.mark(StoreState.PARTIAL, gaps={"device": Gap(reasons=("403",))})
     target.sync_from(source, guards=Guards())
     assert (target.count("site"), target.count("device")) == (2, 4)
+
+
+def test_nothing_is_created_below_what_is_held() -> None:
+    source, target = inventory("a", "b"), inventory("a")
+    target.store.mark(StoreState.PARTIAL, gaps={"site": Gap(reasons=("a bad row",))})
+    options = Completeness(allow_partial=frozenset({"device"}))
+    target.sync_from(source, guards=Guards(completeness=options))
+    assert (target.count("site"), target.count("device")) == (1, 2)
 
 
 def test_an_object_without_children_that_are_held_goes() -> None:
