@@ -37,6 +37,9 @@ adapters:
   flaky:
     class: tests.flows.systems:FlakyAdapter
     settings: {file: "${FOLDER}/flaky"}
+  rejecting:
+    class: tests.flows.systems:RejectingAdapter
+    settings: {label: "${PASSWORD}"}
   refusing:
     class: tests.flows.systems:RefusingAdapter
     settings: {url: "https://me:${PASSWORD}@example.invalid", file: "${FOLDER}/let-in"}

@@ -78,3 +78,13 @@ class RefusingAdapter(PlainAdapter):
         super().load()
         if not self.file.exists():
             raise PermissionError(f"401 for {self.url.get_secret_value()}")
+
+
+class RejectingAdapter(PlainAdapter):
+    """Meets a bad record, whose message names its password, and knows that it does not get everything."""
+
+    def load(self) -> None:
+        self.expect(Item, 5)
+        super().load()
+        with self.rejecting(Item, "<b>bad</b>", {"name": "bad", "password": self.label, "url": f"x?key={self.label}"}):
+            raise ValueError(f"401 for {self.label}")

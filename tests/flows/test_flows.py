@@ -202,3 +202,19 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses(project:
 
 def parameter(project: Project, run: Run, name: str) -> str:
     return str(project.stack.get(f"/flow_runs/{run.id}")["parameters"][name])
+
+
+def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: Project) -> None:
+    run = project.run("load", adapter="rejecting", store_id="rejecting")
+    assert run.state == "Completed"
+    with project.store("rejecting") as store:
+        record = store.record()
+    assert record.state is StoreState.PARTIAL
+    assert record.gaps["item"].rejected == 1
+    shown = project.artifacts(run)["load-rejecting"]["data"]
+    assert "3 records loaded and 1 rejected, 5 expected" in shown
+    assert "401 for" in shown
+    assert "All 1 rejects." in shown
+    assert "<b>bad" not in shown
+    for text in (shown, record.model_dump_json(), "\n".join(project.logs(run))):
+        assert PASSWORD not in text
