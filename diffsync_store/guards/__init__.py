@@ -124,6 +124,6 @@ def _message(found: list[Excess]) -> str:
             "Nothing was applied, for the sync is over its change budget:",
             *lines,
             "Look at the diff. If the changes are right, allow just these once:",
-            f"  allow={[excess.allowance for excess in found]}",
+            f"  guards.allowing({[excess.allowance for excess in found]})",
         ]
     )

@@ -35,7 +35,7 @@ class Hold:
     """The allowance that lets them through, as `Guards.allowing` takes it."""
 
     def __str__(self) -> str:
-        return f"{self.action}s of {self.model} are held: {self.reason}. To let them through once, allow {self.override!r}."
+        return f"{self.action}s of {self.model} are held: {self.reason}. To let them through once: guards.allowing([{self.override!r}])."
 
 
 def holds(source: StoreRecord, target: StoreRecord, options: Completeness) -> tuple[Hold, ...]:

@@ -132,7 +132,7 @@ def test_the_message_gives_limit_counts_worst_models_and_what_allows_it_once() -
         "  90 deletes of device, of 100 objects in the target (90 %): the limit is 5 %",
         "  3 deletes of site, of 10 objects in the target (30 %): the limit is 5 %",
         "Look at the diff. If the changes are right, allow just these once:",
-        "  allow=['delete:93', 'delete:90:device', 'delete:3:site']",
+        "  guards.allowing(['delete:93', 'delete:90:device', 'delete:3:site'])",
     ]
     guards.allowing(excess.allowance for excess in raised.value.excesses).check(counts, FULL)
     with pytest.raises(BudgetExceeded, match="91 deletes of device"):
