@@ -11,6 +11,7 @@ from diffsync_store.canonical import restored
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectCrudException, ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
+from diffsync_store.moves import Deletes, deletes_in
 from diffsync_store.result import Reject, SyncResult
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _AHEAD = 500
 """Elements of one level whose objects are fetched at once."""
 _AT_ONCE = 5000
 """Elements, with those below them, to have in memory at once where they come from elsewhere."""
+_COUNTED = {"create": "created", "update": "updated", "delete": "deleted"}
 
 
 class Syncer:
@@ -47,6 +49,10 @@ class Syncer:
         self.processed = 0
         self.total = 0
         self.attempted = False
+        self.deletes: Deletes | None = None
+        """What the diff deletes, once something stands in the way of a create."""
+        self.gone_ahead: set[tuple[str, str]] = set()
+        """Objects whose delete was done ahead of its turn, or has failed."""
 
     def run(self) -> bool:
         """Apply; tell whether any operation was attempted.
@@ -57,7 +63,8 @@ class Syncer:
         """
         self.logger.info("Beginning sync")
         self.diff.result = self.result
-        self.total = self._size(self.diff.get_children()) if self.logs_unchanged else self.diff.size()
+        if self.callback is not None:
+            self.total = self._size(self.diff.get_children()) if self.logs_unchanged else self.diff.size()
         try:
             self._apply(self.diff.get_children(), None)
         finally:
@@ -91,6 +98,9 @@ class Syncer:
             element.uid = self._class(element.type).create_unique_id(**element.keys)
         return element.uid
 
+    def _key(self, element: DiffElement) -> tuple[str, str]:
+        return element.type, self._uid(element)
+
     def _class(self, model: str) -> type[DiffSyncModel]:
         found: type[DiffSyncModel] | None = getattr(self.target, model, None)
         if found is None:
@@ -101,129 +111,162 @@ class Syncer:
         return found
 
     def _apply_element(self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None) -> None:
-        if element.action == DiffSyncActions.NO_CHANGE:
+        action = element.action
+        if action == DiffSyncActions.NO_CHANGE:
             if self.logs_unchanged:
-                self._bound(element).debug("No changes to apply; no action needed", status=DiffSyncStatus.SUCCESS.value)
+                self.logger.debug(
+                    "No changes to apply; no action needed",
+                    **self._told(element),
+                    status=DiffSyncStatus.SUCCESS.value,
+                )
             self._advance()
             if obj is None and element.has_diffs():  # it has gone since the diff was made: nothing can stand below it
                 self._block(element)
             else:
                 self._apply(element.get_children(), obj)
             return
+        if self.gone_ahead and action == DiffSyncActions.DELETE and self._key(element) in self.gone_ahead:
+            return
         # Flags that ask for children first are the target's own: the object knows them.
-        if self._deletes_children_first(element, obj):
+        if action == DiffSyncActions.DELETE and self._deletes_children_first(element, obj):
             self._apply(element.get_children(), obj)
             self._operate(element, obj, parent)
             return
-        done = self._operate(element, obj, parent)
-        if element.action == DiffSyncActions.DELETE and self._has_flag(obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE):
-            self._advance(self._size(element.get_children()))
-        elif done is None:
-            self._block(element)
-        else:
+        goes_on, done = self._operate(element, obj, parent)
+        if action == DiffSyncActions.DELETE and self._has_flag(
+            element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
+        ):
+            self._skip_children(element)
+        elif goes_on:
             self._apply(element.get_children(), done)
+        else:
+            self._block(element)
 
     def _deletes_children_first(self, element: DiffElement, obj: DiffSyncModel | None) -> bool:
-        return (
-            element.action == DiffSyncActions.DELETE
-            and self._has_flag(obj, DiffSyncModelFlags.NATURAL_DELETION_ORDER)
-            and not self._has_flag(obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE)
+        return self._has_flag(element, obj, DiffSyncModelFlags.NATURAL_DELETION_ORDER) and not self._has_flag(
+            element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
         )
 
-    @staticmethod
-    def _has_flag(obj: DiffSyncModel | None, flag: DiffSyncModelFlags) -> bool:
+    def _has_flag(self, element: DiffElement, obj: DiffSyncModel | None, flag: DiffSyncModelFlags) -> bool:
         return obj is not None and bool(obj.model_flags.value & flag.value)
+
+    def _skip_children(self, element: DiffElement) -> None:
+        """Count what was deleted together with the object that it stands below."""
+        self._advance(self._size(element.get_children()))
 
     def _block(self, element: DiffElement) -> None:
         """Count what stands below an object that was refused: it cannot be done."""
-        self._bound(element).warning("No object resulted from sync, will not process child objects.")
+        self.logger.warning("No object resulted from sync, will not process child objects.", **self._told(element))
         self.result.blocked += _operations(element.get_children())
         self._advance(self._size(element.get_children()))
 
     def _operate(
         self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None
-    ) -> DiffSyncModel | None:
-        """Do one create, update or delete; return its object, or None where it was not done."""
-        action, logger = str(element.action), self._bound(element)
-        logger.debug(f"Attempting model {action}")
+    ) -> tuple[bool, DiffSyncModel | None]:
+        """Do one create, update or delete; tell whether to go on below it, and with which object."""
+        if obj is not None and element.action == DiffSyncActions.CREATE and self._make_way(element, obj):
+            obj = None
+        told = self._told(element)
+        self.logger.debug(f"Attempting model {element.action}", **told)
         self.attempted = True
         try:
-            done = self._crud(element, obj, parent)
+            done = self._call(element, obj)
+            if done is not None:
+                self._keep(element, obj, done, parent)
         except Exception as error:  # whatever an adapter's code raises is this operation's failure
-            logger.error(str(error), status=DiffSyncStatus.ERROR.value)  # noqa: TRY400  # the event is part of the API
-            self.result.failed += 1
-            reason = str(error) if isinstance(error, ObjectCrudException) else f"{type(error).__name__}: {error}"
-            self.result.rejects.append(Reject(action, element.type, self._uid(element), element.keys, reason))
+            self._fail(element, told, error)
             if DiffSyncFlags.CONTINUE_ON_FAILURE not in self.flags:
                 raise
             self._advance()
-            return None
+            return False, None
         self._advance()
+        self._land(element, told, done)
+        return done is not None, done
+
+    def _fail(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
+        self.logger.error(str(error), **told, status=DiffSyncStatus.ERROR.value)
+        self.result.failed += 1
+        self.result.rejects.append(
+            Reject(str(element.action), element.type, self._uid(element), element.keys, reason_of(error))
+        )
+        if element.action == DiffSyncActions.DELETE:
+            self.gone_ahead.add(self._key(element))  # not to be tried again to make way
+
+    def _land(self, element: DiffElement, told: dict[str, Any], done: DiffSyncModel | None) -> None:
+        """Count and log what was done, or left alone on purpose."""
         if done is None:
             self.result.skipped += 1
-            message = f"{element.type} {action} did not return the model object."
-            logger.warning(message, status=DiffSyncStatus.FAILURE.value)
-            return None
-        field = {"create": "created", "update": "updated", "delete": "deleted"}[action]
+            message = f"{element.type} {element.action} did not return the model object."
+            self.logger.warning(message, **told, status=DiffSyncStatus.FAILURE.value)
+            return
+        field = _COUNTED[str(element.action)]
         setattr(self.result, field, getattr(self.result, field) + 1)
         status, message = done.get_status()
-        log = {DiffSyncStatus.SUCCESS: logger.info, DiffSyncStatus.FAILURE: logger.warning}.get(status, logger.error)
-        log(message, status=getattr(status, "value", status))
-        return done
+        log = {DiffSyncStatus.SUCCESS: self.logger.info, DiffSyncStatus.FAILURE: self.logger.warning}
+        log.get(status, self.logger.error)(message, **told, status=getattr(status, "value", status))
 
-    def _crud(
-        self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None
-    ) -> DiffSyncModel | None:
+    def _make_way(self, element: DiffElement, obj: DiffSyncModel) -> bool:
+        """Delete ahead what stands in the way of a create, if the diff deletes it later: it moves to another parent."""
+        if self.deletes is None:
+            self.deletes = deletes_in(self.diff, self._uid)
+        if self._key(element) in self.gone_ahead or (found := self.deletes.pop(self._key(element), None)) is None:
+            return False
+        delete, above = found
+        parent = self.target.store.fetch(above.type, [self._uid(above)]).get(self._uid(above)) if above else None
+        self._apply_element(delete, obj, parent)
+        self.gone_ahead.add(self._key(element))
+        return not self.target.store.fetch(element.type, [self._uid(element)])
+
+    def _call(self, element: DiffElement, obj: DiffSyncModel | None) -> DiffSyncModel | None:
+        """Have the target's system do it."""
         if element.action == DiffSyncActions.CREATE:
-            return self._create(element, obj, parent)
+            if obj is not None:
+                raise ObjectNotCreated(f"Failed to create {element.type} {element.keys} - it already exists!")
+            model = self._class(element.type)
+            ids, attrs = restored(model, element.keys), restored(model, element.source_attrs or {})
+            return model.create(adapter=self.target, ids=ids, attrs=attrs)
         if element.action == DiffSyncActions.UPDATE:
-            return self._update(element, obj)
-        return self._delete(element, obj, parent)
+            if obj is None:
+                raise ObjectNotUpdated(f"Failed to update {element.type} {element.keys} - not found!")
+            return obj.update(restored(type(obj), element.get_attrs_diffs()["+"]))
+        if obj is None:
+            raise ObjectNotDeleted(f"Failed to delete {element.type} {element.keys} - not found!")
+        return obj.delete()
 
-    def _create(
-        self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None
-    ) -> DiffSyncModel | None:
-        if obj is not None:
-            raise ObjectNotCreated(f"Failed to create {element.type} {element.keys} - it already exists!")
-        model = self._class(element.type)
-        ids, attrs = restored(model, element.keys), restored(model, element.get_attrs_diffs()["+"])
-        done = model.create(adapter=self.target, ids=ids, attrs=attrs)
-        if done is not None:
+    def _keep(
+        self, element: DiffElement, obj: DiffSyncModel | None, done: DiffSyncModel, parent: DiffSyncModel | None
+    ) -> None:
+        """Bring the target's store along."""
+        if element.action == DiffSyncActions.CREATE:
             self.target.add(done)
             if parent is not None:
                 parent.add_child(done)
-        return done
-
-    def _update(self, element: DiffElement, obj: DiffSyncModel | None) -> DiffSyncModel | None:
-        if obj is None:
-            raise ObjectNotUpdated(f"Failed to update {element.type} {element.keys} - not found!")
-        done = obj.update(restored(type(obj), element.get_attrs_diffs()["+"]))
-        if done is not None:
+        elif element.action == DiffSyncActions.UPDATE:
             self.target.store.changed(done)
-        return done
-
-    def _delete(
-        self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None
-    ) -> DiffSyncModel | None:
-        if obj is None:
-            raise ObjectNotDeleted(f"Failed to delete {element.type} {element.keys} - not found!")
-        done = obj.delete()
-        if done is not None:
-            skips = self._has_flag(obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE)
+        elif obj is not None:
+            skips = self._has_flag(element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE)
             self.target.remove(obj, remove_children=skips)
             if parent is not None:
                 parent.remove_child(obj)
-        return done
 
-    def _bound(self, element: DiffElement) -> Any:
-        return self.logger.bind(
-            action=element.action, model=element.type, unique_id=self._uid(element), diffs=element.get_attrs_diffs()
-        )
+    def _told(self, element: DiffElement) -> dict[str, Any]:
+        """What each event about an element tells."""
+        return {
+            "action": element.action,
+            "model": element.type,
+            "unique_id": self._uid(element),
+            "diffs": element.get_attrs_diffs(),
+        }
 
     def _advance(self, elements: int = 1) -> None:
-        self.processed += elements
         if self.callback is not None and elements:
+            self.processed += elements
             self.callback("sync", self.processed, self.total)
+
+
+def reason_of(error: Exception) -> str:
+    """What an exception says, with its class where it is not one that says that an operation was refused."""
+    return str(error) if isinstance(error, ObjectCrudException) else f"{type(error).__name__}: {error}"
 
 
 def _operations(elements: Iterator[DiffElement]) -> int:

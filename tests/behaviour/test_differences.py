@@ -47,6 +47,46 @@ def test_an_empty_diff_that_is_given_applies_nothing(adapters: Adapters) -> None
     assert target.count() == 0
 
 
+# Moves
+
+
+@pytest.mark.parametrize(("old", "new"), [("a", "b"), ("b", "a")], ids=["to a later parent", "to an earlier parent"])
+def test_a_move_to_another_parent_is_a_delete_and_then_a_create(adapters: Adapters, old: str, new: str) -> None:
+    source, target = adapters.pair({"a": ("r", {}), "b": ("r", {})}, {"a": ("r", {}), "b": ("r", {})})
+    for adapter, parent in ((source, new), (target, old)):
+        device = Device(site="moved", name="d")
+        adapter.add(device)
+        adapter.get(Site, parent).add_child(device)
+    diff = target.sync_from(source)
+    assert target.operations() == ["delete moved__d", "create moved__d"]
+    assert (target.get(Site, old).devices, target.get(Site, new).devices) == ([], ["moved__d"])
+    assert diff.result is not None
+    assert (diff.result.created, diff.result.deleted, diff.result.failed) == (1, 1, 0)
+
+
+def test_a_delete_that_was_refused_is_not_tried_again_for_the_create_that_it_stands_in_the_way_of(
+    adapters: Adapters,
+) -> None:
+    class Stuck(Device):
+        def delete(self) -> Self | None:
+            raise ObjectStoreException("in use")
+
+    class Sticky(Inventory):
+        device = Stuck
+
+    source, target = adapters.pair(
+        {"a": ("r", {}), "b": ("r", {})}, {"a": ("r", {}), "b": ("r", {})}, Inventory, Sticky
+    )
+    for adapter, parent, model in ((source, "a", Device), (target, "b", Stuck)):
+        device = model(site="moved", name="d")
+        adapter.add(device)
+        adapter.get("site", parent).add_child(device)
+    result = target.sync_from(source, flags=GO_ON).result
+    assert result is not None
+    assert [reject.action for reject in result.rejects] == ["delete", "create"]
+    assert target.get("site", "b").devices == ["moved__d"]
+
+
 class Untouchable:
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"the source's store was asked for {name}")

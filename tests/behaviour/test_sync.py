@@ -199,21 +199,6 @@ def test_a_move_to_a_later_parent_is_a_delete_and_a_create(adapters: Adapters) -
     assert (target.get(Site, "a").devices, target.get(Site, "b").devices) == ([], ["moved__d"])
 
 
-def test_a_move_to_an_earlier_parent_cannot_be_created_before_it_is_deleted(adapters: Adapters) -> None:
-    source, target = adapters.pair({"a": ("r", {}), "b": ("r", {})}, {"a": ("r", {}), "b": ("r", {})})
-    for adapter, parent in ((source, "a"), (target, "b")):
-        device = Device(site="moved", name="d")
-        adapter.add(device)
-        adapter.get(Site, parent).add_child(device)
-    with pytest.raises(ObjectNotCreated, match="'d'"):
-        target.sync_from(source)
-    target.sync_from(source, flags=GO_ON)
-    assert target.operations() == ["delete moved__d"]
-    target.sync_from(source)
-    assert target.operations() == ["delete moved__d", "create moved__d"]
-    assert target.get(Site, "a").devices == ["moved__d"]
-
-
 def test_a_child_model_that_is_top_level_too_fails_the_second_time(adapters: Adapters) -> None:
     class Twice(Inventory):
         top_level = ["site", "device"]
