@@ -53,6 +53,11 @@ class Diff:
                 element,
             )
 
+    def leave_out(self, elements: Iterable[DiffElement]) -> None:
+        """Take elements of this level out of the diff, with what is below them."""
+        for element in elements:
+            del self.children[element.type][element.name]
+
     def groups(self) -> list[str]:
         """Names of the models that have elements at this level."""
         return [model for model, group in self.children.items() if group]

@@ -100,6 +100,12 @@ class SavedOrderDiff(Diff):
         super().add(element)
         self.order.append(element)
 
+    def leave_out(self, elements: Iterable[DiffElement]) -> None:
+        gone = list(elements)
+        super().leave_out(gone)
+        ids = set(map(id, gone))
+        self.order = [element for element in self.order if id(element) not in ids]
+
     def get_children(self) -> Iterator[DiffElement]:
         yield from self.order
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact, create_table_artifact
@@ -12,6 +13,7 @@ from flows.escape import markdown, markdown_table, plain
 from flows.ids import artifact_key
 
 MOST_ROWS = 1000
+NOTHING: Mapping[tuple[str, str, str], int] = MappingProxyType({})
 
 
 def show_load(adapter: str, record: StoreRecord) -> None:
@@ -36,7 +38,8 @@ def show_diff(diff: SavedDiff) -> None:
         f"# {record.operations:,} operations, {sides}\n\n"
         f"Diff {markdown(record.diff_id)}: what would change in store {markdown(record.target_store_id)} so that it "
         f"equals store {markdown(record.source_store_id)}.\n\n"
-        + markdown_table(("action", "objects"), [(name, f"{count:,}") for name, count in record.summary.items()]),
+        + markdown_table(("action", "objects"), [(name, f"{count:,}") for name, count in record.summary.items()])
+        + _holds(record),
         key=f"{key}-totals",
         description=f"{sides}: {_totals(record.summary)}",
     )
@@ -47,8 +50,15 @@ def show_diff(diff: SavedDiff) -> None:
     )
 
 
-def show_sync(record: DiffRecord, counts: Mapping[str, int], rejects: Iterable[Reject], *, dry_run: bool) -> None:
-    """What was applied, and what the target refused."""
+def show_sync(
+    record: DiffRecord,
+    counts: Mapping[str, int],
+    rejects: Iterable[Reject],
+    *,
+    dry_run: bool,
+    held: Mapping[tuple[str, str, str], int] = NOTHING,
+) -> None:
+    """What was applied, what the target refused, and what the guards held."""
     heading = "Dry run: nothing was changed" if dry_run else f"{_applied(counts):,} of {record.operations:,} applied"
     listed = list(islice(rejects, MOST_ROWS))
     create_markdown_artifact(
@@ -57,7 +67,8 @@ def show_sync(record: DiffRecord, counts: Mapping[str, int], rejects: Iterable[R
         + markdown_table(
             ("would be" if dry_run else "", "operations"), [(n, f"{count:,}") for n, count in counts.items()]
         )
-        + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(counts['failed'], 'rejects')}" if listed else ""),
+        + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(counts['failed'], 'rejects')}" if listed else "")
+        + (f"\n\n## Held\n\n{_held(held)}" if held else ""),
         key=artifact_key("sync", record.source_name, record.target_name),
         description=heading,
     )
@@ -74,6 +85,22 @@ async def show_reconcile(sync: str, found: DiffRecord, runs: Iterable[tuple[str,
         key=artifact_key("reconcile", sync),
         description=heading,
     )
+
+
+def _holds(record: DiffRecord) -> str:
+    """What of the diff a sync leaves out, and what allows it."""
+    if not record.holds:
+        return ""
+    counts = ((hold, record.by_model.get(hold.model, {}).get(hold.action, 0)) for hold in record.holds)
+    rows = [(hold.model, hold.action, f"{count:,}", hold.reason, hold.override) for hold, count in counts if count]
+    if not rows:
+        return ""
+    return f"\n\n## Held\n\n{markdown_table(('model', 'action', 'operations', 'reason', 'allow with'), rows)}"
+
+
+def _held(held: Mapping[tuple[str, str, str], int]) -> str:
+    rows = [(model, action, f"{count:,}", reason) for (model, action, reason), count in held.items()]
+    return markdown_table(("model", "action", "operations", "reason"), rows)
 
 
 def _gaps(record: StoreRecord) -> str:

@@ -32,6 +32,7 @@ from pydantic import ValidationError as PydanticError
 from diffsync_store import Adapter, BaseStore, DiffSyncFlags, Guards
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_lease import Lease, RedisLeases
 from flows.declarations import StoreSettings, SyncEntry, read_declarations
 from flows.redaction import Secrets
 from flows.yaml_file import ConfigFault, Location, YamlFile
@@ -78,6 +79,13 @@ class Config:
         settings = self._store_settings()
         with closing(RedisDiffs(url=settings.url.get_secret_value(), ttl=settings.ttl)) as diffs:
             yield diffs
+
+    @contextmanager
+    def lease(self, adapter: str, reason: str) -> Iterator[Lease]:
+        """The right to change an adapter's system, which one run at a time has."""
+        url = self._store_settings().url.get_secret_value()
+        with closing(RedisLeases(url=url)) as leases, leases.take(f"target-{adapter}", reason) as lease:
+            yield lease
 
     def make_adapter(self, name: str, store: BaseStore) -> Adapter:
         """The adapter over a store; its system has not been touched yet."""

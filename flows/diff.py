@@ -13,7 +13,8 @@ from flows.run_log import library_log
 def diff(source_store_id: str, target_store_id: str, diff_id: str | None = None) -> str:
     """Save what has to change in the target so that it equals the source.
 
-    Needs the two stores only, neither of the systems nor their adapters. Refuses a store whose load has not ended.
+    Needs the two stores only, neither of the systems nor their adapters. Refuses a store whose load has not ended. What a
+    partial load does not prove is saved with the rest, and held.
 
     Args:
         source_store_id: Store of the side that is right.
@@ -36,13 +37,17 @@ def save_diff(source_store_id: str, target_store_id: str, diff_id: str) -> None:
         config.open_diffs() as diffs,
     ):
         of_source, of_target = StoredAdapter(source), StoredAdapter(target)
-        flags = config.flags(of_source.name, of_target.name)
-        diffs.compare(of_source, of_target, diff_id, flags=flags, callback=Progress(get_run_logger()))
+        names = of_source.name, of_target.name
+        flags, guards, progress = config.flags(*names), config.guards(*names), Progress(get_run_logger())
+        diffs.compare(of_source, of_target, diff_id, flags=flags, guards=guards, callback=progress)
 
 
 @task(**RETRIED)
 def tell_diff(diff_id: str) -> None:
     with read_config().open_diffs() as diffs:
         saved = diffs.open(diff_id)
-        get_run_logger().info("Saved diff %s: %s", diff_id, saved.record.summary)
+        log = get_run_logger()
+        log.info("Saved diff %s: %s", diff_id, saved.record.summary)
+        for hold in saved.record.holds:
+            log.warning("%s", hold)
         show_diff(saved)

@@ -6,8 +6,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.states import Completed
 
-from diffsync_store import Adapter, StoredAdapter, SyncResult
-from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
+from diffsync_store import Adapter, BudgetExceeded, StoredAdapter, SyncResult
+from diffsync_store.guards import Holds
+from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff, StreamedDiff
 from flows.adapters.lifecycle import opened
 from flows.artifacts import show_sync
 from flows.config import Config, read_config
@@ -19,8 +20,8 @@ Counts = dict[str, int]
 
 
 @flow(flow_run_name="sync {diff_id}")
-def sync(diff_id: str, dry_run: bool = False) -> Counts | State[Counts]:
-    """Apply a saved diff to its target.
+def sync(diff_id: str, dry_run: bool = False, allow: list[str] | None = None) -> Counts | State[Counts]:
+    """Apply a saved diff to its target, within the guards of the sync.
 
     Counts what was applied and what was not. Where the target refused operations, the run ends as Partial, a kind of
     Completed, and its artifact lists them with the reasons.
@@ -28,45 +29,73 @@ def sync(diff_id: str, dry_run: bool = False) -> Counts | State[Counts]:
     Args:
         diff_id: The saved diff.
         dry_run: Change nothing; check that the sync could begin, and count what it would do.
+        allow: What the guards let through this once, in the words of their messages, such as `delete:990:device`.
     """
-    record = check_sync(diff_id)
+    allow = allow or []
+    record = check_sync(diff_id, allow)
     if dry_run:
         planned = planned_counts(record)
         show_sync(record, planned, (), dry_run=True)
         return planned
-    counts = apply_diff(diff_id)
-    refused = counts["failed"] + counts["blocked"]
-    if not refused:
+    counts = apply_diff(diff_id, allow)
+    left = counts["failed"] + counts["blocked"] + counts["held"]
+    if not left:
         return counts
-    return Completed(name="Partial", message=f"{refused} operations were not applied", data=counts)
+    return Completed(name="Partial", message=f"{left} operations were not applied", data=counts)
 
 
 @task(**RETRIED)
-def check_sync(diff_id: str) -> DiffRecord:
+def check_sync(diff_id: str, allow: list[str]) -> DiffRecord:
     """Reach the diff, the target's store and the target; changes nothing, so it may be tried again."""
     with target_of(diff_id) as (config, saved, target), config.secrets.redacted_errors(), opened(target):
+        guarded(config, saved, target, allow)
         get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, saved.record.summary)
         return saved.record
 
 
 @task(cache_policy=NO_CACHE)
-def apply_diff(diff_id: str) -> Counts:
+def apply_diff(diff_id: str, allow: list[str]) -> Counts:
     """Not tried again by itself: what was applied before it failed would meet records that have changed."""
     log = get_run_logger()
     with (
         target_of(diff_id) as (config, saved, target),
+        config.lease(target.name, f"sync of diff {diff_id}") as lease,
         config.open_store(saved.record.source_store_id) as source,
         library_log(config.secrets.redact),
         config.secrets.redacted_errors(),
         opened(target),
     ):
+        target.store.fencing_token = lease.token
         flags = config.flags(saved.record.source_name, saved.record.target_name)
-        applied = target.sync_from(StoredAdapter(source), diff=saved.streamed(), flags=flags, callback=Progress(log))
+        diff = guarded(config, saved, target, allow)
+        applied = target.sync_from(StoredAdapter(source), diff=diff, flags=flags, callback=Progress(log))
         result = applied.result or SyncResult()
-        counts = result.counts()
+        counts = {**result.counts(), "held": diff.held.total()}
         log.info("Applied diff %s to %s: %s", diff_id, target.name, counts)
-        show_sync(saved.record, counts, result.rejects, dry_run=False)
+        show_sync(saved.record, counts, result.rejects, dry_run=False, held=diff.held)
     return counts
+
+
+def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> StreamedDiff:
+    """What of the diff is to be applied.
+
+    Raises:
+        BudgetExceeded: it would change more than it may.
+    """
+    record = saved.record
+    guards = config.guards(record.source_name, record.target_name).allowing(allow)
+    of_target, holds = target.store.record(), Holds()
+    if record.holds:
+        with config.open_store(record.source_store_id) as source:
+            holds = guards.holds(source.require_load(record.source_generation), of_target)
+    try:
+        guards.check(record.by_model, of_target, holds)
+    except BudgetExceeded as error:
+        allowances = [excess.allowance for excess in error.excesses]
+        raise BudgetExceeded(
+            f"{error}\nor start the sync with the parameter allow = {allowances}", error.excesses
+        ) from None
+    return saved.streamed(holds)
 
 
 @contextmanager

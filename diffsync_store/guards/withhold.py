@@ -1,4 +1,4 @@
-"""Taking held operations out of a diff in memory."""
+"""Taking held operations out of a diff."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions
 
 Why = Callable[[DiffElement], str | None]
+Held = list[tuple[DiffElement, str]]
+"""Elements whose operations are held, each with the reason."""
 
 
-class _Below:
-    """Holds everything below an element."""
+def withhold(diff: Diff, why_held: Why) -> Held:
+    """Take out of a diff in memory what is held, with everything that cannot be done without it."""
+    found: Held = []
+    gone = []
+    for element in [element for group in diff.children.values() for element in group.values()]:
+        held, is_held = withhold_below(element, why_held)
+        found += held
+        if is_held:
+            gone.append(element)
+    diff.leave_out(gone)
+    return found
 
-    def __init__(self, above: DiffElement) -> None:
-        self._above = above
 
-    def __call__(self, element: DiffElement) -> str | None:
-        return f"{self._above.type} {self._above.name} above it is held" if element.action else None
-
-
-def withhold(diff: Diff, why_held: Why) -> list[tuple[DiffElement, str]]:
-    """Take out what is held, with everything that cannot be done without it; return that, each with the reason.
+def withhold_below(element: DiffElement, why_held: Why) -> tuple[Held, bool]:
+    """Take out what is held below an element; tell whether the element itself is held, and is among what was found.
 
     A delete is held too where one below it is: what stands below the object must not go with it.
     """
-    found: list[tuple[DiffElement, str]] = []
-    for elements in diff.children.values():
-        for name, element in list(elements.items()):
-            below = withhold(element.child_diff, why_held)
-            found += below
-            reason = why_held(element)
-            if reason is None and below and element.action == DiffSyncActions.DELETE:
-                reason = f"{below[-1][0].type} {below[-1][0].name} below it is held"
-            if reason is not None:
-                found.append((element, reason))
-                found += withhold(element.child_diff, _Below(element))
-                del elements[name]
-    return found
+    found = withhold(element.child_diff, why_held)
+    reason = why_held(element)
+    if reason is None and found and element.action == DiffSyncActions.DELETE:
+        reason = f"a {found[-1][0].type} below it is held"
+    if reason is not None:
+        found.append((element, reason))
+    return found, reason is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,8 @@ from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
+from diffsync_store.guards import Guards, Hold, Holds
+from diffsync_store.guards.withhold import withhold, withhold_below
 from diffsync_store.operation import Operation, diff_of, operations_at, operations_of
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
@@ -44,6 +46,10 @@ class DiffRecord(BaseModel):
     summary: dict[str, int]
     operations: int
     """Number of creates, updates and deletes."""
+    by_model: dict[str, dict[str, int]] = {}
+    """The same by model and action."""
+    holds: tuple[Hold, ...] = ()
+    """What of it is held, with what allows it."""
     elements: int
     """Number of elements stored: operations, and what stands above them."""
     created: datetime
@@ -59,6 +65,7 @@ class _About:
     source: StoreRecord | None
     target: StoreRecord | None
     flags: int
+    holds: tuple[Hold, ...] = ()
 
 
 class _SavedByAnother(StoreInUse):
@@ -96,12 +103,16 @@ class SavedDiff:
         operations = (operation for operation in self.elements() if operation.action is not None)
         return islice(operations, start, None if limit is None else start + limit)
 
-    def streamed(self) -> StreamedDiff:
-        """The diff for a sync: its elements are read as the sync comes to them, and let go of behind it."""
-        return StreamedDiff(self)
+    def streamed(self, holds: Holds | None = None) -> StreamedDiff:
+        """The diff for a sync: its elements are read as the sync comes to them, and let go of behind it.
+
+        Args:
+            holds: what is left out; by default what was held when the diff was made.
+        """
+        return StreamedDiff(self, Holds(self.record.holds) if holds is None else holds)
 
     def diff(self) -> Diff:
-        """The diff as it was saved, in memory: same elements, same order, same counts."""
+        """The diff as it was saved, in memory: same elements, same order, same counts; what is held is in it."""
         diff = diff_of(self.elements(), self.record.source_name, self.record.target_name)
         summary = self.record.summary
         diff.unchanged = max(0, summary.get("no-change", 0) - (self.record.elements - self.record.operations))
@@ -116,38 +127,51 @@ class SavedDiff:
 
 
 class StreamedDiff(Diff):
-    """A saved diff that is read piece by piece.
+    """A saved diff that is read piece by piece, without what is held.
 
     `get_children` reads it anew each time it is called. What cannot be told without all of it, such as its text, reads
     all of it.
     """
 
-    def __init__(self, saved: SavedDiff) -> None:
+    def __init__(self, saved: SavedDiff, holds: Holds) -> None:
         super().__init__()
         del self.children
         self._saved = saved
+        self._holds = holds
+        self.held: Counter[tuple[str, str, str]] = Counter()
+        """Operations that were left out, as far as it was read the last time: by model, action and reason."""
         summary = saved.record.summary
         self.skipped = summary.get("skip", 0)
         self.unchanged = max(0, summary.get("no-change", 0) - (saved.record.elements - saved.record.operations))
 
     def __getattr__(self, name: str) -> Any:
         if name == "children":
-            return self._saved.diff().children
+            diff = self._saved.diff()
+            withhold(diff, self._holds)
+            return diff.children
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __len__(self) -> int:
-        return self.unchanged + self._saved.record.elements
+        return self.unchanged + (sum(map(len, self.get_children())) if self._holds.all else self._saved.record.elements)
 
     def size(self) -> int:
-        return self._saved.record.elements
+        return super().size() if self._holds.all else self._saved.record.elements
 
     def has_diffs(self) -> bool:
-        return self._saved.record.operations > 0
+        return super().has_diffs() if self._holds.all else self._saved.record.operations > 0
 
     def summary(self) -> dict[str, int]:
-        return dict(self._saved.record.summary)
+        return super().summary() if self._holds.all else dict(self._saved.record.summary)
 
     def get_children(self) -> Iterator[DiffElement]:
+        self.held.clear()
+        for element in self._elements():
+            found, is_held = withhold_below(element, self._holds)
+            self.held.update((held.type, str(held.action), reason) for held, reason in found)
+            if not is_held:
+                yield element
+
+    def _elements(self) -> Iterator[DiffElement]:
         names = self._saved.record.source_name, self._saved.record.target_name
         tree: list[Operation] = []
         for operation in self._saved.elements():
@@ -230,10 +254,12 @@ class RedisDiffs:
         *,
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callable[[str, int, int], None] | None = None,
+        guards: Guards | None = None,
     ) -> str:
         """Compare two adapters over complete stores and save the diff as it comes, so that it need not fit in memory.
 
-        A reader sees the whole diff or none. A diff that was saved under the id before is gone when this begins.
+        A reader sees the whole diff or none. A diff that was saved under the id before is gone when this begins. With
+        guards the stores may be partial: what that does not prove is saved too, and held.
 
         Args:
             source: the adapter that is right.
@@ -241,6 +267,7 @@ class RedisDiffs:
             diff_id: as for `save`.
             flags: how to compare.
             callback: called with stage ("diff"), number of objects done, number in all.
+            guards: say what is held.
 
         Returns:
             The `diff_id`.
@@ -249,7 +276,10 @@ class RedisDiffs:
             StoreNotFound, StoreNotComplete: one of the stores cannot be compared.
             StoreReloaded: one of them was loaded anew meanwhile.
         """
-        of_source, of_target = source.store.require_complete(), target.store.require_complete()
+        if guards is None:
+            of_source, of_target = source.store.require_complete(), target.store.require_complete()
+        else:
+            of_source, of_target = source.store.require_loaded(), target.store.require_loaded()
         differ = Differ(source, target, flags, callback=callback)
         totals: Counter[str] = Counter()
 
@@ -271,7 +301,8 @@ class RedisDiffs:
             counts = differ.diff.summary()
             return {action: count + totals[action] for action, count in counts.items()}
 
-        about = _About(str(source.name), str(target.name), of_source, of_target, flags.value)
+        holds = () if guards is None else guards.holds(of_source, of_target).all
+        about = _About(str(source.name), str(target.name), of_source, of_target, flags.value, holds)
         return self._save(diff_id, operations(), summary, about)
 
     def _save(
@@ -280,7 +311,7 @@ class RedisDiffs:
         diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id)
         try:
-            elements, operations = self._save_elements(found, keys)
+            elements, by_model = self._save_elements(found, keys)
         except _SavedByAnother:  # what stands there now is not of this diff
             raise
         except BaseException:
@@ -297,7 +328,9 @@ class RedisDiffs:
             target_generation=target.generation if target else "",
             flags=about.flags,
             summary=summary(),
-            operations=operations,
+            operations=sum(sum(actions.values()) for actions in by_model.values()),
+            by_model=by_model,
+            holds=about.holds,
             elements=elements,
             created=datetime.now(UTC),
             ttl=self._ttl,
@@ -307,10 +340,11 @@ class RedisDiffs:
             self._redis.zadd(DIFFS, {diff_id: record.created.timestamp()})
         return diff_id
 
-    def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> tuple[int, int]:
-        """How many elements were saved, and how many of them are operations."""
+    def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> tuple[int, dict[str, dict[str, int]]]:
+        """How many elements were saved, and how many of them are operations, by model and action."""
         self._remove(keys)
-        elements = operations = 0
+        elements = 0
+        by_model: defaultdict[str, Counter[str]] = defaultdict(Counter)
         while batch := list(islice(found, _BATCH)):
             texts = [operation.model_dump_json() for operation in batch]
             with translated_errors():
@@ -318,8 +352,10 @@ class RedisDiffs:
             if not is_there:
                 raise _SavedByAnother("A diff of the same id is being saved by another process. Let only one do it.")
             elements += len(batch)
-            operations += sum(operation.action is not None for operation in batch)
-        return elements, operations
+            for operation in batch:
+                if operation.action is not None:
+                    by_model[operation.model][operation.action] += 1
+        return elements, {model: dict(actions) for model, actions in by_model.items()}
 
     def _remove(self, keys: DiffKeys) -> None:
         with translated_errors():
