@@ -1,10 +1,9 @@
-"""A network between a client and a server on 127.0.0.1 that is slow, or loses answers."""
+"""A network between a client and a server on 127.0.0.1 that loses answers."""
 
 import contextlib
 import re
 import socket
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -17,7 +16,6 @@ class _Link:
 
     client: socket.socket
     server: socket.socket
-    is_asked: threading.Event = field(default_factory=threading.Event)
     is_doomed: threading.Event = field(default_factory=threading.Event)
 
     def cut(self) -> None:
@@ -31,15 +29,14 @@ class _Link:
 
 
 class Proxy:
-    """Forwards to a port of 127.0.0.1; an answer comes `delay` seconds later than it would.
+    """Forwards to a port of 127.0.0.1.
 
-    with Proxy(server.port, delay=0.001) as proxy:
+    with Proxy(server.port) as proxy:
         client = redis.Redis.from_url(proxy.url)
     """
 
-    def __init__(self, target_port: int, delay: float = 0.0) -> None:
+    def __init__(self, target_port: int) -> None:
         self.target_port = target_port
-        self.delay = delay
         self.lost = 0
         """Answers that did not arrive."""
         self._pattern, self._every, self._asked = b"", 0, 0
@@ -111,16 +108,12 @@ class Proxy:
                     self._asked += 1
                     if (self._asked - 1) % self._every == 0:
                         link.is_doomed.set()
-                link.is_asked.set()
                 link.server.sendall(chunk)
         link.cut()
 
     def _pass_answers(self, link: _Link) -> None:
         with contextlib.suppress(OSError):
             while (chunk := link.server.recv(CHUNK)) and not link.is_doomed.is_set():
-                if self.delay and link.is_asked.is_set():
-                    link.is_asked.clear()
-                    time.sleep(self.delay)
                 link.client.sendall(chunk)
         self.lost += link.is_doomed.is_set()
         link.cut()
