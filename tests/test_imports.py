@@ -58,6 +58,7 @@ PUBLIC_MODULES = {
     "diffsync_store.diff",
     "diffsync_store.enum",
     "diffsync_store.exceptions",
+    "diffsync_store.guards",
     "diffsync_store.logging",
     "diffsync_store.store",
     "diffsync_store.store.local",

@@ -40,12 +40,16 @@ adapters:
   rejecting:
     class: tests.flows.systems:RejectingAdapter
     settings: {label: "${PASSWORD}"}
+  five:
+    class: tests.flows.systems:PlainAdapter
+    settings: {objects: 5}
   refusing:
     class: tests.flows.systems:RefusingAdapter
     settings: {url: "https://me:${PASSWORD}@example.invalid", file: "${FOLDER}/let-in"}
 syncs:
   airports: {source: registry, target: database}
   refused: {source: refusing, target: flaky}
+  lacking: {source: rejecting, target: five, guards: {budget: {each: {delete: {absolute: 1}}}}}
 """
 
 

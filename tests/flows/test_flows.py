@@ -9,6 +9,7 @@ import pytest
 
 from diffsync_store import StoreRecord, StoreState
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_lease import RedisLeases
 from flows.adapters.airports import AirportsAdapter
 from flows.adapters.sql import SqlAdapter
 from flows.demo import check
@@ -218,3 +219,42 @@ def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: 
     assert "<b>bad" not in shown
     for text in (shown, record.model_dump_json(), "\n".join(project.logs(run))):
         assert PASSWORD not in text
+
+
+def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allowed(project: Project) -> None:
+    stores = {"source_store_id": "lacking", "target_store_id": "five"}
+    for adapter, store_id in (("rejecting", "lacking"), ("five", "five")):
+        assert project.run("load", adapter=adapter, store_id=store_id).state == "Completed"
+    run = project.run("diff", **stores, diff_id="lacking")
+    assert run.state == "Completed"
+    shown = project.artifacts(run)["diff-rejecting-five-totals"]["data"]
+    assert "## Held" in shown
+    assert "| item | delete | 2 |" in shown
+    assert "partial:item" in shown
+
+    run = project.run("sync", diff_id="lacking")
+    assert (run.state, run.message) == ("Partial", "2 operations were not applied")
+    assert "| item | delete | 2 |" in next(iter(project.artifacts(run).values()))["data"]
+
+    run = project.run("sync", diff_id="lacking", allow=["partial:item"])
+    assert run.state == "Failed"
+    assert "2 deletes of item, of 5 objects in the target (40 %): the limit is 1" in run.message
+    assert "allow = ['delete:2:item']" in run.message
+    with project.store("five") as store:
+        assert store.count() == 5
+
+    run = project.run("sync", diff_id="lacking", allow=["partial:item", "delete:2:item"])
+    assert run.state == "Completed"
+    with project.store("five") as store:
+        assert store.count() == 3
+
+
+def test_a_target_that_another_run_changes_is_left_alone(project: Project) -> None:
+    for store_id in ("quiet", "busy"):
+        assert project.run("load", adapter="five", store_id=store_id).state == "Completed"
+    assert project.run("diff", source_store_id="quiet", target_store_id="busy", diff_id="busy").state == "Completed"
+    with closing(RedisLeases(url=project.redis.url)) as leases, leases.take("target-five", "a sync of ann's"):
+        run = project.run("sync", diff_id="busy")
+    assert run.state == "Failed"
+    assert "a sync of ann's" in run.message
+    assert project.run("sync", diff_id="busy").state == "Completed"
