@@ -136,6 +136,8 @@ class DiffElement:
         """The object's unique id, where the element comes from a comparison of objects."""
         self.equal: frozenset[str] = frozenset()
         """Attributes that are equal by the way in which they say that they compare, whatever their values are."""
+        self.operation_id = ""
+        """Id of the saved operation that this is."""
         self.flags = 0
         """The object's model flags, the source's and the target's together, as a number."""
 

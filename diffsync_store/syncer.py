@@ -66,11 +66,14 @@ class Syncer:
         if self.callback is not None:
             self.total = self._size(self.diff.get_children()) if self.logs_unchanged else self.diff.size()
         try:
-            self._apply(self.diff.get_children(), None)
+            self._apply_all()
         finally:
             self.target.store.flush()
         self.logger.info("Sync complete")
         return self.attempted
+
+    def _apply_all(self) -> None:
+        self._apply(self.diff.get_children(), None)
 
     def _wanted(self, elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
         return (element for element in elements if self.logs_unchanged or element.has_diffs())
@@ -79,7 +82,7 @@ class Syncer:
         return sum(1 + self._size(element.get_children()) for element in self._wanted(elements))
 
     def _apply(self, elements: Iterator[DiffElement], parent: DiffSyncModel | None) -> None:
-        for batch in _batches(self._wanted(elements)):
+        for batch in batches(self._wanted(elements)):
             held = self._fetch(batch)
             for element in batch:
                 # What an operation before this one has removed or added counts, so it is looked up once more.
@@ -273,7 +276,7 @@ def _operations(elements: Iterator[DiffElement]) -> int:
     return sum((element.action is not None) + _operations(element.get_children()) for element in elements)
 
 
-def _batches(elements: Iterator[DiffElement]) -> Iterator[list[DiffElement]]:
+def batches(elements: Iterator[DiffElement]) -> Iterator[list[DiffElement]]:
     batch: list[DiffElement] = []
     size = 0
     for element in elements:

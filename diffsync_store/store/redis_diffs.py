@@ -122,7 +122,7 @@ class SavedDiff:
     def drop(self) -> None:
         """Remove the diff."""
         with translated_errors():
-            self._redis.unlink(self._keys.record, self._keys.elements)
+            self._redis.unlink(*self._keys.all())
             self._redis.zrem(DIFFS, self.record.diff_id)
 
 
@@ -359,7 +359,7 @@ class RedisDiffs:
 
     def _remove(self, keys: DiffKeys) -> None:
         with translated_errors():
-            self._redis.unlink(keys.record, keys.elements)
+            self._redis.unlink(*keys.all())
 
     def open(self, diff_id: str) -> SavedDiff:
         """The diff saved under this id.
@@ -376,6 +376,6 @@ class RedisDiffs:
             )
         record = DiffRecord.model_validate_json(text)
         with translated_errors():
-            self._redis.expire(keys.record, record.ttl)
-            self._redis.expire(keys.elements, record.ttl)
+            for key in keys.all():
+                self._redis.expire(key, record.ttl)
         return SavedDiff(self._redis, record)
