@@ -15,7 +15,7 @@ ObjectStoreException            a store cannot do what was asked of it
         LeaseLost               this process's lease was taken by another one, or broken
     StoreReloaded               the store was loaded anew, so what was read of it before is out of date
     DiffNotFound                no saved diff has this `diff_id`
-    DiffNotApproved         nobody has approved the saved diff, or it is not what was approved
+    DiffNotApproved             nobody has approved the saved diff, or it is not what was approved
 DiffException
     DiffClassMismatch
 BudgetExceeded                  a sync would change more than it may; `.excesses` says what; nothing was applied

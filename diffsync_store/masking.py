@@ -20,7 +20,9 @@ def is_secret(model: Any, name: str) -> bool:
 
 def masked(model: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as JSON has them, secret ones masked, in dicts and lists too."""
-    return {name: MASK if is_secret(model, name) else _inside(model, canonical(value)) for name, value in values.items()}
+    return {
+        name: MASK if is_secret(model, name) else _inside(model, canonical(value)) for name, value in values.items()
+    }
 
 
 def _inside(model: Any, value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticSerializationError
@@ -92,6 +92,8 @@ class Operation(BaseModel):
 
 class SavedOrderDiff(Diff):
     """A diff whose order was decided when it was saved."""
+
+    has_operation_ids: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -50,6 +50,20 @@ class Selection:
 
     select: Sequence[Select] = ()
     exclude: Sequence[Select] = ()
+    hold: Callable[[DiffElement], str | None] | None = None
+    """Says why an operation is held; None lets it pass."""
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether anything may be held."""
+        return bool(self.select or self.exclude or self.hold)
+
+    def _excluded(self, element: DiffElement) -> str:
+        if element.action is None:
+            return ""
+        if any(rule.fits(element) for rule in self.exclude):
+            return "excluded"
+        return (self.hold and self.hold(element)) or ""
 
     def held(self, top: DiffElement) -> dict[str, str]:
         """By id, the operations at and below an element that are held, with the reason."""
@@ -60,10 +74,10 @@ class Selection:
     def _visit(self, element: DiffElement, above: str, is_pulled: bool, held: dict[str, str]) -> bool:
         """Judge an element and what is below it; `above` says why nothing can be done here. Tells if anything is done."""
         action = element.action
-        excluded = action is not None and any(rule.fits(element) for rule in self.exclude)
+        excluded = self._excluded(element)
         selected = action is not None and (not self.select or any(rule.fits(element) for rule in self.select))
         if action == DiffSyncActions.CREATE:
-            why = above or ("excluded" if excluded else "")
+            why = above or excluded
             below = [self._visit(child, why and _needs(element), False, held) for child in _below(element)]
             done = not why and (selected or any(below))
             return self._note(element, why or "not selected", done, held)
@@ -71,13 +85,11 @@ class Selection:
         below = [self._visit(child, above, pulled, held) for child in _below(element)]
         if action == DiffSyncActions.DELETE:
             done = pulled and not above and all(below)
-            why = above or ("excluded" if excluded else "a delete below it is held" if pulled else "not selected")
+            why = above or excluded or ("a delete below it is held" if pulled else "not selected")
             return self._note(element, why, done, held)
         if action is None:
             return any(below)
-        return self._note(
-            element, above or ("excluded" if excluded else "not selected"), selected and not excluded, held
-        )
+        return self._note(element, above or excluded or "not selected", selected and not excluded, held)
 
     @staticmethod
     def _note(element: DiffElement, why: str, is_done: bool, held: dict[str, str]) -> bool:

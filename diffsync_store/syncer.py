@@ -10,7 +10,13 @@ import structlog
 from diffsync_store.canonical import restored
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
-from diffsync_store.exceptions import ObjectCrudException, ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
+from diffsync_store.exceptions import (
+    ObjectCrudException,
+    ObjectNotCreated,
+    ObjectNotDeleted,
+    ObjectNotUpdated,
+    SyncStopped,
+)
 from diffsync_store.moves import Deletes, deletes_in
 from diffsync_store.result import Reject, SyncResult
 
@@ -176,6 +182,8 @@ class Syncer:
             done = self._call(element, obj)
             if done is not None:
                 self._keep(element, obj, done, parent)
+        except SyncStopped:
+            raise
         except Exception as error:  # whatever an adapter's code raises is this operation's failure
             self._fail(element, told, error)
             if DiffSyncFlags.CONTINUE_ON_FAILURE not in self.flags:
