@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from diffsync_store.aliases import Data, Text
 from diffsync_store.enum import DiffSyncActions
@@ -20,6 +20,9 @@ class Diff:
     Subclass it to say in which order a sync goes: a class method `order_children_<model>(cls, children)` yields the
     elements of one model, and an overridden `get_children` orders all.
     """
+
+    has_operation_ids: ClassVar[bool] = False
+    """Its elements have the ids of saved operations."""
 
     def __init__(self) -> None:
         self.children: dict[str, dict[str, DiffElement]] = defaultdict(dict)
@@ -136,6 +139,8 @@ class DiffElement:
         """The object's unique id, where the element comes from a comparison of objects."""
         self.equal: frozenset[str] = frozenset()
         """Attributes that are equal by the way in which they say that they compare, whatever their values are."""
+        self.operation_id = ""
+        """Id of the saved operation that this is."""
         self.flags = 0
         """The object's model flags, the source's and the target's together, as a number."""
 

@@ -65,6 +65,22 @@ class DiffSyncActions:
     NO_CHANGE = None
 
 
+class OperationState(enum.Enum):
+    """What is known of one operation of a diff."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    """Given to the target's system; whether it was done is not known yet."""
+    DONE = "done"
+    FAILED = "failed"
+    CONFLICT = "conflict"
+    """The record was not what the diff saw; left alone."""
+    BLOCKED = "blocked"
+    """What it stands below was not done."""
+    HELD = "held"
+    """Left out; it can be applied later."""
+
+
 class StoreState(enum.Enum):
     """What is known of a store's content."""
 

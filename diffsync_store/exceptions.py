@@ -15,9 +15,12 @@ ObjectStoreException            a store cannot do what was asked of it
         LeaseLost               this process's lease was taken by another one, or broken
     StoreReloaded               the store was loaded anew, so what was read of it before is out of date
     DiffNotFound                no saved diff has this `diff_id`
+    DiffNotApproved             nobody has approved the saved diff, or it is not what was approved
 DiffException
     DiffClassMismatch
 BudgetExceeded                  a sync would change more than it may; `.excesses` says what; nothing was applied
+SyncStopped                     a guard has ended a sync
+InvalidOptions                  an option of a sync is out of its range; a ValueError
 """
 
 from __future__ import annotations
@@ -105,6 +108,18 @@ class StoreReloaded(ObjectStoreException):
 
 class DiffNotFound(ObjectStoreException):
     """No saved diff has this `diff_id`."""
+
+
+class DiffNotApproved(ObjectStoreException):
+    """Nobody has approved the saved diff, or it is not what was approved."""
+
+
+class SyncStopped(Exception):
+    """A guard has ended a sync; what was not tried is pending."""
+
+
+class InvalidOptions(ValueError):
+    """An option of a sync is out of its range."""
 
 
 class DiffException(Exception):

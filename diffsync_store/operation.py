@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticSerializationError
@@ -22,7 +22,7 @@ class Operation(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     id: str
-    """Stable: the same change to the same object has the same id in every diff."""
+    """Stable: the same change to the same object at the same place has the same id in every diff; unique within one."""
     action: str | None
     model: str
     unique_id: str | None
@@ -60,7 +60,7 @@ class Operation(BaseModel):
     @classmethod
     def _of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
         return cls(
-            id=_operation_id(element),
+            id=_operation_id(element, above),
             action=element.action,
             model=element.type,
             unique_id=element.uid,
@@ -86,11 +86,14 @@ class Operation(BaseModel):
         element.uid = self.unique_id
         element.equal = frozenset(self.equal)
         element.flags = self.flags.value
+        element.operation_id = self.id
         return element
 
 
 class SavedOrderDiff(Diff):
     """A diff whose order was decided when it was saved."""
+
+    has_operation_ids: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,11 +158,12 @@ def diff_of(operations: Iterable[Operation], source_name: str, target_name: str)
     return diff
 
 
-def _operation_id(element: DiffElement) -> str:
-    """A digest of what is changed and how; not of the diff that it stands in."""
+def _operation_id(element: DiffElement, above: tuple[DiffElement, ...]) -> str:
+    """A digest of what is changed, where and how; not of the diff that it stands in."""
     if element.action == DiffSyncActions.NO_CHANGE:
         what: Any = None
     else:
         what = element.get_attrs_diffs()
-    text = json.dumps(canonical([element.action, element.type, element.keys, what]), sort_keys=True)
+    place = [[parent.type, parent.name] for parent in above]
+    text = json.dumps(canonical([element.action, element.type, element.keys, what, place]), sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -46,13 +46,15 @@ def _shown(value: Any, depth: int) -> Any:
     if isinstance(value, BaseModel):
         value = {name: getattr(value, name) for name in type(value).model_fields if name != "adapter"}
     if isinstance(value, Mapping):
-        return {str(name): "***" if _is_secret(str(name)) else _shown(part, depth + 1) for name, part in value.items()}
+        return {
+            str(name): "***" if is_secret_name(str(name)) else _shown(part, depth + 1) for name, part in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_shown(part, depth + 1) for part in value]
     return value
 
 
-def _is_secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
     plain = name.lower().replace("_", "").replace("-", "").replace(" ", "")
     return any(part in plain for part in _SECRETS)
 

@@ -8,13 +8,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """An operation that the target refused."""
+    """An operation that was not applied."""
 
     action: str
     model: str
     unique_id: str
     identifiers: dict[str, Any]
     reason: str
+    state: str = "failed"
+    """`failed`, `conflict`, `blocked`, `held`, or `unknown`: sent by a sync that died before it had the answer."""
+    operation_id: str = ""
+    payload: dict[str, Any] = field(default_factory=dict)
+    """Old values under "-", new ones under "+", without secrets; of a guarded sync only."""
 
 
 @dataclass(slots=True)
@@ -30,13 +35,35 @@ class SyncResult:
     """Operations below an object that was refused or skipped; not tried."""
     failed: int = 0
     rejects: list[Reject] = field(default_factory=list)
+    conflicts: int = 0
+    """Operations whose record is not what the diff saw; left alone."""
+    held: int = 0
+    """Operations that were left out, and can be applied later."""
+    unknown: int = 0
+    """Operations that a killed sync had sent, and of which nobody can tell whether they were done."""
+    moved: int = 0
+    """Objects that were put under another parent; each counts once, and not as created or deleted."""
+    done_before: int = 0
+    """Operations that an earlier sync of the same diff had done."""
+    held_operations: list[Reject] = field(default_factory=list)
+    stopped: str = ""
+    """Why the sync ended before its end."""
+    applied_before: str = ""
+    """Who has applied the diff before, and when: then nothing was done."""
 
     @property
     def applied(self) -> int:
         """Operations that were done."""
-        return self.created + self.updated + self.deleted
+        return self.created + self.updated + self.deleted + self.moved
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing of the diff is left to do."""
+        return not (self.rejects or self.failed or self.blocked or self.held or self.stopped)
 
     def counts(self) -> dict[str, int]:
-        """The counts as a dict."""
+        """The counts as a dict; those of a guarded sync only where they are not zero."""
         names = ("created", "updated", "deleted", "skipped", "blocked", "failed")
-        return {name: getattr(self, name) for name in names}
+        guarded = ("conflicts", "held", "unknown", "moved", "done_before")
+        counted = {name: getattr(self, name) for name in names}
+        return counted | {name: count for name in guarded if (count := getattr(self, name))}

@@ -10,7 +10,13 @@ import structlog
 from diffsync_store.canonical import restored
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
-from diffsync_store.exceptions import ObjectCrudException, ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
+from diffsync_store.exceptions import (
+    ObjectCrudException,
+    ObjectNotCreated,
+    ObjectNotDeleted,
+    ObjectNotUpdated,
+    SyncStopped,
+)
 from diffsync_store.moves import Deletes, deletes_in
 from diffsync_store.result import Reject, SyncResult
 
@@ -66,11 +72,14 @@ class Syncer:
         if self.callback is not None:
             self.total = self._size(self.diff.get_children()) if self.logs_unchanged else self.diff.size()
         try:
-            self._apply(self.diff.get_children(), None)
+            self._apply_all()
         finally:
             self.target.store.flush()
         self.logger.info("Sync complete")
         return self.attempted
+
+    def _apply_all(self) -> None:
+        self._apply(self.diff.get_children(), None)
 
     def _wanted(self, elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
         return (element for element in elements if self.logs_unchanged or element.has_diffs())
@@ -79,7 +88,7 @@ class Syncer:
         return sum(1 + self._size(element.get_children()) for element in self._wanted(elements))
 
     def _apply(self, elements: Iterator[DiffElement], parent: DiffSyncModel | None) -> None:
-        for batch in _batches(self._wanted(elements)):
+        for batch in batches(self._wanted(elements)):
             held = self._fetch(batch)
             for element in batch:
                 # What an operation before this one has removed or added counts, so it is looked up once more.
@@ -173,6 +182,8 @@ class Syncer:
             done = self._call(element, obj)
             if done is not None:
                 self._keep(element, obj, done, parent)
+        except SyncStopped:
+            raise
         except Exception as error:  # whatever an adapter's code raises is this operation's failure
             self._fail(element, told, error)
             if DiffSyncFlags.CONTINUE_ON_FAILURE not in self.flags:
@@ -273,7 +284,7 @@ def _operations(elements: Iterator[DiffElement]) -> int:
     return sum((element.action is not None) + _operations(element.get_children()) for element in elements)
 
 
-def _batches(elements: Iterator[DiffElement]) -> Iterator[list[DiffElement]]:
+def batches(elements: Iterator[DiffElement]) -> Iterator[list[DiffElement]]:
     batch: list[DiffElement] = []
     size = 0
     for element in elements:

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 from pydantic import BaseModel
 
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.differ import Differ
-from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.enum import DiffSyncFlags, OperationState
 from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
 from diffsync_store.guards import Guards, Hold, Holds
 from diffsync_store.guards.withhold import withhold, withhold_below
+from diffsync_store.journal import Approval, Entry
 from diffsync_store.operation import Operation, diff_of, operations_at, operations_of
+from diffsync_store.options import SyncOptions
+from diffsync_store.result import SyncResult
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
+from diffsync_store.store.redis_journal import RedisJournal
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
+from diffsync_store.sync import Sync
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
 
 _BATCH = 500
+_PENDING = Entry(OperationState.PENDING, at=0.0)
 
 
 class DiffRecord(BaseModel):
@@ -119,10 +126,84 @@ class SavedDiff:
         diff.skipped = summary.get("skip", 0)
         return diff
 
+    def apply(
+        self,
+        source: Adapter,
+        target: Adapter,
+        *,
+        options: SyncOptions | None = None,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        callback: Callable[[str, int, int], None] | None = None,
+        by: str = "",
+        lease: Any = None,
+    ) -> SyncResult:
+        """Apply what is left of the diff under guards; what was held when it was made is held, unless `options.hold` is given.
+
+        Args:
+            source: the adapter that is right; it is not read.
+            target: the adapter that is changed, over the store that the diff was made from.
+            options: the guards.
+            flags: how to apply; with `CONTINUE_ON_FAILURE` what is refused is listed and the rest lands.
+            callback: called with stage ("sync"), number done, number in all.
+            by: who applies it; by default host and process.
+            lease: the lease on the target, if there is one.
+
+        Raises:
+            StoreReloaded: the target's store was loaded anew since the diff was made.
+            DiffNotApproved, SyncStopped: as for `Sync.run`.
+        """
+        if self.record.target_generation:
+            target.store.require_load(self.record.target_generation)
+        options = options or SyncOptions()
+        if options.hold is None and self.record.holds:
+            options = replace(options, hold=Holds(self.record.holds))
+        sync = Sync(
+            self.streamed(Holds()),
+            source,
+            target,
+            options,
+            journal=self.journal(),
+            flags=flags,
+            callback=callback,
+            checksum=self.checksum,
+            by=by,
+            lease=lease,
+        )
+        return sync.run()
+
+    def journal(self) -> RedisJournal:
+        """What became of the diff's operations, who has approved it, who has applied it."""
+        return RedisJournal(self._redis, self._keys, self.record.ttl)
+
+    def outcomes(self) -> Iterator[tuple[Operation, Entry]]:
+        """All operations in the order of a sync, each with what became of it."""
+        journal, operations = self.journal(), self.operations()
+        while batch := list(islice(operations, _BATCH)):
+            entries = journal.read([operation.id for operation in batch])
+            yield from ((operation, entries.get(operation.id, _PENDING)) for operation in batch)
+
+    def settle(self, operation_id: str, *, is_done: bool) -> None:
+        """Say of an operation with unknown outcome what a look at the target has shown."""
+        state = OperationState.DONE if is_done else OperationState.PENDING
+        self.journal().write({operation_id: Entry(state, "settled by hand")})
+
+    def approve(self, *, by: str, reason: str) -> Approval:
+        """Approve the diff as it is now."""
+        approval = Approval(by=by, reason=reason, at=datetime.now(UTC), checksum=self.checksum())
+        self.journal().approve(approval)
+        return approval
+
+    def checksum(self) -> str:
+        """What the diff's elements add up to; reads all of them."""
+        digest = hashlib.sha256()
+        for operation in self.elements():
+            digest.update(operation.model_dump_json().encode() + b"\n")
+        return digest.hexdigest()
+
     def drop(self) -> None:
         """Remove the diff."""
         with translated_errors():
-            self._redis.unlink(self._keys.record, self._keys.elements)
+            self._redis.unlink(*self._keys.all())
             self._redis.zrem(DIFFS, self.record.diff_id)
 
 
@@ -132,6 +213,8 @@ class StreamedDiff(Diff):
     `get_children` reads it anew each time it is called. What cannot be told without all of it, such as its text, reads
     all of it.
     """
+
+    has_operation_ids: ClassVar[bool] = True
 
     def __init__(self, saved: SavedDiff, holds: Holds) -> None:
         super().__init__()
@@ -359,7 +442,7 @@ class RedisDiffs:
 
     def _remove(self, keys: DiffKeys) -> None:
         with translated_errors():
-            self._redis.unlink(keys.record, keys.elements)
+            self._redis.unlink(*keys.all())
 
     def open(self, diff_id: str) -> SavedDiff:
         """The diff saved under this id.
@@ -376,6 +459,6 @@ class RedisDiffs:
             )
         record = DiffRecord.model_validate_json(text)
         with translated_errors():
-            self._redis.expire(keys.record, record.ttl)
-            self._redis.expire(keys.elements, record.ttl)
+            for key in keys.all():
+                self._redis.expire(key, record.ttl)
         return SavedDiff(self._redis, record)

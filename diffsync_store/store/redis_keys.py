@@ -15,6 +15,9 @@ ever used as a pattern.
     dss:{ID}:lease               hash: who may change the target, and the last fencing token; outlives the store
     dsd:{ID}:record              string: a saved diff's record, as JSON
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
+    dsd:{ID}:journal             hash: id of an operation to what became of it, as JSON
+    dsd:{ID}:journal:application, journal:approval
+                                 strings: who has applied the diff, who has approved it, as JSON
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
 """
 
@@ -84,3 +87,10 @@ class DiffKeys:
         prefix = f"dsd:{{{check_id(diff_id, 'diff_id')}}}:"
         self.record = f"{prefix}record"
         self.elements = f"{prefix}elements"
+        self.journal = f"{prefix}journal"
+        self.application = f"{prefix}journal:application"
+        self.approval = f"{prefix}journal:approval"
+
+    def all(self) -> list[str]:
+        """Every key of the diff."""
+        return [self.record, self.elements, self.journal, self.application, self.approval]

@@ -1,0 +1,38 @@
+"""Whether a sync has brought the target where it was to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from diffsync_store.diff import Diff
+from diffsync_store.enum import DiffSyncActions
+from diffsync_store.masking import masked
+from diffsync_store.moves import walk
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A record, or one field of it, that still differs after a sync."""
+
+    model: str
+    unique_id: str
+    field: str
+    """Empty where the whole record is missing or left over."""
+    source: Any
+    target: Any
+
+
+def unsettled(diff: Diff) -> Iterator[Unsettled]:
+    """What did not settle, from a diff that was made after a sync; secrets are masked."""
+    for element, _ in walk(diff.get_children(), None):
+        uid = element.uid or element.name
+        if element.action == DiffSyncActions.UPDATE:
+            changes = {sign: masked(None, values) for sign, values in element.get_attrs_diffs().items()}
+            for name, wanted in changes["+"].items():
+                yield Unsettled(element.type, uid, name, wanted, changes["-"][name])
+        elif element.action is not None:
+            there = ["missing", "there"]
+            is_new = element.action == DiffSyncActions.CREATE
+            yield Unsettled(element.type, uid, "", there[is_new], there[not is_new])

@@ -1,0 +1,117 @@
+"""The journal of a sync: what became of each operation, so that a sync that was killed goes on where it stood."""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from diffsync_store.enum import OperationState
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of one operation."""
+
+    state: OperationState
+    reason: str = ""
+    fields: str = ""
+    """The object as a create has left it, as JSON: a store that had no time to take it in gets it from here."""
+    at: float = field(default_factory=time.time)
+    """Seconds since 1970."""
+
+    def dumped(self) -> str:
+        """The entry as JSON."""
+        return json.dumps([self.state.value, self.at, self.reason, self.fields], separators=(",", ":"))
+
+    @classmethod
+    def parsed(cls, text: str | bytes) -> Entry:
+        """The entry again."""
+        state, at, reason, fields = json.loads(text)
+        return cls(OperationState(state), reason, fields, at)
+
+
+class Application(BaseModel):
+    """That a diff was applied as a whole, by whom and when."""
+
+    by: str
+    at: datetime
+    operations: int
+    """Creates, updates and deletes that were done."""
+
+
+class Approval(BaseModel):
+    """That somebody has approved a diff as it was then."""
+
+    by: str
+    at: datetime
+    reason: str
+    checksum: str
+    """Of the diff's elements."""
+
+
+class Journal(ABC):
+    """What became of the operations of one diff, by their ids. An operation without an entry is pending."""
+
+    @abstractmethod
+    def is_empty(self) -> bool:
+        """Whether no sync has begun."""
+
+    @abstractmethod
+    def read(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """The entries of those of the operations that have one."""
+
+    @abstractmethod
+    def write(self, entries: Mapping[str, Entry]) -> None:
+        """Set entries, all of them in one round trip; they are kept when this returns."""
+
+    @abstractmethod
+    def application(self) -> Application | None:
+        """Whether the diff was applied as a whole."""
+
+    @abstractmethod
+    def conclude(self, application: Application) -> None:
+        """Set down that the diff was applied as a whole."""
+
+    @abstractmethod
+    def approval(self) -> Approval | None:
+        """Who has approved the diff."""
+
+    @abstractmethod
+    def approve(self, approval: Approval) -> None:
+        """Set down who has approved the diff."""
+
+
+class MemoryJournal(Journal):
+    """A journal that lives as long as the process."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._application: Application | None = None
+        self._approval: Approval | None = None
+
+    def is_empty(self) -> bool:
+        return not self._entries
+
+    def read(self, ids: Sequence[str]) -> dict[str, Entry]:
+        return {name: self._entries[name] for name in ids if name in self._entries}
+
+    def write(self, entries: Mapping[str, Entry]) -> None:
+        self._entries.update(entries)
+
+    def application(self) -> Application | None:
+        return self._application
+
+    def conclude(self, application: Application) -> None:
+        self._application = application
+
+    def approval(self) -> Approval | None:
+        return self._approval
+
+    def approve(self, approval: Approval) -> None:
+        self._approval = approval

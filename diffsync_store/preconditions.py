@@ -1,0 +1,35 @@
+"""Whether a record of the target is still what a diff saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from diffsync_store.canonical import canonical
+from diffsync_store.diff import DiffElement
+from diffsync_store.enum import DiffSyncActions
+from diffsync_store.masking import masked
+
+
+def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) -> str:
+    """Why an operation must not be done, in view of the attributes that its record has now; None if there is none.
+
+    An empty text says that it may.
+    """
+    if element.action == DiffSyncActions.CREATE:
+        return "" if now is None else "It is there already, though there was none when the diff was made."
+    if now is None:
+        return "It has gone since the diff was made."
+    changed = differing(element.dest_attrs or {}, now)
+    if not changed:
+        return ""
+    old, new = masked(model, element.dest_attrs or {}), masked(model, now)
+    told = "; ".join(f"{name} was {old[name]!r} and is {new[name]!r}" for name in changed)
+    return f"It was changed since the diff was made: {told}."
+
+
+def differing(expected: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of the values that both have and that differ."""
+    if expected == now:
+        return []
+    return [name for name in expected if name in now and canonical(expected[name]) != canonical(now[name])]

@@ -1,0 +1,120 @@
+"""What became of an operation that a killed sync had sent, and a store that has not heard of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from diffsync_store.canonical import canonical, restored
+from diffsync_store.diff import DiffElement
+from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
+from diffsync_store.enum import OperationState as State
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound
+from diffsync_store.hooks import hook
+from diffsync_store.model import DiffSyncModel
+from diffsync_store.preconditions import differing
+
+
+def look_up(adapter: Any, model: type[DiffSyncModel], element: DiffElement) -> Any:
+    """What the target's system has for an element: attributes, None, or NotImplemented where nobody can tell."""
+    lookup = hook(model, "lookup")
+    return NotImplemented if lookup is None else lookup(adapter, restored(model, element.keys))
+
+
+def outcome(element: DiffElement, obj: DiffSyncModel | None, now: Any) -> State | None:
+    """What became of an operation that was sent: DONE, PENDING where it was not done, CONFLICT, None if unknown.
+
+    Args:
+        element: the operation.
+        obj: the target store's object. A store takes in a new object, and removes one, after the system has.
+        now: what `look_up` has found.
+    """
+    if now is NotImplemented:
+        is_done = (element.action == DiffSyncActions.CREATE) is (obj is not None)
+        return State.DONE if is_done and element.action != DiffSyncActions.UPDATE else None
+    if element.action == DiffSyncActions.CREATE:
+        return State.PENDING if now is None else _done_if(not differing(element.source_attrs or {}, now))
+    if element.action == DiffSyncActions.DELETE:
+        return State.DONE if now is None else _pending_if(not differing(element.dest_attrs or {}, now))
+    changes = element.get_attrs_diffs()
+    if now is None:
+        return State.CONFLICT
+    return State.DONE if not differing(changes["+"], now) else _pending_if(not differing(changes["-"], now))
+
+
+def _done_if(holds: bool) -> State:
+    return State.DONE if holds else State.CONFLICT
+
+
+def _pending_if(holds: bool) -> State:
+    return State.PENDING if holds else State.CONFLICT
+
+
+def bring_along(
+    adapter: Any, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None, fields: str
+) -> DiffSyncModel | None:
+    """Put into the target's store what was done in its system, without calling the system; return the object.
+
+    Args:
+        adapter: the target.
+        element: the operation that was done.
+        obj: the store's object.
+        parent: the store's object above it.
+        fields: the object that a create has returned, as JSON, where it is known.
+    """
+    if element.action == DiffSyncActions.UPDATE:
+        return obj and with_values(obj, element.get_attrs_diffs()["+"])
+    if element.action == DiffSyncActions.CREATE:
+        if obj is None:
+            obj = made(adapter, element, fields)
+            adapter.add(obj)
+        _list(obj, parent)
+        return obj
+    if obj is not None:
+        flags = obj.model_flags
+        _unlist(obj, parent)
+        adapter.remove(obj, remove_children=DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE in flags)
+    return None
+
+
+def made(adapter: Any, element: DiffElement, fields: str = "") -> DiffSyncModel:
+    """The object that a create has made, without making it in the system again."""
+    model: type[DiffSyncModel] = getattr(adapter, element.type)
+    if fields:
+        try:
+            obj = model.model_validate_json(fields)
+        except ValidationError:  # the class has changed since: its values are known all the same
+            pass
+        else:
+            obj.adapter = adapter
+            return obj
+    ids, attrs = restored(model, element.keys), restored(model, element.source_attrs or {})
+    found = model.create_base(adapter=adapter, ids=ids, attrs=attrs)
+    assert found is not None  # noqa: S101  # for the type checker: the base class always returns it
+    return found
+
+
+def with_values(obj: DiffSyncModel, values: Mapping[str, Any]) -> DiffSyncModel:
+    """The object with these values, which may have been JSON in between."""
+    for name, value in restored(type(obj), values).items():
+        if canonical(getattr(obj, name)) != canonical(value):
+            setattr(obj, name, value)
+    return obj
+
+
+def _list(obj: DiffSyncModel, parent: DiffSyncModel | None) -> None:
+    if parent is not None:
+        try:
+            parent.add_child(obj)
+        except ObjectAlreadyExists:
+            return
+
+
+def _unlist(obj: DiffSyncModel, parent: DiffSyncModel | None) -> None:
+    if parent is not None:
+        try:
+            parent.remove_child(obj)
+        except ObjectNotFound:
+            return

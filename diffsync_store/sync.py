@@ -1,0 +1,141 @@
+"""Applying a diff under guards, from its approval to its end."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from diffsync_store.diff import Diff
+from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.exceptions import DiffNotApproved, SyncStopped
+from diffsync_store.guarded import GuardedSyncer
+from diffsync_store.journal import Application, Approval, Journal, MemoryJournal
+from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
+from diffsync_store.options import SyncOptions
+from diffsync_store.result import SyncResult
+
+if TYPE_CHECKING:
+    from diffsync_store.adapter import Adapter
+
+
+class Sync:
+    """One application of a diff under guards.
+
+    A saved diff has a shorter way: `saved.apply(source, target, options=...)`.
+
+    Args:
+        diff: what to apply, exactly as it is.
+        source: the adapter that is right; it is named in logs, and handed to the target's `sync_complete`.
+        target: the adapter that is changed.
+        options: the guards.
+        journal: what is known of the diff's operations; a new one without it.
+        flags: how to apply.
+        callback: called with stage ("sync"), number done, number in all.
+        checksum: tells what the diff's elements add up to, to be compared with what was approved.
+        by: who applies it, for the one who tries it a second time; by default host and process.
+        lease: the lease on the target, if there is one: without it nothing is sent any more.
+    """
+
+    def __init__(
+        self,
+        diff: Diff,
+        source: Adapter,
+        target: Adapter,
+        options: SyncOptions | None = None,
+        *,
+        journal: Journal | None = None,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        callback: Callable[[str, int, int], None] | None = None,
+        checksum: Callable[[], str] | None = None,
+        by: str = "",
+        lease: Any = None,
+    ) -> None:
+        self.diff = diff
+        self.source = source
+        self.target = target
+        self.options = options or SyncOptions()
+        self.journal = journal or MemoryJournal()
+        self.flags = flags
+        self.callback = callback
+        self.checksum = checksum
+        self.by = by or f"{socket.gethostname()}:{os.getpid()}"
+        self.lease = lease
+
+    def run(self) -> SyncResult:
+        """Apply what is left of the diff.
+
+        Raises:
+            DiffNotApproved: the options ask for an approval that is not there.
+            SyncStopped: the target's store cannot be written, or the lease on it was lost.
+            Exception: the first that a model raises, unless the flags ask to continue.
+        """
+        if self.options.require_approval:
+            require_approval(self.journal.approval(), self.checksum)
+        before = self.journal.application()
+        if before is not None:
+            return self._told_before(before)
+        syncer = GuardedSyncer(
+            self._with_ids(),
+            self.source,
+            self.target,
+            self.flags,
+            self.callback,
+            options=self.options,
+            journal=self.journal,
+            is_fenced_off=lambda: self.lease is not None and self.lease.is_lost,
+        )
+        try:
+            syncer.run()
+        except SyncStopped as stop:
+            if stop.__cause__ is not None:
+                raise
+            syncer.result.stopped = str(stop)
+        if syncer.attempted:
+            logger = structlog.get_logger().new(src=self.source, dst=self.target, flags=self.flags)
+            self.target.sync_complete(self.source, self.diff, self.flags, logger)
+            self.target.store.flush()
+        result = self.diff.result = syncer.result
+        if result.is_complete:
+            done = result.applied + result.skipped + result.done_before
+            self.journal.conclude(Application(by=self.by, at=datetime.now(UTC), operations=done))
+        return result
+
+    def _with_ids(self) -> Diff:
+        if self.diff.has_operation_ids:
+            return self.diff
+        first = next(self.diff.get_children(), None)
+        names = (first.source_name, first.dest_name) if first else ("source", "dest")
+        saved: SavedOrderDiff = diff_of(operations_of(self.diff), *names)
+        return saved
+
+    def _told_before(self, before: Application) -> SyncResult:
+        when = f"{before.at:%Y-%m-%d %H:%M:%S} UTC"
+        result = self.diff.result = SyncResult(done_before=before.operations)
+        result.applied_before = (
+            f"Nothing was done: {before.by} has applied this diff at {when}, {before.operations} operations. "
+            "Make a new diff to see what differs now."
+        )
+        structlog.get_logger().new(src=self.source, dst=self.target).warning(result.applied_before)
+        return result
+
+
+def require_approval(approval: Approval | None, checksum: Callable[[], str] | None) -> None:
+    """Refuse a diff that is not what somebody has approved.
+
+    Raises:
+        DiffNotApproved: nobody has, or it was another one.
+    """
+    if approval is None:
+        raise DiffNotApproved(
+            "Nobody has approved this diff. Look at it, then call `approve(by=..., reason=...)` of the saved diff."
+        )
+    if checksum is None or checksum() != approval.checksum:
+        raise DiffNotApproved(
+            f"This is not the diff that {approval.by} has approved at {approval.at:%Y-%m-%d %H:%M:%S} UTC: its "
+            "elements are others now. Look at it anew and approve it again."
+        )

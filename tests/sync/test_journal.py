@@ -1,0 +1,160 @@
+"""What a guarded sync remembers: applied once, resumed where it stood, nothing done twice, nothing overwritten."""
+
+from __future__ import annotations
+
+import os
+import signal
+from itertools import count
+
+import pytest
+
+from diffsync_store import DiffSyncFlags
+from diffsync_store.enum import OperationState as State
+from diffsync_store.exceptions import DiffNotApproved, StoreReloaded
+from diffsync_store.journal import Entry
+from diffsync_store.options import SyncOptions
+from diffsync_store.store.redis_diffs import RedisDiffs
+from tests.sync.conftest import Bench
+from tests.sync.systems import Device, Silent, Site
+
+GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+SOURCE = {"a": ("new", {"d1": "leaf", "d2": "spine"}), "b": ("r", {"d1": "leaf"})}
+TARGET = {"a": ("old", {"d2": "leaf", "d3": "leaf"}), "c": ("r", {"d1": "leaf"})}
+OPERATIONS = 8
+
+
+def die_at(bench: Bench, number: int, *, after: bool) -> None:
+    """Apply in another process that is killed at a call, before or after the system has done it."""
+    process = os.fork()
+    if process == 0:
+        try:
+            target, calls = bench.target(), count()
+            assert target.system is not None
+
+            def die(call: str) -> None:
+                if next(calls) == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            setattr(target.system, "after" if after else "before", die)
+            RedisDiffs(url=bench.url).open(bench.name).apply(bench.source(), target)
+        finally:
+            os._exit(1)
+    assert os.waitpid(process, 0)[1] == signal.SIGKILL
+
+
+def test_a_sync_applies_the_diff_and_its_journal_says_so(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    result = saved.apply(bench.source(), bench.target(), by="ann")
+    assert (result.created, result.updated, result.deleted, result.is_complete) == (3, 2, 3, True)
+    assert len(bench.system.calls()) == OPERATIONS
+    assert {entry.state for _, entry in bench.saved().outcomes()} == {State.DONE}
+    assert bench.settled()
+
+
+def test_a_diff_is_applied_once(bench: Bench) -> None:
+    bench.load(SOURCE, TARGET).apply(bench.source(), bench.target(), by="ann")
+    again = bench.saved().apply(bench.source(), bench.target(), by="bob")
+    assert "ann has applied this diff at " in again.applied_before
+    assert (again.applied, len(bench.system.calls())) == (0, OPERATIONS)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.parametrize("number", range(OPERATIONS))
+def test_a_sync_that_died_goes_on_and_does_nothing_twice(bench: Bench, number: int, *, after: bool) -> None:
+    bench.load(SOURCE, TARGET)
+    die_at(bench, number, after=after)
+    result = bench.saved().apply(bench.source(), bench.target())
+    calls = bench.system.calls()
+    assert (len(calls), len(set(calls))) == (OPERATIONS, OPERATIONS)
+    assert result.done_before + result.applied == OPERATIONS
+    assert result.is_complete
+    assert bench.settled()
+
+
+def test_without_a_lookup_what_was_sent_is_reported_and_not_tried_again(bench: Bench) -> None:
+    bench.adapter_class = Silent
+    bench.load({"a": ("new", {})}, {"a": ("old", {})})
+    die_at(bench, 0, after=True)
+    result = bench.saved().apply(bench.source(), bench.target())
+    [reject] = result.rejects
+    assert (reject.state, result.unknown, len(bench.system.calls())) == ("unknown", 1, 1)
+    bench.saved().settle(reject.operation_id, is_done=True)
+    assert bench.saved().apply(bench.source(), bench.target()).is_complete
+    assert len(bench.system.calls()) == 1
+    assert bench.settled()
+
+
+def test_what_somebody_has_changed_meanwhile_is_a_conflict_and_stays(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    with bench.store("target") as store:
+        other = bench.adapter_class("target", store)
+        other.get(Site, "a").region = "theirs"
+    result = saved.apply(bench.source(), bench.target())
+    [conflict] = [reject for reject in result.rejects if reject.state == "conflict"]
+    assert conflict.unique_id == "a"
+    assert conflict.reason == "It was changed since the diff was made: region was 'old' and is 'theirs'."
+    assert (result.conflicts, result.blocked) == (1, 3)
+    assert bench.target().get(Site, "a").region == "theirs"
+
+
+def test_what_the_system_has_by_now_is_looked_up_when_asked_for(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    bench.system.call("update", "device", "a__d2", {"role": "theirs"})
+    result = saved.apply(bench.source(), bench.target(), options=SyncOptions(look_up=True))
+    assert [(reject.state, reject.unique_id) for reject in result.rejects] == [("conflict", "a__d2")]
+    record = bench.system.read("device", "a__d2")
+    assert record is not None
+    assert record["role"] == "theirs"
+
+
+def test_the_targets_store_must_be_of_the_same_load(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    with bench.target().store.loading():
+        pass
+    with pytest.raises(StoreReloaded):
+        saved.apply(bench.source(), bench.target())
+
+
+def test_a_sync_that_asks_for_approval_refuses_without_one(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    careful = SyncOptions(require_approval=True)
+    with pytest.raises(DiffNotApproved, match="Nobody has approved"):
+        saved.apply(bench.source(), bench.target(), options=careful)
+    approval = saved.approve(by="ann", reason="change 4711")
+    assert (approval.by, approval.reason) == ("ann", "change 4711")
+    first = next(saved.elements()).model_copy(update={"source": {"region": "theirs", "tags": []}})
+    bench.diffs._redis.lset(saved._keys.elements, 0, first.model_dump_json())
+    with pytest.raises(DiffNotApproved, match="ann has approved"):
+        saved.apply(bench.source(), bench.target(), options=careful)
+    assert bench.system.calls() == []
+    saved.approve(by="bob", reason="seen")
+    saved.apply(bench.source(), bench.target(), options=careful, flags=GO_ON)
+    assert bench.system.calls()
+
+
+def test_the_journal_lives_as_long_as_the_diff(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    saved.apply(bench.source(), bench.target())
+    client = bench.diffs._redis
+    assert all(0 < client.ttl(key) <= saved.record.ttl for key in (saved._keys.journal, saved._keys.application))
+    bench.diffs.compare(bench.source(), bench.target(), bench.name)
+    assert saved.journal().is_empty()
+
+
+def test_the_same_change_at_two_places_is_two_operations(bench: Bench) -> None:
+    source, target = bench.source(), bench.target()
+    for side, of_target in ((source, False), (target, True)):
+        for name in "ab":
+            site = Site(name=name)
+            side.add(site)
+            site.devices.append("x__d")
+        side.add(Device(site="x", name="d", role="old" if of_target else "new"))
+        side.store.flush()
+    bench.diffs.save(target.diff_from(source), bench.name)
+    ids = [operation.id for operation in bench.saved().operations()]
+    assert (len(ids), len(set(ids))) == (2, 2)
+
+
+def test_an_entry_survives_its_text() -> None:
+    entry = Entry(State.FAILED, 'no "room"', "{}", 12.5)
+    assert Entry.parsed(entry.dumped()) == entry

@@ -1,0 +1,196 @@
+"""Order and pace: workers, bulk calls, retries, deletes last, a stop when too much fails."""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+from typing import Any, ClassVar
+
+import pytest
+
+from diffsync_store import DiffSyncFlags
+from diffsync_store.exceptions import InvalidOptions
+from diffsync_store.options import SyncOptions
+from tests.sync.conftest import Bench, Sites
+from tests.sync.systems import Data, Device, Network, Site, System
+
+GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+
+
+def sites(number: int, role: str, devices: int = 3) -> Sites:
+    return {f"s{site:03}": (role, {f"d{device}": role for device in range(devices)}) for site in range(number)}
+
+
+def test_workers_are_in_the_system_at_the_same_time_and_no_more_than_asked_for(bench: Bench) -> None:
+    saved = bench.load(sites(12, "new"), {})
+    together = threading.Barrier(3)
+    inside, most = count(1), []
+    lock, present = threading.Lock(), [0]
+
+    def meet(call: str) -> None:
+        with lock:
+            present[0] += 1
+            most.append(present[0])
+        if next(inside) <= 3:
+            together.wait(30)
+        with lock:
+            present[0] -= 1
+
+    bench.system.before = meet
+    result = saved.apply(bench.source(), bench.target(), options=SyncOptions(workers=3))
+    assert (result.created, result.is_complete, max(most)) == (48, True, 3)
+    bench.system.before = lambda _: None
+    assert bench.settled()
+
+
+def test_a_failure_ends_the_work_of_all_workers(bench: Bench) -> None:
+    saved = bench.load(sites(40, "new"), {})
+
+    def refuse(call: str) -> None:
+        raise ValueError(call)
+
+    bench.system.before = refuse
+    with pytest.raises(ValueError, match="create site"):
+        saved.apply(bench.source(), bench.target(), options=SyncOptions(workers=4))
+    bench.system.before = lambda _: None
+    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(workers=4)).is_complete
+    assert bench.settled()
+
+
+class BulkDevice(Device):
+    sizes: ClassVar[list[int]] = []
+
+    @classmethod
+    def create_many(cls, adapter: Any, records: list[tuple[Data, Data]]) -> list[Any]:
+        cls.sizes.append(len(records))
+        for ids, _ in records:
+            adapter.system.before(f"create device {cls.create_unique_id(**ids)}")
+        return [cls.create(adapter, ids, attrs) for ids, attrs in records]
+
+    @classmethod
+    def update_many(cls, adapter: Any, changes: list[tuple[BulkDevice, Data]]) -> list[Any]:  # noqa: ARG003  # the objects know it
+        cls.sizes.append(len(changes))
+        return [obj.update(attrs) if obj.name != "d1" else KeyError("d1") for obj, attrs in changes]
+
+    @classmethod
+    def delete_many(cls, adapter: Any, objects: list[BulkDevice]) -> list[Any]:  # noqa: ARG003  # the objects know it
+        cls.sizes.append(len(objects))
+        return [obj.delete() for obj in objects]
+
+
+class Bulk(Network):
+    device = BulkDevice
+
+
+@pytest.fixture
+def sizes() -> list[int]:
+    BulkDevice.sizes.clear()
+    return BulkDevice.sizes
+
+
+def test_siblings_are_created_and_deleted_in_bulk(bench: Bench, sizes: list[int]) -> None:
+    bench.adapter_class = Bulk
+    source: Sites = {"a": ("r", {f"d{number}": "leaf" for number in range(25)})}
+    target: Sites = {"a": ("r", {f"e{number}": "leaf" for number in range(5)})}
+    result = bench.load(source, target).apply(bench.source(), bench.target(), options=SyncOptions(bulk=10))
+    assert (result.created, result.deleted, result.is_complete) == (25, 5, True)
+    assert sorted(sizes) == [5, 5, 10, 10]
+    assert bench.settled()
+
+
+def test_a_result_for_each_record_says_which_were_refused(bench: Bench, sizes: list[int]) -> None:
+    bench.adapter_class = Bulk
+    saved = bench.load(sites(1, "new"), sites(1, "old"))
+    result = saved.apply(bench.source(), bench.target(), flags=GO_ON)
+    assert [(reject.unique_id, reject.reason) for reject in result.rejects] == [("s000__d1", "KeyError: 'd1'")]
+    assert sizes == [3]
+
+
+def test_a_bulk_call_that_raises_is_split_down_to_the_record_that_it_is_about(bench: Bench, sizes: list[int]) -> None:
+    bench.adapter_class = Bulk
+    saved = bench.load({"a": ("r", {f"d{number}": "leaf" for number in range(16)})}, {"a": ("r", {})})
+
+    def refuse(call: str) -> None:
+        if call == "create device a__d5":
+            raise ValueError("poisoned")
+
+    bench.system.before = refuse
+    result = saved.apply(bench.source(), bench.target(), flags=GO_ON)
+    assert (result.created, [reject.unique_id for reject in result.rejects]) == (15, ["a__d5"])
+    assert sizes[:2] == [16, 8]
+    assert len(bench.system.calls()) == 15
+
+
+class Busy(Network):
+    transient_errors = (ConnectionError,)
+
+
+def test_a_transient_error_is_tried_again_unless_the_call_has_landed(bench: Bench) -> None:
+    bench.adapter_class = Busy
+    saved = bench.load(sites(4, "new"), {})
+    before, after = count(), count()
+
+    def fail(numbers: Any, every: int) -> None:
+        if next(numbers) % every == every - 1:
+            raise ConnectionError("reset by peer")
+
+    bench.system.before = lambda _: fail(before, 3)
+    bench.system.after = lambda _: fail(after, 5)
+    result = saved.apply(bench.source(), bench.target(), options=SyncOptions(retries=3, backoff=0))
+    assert (result.created, result.is_complete) == (16, True)
+    assert len(bench.system.calls()) == len(set(bench.system.calls())) == 16
+    bench.system.before = bench.system.after = lambda _: None
+    assert bench.settled()
+
+
+def test_deletes_come_last_from_the_last_to_the_first(bench: Bench) -> None:
+    saved = bench.load({"c": ("r", {})}, {"a": ("r", {"d1": "x", "d2": "x"}), "b": ("r", {})})
+    result = saved.apply(bench.source(), bench.target(), options=SyncOptions(deletes_last=True))
+    assert bench.system.calls() == [
+        "create site c", "delete site b", "delete device a__d2", "delete device a__d1", "delete site a",
+    ]  # fmt: skip
+    assert result.is_complete
+    assert bench.settled()
+
+
+def test_what_stands_above_a_delete_that_failed_is_not_deleted(bench: Bench) -> None:
+    saved = bench.load({}, {"a": ("r", {"d1": "x", "d2": "x"})})
+
+    def refuse(call: str) -> None:
+        if call == "delete device a__d2":
+            raise ValueError("in use")
+
+    bench.system.before = refuse
+    result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(deletes_last=True))
+    assert [(reject.state, reject.unique_id) for reject in result.rejects] == [("failed", "a__d2"), ("blocked", "a")]
+    assert set(bench.system.records()) == {("site", "a"), ("device", "a__d2")}
+
+
+def test_a_sync_of_which_too_much_fails_stops_and_leaves_the_rest_pending(bench: Bench) -> None:
+    saved = bench.load(sites(100, "new", 0), {})
+
+    def refuse(call: str) -> None:
+        if call >= "create site s010":
+            raise ValueError("down")
+
+    bench.system.before = refuse
+    options = SyncOptions(stop_at_share=0.5, stop_after=10)
+    result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=options)
+    assert result.stopped.startswith("Stopped: 11 of 21 operations failed, more than 50%.")
+    bench.system.before = lambda _: None
+    rest = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON)
+    assert (rest.created, rest.failed) == (79, 11)
+    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True)).is_complete
+    assert bench.settled()
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"rate": 0}, {"stop_at_share": 2}, {"bulk": 0}, {"retries": -1}])
+def test_options_out_of_range_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOptions, match=next(iter(wrong))):
+        SyncOptions(**wrong)
+
+
+def test_the_system_of_these_tests_keeps_what_it_is_told(tmp_path: Any) -> None:
+    system = System(tmp_path / "x")
+    system.call("create", Site._modelname, "a", {"region": "r"})
+    assert system.read("site", "a") == {"region": "r"}

@@ -1,0 +1,158 @@
+"""What is not applied: listed exactly, without secrets, and applied when it can be."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from diffsync_store import DiffSyncFlags, ObjectNotCreated
+from diffsync_store.enum import OperationState as State
+from diffsync_store.options import SyncOptions
+from diffsync_store.report import to_csv, to_json
+from diffsync_store.result import Reject
+from diffsync_store.selection import Select
+from tests.sync.conftest import Bench, Sites
+from tests.sync.systems import Device, Network, Site
+
+GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+SOURCE: Sites = {"a": ("new", {"d1": "leaf", "d2": "spine"}), "b": ("r", {"d1": "leaf"})}
+TARGET: Sites = {"a": ("old", {"d2": "leaf", "d3": "leaf"}), "c": ("r", {"d1": "leaf"})}
+KINDS = (
+    ObjectNotCreated, ValueError, KeyError, TypeError, ZeroDivisionError, OSError, TimeoutError, RuntimeError,
+    MemoryError, UnicodeError, AssertionError, StopIteration, ArithmeticError,
+)  # fmt: skip
+
+
+def many(sites: int, devices: int, role: str) -> Sites:
+    return {f"s{site}": (role, {f"d{device}": role for device in range(devices)}) for site in range(sites)}
+
+
+@pytest.mark.parametrize("options", [SyncOptions(), SyncOptions(workers=4)], ids=["one worker", "four workers"])
+def test_of_poisoned_records_each_is_listed_and_the_rest_lands(bench: Bench, options: SyncOptions) -> None:
+    saved = bench.load(many(20, 30, "new"), many(20, 30, "old"))
+    poisoned = {f"update device s{number}__d{number}": KINDS[number % len(KINDS)] for number in range(6)}
+
+    def poison(call: str) -> None:
+        if call in poisoned:
+            raise poisoned[call]("poisoned")
+
+    target = bench.target()
+    bench.system.before = poison
+    result = saved.apply(bench.source(), target, flags=GO_ON, options=options)
+    assert (result.updated, result.failed, result.blocked) == (614, 6, 0)
+    assert {f"update device {reject.unique_id}" for reject in result.rejects} == set(poisoned)
+    assert all("poisoned" in reject.reason for reject in result.rejects)
+    del bench.system.before
+    bench.system.before = lambda _: None
+    again = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(retry=True))
+    assert (again.updated, again.done_before, again.is_complete) == (6, 614, True)
+    assert len(bench.system.calls()) == len(set(bench.system.calls())) == 620
+    assert bench.settled()
+
+
+def test_what_stands_below_a_refused_object_is_blocked_and_retried_with_it(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+
+    def refuse(call: str) -> None:
+        if call == "create site b":
+            raise ValueError("no room")
+
+    bench.system.before = refuse
+    result = saved.apply(bench.source(), bench.target(), flags=GO_ON)
+    assert [(reject.state, reject.unique_id) for reject in result.rejects] == [("failed", "b"), ("blocked", "b__d1")]
+    listed = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON)
+    assert [reject.reason for reject in listed.rejects] == [reject.reason for reject in result.rejects]
+    assert listed.applied == 0
+    bench.system.before = lambda _: None
+    again = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True))
+    assert (again.created, again.is_complete) == (2, True)
+    assert bench.settled()
+
+
+def test_without_the_flag_the_first_failure_ends_the_sync_and_the_next_one_begins_there(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+
+    def refuse(call: str) -> None:
+        if call == "create site b":
+            raise ValueError("no room")
+
+    bench.system.before = refuse
+    with pytest.raises(ValueError, match="no room"):
+        saved.apply(bench.source(), bench.target())
+    bench.system.before = lambda _: None
+    assert bench.saved().apply(bench.source(), bench.target()).is_complete
+    assert bench.settled()
+
+
+def test_secrets_are_in_no_reason_and_no_payload(bench: Bench) -> None:
+    source, target = bench.source(), bench.target()
+    for side, password in ((source, "hunter2-new"), (target, "hunter2-old")):
+        with side.store.loading():
+            site = Site(name="a")
+            side.add(site)
+            device = Device(site="a", name="d", password=password)
+            side.add(device)
+            site.add_child(device)
+
+    def refuse(call: str) -> None:
+        raise ValueError(f"{call}: hunter2-new is too short, hunter2-old was not")
+
+    bench.system.before = refuse
+    bench.diffs.compare(source, target, bench.name)
+    result = bench.saved().apply(source, bench.target(), flags=GO_ON)
+    assert "hunter2" not in to_json(result.rejects) + to_csv(result.rejects) + str(result)
+    assert "hunter2" not in "".join(entry.reason for _, entry in bench.saved().outcomes())
+
+
+def test_an_update_that_failed_leaves_the_object_as_it_was(bench: Bench) -> None:
+    class Hasty(Site):
+        def update(self, attrs: dict[str, object]) -> None:
+            self.region = str(attrs["region"])
+            raise ValueError("too late")
+
+    class Hurried(Network):
+        site = Hasty
+
+    bench.adapter_class = Hurried
+    bench.load({"a": ("new", {})}, {"a": ("old", {})}).apply(bench.source(), bench.target(), flags=GO_ON)
+    assert bench.target().get("site", "a").region == "old"
+
+
+@pytest.mark.parametrize(
+    ("options", "calls"),
+    [
+        (SyncOptions(select=(Select(unique_id="b*"),)), ["create site b", "create device b__d1"]),
+        (SyncOptions(select=(Select(model="device", unique_id="b__*"),)), ["create site b", "create device b__d1"]),
+        (SyncOptions(select=(Select(model="site", action="delete"),)), ["delete site c", "delete device c__d1"]),
+        (SyncOptions(select=(Select(attribute="region", action="update"),)), ["update site a"]),
+        (SyncOptions(exclude=(Select(action="delete"), Select(model="device"))), ["update site a", "create site b"]),
+        (
+            SyncOptions(select=(Select(unique_id="c*"),), exclude=(Select(unique_id="c__d1"),)),
+            [],
+        ),
+    ],
+    ids=["by pattern", "with its parent", "with its children", "by attribute", "exclude", "not without its children"],
+)
+def test_what_is_selected_is_applied_with_what_it_needs_and_the_rest_later(
+    bench: Bench, options: SyncOptions, calls: list[str]
+) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    result = saved.apply(bench.source(), bench.target(), options=options)
+    assert bench.system.calls() == calls
+    assert result.held == len(result.held_operations) == saved.record.operations - len(calls)
+    states = {operation.id: entry.state for operation, entry in bench.saved().outcomes()}
+    assert {states[reject.operation_id] for reject in result.held_operations} == {State.HELD}
+    assert bench.saved().apply(bench.source(), bench.target()).is_complete
+    assert bench.settled()
+
+
+def test_rejects_are_told_as_json_and_as_csv_that_no_spreadsheet_computes() -> None:
+    reject = Reject("create", "site", "=1+1", {"name": "=1+1"}, "+bad\nnews", payload={"+": {"region": "@x"}})
+    [told] = json.loads(to_json([reject]))
+    assert (told["unique_id"], told["payload"]) == ("=1+1", {"+": {"region": "@x"}})
+    [row] = csv.DictReader(io.StringIO(to_csv([reject])))
+    assert (row["unique_id"], row["reason"]) == ("'=1+1", "'+bad\nnews")
+    assert not [cell for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
