@@ -1,7 +1,6 @@
 """What each run leaves for a person to read; capped, for all of it is kept in Prefect's database."""
 
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -53,21 +52,21 @@ def show_diff(diff: SavedDiff) -> None:
 def show_sync(
     record: DiffRecord,
     counts: Mapping[str, int],
-    rejects: Iterable[Reject],
+    rejects: Sequence[Reject],
     *,
     dry_run: bool,
     held: Mapping[tuple[str, str, str], int] = NOTHING,
 ) -> None:
     """What was applied, what the target refused, and what the guards held."""
     heading = "Dry run: nothing was changed" if dry_run else f"{_applied(counts):,} of {record.operations:,} applied"
-    listed = list(islice(rejects, MOST_ROWS))
+    listed = rejects[:MOST_ROWS]
     create_markdown_artifact(
         f"# {heading}\n\nDiff {markdown(record.diff_id)}, {markdown(record.source_name)} → "
         f"{markdown(record.target_name)}.\n\n"
         + markdown_table(
             ("would be" if dry_run else "", "operations"), [(n, f"{count:,}") for n, count in counts.items()]
         )
-        + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(counts['failed'], 'rejects')}" if listed else "")
+        + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(len(rejects), 'rejects')}" if listed else "")
         + (f"\n\n## Held\n\n{_held(held)}" if held else ""),
         key=artifact_key("sync", record.source_name, record.target_name),
         description=heading,
@@ -136,9 +135,9 @@ def _changes(changes: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
         yield f"{field}: {' → '.join(sides)}"
 
 
-def _rejects(rejects: list[Reject]) -> str:
-    rows = [(reject.action, reject.model, reject.unique_id, reject.reason) for reject in rejects]
-    return markdown_table(("action", "model", "unique id", "reason"), rows)
+def _rejects(rejects: Sequence[Reject]) -> str:
+    rows = [(reject.state, reject.action, reject.model, reject.unique_id, reject.reason) for reject in rejects]
+    return markdown_table(("", "action", "model", "unique id", "reason"), rows)
 
 
 def _totals(summary: Mapping[str, int]) -> str:

@@ -1,14 +1,16 @@
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.states import Completed
 
 from diffsync_store import Adapter, BudgetExceeded, StoredAdapter, SyncResult
 from diffsync_store.guards import Holds
-from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff, StreamedDiff
+from diffsync_store.options import SyncOptions
+from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
 from flows.artifacts import show_sync
 from flows.config import Config, read_config
@@ -21,7 +23,10 @@ Counts = dict[str, int]
 
 @flow(flow_run_name="sync {diff_id}")
 def sync(diff_id: str, dry_run: bool = False, allow: list[str] | None = None) -> Counts | State[Counts]:
-    """Apply a saved diff to its target, within the guards of the sync.
+    """Apply what is left of a saved diff to its target, within the guards of the sync.
+
+    What a run before this one has done is not done again: start the sync anew to go on where one was stopped or killed.
+    A record that has changed since the diff was made is left alone, and listed as a conflict.
 
     Counts what was applied and what was not. Where the target refused operations, the run ends as Partial, a kind of
     Completed, and its artifact lists them with the reasons.
@@ -38,7 +43,7 @@ def sync(diff_id: str, dry_run: bool = False, allow: list[str] | None = None) ->
         show_sync(record, planned, (), dry_run=True)
         return planned
     counts = apply_diff(diff_id, allow)
-    left = counts["failed"] + counts["blocked"] + counts["held"]
+    left = sum(counts.get(name, 0) for name in ("failed", "blocked", "conflicts", "held", "unknown"))
     if not left:
         return counts
     return Completed(name="Partial", message=f"{left} operations were not applied", data=counts)
@@ -55,7 +60,7 @@ def check_sync(diff_id: str, allow: list[str]) -> DiffRecord:
 
 @task(cache_policy=NO_CACHE)
 def apply_diff(diff_id: str, allow: list[str]) -> Counts:
-    """Not tried again by itself: what was applied before it failed would meet records that have changed."""
+    """Not tried again by itself: what has failed is for a person to look at, who starts it again."""
     log = get_run_logger()
     with (
         target_of(diff_id) as (config, saved, target),
@@ -67,17 +72,26 @@ def apply_diff(diff_id: str, allow: list[str]) -> Counts:
     ):
         target.store.fencing_token = lease.token
         flags = config.flags(saved.record.source_name, saved.record.target_name)
-        diff = guarded(config, saved, target, allow)
-        applied = target.sync_from(StoredAdapter(source), diff=diff, flags=flags, callback=Progress(log))
-        result = applied.result or SyncResult()
-        counts = {**result.counts(), "held": diff.held.total()}
-        log.info("Applied diff %s to %s: %s", diff_id, target.name, counts)
-        show_sync(saved.record, counts, result.rejects, dry_run=False, held=diff.held)
+        result = saved.apply(
+            StoredAdapter(source),
+            target,
+            options=SyncOptions(hold=guarded(config, saved, target, allow)),
+            flags=flags,
+            callback=Progress(log),
+            by=f"flow run {runtime.flow_run.name}",
+            lease=lease,
+        )
+        counts = result.counts()
+        log.info("Applied diff %s to %s: %s", diff_id, target.name, result.applied_before or counts)
+        held = Counter((found.model, found.action, found.reason) for found in result.held_operations)
+        show_sync(saved.record, counts, result.rejects, dry_run=False, held=held)
+        if result.stopped:
+            raise RuntimeError(result.stopped)
     return counts
 
 
-def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> StreamedDiff:
-    """What of the diff is to be applied.
+def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> Holds:
+    """What of the diff is not to be applied.
 
     Raises:
         BudgetExceeded: it would change more than it may.
@@ -95,7 +109,7 @@ def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str])
         raise BudgetExceeded(
             f"{error}\nor start the sync with the parameter allow = {allowances}", error.excesses
         ) from None
-    return saved.streamed(holds)
+    return holds
 
 
 @contextmanager
