@@ -74,24 +74,26 @@ class GuardedSyncer(Syncer):
         """Operations at hand that are held, with the reason."""
         self.is_resumed = not journal.is_empty()
         self.recreated: set[tuple[str, str]] = set()
-        """Objects that the diff deletes at one place and creates at another; looked for when a sync is resumed."""
+        """Objects that the diff deletes at one place and creates at another; looked for when a sync is resumed, or has
+        several workers."""
         self.later: list[tuple[DiffElement, tuple[str, str] | None]] = []
         """Deletes that are to be done last, each with model and unique id of what it stands below."""
         self.held_deletes: dict[str, str] = {}
         """Those of them that are held, with the reason."""
         self.deleting = not options.deletes_last
+        self.deleting_late = False
 
     # The whole diff
 
     def _apply_all(self) -> None:
-        if self.is_resumed:
+        if self.is_resumed or self.options.workers > 1:
             self.recreated = self._recreated()
         with self.team.at_work():
             for batch in batches(self._wanted(self.diff.get_children())):
                 self._prepare(batch)
                 held = self._fetch(batch)
                 for _, alike in groupby(batch, key=lambda element: element.type):  # models may need those before them
-                    self.team.do(self._work, self._units(list(alike)), self.pace.end)
+                    self._work_on(list(alike))
                 held.clear()
             self.team.do(self._delete_last, [self.later], self.pace.end)
 
@@ -109,6 +111,21 @@ class GuardedSyncer(Syncer):
             if element.action in keys:
                 keys[element.action].add(self._key(element))
         return keys[DiffSyncActions.CREATE] & keys[DiffSyncActions.DELETE]
+
+    def _work_on(self, elements: list[DiffElement]) -> None:
+        """Apply elements of one model side by side; those between which something moves one after the other."""
+        bound = [element for element in elements if self.recreated and self._is_bound(element)]
+        ids = set(map(id, bound))
+        free = [element for element in elements if id(element) not in ids]
+        self.team.do(self._work, self._units(free), self.pace.end)
+        self.team.do(self._work_in_order, [bound] if bound else [], self.pace.end)
+
+    def _is_bound(self, element: DiffElement) -> bool:
+        return any(self._key(below) in self.recreated for below, _ in walk(iter([element]), None))
+
+    def _work_in_order(self, elements: list[DiffElement]) -> None:
+        for unit in self._units(elements):
+            self._work(unit)
 
     def _work(self, unit: list[DiffElement]) -> None:
         """Apply elements of the top, and tell the journal."""
@@ -131,7 +148,8 @@ class GuardedSyncer(Syncer):
 
     def _delete_last(self, later: list[tuple[DiffElement, tuple[str, str] | None]]) -> None:
         """Delete from the last to the first, so that nothing goes before what stands below it."""
-        self.deleting, self.holds = True, self.held_deletes
+        self.deleting = self.deleting_late = True
+        self.holds = self.held_deletes
         stuck: set[tuple[str, str] | None] = set()
         waiting = reversed(later)
         while batch := list(islice(waiting, _DELETES)):
@@ -398,26 +416,30 @@ class GuardedSyncer(Syncer):
         if entry.reason == _LEFT_ALONE:
             return False, None
         is_recreated = element.action == DiffSyncActions.DELETE and self._key(element) in self.recreated
-        if is_recreated and obj is not None and parent is not None and self._is_listed_elsewhere(element, obj):
+        if is_recreated and obj is not None and self._is_created_elsewhere(element, obj):
             return True, None
         return True, bring_along(self.target, element, obj, parent, entry.fields)
 
     def _make_way(self, element: DiffElement, obj: DiffSyncModel) -> bool:
         if self.deletes is None:
             self.deletes = deletes_in(self.diff, self._uid)
-        if self._key(element) in self.deletes:
-            [delete, _] = self.deletes[self._key(element)]
+        delete, _ = self.deletes.get(self._key(element), (None, None))
+        if delete is not None:
             if self.is_resumed:
                 ids = [found.operation_id for found, _ in walk(iter([delete]), None) if found.action is not None]
                 self.entries |= self.journal.read(ids)
             self.holds |= self.selection.held(delete) if self.selection.has_rules else {}
         was_deleting, self.deleting = self.deleting, True
         try:
-            return super()._make_way(element, obj)
+            has_gone = super()._make_way(element, obj)
         finally:
             self.deleting = was_deleting
+        for below, _ in walk(iter([delete] if delete else ()), None):
+            if below.action == DiffSyncActions.DELETE:
+                self.gone_ahead.add(self._key(below))
+        return has_gone
 
-    def _is_listed_elsewhere(self, element: DiffElement, obj: DiffSyncModel) -> bool:
+    def _is_created_elsewhere(self, element: DiffElement, obj: DiffSyncModel) -> bool:
         """Whether an object that was deleted at this place has been created at another one already."""
         creates = (
             other.operation_id

@@ -20,7 +20,8 @@ None of these is there by default; a model offers a hook by having a method of i
         For each of the objects itself, None or an exception.
 
     def move(self, old_parent, new_parent, attrs) -> Self | None
-        Put the record under another parent and change these attributes.
+        Put the record under another parent and change these attributes; None leaves it where it is. A sync that died may
+        call it again. Nothing is created or deleted, and what stands below the object goes with it.
 
 An exception that is raised by a `..._many`, and not returned in its list, says that nothing of it was done: it is then
 called for half of the records, and so on down to the single record.

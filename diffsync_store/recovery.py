@@ -104,6 +104,12 @@ def with_values(obj: DiffSyncModel, values: Mapping[str, Any]) -> DiffSyncModel:
     return obj
 
 
+def under(obj: DiffSyncModel, old: DiffSyncModel | None, new: DiffSyncModel | None) -> None:
+    """Have the object listed by its new parent and no longer by its old one."""
+    _unlist(obj, old)
+    _list(obj, new)
+
+
 def _list(obj: DiffSyncModel, parent: DiffSyncModel | None) -> None:
     if parent is not None:
         try:

@@ -13,8 +13,8 @@ import structlog
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffNotApproved, SyncStopped
-from diffsync_store.guarded import GuardedSyncer
 from diffsync_store.journal import Application, Approval, Journal, MemoryJournal
+from diffsync_store.moving import MovingSyncer
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
 from diffsync_store.options import SyncOptions
 from diffsync_store.result import SyncResult
@@ -79,7 +79,7 @@ class Sync:
         before = self.journal.application()
         if before is not None:
             return self._told_before(before)
-        syncer = GuardedSyncer(
+        syncer = MovingSyncer(
             self._with_ids(),
             self.source,
             self.target,

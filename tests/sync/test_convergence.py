@@ -1,0 +1,46 @@
+"""After a sync: what did not settle, by record and field."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from diffsync_store import LocalStore
+from diffsync_store.convergence import Unsettled, unsettled
+from diffsync_store.sync import Sync
+from tests.sync.systems import Data, Network, Site
+
+
+class Forgetful(Site):
+    """Its system takes the region and keeps its own."""
+
+    def update(self, attrs: Data) -> Self | None:
+        return super().update({**attrs, "region": "default"})
+
+
+class ForgetfulNetwork(Network):
+    site = Forgetful
+
+
+def test_what_did_not_settle_is_named_by_record_and_field() -> None:
+    source = Network("source", LocalStore).put({"a": ("new", {"d1": "leaf"}), "b": ("r", {})})
+    target = ForgetfulNetwork("target", LocalStore).put({"a": ("old", {}), "c": ("r", {})})
+    Sync(target.diff_from(source), source, target).run()
+    left = target.diff_from(source)
+    assert list(unsettled(left)) == [Unsettled("site", "a", "region", "new", "default")]
+    source.remove(source.get("site", "b"))
+    target.remove(target.get("device", "a__d1"))
+    target.get("site", "a").devices.clear()
+    assert list(unsettled(target.diff_from(source)))[1:] == [
+        Unsettled("device", "a__d1", "", "there", "missing"),
+        Unsettled("site", "b", "", "missing", "there"),
+    ]
+
+
+def test_secrets_that_did_not_settle_are_masked() -> None:
+    source = Network("source").put({"a": ("r", {"d": "leaf"})})
+    target = Network("target").put({"a": ("r", {"d": "leaf"})})
+    source.get("device", "a__d").password = "hunter2"
+    [left] = unsettled(target.diff_from(source))
+    assert (left.field, left.source, left.target) == ("password", "***", "***")
+    found = Sync(target.diff_from(source), source, target).run()
+    assert (found.updated, found.is_complete) == (1, True)
