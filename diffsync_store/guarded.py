@@ -82,6 +82,7 @@ class GuardedSyncer(Syncer):
         """Those of them that are held, with the reason."""
         self.deleting = not options.deletes_last
         self.deleting_late = False
+        self._looks_up: dict[str, bool] = {}
 
     # The whole diff
 
@@ -114,6 +115,9 @@ class GuardedSyncer(Syncer):
 
     def _work_on(self, elements: list[DiffElement]) -> None:
         """Apply elements of one model side by side; those between which something moves one after the other."""
+        if self.options.workers == 1:
+            self.team.do(self._work_in_order, [elements], self.pace.end)
+            return
         bound = [element for element in elements if self.recreated and self._is_bound(element)]
         ids = set(map(id, bound))
         free = [element for element in elements if id(element) not in ids]
@@ -124,18 +128,45 @@ class GuardedSyncer(Syncer):
         return any(self._key(below) in self.recreated for below, _ in walk(iter([element]), None))
 
     def _work_in_order(self, elements: list[DiffElement]) -> None:
-        for unit in self._units(elements):
-            self._work(unit)
+        self._foresee(elements)
+        try:
+            for unit in self._units(elements):
+                self._work(unit)
+        finally:
+            with self.team.elsewhere():
+                self.ledger.close()
+
+    def _foresee(self, elements: list[DiffElement]) -> None:
+        """Tell the ledger what is to come and can be looked up, where nothing is known of it yet."""
+        self.ledger.foresee(
+            element.operation_id
+            for element, _ in walk(iter(elements), None)
+            if element.action is not None
+            and element.operation_id not in self.entries
+            and element.operation_id not in self.holds
+            and self._can_look_up(element)
+            and (self.deleting or element.action != DiffSyncActions.DELETE)
+        )
+
+    def _can_look_up(self, element: DiffElement) -> bool:
+        try:
+            return self._looks_up[element.type]
+        except KeyError:
+            found = self._looks_up[element.type] = hook(self._class(element.type), "lookup") is not None
+            return found
 
     def _work(self, unit: list[DiffElement]) -> None:
         """Apply elements of the top, and tell the journal."""
         if self.pace.has_ended:
             return
+        if self.options.workers > 1:
+            self._foresee(unit)
         try:
             self._apply_unit(unit, None)
         finally:
-            with self.team.elsewhere():
-                self.ledger.tell()
+            if self.options.workers > 1:
+                with self.team.elsewhere():
+                    self.ledger.close()
 
     def _postpone(self, element: DiffElement, above: tuple[str, str] | None) -> None:
         self.later.append((element, above))
@@ -303,7 +334,10 @@ class GuardedSyncer(Syncer):
         if self.is_fenced_off():
             raise SyncStopped("The lease on the target was lost: another one may be changing it.") from LeaseLost()
         with self.team.elsewhere():
-            self.ledger.send(element.operation_id for element in elements)
+            if len(elements) == 1 and self._can_look_up(elements[0]):
+                self.ledger.send_soon(elements[0].operation_id)
+            else:
+                self.ledger.send(element.operation_id for element in elements)
 
     def _call(self, element: DiffElement, obj: DiffSyncModel | None) -> DiffSyncModel | None:
         with self.team.elsewhere():

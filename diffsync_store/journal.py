@@ -27,6 +27,8 @@ class Entry:
 
     def dumped(self) -> str:
         """The entry as JSON."""
+        if not self.reason and not self.fields:  # most are
+            return f'["{self.state.value}",{self.at!r},"",""]'
         return json.dumps([self.state.value, self.at, self.reason, self.fields], separators=(",", ":"))
 
     @classmethod

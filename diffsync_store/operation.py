@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -81,13 +82,33 @@ class Operation(BaseModel):
 
     def element(self, source_name: str, target_name: str) -> DiffElement:
         """The element again, without what stands below it."""
-        element = DiffElement(self.model, self.name, self.identifiers, source_name, target_name, SavedOrderDiff)
+        element = SavedElement(self.model, self.name, self.identifiers, source_name, target_name, SavedOrderDiff)
         element.add_attrs(source=self.source, dest=self.target)
         element.uid = self.unique_id
         element.equal = frozenset(self.equal)
         element.flags = self.flags.value
         element.operation_id = self.id
         return element
+
+
+class SavedElement(DiffElement):
+    """An element as it was saved. It changes no more, so what has to be done is found out once."""
+
+    def add_attrs(self, source: dict[str, Any] | None = None, dest: dict[str, Any] | None = None) -> None:
+        super().add_attrs(source, dest)
+        for found in ("action", "_changed_attributes"):
+            self.__dict__.pop(found, None)
+
+    @cached_property
+    def action(self) -> str | None:
+        return super().action
+
+    @cached_property
+    def _changed_attributes(self) -> list[str]:
+        return super()._changed()
+
+    def _changed(self) -> list[str]:
+        return self._changed_attributes
 
 
 class SavedOrderDiff(Diff):
