@@ -2,12 +2,21 @@
 
 from diffsync_store.adapter import Adapter, DiffSync
 from diffsync_store.diff import Diff, DiffElement
-from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus, StoreState
+from diffsync_store.enum import (
+    DiffSyncActions,
+    DiffSyncFlags,
+    DiffSyncModelFlags,
+    DiffSyncStatus,
+    OperationState,
+    StoreState,
+)
 from diffsync_store.exceptions import (
     BudgetExceeded,
     DiffClassMismatch,
     DiffException,
+    DiffNotApproved,
     DiffNotFound,
+    InvalidOptions,
     LeaseHeld,
     LeaseLost,
     ObjectAlreadyExists,
@@ -22,16 +31,20 @@ from diffsync_store.exceptions import (
     StoreNotComplete,
     StoreNotFound,
     StoreReloaded,
+    SyncStopped,
 )
 from diffsync_store.guards import Budget, Completeness, Guards, Hold, Limit, Limits
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
+from diffsync_store.options import SyncOptions
 from diffsync_store.result import Reject, SyncResult
+from diffsync_store.selection import Select
 from diffsync_store.store import BaseStore
 from diffsync_store.store.findings import Gap, LoadReject
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.stored import StoredAdapter
+from diffsync_store.sync import Sync
 
 __all__ = [
     "Adapter",
@@ -43,6 +56,7 @@ __all__ = [
     "DiffClassMismatch",
     "DiffElement",
     "DiffException",
+    "DiffNotApproved",
     "DiffNotFound",
     "DiffSync",
     "DiffSyncActions",
@@ -53,6 +67,7 @@ __all__ = [
     "Gap",
     "Guards",
     "Hold",
+    "InvalidOptions",
     "LeaseHeld",
     "LeaseLost",
     "Limit",
@@ -68,7 +83,9 @@ __all__ = [
     "ObjectStoreException",
     "ObjectStoreWrongType",
     "Operation",
+    "OperationState",
     "Reject",
+    "Select",
     "StoreInUse",
     "StoreNotComplete",
     "StoreNotFound",
@@ -76,5 +93,8 @@ __all__ = [
     "StoreReloaded",
     "StoreState",
     "StoredAdapter",
+    "Sync",
+    "SyncOptions",
     "SyncResult",
+    "SyncStopped",
 ]

@@ -7,9 +7,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.states import Completed
 
-from diffsync_store import Adapter, BudgetExceeded, StoredAdapter, SyncResult
+from diffsync_store import Adapter, BudgetExceeded, StoredAdapter, SyncOptions, SyncResult
 from diffsync_store.guards import Holds
-from diffsync_store.options import SyncOptions
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
 from flows.artifacts import show_sync
