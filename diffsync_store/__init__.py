@@ -36,15 +36,15 @@ from diffsync_store.exceptions import (
 from diffsync_store.guards import Budget, Completeness, Guards, Hold, Limit, Limits
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
-from diffsync_store.options import SyncOptions
 from diffsync_store.result import Reject, SyncResult
-from diffsync_store.selection import Select
 from diffsync_store.store import BaseStore
 from diffsync_store.store.findings import Gap, LoadReject
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.stored import StoredAdapter
 from diffsync_store.sync import Sync
+from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.selection import Select
 
 __all__ = [
     "Adapter",

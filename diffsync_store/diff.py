@@ -252,6 +252,16 @@ class DiffElement:
         return {**self.get_attrs_diffs(), **self.child_diff.dict()}
 
 
+def walk(
+    elements: Iterator[DiffElement], above: DiffElement | None
+) -> Iterator[tuple[DiffElement, DiffElement | None]]:
+    """All elements that have something to say, each with the one above it."""
+    for element in elements:
+        if element.has_diffs():
+            yield element, above
+            yield from walk(element.get_children(), element)
+
+
 _NO_CHANGE = "no-change"
 _COMPARED = ("type", "name", "keys", "source_attrs", "dest_attrs")
 

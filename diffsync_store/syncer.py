@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from diffsync_store.canonical import restored
-from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import (
     ObjectCrudException,
@@ -17,7 +17,6 @@ from diffsync_store.exceptions import (
     ObjectNotUpdated,
     SyncStopped,
 )
-from diffsync_store.moves import Deletes, deletes_in
 from diffsync_store.result import Reject, SyncResult
 
 if TYPE_CHECKING:
@@ -29,6 +28,18 @@ _AHEAD = 500
 _AT_ONCE = 5000
 """Elements, with those below them, to have in memory at once where they come from elsewhere."""
 _COUNTED = {"create": "created", "update": "updated", "delete": "deleted"}
+
+Deletes = dict[tuple[str, str], tuple[DiffElement, DiffElement | None]]
+"""By model and unique id: the element that deletes the object, and the one above it."""
+
+
+def deletes_in(diff: Diff, uid: Callable[[DiffElement], str]) -> Deletes:
+    """What a diff deletes."""
+    return {
+        (element.type, uid(element)): (element, above)
+        for element, above in walk(diff.get_children(), None)
+        if element.action == DiffSyncActions.DELETE
+    }
 
 
 class Syncer:

@@ -44,6 +44,7 @@ RULES = [
     Rule("a diff is data", "diffsync_store/diff.py", ("diffsync_store.store",)),
     Rule("enums are data", "diffsync_store/enum.py", ("diffsync_store.store",)),
     Rule("exceptions are data", "diffsync_store/exceptions.py", ("diffsync_store.store",)),
+    Rule("a plain sync knows no guards", "diffsync_store/syncer.py", ("diffsync_store.sync",)),
     Rule("stores do not know each other", "diffsync_store/store/redis*", ("diffsync_store.store.local",)),
     Rule("stores do not know each other", "diffsync_store/store/local*", ("diffsync_store.store.redis",)),
     Rule("the base store knows no technology", "diffsync_store/store/__init__.py", ("diffsync_store.store.redis",)),
@@ -66,6 +67,9 @@ PUBLIC_MODULES = {
     "diffsync_store.store.redis_lease",
     "diffsync_store.store.record",
     "diffsync_store.store.redis",
+    "diffsync_store.sync",
+    "diffsync_store.sync.convergence",
+    "diffsync_store.sync.report",
 }
 
 

@@ -15,7 +15,7 @@ from diffsync_store.exceptions import (
     ObjectStoreException,
     ObjectStoreWrongType,
 )
-from diffsync_store.payload import cut, payload_text, reason_text
+from diffsync_store.masking import cut, payload_text, reason_text
 
 _OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType)
 """What a store raises because of a record; whatever else it raises is its own trouble."""

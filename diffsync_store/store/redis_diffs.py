@@ -19,9 +19,7 @@ from diffsync_store.enum import DiffSyncFlags, OperationState
 from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
 from diffsync_store.guards import Guards, Hold, Holds
 from diffsync_store.guards.withhold import withhold, withhold_below
-from diffsync_store.journal import Approval, Entry
 from diffsync_store.operation import Operation, diff_of, operations_at, operations_of
-from diffsync_store.options import SyncOptions
 from diffsync_store.result import SyncResult
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
@@ -29,6 +27,8 @@ from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_journal import RedisJournal
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
 from diffsync_store.sync import Sync
+from diffsync_store.sync.journal import Approval, Entry
+from diffsync_store.sync.options import SyncOptions
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter

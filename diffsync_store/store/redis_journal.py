@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diffsync_store.journal import Application, Approval, Entry, Journal
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import DiffKeys
+from diffsync_store.sync.journal import Application, Approval, Entry, Journal
 
 _BATCH = 1000
 _RENEWED_AFTER = 60.0

@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 
 from diffsync_store import Adapter, DiffSyncModel
-from diffsync_store.options import SyncOptions
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.sync.options import SyncOptions
 from tests.servers import RedisServer
 
 CALL_SECONDS = 0.02

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Self
 
 from diffsync_store import LocalStore
-from diffsync_store.convergence import Unsettled, unsettled
 from diffsync_store.sync import Sync
+from diffsync_store.sync.convergence import Unsettled, unsettled
 from tests.sync.systems import Data, Network, Site
 
 

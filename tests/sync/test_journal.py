@@ -11,9 +11,9 @@ import pytest
 from diffsync_store import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import DiffNotApproved, StoreReloaded
-from diffsync_store.journal import Entry
-from diffsync_store.options import SyncOptions
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.sync.journal import Entry
+from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench
 from tests.sync.systems import Device, Silent, Site
 

@@ -13,8 +13,8 @@ import traceback
 
 import pytest
 
-from diffsync_store.options import SyncOptions
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench, Sites
 
 KILLS = int(os.environ.get("SYNC_KILLS", "6"))

@@ -7,7 +7,7 @@ from typing import Any, Self
 import pytest
 
 from diffsync_store import DiffSyncFlags
-from diffsync_store.options import SyncOptions
+from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench
 from tests.sync.systems import Data, Device, Network, Seen, Site
 

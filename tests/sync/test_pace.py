@@ -10,7 +10,7 @@ import pytest
 
 from diffsync_store import DiffSyncFlags
 from diffsync_store.exceptions import InvalidOptions
-from diffsync_store.options import SyncOptions
+from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Data, Device, Network, Site, System
 

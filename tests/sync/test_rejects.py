@@ -10,10 +10,10 @@ import pytest
 
 from diffsync_store import DiffSyncFlags, ObjectNotCreated
 from diffsync_store.enum import OperationState as State
-from diffsync_store.options import SyncOptions
-from diffsync_store.report import to_csv, to_json
 from diffsync_store.result import Reject
-from diffsync_store.selection import Select
+from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.report import to_csv, to_json
+from diffsync_store.sync.selection import Select
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Device, Network, Site
 

@@ -12,9 +12,9 @@ from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound
-from diffsync_store.hooks import hook
 from diffsync_store.model import DiffSyncModel
-from diffsync_store.preconditions import differing
+from diffsync_store.sync.hooks import hook
+from diffsync_store.sync.preconditions import differing
 
 
 def look_up(adapter: Any, model: type[DiffSyncModel], element: DiffElement) -> Any:

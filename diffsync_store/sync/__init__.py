@@ -13,11 +13,11 @@ import structlog
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffNotApproved, SyncStopped
-from diffsync_store.journal import Application, Approval, Journal, MemoryJournal
-from diffsync_store.moving import MovingSyncer
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
-from diffsync_store.options import SyncOptions
 from diffsync_store.result import SyncResult
+from diffsync_store.sync.journal import Application, Approval, Journal, MemoryJournal
+from diffsync_store.sync.moving import MovingSyncer
+from diffsync_store.sync.options import SyncOptions
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from diffsync_store.diff import Diff
+from diffsync_store.diff import Diff, walk
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.masking import masked
-from diffsync_store.moves import walk
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from diffsync_store.canonical import restored
-from diffsync_store.diff import DiffElement
+from diffsync_store.diff import DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import SyncStopped
-from diffsync_store.guarded import GuardedSyncer
-from diffsync_store.hooks import hook
-from diffsync_store.journal import Entry
-from diffsync_store.moves import Move, merged, moves_in, walk
-from diffsync_store.preconditions import conflict
-from diffsync_store.recovery import under, with_values
+from diffsync_store.sync.guarded import GuardedSyncer
+from diffsync_store.sync.hooks import hook
+from diffsync_store.sync.journal import Entry
+from diffsync_store.sync.moves import Move, merged, moves_in
+from diffsync_store.sync.preconditions import conflict
+from diffsync_store.sync.recovery import under, with_values
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel

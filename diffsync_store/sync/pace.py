@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from diffsync_store.exceptions import SyncStopped
-from diffsync_store.options import SyncOptions
+from diffsync_store.sync.options import SyncOptions
 
 T = TypeVar("T")
 

@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError
 
-from diffsync_store.bulk import call_many
 from diffsync_store.canonical import restored
-from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, SyncStopped
-from diffsync_store.hooks import hook, transient_errors
-from diffsync_store.journal import Entry, Journal
-from diffsync_store.ledger import Ledger
 from diffsync_store.masking import masked, masked_text
-from diffsync_store.moves import deletes_in, walk
-from diffsync_store.options import SyncOptions
-from diffsync_store.pace import Pace
-from diffsync_store.preconditions import conflict
-from diffsync_store.recovery import bring_along, look_up, made, outcome, with_values
 from diffsync_store.result import Reject
-from diffsync_store.selection import Selection
-from diffsync_store.syncer import Syncer, batches, reason_of
-from diffsync_store.team import Team
+from diffsync_store.sync.bulk import call_many
+from diffsync_store.sync.hooks import hook, transient_errors
+from diffsync_store.sync.journal import Entry, Journal
+from diffsync_store.sync.ledger import Ledger
+from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.pace import Pace
+from diffsync_store.sync.preconditions import conflict
+from diffsync_store.sync.recovery import bring_along, look_up, made, outcome, with_values
+from diffsync_store.sync.selection import Selection
+from diffsync_store.sync.team import Team
+from diffsync_store.syncer import Syncer, batches, deletes_in, reason_of
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
