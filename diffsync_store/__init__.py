@@ -17,6 +17,7 @@ from diffsync_store.exceptions import (
     DiffNotApproved,
     DiffNotFound,
     InvalidOptions,
+    JournalLost,
     LeaseHeld,
     LeaseLost,
     ObjectAlreadyExists,
@@ -32,6 +33,7 @@ from diffsync_store.exceptions import (
     StoreNotFound,
     StoreReloaded,
     SyncStopped,
+    SyncTakenOver,
 )
 from diffsync_store.guards import Budget, Completeness, Guards, Hold, Limit, Limits
 from diffsync_store.model import DiffSyncModel
@@ -68,6 +70,7 @@ __all__ = [
     "Guards",
     "Hold",
     "InvalidOptions",
+    "JournalLost",
     "LeaseHeld",
     "LeaseLost",
     "Limit",
@@ -97,4 +100,5 @@ __all__ = [
     "SyncOptions",
     "SyncResult",
     "SyncStopped",
+    "SyncTakenOver",
 ]

@@ -118,6 +118,14 @@ class SyncStopped(Exception):
     """A guard has ended a sync; what was not tried is pending."""
 
 
+class SyncTakenOver(SyncStopped):
+    """Another sync of the same diff has begun, and this one may change the target no more."""
+
+
+class JournalLost(SyncStopped):
+    """Redis has lost what this sync had set down in its journal."""
+
+
 class InvalidOptions(ValueError):
     """An option of a sync is out of its range."""
 

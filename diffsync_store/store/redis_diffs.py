@@ -32,6 +32,7 @@ from diffsync_store.sync.options import SyncOptions
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
+    from diffsync_store.store.redis_lease import Lease
 
 _BATCH = 500
 _PENDING = Entry(OperationState.PENDING, at=0.0)
@@ -135,7 +136,7 @@ class SavedDiff:
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callable[[str, int, int], None] | None = None,
         by: str = "",
-        lease: Any = None,
+        lease: Lease | None = None,
     ) -> SyncResult:
         """Apply what is left of the diff under guards; what was held when it was made is held, unless `options.hold` is given.
 

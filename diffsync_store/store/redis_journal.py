@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count, islice
 from typing import Any
 
+from diffsync_store.exceptions import JournalLost, SyncTakenOver
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import DiffKeys
+from diffsync_store.store.redis_script import Script
 from diffsync_store.sync.journal import Application, Approval, Entry, Journal
 
 _BATCH = 1000
 _RENEWED_AFTER = 60.0
 """Seconds after which a write renews the time to live."""
+
+_BEGIN = Script("""
+-- KEYS: writer. ARGV: by, seconds to live. Answers: the number of this sync, larger than that of every one before it.
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local number = string.format('%.0f', math.max(now, tonumber(redis.call('HGET', KEYS[1], 'number') or 0) + 1))
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'number', number, 'by', ARGV[1], 'at', string.format('%.0f', now))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return number
+""")
+
+_WRITE = Script("""
+-- KEYS: writer, journal. ARGV: number of the sync, stream, batch, then ids and entries. Answers: nothing, or who is in
+-- its place, and nothing was written. A batch that is there already is one whose answer was lost.
+local writer = redis.call('HMGET', KEYS[1], 'number', 'stream:' .. ARGV[2], 'by', 'at')
+if writer[1] ~= ARGV[1] then return {writer[1] or '0', writer[3] or '', writer[4] or '0'} end
+local batch = tonumber(writer[2] or 0)
+if batch == tonumber(ARGV[3]) then return {} end
+if batch ~= ARGV[3] - 1 then return {'0', '', '0'} end
+redis.call('HSET', KEYS[1], 'stream:' .. ARGV[2], ARGV[3])
+redis.call('HSET', KEYS[2], unpack(ARGV, 4))
+return {}
+""")
 
 
 class RedisJournal(Journal):
@@ -23,6 +52,18 @@ class RedisJournal(Journal):
         self._keys = keys
         self._ttl = ttl
         self._renewed = 0.0
+        self._number = ""
+        """Of this sync; without one it is not fenced, as for somebody who settles an operation by hand."""
+        self._free: deque[int] = deque()
+        """Streams of batches that no thread is writing to; their batches are numbered, each stream's for itself."""
+        self._streams = count()
+        self._batches: dict[int, int] = {}
+
+    def begin(self, by: str) -> None:
+        with translated_errors():
+            self._number = _BEGIN(self._redis, [self._keys.writer], [by, self._ttl]).decode()
+        self._free.clear()
+        self._batches.clear()
 
     def is_empty(self) -> bool:
         with translated_errors():
@@ -40,11 +81,40 @@ class RedisJournal(Journal):
     def write(self, entries: Mapping[str, Entry]) -> None:
         if not entries:
             return
-        values = {name: entry.dumped() for name, entry in entries.items()}
+        values = ((name, entry.dumped()) for name, entry in entries.items())
+        while batch := [part for pair in islice(values, _BATCH) for part in pair]:
+            self._write(batch)
         with translated_errors():
-            self._redis.hset(self._keys.journal, mapping=values)
             if time.monotonic() - self._renewed > _RENEWED_AFTER or not self._renewed:
                 self._renew()
+
+    def _write(self, parts: list[str]) -> None:
+        if not self._number:
+            with translated_errors():
+                self._redis.hset(self._keys.journal, mapping=dict(zip(parts[::2], parts[1::2], strict=True)))
+            return
+        try:
+            stream = self._free.pop()
+        except IndexError:
+            stream = next(self._streams)
+        batch = self._batches[stream] = self._batches.get(stream, 0) + 1
+        with translated_errors():
+            answer = _WRITE(self._redis, [self._keys.writer, self._keys.journal], [self._number, stream, batch, *parts])
+        self._free.append(stream)
+        if answer:
+            self._refuse(*(part.decode() for part in answer))
+
+    def _refuse(self, number: str, by: str, at: str) -> None:
+        if int(number) > int(self._number):
+            raise SyncTakenOver(
+                f"Another sync of this diff, by {by}, has begun at "
+                f"{datetime.fromtimestamp(int(at) / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC and goes on where this one ends. "
+                "If nobody meant to start it, stop it and apply the diff again."
+            )
+        raise JournalLost(
+            "Redis has lost what this sync had set down in its journal, in a restart or a failover: nothing more was "
+            "sent. What is not in the journal may have been done. Load the target again, make a new diff and apply it."
+        )
 
     def _renew(self) -> None:
         for key in self._keys.all():

@@ -16,6 +16,7 @@ ever used as a pattern.
     dsd:{ID}:record              string: a saved diff's record, as JSON
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
     dsd:{ID}:journal             hash: id of an operation to what became of it, as JSON
+    dsd:{ID}:journal:writer      hash: who applies the diff, and how many batches of the journal came from there
     dsd:{ID}:journal:application, journal:approval
                                  strings: who has applied the diff, who has approved it, as JSON
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
@@ -88,9 +89,10 @@ class DiffKeys:
         self.record = f"{prefix}record"
         self.elements = f"{prefix}elements"
         self.journal = f"{prefix}journal"
+        self.writer = f"{prefix}journal:writer"
         self.application = f"{prefix}journal:application"
         self.approval = f"{prefix}journal:approval"
 
     def all(self) -> list[str]:
         """Every key of the diff."""
-        return [self.record, self.elements, self.journal, self.application, self.approval]
+        return [self.record, self.elements, self.journal, self.writer, self.application, self.approval]

@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -108,6 +109,8 @@ class Lease:
         """The fencing token: larger than that of every lease on this store before."""
         self.is_lost = False
         """A newer lease was given out, or this one was broken."""
+        self._alive = time.monotonic()
+        """Of the last sign of life."""
         self._ended = threading.Event()
         self._renewer = threading.Thread(target=self._keep, name=f"lease {store_id}", daemon=True)
         self._renewer.start()
@@ -124,11 +127,27 @@ class Lease:
         Raises:
             LeaseLost: a newer lease was given out, or this one was broken.
         """
+        now = time.monotonic()
         arguments = [self.token, self._nonce, math.ceil(self._ttl * 1000), _remembered(self._ttl)]
         with translated_errors():
             self.is_lost = not _RENEW(self._redis, [self._key], arguments)
         if self.is_lost:
             raise LeaseLost(lost_message(self.store_id, ""))
+        self._alive = now
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last sign of life that Redis has heard."""
+        return time.monotonic() - self._alive
+
+    def check(self) -> None:
+        """Make sure of the lease before changing the target: asks Redis only after a silence longer than its time to live.
+
+        Raises:
+            LeaseLost: a newer lease was given out, or this one was broken.
+        """
+        if self.is_lost or self.silence > self._ttl:
+            self.renew()
 
     def release(self) -> None:
         """Let the next one have it; does nothing to a lease that was lost."""

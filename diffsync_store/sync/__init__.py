@@ -6,21 +6,23 @@ import os
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.exceptions import DiffNotApproved, SyncStopped
+from diffsync_store.exceptions import DiffNotApproved
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
 from diffsync_store.result import SyncResult
 from diffsync_store.sync.journal import Application, Approval, Journal, MemoryJournal
 from diffsync_store.sync.moving import MovingSyncer
 from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.pace import TooManyFailures
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
+    from diffsync_store.store.redis_lease import Lease
 
 
 class Sync:
@@ -53,7 +55,7 @@ class Sync:
         callback: Callable[[str, int, int], None] | None = None,
         checksum: Callable[[], str] | None = None,
         by: str = "",
-        lease: Any = None,
+        lease: Lease | None = None,
     ) -> None:
         self.diff = diff
         self.source = source
@@ -71,7 +73,8 @@ class Sync:
 
         Raises:
             DiffNotApproved: the options ask for an approval that is not there.
-            SyncStopped: the target's store cannot be written, or the lease on it was lost.
+            SyncStopped: the target's store or the journal cannot be written, or another sync of the diff has begun.
+            LeaseLost: the lease on the target was lost.
             Exception: the first that a model raises, unless the flags ask to continue.
         """
         if self.options.require_approval:
@@ -79,6 +82,7 @@ class Sync:
         before = self.journal.application()
         if before is not None:
             return self._told_before(before)
+        self.journal.begin(self.by)
         syncer = MovingSyncer(
             self._with_ids(),
             self.source,
@@ -87,13 +91,11 @@ class Sync:
             self.callback,
             options=self.options,
             journal=self.journal,
-            is_fenced_off=lambda: self.lease is not None and self.lease.is_lost,
+            check_lease=self.lease.check if self.lease is not None else None,
         )
         try:
             syncer.run()
-        except SyncStopped as stop:
-            if stop.__cause__ is not None:
-                raise
+        except TooManyFailures as stop:
             syncer.result.stopped = str(stop)
         if syncer.attempted:
             logger = structlog.get_logger().new(src=self.source, dst=self.target, flags=self.flags)

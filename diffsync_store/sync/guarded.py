@@ -57,12 +57,12 @@ class GuardedSyncer(Syncer):
         *,
         options: SyncOptions,
         journal: Journal,
-        is_fenced_off: Callable[[], bool] = bool,
+        check_lease: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(diff, source, target, flags, callback)
         self.options = options
         self.journal = journal
-        self.is_fenced_off = is_fenced_off
+        self.check_lease = check_lease
         self.ledger = Ledger(journal)
         self.pace = Pace(options, transient_errors(target))
         self.team = Team(options.workers, target.store)
@@ -330,9 +330,9 @@ class GuardedSyncer(Syncer):
         return super()._operate(element, obj, parent)
 
     def _send(self, elements: list[DiffElement]) -> None:
-        if self.is_fenced_off():
-            raise SyncStopped("The lease on the target was lost: another one may be changing it.") from LeaseLost()
         with self.team.elsewhere():
+            if self.check_lease is not None:
+                self.check_lease()
             if len(elements) == 1 and self._can_look_up(elements[0]):
                 self.ledger.send_soon(elements[0].operation_id)
             else:

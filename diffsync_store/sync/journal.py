@@ -64,13 +64,21 @@ class Journal(ABC):
     def is_empty(self) -> bool:
         """Whether no sync has begun."""
 
+    def begin(self, by: str) -> None:
+        """Be the one who applies the diff: what a sync that began before still writes is refused."""
+
     @abstractmethod
     def read(self, ids: Sequence[str]) -> dict[str, Entry]:
         """The entries of those of the operations that have one."""
 
     @abstractmethod
     def write(self, entries: Mapping[str, Entry]) -> None:
-        """Set entries, all of them in one round trip; they are kept when this returns."""
+        """Set entries, all of them in one round trip; they are kept when this returns.
+
+        Raises:
+            SyncTakenOver: another sync has begun since this one did.
+            JournalLost: what was written before is not there any more.
+        """
 
     @abstractmethod
     def application(self) -> Application | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -11,6 +12,8 @@ from diffsync_store.sync.journal import Entry, Journal
 
 _TOGETHER = 100
 """Operations that can be looked up and are told together, before their time."""
+_SILENCE = 0.05
+"""Seconds after which the next operation is told all the same: whose place another sync has taken hears of it then."""
 
 
 class Ledger:
@@ -41,6 +44,9 @@ class Ledger:
         """Tell that this is given to the target's system now, if it was not told before its time."""
         if operation_id in self._ahead:
             self._ahead.discard(operation_id)
+            if time.monotonic() - self._told < _SILENCE:
+                return
+            self.send([operation_id])
             return
         ids = list(islice(getattr(self._local, "upcoming", ()), _TOGETHER))
         self.send([operation_id, *ids])
@@ -56,6 +62,7 @@ class Ledger:
     def tell(self) -> None:
         """Tell everything."""
         if self._untold:
+            self._local.told = time.monotonic()
             self._journal.write(self._untold)
             self._untold.clear()
 
@@ -66,6 +73,11 @@ class Ledger:
         except AttributeError:
             untold = self._local.untold = {}
         return untold
+
+    @property
+    def _told(self) -> float:
+        told: float = getattr(self._local, "told", 0.0)
+        return told
 
     @property
     def _ahead(self) -> set[str]:

@@ -14,6 +14,10 @@ from diffsync_store.sync.options import SyncOptions
 T = TypeVar("T")
 
 
+class TooManyFailures(SyncStopped):
+    """More operations have failed than the options allow."""
+
+
 class Pace:
     """The pace of one sync, shared by its workers."""
 
@@ -44,7 +48,7 @@ class Pace:
         """Count how operations ended.
 
         Raises:
-            SyncStopped: too large a share has failed.
+            TooManyFailures: too large a share has failed.
         """
         with self._lock:
             self._tried += operations
@@ -54,7 +58,7 @@ class Pace:
                 return
             if self._failed > share * self._tried:
                 self._ended.set()
-                raise SyncStopped(
+                raise TooManyFailures(
                     f"Stopped: {self._failed} of {self._tried} operations failed, more than {share:.0%}. "
                     "What was not tried is pending: mend the cause and apply the diff again, "
                     "or raise SyncOptions.stop_at_share."

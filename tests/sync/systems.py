@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from diffsync_store import Adapter, BaseStore, DiffSyncModel, LocalStore
 
@@ -171,6 +171,21 @@ class SilentSite(Site):
     @classmethod
     def lookup(cls, adapter: Any, ids: Data) -> Any:  # noqa: ARG003  # it has nowhere to look
         return NotImplemented
+
+
+class MuteDevice(Device):
+    lookup: ClassVar[None] = None  # type: ignore[assignment]
+
+
+class MuteSite(Site):
+    lookup: ClassVar[None] = None  # type: ignore[assignment]
+
+
+class Mute(Network):
+    """Its models have no `lookup` at all."""
+
+    site = MuteSite
+    device = MuteDevice
 
 
 class Silent(Network):

@@ -10,12 +10,16 @@ import pytest
 
 from diffsync_store import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
-from diffsync_store.exceptions import DiffNotApproved, StoreReloaded
+from diffsync_store.exceptions import DiffNotApproved, JournalLost, LeaseLost, StoreReloaded, SyncTakenOver
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_keys import DiffKeys
+from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.sync import ledger
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
+from tests.servers import wait_until
 from tests.sync.conftest import Bench
-from tests.sync.systems import Device, Silent, Site
+from tests.sync.systems import Device, Mute, Network, Silent, Site, System
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
 SOURCE = {"a": ("new", {"d1": "leaf", "d2": "spine"}), "b": ("r", {"d1": "leaf"})}
@@ -158,3 +162,73 @@ def test_the_same_change_at_two_places_is_two_operations(bench: Bench) -> None:
 def test_an_entry_survives_its_text() -> None:
     entry = Entry(State.FAILED, 'no "room"', "{}", 12.5)
     assert Entry.parsed(entry.dumped()) == entry
+
+
+@pytest.mark.parametrize("options", [SyncOptions(), SyncOptions(workers=2)], ids=["one worker", "two workers"])
+@pytest.mark.parametrize("adapter", [Mute, Network])
+def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
+    bench: Bench, adapter: type[Network], options: SyncOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "_SILENCE", 0)  # as if each call took longer
+    bench.load(SOURCE, TARGET)
+    bench.adapter_class = adapter
+    first, calls = bench.target(), list[str]()
+    first.system = System(bench.system.path)  # as in a process of its own
+
+    def overtake(call: str) -> None:
+        calls.append(call)
+        if len(calls) == 3:
+            bench.saved().apply(bench.source(), bench.target(), by="bob")
+            calls.append("bob")
+
+    first.system.after = overtake
+    with pytest.raises(SyncTakenOver, match=r"Another sync of this diff, by bob, has begun at .* stop it and apply"):
+        bench.saved().apply(bench.source(), first, by="ann", options=options)
+    assert len(calls[calls.index("bob") + 1 :]) < options.workers
+    done = bench.system.calls()
+    assert len(done) == len(set(done)) >= OPERATIONS - options.workers  # what ann had sent, nobody did again
+
+
+def test_a_journal_that_was_lost_ends_the_sync(bench: Bench) -> None:
+    bench.load(SOURCE, TARGET)
+    bench.adapter_class = Mute
+    target = bench.target()
+    keys = DiffKeys(bench.name)
+
+    def forget(call: str) -> None:
+        bench.diffs._redis.delete(keys.journal, keys.writer)
+
+    assert target.system is not None
+    target.system.after = forget
+    with pytest.raises(JournalLost, match=r"Redis has lost .* Load the target again, make a new diff"):
+        bench.saved().apply(bench.source(), target)
+    assert len(bench.system.calls()) == 1
+
+
+def test_an_answer_of_the_journal_that_is_lost_writes_nothing_twice(bench: Bench) -> None:
+    journal = bench.load(SOURCE, TARGET).journal()
+    journal.begin("ann")
+    journal.write({"a": Entry(State.SENT)})
+    journal._batches[0] -= 1  # as if it had not been heard that the batch was taken
+    journal.write({"a": Entry(State.SENT)})
+    journal.write({"a": Entry(State.DONE)})
+    assert journal.read(["a"])["a"].state is State.DONE
+
+
+def test_under_a_lease_that_was_broken_nothing_more_is_sent(bench: Bench) -> None:
+    bench.load(SOURCE, TARGET)
+    target, leases = bench.target(), RedisLeases(url=bench.url)
+    assert target.system is not None
+    with leases.take("target", "sync", ttl=0.1) as lease:
+        lease._ended.set()  # nobody renews it any more, as if the process had been paused
+        lease._renewer.join()
+
+        def lose(call: str) -> None:
+            leases.break_lease("target")
+            wait_until(lambda: leases.holder("target") is None and lease.silence > 0.1, 5)
+
+        target.system.after = lose
+        with pytest.raises(LeaseLost, match="make the diff anew"):
+            bench.saved().apply(bench.source(), target, lease=lease)
+    leases.close()
+    assert len(bench.system.calls()) == 1
