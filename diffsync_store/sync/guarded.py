@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -81,14 +82,15 @@ class GuardedSyncer(Syncer):
         """Those of them that are held, with the reason."""
         self.deleting = not options.deletes_last
         self.deleting_late = False
-        self._looks_up: dict[str, bool] = {}
+        self._offered: dict[tuple[str, str], bool] = {}
+        """Which hooks models have."""
 
     # The whole diff
 
     def _apply_all(self) -> None:
         if self.is_resumed or self.options.workers > 1:
             self.recreated = self._recreated()
-        with self.team.at_work():
+        with self.team.at_work(), self.ledger:
             for batch in batches(self._wanted(self.diff.get_children())):
                 self._prepare(batch)
                 held = self._fetch(batch)
@@ -115,6 +117,7 @@ class GuardedSyncer(Syncer):
     def _work_on(self, elements: list[DiffElement]) -> None:
         """Apply elements of one model side by side; those between which something moves one after the other."""
         if self.options.workers == 1:
+            self._foresee(elements)
             self.team.do(self._work_in_order, [elements], self.pace.end)
             return
         bound = [element for element in elements if self.recreated and self._is_bound(element)]
@@ -127,13 +130,8 @@ class GuardedSyncer(Syncer):
         return any(self._key(below) in self.recreated for below, _ in walk(iter([element]), None))
 
     def _work_in_order(self, elements: list[DiffElement]) -> None:
-        self._foresee(elements)
-        try:
-            for unit in self._units(elements):
-                self._work(unit)
-        finally:
-            with self.team.elsewhere():
-                self.ledger.close()
+        for unit in self._units(elements):
+            self._work(unit)
 
     def _foresee(self, elements: list[DiffElement]) -> None:
         """Tell the ledger what is to come and can be looked up, where nothing is known of it yet."""
@@ -143,29 +141,29 @@ class GuardedSyncer(Syncer):
             if element.action is not None
             and element.operation_id not in self.entries
             and element.operation_id not in self.holds
-            and self._can_look_up(element)
+            and self._offers(element.type, "lookup")
             and (self.deleting or element.action != DiffSyncActions.DELETE)
         )
 
-    def _can_look_up(self, element: DiffElement) -> bool:
-        try:
-            return self._looks_up[element.type]
-        except KeyError:
-            found = self._looks_up[element.type] = hook(self._class(element.type), "lookup") is not None
-            return found
-
     def _work(self, unit: list[DiffElement]) -> None:
-        """Apply elements of the top, and tell the journal."""
+        """Apply elements of the top."""
         if self.pace.has_ended:
             return
-        if self.options.workers > 1:
-            self._foresee(unit)
-        try:
+        if self.options.workers == 1:
             self._apply_unit(unit, None)
+            return
+        with self._told_at_the_end():
+            self._foresee(unit)
+            self._apply_unit(unit, None)
+
+    @contextmanager
+    def _told_at_the_end(self) -> Iterator[None]:
+        """Tell the journal everything that this thread has to tell, without having the turn meanwhile."""
+        try:
+            yield
         finally:
-            if self.options.workers > 1:
-                with self.team.elsewhere():
-                    self.ledger.close()
+            with self.team.elsewhere():
+                self.ledger.close()
 
     def _postpone(self, element: DiffElement, above: tuple[str, str] | None) -> None:
         self.later.append((element, above))
@@ -178,6 +176,10 @@ class GuardedSyncer(Syncer):
 
     def _delete_last(self, later: list[tuple[DiffElement, tuple[str, str] | None]]) -> None:
         """Delete from the last to the first, so that nothing goes before what stands below it."""
+        with self._told_at_the_end():
+            self._delete_backwards(later)
+
+    def _delete_backwards(self, later: list[tuple[DiffElement, tuple[str, str] | None]]) -> None:
         self.deleting = self.deleting_late = True
         self.holds = self.held_deletes
         stuck: set[tuple[str, str] | None] = set()
@@ -191,8 +193,6 @@ class GuardedSyncer(Syncer):
                 if not self._is_deleted(element, parent, is_stuck=self._key(element) in stuck):
                     stuck.add(above)
             held.clear()
-        with self.team.elsewhere():
-            self.ledger.tell()
 
     def _is_deleted(self, element: DiffElement, parent: DiffSyncModel | None, *, is_stuck: bool) -> bool:
         if self._key(element) in self.gone_ahead:
@@ -231,7 +231,14 @@ class GuardedSyncer(Syncer):
             or (action == DiffSyncActions.DELETE and not self._is_leaf(element))
         ):
             return None
-        return (element.type, action) if hook(self._class(element.type), f"{action}_many") else None
+        return (element.type, action) if self._offers(element.type, f"{action}_many") else None
+
+    def _offers(self, model: str, name: str) -> bool:
+        try:
+            return self._offered[model, name]
+        except KeyError:
+            found = self._offered[model, name] = hook(self._class(model), name) is not None
+            return found
 
     def _is_leaf(self, element: DiffElement) -> bool:
         return self.deleting and not element.child_diff.has_diffs()
@@ -333,7 +340,7 @@ class GuardedSyncer(Syncer):
         with self.team.elsewhere():
             if self.check_lease is not None:
                 self.check_lease()
-            if len(elements) == 1 and self._can_look_up(elements[0]):
+            if len(elements) == 1 and self._offers(elements[0].type, "lookup"):
                 self.ledger.send_soon(elements[0].operation_id)
             else:
                 self.ledger.send(element.operation_id for element in elements)
@@ -343,15 +350,17 @@ class GuardedSyncer(Syncer):
             return self._call_single(element, obj)
 
     def _call_single(self, element: DiffElement, obj: DiffSyncModel | None) -> DiffSyncModel | None:
-        before = {} if obj is None else {name: getattr(obj, name) for name in element.get_attrs_diffs().get("+", ())}
+        before = vars(obj).copy() if obj is not None and element.action == DiffSyncActions.UPDATE else {}
         try:
+            if self.pace.is_plain:
+                return super()._call(element, obj)
             return self.pace.call(
                 lambda: super(GuardedSyncer, self)._call(element, obj), lambda: self._landed(element, obj)
             )
         except Exception:
-            for name, value in before.items():  # an object that was not changed does not say that it was
-                if getattr(obj, name) is not value:
-                    setattr(obj, name, value)
+            for name in element.get_attrs_diffs().get("+", ()) if before else ():
+                if getattr(obj, name) is not before[name]:  # an object that was not changed does not say that it was
+                    setattr(obj, name, before[name])
             raise
 
     def _landed(self, element: DiffElement, obj: DiffSyncModel | None) -> DiffSyncModel | None:

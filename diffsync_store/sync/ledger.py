@@ -5,32 +5,61 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import Self
 
 from diffsync_store.enum import OperationState
 from diffsync_store.sync.journal import Entry, Journal
 
-_TOGETHER = 100
-"""Operations that can be looked up and are told together, before their time."""
+_MOST_TOGETHER = 1000
+"""Operations that can be looked up and are told together, before their time; fewer where they take longer."""
 _SILENCE = 0.05
 """Seconds after which the next operation is told all the same: whose place another sync has taken hears of it then."""
 
 
+class _Page(threading.local):
+    """What one thread has to tell."""
+
+    def __init__(self) -> None:
+        self.untold: dict[str, Entry] = {}
+        self.upcoming: Iterator[str] = iter(())
+        self.has_more = False
+        self.ahead: set[str] = set()
+        """Told before their time, and not come yet."""
+        self.coming: tuple[Future[None], list[str]] | None = None
+        """More of them, which are being told."""
+        self.together = 16
+        self.told = 0.0
+        """When something was told the last time."""
+
+
 class Ledger:
-    """Gathers what a thread has to tell the journal: outcomes travel with what is sent next."""
+    """Gathers what a thread has to tell the journal: outcomes travel with what is sent next. Used with `with`."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._local = threading.local()
+        self._page = _Page()
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="journal")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.close()
+        finally:
+            self._teller.shutdown()
 
     def note(self, operation_id: str, entry: Entry) -> None:
         """Tell with the next ones."""
-        self._untold[operation_id] = entry
-        self._ahead.discard(operation_id)
+        page = self._page
+        page.untold[operation_id] = entry
+        page.ahead.discard(operation_id)
 
     def send(self, operation_ids: Iterable[str]) -> None:
         """Tell that these are given to the target's system now, and everything before, in one round trip."""
-        self._untold.update((name, Entry(OperationState.SENT)) for name in operation_ids)
+        self._page.untold.update(dict.fromkeys(operation_ids, Entry(OperationState.SENT)))
         self.tell()
 
     def foresee(self, operation_ids: Iterator[str]) -> None:
@@ -38,51 +67,64 @@ class Ledger:
 
         What is told of them and does not come is taken back with `close`.
         """
-        self._local.upcoming = operation_ids
+        self._page.upcoming = operation_ids
+        self._page.has_more = True
 
     def send_soon(self, operation_id: str) -> None:
         """Tell that this is given to the target's system now, if it was not told before its time."""
-        if operation_id in self._ahead:
-            self._ahead.discard(operation_id)
-            if time.monotonic() - self._told < _SILENCE:
-                return
-            self.send([operation_id])
+        page = self._page
+        if operation_id not in page.ahead:
+            self._hear(page)
+        if operation_id not in page.ahead:
+            ids = self._next_ids(page)
+            self.send([operation_id, *ids])
+            page.ahead.update(name for name in ids if name != operation_id)
             return
-        ids = list(islice(getattr(self._local, "upcoming", ()), _TOGETHER))
-        self.send([operation_id, *ids])
-        self._ahead.update(name for name in ids if name != operation_id)
+        page.ahead.discard(operation_id)
+        if time.monotonic() - page.told > _SILENCE:
+            self.send([operation_id])
+        elif page.coming is None and page.has_more and len(page.ahead) < page.together // 2:
+            self._tell_ahead(page)
 
     def close(self) -> None:
         """Tell everything, and that what was told before its time and has not come is pending."""
-        self._untold.update({name: Entry(OperationState.PENDING) for name in self._ahead if name not in self._untold})
-        self._ahead.clear()
-        self._local.upcoming = iter(())
+        page = self._page
+        self._hear(page)
+        page.untold.update({name: Entry(OperationState.PENDING) for name in page.ahead if name not in page.untold})
+        page.ahead.clear()
+        page.upcoming, page.has_more = iter(()), False
         self.tell()
 
     def tell(self) -> None:
         """Tell everything."""
-        if self._untold:
-            self._local.told = time.monotonic()
-            self._journal.write(self._untold)
-            self._untold.clear()
+        page = self._page
+        self._hear(page)
+        if page.untold:
+            page.told = time.monotonic()
+            self._journal.write(page.untold)
+            page.untold.clear()
 
-    @property
-    def _untold(self) -> dict[str, Entry]:
-        try:
-            untold: dict[str, Entry] = self._local.untold
-        except AttributeError:
-            untold = self._local.untold = {}
-        return untold
+    def _tell_ahead(self, page: _Page) -> None:
+        """Tell everything, and what comes next, while the operations go on."""
+        ids = self._next_ids(page)
+        if not ids:
+            return
+        entries = {**page.untold, **dict.fromkeys(ids, Entry(OperationState.SENT))}
+        page.untold.clear()
+        page.told = time.monotonic()
+        page.coming = self._teller.submit(self._journal.write, entries), ids
 
-    @property
-    def _told(self) -> float:
-        told: float = getattr(self._local, "told", 0.0)
-        return told
+    def _hear(self, page: _Page) -> None:
+        """Wait for what is being told."""
+        if page.coming is not None:
+            future, ids = page.coming
+            page.coming = None
+            future.result()
+            page.ahead.update(name for name in ids if name not in page.untold)
 
-    @property
-    def _ahead(self) -> set[str]:
-        try:
-            ahead: set[str] = self._local.ahead
-        except AttributeError:
-            ahead = self._local.ahead = set()
-        return ahead
+    def _next_ids(self, page: _Page) -> list[str]:
+        is_fast = time.monotonic() - page.told < _SILENCE
+        page.together = min(2 * page.together, _MOST_TOGETHER) if is_fast else max(page.together // 2, 1)
+        ids = list(islice(page.upcoming, page.together))
+        page.has_more = len(ids) == page.together
+        return ids

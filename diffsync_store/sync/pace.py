@@ -30,6 +30,11 @@ class Pace:
         self._failed = 0
         self._ended = threading.Event()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether calls are made once and at any rate."""
+        return not self._options.retries and self._options.rate is None
+
     def call(self, function: Callable[[], T], landed: Callable[[], T | None]) -> T:
         """Call at the allowed rate; after a transient error again, unless `landed` shows that it was done after all."""
         for attempt in range(self._options.retries):
@@ -50,11 +55,13 @@ class Pace:
         Raises:
             TooManyFailures: too large a share has failed.
         """
+        share = self._options.stop_at_share
+        if share is None:
+            return
         with self._lock:
             self._tried += operations
             self._failed += failed
-            share = self._options.stop_at_share
-            if not failed or share is None or self._tried < self._options.stop_after:
+            if not failed or self._tried < self._options.stop_after:
                 return
             if self._failed > share * self._tried:
                 self._ended.set()

@@ -6,12 +6,23 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from diffsync_store.store import BaseStore
 
 T = TypeVar("T")
+
+
+class _Elsewhere(AbstractContextManager[None]):
+    def __init__(self, turn: threading.RLock) -> None:
+        self._turn = turn
+
+    def __enter__(self) -> None:
+        self._turn.release()
+
+    def __exit__(self, *_: object) -> None:
+        self._turn.acquire()
 
 
 class Team:
@@ -24,17 +35,13 @@ class Team:
     def __init__(self, workers: int, store: BaseStore) -> None:
         self._workers = workers
         self._turn = threading.RLock()
+        self._elsewhere = _Elsewhere(self._turn)
         self._store = store
         self._let_go: deque[Any] = deque()
 
-    @contextmanager
-    def elsewhere(self) -> Iterator[None]:
+    def elsewhere(self) -> AbstractContextManager[None]:
         """Give the turn away for as long as the block takes; whoever enters has it."""
-        self._turn.release()
-        try:
-            yield
-        finally:
-            self._turn.acquire()
+        return self._elsewhere
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
