@@ -39,7 +39,7 @@ _LEFT_ALONE = "left alone by the model"
 _DELETES = 500
 """Deletes whose objects are fetched at once."""
 _COUNT_OF = {State.FAILED: "failed", State.CONFLICT: "conflicts", State.BLOCKED: "blocked", State.SENT: "unknown"}
-_UNKNOWN = (
+UNKNOWN = (
     "It was sent by a sync that died, and nobody can tell whether it was done: look at the record, then call "
     "`settle(operation_id, is_done=...)` of the saved diff, or give the model a `lookup`."
 )
@@ -73,9 +73,9 @@ class GuardedSyncer(Syncer):
         self.holds: dict[str, str] = {}
         """Operations at hand that are held, with the reason."""
         self.is_resumed = not journal.is_empty()
-        self.recreated: set[tuple[str, str]] = set()
-        """Objects that the diff deletes at one place and creates at another; looked for when a sync is resumed, or has
-        several workers."""
+        self.recreated: dict[tuple[str, str], str] = {}
+        """Objects that the diff deletes at one place and creates at another, with the ids of the creates; looked for when
+        a sync is resumed, or has several workers."""
         self.later: list[tuple[DiffElement, tuple[str, str] | None]] = []
         """Deletes that are to be done last, each with model and unique id of what it stands below."""
         self.held_deletes: dict[str, str] = {}
@@ -107,12 +107,15 @@ class GuardedSyncer(Syncer):
         if self.selection.has_rules:
             self.holds = {name: why for element in batch for name, why in self.selection.held(element).items()}
 
-    def _recreated(self) -> set[tuple[str, str]]:
-        keys: dict[str | None, set[tuple[str, str]]] = {DiffSyncActions.CREATE: set(), DiffSyncActions.DELETE: set()}
+    def _recreated(self) -> dict[tuple[str, str], str]:
+        creates: dict[tuple[str, str], str] = {}
+        deletes: set[tuple[str, str]] = set()
         for element, _ in walk(self.diff.get_children(), None):
-            if element.action in keys:
-                keys[element.action].add(self._key(element))
-        return keys[DiffSyncActions.CREATE] & keys[DiffSyncActions.DELETE]
+            if element.action == DiffSyncActions.CREATE:
+                creates[self._key(element)] = element.operation_id
+            elif element.action == DiffSyncActions.DELETE:
+                deletes.add(self._key(element))
+        return {key: created for key, created in creates.items() if key in deletes}
 
     def _work_on(self, elements: list[DiffElement]) -> None:
         """Apply elements of one model side by side; those between which something moves one after the other."""
@@ -457,8 +460,7 @@ class GuardedSyncer(Syncer):
         self._advance()
         if entry.reason == _LEFT_ALONE:
             return False, None
-        is_recreated = element.action == DiffSyncActions.DELETE and self._key(element) in self.recreated
-        if is_recreated and obj is not None and self._is_created_elsewhere(element, obj):
+        if element.action == DiffSyncActions.DELETE and obj is not None and self._is_created_elsewhere(element):
             return True, None
         return True, bring_along(self.target, element, obj, parent, entry.fields)
 
@@ -481,14 +483,10 @@ class GuardedSyncer(Syncer):
                 self.gone_ahead.add(self._key(below))
         return has_gone
 
-    def _is_created_elsewhere(self, element: DiffElement, obj: DiffSyncModel) -> bool:
+    def _is_created_elsewhere(self, element: DiffElement) -> bool:
         """Whether an object that was deleted at this place has been created at another one already."""
-        creates = (
-            other.operation_id
-            for other, _ in walk(self.diff.get_children(), None)
-            if other.action == DiffSyncActions.CREATE and self._key(other) == self._key(element)
-        )
-        return any(entry.state is State.DONE for entry in self.journal.read(list(creates)).values())
+        created = self.recreated.get(self._key(element))
+        return created is not None and any(entry.state is State.DONE for entry in self.journal.read([created]).values())
 
     def _after_death(
         self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None
@@ -510,7 +508,7 @@ class GuardedSyncer(Syncer):
         if state is State.CONFLICT:
             self._refuse(element, State.CONFLICT, "It is neither as before the operation nor as after it.")
         else:
-            self._refuse(element, State.SENT, _UNKNOWN)
+            self._refuse(element, State.SENT, UNKNOWN)
         return (False, None), obj
 
     def _conflict(self, element: DiffElement, obj: DiffSyncModel | None) -> str:
@@ -543,7 +541,7 @@ class GuardedSyncer(Syncer):
                 self._hold(below, self.holds[below.operation_id])
             else:
                 is_sent = entry is not None and entry.state is State.SENT
-                self._refuse(below, State.SENT if is_sent else State.BLOCKED, _UNKNOWN if is_sent else reason)
+                self._refuse(below, State.SENT if is_sent else State.BLOCKED, UNKNOWN if is_sent else reason)
                 self._advance()
 
     def _refuse(self, element: DiffElement, state: State, reason: str) -> None:

@@ -20,8 +20,13 @@ None of these is there by default; a model offers a hook by having a method of i
         For each of the objects itself, None or an exception.
 
     def move(self, old_parent, new_parent, attrs) -> Self | None
-        Put the record under another parent and change these attributes; None leaves it where it is. A sync that died may
-        call it again. Nothing is created or deleted, and what stands below the object goes with it.
+        Put the record under another parent and change these attributes; None leaves it where it is. Nothing is created
+        or deleted, and what stands below the object goes with it.
+
+    @classmethod
+    def lookup_parent(cls, adapter, ids) -> str | None
+        The unique id of the object that the record stands under in the adapter's system, "" at the top; None where there
+        is no such record, NotImplemented where it cannot be told. For a `move` whose sync died.
 
 An exception that is raised by a `..._many`, and not returned in its list, says that nothing of it was done: it is then
 called for half of the records, and so on down to the single record.

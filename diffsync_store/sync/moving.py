@@ -9,7 +9,7 @@ from diffsync_store.diff import DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import SyncStopped
-from diffsync_store.sync.guarded import GuardedSyncer
+from diffsync_store.sync.guarded import UNKNOWN, GuardedSyncer
 from diffsync_store.sync.hooks import hook
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.moves import Move, merged, moves_in
@@ -77,6 +77,10 @@ class MovingSyncer(GuardedSyncer):
         obj = self.target.store.fetch(element.type, [self._uid(element)]).get(self._uid(element))
         self._know(move)
         entry = self.entries.get(element.operation_id)
+        if entry is not None and entry.state is State.SENT:
+            entry = self._after_death_of_move(move, element, old, new)
+            if entry is None:
+                return
         if entry is not None and entry.state is State.DONE:
             self.result.done_before += 1
         elif not self._may_move(move, element, obj, entry):
@@ -108,6 +112,27 @@ class MovingSyncer(GuardedSyncer):
             }
         if self.selection.has_rules:
             self.holds = {**self.holds, **self.selection.held(move.create), **self.selection.held(move.delete)}
+
+    def _after_death_of_move(
+        self, move: Move, element: DiffElement, old: DiffSyncModel | None, new: DiffSyncModel | None
+    ) -> Entry | None:
+        """What became of a move that a sync had sent which died; None where it must not be sent again."""
+        model = self._class(element.type)
+        find = hook(model, "lookup_parent")
+        with self.team.elsewhere():
+            place = NotImplemented if find is None else find(self.target, restored(model, element.keys))
+        if place == _place(new):
+            return Entry(State.DONE)
+        if place == _place(old):
+            return Entry(State.PENDING)
+        if place is NotImplemented:
+            self._refuse(element, State.SENT, UNKNOWN)
+        else:
+            self._refuse(
+                element, State.CONFLICT, "It stands neither where it was before the move nor where it was to be."
+            )
+        self._block(element)
+        return None
 
     def _may_move(self, move: Move, element: DiffElement, obj: DiffSyncModel | None, entry: Entry | None) -> bool:
         why = self.holds.get(move.create.operation_id) or self.holds.get(move.delete.operation_id)
@@ -170,6 +195,10 @@ class MovingSyncer(GuardedSyncer):
         for below in merged_below.values():
             if below.action is None:
                 self.ledger.note(below.operation_id, Entry(State.DONE, _ALONG))
+
+
+def _place(parent: DiffSyncModel | None) -> str:
+    return "" if parent is None else parent.get_unique_id()
 
 
 def _all(element: DiffElement) -> Any:

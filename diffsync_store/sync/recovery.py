@@ -72,15 +72,16 @@ def bring_along(
             adapter.add(obj)
         _list(obj, parent)
         return obj
+    if parent is not None:  # which may list it though it has gone: the two are not written at once
+        _unlist(obj or made(adapter, element), parent)
     if obj is not None:
         flags = obj.model_flags
-        _unlist(obj, parent)
         adapter.remove(obj, remove_children=DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE in flags)
     return None
 
 
 def made(adapter: Any, element: DiffElement, fields: str = "") -> DiffSyncModel:
-    """The object that a create has made, without making it in the system again."""
+    """The object that a create has made, or a delete has removed, without making it in the system again."""
     model: type[DiffSyncModel] = getattr(adapter, element.type)
     if fields:
         try:
@@ -90,7 +91,8 @@ def made(adapter: Any, element: DiffElement, fields: str = "") -> DiffSyncModel:
         else:
             obj.adapter = adapter
             return obj
-    ids, attrs = restored(model, element.keys), restored(model, element.source_attrs or {})
+    attrs = element.source_attrs if element.source_attrs is not None else element.dest_attrs
+    ids, attrs = restored(model, element.keys), restored(model, attrs or {})
     found = model.create_base(adapter=adapter, ids=ids, attrs=attrs)
     assert found is not None  # noqa: S101  # for the type checker: the base class always returns it
     return found

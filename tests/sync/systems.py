@@ -40,21 +40,30 @@ class System:
         return connection
 
     def call(self, action: str, model: str, uid: str, attrs: Data) -> None:
-        self.before(f"{action} {model} {uid}")
+        self.call_many(action, model, [(uid, attrs)])
+
+    def call_many(self, action: str, model: str, records: list[tuple[str, Data]]) -> None:
+        """Several records in one call, all or nothing."""
+        told = f"{action} {model} {', '.join(uid for uid, _ in records)}"
+        self.before(told)
         with closing(self._open()) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("INSERT INTO calls (action, model, uid) VALUES (?, ?, ?)", (action, model, uid))
-            if action == "create":
-                connection.execute("INSERT INTO records VALUES (?, ?, ?)", (model, uid, json.dumps(attrs)))
-            elif action == "update":
-                told = {**(self._read(connection, model, uid) or {}), **attrs}
-                connection.execute(
-                    "UPDATE records SET attrs = ? WHERE model = ? AND uid = ?", (json.dumps(told), model, uid)
-                )
-            else:
-                connection.execute("DELETE FROM records WHERE model = ? AND uid = ?", (model, uid))
+            for uid, attrs in records:
+                self._do(connection, action, model, uid, attrs)
             connection.execute("COMMIT")
-        self.after(f"{action} {model} {uid}")
+        self.after(told)
+
+    def _do(self, connection: sqlite3.Connection, action: str, model: str, uid: str, attrs: Data) -> None:
+        connection.execute("INSERT INTO calls (action, model, uid) VALUES (?, ?, ?)", (action, model, uid))
+        if action == "create":
+            connection.execute("INSERT INTO records VALUES (?, ?, ?)", (model, uid, json.dumps(attrs)))
+        elif action == "delete":
+            connection.execute("DELETE FROM records WHERE model = ? AND uid = ?", (model, uid))
+        else:
+            now = {**(self._read(connection, model, uid) or {}), **attrs}
+            connection.execute(
+                "UPDATE records SET attrs = ? WHERE model = ? AND uid = ?", (json.dumps(now), model, uid)
+            )
 
     def read(self, model: str, uid: str) -> Data | None:
         with closing(self._open()) as connection:

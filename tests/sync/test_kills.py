@@ -1,6 +1,7 @@
-"""A sync that is killed at random points, over and over, ends where an undisturbed one ends.
+"""A sync of the airport registry that is killed at random points, over and over, ends where an undisturbed one ends.
 
-`SYNC_KILLS` is the number of kills; more of them take longer: whoever goes on waits two seconds for the claim of the dead.
+`SYNC_KILLS` is the number of kills in each case; more of them take longer: whoever goes on waits two seconds for the
+claim of the dead. From 50 on, the sync of the whole registry into an empty target is among the cases.
 """
 
 from __future__ import annotations
@@ -10,46 +11,100 @@ import random
 import signal
 import threading
 import traceback
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 
-from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_diffs import RedisDiffs, SavedDiff
 from diffsync_store.sync.options import SyncOptions
-from tests.sync.conftest import Bench, Sites
+from tests.conftest import demand
+from tests.servers import RedisServer
+from tests.sync import airports
+from tests.sync.conftest import Bench
+from tests.sync.systems import System
 
-KILLS = int(os.environ.get("SYNC_KILLS", "6"))
-SITES, DEVICES = 60, 50
-
-
-def releases(seed: int) -> tuple[Sites, Sites]:
-    """Two releases of some 3,000 records: creates, updates and deletes at both levels."""
-    dice = random.Random(seed)
-
-    def release() -> Sites:
-        return {
-            f"s{site:02}": (dice.choice("rq"), {f"d{device:02}": dice.choice("xyz") for device in range(DEVICES) if dice.random() < 0.8})
-            for site in range(SITES)
-            if dice.random() < 0.8
-        }  # fmt: skip
-
-    return release(), release()
+KILLS = int(os.environ.get("SYNC_KILLS", "3"))
+MANY = 50
 
 
-def apply_and_die(bench: Bench, after: float, options: SyncOptions) -> bool:
-    """Apply in a process that is killed so many seconds after its first call; tell whether it came to its end before."""
+class Airports(Bench):
+    """Two releases of the registry, and a target that keeps every call."""
+
+    adapter: type[airports.Registry] = airports.Registry
+
+    def source(self) -> airports.Registry:  # type: ignore[override]
+        return self.adapter("source", self.store("source"))
+
+    def target(self) -> airports.Registry:  # type: ignore[override]
+        return self.adapter("target", self.store("target"), self.system)
+
+    def prepare(self, old: Path | None, new: Path) -> SavedDiff:
+        for side, release in ((self.source(), new), (self.target(), old)):
+            with side.store.loading():
+                if release is not None:
+                    side.read(release)
+            if side.system is not None:
+                side.system.fill(side)
+            side.store.close()
+        self.diffs.compare(self.source(), self.target(), self.name)
+        return self.saved()
+
+    def equals(self, release: Path) -> bool:
+        """Whether the target's system and its store hold a release."""
+        wanted = airports.Registry("wanted").read(release)
+        held = {
+            (name, obj.get_unique_id()): obj.get_attrs()
+            for name in wanted.get_all_model_names()
+            for obj in wanted.get_all(name)
+        }
+        assert not self.target().diff_from(self.source()).has_diffs()
+        return self.system.records() == held
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer("valkey") as running:
+        yield running
+
+
+@pytest.fixture
+def bench(server: RedisServer, tmp_path: Path) -> Iterator[Airports]:
+    made = Airports(server.url, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def releases() -> tuple[Path, Path]:
+    return demand(airports.releases)
+
+
+def apply_and_die(bench: Airports, when: str, call: int, seconds: float, options: SyncOptions) -> bool:
+    """Apply in a process that is killed at a call of the system; tell whether it came to its end before.
+
+    Args:
+        bench: the stores, the saved diff and the target's system.
+        when: before the call, after it, or so many `seconds` after it began.
+        call: its number.
+        seconds: up to which it may be anywhere.
+        options: of the sync.
+    """
     process = os.fork()
     if process == 0:
         try:
-            target = bench.target()
-            assert target.system is not None
-            timer = threading.Timer(after, os.kill, (os.getpid(), signal.SIGKILL))
+            target, calls = bench.target(), count(1)
+            system = target.system = System(bench.system.path)
 
-            def begin(call: str) -> None:
-                assert target.system is not None
-                target.system.before = lambda _: None
-                timer.start()
+            def die(_: str) -> None:
+                if next(calls) == call:
+                    if when == "meanwhile":
+                        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+                    else:
+                        os.kill(os.getpid(), signal.SIGKILL)
 
-            target.system.before = begin
+            setattr(system, "after" if when == "after" else "before", die)
             result = RedisDiffs(url=bench.url).open(bench.name).apply(bench.source(), target, options=options)
             target.store.close()
             os._exit(0 if result.is_complete else 3)
@@ -62,20 +117,53 @@ def apply_and_die(bench: Bench, after: float, options: SyncOptions) -> bool:
     return status == 0
 
 
+CASES = {
+    "one worker": (airports.Registry, SyncOptions()),
+    "four workers": (airports.Registry, SyncOptions(workers=4)),
+    "moves": (airports.Moving, SyncOptions()),
+    "bulk": (airports.Bulk, SyncOptions(bulk=20)),
+    "deletes last": (airports.Bulk, SyncOptions(deletes_last=True)),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(60 + 5 * KILLS)
-@pytest.mark.parametrize("options", [SyncOptions(), SyncOptions(workers=4)], ids=["one worker", "four workers"])
-def test_a_sync_killed_at_random_points_does_everything_once(bench: Bench, options: SyncOptions) -> None:
+@pytest.mark.timeout(120 + 10 * KILLS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_sync_killed_at_random_points_does_everything_once(
+    bench: Airports, releases: tuple[Path, Path], case: str
+) -> None:
+    bench.adapter, options = CASES[case]
+    saved = bench.prepare(*releases)
+    assert saved.record.operations > 2000
+    die_over_and_over(bench, saved, options, releases[1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600 + 10 * KILLS)
+@pytest.mark.skipif(KILLS < MANY, reason=f"takes minutes: set SYNC_KILLS to {MANY} or more")
+def test_a_sync_into_an_empty_target_killed_at_random_points_does_everything_once(
+    bench: Airports, releases: tuple[Path, Path]
+) -> None:
+    saved = bench.prepare(None, releases[0])
+    assert saved.record.operations > 30_000
+    die_over_and_over(bench, saved, SyncOptions(), releases[0])
+
+
+def die_over_and_over(bench: Airports, saved: SavedDiff, options: SyncOptions, wanted: Path) -> None:
     dice = random.Random(4711)
-    saved = bench.load(*releases(4711))
-    operations = saved.record.operations
-    assert operations > 2000
-    kills = 0
-    while kills < KILLS and not apply_and_die(bench, dice.uniform(0, 2 * 4.0 / KILLS), options):
-        kills += 1
-    bench.saved().apply(bench.source(), bench.target(), options=options)
+    kills, has_ended = 0, False
+    while kills < KILLS and not has_ended:
+        when = dice.choice(["before", "after", "meanwhile"])
+        call = dice.randint(1, 2 * saved.record.operations // (3 * KILLS))
+        has_ended = apply_and_die(bench, when, call, dice.uniform(0, 0.02), options)
+        kills += not has_ended
+    assert kills == KILLS or has_ended
+    result = bench.saved().apply(bench.source(), bench.target(), options=options)
+    assert result.is_complete
     calls = bench.system.calls()
-    assert kills > 0
-    assert (len(calls), len(set(calls))) == (operations, operations)
-    assert bench.settled()
+    assert len(calls) == len(set(calls))
+    moved = sum(call.startswith("move ") for call in calls)
+    assert len(calls) == saved.record.operations - moved
+    assert moved > 0 or bench.adapter is not airports.Moving
+    assert bench.equals(wanted)
     assert bench.saved().apply(bench.source(), bench.target()).applied_before
