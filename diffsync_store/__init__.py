@@ -32,6 +32,7 @@ from diffsync_store.exceptions import (
     StoreNotComplete,
     StoreNotFound,
     StoreReloaded,
+    SyncInterrupted,
     SyncStopped,
     SyncTakenOver,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "StoreState",
     "StoredAdapter",
     "Sync",
+    "SyncInterrupted",
     "SyncOptions",
     "SyncResult",
     "SyncStopped",

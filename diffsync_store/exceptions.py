@@ -118,6 +118,10 @@ class SyncStopped(Exception):
     """A guard has ended a sync; what was not tried is pending."""
 
 
+class SyncInterrupted(SyncStopped, ObjectStoreException):
+    """The store or the journal could not be reached or written; the redis error is in the chain of causes."""
+
+
 class SyncTakenOver(SyncStopped):
     """Another sync of the same diff has begun, and this one may change the target no more."""
 

@@ -113,6 +113,10 @@ class Server(ABC):
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    @property
     def log(self) -> str:
         return (self.directory / "log").read_text("utf-8", "replace")
 

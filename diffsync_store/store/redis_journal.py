@@ -20,14 +20,20 @@ _RENEWED_AFTER = 60.0
 """Seconds after which a write renews the time to live."""
 
 _BEGIN = Script("""
--- KEYS: writer. ARGV: by, seconds to live. Answers: the number of this sync, larger than that of every one before it.
+-- KEYS: writer, journal. ARGV: by, seconds to live. Answers: the number of this sync, larger than that of every one
+-- before it, and whether entries may have been lost: another server process has them than the one that took them.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local number = string.format('%.0f', math.max(now, tonumber(redis.call('HGET', KEYS[1], 'number') or 0) + 1))
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+local last = redis.call('HMGET', KEYS[1], 'number', 'run', 'suspect')
+local suspect = last[3] or ''
+if last[1] and last[2] ~= run or not last[1] and redis.call('EXISTS', KEYS[2]) == 1 then suspect = '1' end
+local number = string.format('%.0f', math.max(now, tonumber(last[1] or 0) + 1))
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'number', number, 'by', ARGV[1], 'at', string.format('%.0f', now))
+redis.call('HSET', KEYS[1], 'number', number, 'by', ARGV[1], 'at', string.format('%.0f', now), 'run', run,
+  'suspect', suspect)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-return number
+return {number, suspect}
 """)
 
 _WRITE = Script("""
@@ -59,11 +65,13 @@ class RedisJournal(Journal):
         self._streams = count()
         self._batches: dict[int, int] = {}
 
-    def begin(self, by: str) -> None:
+    def begin(self, by: str) -> bool:
         with translated_errors():
-            self._number = _BEGIN(self._redis, [self._keys.writer], [by, self._ttl]).decode()
+            number, suspect = _BEGIN(self._redis, [self._keys.writer, self._keys.journal], [by, self._ttl])
+        self._number = number.decode()
         self._free.clear()
         self._batches.clear()
+        return bool(suspect)
 
     def is_empty(self) -> bool:
         with translated_errors():

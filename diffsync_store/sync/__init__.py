@@ -12,9 +12,10 @@ import structlog
 
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.exceptions import DiffNotApproved
+from diffsync_store.exceptions import DiffNotApproved, ObjectStoreException
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
 from diffsync_store.result import SyncResult
+from diffsync_store.sync.guarded import interrupted
 from diffsync_store.sync.journal import Application, Approval, Journal, MemoryJournal
 from diffsync_store.sync.moving import MovingSyncer
 from diffsync_store.sync.options import SyncOptions
@@ -73,16 +74,26 @@ class Sync:
 
         Raises:
             DiffNotApproved: the options ask for an approval that is not there.
-            SyncStopped: the target's store or the journal cannot be written, or another sync of the diff has begun.
+            SyncInterrupted: the target's store or the journal cannot be reached or written.
+            SyncTakenOver: another sync of the diff has begun.
+            JournalLost: Redis may have lost what a sync before this one has done, and nobody can be asked.
             LeaseLost: the lease on the target was lost.
             Exception: the first that a model raises, unless the flags ask to continue.
         """
+        try:
+            return self._run()
+        except ObjectStoreException as error:
+            if type(error) is not ObjectStoreException:
+                raise
+            raise interrupted(error) from error
+
+    def _run(self) -> SyncResult:
         if self.options.require_approval:
             require_approval(self.journal.approval(), self.checksum)
         before = self.journal.application()
         if before is not None:
             return self._told_before(before)
-        self.journal.begin(self.by)
+        may_lack_entries = self.journal.begin(self.by) and not self.options.trust_journal
         syncer = MovingSyncer(
             self._with_ids(),
             self.source,
@@ -91,6 +102,7 @@ class Sync:
             self.callback,
             options=self.options,
             journal=self.journal,
+            may_lack_entries=may_lack_entries,
             check_lease=self.lease.check if self.lease is not None else None,
         )
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from diffsync_store.canonical import restored
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
-from diffsync_store.exceptions import LeaseLost, ObjectStoreException, SyncStopped
+from diffsync_store.exceptions import JournalLost, LeaseLost, ObjectStoreException, SyncInterrupted, SyncStopped
 from diffsync_store.masking import masked, masked_text
 from diffsync_store.result import Reject
 from diffsync_store.sync.bulk import call_many
@@ -58,11 +59,13 @@ class GuardedSyncer(Syncer):
         *,
         options: SyncOptions,
         journal: Journal,
+        may_lack_entries: bool = False,
         check_lease: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(diff, source, target, flags, callback)
         self.options = options
         self.journal = journal
+        self.may_lack_entries = may_lack_entries
         self.check_lease = check_lease
         self.ledger = Ledger(journal)
         self.pace = Pace(options, transient_errors(target))
@@ -72,7 +75,7 @@ class GuardedSyncer(Syncer):
         """What the journal knows of the elements that are at hand."""
         self.holds: dict[str, str] = {}
         """Operations at hand that are held, with the reason."""
-        self.is_resumed = not journal.is_empty()
+        self.is_resumed = may_lack_entries or not journal.is_empty()
         self.recreated: dict[tuple[str, str], str] = {}
         """Objects that the diff deletes at one place and creates at another, with the ids of the creates; looked for when
         a sync is resumed, or has several workers."""
@@ -88,6 +91,8 @@ class GuardedSyncer(Syncer):
     # The whole diff
 
     def _apply_all(self) -> None:
+        if self.may_lack_entries:
+            self._require_lookups()
         if self.is_resumed or self.options.workers > 1:
             self.recreated = self._recreated()
         with self.team.at_work(), self.ledger:
@@ -102,10 +107,36 @@ class GuardedSyncer(Syncer):
     def _prepare(self, batch: list[DiffElement]) -> None:
         """Read what the journal knows of elements and those below them, and judge what is held."""
         if self.is_resumed:
-            ids = [element.operation_id for element, _ in walk(iter(batch), None) if element.action is not None]
-            self.entries = self.journal.read(ids)
+            self.entries = self._entries_of(element for element, _ in walk(iter(batch), None))
         if self.selection.has_rules:
             self.holds = {name: why for element in batch for name, why in self.selection.held(element).items()}
+
+    def _entries_of(self, elements: Iterable[DiffElement]) -> dict[str, Entry]:
+        """What the journal knows of elements; where it may lack entries, one without may have been sent."""
+        operations = {element.operation_id: element for element in elements if element.action is not None}
+        entries = self.journal.read(list(operations))
+        if self.may_lack_entries:
+            for name, element in operations.items():
+                if self._offers(element.type, "lookup"):
+                    entries.setdefault(name, Entry(State.SENT))
+        return entries
+
+    def _require_lookups(self) -> None:
+        """Refuse to go on where nobody can tell what was done."""
+        waiting: Counter[str] = Counter()
+        for batch in batches(self._wanted(self.diff.get_children())):
+            elements = [element for element, _ in walk(iter(batch), None) if element.action is not None]
+            known = self.journal.read([element.operation_id for element in elements])
+            waiting.update(element.type for element in elements if element.operation_id not in known)
+        blind = [f"{count} of {model}" for model, count in waiting.items() if not self._offers(model, "lookup")]
+        if blind:
+            raise JournalLost(
+                "Redis was restarted, or failed over, since this sync began: its journal may lack what was done last. Of "
+                f"the operations that are left, {', '.join(blind)} cannot be looked up in the target, and some may have "
+                "been done. Nothing was sent. Load the target again, make a new diff and apply it. Where Redis keeps "
+                "every write (appendonly yes, appendfsync always, no failover), go on with "
+                "SyncOptions(trust_journal=True); a model with a `lookup` needs neither."
+            )
 
     def _recreated(self) -> dict[tuple[str, str], str]:
         creates: dict[tuple[str, str], str] = {}
@@ -189,7 +220,7 @@ class GuardedSyncer(Syncer):
         waiting = reversed(later)
         while batch := list(islice(waiting, _DELETES)):
             if self.is_resumed:
-                self.entries = self.journal.read([element.operation_id for element, _ in batch])
+                self.entries = self._entries_of(element for element, _ in batch)
             held = self._fetch([element for element, _ in batch])
             for element, above in batch:
                 parent = self.target.store.fetch(above[0], [above[1]]).get(above[1]) if above else None
@@ -384,7 +415,7 @@ class GuardedSyncer(Syncer):
             if type(error) is not ObjectStoreException and not isinstance(error, LeaseLost):
                 raise
             self.ledger.note(element.operation_id, Entry(State.DONE, fields=_fields(element, done)))
-            raise SyncStopped("The target's store cannot be written. Apply the diff again when it can.") from error
+            raise (SyncStopped(str(error)) if isinstance(error, LeaseLost) else interrupted(error)) from error
 
     def _land(self, element: DiffElement, told: dict[str, Any], done: DiffSyncModel | None) -> None:
         super()._land(element, told, done)
@@ -470,8 +501,7 @@ class GuardedSyncer(Syncer):
         delete, _ = self.deletes.get(self._key(element), (None, None))
         if delete is not None:
             if self.is_resumed:
-                ids = [found.operation_id for found, _ in walk(iter([delete]), None) if found.action is not None]
-                self.entries |= self.journal.read(ids)
+                self.entries |= self._entries_of(found for found, _ in walk(iter([delete]), None))
             self.holds |= self.selection.held(delete) if self.selection.has_rules else {}
         was_deleting, self.deleting = self.deleting, True
         try:
@@ -569,6 +599,14 @@ class GuardedSyncer(Syncer):
         for below, _ in walk(element.get_children(), None):
             if below.action is not None:
                 self.ledger.note(below.operation_id, Entry(State.DONE, "gone with what stood above it"))
+
+
+def interrupted(error: ObjectStoreException) -> SyncInterrupted:
+    """What to say where the store or the journal cannot be reached or written."""
+    return SyncInterrupted(
+        f"{error} The sync has stopped there. When Redis is well again, apply the same diff once more: it goes on at the "
+        "first operation that is not done."
+    )
 
 
 def _argument(model: type[DiffSyncModel], element: DiffElement, obj: DiffSyncModel | None) -> Any:

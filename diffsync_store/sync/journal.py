@@ -64,8 +64,13 @@ class Journal(ABC):
     def is_empty(self) -> bool:
         """Whether no sync has begun."""
 
-    def begin(self, by: str) -> None:
-        """Be the one who applies the diff: what a sync that began before still writes is refused."""
+    def begin(self, by: str) -> bool:
+        """Be the one who applies the diff: what a sync that began before still writes is refused.
+
+        Returns:
+            Whether what was written before may have been lost.
+        """
+        return False
 
     @abstractmethod
     def read(self, ids: Sequence[str]) -> dict[str, Entry]:

@@ -106,10 +106,7 @@ class MovingSyncer(GuardedSyncer):
         """See to it that what the journal and the rules say of both places is at hand."""
         places = [move.create, move.delete]
         if self.is_resumed:
-            self.entries = {
-                **self.entries,
-                **self.journal.read([below.operation_id for below, _ in walk(iter(places), None) if below.action]),
-            }
+            self.entries = {**self.entries, **self._entries_of(below for below, _ in walk(iter(places), None))}
         if self.selection.has_rules:
             self.holds = {**self.holds, **self.selection.held(move.create), **self.selection.held(move.delete)}
 

@@ -28,6 +28,8 @@ class SyncOptions:
     """Apply only what was refused, found in conflict or blocked before."""
     require_approval: bool = False
     """Refuse a diff that nobody has approved, or that is not what was approved."""
+    trust_journal: bool = False
+    """Go on with a sync although Redis was restarted, or failed over, since it began: it is known to keep every write."""
     look_up: bool = False
     """Ask the target's system for each record before its operation, where the model has a `lookup`."""
     workers: int = 1
