@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import closing, suppress
 from itertools import count
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from diffsync_store import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import DiffNotApproved, JournalLost, LeaseLost, StoreReloaded, SyncTakenOver
+from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_keys import DiffKeys
 from diffsync_store.store.redis_lease import RedisLeases
@@ -18,6 +20,7 @@ from diffsync_store.sync import ledger
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
 from tests.servers import wait_until
+from tests.store.child import Child, listen, say
 from tests.sync.conftest import Bench
 from tests.sync.systems import Device, Mute, Network, Silent, Site, System
 
@@ -232,3 +235,46 @@ def test_under_a_lease_that_was_broken_nothing_more_is_sent(bench: Bench) -> Non
             bench.saved().apply(bench.source(), target, lease=lease)
     leases.close()
     assert len(bench.system.calls()) == 1
+
+
+def apply_and_pause(url: str, name: str, system: str) -> str:
+    """A sync under a lease that is paused in the middle, in a process of its own."""
+    target = Network("target", RedisStore(store_id=f"{name}-target", url=url), System(system))
+    source = Network("source", RedisStore(store_id=f"{name}-source", url=url))
+    calls = count(1)
+
+    def pause(call: str) -> None:
+        if next(calls) == 3:
+            say(os.getpid())
+            listen()
+
+    assert target.system is not None
+    target.system.after = pause
+    with closing(RedisLeases(url=url)) as leases, leases.take("target", "the first sync", ttl=0.5) as lease:
+        try:
+            RedisDiffs(url=url).open(name).apply(source, target, lease=lease)
+        except (LeaseLost, SyncTakenOver) as error:
+            return str(error)
+    return "went on"
+
+
+def test_a_sync_that_was_paused_past_its_lease_sends_nothing_more(bench: Bench) -> None:
+    bench.load(SOURCE, TARGET)
+    leases = RedisLeases(url=bench.url)
+    with Child(apply_and_pause, url=bench.url, name=bench.name, system=bench.system.path) as child:
+        pid = child.heard()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: leases.holder("target") is None, 10)
+            with leases.take("target", "the second sync") as lease:
+                assert bench.saved().apply(bench.source(), bench.target(), lease=lease).is_complete
+                os.kill(pid, signal.SIGCONT)
+                child.tell()
+                message = child.result()
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    leases.close()
+    calls = bench.system.calls()
+    assert (len(calls), len(set(calls))) == (OPERATIONS, OPERATIONS)
+    assert "was lost" in message or "Another sync of this diff" in message
