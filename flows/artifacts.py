@@ -20,6 +20,7 @@ def show_load(adapter: str, record: StoreRecord) -> None:
     total = sum(record.counts.values())
     create_markdown_artifact(
         f"# {total:,} objects in store {markdown(record.store_id)}\n\n"
+        f"For the parameter `source_store_id` or `target_store_id` of a diff:\n\n```\n{record.store_id}\n```\n\n"
         f"State: {record.state.value}. Adapter: {markdown(adapter)}.\n\n"
         + markdown_table(("model", "objects"), [(model, f"{count:,}") for model, count in record.counts.items()])
         + _gaps(record),
@@ -37,7 +38,9 @@ def show_diff(diff: SavedDiff) -> None:
         f"# {record.operations:,} operations, {sides}\n\n"
         f"Diff {markdown(record.diff_id)}: what would change in store {markdown(record.target_store_id)} so that it "
         f"equals store {markdown(record.source_store_id)}.\n\n"
+        f"For the parameter `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
         + markdown_table(("action", "objects"), [(name, f"{count:,}") for name, count in record.summary.items()])
+        + f"\n\n{_by_model(record)}"
         + _holds(record),
         key=f"{key}-totals",
         description=f"{sides}: {_totals(record.summary)}",
@@ -47,6 +50,24 @@ def show_diff(diff: SavedDiff) -> None:
         key=key,
         description=f"{sides}: {_totals(record.summary)}. {_shown(record.operations, 'operations')}",
     )
+
+
+def review(diff: SavedDiff, most: int = 30) -> str:
+    """What somebody who approves a diff has to see, as markdown."""
+    record = diff.record
+    rows = [tuple(operation_row(operation).values()) for operation in diff.operations(limit=most)]
+    return (
+        f"# {record.operations:,} operations, {markdown(record.source_name)} → {markdown(record.target_name)}\n\n"
+        f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}\n\n## Changes\n\n"
+        + markdown_table(("action", "model", "name", "changes"), rows)
+        + f"\n\n{_shown(record.operations, 'operations', len(rows))}"
+    )
+
+
+def _by_model(record: DiffRecord) -> str:
+    actions = ("create", "update", "delete")
+    rows = [(model, *(f"{counts.get(action, 0):,}" for action in actions)) for model, counts in record.by_model.items()]
+    return markdown_table(("model", *actions), rows)
 
 
 def show_sync(

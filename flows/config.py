@@ -12,15 +12,15 @@
 `${VAR}` in `store` and in an adapter's `settings` is taken from the environment, `$${` stands for `${`. An adapter's
 settings are read only where the adapter is used: a worker needs no secret of a system that it does not touch.
 
-`python -m flows.config` checks the whole file, with every class and every variable in it.
+`python -m flows check` checks the whole file, with every class and every variable in it, and reaches the store.
 """
 
 import importlib
 import inspect
 import os
 import re
-import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import reduce
 from pathlib import Path
@@ -29,16 +29,21 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr
 from pydantic import ValidationError as PydanticError
 
-from diffsync_store import Adapter, BaseStore, DiffSyncFlags, Guards
+from diffsync_store import Adapter, BaseStore, DiffSyncFlags, Guards, LeaseHeld, ObjectStoreException
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import Lease, RedisLeases
+from diffsync_store.store.redis_stores import RedisStores
+from flows.blocks import DiffsyncStore
 from flows.declarations import StoreSettings, SyncEntry, read_declarations
 from flows.redaction import Secrets
-from flows.yaml_file import ConfigFault, Location, YamlFile
+from flows.yaml_file import ConfigFault, Location, YamlFile, instead_of
 
-DEFAULT_CONFIG = "deployments/diffsync.yaml"
+DEFAULT_CONFIG = "deployments/syncs.yaml"
 VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+LEASE_TTL = 30.0
+"""Seconds after the last sign of life of a sync's process at which another one may go on."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -49,6 +54,8 @@ class Config:
     def __init__(self, path: Path) -> None:
         self._file = YamlFile(path)
         declared = read_declarations(self._file)
+        self.path = path
+        self.declared = declared
         self.adapters = declared.adapters
         self.syncs = declared.syncs
         self.secrets = Secrets()
@@ -60,32 +67,59 @@ class Config:
 
     def flags(self, source: str, target: str) -> DiffSyncFlags:
         """The flags of the sync between two adapters; without one, those of a sync that states none."""
-        return self._sync_of(source, target).combined_flags
+        return self.sync_of(source, target)[1].combined_flags
 
     def guards(self, source: str, target: str) -> Guards:
         """The guards of the sync between two adapters; without one, those of a sync that states none."""
-        return self._sync_of(source, target).guards
+        return self.sync_of(source, target)[1].guards
 
-    def _sync_of(self, source: str, target: str) -> SyncEntry:
-        found = (sync for sync in self.syncs.values() if (sync.source, sync.target) == (source, target))
-        return next(found, SyncEntry(source=source, target=target))
+    def sync_of(self, source: str, target: str) -> tuple[str, SyncEntry]:
+        """The sync between two adapters, with its name; one that states nothing, without a name, if none is declared."""
+        found = (pair for pair in self.syncs.items() if (pair[1].source, pair[1].target) == (source, target))
+        return next(found, ("", SyncEntry(source=source, target=target)))
 
     def open_store(self, store_id: str, name: str = "") -> RedisStore:
-        settings = self._store_settings()
-        return RedisStore(name=name, store_id=store_id, url=settings.url.get_secret_value(), ttl=settings.ttl)
+        url, ttl = self._store()
+        return RedisStore(name=name, store_id=store_id, url=url, ttl=ttl)
 
     @contextmanager
-    def open_diffs(self) -> Iterator[RedisDiffs]:
-        settings = self._store_settings()
-        with closing(RedisDiffs(url=settings.url.get_secret_value(), ttl=settings.ttl)) as diffs:
+    def open_diffs(self, retention: int | None = None) -> Iterator[RedisDiffs]:
+        """The saved diffs; what is saved is kept for `retention` seconds, or as long as a store."""
+        url, ttl = self._store()
+        with closing(RedisDiffs(url=url, ttl=retention or ttl)) as diffs:
             yield diffs
 
+    def newest_store(self, adapter: str) -> str:
+        """The `store_id` of the newest complete store of an adapter."""
+        with closing(RedisStores(url=self._store()[0])) as stores:
+            return stores.newest(adapter).store_id
+
     @contextmanager
-    def lease(self, adapter: str, reason: str) -> Iterator[Lease]:
-        """The right to change an adapter's system, which one run at a time has."""
-        url = self._store_settings().url.get_secret_value()
-        with closing(RedisLeases(url=url)) as leases, leases.take(f"target-{adapter}", reason) as lease:
+    def lease(self, adapter: str, reason: str, told: Callable[[str], None]) -> Iterator[Lease]:
+        """The right to change an adapter's system, which one run at a time has.
+
+        One that was taken for the same reason is waited for: its run was killed, and it ends by itself.
+        """
+        with (
+            closing(RedisLeases(url=self._store()[0])) as leases,
+            self._taken(leases, f"target-{adapter}", reason, told) as lease,
+        ):
             yield lease
+
+    def _taken(self, leases: RedisLeases, name: str, reason: str, told: Callable[[str], None]) -> Lease:
+        patience = time.monotonic() + LEASE_TTL + 10
+        is_told = False
+        while True:
+            try:
+                return leases.take(name, reason, ttl=LEASE_TTL)
+            except LeaseHeld as error:
+                is_own = error.holder is not None and error.holder.reason == reason and error.holder.until is not None
+                if not is_own or time.monotonic() > patience:
+                    raise
+                if not is_told:
+                    told(f"Waiting for the lease of a run before this one: {error.holder}")
+                    is_told = True
+                time.sleep(1)
 
     def make_adapter(self, name: str, store: BaseStore) -> Adapter:
         """The adapter over a store; its system has not been touched yet."""
@@ -102,13 +136,62 @@ class Config:
         faults = _faults_of(self._store_settings)
         for name in self.adapters:
             faults += _faults_of(lambda name=name: self._adapter_settings(name, self._import_adapter(name)))
+        faults += [fault for name in self.syncs for fault in self._unknown_models(name)]
         if faults:
             raise ConfigFault(faults)
 
+    def reach(self) -> None:
+        """Reach the store.
+
+        Raises:
+            ConfigFault: it cannot be reached, or refuses.
+        """
+        try:
+            with self.secrets.redacted_errors(), self.open_diffs():
+                pass
+        except (ObjectStoreException, ValueError) as error:
+            if isinstance(error, ConfigFault):
+                raise
+            raise self._fault(("store",), str(error)) from error
+
+    def _unknown_models(self, name: str) -> Iterator[str]:
+        """Guards of models that neither side has."""
+        sync = self.syncs[name]
+        try:
+            sides = [self._import_adapter(side) for side in (sync.source, sync.target)]
+        except ConfigFault:
+            return
+        known = sorted({model for side in sides for model in side._get_initial_value_order()})
+        told = {
+            ("budget", "models"): sync.guards.budget.models,
+            ("completeness", "allow_partial"): sync.guards.completeness.allow_partial,
+            ("completeness", "allow_empty"): sync.guards.completeness.allow_empty,
+        }
+        for place, models in told.items():
+            for model in sorted({*models} - {*known}):
+                message = f"neither {sync.source} nor {sync.target} has a model {model!r}; there are {', '.join(known)}"
+                yield self._file.fault(("syncs", name, "guards", *place), message)
+
+    def _store(self) -> tuple[str, int]:
+        """The URL of the store, and for how many seconds what is in it is kept."""
+        settings = self._store_settings()
+        url = settings.url or self._url_of_block(str(settings.block))
+        self.secrets.keep(url)
+        return url.get_secret_value(), settings.ttl
+
+    def _url_of_block(self, name: str) -> SecretStr:
+        try:
+            found = DiffsyncStore.load(name)
+        except ValueError as error:
+            kind = DiffsyncStore._block_type_name
+            raise self._fault(
+                ("store", "block"), f"no block {name!r} of the type {kind!r} can be read: {error}"
+            ) from None
+        assert isinstance(found, DiffsyncStore)  # noqa: S101  # for the type checker: outside of a loop it is no coroutine
+        return found.url
+
     def _store_settings(self) -> StoreSettings:
-        settings = self._validate(StoreSettings, ("store",))
-        self.secrets.keep(settings.url)
-        return settings
+        return self._validate(StoreSettings, ("store",))
 
     def _import_adapter(self, name: str) -> type[Adapter]:
         if name not in self.adapters:
@@ -144,7 +227,7 @@ class Config:
         try:
             return model.model_validate(self._expand(data, location))
         except PydanticError as error:
-            raise ConfigFault(self._file.faults(error, location)) from None
+            raise ConfigFault(self._file.faults(error, model, location)) from None
 
     def _expand(self, data: Any, location: Location) -> Any:
         """The data with its variables; each one that is not set is a fault."""
@@ -169,7 +252,7 @@ class Config:
         return ConfigFault([self._file.fault(location, message)])
 
     def _unknown(self, kind: str, name: str, declared: dict[str, Any]) -> ConfigFault:
-        message = f"no {kind} {name!r} is declared; there are {', '.join(declared) or 'none'}"
+        message = f"no {kind} {name!r} is declared{instead_of(name, declared)}"
         return ConfigFault([f"{self._file.path}: {message}"])
 
 
@@ -189,10 +272,3 @@ def _faults_of(check: Any) -> list[str]:
     except ConfigFault as error:
         return list(error.faults)
     return []
-
-
-if __name__ == "__main__":
-    try:
-        read_config().check()
-    except ConfigFault as fault:
-        sys.exit(str(fault))

@@ -1,30 +1,58 @@
 from prefect import flow, get_run_logger, task
 
 from diffsync_store import StoredAdapter
+from diffsync_store.store.redis_diffs import DiffRecord
 from flows.artifacts import show_diff
 from flows.config import read_config
+from flows.events import diff_saved
 from flows.ids import new_id
 from flows.progress import Progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
+from flows.run_names import rename
 
 
-@flow(flow_run_name="diff {source_store_id} and {target_store_id}")
-def diff(source_store_id: str, target_store_id: str, diff_id: str | None = None) -> str:
+@flow(flow_run_name="diff")
+def diff(
+    source_store_id: str | None = None,
+    target_store_id: str | None = None,
+    diff_id: str | None = None,
+    sync_name: str | None = None,
+) -> str:
     """Save what has to change in the target so that it equals the source.
 
     Needs the two stores only, neither of the systems nor their adapters. Refuses a store whose load has not ended. What a
     partial load does not prove is saved with the rest, and held.
 
     Args:
-        source_store_id: Store of the side that is right.
-        target_store_id: Store of the side that is to be changed.
+        source_store_id: Store of the side that is right, as a load's artifact shows it. Without one, the newest complete
+            store of the sync's source.
+        target_store_id: Store of the side that is to be changed. Without one, the newest complete store of the sync's
+            target.
         diff_id: Name under which other runs find the diff; made up when it is not given.
+        sync_name: The sync in the YAML file. Not needed where both stores are given.
     """
-    diff_id = diff_id or new_id("diff")
+    diff_id = diff_id or new_id(sync_name or "diff")
+    source_store_id, target_store_id = find_stores(source_store_id, target_store_id, sync_name)
     save_diff(source_store_id, target_store_id, diff_id)
-    tell_diff(diff_id)
+    record = tell_diff(diff_id)
+    rename(f"diff {record.source_name} → {record.target_name}", record.summary)
+    diff_saved(record, *read_config().sync_of(record.source_name, record.target_name))
     return diff_id
+
+
+@task(**RETRIED)
+def find_stores(source_store_id: str | None, target_store_id: str | None, sync_name: str | None) -> tuple[str, str]:
+    """The stores that are given, and for those that are not the newest ones."""
+    if source_store_id and target_store_id:
+        return source_store_id, target_store_id
+    if not sync_name:
+        raise ValueError("Give the two store_ids, or the name of the sync whose newest stores are to be taken.")
+    config = read_config()
+    declared = config.sync(sync_name)
+    return source_store_id or config.newest_store(declared.source), target_store_id or config.newest_store(
+        declared.target
+    )
 
 
 @task(**RETRIED)
@@ -34,16 +62,18 @@ def save_diff(source_store_id: str, target_store_id: str, diff_id: str) -> None:
         library_log(config.secrets.redact),
         config.open_store(source_store_id) as source,
         config.open_store(target_store_id) as target,
-        config.open_diffs() as diffs,
     ):
         of_source, of_target = StoredAdapter(source), StoredAdapter(target)
-        names = of_source.name, of_target.name
-        flags, guards, progress = config.flags(*names), config.guards(*names), Progress(get_run_logger())
-        diffs.compare(of_source, of_target, diff_id, flags=flags, guards=guards, callback=progress)
+        _, sync = config.sync_of(of_source.name, of_target.name)
+        progress = Progress(get_run_logger())
+        with config.open_diffs(sync.retention) as diffs:
+            diffs.compare(
+                of_source, of_target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=progress
+            )
 
 
 @task(**RETRIED)
-def tell_diff(diff_id: str) -> None:
+def tell_diff(diff_id: str) -> DiffRecord:
     with read_config().open_diffs() as diffs:
         saved = diffs.open(diff_id)
         log = get_run_logger()
@@ -51,3 +81,4 @@ def tell_diff(diff_id: str) -> None:
         for hold in saved.record.holds:
             log.warning("%s", hold)
         show_diff(saved)
+        return saved.record

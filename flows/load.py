@@ -4,10 +4,12 @@ from diffsync_store import ObjectStoreException, StoreRecord
 from flows.adapters.lifecycle import opened
 from flows.artifacts import show_load
 from flows.config import read_config
+from flows.events import store_loaded
 from flows.ids import new_id
 from flows.progress import repeated
 from flows.retries import RETRIED
 from flows.run_log import library_log
+from flows.run_names import rename
 
 
 @flow(flow_run_name="load {adapter}")
@@ -22,7 +24,10 @@ def load(adapter: str, store_id: str | None = None) -> str:
         store_id: Name under which other runs find the store; made up when it is not given. What it held is replaced.
     """
     store_id = store_id or new_id(adapter)
-    show_load(adapter, load_records(adapter, store_id))
+    record = load_records(adapter, store_id)
+    rename(f"load {adapter} · {sum(record.counts.values()):,} objects")
+    show_load(adapter, record)
+    store_loaded(adapter, record)
     return store_id
 
 

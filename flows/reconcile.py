@@ -24,31 +24,35 @@ class StepFailed(RuntimeError):
     """Runs of a step did not end well; the message names each with its state and reason."""
 
 
-@flow(flow_run_name="reconcile {sync}")
-async def reconcile(sync: str, dry_run: bool = False) -> Ids | State[Ids]:
+@flow(flow_run_name="reconcile {sync_name}")
+async def reconcile(sync_name: str, dry_run: bool = False) -> Ids | State[Ids]:
     """Load source and target at the same time, diff them, sync the difference: each step on its own worker.
 
     A diff without changes ends it: there is nothing to sync.
 
     Args:
-        sync: Name of the sync in the YAML file.
+        sync_name: Name of the sync in the YAML file.
         dry_run: Change nothing in the target.
     """
-    declared = read_config().sync(sync)
+    declared = read_config().sync(sync_name)
     stores = {"source_store_id": new_id(declared.source), "target_store_id": new_id(declared.target)}
-    diff_id = new_id(sync)
+    diff_id = new_id(sync_name)
     runs = await run_steps(
-        ("load", {"adapter": declared.source, "store_id": stores["source_store_id"]}),
-        ("load", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
+        (f"load/{declared.source}", {"adapter": declared.source, "store_id": stores["source_store_id"]}),
+        (f"load/{declared.target}", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
     )
-    runs += await run_steps(("diff", {**stores, "diff_id": diff_id}))
+    runs += await run_steps((f"diff/{sync_name}", {**stores, "diff_id": diff_id, "sync_name": sync_name}))
     found = read_diff_record(diff_id)
     if found.operations:
-        runs += await run_steps(("sync", {"diff_id": diff_id, "dry_run": dry_run}))
+        runs += await run_steps((f"sync/{sync_name}", {"diff_id": diff_id, "dry_run": dry_run}))
     else:
         get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
-    await show_reconcile(sync, found, [(run.name, state_name(run), url_for(run)) for run in runs])
+    await show_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
     ids = {**stores, "diff_id": diff_id}
+    if any(waits(run) for run in runs):
+        return Completed(
+            name="AwaitingApproval", message="The sync waits for somebody to approve it, on its run's page", data=ids
+        )
     if any(state_name(run) == "Partial" for run in runs):
         return Completed(
             name="Partial", message="Some operations were not applied; the sync's run lists them", data=ids
@@ -75,7 +79,7 @@ async def finish(step: Step, run: FlowRun) -> FlowRun:
     Runs that are under way or done are found by their keys; only what failed is started anew. A sync is not: it may
     have been applied in part, and a new reconcile sees what is left.
     """
-    attempts = 1 if step[0] == "sync" else runtime.flow_run.run_count
+    attempts = 1 if step[0].startswith("sync/") else runtime.flow_run.run_count
     run = await wait(run)
     for attempt in range(2, attempts + 1):
         if is_completed(run):
@@ -87,11 +91,10 @@ async def finish(step: Step, run: FlowRun) -> FlowRun:
 async def create(step: Step, attempt: int) -> FlowRun:
     """Create the run that has this key, or find it."""
     name, parameters = step
-    which = parameters.get("store_id", "")
     return await arun_deployment(
-        f"{name}/{name}",
+        name,
         parameters=parameters,
-        idempotency_key=f"{runtime.flow_run.id}-{name}-{which}-{attempt}",
+        idempotency_key=f"{runtime.flow_run.id}-{name}-{attempt}",
         timeout=0,
     )
 
@@ -99,7 +102,7 @@ async def create(step: Step, attempt: int) -> FlowRun:
 async def wait(run: FlowRun) -> FlowRun:
     """Ask for the run until it has ended."""
     async with get_client() as client:
-        while run.state is None or not run.state.is_final():
+        while run.state is None or not (run.state.is_final() or waits(run)):
             await asyncio.sleep(POLL_SECONDS)
             run = await client.read_flow_run(run.id)
     return run
@@ -112,7 +115,12 @@ def read_diff_record(diff_id: str) -> DiffRecord:
 
 
 def is_completed(run: FlowRun) -> bool:
-    return run.state is not None and run.state.is_completed()
+    return run.state is not None and (run.state.is_completed() or waits(run))
+
+
+def waits(run: FlowRun) -> bool:
+    """Whether the run is suspended until somebody approves: nobody holds a worker for that."""
+    return state_name(run) == "Suspended"
 
 
 def state_name(run: FlowRun) -> str:

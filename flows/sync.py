@@ -1,51 +1,106 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Literal
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
+from prefect.client.schemas.objects import StateType
 from prefect.states import Completed
+from pydantic import BaseModel, ConfigDict, Field
 
-from diffsync_store import Adapter, BudgetExceeded, StoredAdapter, SyncOptions, SyncResult
+from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, SyncResult
 from diffsync_store.guards import Holds
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
+from flows.approval import Rejected, decided
 from flows.artifacts import show_sync
 from flows.config import Config, read_config
+from flows.events import sync_ended
 from flows.progress import Progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
+from flows.run_names import rename
+from flows.stopping import stoppable
 
 Counts = dict[str, int]
+NOT_APPLIED = ("failed", "blocked", "conflicts", "held", "unknown")
+
+
+class Selection(BaseModel):
+    """Operations that fit everything that is given here; `*`, `?` and `[abc]` are wildcards."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field("*", description="Name of the model")
+    unique_id: str = Field("*", description="Unique id of the object")
+    attribute: str = Field("*", description="An attribute that the operation changes")
+    action: Literal["*", "create", "update", "delete"] = Field("*", description="What is done")
+
+    def of_library(self) -> Select:
+        return Select(**self.model_dump())
 
 
 @flow(flow_run_name="sync {diff_id}")
-def sync(diff_id: str, dry_run: bool = False, allow: list[str] | None = None) -> Counts | State[Counts]:
+def sync(  # noqa: PLR0917  # a form of the UI has a field for each
+    diff_id: str,
+    dry_run: bool = False,
+    allow: list[str] | None = None,
+    select: list[Selection] | None = None,
+    exclude: list[Selection] | None = None,
+    retry: bool = False,
+) -> Counts | State[Counts]:
     """Apply what is left of a saved diff to its target, within the guards of the sync.
 
     What a run before this one has done is not done again: start the sync anew to go on where one was stopped or killed.
-    A record that has changed since the diff was made is left alone, and listed as a conflict.
+    A record that has changed since the diff was made is left alone, and listed as a conflict. Where the sync needs an
+    approval, the run is suspended until somebody resumes it with a decision: Resume, in the menu of the run's page.
 
     Counts what was applied and what was not. Where the target refused operations, the run ends as Partial, a kind of
     Completed, and its artifact lists them with the reasons.
 
     Args:
-        diff_id: The saved diff.
+        diff_id: The saved diff, as the artifact of the diff shows it.
         dry_run: Change nothing; check that the sync could begin, and count what it would do.
         allow: What the guards let through this once, in the words of their messages, such as `delete:990:device`.
+        select: Apply these only, with what they depend on. Everything, where nothing is given.
+        exclude: Leave these out; they are held, and can be applied later.
+        retry: Apply only what was refused, in conflict or blocked before, once its cause is mended.
     """
     allow = allow or []
     record = check_sync(diff_id, allow)
+    way = f"sync {record.source_name} → {record.target_name}"
+    rename(way, record.summary)
     if dry_run:
         planned = planned_counts(record)
         show_sync(record, planned, (), dry_run=True)
         return planned
-    counts = apply_diff(diff_id, allow)
-    left = sum(counts.get(name, 0) for name in ("failed", "blocked", "conflicts", "held", "unknown"))
+    name, declared = read_config().sync_of(record.source_name, record.target_name)
+    needs_approval = declared.needs_approval(record.summary)
+    left_out = [found.of_library() for found in exclude or ()]
+    if needs_approval:
+        try:
+            left_out += ask(diff_id)
+        except Rejected as rejection:
+            return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
+    only = tuple(found.of_library() for found in select or ())
+    options = {"select": only, "exclude": tuple(left_out), "retry": retry, "require_approval": needs_approval}
+    counts = apply_diff(diff_id, allow, options)
+    left = sum(counts.get(outcome, 0) for outcome in NOT_APPLIED)
+    sync_ended(record, name, "partial" if left else "complete", counts)
     if not left:
         return counts
     return Completed(name="Partial", message=f"{left} operations were not applied", data=counts)
+
+
+def ask(diff_id: str) -> tuple[Select, ...]:
+    """What is left out of the diff, once somebody has approved it."""
+    config = read_config()
+    with config.open_diffs() as diffs:
+        saved = diffs.open(diff_id)
+        _, declared = config.sync_of(saved.record.source_name, saved.record.target_name)
+        return decided(saved, declared)
 
 
 @task(**RETRIED)
@@ -58,24 +113,25 @@ def check_sync(diff_id: str, allow: list[str]) -> DiffRecord:
 
 
 @task(cache_policy=NO_CACHE)
-def apply_diff(diff_id: str, allow: list[str]) -> Counts:
+def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Counts:
     """Not tried again by itself: what has failed is for a person to look at, who starts it again."""
     log = get_run_logger()
     with (
         target_of(diff_id) as (config, saved, target),
-        config.lease(target.name, f"sync of diff {diff_id}") as lease,
+        config.lease(target.name, f"sync of diff {diff_id}", log.info) as lease,
         config.open_store(saved.record.source_store_id) as source,
         library_log(config.secrets.redact),
         config.secrets.redacted_errors(),
         opened(target),
+        stoppable() as is_stopped,
     ):
         target.store.fencing_token = lease.token
-        flags = config.flags(saved.record.source_name, saved.record.target_name)
+        _, declared = config.sync_of(saved.record.source_name, saved.record.target_name)
         result = saved.apply(
             StoredAdapter(source),
             target,
-            options=SyncOptions(hold=guarded(config, saved, target, allow)),
-            flags=flags,
+            options=declared.options(hold=guarded(config, saved, target, allow), stop=is_stopped, **options),
+            flags=declared.combined_flags,
             callback=Progress(log),
             by=f"flow run {runtime.flow_run.name}",
             lease=lease,

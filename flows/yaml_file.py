@@ -1,13 +1,18 @@
 """A YAML file as plain data that remembers its lines, so that a fault can name the line."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 Location = tuple[str | int, ...]
+SECRET_PLACES = {"store", "settings"}
+"""Parts of the file whose values are not shown."""
+LONGEST_FOUND = 60
 
 
 class ConfigFault(ValueError):
@@ -31,13 +36,16 @@ class YamlFile:
             raise ConfigFault(self._repeated)
 
     def fault(self, location: Location, message: str) -> str:
-        """One line, e.g. `deployments/diffsync.yaml:12: adapters.registry.class: Field required`."""
+        """One line, e.g. `deployments/syncs.yaml:12: adapters.registry.class: is missing`."""
         return f"{self.path}:{self._line(location)}: {'.'.join(map(str, location))}: {message}"
 
-    def faults(self, error: ValidationError, location: Location = ()) -> list[str]:
-        """Each fault that pydantic found in the data at `location`; the values stay unsaid, they may be secrets."""
-        found = error.errors(include_input=False, include_url=False)
-        return [self.fault((*location, *_without_mark(fault["loc"])), fault["msg"]) for fault in found]
+    def faults(self, error: ValidationError, model: type[BaseModel], location: Location = ()) -> list[str]:
+        """Each fault that pydantic found in the data at `location`, which a model of this class was to be made from."""
+        schema = model.model_json_schema()
+        return [
+            self.fault((*location, *_without_mark(fault["loc"])), _told(fault, schema, location))
+            for fault in error.errors(include_url=False)
+        ]
 
     def _line(self, location: Location) -> int:
         """What is missing is looked for where it would stand: at its parent."""
@@ -78,6 +86,50 @@ class YamlFile:
 def _without_mark(location: Location) -> Location:
     """Pydantic adds a part of its own where a dictionary's key itself is wrong."""
     return tuple(part for part in location if part != "[key]")
+
+
+def _told(fault: ErrorDetails, schema: dict[str, Any], location: Location) -> str:
+    """What is wrong, what was found, and what may stand there."""
+    at = _without_mark(fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return _unknown_word(str(at[-1]), _words_at(schema, at[:-1]))
+    if fault["type"] == "missing":
+        return "is missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    found = fault["input"]
+    is_shown = isinstance(found, str | int | float) and not SECRET_PLACES & {*location, *at}
+    if fault["type"] == "value_error" or not is_shown:
+        return message
+    return f"{message}; found {found!r}" if len(repr(found)) <= LONGEST_FOUND else message
+
+
+def _unknown_word(word: str, allowed: list[str]) -> str:
+    return f"no such key{instead_of(word, allowed)}" if allowed else "no such key; nothing may stand here"
+
+
+def instead_of(word: str, allowed: Iterable[str]) -> str:
+    """What may have been meant by a word that is not among those that are allowed, and all of them."""
+    known = list(allowed)
+    meant = get_close_matches(word, known, 1)
+    guess = f"; {meant[0]!r} may be meant" if meant else ""
+    return f"{guess}; there are {', '.join(known) or 'none'}"
+
+
+def _words_at(schema: dict[str, Any], location: Location) -> list[str]:
+    """The keys that may stand at a place, from a JSON Schema."""
+    part: dict[str, Any] = schema
+    for name in (*location, None):
+        part = _resolved(part, schema)
+        if name is None:
+            break
+        part = part.get("properties", {}).get(str(name)) or part.get("additionalProperties") or part.get("items") or {}
+    return list(part.get("properties", {}))
+
+
+def _resolved(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    options = part.get("anyOf") or part.get("allOf") or [part]
+    found: dict[str, Any] = next((option for option in options if "$ref" in option), part)
+    return schema["$defs"][found["$ref"].rsplit("/", 1)[-1]] if "$ref" in found else found
 
 
 def _scalar(node: yaml.Node) -> Any:

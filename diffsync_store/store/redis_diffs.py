@@ -26,6 +26,7 @@ from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_journal import RedisJournal
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
+from diffsync_store.store.redis_stores import newest_first
 from diffsync_store.sync import Sync
 from diffsync_store.sync.journal import Approval, Entry
 from diffsync_store.sync.options import SyncOptions
@@ -193,6 +194,12 @@ class SavedDiff:
         approval = Approval(by=by, reason=reason, at=datetime.now(UTC), checksum=self.checksum())
         self.journal().approve(approval)
         return approval
+
+    def reject(self, *, by: str, reason: str) -> Approval:
+        """Say that the diff is not to be applied; `approve` takes it back."""
+        rejection = Approval(by=by, reason=reason, at=datetime.now(UTC), checksum="", is_rejected=True)
+        self.journal().approve(rejection)
+        return rejection
 
     def checksum(self) -> str:
         """What the diff's elements add up to; reads all of them."""
@@ -445,6 +452,10 @@ class RedisDiffs:
         with translated_errors():
             self._redis.unlink(*keys.all())
 
+    def list(self) -> Iterator[DiffRecord]:
+        """The records of the saved diffs, the newest first; read as they are asked for. It is no use that keeps them."""
+        return newest_first(self._redis, DIFFS, lambda diff_id: self._record(DiffKeys(diff_id), diff_id))
+
     def open(self, diff_id: str) -> SavedDiff:
         """The diff saved under this id.
 
@@ -452,14 +463,17 @@ class RedisDiffs:
             DiffNotFound: there is none.
         """
         keys = DiffKeys(diff_id)
+        record = self._record(keys, diff_id)
+        with translated_errors():
+            for key in keys.all():
+                self._redis.expire(key, record.ttl)
+        return SavedDiff(self._redis, record)
+
+    def _record(self, keys: DiffKeys, diff_id: str) -> DiffRecord:
         with translated_errors():
             text = self._redis.get(keys.record)
         if text is None:
             raise DiffNotFound(
                 f"There is no diff {diff_id!r}: it was never saved, was dropped, or expired. Make it anew."
             )
-        record = DiffRecord.model_validate_json(text)
-        with translated_errors():
-            for key in keys.all():
-                self._redis.expire(key, record.ttl)
-        return SavedDiff(self._redis, record)
+        return DiffRecord.model_validate_json(text)

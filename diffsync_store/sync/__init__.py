@@ -19,7 +19,7 @@ from diffsync_store.sync.guarded import interrupted
 from diffsync_store.sync.journal import Application, Approval, Journal, MemoryJournal
 from diffsync_store.sync.moving import MovingSyncer
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.pace import TooManyFailures
+from diffsync_store.sync.pace import Ended
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -73,7 +73,7 @@ class Sync:
         """Apply what is left of the diff.
 
         Raises:
-            DiffNotApproved: the options ask for an approval that is not there.
+            DiffNotApproved: the options ask for an approval that is not there, or somebody has rejected the diff.
             SyncInterrupted: the target's store or the journal cannot be reached or written.
             SyncTakenOver: another sync of the diff has begun.
             JournalLost: Redis may have lost what a sync before this one has done, and nobody can be asked.
@@ -90,6 +90,8 @@ class Sync:
     def _run(self) -> SyncResult:
         if self.options.require_approval:
             require_approval(self.journal.approval(), self.checksum)
+        else:
+            refuse_rejected(self.journal.approval())
         before = self.journal.application()
         if before is not None:
             return self._told_before(before)
@@ -107,7 +109,7 @@ class Sync:
         )
         try:
             syncer.run()
-        except TooManyFailures as stop:
+        except Ended as stop:
             syncer.result.stopped = str(stop)
         if syncer.attempted:
             logger = structlog.get_logger().new(src=self.source, dst=self.target, flags=self.flags)
@@ -138,12 +140,27 @@ class Sync:
         return result
 
 
+def refuse_rejected(approval: Approval | None) -> None:
+    """Refuse a diff that somebody has rejected.
+
+    Raises:
+        DiffNotApproved: somebody has.
+    """
+    if approval is not None and approval.is_rejected:
+        raise DiffNotApproved(
+            f"{approval.by} has rejected this diff at {approval.at:%Y-%m-%d %H:%M:%S} UTC: "
+            f"{approval.reason or 'no reason given'}. Make a new diff; or, if it was meant to be applied after all, "
+            "approve it."
+        )
+
+
 def require_approval(approval: Approval | None, checksum: Callable[[], str] | None) -> None:
     """Refuse a diff that is not what somebody has approved.
 
     Raises:
         DiffNotApproved: nobody has, or it was another one.
     """
+    refuse_rejected(approval)
     if approval is None:
         raise DiffNotApproved(
             "Nobody has approved this diff. Look at it, then call `approve(by=..., reason=...)` of the saved diff."

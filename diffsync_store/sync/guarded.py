@@ -371,6 +371,7 @@ class GuardedSyncer(Syncer):
         return super()._operate(element, obj, parent)
 
     def _send(self, elements: list[DiffElement]) -> None:
+        self.pace.check()
         with self.team.elsewhere():
             if self.check_lease is not None:
                 self.check_lease()

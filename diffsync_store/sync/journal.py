@@ -48,13 +48,15 @@ class Application(BaseModel):
 
 
 class Approval(BaseModel):
-    """That somebody has approved a diff as it was then."""
+    """That somebody has approved, or rejected, a diff as it was then."""
 
     by: str
     at: datetime
     reason: str
     checksum: str
     """Of the diff's elements."""
+    is_rejected: bool = False
+    """It is the other way round: nobody is to apply the diff."""
 
 
 class Journal(ABC):

@@ -46,6 +46,8 @@ class SyncOptions:
     """Stop when more than this share (0 to 1) of the operations has failed."""
     stop_after: int = 20
     """Operations after which that share is looked at."""
+    stop: Callable[[], bool] | None = None
+    """Asked before each operation: True ends the sync there; what was not tried is pending."""
     deletes_last: bool = False
     """Delete after everything else, in the reverse order."""
 

@@ -14,8 +14,8 @@ from diffsync_store.sync.options import SyncOptions
 T = TypeVar("T")
 
 
-class TooManyFailures(SyncStopped):
-    """More operations have failed than the options allow."""
+class Ended(SyncStopped):
+    """The sync has ended before its time, by its options; its result says what was done."""
 
 
 class Pace:
@@ -53,7 +53,7 @@ class Pace:
         """Count how operations ended.
 
         Raises:
-            TooManyFailures: too large a share has failed.
+            Ended: too large a share has failed.
         """
         share = self._options.stop_at_share
         if share is None:
@@ -65,11 +65,19 @@ class Pace:
                 return
             if self._failed > share * self._tried:
                 self._ended.set()
-                raise TooManyFailures(
+                raise Ended(
                     f"Stopped: {self._failed} of {self._tried} operations failed, more than {share:.0%}. "
                     "What was not tried is pending: mend the cause and apply the diff again, "
                     "or raise SyncOptions.stop_at_share."
                 )
+
+    def check(self) -> None:
+        """Raise Ended where the caller asks to stop."""
+        if self._options.stop is not None and self._options.stop():
+            self._ended.set()
+            raise Ended(
+                "Stopped as asked, between two operations. What was not tried is pending: apply the diff again to go on."
+            )
 
     def end(self) -> None:
         """Let nobody wait any longer."""

@@ -55,7 +55,7 @@ def run_demo(folder: Path, *, is_kept: bool) -> None:
     shutil.rmtree(folder / "run", ignore_errors=True)
     database = folder / "run" / "airports.db"
     with ExitStack() as running:
-        step("Redis, Prefect, four deployments and a worker for each")
+        step("Redis, Prefect, a worker for each kind of step, and the deployments that deployments/syncs.yaml declares")
         redis_url = running.enter_context(redis_server(folder / "run" / "valkey"))
         stack = running.enter_context(prefect_stack(folder / "run" / "prefect", variables(folder, database, redis_url)))
         for name, worker in stack.workers.items():
@@ -77,7 +77,9 @@ def run_demo(folder: Path, *, is_kept: bool) -> None:
         console.print(f"{stack.address}/v2/  (database: {database})")
         if is_kept:
             console.print(
-                "Left up to look at; `reconcile` can be run from there with sync = airports-2026. Ctrl-C stops everything."
+                "Left up to look at: under Deployments, run load/registry-2024 and load/database, copy the store_ids from their "
+                "artifacts into a run of diff/airports-2024, and the diff_id from its artifact into one of "
+                "sync/airports-2024. Ctrl-C stops everything."
             )
             while True:
                 time.sleep(3600)
@@ -86,7 +88,7 @@ def run_demo(folder: Path, *, is_kept: bool) -> None:
 
 def variables(folder: Path, database: Path, redis_url: str) -> dict[str, dict[str, str]]:
     """What each worker is told: the one that diffs and the one that waits know neither of the two systems."""
-    common = {"DIFFSYNC_CONFIG": str(ROOT / "deployments" / "diffsync.yaml"), "REDIS_URL": redis_url}
+    common = {"DIFFSYNC_CONFIG": str(ROOT / "deployments" / "syncs.yaml"), "REDIS_URL": redis_url}
     target = {"DATABASE_URL": f"sqlite:///{database}"}
     source = {"AIRPORT_RELEASES": str(folder / "releases")}
     return {"load": common | source | target, "diff": common, "sync": common | target, "reconcile": common}
@@ -119,7 +121,7 @@ def redis_server(folder: Path) -> Iterator[str]:
 def reconcile(stack: PrefectStack, sync: str, title: str) -> dict[str, Run]:
     """Run it, print what each of its runs did, and give them by the first word of their names."""
     step(title)
-    run = finish(stack, start_run(stack, "reconcile", sync=sync))
+    run = finish(stack, start_run(stack, f"reconcile/{sync}"))
     steps = children(stack, run.id)
     for shown in (*steps, run):
         times = f"{shown.began:%H:%M:%S} to {shown.ended:%H:%M:%S}"

@@ -69,9 +69,14 @@ class PrefectStack:
                 stopped.callback(worker.stop)
 
     def deploy(self) -> None:
-        command = [*PREFECT, "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"]
         done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, timeout=START_SECONDS
+            [sys.executable, "-m", "flows", "deploy"],
+            cwd=ROOT,
+            env=self.environment | dict(self.variables["reconcile"]),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_SECONDS,
         )
         if done.returncode != 0:
             raise RuntimeError(f"deploying ended with {done.returncode}:\n{done.stdout}{done.stderr}")

@@ -28,8 +28,8 @@ class Run:
 
 
 def start_run(stack: PrefectStack, deployment: str, **parameters: Any) -> str:
-    """The id of a new run of the deployment that has the same name as its flow."""
-    found = stack.get(f"/deployments/name/{deployment}/{deployment}")
+    """The id of a new run of a deployment, such as `load/registry`."""
+    found = stack.get(f"/deployments/name/{deployment}")
     run = stack.post(f"/deployments/{found['id']}/create_flow_run", parameters=parameters, state={"type": "SCHEDULED"})
     return str(run["id"])
 

@@ -1,5 +1,6 @@
 import csv
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.redis_diffs import RedisDiffs
 from flows.adapters.airports import AirportsAdapter
 from flows.adapters.sql import SqlAdapter
 from flows.demo import check
@@ -46,7 +48,29 @@ adapters:
   refusing:
     class: tests.flows.systems:RefusingAdapter
     settings: {url: "https://me:${PASSWORD}@example.invalid", file: "${FOLDER}/let-in"}
+  many:
+    class: tests.flows.systems:PlainAdapter
+    settings: {objects: 40}
+  seven:
+    class: tests.flows.systems:PlainAdapter
+    settings: {objects: 7}
+  reviewed:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/reviewed"}
+  chained:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/chained"}
+  killed:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/killed"}
+  cancelled:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/cancelled"}
 syncs:
+  reviewed: {source: seven, target: reviewed, approval: always}
+  chained: {source: seven, target: chained, chain: {diff_after_load: true, sync_after_diff: true}}
+  killed: {source: many, target: killed}
+  cancelled: {source: many, target: cancelled}
   airports: {source: registry, target: database}
   refused: {source: refusing, target: flaky}
   lacking: {source: rejecting, target: five, guards: {budget: {each: {delete: {absolute: 1}}}}}
@@ -74,6 +98,11 @@ class Project:
     def store(self, store_id: str, name: str = "") -> RedisStore:
         return RedisStore(name=name, store_id=store_id, url=self.redis.url)
 
+    @contextmanager
+    def diffs(self) -> Iterator[RedisDiffs]:
+        with closing(RedisDiffs(url=self.redis.url)) as diffs:
+            yield diffs
+
     def logs(self, run: Run) -> list[str]:
         found = self.stack.post("/logs/filter", logs={"flow_run_id": {"any_": [run.id]}}, sort="TIMESTAMP_ASC")
         return [line["message"] for line in found]
@@ -88,7 +117,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("project")
     write_registry(folder / "before", [airport(f"A{number:04}", name=f"<b>{number}</b> | a") for number in range(MANY)])
     write_registry(folder / "after", list(changed(folder / "before")))
-    config = folder / "diffsync.yaml"
+    config = folder / "syncs.yaml"
     config.write_text(CONFIG, "utf-8")
     with demand(lambda: RedisServer("valkey")) as redis:
         common = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": redis.url}
@@ -129,10 +158,10 @@ class History:
 def history(project: Project) -> History:
     fill(project)
     contents = [check.fingerprint(project.database)]
-    first = project.run("reconcile", sync="airports")
+    first = project.run("reconcile/airports")
     answers = check.compare(project.database, project.folder / "after" / "airports.csv")
     contents.append(check.fingerprint(project.database))
-    again = project.run("reconcile", sync="airports")
+    again = project.run("reconcile/airports")
     contents.append(check.fingerprint(project.database))
     return History(project, first, again, answers, contents)
 

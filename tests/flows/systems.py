@@ -34,6 +34,39 @@ class PlainAdapter(Adapter):
             self.add(Item(name=f"item {number}"))
 
 
+class CountedItem(Item):
+    """Its system is a file with a line for each record that was made; slow while there is a file `.slow` beside it."""
+
+    @classmethod
+    def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:
+        if adapter.file.with_suffix(".slow").exists():
+            time.sleep(0.3)
+        with adapter.file.open("a", encoding="utf-8") as lines:
+            lines.write(f"{ids['name']}\n")
+        return super().create(adapter, ids, attrs)
+
+    @classmethod
+    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> dict[str, Any] | None:
+        return {"value": ""} if ids["name"] in adapter.lines() else None
+
+
+class CountingAdapter(PlainAdapter):
+    """Begins empty, and counts."""
+
+    item = CountedItem
+
+    def __init__(self, *, file: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file = Path(file)
+
+    def lines(self) -> list[str]:
+        return self.file.read_text("utf-8").splitlines() if self.file.exists() else []
+
+    def load(self) -> None:
+        for name in self.lines():
+            self.add(self.item(name=name))
+
+
 class SlowAdapter(PlainAdapter):
     """Says in a file that its load is in the middle, and never comes to its end."""
 

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -5,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
+import jsonschema
 import pytest
+import yaml
 
 from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore
+from flows.__main__ import SCHEMA, schema_text
 from flows.config import Config, environment, read_config
 from flows.redaction import Secrets
 from flows.yaml_file import ConfigFault
@@ -20,7 +24,7 @@ SYSTEMS = "tests.flows.systems"
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "diffsync.yaml"
+    path = tmp_path / "syncs.yaml"
     monkeypatch.setenv("DIFFSYNC_CONFIG", str(path))
     return path
 
@@ -98,14 +102,19 @@ def test_every_fault_is_named_by_its_line_all_at_once(path: Path) -> None:
             retries: 3
         """,
     ) == [
-        "1: store.url: Field required",
-        "2: store.uri: Extra inputs are not permitted",
-        "4: adapters.registry.class: Field required",
-        "7: adapters.database.class: String should match pattern '^[A-Za-z_][\\w.]*:[A-Za-z_]\\w*$'",
-        "8: adapters.a name: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'",
-        f"16: syncs.airports.flags.1: Value error, no such flag; there are {', '.join(DiffSyncFlags.__members__)}",
-        "17: syncs.airports.retries: Extra inputs are not permitted",
-        "13: syncs.airports.target: no adapter 'databse' is declared; there are registry, database, a name",
+        "2: store.uri: no such key; 'url' may be meant; there are url, block, ttl",
+        "4: adapters.registry.class: is missing",
+        "7: adapters.database.class: a class is given as module:Class, such as my_adapters.netbox:NetBoxAdapter",
+        "8: adapters.a name: a name has 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit",
+        f"16: syncs.airports.flags.1: no such flag; there are {', '.join(DiffSyncFlags.__members__)}",
+        (
+            "17: syncs.airports.retries: no such key; there are source, target, description, "
+            "schedule, flags, guards, approval, approval_timeout, overlap, retention, apply, chain, work_pools"
+        ),
+        (
+            "13: syncs.airports.target: no adapter 'databse' is declared; 'database' may be meant; there are registry, database, "
+            "a name"
+        ),
     ]
 
 
@@ -114,7 +123,7 @@ def test_every_fault_is_named_by_its_line_all_at_once(path: Path) -> None:
     [
         ("store: [", "1: not YAML: expected the node content, but found '<stream end>'"),
         ("- store", "1: : Input should be a valid dictionary or instance of Declarations"),
-        ("", "1: store: Field required"),
+        ("", "1: store: is missing"),
         ("store: {url: a}\nstore: {url: b}", "2: store: stands twice in the file"),
         (STORE + "adapters: {a: {class: os:getcwd}}", "2: adapters.a.class: os has no adapter class getcwd"),
         (
@@ -123,7 +132,7 @@ def test_every_fault_is_named_by_its_line_all_at_once(path: Path) -> None:
         ),
         (
             STORE + "adapters:\n  a:\n    class: flows.adapters.sql:SqlAdapter\n    settings:\n      uri: x",
-            "6: adapters.a.settings.uri: Extra inputs are not permitted",
+            "6: adapters.a.settings.uri: no such key; 'url' may be meant; there are url",
         ),
         (
             STORE
@@ -264,10 +273,82 @@ def test_a_store_may_lie_in_a_cluster_or_behind_sentinels(
 
 def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:
     path.write_text(STORE + "adapters: {a: {class: no.such:Class}}", "utf-8")
-    command = [sys.executable, "-m", "flows.config"]
+    command = [sys.executable, "-m", "flows", "check"]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert done.stderr.strip() == f"{path}:2: adapters.a.class: cannot import no.such: No module named 'no'"
+
+
+PAIR = f"""
+adapters:
+  a: {{class: '{SYSTEMS}:PlainAdapter'}}
+  b: {{class: '{SYSTEMS}:PlainAdapter'}}
+syncs:
+  s:
+    source: a
+    target: b
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("schedule: {cron: '30 25 * * *'}", "schedule: '30 25 * * *' is no cron line: it has five fields, such as 30 2 * * 1-5"),
+        ("schedule: {cron: 0 2 * * *, interval: 60}", "schedule: give either cron or interval"),
+        ("schedule: {}", "schedule: give either cron or interval"),
+        (
+            "schedule: {cron: 0 2 * * *, timezone: Europe/Zurch}",
+            "schedule.timezone: no such time zone; give an IANA name such as UTC or Europe/Zurich",
+        ),
+        ("schedule: {interval: -5}", "schedule.interval: Input should be greater than 0; found -5"),
+        ("schedule: nightly", "schedule: Input should be a valid dictionary or instance of Schedule; found 'nightly'"),
+        ("approval: sometimes", "approval: Input should be 'never', 'deletes' or 'always'; found 'sometimes'"),
+        ("overlap: queue", "overlap: Input should be 'enqueue' or 'skip'; found 'queue'"),
+        ("retention: 0", "retention: Input should be greater than 0; found 0"),
+        ("apply: {workers: many}", "apply.workers: Input should be a valid integer, unable to parse string as an integer; found 'many'"),
+        ("apply: {stop_at_share: 20}", "apply.stop_at_share: Input should be less than or equal to 1; found 20"),
+        (
+            "apply: {worker: 2}",
+            ("apply.worker: no such key; 'workers' may be meant; there are workers, bulk, rate, retries, backoff, "
+            "stop_at_share, stop_after, deletes_last, look_up, trust_journal"),
+        ),
+        ("chain: {diff_after_load: perhaps}", "chain.diff_after_load: Input should be a valid boolean, unable to interpret input; found 'perhaps'"),
+        ("guards: {budgets: {}}", "guards.budgets: no such key; 'budget' may be meant; there are completeness, budget"),
+        (
+            "guards: {budget: {models: {itm: {delete: {absolute: 1}}}}}",
+            "guards.budget.models: neither a nor b has a model 'itm'; there are item",
+        ),
+        ("flags: CONTINUE_ON_FAILURE", "flags: Input should be a valid list; found 'CONTINUE_ON_FAILURE'"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_sync_is_told_in_words_that_mend_it(path: Path, told: str, expected: str) -> None:
+    assert faults(path, f"{STORE}{PAIR}    {told}\n") == [f"10: syncs.s.{expected}"]
+
+
+@pytest.mark.parametrize(
+    ("store", "expected"),
+    [
+        ("{}", "give a url, or the name of a block, and not both"),
+        ("{url: 'redis://x', block: y}", "give a url, or the name of a block, and not both"),
+    ],
+)
+def test_a_store_has_one_url(path: Path, store: str, expected: str) -> None:
+    assert faults(path, f"store: {store}") == [f"1: store: {expected}"]
+
+
+def test_a_store_that_is_not_there_is_told(path: Path) -> None:
+    config = write(path, "store: {url: 'redis://:hunter22@127.0.0.1:1'}")
+    with pytest.raises(ConfigFault, match=r":1: store: Redis store is unavailable\.") as caught:
+        config.reach()
+    assert "hunter22" not in str(caught.value)
+
+
+def test_the_schema_of_the_file_is_the_one_beside_the_example() -> None:
+    assert SCHEMA.read_text("utf-8") == schema_text()
+
+
+def test_the_example_fits_the_schema() -> None:
+    jsonschema.validate(yaml.safe_load((SCHEMA.parent / "syncs.yaml").read_text("utf-8")), json.loads(schema_text()))
 
 
 GUARDED = """
@@ -306,6 +387,9 @@ def test_a_fault_of_a_guard_names_its_line_and_what_is_allowed(path: Path) -> No
     with pytest.raises(ConfigFault) as caught:
         write(path, STORE + dedent(GUARDED + told))
     assert [fault.removeprefix(f"{path}:") for fault in caught.value.faults] == [
-        "13: syncs.airports.guards.budget.each.delete.percent: Input should be greater than or equal to 0",
-        "13: syncs.airports.guards.budget.each.delete.percents: Extra inputs are not permitted",
+        "13: syncs.airports.guards.budget.each.delete.percent: Input should be greater than or equal to 0; found -5",
+        (
+            "13: syncs.airports.guards.budget.each.delete.percents: no such key; 'percent' may be meant; there are percent, "
+            "absolute, floor"
+        ),
     ]

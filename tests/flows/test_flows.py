@@ -76,7 +76,7 @@ def test_a_reconcile_leaves_links_to_the_runs_of_its_steps(history: History) -> 
 
 def test_a_dry_run_changes_nothing(history: History) -> None:
     diff_id = parameter(history.project, history.step(history.first, "sync"), "diff_id")
-    run = history.project.run("sync", diff_id=diff_id, dry_run=True)
+    run = history.project.run("sync/airports", diff_id=diff_id, dry_run=True)
     assert (run.state, run.did) == ("Completed", "Dry run: nothing was changed")
     assert check.fingerprint(history.project.database) == history.contents[2]
 
@@ -106,7 +106,7 @@ def test_what_the_target_refuses_is_listed_and_the_run_is_partial(project: Proje
         target_name="picky",
     )
 
-    run = project.run("sync", diff_id="picky")
+    run = project.run("sync/airports", diff_id="picky")
     assert (run.state, run.message) == ("Partial", "3 operations were not applied")
     shown = next(iter(project.artifacts(run).values()))["data"]
     assert "| failed | 1 |" in shown
@@ -129,10 +129,12 @@ class Refusal:
 
 @pytest.fixture(scope="session")
 def refusal(project: Project) -> Refusal:
-    run = project.run("reconcile", sync="refused")
-    load, other = (next(s for s in project.children(run) if s.name == f"load {name}") for name in ("refusing", "flaky"))
+    run = project.run("reconcile/refused")
+    load, other = (
+        next(s for s in project.children(run) if s.name.startswith(f"load {name}")) for name in ("refusing", "flaky")
+    )
     store_id = parameter(project, load, "store_id")
-    diff = project.run("diff", source_store_id=store_id, target_store_id=store_id)
+    diff = project.run("diff/airports", source_store_id=store_id, target_store_id=store_id)
     return Refusal(run, load, other, project.store(store_id).record(), diff)
 
 
@@ -180,20 +182,20 @@ def test_a_reconcile_that_is_tried_again_starts_only_what_failed(project: Projec
     assert again.state == "Completed", again.message
     started = [step.name for step in project.children(again) if step.id not in before]
     assert len(started) == 2
-    assert started[0] == "load refusing"
+    assert started[0].startswith("load refusing")
     assert started[1].startswith("diff ")
 
 
 def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses(project: Project) -> None:
     file = project.folder / "slow"
     file.unlink(missing_ok=True)
-    start_run(project.stack, "load", adapter="slow", store_id="killed")
+    start_run(project.stack, "load/slow", store_id="killed")
     wait_until(file.exists, 60, "the load is in the middle")
     project.stack.workers["load"].kill()
     try:
         record = project.store("killed").record()
         assert (record.state, record.counts) == (StoreState.LOADING, {"item": 3})
-        refused = project.run("diff", source_store_id="killed", target_store_id="killed")
+        refused = project.run("diff/airports", source_store_id="killed", target_store_id="killed")
     finally:
         project.stack.start_worker("load")
     assert refused.state == "Failed"
@@ -206,7 +208,7 @@ def parameter(project: Project, run: Run, name: str) -> str:
 
 
 def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: Project) -> None:
-    run = project.run("load", adapter="rejecting", store_id="rejecting")
+    run = project.run("load/rejecting", store_id="rejecting")
     assert run.state == "Completed"
     with project.store("rejecting") as store:
         record = store.record()
@@ -224,26 +226,26 @@ def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: 
 def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allowed(project: Project) -> None:
     stores = {"source_store_id": "lacking", "target_store_id": "five"}
     for adapter, store_id in (("rejecting", "lacking"), ("five", "five")):
-        assert project.run("load", adapter=adapter, store_id=store_id).state == "Completed"
-    run = project.run("diff", **stores, diff_id="lacking")
+        assert project.run(f"load/{adapter}", store_id=store_id).state == "Completed"
+    run = project.run("diff/lacking", **stores, diff_id="lacking")
     assert run.state == "Completed"
     shown = project.artifacts(run)["diff-rejecting-five-totals"]["data"]
     assert "## Held" in shown
     assert "| item | delete | 2 |" in shown
     assert r"partial\:item" in shown
 
-    run = project.run("sync", diff_id="lacking")
+    run = project.run("sync/lacking", diff_id="lacking")
     assert (run.state, run.message) == ("Partial", "2 operations were not applied")
     assert "| item | delete | 2 |" in next(iter(project.artifacts(run).values()))["data"]
 
-    run = project.run("sync", diff_id="lacking", allow=["partial:item"])
+    run = project.run("sync/lacking", diff_id="lacking", allow=["partial:item"])
     assert run.state == "Failed"
     assert "2 deletes of item, of 5 objects in the target (40 %): the limit is 1" in run.message
     assert "allow = ['delete:2:item']" in run.message
     with project.store("five") as store:
         assert store.count() == 5
 
-    run = project.run("sync", diff_id="lacking", allow=["partial:item", "delete:2:item"])
+    run = project.run("sync/lacking", diff_id="lacking", allow=["partial:item", "delete:2:item"])
     assert run.state == "Completed"
     with project.store("five") as store:
         assert store.count() == 3
@@ -251,10 +253,13 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
 
 def test_a_target_that_another_run_changes_is_left_alone(project: Project) -> None:
     for store_id in ("quiet", "busy"):
-        assert project.run("load", adapter="five", store_id=store_id).state == "Completed"
-    assert project.run("diff", source_store_id="quiet", target_store_id="busy", diff_id="busy").state == "Completed"
+        assert project.run("load/five", store_id=store_id).state == "Completed"
+    assert (
+        project.run("diff/airports", source_store_id="quiet", target_store_id="busy", diff_id="busy").state
+        == "Completed"
+    )
     with closing(RedisLeases(url=project.redis.url)) as leases, leases.take("target-five", "a sync of ann's"):
-        run = project.run("sync", diff_id="busy")
+        run = project.run("sync/lacking", diff_id="busy")
     assert run.state == "Failed"
     assert "a sync of ann's" in run.message
-    assert project.run("sync", diff_id="busy").state == "Completed"
+    assert project.run("sync/lacking", diff_id="busy").state == "Completed"

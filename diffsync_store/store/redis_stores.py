@@ -1,0 +1,77 @@
+"""The stores of one Redis: what is there, and which is the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
+
+from diffsync_store.enum import StoreState
+from diffsync_store.exceptions import DiffNotFound, StoreNotFound
+from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.redis_connection import Connection, translated_errors
+from diffsync_store.store.redis_keys import STORES, StoreKeys
+from diffsync_store.store.redis_record import read_record
+
+_PAGE = 100
+T = TypeVar("T")
+
+
+class RedisStores:
+    """The stores of one Redis. Takes the connection arguments of RedisStore."""
+
+    def __init__(
+        self,
+        *,
+        host: str | None = None,
+        port: int = 6379,
+        url: str | None = None,
+        db: int = 0,
+        client: Any = None,
+        **options: Any,
+    ) -> None:
+        self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
+        self._redis = self._connection.client
+
+    def close(self) -> None:
+        """Close the connection if it was opened here."""
+        self._connection.close()
+
+    def list(self) -> Iterator[StoreRecord]:
+        """What each store says of itself, the one that was written last first; read as it is asked for."""
+        return newest_first(self._redis, STORES, lambda name: read_record(self._redis, StoreKeys(name)))
+
+    def newest(self, name: str, states: Collection[StoreState] = (StoreState.COMPLETE,)) -> StoreRecord:
+        """The store that was loaded last from the adapter of this name.
+
+        Args:
+            name: the adapter's name, which a load gives to its store.
+            states: those that it may be in.
+
+        Raises:
+            StoreNotFound: there is none.
+        """
+        for record in self.list():
+            if record.name == name and record.state in states:
+                return record
+        wanted = " or ".join(state.value for state in states)
+        raise StoreNotFound(f"There is no store of {name!r} that is {wanted}: load {name!r} first.")
+
+
+def newest_first(client: Any, index: str, read: Callable[[str], T]) -> Iterator[T]:
+    """What the ids in an index stand for; those of what has expired meanwhile leave the index."""
+    start = 0
+    while True:
+        with translated_errors():
+            page = [found.decode() for found in client.zrange(index, start, start + _PAGE - 1, desc=True)]
+        if not page:
+            return
+        gone = []
+        for name in page:
+            try:
+                yield read(name)
+            except (StoreNotFound, DiffNotFound):
+                gone.append(name)
+        if gone:
+            with translated_errors():
+                client.zrem(index, *gone)
+        start += len(page) - len(gone)

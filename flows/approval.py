@@ -1,0 +1,90 @@
+"""Asking a person before a diff is applied, without holding a worker meanwhile; who, when and why is kept with the diff."""
+
+from typing import Literal
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName, FlowRunFilterTags
+from prefect.flow_runs import resume_flow_run, suspend_flow_run
+from prefect.input import RunInput
+from pydantic import Field
+
+from diffsync_store import Select
+from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
+from flows.artifacts import review
+from flows.declarations import SyncEntry
+
+KEY = "approval"
+MOST_WAITING = 200
+
+
+class Decision(RunInput):
+    """May this diff be applied?"""
+
+    decision: Literal["reject", "approve"] = Field("reject", description="Approve: it is applied as it was saved")
+    by: str = Field("", description="Who decides; kept with the diff")
+    comment: str = Field("", description="Why, or the number of a change; kept with the diff")
+    leave_out_actions: list[Literal["create", "update", "delete"]] = Field(
+        [], description="Approve all but these; they are held, and can be applied later"
+    )
+    leave_out_models: list[str] = Field([], description="Approve all but the operations of these models")
+
+    @property
+    def excluded(self) -> tuple[Select, ...]:
+        """What is left out."""
+        actions = [Select(action=action) for action in self.leave_out_actions]
+        return (*actions, *(Select(model=model) for model in self.leave_out_models))
+
+
+class Rejected(RuntimeError):
+    """Somebody has decided that the diff is not applied."""
+
+
+def decided(saved: SavedDiff, sync: SyncEntry) -> tuple[Select, ...]:
+    """Wait until somebody has approved the diff, and say what is left out of it.
+
+    Where nobody has, the flow run is suspended: its process ends, and the flow begins anew, on any worker, when it is
+    resumed.
+
+    Raises:
+        Rejected: somebody has rejected it.
+    """
+    approval = saved.journal().approval()
+    if approval is not None and not approval.is_rejected and approval.checksum == saved.checksum():
+        given = None  # from a terminal, or by a run before this one
+    else:
+        question = Decision.with_initial_data(description=review(saved))
+        given = suspend_flow_run(wait_for_input=question, timeout=sync.approval_timeout, key=KEY)
+    if given is None:
+        return ()
+    by = given.by or "somebody in Prefect's UI"
+    if given.decision == "approve":
+        saved.approve(by=by, reason=given.comment)
+        return given.excluded
+    saved.reject(by=by, reason=given.comment)
+    raise Rejected(f"{by} has rejected the diff: {given.comment or 'no reason given'}")
+
+
+def decide(saved: SavedDiff, *, by: str, comment: str, is_approved: bool) -> list[str]:
+    """Approve or reject a diff, and resume the flow runs that wait for it; their names."""
+    if is_approved:
+        saved.approve(by=by, reason=comment)
+    else:
+        saved.reject(by=by, reason=comment)
+    answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": comment}
+    names = []
+    for run_id, name in waiting(saved.record):
+        resume_flow_run(run_id, run_input=answer)
+        names.append(name)
+    return names
+
+
+def waiting(record: DiffRecord) -> list[tuple[UUID, str]]:
+    """The flow runs that are suspended until somebody decides about a diff."""
+    suspended = FlowRunFilter(
+        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"])),
+        tags=FlowRunFilterTags(all_=["diffsync"]),
+    )
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_run_filter=suspended, limit=MOST_WAITING)
+    return [(run.id, run.name) for run in runs if run.parameters.get("diff_id") == record.diff_id]
