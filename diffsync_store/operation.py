@@ -188,3 +188,8 @@ def _operation_id(element: DiffElement, above: tuple[DiffElement, ...]) -> str:
     place = [[parent.type, parent.name] for parent in above]
     text = json.dumps(canonical([element.action, element.type, element.keys, what, place]), sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def is_operation(text: bytes) -> bool:
+    """Whether an element that was written as JSON has an action; its first two fields are `id` and `action`."""
+    return not text.startswith(b"null", text.index(b'"action":') + 9)

@@ -16,7 +16,8 @@ from flows.approval import decide
 from flows.automations import automate
 from flows.config import Config, read_config
 from flows.declarations import Declarations
-from flows.deployments import Change, deploy
+from flows.deployments import Change, declared, deploy
+from flows.prefect_yaml import prefect_yaml
 from flows.yaml_file import ConfigFault
 
 SCHEMA = Path(__file__).parents[1] / "deployments" / "syncs.schema.json"
@@ -61,6 +62,12 @@ def schema(
         SCHEMA.write_text(text, "utf-8")
     else:
         typer.echo(text, nl=False)
+
+
+@app.command(name="prefect-yaml")
+def prefect_yaml_command() -> None:
+    """Print the same deployments as a prefect.yaml, for `prefect deploy`."""
+    typer.echo(prefect_yaml(declared(_read())), nl=False)
 
 
 @app.command()

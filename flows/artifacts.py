@@ -94,6 +94,18 @@ def show_sync(
     )
 
 
+def show_housekeeping(rows: Sequence[tuple[str, str, int, str]], counts: Mapping[str, int], *, dry_run: bool) -> None:
+    """What was dropped, and what is kept though it is past its retention."""
+    verb = "would be dropped" if dry_run else "dropped"
+    heading = f"{counts['dropped']:,} {verb}, {counts['kept']:,} kept because they are in use"
+    listed = [(kind, name, f"{hours} h", used or verb) for kind, name, hours, used in rows[:MOST_ROWS]]
+    create_markdown_artifact(
+        f"# {heading}\n\n{markdown_table(('', 'name', 'age', ''), listed)}\n\n{_shown(len(rows), 'lines')}",
+        key="housekeeping",
+        description=heading,
+    )
+
+
 async def show_reconcile(sync: str, found: DiffRecord, runs: Iterable[tuple[str, str, str | None]]) -> None:
     """The steps' runs, and what they worked on."""
     rows = [f"| {markdown(name)} | {markdown(state)} | [open]({url}) |" for name, state, url in runs]

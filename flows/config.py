@@ -22,6 +22,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import Lease, RedisLeases
 from diffsync_store.store.redis_stores import RedisStores
+from diffsync_store.store.retention import Retention
 from flows.blocks import DiffsyncStore
 from flows.declarations import StoreSettings, SyncEntry, read_declarations
 from flows.redaction import Secrets
@@ -88,6 +90,14 @@ class Config:
         url, ttl = self._store()
         with closing(RedisDiffs(url=url, ttl=retention or ttl)) as diffs:
             yield diffs
+
+    @contextmanager
+    def retention(self) -> Iterator[Retention]:
+        """What is kept, and for how long."""
+        told = self.declared.housekeeping
+        stores, diffs = timedelta(seconds=told.stores), timedelta(seconds=told.diffs)
+        with closing(Retention(self._store()[0], stores=stores, diffs=diffs)) as retention:
+            yield retention
 
     def newest_store(self, adapter: str) -> str:
         """The `store_id` of the newest complete store of an adapter."""

@@ -215,6 +215,10 @@ class SyncEntry(Declaration):
 class Housekeeping(Declaration):
     """The flow that lists what is in Redis and drops what nobody needs any more."""
 
+    stores: PositiveInt = 3 * DAY
+    """Seconds after it was written last at which a store is dropped, unless it is in use."""
+    diffs: PositiveInt = 7 * DAY
+    """Seconds after which a saved diff is dropped, with what was approved and done, unless it is being applied."""
     schedule: Schedule | None = Schedule(cron="17 3 * * *")
     work_pool: WorkPool = "diffsync-reconcile"
 

@@ -1,6 +1,6 @@
 """What the YAML file asks of Prefect: a deployment for each step of each sync, made or brought up to date.
 
-    load/ADAPTER    diff/SYNC    sync/SYNC    reconcile/SYNC
+    load/ADAPTER    diff/SYNC    sync/SYNC    reconcile/SYNC    housekeeping/housekeeping
 
 A deployment's version is a digest of what the file says of it: where it is the same, nothing is touched, and what a person
 has changed in the UI stays. What is not in the file any more is paused, and keeps its runs.
@@ -26,6 +26,7 @@ from prefect.workers.utilities import get_default_base_job_template_for_infrastr
 from flows.config import Config
 from flows.declarations import Schedule, SyncEntry
 from flows.diff import diff
+from flows.housekeeping import housekeeping
 from flows.load import load
 from flows.reconcile import reconcile
 from flows.sync import sync
@@ -35,7 +36,13 @@ TAG = "diffsync"
 LEFT = "not-in-the-file"
 """The tag of a deployment that was paused because it is not in the file any more."""
 HEARTBEAT_SECONDS = 30
-FLOWS: dict[str, Flow[..., Any]] = {"load": load, "diff": diff, "sync": sync, "reconcile": reconcile}
+FLOWS: dict[str, Flow[..., Any]] = {
+    "load": load,
+    "diff": diff,
+    "sync": sync,
+    "reconcile": reconcile,
+    "housekeeping": housekeeping,
+}
 PAGE = 200
 STRATEGIES = {"enqueue": ConcurrencyLimitStrategy.ENQUEUE, "skip": ConcurrencyLimitStrategy.CANCEL_NEW}
 
@@ -109,6 +116,14 @@ def declared(config: Config) -> Iterator[Deployment]:
         )
     for name, entry in config.syncs.items():
         yield from _steps(name, entry)
+    told = config.declared.housekeeping
+    yield Deployment(
+        flow="housekeeping",
+        name="housekeeping",
+        description="Drop the stores and the saved diffs that are past their retention, and nothing that is in use.",
+        work_pool=told.work_pool,
+        schedule=told.schedule,
+    )
 
 
 def _steps(name: str, entry: SyncEntry) -> Iterator[Deployment]:

@@ -68,6 +68,7 @@ PUBLIC_MODULES = {
     "diffsync_store.store.record",
     "diffsync_store.store.redis",
     "diffsync_store.store.redis_stores",
+    "diffsync_store.store.retention",
     "diffsync_store.sync",
     "diffsync_store.sync.convergence",
     "diffsync_store.sync.report",

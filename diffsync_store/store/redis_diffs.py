@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from diffsync_store.enum import DiffSyncFlags, OperationState
 from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
 from diffsync_store.guards import Guards, Hold, Holds
 from diffsync_store.guards.withhold import withhold, withhold_below
-from diffsync_store.operation import Operation, diff_of, operations_at, operations_of
+from diffsync_store.operation import Operation, diff_of, is_operation, operations_at, operations_of
 from diffsync_store.result import SyncResult
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
@@ -98,6 +99,26 @@ class SavedDiff:
         Raises:
             DiffNotFound: the diff was dropped or expired meanwhile.
         """
+        return map(Operation.model_validate_json, self._texts(start, limit))
+
+    def operations(self, start: int = 0, limit: int | None = None) -> Iterator[Operation]:
+        """Creates, updates and deletes in the order of a sync; `start` and `limit` count operations.
+
+        What comes before `start` is read, though not parsed: 100,000 of them take a third of a second.
+        """
+        texts = (text for text in self._texts() if is_operation(text))
+        return map(Operation.model_validate_json, islice(texts, start, None if limit is None else start + limit))
+
+    def operations_on(self, model: str, unique_id: str) -> Iterator[Operation]:
+        """The operations on one object; all elements are read, though few are parsed."""
+        told = json.dumps(unique_id, ensure_ascii=False).encode()
+        for text in self._texts():
+            if told in text and is_operation(text):
+                operation = Operation.model_validate_json(text)
+                if (operation.model, operation.unique_id) == (model, unique_id):
+                    yield operation
+
+    def _texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
         stop = self.record.elements if limit is None else min(self.record.elements, start + limit)
         for first in range(start, stop, _BATCH):
             last = min(first + _BATCH, stop) - 1
@@ -105,12 +126,7 @@ class SavedDiff:
                 texts = self._redis.lrange(self._keys.elements, first, last)
             if len(texts) != last - first + 1:
                 raise DiffNotFound(f"Diff {self.record.diff_id!r} was dropped or expired while it was read.")
-            yield from map(Operation.model_validate_json, texts)
-
-    def operations(self, start: int = 0, limit: int | None = None) -> Iterator[Operation]:
-        """Creates, updates and deletes in the order of a sync; `start` and `limit` count operations."""
-        operations = (operation for operation in self.elements() if operation.action is not None)
-        return islice(operations, start, None if limit is None else start + limit)
+            yield from texts
 
     def streamed(self, holds: Holds | None = None) -> StreamedDiff:
         """The diff for a sync: its elements are read as the sync comes to them, and let go of behind it.
@@ -456,17 +472,33 @@ class RedisDiffs:
         """The records of the saved diffs, the newest first; read as they are asked for. It is no use that keeps them."""
         return newest_first(self._redis, DIFFS, lambda diff_id: self._record(DiffKeys(diff_id), diff_id))
 
-    def open(self, diff_id: str) -> SavedDiff:
+    def history(self, model: str, unique_id: str) -> Iterator[tuple[DiffRecord, Operation, Entry]]:
+        """What the saved diffs that are still kept have done to one object, the newest first.
+
+        Reads every element of every diff: a third of a second for 100,000.
+        """
+        for record in self.list():
+            saved = SavedDiff(self._redis, record)
+            for operation in saved.operations_on(model, unique_id):
+                entry = saved.journal().read([operation.id]).get(operation.id, _PENDING)
+                yield record, operation, entry
+
+    def open(self, diff_id: str, *, renew: bool = True) -> SavedDiff:
         """The diff saved under this id.
+
+        Args:
+            diff_id: its name.
+            renew: whether this is a use of it, from which on its time to live counts anew.
 
         Raises:
             DiffNotFound: there is none.
         """
         keys = DiffKeys(diff_id)
         record = self._record(keys, diff_id)
-        with translated_errors():
-            for key in keys.all():
-                self._redis.expire(key, record.ttl)
+        if renew:
+            with translated_errors():
+                for key in keys.all():
+                    self._redis.expire(key, record.ttl)
         return SavedDiff(self._redis, record)
 
     def _record(self, keys: DiffKeys, diff_id: str) -> DiffRecord:

@@ -129,6 +129,12 @@ class RedisJournal(Journal):
             self._redis.expire(key, self._ttl)
         self._renewed = time.monotonic()
 
+    def began(self) -> datetime | None:
+        """When the last sync of the diff has begun; None where there was none."""
+        with translated_errors():
+            at = self._redis.hget(self._keys.writer, "at")
+        return datetime.fromtimestamp(int(at) / 1000, UTC) if at else None
+
     def application(self) -> Application | None:
         with translated_errors():
             text = self._redis.get(self._keys.application)

@@ -40,6 +40,20 @@ class RedisStores:
         """What each store says of itself, the one that was written last first; read as it is asked for."""
         return newest_first(self._redis, STORES, lambda name: read_record(self._redis, StoreKeys(name)))
 
+    def record(self, store_id: str) -> StoreRecord:
+        """What one store says of itself.
+
+        Raises:
+            StoreNotFound: there is none.
+        """
+        return read_record(self._redis, StoreKeys(store_id))
+
+    def expires_in(self, store_id: str) -> int | None:
+        """Seconds until a store expires if nobody uses it; None where it is not there."""
+        with translated_errors():
+            seconds = self._redis.ttl(StoreKeys(store_id).record)
+        return int(seconds) if seconds >= 0 else None
+
     def newest(self, name: str, states: Collection[StoreState] = (StoreState.COMPLETE,)) -> StoreRecord:
         """The store that was loaded last from the adapter of this name.
 

@@ -13,6 +13,8 @@ import yaml
 from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore
 from flows.__main__ import SCHEMA, schema_text
 from flows.config import Config, environment, read_config
+from flows.deployments import declared
+from flows.prefect_yaml import prefect_yaml
 from flows.redaction import Secrets
 from flows.yaml_file import ConfigFault
 from tests.conftest import demand
@@ -345,6 +347,11 @@ def test_a_store_that_is_not_there_is_told(path: Path) -> None:
 
 def test_the_schema_of_the_file_is_the_one_beside_the_example() -> None:
     assert SCHEMA.read_text("utf-8") == schema_text()
+
+
+def test_the_prefect_yaml_beside_the_example_has_the_same_deployments() -> None:
+    config = Config(SCHEMA.parent / "syncs.yaml")
+    assert (SCHEMA.parent / "prefect.yaml").read_text("utf-8") == prefect_yaml(declared(config))
 
 
 def test_the_example_fits_the_schema() -> None:

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows.demo.prefect_stack import ROOT
 from flows.demo.runs import Run, finish, start_run
 from tests.flows.conftest import Project
 from tests.servers import wait_until
@@ -120,3 +123,57 @@ def is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def told(project: Project) -> dict[str, dict[str, Any]]:
+    """What the server knows of each deployment, but for ids, times and what one made by hand has besides."""
+    names = (
+        *("description", "tags", "parameters", "work_pool_name", "work_queue_name", "entrypoint", "pull_steps"),
+        *("parameter_openapi_schema", "enforce_parameter_schema", "job_variables", "concurrency_options", "paused"),
+    )
+    found = project.stack.post("/deployments/filter")
+    flows = {flow["id"]: flow["name"] for flow in project.stack.post("/flows/filter")}
+    return {
+        f"{flows[each['flow_id']]}/{each['name']}": {
+            **{name: each[name] for name in names},
+            "schedules": [(one["schedule"], one["active"]) for one in each["schedules"]],
+            "limit": (each["global_concurrency_limit"] or {}).get("limit"),
+        }
+        for each in found
+    }
+
+
+def flows_command(project: Project, *words: str) -> str:
+    variables = project.stack.environment | dict(project.stack.variables["reconcile"])
+    command = [sys.executable, "-m", *words]
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(project: Project) -> None:
+    before = project.stack.post("/deployments/filter")
+    assert " changed, " in flows_command(project, "flows", "deploy")
+    output = flows_command(project, "flows", "deploy")
+    assert output.splitlines()[-1].startswith("0 changed, ")
+    after = project.stack.post("/deployments/filter")
+    assert {each["id"]: each["updated"] for each in before} == {each["id"]: each["updated"] for each in after}
+    config = project.folder / "syncs.yaml"
+    whole = config.read_text("utf-8")
+    try:
+        config.write_text("\n".join(line for line in whole.splitlines() if "  cancelled: {source" not in line), "utf-8")
+        output = flows_command(project, "flows", "deploy")
+        assert "reconcile/cancelled" in next(line for line in output.splitlines() if line.split()[0] == "paused")
+        assert told(project)["reconcile/cancelled"]["paused"]
+    finally:
+        config.write_text(whole, "utf-8")
+    flows_command(project, "flows", "deploy")
+    assert not told(project)["reconcile/cancelled"]["paused"]
+
+
+def test_prefect_deploy_makes_the_same_deployments(project: Project) -> None:
+    before = told(project)
+    file = project.folder / "prefect.yaml"
+    file.write_text(flows_command(project, "flows", "prefect-yaml"), "utf-8")
+    flows_command(project, "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+    assert told(project) == before

@@ -1,0 +1,53 @@
+"""Tables and texts for a terminal: as wide as it is; without a terminal, plain and unfolded. Nothing in data acts on it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_PIPE_WIDTH = 400
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def console() -> Console:
+    """Where the output goes."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+
+
+def shown(value: Any) -> Text:
+    """A value as one line, control characters written out."""
+    text = value if isinstance(value, str) else str(value)
+    return Text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A table whose numbers stand to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    listed = [list(row) for row in rows]
+    for number, name in enumerate(header):
+        is_number = bool(listed) and all(isinstance(row[number], int) for row in listed)
+        made.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in listed:
+        made.add_row(*(Text(f"{cell:,}") if isinstance(cell, int) else shown(cell) for cell in row))
+    return made
+
+
+def since(moment: datetime) -> str:
+    """How long ago."""
+    return span(int((datetime.now(UTC) - moment).total_seconds()))
+
+
+def span(seconds: int | None) -> str:
+    """A time such as `3 h`; `-` for none."""
+    if seconds is None or seconds < 0:
+        return "-"
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return "0 s"

@@ -1,0 +1,34 @@
+from prefect import flow, get_run_logger, task
+
+from flows.artifacts import show_housekeeping
+from flows.config import read_config
+from flows.retries import RETRIED
+from flows.run_names import rename
+
+Rows = list[tuple[str, str, int, str]]
+"""Kind, name, age in hours, and why it is kept."""
+
+
+@flow(flow_run_name="housekeeping")
+def housekeeping(dry_run: bool = False) -> dict[str, int]:
+    """Drop the stores and the saved diffs that are past their retention, and nothing that is in use.
+
+    Args:
+        dry_run: Drop nothing; list what would be dropped.
+    """
+    rows = drop_what_is_past(dry_run)
+    counts = {"dropped": sum(not used for *_, used in rows), "kept": sum(bool(used) for *_, used in rows)}
+    rename(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
+    show_housekeeping(rows, counts, dry_run=dry_run)
+    return counts
+
+
+@task(**RETRIED)
+def drop_what_is_past(dry_run: bool) -> Rows:
+    config, log = read_config(), get_run_logger()
+    rows: Rows = []
+    with config.retention() as retention:
+        for found in retention.run(dry_run=dry_run):
+            log.info("%s %s: %s", found.kind, found.name, found.used or ("would be dropped" if dry_run else "dropped"))
+            rows.append((found.kind, found.name, int(found.age.total_seconds() // 3600), found.used))
+    return rows

@@ -1,0 +1,53 @@
+"""The same deployments as a `prefect.yaml`, for people who prefer `prefect deploy`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from flows.declarations import Schedule
+from flows.deployments import STRATEGIES, TAG, Deployment
+
+HEADER = """\
+# The deployments of syncs.yaml for `prefect deploy`; made by `python -m flows prefect-yaml`, not by hand. From the root of
+# the project, where the workers have it too:
+#
+#   for pool in load diff sync reconcile; do prefect work-pool create diffsync-$pool --type process; done
+#   prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml
+#
+# `python -m flows deploy` does the same, makes the work pools, pauses what has left the file, and sets up what Prefect has
+# to do by itself: find runs that died, and start the next step of a chain.
+
+"""
+
+
+def prefect_yaml(deployments: Iterable[Deployment]) -> str:
+    """The text of the file."""
+    content = {"name": "diffsync-store", "deployments": [_entry(deployment) for deployment in deployments]}
+    return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _entry(deployment: Deployment) -> dict[str, Any]:
+    content = deployment.content()
+    entry: dict[str, Any] = {
+        "name": deployment.name,
+        "entrypoint": content["entrypoint"],
+        "description": deployment.description,
+        "tags": [TAG],
+        "parameters": deployment.parameters,
+        "work_pool": {
+            "name": deployment.work_pool,
+            "work_queue_name": content["work_queue_name"],
+            "job_variables": content["job_variables"],
+        },
+    }
+    if deployment.schedule:
+        entry["schedules"] = [_schedule(deployment.schedule)]
+    if deployment.overlap:
+        entry["concurrency_limit"] = {"limit": 1, "collision_strategy": STRATEGIES[deployment.overlap].value}
+    return entry
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    when = {"cron": schedule.cron} if schedule.cron else {"interval": schedule.interval}
+    return {**when, "timezone": schedule.timezone, "active": schedule.active}

@@ -1,0 +1,207 @@
+"""The command `diffsync-store` over a real server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from diffsync_store import StoreInUse, StoreNotFound, StoreState
+from diffsync_store.cli.commands import app
+from diffsync_store.exceptions import DiffNotFound
+from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis_stores import RedisStores
+from diffsync_store.store.retention import Retention, drop_store
+from tests.servers import RedisServer
+from tests.sync.conftest import Sites
+from tests.sync.systems import Network
+
+Run = Callable[..., Result]
+SECRET = "correct-horse"
+ESCAPE = "s\x1b[31m<b>[red]"
+"""A name that would turn a careless terminal red."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer("valkey", password=SECRET) as running:
+        yield running
+
+
+@pytest.fixture
+def name(server: RedisServer) -> str:
+    """Two stores, NAME-source and NAME-target, and the saved diff NAME between them."""
+    made = uuid.uuid4().hex
+    sites: dict[str, Sites] = {side: {f"{number}": (side, {}) for number in range(30)} for side in ("source", "target")}
+    sites["source"][ESCAPE] = ("r", {})
+    for side, content in sites.items():
+        with closing(RedisStore(store_id=f"{made}-{side}", name=side, url=server.url)) as store, store.loading():
+            Network(side, store).put(content)
+    with (
+        closing(RedisDiffs(url=server.url)) as diffs,
+        closing(RedisStore(store_id=f"{made}-source", url=server.url)) as source,
+        closing(RedisStore(store_id=f"{made}-target", url=server.url)) as target,
+    ):
+        diffs.compare(Network("source", source), Network("target", target), made)
+    return made
+
+
+@pytest.fixture
+def run(server: RedisServer) -> Run:
+    def invoke(*words: str, code: int = 0, **options: str) -> Result:
+        result = CliRunner().invoke(app, words, env={"DIFFSYNC_STORE_URL": server.url}, **options)  # type: ignore[arg-type]
+        assert result.exit_code == code, result.output
+        assert SECRET not in result.output
+        return result
+
+    return invoke
+
+
+def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
+    told = run("stores").output
+    line = next(line for line in told.splitlines() if line.startswith(f"{name}-source"))
+    assert line.split()[1:4] == ["source", "complete", "31"]
+    assert line.split()[-2:] in (["6", "d"], ["7", "d"])
+    told = run("diffs").output
+    line = next(line for line in told.splitlines() if line.startswith(name))
+    assert line.split()[1:7] == ["source", "→", "target", "1", "30", "0"]
+    assert "1 of " in run("stores", "--limit", "1").output
+
+
+def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
+    told = run("show", f"{name}-target").output
+    for part in ("complete", "target (Network)", "site"):
+        assert part in told
+    told = run("show", name).output
+    for part in (f"source ({name}-source) → target ({name}-target)", "site"):
+        assert part in told
+    assert "There is no store 'no-such'" in run("show", "no-such", code=1).stderr
+
+
+def test_changes_are_paged_and_filtered_and_nothing_in_them_acts(run: Run, name: str) -> None:
+    told = run("changes", name, "--limit", "10").output
+    assert "0 to 9 of 31; --start 10 shows the next." in told
+    assert 'region: "target" → "source"' in told
+    everything = run("changes", name, "--action", "create").output
+    assert "s\\x1b[31m<b>[red]" in everything
+    assert "\x1b" not in everything
+    lines = run("changes", name, "--json", "--model", "site", "--id", "7").output.splitlines()
+    assert [json.loads(line)["unique_id"] for line in lines] == ["7"]
+    assert len(run("changes", name, "--json", "--state", "pending", "--limit", "100").output.splitlines()) == 31
+    assert run("changes", name, "--json", "--state", "done").output == ""
+    assert "--id needs --model" in run("changes", name, "--id", "7", code=2).output
+
+
+def test_two_stores_are_compared(run: Run, name: str, server: RedisServer) -> None:
+    told = run("diff", f"{name}-source", f"{name}-target", "--exit-code", code=3).output
+    assert "1 create, 30 update, 0 delete" in told
+    assert (
+        run("diff", f"{name}-source", f"{name}-source", "--exit-code")
+        .output.strip()
+        .endswith("0 create, 0 update, 0 delete")
+    )
+    saved = run("diff", f"{name}-source", f"{name}-target", "--save").output.split("diff_id: ")[1].strip()
+    with closing(RedisDiffs(url=server.url)) as diffs:
+        assert diffs.open(saved).record.operations == 31
+
+
+def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, server: RedisServer) -> None:
+    with (
+        closing(RedisDiffs(url=server.url)) as diffs,
+        closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
+        closing(RedisStore(store_id=f"{name}-target", url=server.url)) as target,
+    ):
+        assert "pending" in run("history", "site", "7").output
+        diffs.open(name).apply(Network("source", source), Network("target", target))
+    told = run("history", "site", "7").output
+    assert next(line for line in told.splitlines() if name in line).split()[3:5] == ["update", "done"]
+    assert name not in run("history", "site", "no-such").output
+
+
+def test_what_is_in_use_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
+    told = run("drop", f"{name}-source", "--yes", code=1).stderr
+    assert f"Store '{name}-source' is in use: diff {name} was made of it, and is not applied yet." in told
+    run("drop", name, "--yes")
+    assert "Drop " in run("drop", f"{name}-source", input="n\n", code=1).output
+    run("drop", f"{name}-source", "--yes")
+    with pytest.raises(StoreNotFound):
+        drop_store(server.url, f"{name}-source")
+
+
+def test_a_target_is_held_and_unlocked(run: Run, server: RedisServer) -> None:
+    assert "upgrade" in run("hold", "switch", "--reason", "upgrade", "--by", "ann").output
+    assert "ann since" in run("lease", "switch").output
+    assert "Ended." in run("unlock", "switch", input="y\n").output
+    assert "Nobody has it." in run("unlock", "switch", "--yes").output
+    with closing(RedisLeases(url=server.url)) as leases:
+        assert leases.holder("switch") is None
+
+
+def test_a_diff_is_approved_and_an_operation_settled(run: Run, name: str, server: RedisServer) -> None:
+    assert "Approved: 31 operations." in run("approve", name, "--by", "ann", "--reason", "CHG-1").output
+    assert "by ann at" in run("show", name).output
+    assert "Rejected" in run("approve", name, "--by", "bob", "--reject").output
+    operation = json.loads(run("changes", name, "--json", "--limit", "1").output)["id"]
+    run("settle", name, operation, "--done")
+    assert len(run("changes", name, "--json", "--state", "done").output.splitlines()) == 1
+
+
+def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": ""})
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "Which Redis? Set DIFFSYNC_STORE_URL, or give --url or --url-file.\n",
+    )
+    (tmp_path / "url").write_text("redis://127.0.0.1:1\n", "utf-8")
+    result = CliRunner().invoke(app, ["--url-file", str(tmp_path / "url"), "stores"])
+    assert (result.exit_code, result.stderr) == (1, "Redis store is unavailable.\n")
+
+
+def test_it_is_a_command() -> None:
+    command = [sys.executable, "-m", "diffsync_store.cli", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0
+    for word in ("stores", "changes", "unlock", "history"):
+        assert word in done.stdout
+
+
+# What is past its retention
+
+
+def test_what_is_past_its_retention_is_dropped_and_what_is_in_use_is_kept(name: str, server: RedisServer) -> None:
+    def found(*, dry_run: bool, diffs: timedelta = timedelta(0)) -> dict[str, str]:
+        with closing(Retention(server.url, stores=timedelta(0), diffs=diffs)) as retention:
+            return {one.name: one.used for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
+
+    used = f"diff {name} was made of it, and is not applied yet"
+    assert found(dry_run=False, diffs=timedelta(days=1)) == {f"{name}-source": used, f"{name}-target": used}
+    assert found(dry_run=True) == {name: "", f"{name}-source": "", f"{name}-target": ""}
+    with closing(RedisStore(store_id=f"{name}-loading", url=server.url)) as store, store.loading():
+        assert found(dry_run=False).get(f"{name}-loading", "").startswith("it is being loaded by ")
+    with closing(RedisDiffs(url=server.url)) as diffs, pytest.raises(DiffNotFound):
+        diffs.open(name)
+    with closing(RedisStores(url=server.url)) as stores:
+        left = [record.store_id for record in stores.list() if record.store_id.startswith(name)]
+    assert left == [f"{name}-loading"]
+
+
+def test_the_newest_complete_store_of_an_adapter_is_found(name: str, server: RedisServer) -> None:
+    with closing(RedisStores(url=server.url)) as stores:
+        assert stores.newest("source").store_id == f"{name}-source"
+        with closing(RedisStore(store_id=f"{name}-half", name="source", url=server.url)) as half:
+            half.mark(StoreState.LOADING)
+            assert stores.newest("source").store_id == f"{name}-source"
+        with pytest.raises(StoreNotFound, match="There is no store of 'nobody' that is complete: load 'nobody' first"):
+            stores.newest("nobody")
+        with pytest.raises(StoreInUse, match="it is being loaded by"):
+            drop_store(server.url, f"{name}-half")
