@@ -44,9 +44,10 @@ test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k 
 
 check: lint types lock-check ## everything that is read and not run
 
-lint: .venv/.ready ## ruff's rules and format
+lint: .venv/.ready ## ruff's rules and format, hadolint's rules (where there is one for the machine)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@[ ! -x $(BIN)/hadolint ] || $(BIN)/hadolint docker/Dockerfile
 
 format: .venv/.ready ## mend what ruff can mend
 	$(BIN)/ruff check --fix

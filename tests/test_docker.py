@@ -1,12 +1,18 @@
 """What can be said of docker/ without a Docker engine: the files are read and held against each other."""
 
+import copy
+import json
+import platform
 import re
+import subprocess
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "docker"
@@ -16,23 +22,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (DOCKER / "Dockerfile").read_text("utf-8")
 POOLS = {"diffsync-load", "diffsync-diff", "diffsync-sync", "diffsync-reconcile"}
 
-SERVICE_KEYS = {
-    *(
-        "build",
-        "command",
-        "depends_on",
-        "env_file",
-        "environment",
-        "healthcheck",
-        "image",
-        "init",
-        "ports",
-        "restart",
-        "volumes",
-    ),
-}
-HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
-CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
+SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "tests/compose_schema.yaml").read_text("utf-8"))
+NO_TELEMETRY = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 
@@ -43,17 +34,54 @@ def referenced_variables() -> set[str]:
 
 
 def documented_variables() -> dict[str, str]:
-    lines = (DOCKER / "env.example").read_text("utf-8").splitlines()
+    lines = (DOCKER / ".env.example").read_text("utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-@each_service
-def test_a_service_uses_known_keys_with_values_of_the_right_kind(name: str) -> None:
-    service = SERVICES[name]
-    assert set(service) <= SERVICE_KEYS
-    assert service["restart"] in {"unless-stopped", "on-failure"}
-    assert all(isinstance(part, str) for part in service.get("command", []))
-    assert all(isinstance(value, str) for value in service.get("environment", {}).values())
+def faults(document: Any) -> list[str]:
+    return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(document)]
+
+
+def test_the_compose_file_keeps_to_the_part_of_the_compose_specification_that_it_uses() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert faults(COMPOSE) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("services", "stores", "comand"), ["valkey-server"]),
+        (("services", "stores", "restart"), "sometimes"),
+        (("services", "stores", "environment", "REDISCLI_AUTH"), ["a"]),
+        (("services", "stores", "healthcheck", "interval"), "5 seconds"),
+        (("services", "stores", "volumes"), ["stores"]),
+        (("services", "deploy", "depends_on", "prefect-server", "condition"), "healthy"),
+        (("services", "proxy", "ports"), ["4200:http"]),
+        (("volumes", "stores"), "a folder"),
+        (("service",), {}),
+    ],
+)
+def test_what_the_specification_does_not_know_is_found(place: tuple[str, ...], value: Any) -> None:
+    broken = copy.deepcopy(COMPOSE)
+    part = broken
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    assert faults(broken) != []
+
+
+def test_every_service_that_is_waited_for_is_in_the_file() -> None:
+    for service in SERVICES.values():
+        assert set(service.get("depends_on", {})) <= set(SERVICES)
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    linter = Path(sys.executable).parent / "hadolint"
+    if not linter.exists():
+        assert (sys.platform, platform.machine()) != ("linux", "x86_64"), "make setup brings hadolint"
+        pytest.skip("there is no hadolint for this machine")
+    done = subprocess.run([linter, DOCKER / "Dockerfile"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 @each_service
@@ -66,22 +94,66 @@ def test_an_image_is_pinned_or_built_here(name: str) -> None:
 @each_service
 def test_a_service_waits_for_services_that_can_say_that_they_are_ready(name: str) -> None:
     for other, wish in SERVICES[name].get("depends_on", {}).items():
-        assert wish["condition"] in CONDITIONS
         assert wish["condition"] != "service_healthy" or "healthcheck" in SERVICES[other]
         assert wish["condition"] != "service_completed_successfully" or SERVICES[other]["restart"] == "on-failure"
 
 
 @each_service
-def test_what_runs_on_is_watched(name: str) -> None:
+def test_what_runs_on_is_watched_and_the_rest_has_no_check_that_is_not_its_own(name: str) -> None:
     service = SERVICES[name]
-    runs_on = service["restart"] == "unless-stopped" and name != "prefect-services"  # which answers to nobody
-    assert not runs_on or set(service["healthcheck"]) <= HEALTHCHECK_KEYS
-    assert not runs_on or service["healthcheck"]["test"][0] == "CMD"
+    if service["restart"] == "unless-stopped" and name != "prefect-services":  # which answers to nobody
+        assert service["healthcheck"]["test"][0] == "CMD"
+    else:
+        assert service["healthcheck"] == {"disable": True}
+
+
+def test_a_worker_in_the_compose_file_is_watched_as_the_image_says() -> None:
+    in_image = re.search(r"^HEALTHCHECK (.+?) \\\n +CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)
+    assert in_image is not None
+    options = dict(re.findall(r"--([a-z-]+)=(\S+)", in_image[1]))
+    check = SERVICES["worker-load"]["healthcheck"]
+    assert check["test"] == ["CMD", *json.loads(in_image[2])]
+    assert {name.replace("-", "_"): value for name, value in options.items()} == {
+        name: str(value) for name, value in check.items() if name != "test"
+    }
 
 
 @each_service
-def test_a_volume_is_declared(name: str) -> None:
-    assert {mount.split(":")[0] for mount in SERVICES[name].get("volumes", [])} <= set(COMPOSE["volumes"])
+def test_a_volume_is_declared_or_a_file_of_the_checkout_that_is_only_read(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        source, _, rest = mount.partition(":")
+        if source.startswith("."):
+            assert (DOCKER / source).is_file()
+            assert rest.endswith(":ro")
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+@each_service
+def test_what_keeps_data_or_runs_work_is_given_time_to_end(name: str) -> None:
+    service = SERVICES[name]
+    keeps_data = any(not mount.startswith(".") for mount in service.get("volumes", []))
+    assert not (keeps_data or name.startswith("worker-")) or service["stop_grace_period"] == "60s"
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if "build" in SERVICES[name]])
+def test_nothing_of_ours_tells_anybody_outside_what_it_does(name: str) -> None:
+    assert NO_TELEMETRY.items() <= SERVICES[name]["environment"].items()
+    for setting, value in NO_TELEMETRY.items():
+        assert f"{setting}={value}" in DOCKERFILE
+
+
+def test_pages_are_reached_only_through_the_proxy_that_keeps_them_from_asking_others() -> None:
+    assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["proxy"]
+    rules = (DOCKER / "Caddyfile").read_text("utf-8")
+    assert """header Content-Security-Policy "connect-src 'self'\"""" in rules
+    assert "reverse_proxy prefect-server:4200" in rules
+
+
+def test_the_stores_are_kept_on_disk_behind_a_password_and_nothing_in_them_is_thrown_away() -> None:
+    command = " ".join(SERVICES["stores"]["command"])
+    for option in ("--requirepass ${STORES_PASSWORD:?}", "--appendonly yes", "--maxmemory-policy noeviction"):
+        assert option in command
 
 
 def test_every_variable_is_documented_and_every_documented_one_is_used() -> None:
@@ -134,7 +206,8 @@ def test_the_image_is_made_of_files_that_exist_and_reach_the_builder() -> None:
         for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
         for source in line.split()[:-1]
     }
-    assert copied == let_in
+    assert let_in <= copied
+    assert all(let_in & {source, *map(str, Path(source).parents)} for source in copied)
     assert all((ROOT / source).exists() for source in copied)
 
 
@@ -142,7 +215,7 @@ def test_the_image_runs_as_nobody_special_from_a_pinned_base() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert set(bases) == {"python:3.13-slim"}
     last_user = re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)[-1]
-    assert last_user == "diffsync"
+    assert last_user == "10001:10001"
 
 
 def test_the_image_holds_no_tool_of_development() -> None:

@@ -1,0 +1,165 @@
+"""A reconcile over five hosts that share nothing but their network; one is cut off while it changes the target.
+
+Stores and diffs pass through Redis only. The two systems are files that the hosts which speak to them can read: the
+registry, and a database that counts what was done to each of its rows.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from diffsync_store import OperationState
+from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_lease import RedisLeases
+from flows.adapters.airports import AirportsAdapter
+from flows.adapters.sql import SqlAdapter
+from flows.demo import check
+from flows.demo.runs import Run, finish, start_run
+from tests.conftest import demand
+from tests.flows.registry import airport, write_registry
+from tests.hosts.network import Host, Network
+from tests.hosts.prefect import HostedPrefect, HostedRedis, hosted_prefect
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(420)]
+
+AIRPORTS = 300
+PASSWORD = "five-hosts-one-secret"
+CONFIG = """
+store:
+  url: ${REDIS_URL}
+adapters:
+  registry:
+    class: flows.adapters.airports:AirportsAdapter
+    settings: {folder: "${FOLDER}/after"}
+  database:
+    class: tests.hosts.systems:GatedDatabase
+    settings: {url: "sqlite:///${FOLDER}/airports.db", gate: "${FOLDER}/gate"}
+syncs:
+  airports: {source: registry, target: database}
+"""
+COUNTING = """
+CREATE TABLE written (action TEXT, row TEXT);
+CREATE TRIGGER created AFTER INSERT ON airport BEGIN INSERT INTO written VALUES ('create', new.icao); END;
+CREATE TRIGGER updated AFTER UPDATE ON airport BEGIN INSERT INTO written VALUES ('update', new.icao); END;
+CREATE TRIGGER deleted AFTER DELETE ON airport BEGIN INSERT INTO written VALUES ('delete', old.icao); END;
+"""
+
+
+@dataclass
+class Site:
+    """The hosts by name, and what runs on them."""
+
+    network: Network
+    hosts: dict[str, Host]
+    stack: HostedPrefect
+    redis: HostedRedis
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "airports.db"
+
+    def step(self, run_id: str, pool: str) -> str:
+        """The id of the run that a reconcile has started in a pool."""
+        found = self.stack.post("/flow_runs/filter", flow_runs={"parent_flow_run_id": {"any_": [run_id]}})
+        return next(str(run["id"]) for run in found if run["work_pool_name"] == f"diffsync-{pool}")
+
+    def parameter(self, run_id: str, name: str) -> str:
+        return str(self.stack.get(f"/flow_runs/{run_id}")["parameters"][name])
+
+    def sync(self, diff_id: str) -> Run:
+        return finish(self.stack, start_run(self.stack, "sync", diff_id=diff_id), seconds=60)
+
+    def written(self) -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(self.database)) as connection:
+            return sorted(connection.execute("SELECT action, row FROM written"))
+
+
+@pytest.fixture
+def site(network: Network, tmp_path: Path) -> Iterator[Site]:
+    rows = [airport(f"A{number:04}", country="CH" if number % 2 else "LI") for number in range(AIRPORTS)]
+    write_registry(tmp_path / "before", rows)
+    write_registry(tmp_path / "after", [row | {"name": "Renamed"} for row in rows[10:]] + [airport("NEW1")])
+    fill(tmp_path)
+    config = tmp_path / "diffsync.yaml"
+    config.write_text(CONFIG, "utf-8")
+    with ExitStack() as running:
+        running.enter_context(network)
+        hosts = {name: network.host(name) for name in ("server", "redis", "load", "diff", "sync")}
+        running.enter_context(hosts["server"].entered())  # where the one sits who watches
+        redis = running.enter_context(demand(lambda: HostedRedis(hosts["redis"], PASSWORD)))
+        common = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": redis.url}
+        systems = {"FOLDER": str(tmp_path)}
+        variables = {"load": common | systems, "diff": common, "sync": common | systems, "reconcile": common}
+        places = {"load": hosts["load"], "diff": hosts["diff"], "reconcile": hosts["diff"], "sync": hosts["sync"]}
+        stack = running.enter_context(hosted_prefect(hosts["server"], places, tmp_path / "prefect", variables))
+        yield Site(network, hosts, stack, redis, tmp_path)
+
+
+def fill(folder: Path) -> None:
+    registry = AirportsAdapter(folder=folder / "before")
+    registry.load()
+    database = SqlAdapter(url=f"sqlite:///{folder}/airports.db")
+    database.open()
+    database.sync_from(registry)
+    database.close()
+    with closing(sqlite3.connect(folder / "airports.db")) as connection:
+        connection.executescript(COUNTING)
+
+
+def test_a_host_that_is_cut_off_in_the_middle_of_a_sync_costs_no_operation_and_doubles_none(site: Site) -> None:
+    reconcile = start_run(site.stack, "reconcile", sync="airports")
+    gate = site.folder / "gate"
+    wait_until(gate.exists, 120, "the sync is in the middle")
+    first = site.step(reconcile, "sync")
+    diff_id = site.parameter(first, "diff_id")
+    site.hosts["sync"].cut_off()
+    before = len(site.written())
+    gate.with_suffix(".open").touch()
+    wait_until(lambda: len(site.written()) > before, 20, "what had been sent reaches the target")
+
+    spare = site.network.host("spare")
+    worker = site.stack.start_worker_on(spare, "sync")
+    worker.wait_until(lambda: site.stack.is_online("sync", "sync-spare"), 60)
+    refused = site.sync(diff_id)
+    assert refused.state == "Failed"
+    assert "is leased to " in refused.message
+    assert f"sync of diff {diff_id}" in refused.message
+    assert "a process that is gone loses its lease by itself" in refused.message
+
+    with closing(RedisLeases(url=site.redis.url)) as leases:
+        wait_until(lambda: leases.holder("target-database") is None, 90, "the lease of the cut-off host has ended")
+    resumed = site.sync(diff_id)
+    assert (resumed.state, resumed.message) == ("Completed", "")
+    finished = check.fingerprint(site.database)
+    assert check.is_equal(check.compare(site.database, site.folder / "after" / "airports.csv"))
+    assert_each_operation_was_done_once(site, diff_id)
+
+    site.hosts["sync"].join()
+    late = finish(site.stack, first, seconds=120)
+    assert late.state == "Failed"
+    assert "SyncInterrupted: Redis store is unavailable. The sync has stopped there." in late.message
+    assert "apply the same diff once more: it goes on at the first operation that is not done" in late.message
+    ended = finish(site.stack, reconcile, seconds=30)
+    assert ended.state == "Failed"
+    assert late.message in ended.message
+    assert check.fingerprint(site.database) == finished
+
+
+def assert_each_operation_was_done_once(site: Site, diff_id: str) -> None:
+    with closing(RedisDiffs(url=site.redis.url)) as diffs:
+        saved = diffs.open(diff_id)
+        asked = sorted(
+            (str(operation.action), operation.identifiers["icao"])
+            for operation in saved.operations()
+            if operation.model == "airport"
+        )
+        states = {entry.state for _, entry in saved.outcomes()}
+    assert len(asked) == AIRPORTS + 1
+    assert site.written() == asked
+    assert states == {OperationState.DONE}
