@@ -189,8 +189,8 @@ def test_only_the_workers_that_speak_to_the_systems_know_their_secrets() -> None
     assert {name for name, service in SERVICES.items() if "env_file" in service} == {"worker-load", "worker-sync"}
 
 
-def test_the_deploy_step_makes_every_pool() -> None:
-    assert set(re.findall(r"diffsync-\w+", SERVICES["deploy"]["command"][-1])) == POOLS
+def test_the_deploy_step_brings_the_server_up_to_date_with_the_declarations() -> None:
+    assert SERVICES["deploy"]["command"] == ["python", "-m", "flows", "deploy"]
 
 
 def test_the_deployments_ask_for_these_pools() -> None:

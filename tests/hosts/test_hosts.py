@@ -14,7 +14,6 @@ import pytest
 
 from diffsync_store import OperationState
 from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import RedisLeases
 from flows.adapters.airports import AirportsAdapter
 from flows.adapters.sql import SqlAdapter
 from flows.demo import check
@@ -73,7 +72,7 @@ class Site:
         return str(self.stack.get(f"/flow_runs/{run_id}")["parameters"][name])
 
     def sync(self, diff_id: str) -> Run:
-        return finish(self.stack, start_run(self.stack, "sync", diff_id=diff_id), seconds=60)
+        return finish(self.stack, start_run(self.stack, "sync/airports", diff_id=diff_id), seconds=120)
 
     def written(self) -> list[tuple[str, str]]:
         with closing(sqlite3.connect(self.database)) as connection:
@@ -86,7 +85,7 @@ def site(network: Network, tmp_path: Path) -> Iterator[Site]:
     write_registry(tmp_path / "before", rows)
     write_registry(tmp_path / "after", [row | {"name": "Renamed"} for row in rows[10:]] + [airport("NEW1")])
     fill(tmp_path)
-    config = tmp_path / "diffsync.yaml"
+    config = tmp_path / "syncs.yaml"
     config.write_text(CONFIG, "utf-8")
     with ExitStack() as running:
         running.enter_context(network)
@@ -113,7 +112,7 @@ def fill(folder: Path) -> None:
 
 
 def test_a_host_that_is_cut_off_in_the_middle_of_a_sync_costs_no_operation_and_doubles_none(site: Site) -> None:
-    reconcile = start_run(site.stack, "reconcile", sync="airports")
+    reconcile = start_run(site.stack, "reconcile/airports")
     gate = site.folder / "gate"
     wait_until(gate.exists, 120, "the sync is in the middle")
     first = site.step(reconcile, "sync")
@@ -126,15 +125,7 @@ def test_a_host_that_is_cut_off_in_the_middle_of_a_sync_costs_no_operation_and_d
     spare = site.network.host("spare")
     worker = site.stack.start_worker_on(spare, "sync")
     worker.wait_until(lambda: site.stack.is_online("sync", "sync-spare"), 60)
-    refused = site.sync(diff_id)
-    assert refused.state == "Failed"
-    assert "is leased to " in refused.message
-    assert f"sync of diff {diff_id}" in refused.message
-    assert "a process that is gone loses its lease by itself" in refused.message
-
-    with closing(RedisLeases(url=site.redis.url)) as leases:
-        wait_until(lambda: leases.holder("target-database") is None, 90, "the lease of the cut-off host has ended")
-    resumed = site.sync(diff_id)
+    resumed = site.sync(diff_id)  # waits for the lease of the one that was cut off, which ends by itself
     assert (resumed.state, resumed.message) == ("Completed", "")
     finished = check.fingerprint(site.database)
     assert check.is_equal(check.compare(site.database, site.folder / "after" / "airports.csv"))
