@@ -223,6 +223,15 @@ class Housekeeping(Declaration):
     work_pool: WorkPool = "diffsync-reconcile"
 
 
+class Metrics(Declaration):
+    """Where the numbers of each run go, for Prometheus; nowhere where nothing is given."""
+
+    textfile: str | None = None
+    """A folder that the node exporter of the workers' host reads; each deployment has a file in it."""
+    pushgateway: str | None = None
+    """URL of a Pushgateway."""
+
+
 class Declarations(Declaration):
     """The whole file."""
 
@@ -234,6 +243,8 @@ class Declarations(Declaration):
     """What is brought into what, by name."""
     housekeeping: Housekeeping = Housekeeping()
     """What drops what nobody needs any more."""
+    metrics: Metrics = Metrics()
+    """Numbers for Prometheus."""
 
 
 def read_declarations(file: YamlFile) -> Declarations:

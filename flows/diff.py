@@ -4,12 +4,13 @@ from diffsync_store import StoredAdapter
 from diffsync_store.store.redis_diffs import DiffRecord
 from flows.artifacts import show_diff
 from flows.config import read_config
-from flows.events import diff_saved
+from flows.events import diff_saved, held_in
 from flows.ids import new_id
+from flows.metrics import measured
 from flows.progress import Progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
-from flows.run_names import rename
+from flows.run_names import ACTIONS, rename
 
 
 @flow(flow_run_name="diff")
@@ -34,10 +35,17 @@ def diff(
     """
     diff_id = diff_id or new_id(sync_name or "diff")
     source_store_id, target_store_id = find_stores(source_store_id, target_store_id, sync_name)
-    save_diff(source_store_id, target_store_id, diff_id)
-    record = tell_diff(diff_id)
+    config = read_config()
+    with measured("diff", sync_name or "", config.declared.metrics) as run:
+        save_diff(source_store_id, target_store_id, diff_id)
+        record = tell_diff(diff_id)
+        name, declared = config.sync_of(record.source_name, record.target_name)
+        run.name = name or f"{record.source_name}-{record.target_name}"
+        counts = {action: record.summary.get(action, 0) for action in ACTIONS}
+        run.gauge("diff_operations", "Of the last diff", "action", counts, sync=run.name)
+        run.gauge("diff_held_operations", "Held ones of the last diff", "sync", {run.name: held_in(record)})
     rename(f"diff {record.source_name} → {record.target_name}", record.summary)
-    diff_saved(record, *read_config().sync_of(record.source_name, record.target_name))
+    diff_saved(record, name, declared)
     return diff_id
 
 

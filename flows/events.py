@@ -44,11 +44,16 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
         "target_store_id": record.target_store_id,
         "operations": record.operations,
         **{action: record.summary.get(action, 0) for action in ("create", "update", "delete")},
-        "held": sum(record.by_model.get(hold.model, {}).get(hold.action, 0) for hold in record.holds),
+        "held": held_in(record),
         "needs_approval": sync.needs_approval(record.summary),
     }
     name = SAVED if record.operations else EMPTY
     _emit(name, f"diff.{record.diff_id}", record.diff_id, f"sync.{sync_name}", payload)
+
+
+def held_in(record: DiffRecord) -> int:
+    """Operations of a diff that are held."""
+    return sum(record.by_model.get(hold.model, {}).get(hold.action, 0) for hold in record.holds)
 
 
 def sync_ended(record: DiffRecord, sync_name: str, state: str, counts: Mapping[str, int]) -> None:

@@ -6,6 +6,7 @@ from flows.artifacts import show_load
 from flows.config import read_config
 from flows.events import store_loaded
 from flows.ids import new_id
+from flows.metrics import measured
 from flows.progress import repeated
 from flows.retries import RETRIED
 from flows.run_log import library_log
@@ -24,8 +25,12 @@ def load(adapter: str, store_id: str | None = None) -> str:
         store_id: Name under which other runs find the store; made up when it is not given. What it held is replaced.
     """
     store_id = store_id or new_id(adapter)
-    record = load_records(adapter, store_id)
-    rename(f"load {adapter} · {sum(record.counts.values()):,} objects")
+    with measured("load", adapter, read_config().declared.metrics) as run:
+        record = load_records(adapter, store_id)
+        objects = sum(record.counts.values())
+        run.gauge("store_objects", "Objects of the last load", "adapter", {adapter: objects})
+        run.gauge("load_objects_per_second", "Of the last load", "adapter", {adapter: objects / run.seconds})
+    rename(f"load {adapter} · {objects:,} objects")
     show_load(adapter, record)
     store_loaded(adapter, record)
     return store_id

@@ -18,6 +18,7 @@ from flows.approval import Rejected, decided
 from flows.artifacts import show_sync
 from flows.config import Config, read_config
 from flows.events import sync_ended
+from flows.metrics import measured
 from flows.progress import Progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
@@ -86,7 +87,9 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
             return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
     only = tuple(found.of_library() for found in select or ())
     options = {"select": only, "exclude": tuple(left_out), "retry": retry, "require_approval": needs_approval}
-    counts = apply_diff(diff_id, allow, options)
+    with measured("sync", name or way.removeprefix("sync "), read_config().declared.metrics) as run:
+        counts = apply_diff(diff_id, allow, options)
+        run.gauge("sync_operations", "Of the last sync", "outcome", counts, sync=run.name)
     left = sum(counts.get(outcome, 0) for outcome in NOT_APPLIED)
     sync_ended(record, name, "partial" if left else "complete", counts)
     if not left:

@@ -134,7 +134,10 @@ def test_a_host_that_is_cut_off_in_the_middle_of_a_sync_costs_no_operation_and_d
     site.hosts["sync"].join()
     late = finish(site.stack, first, seconds=120)
     assert late.state == "Failed"
-    told = ("SyncInterrupted: Redis store is unavailable. The sync has stopped there.", "SyncTakenOver: Another sync of")
+    told = (
+        "SyncInterrupted: Redis store is unavailable. The sync has stopped there.",
+        "SyncTakenOver: Another sync of",
+    )
     assert any(message in late.message for message in told)
     ended = finish(site.stack, reconcile, seconds=30)
     assert ended.state == "Failed"

@@ -1,0 +1,81 @@
+"""The numbers of a run, as Prometheus reads them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from prefect.logging import disable_run_logger
+from prometheus_client.parser import text_string_to_metric_families
+
+from flows.declarations import Metrics
+from flows.metrics import measured
+
+
+def read(text: str) -> dict[str, float]:
+    return {
+        f"{sample.name}{sorted(sample.labels.items())}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_a_run_leaves_a_file_for_the_node_exporter(tmp_path: Path) -> None:
+    with measured("load", "registry", Metrics(textfile=str(tmp_path))) as run:
+        run.gauge("store_objects", "Objects", "adapter", {"registry": 12})
+    found = read((tmp_path / "diffsync-load-registry.prom").read_text("utf-8"))
+    assert found["diffsync_store_objects[('adapter', 'registry')]"] == 12
+    assert found["diffsync_run_duration_seconds[('flow', 'load'), ('name', 'registry')]"] >= 0
+    assert found["diffsync_last_success_timestamp_seconds[('flow', 'load'), ('name', 'registry')]"] > 1.7e9
+
+
+def test_a_run_that_fails_leaves_the_numbers_of_the_last_one_that_did_not(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no"), measured("sync", "s", Metrics(textfile=str(tmp_path))):
+        raise ValueError("no")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def gateway() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    pushed: list[tuple[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            pushed.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as its base class has it
+            """Nothing to the terminal."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", pushed
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_run_pushes_its_numbers(gateway: tuple[str, list[tuple[str, str]]]) -> None:
+    url, pushed = gateway
+    with measured("sync", "nightly", Metrics(pushgateway=url)) as run:
+        run.gauge("sync_operations", "Of the last sync", "outcome", {"created": 3, "failed": 0}, sync="nightly")
+    [(path, text)] = pushed
+    assert path == "/metrics/job/diffsync/flow/sync/name/nightly"
+    assert read(text)["diffsync_sync_operations[('outcome', 'created'), ('sync', 'nightly')]"] == 3
+
+
+def test_a_gateway_that_is_not_there_fails_no_run() -> None:
+    with disable_run_logger(), measured("sync", "nightly", Metrics(pushgateway="http://127.0.0.1:1")):
+        pass
+
+
+def test_nothing_is_told_where_nothing_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with measured("load", "registry", Metrics()):
+        pass
+    assert list(tmp_path.iterdir()) == []
