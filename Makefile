@@ -29,7 +29,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lint format types lock lock-check diffsync bench bench-setup clean
+.PHONY: help setup demo test check docs lint format types lock lock-check diffsync bench bench-setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,7 +42,10 @@ demo: .venv/.ready ## run the worked example (KEEP=1 leaves it running, REDIS_UR
 test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k word")
 	$(BIN)/python -m pytest $(TESTS) $(ARGS)
 
-check: lint types lock-check ## everything that is read and not run
+check: lint types lock-check docs ## everything that is read and not run
+
+docs: .venv/.ready ## build the documentation into build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
 lint: .venv/.ready ## ruff's rules and format, hadolint's rules (where there is one for the machine)
 	$(BIN)/ruff check

@@ -80,8 +80,10 @@ class RedisStore(BaseStore):
     Args:
         store_id: the name under which other processes find the store: 1 to 128 letters, digits, `.`, `_`, `-`. A new
             one is made up when it is not given.
-        host, port, db, url: where Redis is; `host` or `url`, not both. A URL begins with redis://, rediss://, unix://,
-            redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://.
+        host: where Redis is; or give a `url`, not both.
+        port: of the host.
+        url: redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://.
+        db: number of the database.
         client: a client to use instead, made with `decode_responses=False`; it is not closed with the store, and has
             timeouts and retries of its own.
         ttl: seconds without use after which the store expires, 7 days unless the store says otherwise.

@@ -1,0 +1,60 @@
+"""What the documentation shows is run as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import RedisServer
+
+ROOT = Path(__file__).parents[1]
+TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
+BLOCKS = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', TUTORIAL, re.MULTILINE | re.DOTALL))
+SHOWN = re.findall(r"^```text\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in BLOCKS.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with RedisServer("valkey") as server:
+        yield server.url
+
+
+def run(folder: Path, *words: str, **variables: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", **variables}
+    command = [sys.executable, *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
+    lines = [line for line in run(folder, "try_it.py").splitlines() if not line.startswith("20")]
+    assert lines == SHOWN[0].splitlines()
+    (folder / "switch.json").write_text('{"10": "default", "30": "lab"}', "utf-8")
+    told = run(folder, "three_steps.py", REDIS_URL=redis_url).splitlines()[-1]
+    assert told.startswith("{'created': 1, 'updated': 1, 'deleted': 1,")
+    assert (folder / "switch.json").read_text("utf-8") == '{"10": "users", "20": "voice"}'
+
+
+def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> None:
+    told = run(folder, "-m", "flows", "check", REDIS_URL=redis_url, DIFFSYNC_CONFIG="syncs.yaml")
+    assert told == "syncs.yaml: 2 adapters, 1 syncs, all right.\n"
+
+
+def test_every_page_is_among_those_that_are_listed() -> None:
+    listed = (ROOT / "mkdocs.yml").read_text("utf-8")
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert {page for page in pages if f"- {page}" not in listed} == set()
