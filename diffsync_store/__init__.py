@@ -46,6 +46,7 @@ from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.stored import StoredAdapter
 from diffsync_store.sync import Sync
+from diffsync_store.sync.convergence import Unsettled, unsettled
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.selection import Select
 
@@ -103,4 +104,6 @@ __all__ = [
     "SyncResult",
     "SyncStopped",
     "SyncTakenOver",
+    "Unsettled",
+    "unsettled",
 ]

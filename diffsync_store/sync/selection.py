@@ -22,7 +22,10 @@ class Select:
     unique_id: str = "*"
     """Pattern of the object's unique id."""
     attribute: str = "*"
-    """Pattern of the name of an attribute that the operation changes; a create or delete changes all."""
+    """Pattern of the name of an attribute that the operation changes; a create or delete changes all.
+
+    An operation is applied whole or not at all: an update that fits changes its other attributes too.
+    """
     action: str = "*"
     """`create`, `update`, `delete`."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from diffsync_store import DiffSyncFlags
 from diffsync_store.exceptions import InvalidOptions
+from diffsync_store.sync import pace
 from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Data, Device, Network, Site, System
@@ -194,3 +195,17 @@ def test_the_system_of_these_tests_keeps_what_it_is_told(tmp_path: Any) -> None:
     system = System(tmp_path / "x")
     system.call("create", Site._modelname, "a", {"region": "r"})
     assert system.read("site", "a") == {"region": "r"}
+
+
+def test_no_more_calls_are_made_in_a_second_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that moves only while somebody waits."""
+    clock = [100.0]
+    monkeypatch.setattr(pace.time, "monotonic", lambda: clock[0])
+
+    def wait(_: pace.Pace, seconds: float) -> None:
+        clock[0] += max(0.0, seconds)
+
+    monkeypatch.setattr(pace.Pace, "_wait", wait)
+    slow = pace.Pace(SyncOptions(rate=5), ())
+    called = [slow.call(lambda: clock[0], lambda: None) for _ in range(11)]
+    assert called == pytest.approx([100.0 + number / 5 for number in range(11)])
