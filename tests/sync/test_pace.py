@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from itertools import count
 from typing import Any, ClassVar
 
@@ -200,7 +201,7 @@ def test_the_system_of_these_tests_keeps_what_it_is_told(tmp_path: Any) -> None:
 def test_no_more_calls_are_made_in_a_second_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that moves only while somebody waits."""
     clock = [100.0]
-    monkeypatch.setattr(pace.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
     def wait(_: pace.Pace, seconds: float) -> None:
         clock[0] += max(0.0, seconds)
