@@ -1,7 +1,7 @@
 import pytest
 
-from tests.conftest import demand
-from tests.hosts.network import Network
+from tests.conftest import demand, missing
+from tests.hosts.network import Network, NotAllowed
 
 
 @pytest.fixture
@@ -12,4 +12,8 @@ def network() -> Network:
         with Network():
             return Network()
 
-    return demand(try_it)
+    try:
+        return demand(try_it)
+    except NotAllowed as error:
+        missing["the right to make network namespaces"] = "run the tests as root"
+        pytest.skip(str(error))

@@ -20,6 +20,10 @@ CLONE_NEWNET = 0x40000000
 NAMESPACES = Path("/run/netns")
 
 
+class NotAllowed(RuntimeError):
+    """This process may make no network namespaces, which no package brings."""
+
+
 class Host:
     """A namespace with a loopback, and one cable to the switch."""
 
@@ -68,7 +72,7 @@ class Network:
             _ip("-n", self._switch, "link", "set", "bridge", "up")
         except RuntimeError as error:
             self.__exit__()
-            raise MissingPart(f"the right to make network namespaces ({error})", "run the tests as root") from None
+            raise NotAllowed(str(error)) from None
         return self
 
     def __exit__(self, *_: object) -> None:
