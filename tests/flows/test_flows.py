@@ -186,10 +186,10 @@ def test_a_reconcile_that_is_tried_again_starts_only_what_failed(project: Projec
     assert started[1].startswith("diff ")
 
 
-def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses(project: Project) -> None:
+def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_is_found_dead(project: Project) -> None:
     file = project.folder / "slow"
     file.unlink(missing_ok=True)
-    start_run(project.stack, "load/slow", store_id="killed")
+    run_id = start_run(project.stack, "load/slow", store_id="killed")
     wait_until(file.exists, 60, "the load is in the middle")
     project.stack.workers["load"].kill()
     try:
@@ -201,6 +201,9 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses(project:
     assert refused.state == "Failed"
     assert "Store 'killed' (slow) is loading, not complete." in refused.message
     assert "Wait for the load to end; if it is no longer running, load the store again." in refused.message
+    dead = finish(project.stack, run_id, seconds=150)
+    assert dead.state == "Crashed"
+    assert dead.message.startswith("No sign of life: its process or its worker is gone. Start it again")
 
 
 def parameter(project: Project, run: Run, name: str) -> str:
