@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal, Self
@@ -30,6 +30,8 @@ from flows.yaml_file import ConfigFault, YamlFile, instead_of
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 DAY = 86400
+ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
+"""From which intervals are counted: always the same, so that a deployment stays as it is."""
 
 
 def right_name(name: str) -> str:
@@ -111,7 +113,8 @@ class Schedule(Declaration):
         """The schedule as Prefect has it."""
         if self.cron is not None:
             return CronSchedule(cron=self.cron, timezone=self.timezone)
-        return IntervalSchedule(interval=timedelta(seconds=self.interval or 0), timezone=self.timezone)
+        seconds = timedelta(seconds=self.interval or 0)
+        return IntervalSchedule(interval=seconds, timezone=self.timezone, anchor_date=ANCHOR)
 
 
 class AdapterEntry(Declaration):

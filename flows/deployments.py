@@ -67,6 +67,7 @@ class Deployment:
         """What Prefect is told, but for the name."""
         limit = ConcurrencyLimitConfig(limit=1, collision_strategy=STRATEGIES[self.overlap]) if self.overlap else None
         schedules = [self.schedule] if self.schedule else []
+        schema = parameter_schema(FLOWS[self.flow].fn).model_dump_for_openapi()
         return {
             "description": self.description,
             "work_pool_name": self.work_pool,
@@ -76,7 +77,7 @@ class Deployment:
             "entrypoint": f"flows.{self.flow}.{self.flow}",
             "path": str(ROOT),
             "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
-            "parameter_openapi_schema": parameter_schema(FLOWS[self.flow].fn).model_dump_for_openapi(),
+            "parameter_openapi_schema": {name: part for name, part in schema.items() if part or name != "definitions"},
             "enforce_parameter_schema": True,
             "job_variables": {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}},
             "schedules": [

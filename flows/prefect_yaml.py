@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from flows.declarations import Schedule
+from flows.declarations import ANCHOR, Schedule
 from flows.deployments import STRATEGIES, TAG, Deployment
 
 HEADER = """\
@@ -49,5 +49,6 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:
-    when = {"cron": schedule.cron} if schedule.cron else {"interval": schedule.interval}
+    interval = {"interval": schedule.interval, "anchor_date": ANCHOR.isoformat()}
+    when = {"cron": schedule.cron} if schedule.cron else interval
     return {**when, "timezone": schedule.timezone, "active": schedule.active}

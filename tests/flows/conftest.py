@@ -43,6 +43,7 @@ adapters:
     class: tests.flows.systems:RejectingAdapter
     settings: {label: "${PASSWORD}"}
   five:
+    schedule: {interval: 86400, active: false}
     class: tests.flows.systems:PlainAdapter
     settings: {objects: 5}
   refusing:

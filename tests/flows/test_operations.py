@@ -163,7 +163,8 @@ def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(proj
     try:
         config.write_text("\n".join(line for line in whole.splitlines() if "  cancelled: {source" not in line), "utf-8")
         output = flows_command(project, "flows", "deploy")
-        assert "reconcile/cancelled" in next(line for line in output.splitlines() if line.split()[0] == "paused")
+        paused = {line.split()[1] for line in output.splitlines() if line.split()[0] == "paused"}
+        assert paused == {"diff/cancelled", "sync/cancelled", "reconcile/cancelled"}
         assert told(project)["reconcile/cancelled"]["paused"]
     finally:
         config.write_text(whole, "utf-8")

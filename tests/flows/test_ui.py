@@ -41,7 +41,7 @@ def test_the_four_deployments_are_listed_with_their_pools(page: Page, pictures: 
 
 def test_the_runs_are_listed(page: Page, pictures: Path) -> None:
     page.goto("/v2/runs")
-    for name in ("reconcile airports", "load database", "sync airports-"):
+    for name in ("reconcile airports", "load database", "sync registry → database"):
         expect(page.get_by_text(name).first).to_be_visible()
     page.screenshot(path=pictures / "runs.png")
 
