@@ -359,6 +359,9 @@ def test_a_sync_over_a_failover_does_nothing_twice(
     bench = bench_on(url=sentinels.url)
     saved = bench.load(SOURCE, TARGET)
     bench.adapter_class = adapter
+    with closing(sentinels.master.client()) as master:  # what was there before the sync is on the replica
+        master.set("in-step", "1")
+        assert master.wait(1, 30_000) == 1
     at_call(bench.system, 20, lambda: fail_over(sentinels))
     done = 0
     try:
