@@ -100,7 +100,7 @@ class Service(Server):
         }
 
     def is_ready(self) -> bool:
-        if "healthcheck" not in self._description:
+        if "test" not in self._description["healthcheck"]:
             return True
         check = [self._here(part) for part in self._description["healthcheck"]["test"][1:]]
         done = subprocess.run(check, env=self.environment(), capture_output=True, check=False, timeout=SECONDS)
