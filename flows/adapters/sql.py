@@ -85,6 +85,14 @@ class SqlRow(DiffSyncModel):
             raise ObjectNotDeleted(f"the table {self.table.name} has no row {self.get_identifiers()}")
         return super().delete()
 
+    @classmethod
+    def lookup(cls, adapter: Adapter, ids: dict[str, Any]) -> dict[str, Any] | None:
+        """What the row holds: a sync that was killed finds out what became of its last statement."""
+        key = {f"key_{name}": value for name, value in ids.items()}
+        with cast("SqlAdapter", adapter).engine.connect() as connection:
+            row = connection.execute(select(cls.table).where(*is_row(cls.table)), key).mappings().one_or_none()
+        return None if row is None else {name: row[name] for name in cls._attributes}
+
     def _execute(self, statement: Executable, values: dict[str, Any]) -> int:
         key = {f"key_{name}": value for name, value in self.get_identifiers().items()}
         return cast("SqlAdapter", self.adapter).execute(statement, values | key)

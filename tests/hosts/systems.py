@@ -2,39 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import Executable, select
+from sqlalchemy import Executable
 
-from flows.adapters.sql import SqlAdapter, SqlAirport, SqlCountry, SqlRow, SqlSubdivision, is_row
+from flows.adapters.sql import SqlAdapter
 from tests.servers import wait_until
 
 GATE_AT = 100
 SECONDS = 120.0
-
-
-class LookedUp(SqlRow):
-    """What became of an operation whose answer nobody heard is seen in the table."""
-
-    @classmethod
-    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> dict[str, Any] | None:
-        with adapter.engine.connect() as connection:
-            key = {f"key_{name}": value for name, value in ids.items()}
-            row = connection.execute(select(cls.table).where(*is_row(cls.table)), key).mappings().one_or_none()
-        return None if row is None else {name: row[name] for name in cls._attributes}
-
-
-class Country(SqlCountry, LookedUp):
-    pass
-
-
-class Subdivision(SqlSubdivision, LookedUp):
-    pass
-
-
-class Airport(SqlAirport, LookedUp):
-    pass
 
 
 class GatedDatabase(SqlAdapter):
@@ -42,11 +19,6 @@ class GatedDatabase(SqlAdapter):
 
     class Settings(SqlAdapter.Settings):
         gate: Path
-
-    country = Country
-    subdivision = Subdivision
-    airport = Airport
-    top_level: ClassVar[list[str]] = ["country"]
 
     def __init__(self, *, gate: Path, url: SecretStr | str, **options: Any) -> None:
         super().__init__(url=url, **options)

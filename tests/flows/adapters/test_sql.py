@@ -164,3 +164,11 @@ def row_of(place: dict[str, str]) -> dict[str, object]:
     texts = dict.fromkeys(("iata", "lid", "city", "tz"), "x" * 50)
     numbers = dict.fromkeys(("elevation", "lat", "lon"), 1.0)
     return {**texts, **numbers, "name": "x" * 50, "icao": "ABCD", "country": "CH", "subdivision": place["name"]}
+
+
+def test_a_row_is_looked_up_as_a_sync_has_to_know_it(database: SqlAdapter, tmp_path: Path) -> None:
+    database.sync_from(registry(tmp_path, FIRST))
+    ids = {"country": "CH", "subdivision": "Bern", "icao": "LSZB"}
+    assert SqlAirport.lookup(database, ids) == database.get(SqlAirport, ids).get_attrs()
+    assert SqlAirport.lookup(database, {**ids, "icao": "XXXX"}) is None
+    assert SqlCountry.lookup(database, {"code": "CH"}) == {}
