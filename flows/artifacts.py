@@ -1,5 +1,6 @@
 """What each run leaves for a person to read; capped, for all of it is kept in Prefect's database."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from flows.escape import markdown, markdown_table, plain
 from flows.ids import artifact_key
 
 MOST_ROWS = 1000
+MOST_SUBTREES = 10
 NOTHING: Mapping[tuple[str, str, str], int] = MappingProxyType({})
 
 
@@ -40,7 +42,7 @@ def show_diff(diff: SavedDiff) -> None:
         f"equals store {markdown(record.source_store_id)}.\n\n"
         f"For the parameter `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
         + markdown_table(("action", "objects"), [(name, f"{count:,}") for name, count in record.summary.items()])
-        + f"\n\n{_by_model(record)}"
+        + f"\n\n{_by_model(record)}\n\n## Largest subtrees\n\n{_largest(diff)}"
         + _holds(record),
         key=f"{key}-totals",
         description=f"{sides}: {_totals(record.summary)}",
@@ -62,6 +64,13 @@ def review(diff: SavedDiff, most: int = 30) -> str:
         + markdown_table(("action", "model", "name", "changes"), rows)
         + f"\n\n{_shown(record.operations, 'operations', len(rows))}"
     )
+
+
+def _largest(diff: SavedDiff) -> str:
+    """The objects of the top below which most changes, themselves included."""
+    tops = ([*operation.parents, (operation.model, operation.name)][0] for operation in diff.operations())
+    rows = [(model, name, f"{count:,}") for (model, name), count in Counter(tops).most_common(MOST_SUBTREES)]
+    return markdown_table(("model", "name", "operations"), rows)
 
 
 def _by_model(record: DiffRecord) -> str:

@@ -46,6 +46,8 @@ def test_a_diff_leaves_its_totals_and_a_capped_table_of_the_changes(history: His
     totals, table = found["diff-registry-database-totals"], found["diff-registry-database"]
     for line in ("| create | 15 |", "| update | 1,180 |", "| delete | 20 |"):
         assert line in totals["data"]
+    assert "## Largest subtrees" in totals["data"]
+    assert "| country | CH | 1,212 |" in totals["data"]
     assert table["description"].endswith("The first 1,000 of 1,215 operations.")
     rows = json.loads(table["data"])
     assert len(rows) == 1000
