@@ -1,5 +1,6 @@
 """Asking a person before a diff is applied, without holding a worker meanwhile; who, when and why is kept with the diff."""
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -14,7 +15,6 @@ from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.artifacts import review
 from flows.declarations import SyncEntry
 
-KEY = "approval"
 MOST_WAITING = 200
 
 
@@ -25,7 +25,7 @@ class Decision(RunInput):
     by: str = Field("", description="Who decides; kept with the diff")
     comment: str = Field("", description="Why, or the number of a change; kept with the diff")
     leave_out_actions: list[Literal["create", "update", "delete"]] = Field(
-        [], description="Approve all but these; they are held, and can be applied later"
+        [], description="Approve all but these; they are held until somebody approves them too"
     )
     leave_out_models: list[str] = Field([], description="Approve all but the operations of these models")
 
@@ -40,27 +40,29 @@ class Rejected(RuntimeError):
     """Somebody has decided that the diff is not applied."""
 
 
-def decided(saved: SavedDiff, sync: SyncEntry) -> tuple[Select, ...]:
-    """Wait until somebody has approved the diff, and say what is left out of it.
+def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequence[object]]) -> None:
+    """Wait until somebody has approved the diff, as a terminal or a run before this one may have done already.
 
     Where nobody has, the flow run is suspended: its process ends, and the flow begins anew, on any worker, when it is
-    resumed.
+    resumed. A decision is on the elements that were shown: where the diff has others by then, it is asked for again.
+
+    Args:
+        saved: the diff.
+        sync: what is declared of it.
+        asked: what the run was started with, for the one who decides.
 
     Raises:
         Rejected: somebody has rejected it.
     """
-    approval = saved.journal().approval()
-    if approval is not None and not approval.is_rejected and approval.checksum == saved.checksum():
-        given = None  # from a terminal, or by a run before this one
-    else:
-        question = Decision.with_initial_data(description=review(saved))
-        given = suspend_flow_run(wait_for_input=question, timeout=sync.approval_timeout, key=KEY)
-    if given is None:
-        return ()
+    approval, checksum = saved.journal().approval(), saved.checksum()
+    if approval is not None and not approval.is_rejected and approval.checksum == checksum:
+        return
+    question = Decision.with_initial_data(description=review(saved, asked))
+    given = suspend_flow_run(wait_for_input=question, timeout=sync.approval_timeout, key=f"approval-{checksum[:16]}")
     by = given.by or "somebody in Prefect's UI"
     if given.decision == "approve":
-        saved.approve(by=by, reason=given.comment)
-        return given.excluded
+        saved.approve(by=by, reason=given.comment, checksum=checksum, exclude=given.excluded)
+        return
     saved.reject(by=by, reason=given.comment)
     raise Rejected(f"{by} has rejected the diff: {given.comment or 'no reason given'}")
 

@@ -54,16 +54,22 @@ def show_diff(diff: SavedDiff) -> None:
     )
 
 
-def review(diff: SavedDiff, most: int = 30) -> str:
-    """What somebody who approves a diff has to see, as markdown."""
+def review(diff: SavedDiff, asked: Mapping[str, Sequence[object]], most: int = 30) -> str:
+    """What somebody who approves a diff has to see, as markdown; `asked` is what its run was started with."""
     record = diff.record
     rows = [tuple(operation_row(operation).values()) for operation in diff.operations(limit=most)]
     return (
         f"# {record.operations:,} operations, {markdown(record.source_name)} → {markdown(record.target_name)}\n\n"
-        f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}\n\n## Changes\n\n"
+        f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}{_asked(asked)}\n\n## Changes\n\n"
         + markdown_table(("action", "model", "name", "changes"), rows)
         + f"\n\n{_shown(record.operations, 'operations', len(rows))}"
     )
+
+
+def _asked(asked: Mapping[str, Sequence[object]]) -> str:
+    """The parameters by which a run applies more, or less, than the whole diff within the guards."""
+    rows = [(name, "; ".join(map(str, given))) for name, given in asked.items() if given]
+    return f"\n\n## This run\n\n{markdown_table(('parameter', ''), rows)}" if rows else ""
 
 
 def _largest(diff: SavedDiff) -> str:

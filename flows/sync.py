@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, SyncR
 from diffsync_store.guards import Holds
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
-from flows.approval import Rejected, decided
+from flows.approval import Rejected, require_approval
 from flows.artifacts import show_sync
 from flows.config import Config, read_config
 from flows.events import sync_ended
@@ -79,14 +79,16 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         return planned
     name, declared = read_config().sync_of(record.source_name, record.target_name)
     needs_approval = declared.needs_approval(record.summary)
-    left_out = [found.of_library() for found in exclude or ()]
+    chosen = {
+        "select": tuple(found.of_library() for found in select or ()),
+        "exclude": tuple(found.of_library() for found in exclude or ()),
+    }
     if needs_approval:
         try:
-            left_out += ask(diff_id)
+            ask(diff_id, {"allow": allow, **chosen})
         except Rejected as rejection:
             return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
-    only = tuple(found.of_library() for found in select or ())
-    options = {"select": only, "exclude": tuple(left_out), "retry": retry, "require_approval": needs_approval}
+    options = {**chosen, "retry": retry, "require_approval": needs_approval}
     with measured("sync", name or way.removeprefix("sync "), read_config().declared.metrics) as run:
         counts = apply_diff(diff_id, allow, options)
         run.gauge("sync_operations", "Of the last sync", "outcome", counts, sync=run.name)
@@ -97,13 +99,17 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     return Completed(name="Partial", message=f"{left} operations were not applied", data=counts)
 
 
-def ask(diff_id: str) -> tuple[Select, ...]:
-    """What is left out of the diff, once somebody has approved it."""
+def ask(diff_id: str, asked: Mapping[str, Sequence[object]]) -> None:
+    """Go on once somebody has approved the diff.
+
+    Raises:
+        Rejected: somebody has rejected it.
+    """
     config = read_config()
     with config.open_diffs() as diffs:
         saved = diffs.open(diff_id)
         _, declared = config.sync_of(saved.record.source_name, saved.record.target_name)
-        return decided(saved, declared)
+        require_approval(saved, declared, asked)
 
 
 @task(**RETRIED)

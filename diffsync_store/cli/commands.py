@@ -190,6 +190,7 @@ def _show_diff(saved: SavedDiff) -> None:
     if approval := journal.approval():
         verb = "rejected" if approval.is_rejected else "approved"
         lines.append((verb, f"by {approval.by} at {approval.at:%Y-%m-%d %H:%M:%S} UTC: {approval.reason}"))
+        lines.extend(("left out", str(excluded)) for excluded in approval.excluded)
     if applied := journal.application():
         lines.append(("applied", f"by {applied.by} at {applied.at:%Y-%m-%d %H:%M:%S} UTC"))
     rows = [(model, *(counts.get(action, 0) for action in ACTIONS)) for model, counts in record.by_model.items()]

@@ -31,6 +31,7 @@ from diffsync_store.store.redis_stores import newest_first
 from diffsync_store.sync import Sync
 from diffsync_store.sync.journal import Approval, Entry
 from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.selection import Select
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -205,9 +206,19 @@ class SavedDiff:
         state = OperationState.DONE if is_done else OperationState.PENDING
         self.journal().write({operation_id: Entry(state, "settled by hand")})
 
-    def approve(self, *, by: str, reason: str) -> Approval:
-        """Approve the diff as it is now."""
-        approval = Approval(by=by, reason=reason, at=datetime.now(UTC), checksum=self.checksum())
+    def approve(
+        self, *, by: str, reason: str, checksum: str | None = None, exclude: tuple[Select, ...] = ()
+    ) -> Approval:
+        """Approve the diff.
+
+        Args:
+            by: who approves it.
+            reason: why.
+            checksum: what it had when it was looked at; as it is now, where nothing is given.
+            exclude: leave these out of every sync of the diff, until it is approved again without them.
+        """
+        checksum = self.checksum() if checksum is None else checksum
+        approval = Approval(by=by, reason=reason, at=datetime.now(UTC), checksum=checksum, excluded=exclude)
         self.journal().approve(approval)
         return approval
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -88,10 +89,11 @@ class Sync:
             raise interrupted(error) from error
 
     def _run(self) -> SyncResult:
+        approval = self.journal.approval()
         if self.options.require_approval:
-            require_approval(self.journal.approval(), self.checksum)
+            require_approval(approval, self.checksum)
         else:
-            refuse_rejected(self.journal.approval())
+            refuse_rejected(approval)
         before = self.journal.application()
         if before is not None:
             return self._told_before(before)
@@ -102,7 +104,7 @@ class Sync:
             self.target,
             self.flags,
             self.callback,
-            options=self.options,
+            options=within(approval, self.options),
             journal=self.journal,
             may_lack_entries=may_lack_entries,
             check_lease=self.lease.check if self.lease is not None else None,
@@ -138,6 +140,13 @@ class Sync:
         )
         structlog.get_logger().new(src=self.source, dst=self.target).warning(result.applied_before)
         return result
+
+
+def within(approval: Approval | None, options: SyncOptions) -> SyncOptions:
+    """The options, without what somebody has left out when they approved the diff."""
+    if approval is None or not approval.excluded:
+        return options
+    return replace(options, exclude=(*options.exclude, *approval.excluded))
 
 
 def refuse_rejected(approval: Approval | None) -> None:

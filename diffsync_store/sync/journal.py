@@ -12,6 +12,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from diffsync_store.enum import OperationState
+from diffsync_store.sync.selection import Select
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Approval(BaseModel):
     reason: str
     checksum: str
     """Of the diff's elements."""
+    excluded: tuple[Select, ...] = ()
+    """What the approval leaves out: no sync applies it until somebody approves it too."""
     is_rejected: bool = False
     """It is the other way round: nobody is to apply the diff."""
 

@@ -29,6 +29,10 @@ class Select:
     action: str = "*"
     """`create`, `update`, `delete`."""
 
+    def __str__(self) -> str:
+        told = ((name, getattr(self, name)) for name in ("model", "unique_id", "attribute", "action"))
+        return ", ".join(f"{name} {pattern}" for name, pattern in told if pattern != "*") or "everything"
+
     def fits(self, element: DiffElement) -> bool:
         """Whether an operation is among these."""
         return (

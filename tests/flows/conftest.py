@@ -58,6 +58,9 @@ adapters:
   reviewed:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/reviewed"}
+  asked:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/asked"}
   chained:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/chained"}
@@ -69,6 +72,7 @@ adapters:
     settings: {file: "${FOLDER}/cancelled"}
 syncs:
   reviewed: {source: seven, target: reviewed, approval: always}
+  asked: {source: seven, target: asked, approval: always}
   chained: {source: seven, target: chained, chain: {diff_after_load: true, sync_after_diff: true}}
   killed: {source: many, target: killed}
   cancelled: {source: many, target: cancelled}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from diffsync_store import Select
 from flows.demo.prefect_stack import ROOT
 from flows.demo.runs import Run, finish, start_run
 from tests.flows.conftest import Project
@@ -44,7 +45,7 @@ def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_on
     assert lines(project.folder / "reviewed") == []
     project.stack.workers["sync"].stop()
     project.stack.start_worker("sync")
-    answer = {"decision": "approve", "by": "ann", "comment": "CHG-4711"}
+    answer = {"decision": "approve", "by": "ann", "comment": "CHG-4711", "leave_out_models": ["rack"]}
     answer_to(project, run_id, answer)
     run = finish(project.stack, run_id, seconds=120)
     assert (run.state, run.message) == ("Completed", "")
@@ -53,12 +54,45 @@ def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_on
     with project.diffs() as diffs:
         approval = diffs.open(diff_id).journal().approval()
     assert approval is not None
-    assert (approval.by, approval.reason) == ("ann", "CHG-4711")
+    assert (approval.by, approval.reason, approval.excluded) == ("ann", "CHG-4711", (Select(model="rack"),))
 
 
 def answer_to(project: Project, run_id: str, answer: dict[str, Any]) -> None:
     found = project.stack.post(f"/flow_runs/{run_id}/resume", run_input=answer)
     assert found["status"] == "ACCEPT", found
+
+
+def test_a_diff_that_is_another_one_when_it_is_approved_is_asked_for_again(project: Project) -> None:
+    diff_id = prepared(project, "asked", "seven")
+    run_id = start_run(project.stack, "sync/asked", diff_id=diff_id, allow=["delete:9:item"])
+    wait_until(lambda: state_of(project, run_id) == "Suspended", 60, "it asks")
+    first = question(project, run_id)
+    assert "| item | 7 | 0 | 0 |" in first
+    assert r"| allow | delete\:9\:item |" in first
+    (project.folder / "asked").write_text("item 0\n", "utf-8")
+    assert project.run("load/asked", store_id="asked-again").state == "Completed"
+    stores = {"source_store_id": "asked-source", "target_store_id": "asked-again"}
+    assert project.run("diff/asked", **stores, diff_id=diff_id).state == "Completed"
+    answer_to(project, run_id, {"decision": "approve", "by": "ann"})
+    wait_until(lambda: question(project, run_id) not in {"", first}, 60, "it asks again")
+    assert "| item | 6 | 0 | 0 |" in question(project, run_id)
+    answer_to(project, run_id, {"decision": "reject", "by": "bob", "comment": "not tonight"})
+    run = finish(project.stack, run_id, seconds=120)
+    assert (run.state, run.message) == ("Rejected", "bob has rejected the diff: not tonight")
+    assert lines(project.folder / "asked") == ["item 0"]
+    with project.diffs() as diffs:
+        rejection = diffs.open(diff_id).journal().approval()
+    assert rejection is not None
+    assert rejection.is_rejected
+
+
+def question(project: Project, run_id: str) -> str:
+    """What a suspended run shows to the one who decides; empty where it is not suspended."""
+    run = project.stack.get(f"/flow_runs/{run_id}")
+    if run["state_name"] != "Suspended":
+        return ""
+    key = run["state"]["state_details"]["run_input_keyset"]["description"]
+    return str(project.stack.get(f"/flow_runs/{run_id}/input/{key}"))
 
 
 def test_a_sync_that_somebody_rejects_is_not_applied_and_neither_is_the_diff_later(project: Project) -> None:

@@ -19,6 +19,7 @@ from diffsync_store.store.redis_lease import RedisLeases
 from diffsync_store.sync import ledger
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.selection import Select
 from tests.servers import wait_until
 from tests.store.child import Child, listen, say
 from tests.sync.conftest import Bench
@@ -137,6 +138,30 @@ def test_a_sync_that_asks_for_approval_refuses_without_one(bench: Bench) -> None
     saved.approve(by="bob", reason="seen")
     saved.apply(bench.source(), bench.target(), options=careful, flags=GO_ON)
     assert bench.system.calls()
+
+
+def test_what_an_approval_leaves_out_is_applied_by_no_sync_until_it_is_approved_too(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    saved.approve(by="ann", reason="no deletes tonight", exclude=(Select(action="delete"),))
+    for options in (SyncOptions(require_approval=True), SyncOptions()):
+        result = bench.saved().apply(bench.source(), bench.target(), options=options)
+        assert (result.deleted, result.held, result.is_complete) == (0, 3, False)
+    assert len(bench.system.calls()) == OPERATIONS - 3
+    bench.saved().approve(by="bob", reason="now those too")
+    result = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
+    assert (result.deleted, result.done_before, result.is_complete) == (3, OPERATIONS - 3, True)
+    assert bench.settled()
+
+
+def test_an_approval_is_of_what_was_looked_at(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    seen = saved.checksum()
+    first = next(saved.elements()).model_copy(update={"source": {"region": "theirs", "tags": []}})
+    bench.diffs._redis.lset(saved._keys.elements, 0, first.model_dump_json())
+    saved.approve(by="ann", reason="read an hour ago", checksum=seen)
+    with pytest.raises(DiffNotApproved, match="ann has approved"):
+        saved.apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
+    assert bench.system.calls() == []
 
 
 def test_the_journal_lives_as_long_as_the_diff(bench: Bench) -> None:
