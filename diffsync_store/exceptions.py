@@ -87,7 +87,7 @@ class StoreNotComplete(ObjectStoreException):
 
 
 class StoreInUse(ObjectStoreException):
-    """Another live process is writing to the store."""
+    """Somebody works with the store or the saved diff."""
 
 
 class LeaseHeld(StoreInUse):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from diffsync_store.canonical import canonical
 from diffsync_store.diff import Diff, DiffElement
@@ -190,6 +191,28 @@ def _operation_id(element: DiffElement, above: tuple[DiffElement, ...]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def is_operation(text: bytes) -> bool:
-    """Whether an element that was written as JSON has an action; its first two fields are `id` and `action`."""
-    return not text.startswith(b"null", text.index(b'"action":') + 9)
+@dataclass(frozen=True)
+class Chosen:
+    """Chooses operations that are JSON still, by their first fields: `id`, `action`, `model`, `unique_id`; empty chooses all."""
+
+    model: str = ""
+    action: str = ""
+    unique_id: str = ""
+    """Needs `model`: objects of two models may have the same."""
+
+    @cached_property
+    def _begin(self) -> bytes:
+        model = b'"model":%b,' % to_json(self.model) if self.model else b'"model":'
+        return model + b'"unique_id":%b,' % to_json(self.unique_id) if self.unique_id else model
+
+    def __contains__(self, text: bytes) -> bool:
+        at = text.index(b'"action":') + len(b'"action":')
+        action = text[at : text.index(b",", at)]
+        if action == b"null" or (self.action and action != b'"%b"' % self.action.encode()):
+            return False
+        return text.startswith(self._begin, at + len(action) + 1)
+
+
+def id_in(text: bytes) -> str:
+    """The id of an operation that is JSON still."""
+    return text[len(b'{"id":"') : text.index(b'"', len(b'{"id":"'))].decode()

@@ -8,7 +8,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,15 @@ from typer.testing import CliRunner, Result
 
 from diffsync_store import StoreInUse, StoreNotFound, StoreState
 from diffsync_store.cli.commands import app
+from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_keys import DiffKeys
 from diffsync_store.store.redis_lease import RedisLeases
 from diffsync_store.store.redis_stores import RedisStores
-from diffsync_store.store.retention import Retention, drop_store
+from diffsync_store.store.retention import Retention, drop_store, use_of_diff
+from diffsync_store.sync.journal import Entry
 from tests.servers import RedisServer
 from tests.sync.conftest import Sites
 from tests.sync.systems import Network
@@ -71,7 +74,8 @@ def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
     told = run("stores").output
     line = next(line for line in told.splitlines() if line.startswith(f"{name}-source"))
     assert line.split()[1:4] == ["source", "complete", "31"]
-    assert line.split()[-2:] in (["6", "d"], ["7", "d"])
+    assert line.split()[-4:-2] in (["6", "d"], ["7", "d"])
+    assert line.endswith(("kB", "MB"))
     told = run("diffs").output
     line = next(line for line in told.splitlines() if line.startswith(name))
     assert line.split()[1:7] == ["source", "→", "target", "1", "30", "0"]
@@ -100,6 +104,21 @@ def test_changes_are_paged_and_filtered_and_nothing_in_them_acts(run: Run, name:
     assert len(run("changes", name, "--json", "--state", "pending", "--limit", "100").output.splitlines()) == 31
     assert run("changes", name, "--json", "--state", "done").output == ""
     assert "--id needs --model" in run("changes", name, "--id", "7", code=2).output
+    assert "conflict" in run("changes", name, "--state", "no-such", code=2).output
+    assert run("changes", name, "--model", "sit").output == run("changes", name, "--action", "delete").output
+
+
+def test_a_line_of_json_says_the_same_and_nothing_in_it_acts(run: Run, server: RedisServer) -> None:
+    odd, made = "\x9b31m\u202e\U000e0001\\x1b é\n", uuid.uuid4().hex
+    sites: dict[str, Sites] = {"source": {odd: (odd, {})}, "target": {}}
+    for side, content in sites.items():
+        with closing(RedisStore(store_id=f"{made}-{side}", url=server.url)) as store, store.loading():
+            Network(side, store).put(content)
+    told = run("diff", f"{made}-source", f"{made}-target", "--save").output
+    diff_id = told.split("diff_id: ")[1].strip()
+    [line] = run("changes", diff_id, "--json", "--model", "site", "--id", odd).output.splitlines()
+    assert line.isprintable()
+    assert json.loads(line)["unique_id"] == odd
 
 
 def test_two_stores_are_compared(run: Run, name: str, server: RedisServer) -> None:
@@ -136,6 +155,24 @@ def test_what_is_in_use_is_not_dropped(run: Run, name: str, server: RedisServer)
     run("drop", f"{name}-source", "--yes")
     with pytest.raises(StoreNotFound):
         drop_store(server.url, f"{name}-source")
+
+
+def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
+    """However long ago the sync has begun, its last sign of life counts."""
+    with closing(RedisDiffs(url=server.url)) as diffs, server.client() as client:
+        saved = diffs.open(name)
+        journal, writer = saved.journal(), DiffKeys(name).writer
+        journal.begin("ann")
+        client.hset(writer, mapping={"at": 0, "alive": 0})
+        assert use_of_diff(saved, datetime.now(UTC)) == ""
+        journal.write({next(saved.operations()).id: Entry(OperationState.DONE)})
+        with closing(Retention(server.url, stores=timedelta(days=1), diffs=timedelta(0))) as retention:
+            found = {one.name: one.used for one in retention.run()}
+        assert found[name].startswith("a sync that has not applied all of it was at work at ")
+        assert f"Diff {name} is in use: a sync that has not" in run("drop", name, "--yes", code=1).stderr
+        run("drop", name, "--yes", "--force")
+        with pytest.raises(DiffNotFound):
+            diffs.open(name)
 
 
 def test_a_target_is_held_and_unlocked(run: Run, server: RedisServer) -> None:

@@ -7,21 +7,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from diffsync_store.cli.output import console, shown, since, span, table
+from diffsync_store.cli.output import console, json_line, shown, since, size, span, table
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound, ObjectStoreException
-from diffsync_store.operation import Operation
+from diffsync_store.operation import Chosen, Operation
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
 from diffsync_store.store.redis_lease import RedisLeases
 from diffsync_store.store.redis_stores import RedisStores
-from diffsync_store.store.retention import drop_store
+from diffsync_store.store.retention import drop_diff, drop_store
 from diffsync_store.stored import StoredAdapter
 
 ACTIONS = ("create", "update", "delete")
@@ -31,7 +30,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Look into the stores and saved diffs of a Redis. Exit codes: 0 fine, 1 an error, 2 wrong usage.",
+    help="Look into the stores and saved diffs of a Redis. Exit codes: 0 fine, 1 an error, 2 wrong usage, "
+    "3 differences (diff --exit-code).",
 )
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -106,10 +106,11 @@ def stores(
                 sum(record.counts.values()),
                 since(record.updated),
                 span(found.expires_in(record.store_id)),
+                size(found.memory(record)),
             )
             for record in records[:limit]
         ]
-    console().print(table(("store_id", "adapter", "state", "objects", "written", "expires in"), rows))
+    console().print(table(("store_id", "adapter", "state", "objects", "written", "expires in", "memory"), rows))
     _rest(len(records), limit)
 
 
@@ -140,7 +141,7 @@ def _rest(total: int, limit: int) -> None:
 
 
 def _outcome(found: RedisDiffs, record: DiffRecord) -> str:
-    journal = found.open(record.diff_id, renew=False).journal()
+    journal = found.saved(record).journal()
     if journal.application() is not None:
         return "applied"
     if not journal.is_empty():
@@ -233,49 +234,25 @@ def changes(
     model: Annotated[str, typer.Option(help="Of this model only.")] = "",
     action: Annotated[Literal["", "create", "update", "delete"], typer.Option(help="Of this kind only.")] = "",
     unique_id: Annotated[str, typer.Option("--id", help="Of the object with this unique id only; needs --model.")] = "",
-    state: Annotated[
-        str, typer.Option(help="What became of it: pending, done, failed, conflict, blocked, held, sent.")
-    ] = "",
+    state: Annotated[OperationState | None, typer.Option(help="Of which this has become only.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each.")] = False,
 ) -> None:
     """Page through the operations of a saved diff."""
     if unique_id and not model:
         raise typer.BadParameter("--id needs --model: objects of two models may have the same id")
-    wanted = OperationState(state) if state else None
+    chosen = Chosen(model, action, unique_id)
     with _diffs() as found:
         saved = found.open(diff_id)
-        if not (model or action or wanted):
-            page = list(saved.operations(start, limit))
-            total = saved.record.operations
-        else:
-            fitting = _fitting(saved, model, action, unique_id, wanted)
-            page = list(islice(fitting, start, start + limit))
-            total = -1
+        found_now = list(saved.operations(start, limit + 1, chosen=chosen, state=state))
+    page = found_now[:limit]
     if as_json:
         for operation in page:
-            typer.echo(operation.model_dump_json())
+            typer.echo(json_line(operation.model_dump_json()))
         return
     _print_changes(iter(page))
-    if page and len(page) == limit and (total < 0 or start + limit < total):
-        of = f" of {total:,}" if total >= 0 else ""
-        typer.echo(f"{start} to {start + len(page) - 1}{of}; --start {start + limit} shows the next.")
-
-
-def _fitting(
-    saved: SavedDiff, model: str, action: str, unique_id: str, state: OperationState | None
-) -> Iterator[Operation]:
-    found = saved.operations_on(model, unique_id) if unique_id else saved.operations()
-    fitting = (one for one in found if model in {"", one.model} and action in {"", one.action})
-    if state is None:
-        yield from fitting
-        return
-    journal = saved.journal()
-    while batch := list(islice(fitting, 500)):
-        entries = journal.read([operation.id for operation in batch])
-        for operation in batch:
-            entry = entries.get(operation.id)
-            if (entry.state if entry else OperationState.PENDING) is state:
-                yield operation
+    if len(found_now) > limit:
+        of = "" if state or chosen != Chosen() else f" of {saved.record.operations:,}"
+        typer.echo(f"{start} to {start + limit - 1}{of}; --start {start + limit} shows the next.")
 
 
 def _print_changes(operations: Iterator[Operation]) -> None:
@@ -318,7 +295,7 @@ def drop(
         except DiffNotFound:
             drop_store(_Redis.url, name, force=force)
         else:
-            saved.drop()
+            drop_diff(saved, force=force)
     typer.echo(f"Dropped {name}.")
 
 

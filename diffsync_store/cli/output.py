@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,21 @@ def shown(value: Any) -> Text:
     """A value as one line, control characters written out."""
     text = value if isinstance(value, str) else str(value)
     return Text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
+
+
+def json_line(text: str) -> str:
+    """JSON as one line that means the same, characters that could act on a terminal written out."""
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+
+
+def size(number: int | None) -> str:
+    """A number of bytes such as `14.7 MB`; `-` for none."""
+    if number is None:
+        return "-"
+    for unit, bytes_of in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= bytes_of:
+            return f"{number / bytes_of:.1f} {unit}"
+    return f"{number} B"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -20,7 +19,7 @@ from diffsync_store.enum import DiffSyncFlags, OperationState
 from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
 from diffsync_store.guards import Guards, Hold, Holds
 from diffsync_store.guards.withhold import withhold, withhold_below
-from diffsync_store.operation import Operation, diff_of, is_operation, operations_at, operations_of
+from diffsync_store.operation import Chosen, Operation, diff_of, id_in, operations_at, operations_of
 from diffsync_store.result import SyncResult
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
@@ -102,22 +101,32 @@ class SavedDiff:
         """
         return map(Operation.model_validate_json, self._texts(start, limit))
 
-    def operations(self, start: int = 0, limit: int | None = None) -> Iterator[Operation]:
-        """Creates, updates and deletes in the order of a sync; `start` and `limit` count operations.
+    def operations(
+        self,
+        start: int = 0,
+        limit: int | None = None,
+        *,
+        chosen: Chosen = Chosen(),  # noqa: B008 - it does not change
+        state: OperationState | None = None,
+    ) -> Iterator[Operation]:
+        """Creates, updates and deletes in the order of a sync; what is left out is read, though not parsed.
 
-        What comes before `start` is read, though not parsed: 100,000 of them take a third of a second.
+        Args:
+            start: how many of those that fit are passed over.
+            limit: most of them.
+            chosen: those of a model, an action, an object.
+            state: those of which this has become; asks the journal for each that is read.
         """
-        texts = (text for text in self._texts() if is_operation(text))
+        texts = (text for text in self._texts() if text in chosen)
+        if state is not None:
+            texts = self._in_state(texts, state)
         return map(Operation.model_validate_json, islice(texts, start, None if limit is None else start + limit))
 
-    def operations_on(self, model: str, unique_id: str) -> Iterator[Operation]:
-        """The operations on one object; all elements are read, though few are parsed."""
-        told = json.dumps(unique_id, ensure_ascii=False).encode()
-        for text in self._texts():
-            if told in text and is_operation(text):
-                operation = Operation.model_validate_json(text)
-                if (operation.model, operation.unique_id) == (model, unique_id):
-                    yield operation
+    def _in_state(self, texts: Iterator[bytes], state: OperationState) -> Generator[bytes]:
+        journal = self.journal()
+        while batch := list(islice(texts, _BATCH)):
+            entries = journal.read([id_in(text) for text in batch])
+            yield from (text for text in batch if entries.get(id_in(text), _PENDING).state is state)
 
     def _texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
         stop = self.record.elements if limit is None else min(self.record.elements, start + limit)
@@ -486,30 +495,29 @@ class RedisDiffs:
     def history(self, model: str, unique_id: str) -> Iterator[tuple[DiffRecord, Operation, Entry]]:
         """What the saved diffs that are still kept have done to one object, the newest first.
 
-        Reads every element of every diff: a third of a second for 100,000.
+        Reads every element of every diff.
         """
         for record in self.list():
-            saved = SavedDiff(self._redis, record)
-            for operation in saved.operations_on(model, unique_id):
+            saved = self.saved(record)
+            for operation in saved.operations(chosen=Chosen(model, unique_id=unique_id)):
                 entry = saved.journal().read([operation.id]).get(operation.id, _PENDING)
                 yield record, operation, entry
 
-    def open(self, diff_id: str, *, renew: bool = True) -> SavedDiff:
-        """The diff saved under this id.
-
-        Args:
-            diff_id: its name.
-            renew: whether this is a use of it, from which on its time to live counts anew.
+    def open(self, diff_id: str) -> SavedDiff:
+        """The diff saved under this id; its time to live counts anew from now on.
 
         Raises:
             DiffNotFound: there is none.
         """
         keys = DiffKeys(diff_id)
         record = self._record(keys, diff_id)
-        if renew:
-            with translated_errors():
-                for key in keys.all():
-                    self._redis.expire(key, record.ttl)
+        with translated_errors():
+            for key in keys.all():
+                self._redis.expire(key, record.ttl)
+        return self.saved(record)
+
+    def saved(self, record: DiffRecord) -> SavedDiff:
+        """The diff that has this record. It is no use that keeps it, and it may have expired."""
         return SavedDiff(self._redis, record)
 
     def _record(self, keys: DiffKeys, diff_id: str) -> DiffRecord:

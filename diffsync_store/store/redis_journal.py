@@ -31,7 +31,7 @@ if last[1] and last[2] ~= run or not last[1] and redis.call('EXISTS', KEYS[2]) =
 local number = string.format('%.0f', math.max(now, tonumber(last[1] or 0) + 1))
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'number', number, 'by', ARGV[1], 'at', string.format('%.0f', now), 'run', run,
-  'suspect', suspect)
+  'suspect', suspect, 'alive', t[1])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return {number, suspect}
 """)
@@ -44,7 +44,7 @@ if writer[1] ~= ARGV[1] then return {writer[1] or '0', writer[3] or '', writer[4
 local batch = tonumber(writer[2] or 0)
 if batch == tonumber(ARGV[3]) then return {} end
 if batch ~= ARGV[3] - 1 then return {'0', '', '0'} end
-redis.call('HSET', KEYS[1], 'stream:' .. ARGV[2], ARGV[3])
+redis.call('HSET', KEYS[1], 'stream:' .. ARGV[2], ARGV[3], 'alive', redis.call('TIME')[1])
 redis.call('HSET', KEYS[2], unpack(ARGV, 4))
 return {}
 """)
@@ -129,11 +129,11 @@ class RedisJournal(Journal):
             self._redis.expire(key, self._ttl)
         self._renewed = time.monotonic()
 
-    def began(self) -> datetime | None:
-        """When the last sync of the diff has begun; None where there was none."""
+    def last_written(self) -> datetime | None:
+        """When a sync of the diff has begun or last written here; None where there was none."""
         with translated_errors():
-            at = self._redis.hget(self._keys.writer, "at")
-        return datetime.fromtimestamp(int(at) / 1000, UTC) if at else None
+            seconds = self._redis.hget(self._keys.writer, "alive")
+        return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
     def application(self) -> Application | None:
         with translated_errors():

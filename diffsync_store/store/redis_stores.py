@@ -11,9 +11,21 @@ from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import STORES, StoreKeys
 from diffsync_store.store.redis_record import read_record
+from diffsync_store.store.redis_script import Script
 
 _PAGE = 100
 T = TypeVar("T")
+
+_MEMORY = Script("""
+-- KEYS: of a store. Answers: the bytes that they take, or -1 without the right to ask.
+local sum = 0
+for _, key in ipairs(KEYS) do
+  local size = redis.pcall('MEMORY', 'USAGE', key)
+  if type(size) == 'table' then return -1 end
+  sum = sum + (size or 0)
+end
+return sum
+""")
 
 
 class RedisStores:
@@ -53,6 +65,13 @@ class RedisStores:
         with translated_errors():
             seconds = self._redis.ttl(StoreKeys(store_id).record)
         return int(seconds) if seconds >= 0 else None
+
+    def memory(self, record: StoreRecord) -> int | None:
+        """Bytes that a store takes in Redis, as an estimate; None where the user has no right to `MEMORY USAGE`."""
+        keys = StoreKeys(record.store_id).all(list(record.counts))
+        with translated_errors():
+            size = int(_MEMORY(self._redis, keys, []))
+        return None if size < 0 else size
 
     def newest(self, name: str, states: Collection[StoreState] = (StoreState.COMPLETE,)) -> StoreRecord:
         """The store that was loaded last from the adapter of this name.

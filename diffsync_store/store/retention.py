@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import StoreInUse, StoreNotFound
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs
+from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
 from diffsync_store.store.redis_stores import RedisStores
 
 ALIVE = timedelta(hours=1)
@@ -55,13 +56,14 @@ class Retention:
         now = datetime.now(UTC)
         waiting: list[DiffRecord] = []
         for diff in list(self._diffs.list()):
-            used = self._use_of_diff(diff, now)
+            saved = self._diffs.saved(diff)
+            used = use_of_diff(saved, now)
             is_kept = now - diff.created <= self._keep_diffs
             if not is_kept:
                 if not used and not dry_run:
-                    self._diffs.open(diff.diff_id).drop()
+                    saved.drop()
                 yield Found("diff", diff.diff_id, now - diff.created, used)
-            if (is_kept or used) and self._diffs.open(diff.diff_id, renew=False).journal().application() is None:
+            if (is_kept or used) and saved.journal().application() is None:
                 waiting.append(diff)
         for store in list(self._stores.list()):
             if now - store.updated > self._keep_stores:
@@ -70,11 +72,13 @@ class Retention:
                     _drop(self._url, store.store_id)
                 yield Found("store", store.store_id, now - store.updated, used)
 
-    def _use_of_diff(self, diff: DiffRecord, now: datetime) -> str:
-        journal = self._diffs.open(diff.diff_id, renew=False).journal()
-        if journal.application() is None and (began := journal.began()) and now - began < ALIVE:
-            return f"a sync of it has begun at {began:%H:%M:%S} UTC"
-        return ""
+
+def use_of_diff(saved: SavedDiff, now: datetime) -> str:
+    """Why a saved diff is in use; empty where it is not."""
+    journal = saved.journal()
+    if journal.application() is None and (last := journal.last_written()) and now - last < ALIVE:
+        return f"a sync that has not applied all of it was at work at {last:%Y-%m-%d %H:%M:%S} UTC"
+    return ""
 
 
 def use_of_store(store: StoreRecord, waiting: list[DiffRecord], now: datetime) -> str:
@@ -100,19 +104,25 @@ def drop_store(url: str, store_id: str, *, force: bool = False) -> None:
         StoreNotFound: there is none.
         StoreInUse: it is being loaded, or a diff of it is not applied yet.
     """
-    stores, diffs = RedisStores(url=url), RedisDiffs(url=url)
-    try:
+    with closing(RedisStores(url=url)) as stores, closing(RedisDiffs(url=url)) as diffs:
         store = stores.record(store_id)
-        waiting = [
-            diff for diff in diffs.list() if diffs.open(diff.diff_id, renew=False).journal().application() is None
-        ]
+        waiting = [diff for diff in diffs.list() if diffs.saved(diff).journal().application() is None]
         used = use_of_store(store, waiting, datetime.now(UTC))
-        if used and not force:
-            raise StoreInUse(f"Store {store_id!r} is in use: {used}.")
-    finally:
-        stores.close()
-        diffs.close()
+    if used and not force:
+        raise StoreInUse(f"Store {store_id!r} is in use: {used}.")
     _drop(url, store_id)
+
+
+def drop_diff(saved: SavedDiff, *, force: bool = False) -> None:
+    """Drop a saved diff, with its journal and its approval.
+
+    Raises:
+        StoreInUse: a sync is at work on it, or was within the last hour and has not applied all of it.
+    """
+    used = use_of_diff(saved, datetime.now(UTC))
+    if used and not force:
+        raise StoreInUse(f"Diff {saved} is in use: {used}.")
+    saved.drop()
 
 
 def _drop(url: str, store_id: str) -> None:
