@@ -30,7 +30,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr
 from pydantic import ValidationError as PydanticError
 
-from diffsync_store import Adapter, BaseStore, DiffSyncFlags, Guards, LeaseHeld, ObjectStoreException
+from diffsync_store import (
+    Adapter,
+    BaseStore,
+    DiffSyncFlags,
+    Guards,
+    LeaseHeld,
+    ObjectStoreException,
+    StoreNotFound,
+    StoreRecord,
+)
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import Lease, RedisLeases
@@ -48,6 +57,10 @@ LEASE_TTL = 30.0
 """Seconds after the last sign of life of a sync's process at which another one may go on."""
 
 M = TypeVar("M", bound=BaseModel)
+
+
+class WrongSync(ValueError):
+    """Stores or a diff were given to a sync of other adapters."""
 
 
 class Config:
@@ -99,10 +112,41 @@ class Config:
         with closing(Retention(self._store()[0], stores=stores, diffs=diffs)) as retention:
             yield retention
 
-    def newest_store(self, adapter: str) -> str:
-        """The `store_id` of the newest complete store of an adapter."""
+    def newest_store(self, adapter: str) -> StoreRecord:
+        """What the newest complete store of an adapter says of itself.
+
+        Raises:
+            StoreNotFound: there is none.
+        """
         with closing(RedisStores(url=self._store()[0])) as stores:
-            return stores.newest(adapter).store_id
+            return stores.newest(adapter)
+
+    def last_count(self, adapter: str) -> int | None:
+        """How many objects the last complete load of an adapter had; None where none is left."""
+        try:
+            return sum(self.newest_store(adapter).counts.values())
+        except StoreNotFound:
+            return None
+
+    def require_pair(self, name: str, source: str, target: str, what: str) -> SyncEntry:
+        """Refuse stores or a diff of other adapters than those of a sync: its guards and its approval are for these two.
+
+        Raises:
+            WrongSync: they are others; the message names the sync that they are for.
+        """
+        declared = self.sync(name)
+        if (declared.source, declared.target) == (source, target):
+            return declared
+        other, _ = self.sync_of(source, target)
+        if other:
+            remedy = f"They are those of the sync {other}."
+        elif (declared.target, declared.source) == (source, target):
+            remedy = "Source and target are exchanged: the system that is right would be changed."
+        else:
+            remedy = "No sync of these two is declared."
+        raise WrongSync(
+            f"{what} {source} → {target}; the sync {name} is {declared.source} → {declared.target}. {remedy}"
+        )
 
     @contextmanager
     def lease(self, adapter: str, reason: str, told: Callable[[str], None]) -> Iterator[Lease]:

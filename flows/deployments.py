@@ -141,6 +141,7 @@ def _steps(name: str, entry: SyncEntry) -> Iterator[Deployment]:
         name=name,
         description=_described(f"Apply a saved diff, {way}.", entry.description),
         work_pool=entry.work_pools.sync,
+        parameters={"sync_name": name},
     )
     yield Deployment(
         flow="reconcile",

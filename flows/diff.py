@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from prefect import flow, get_run_logger, task
 
 from diffsync_store import StoredAdapter
@@ -5,9 +7,9 @@ from diffsync_store.store.redis_diffs import DiffRecord
 from flows.artifacts import show_diff
 from flows.config import read_config
 from flows.events import diff_saved, held_in
-from flows.ids import new_id
+from flows.ids import artifact_key, new_id
 from flows.metrics import measured
-from flows.progress import Progress
+from flows.progress import progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
 from flows.run_names import ACTIONS, rename
@@ -31,19 +33,22 @@ def diff(
         target_store_id: Store of the side that is to be changed. Without one, the newest complete store of the sync's
             target.
         diff_id: Name under which other runs find the diff; made up when it is not given.
-        sync_name: The sync in the YAML file. Not needed where both stores are given.
+        sync_name: The sync in the YAML file; stores of other adapters than its own are refused. Not needed where both
+            stores are given.
     """
     diff_id = diff_id or new_id(sync_name or "diff")
     source_store_id, target_store_id = find_stores(source_store_id, target_store_id, sync_name)
     config = read_config()
     with measured("diff", sync_name or "", config.declared.metrics) as run:
-        save_diff(source_store_id, target_store_id, diff_id)
+        loaded = save_diff(source_store_id, target_store_id, diff_id, sync_name)
         record = tell_diff(diff_id)
         name, declared = config.sync_of(record.source_name, record.target_name)
         run.name = name or f"{record.source_name}-{record.target_name}"
         counts = {action: record.summary.get(action, 0) for action in ACTIONS}
         run.gauge("diff_operations", "Of the last diff", "action", counts, sync=run.name)
         run.gauge("diff_held_operations", "Held ones of the last diff", "sync", {run.name: held_in(record)})
+        if not record.operations:
+            run.in_step(loaded)
     rename(f"diff {record.source_name} → {record.target_name}", record.summary)
     diff_saved(record, name, declared)
     return diff_id
@@ -58,13 +63,15 @@ def find_stores(source_store_id: str | None, target_store_id: str | None, sync_n
         raise ValueError("Give the two store_ids, or the name of the sync whose newest stores are to be taken.")
     config = read_config()
     declared = config.sync(sync_name)
-    return source_store_id or config.newest_store(declared.source), target_store_id or config.newest_store(
-        declared.target
+    return (
+        source_store_id or config.newest_store(declared.source).store_id,
+        target_store_id or config.newest_store(declared.target).store_id,
     )
 
 
 @task(**RETRIED)
-def save_diff(source_store_id: str, target_store_id: str, diff_id: str) -> None:
+def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None) -> datetime:
+    """Compare the two stores; when the source's was loaded."""
     config = read_config()
     with (
         library_log(config.secrets.redact),
@@ -72,12 +79,17 @@ def save_diff(source_store_id: str, target_store_id: str, diff_id: str) -> None:
         config.open_store(target_store_id) as target,
     ):
         of_source, of_target = StoredAdapter(source), StoredAdapter(target)
+        if sync_name:
+            config.require_pair(sync_name, of_source.name, of_target.name, "The two stores are of")
         _, sync = config.sync_of(of_source.name, of_target.name)
-        progress = Progress(get_run_logger())
-        with config.open_diffs(sync.retention) as diffs:
+        with (
+            config.open_diffs(sync.retention) as diffs,
+            progress(artifact_key("diff", of_source.name, of_target.name)) as callback,
+        ):
             diffs.compare(
-                of_source, of_target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=progress
+                of_source, of_target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback
             )
+        return source.record().updated
 
 
 @task(**RETRIED)

@@ -1,19 +1,26 @@
 """Events of the flows. Every field is always there: a trigger whose template asks for one that is not fails.
 
-| event | resource | related |
-| --- | --- | --- |
-| `diffsync.store.loaded` | `diffsync.store.STORE_ID` | `diffsync.adapter.NAME` |
-| `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME` |
-| `diffsync.diff.empty` | the same, where a diff has no operations | |
-| `diffsync.sync.ended` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME` |
+| event | resource | related | fields |
+| --- | --- | --- | --- |
+| `diffsync.store.loaded` | `diffsync.store.STORE_ID` | `diffsync.adapter.NAME` | store_id, adapter, state (complete, partial), objects |
+| `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME`, `diffsync.adapter.NAME` of both sides | diff_id, sync_name, source_store_id, target_store_id, operations, create, update, delete, held, needs_approval |
+| `diffsync.diff.empty` | the same, where a diff has no operations | | |
+| `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, failed, blocked, conflicts, held, unknown |
+
+A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
+budget; as `rejected`, by a person; as `cancelled`; or as `failed`. One whose process is killed tells nothing: Prefect's own
+event `prefect.flow-run.Crashed` does, which the automation for dead runs brings about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from prefect.events import emit_event
+from prefect.exceptions import TerminationSignal
 
-from diffsync_store import StoreRecord
+from diffsync_store import BudgetExceeded, StoreRecord
 from diffsync_store.store.redis_diffs import DiffRecord
 from flows.declarations import SyncEntry
 
@@ -21,6 +28,7 @@ LOADED = "diffsync.store.loaded"
 SAVED = "diffsync.diff.saved"
 EMPTY = "diffsync.diff.empty"
 ENDED = "diffsync.sync.ended"
+NOTHING: Mapping[str, int] = MappingProxyType({})
 OUTCOMES = ("created", "updated", "deleted", "moved", "failed", "blocked", "conflicts", "held", "unknown")
 
 
@@ -32,7 +40,7 @@ def store_loaded(adapter: str, record: StoreRecord) -> None:
         "state": record.state.value,
         "objects": sum(record.counts.values()),
     }
-    _emit(LOADED, f"store.{record.store_id}", record.store_id, f"adapter.{adapter}", payload)
+    _emit(LOADED, f"store.{record.store_id}", record.store_id, [f"adapter.{adapter}"], payload)
 
 
 def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
@@ -47,8 +55,7 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
         "held": held_in(record),
         "needs_approval": sync.needs_approval(record.summary),
     }
-    name = SAVED if record.operations else EMPTY
-    _emit(name, f"diff.{record.diff_id}", record.diff_id, f"sync.{sync_name}", payload)
+    _of_diff(SAVED if record.operations else EMPTY, record, sync_name, payload)
 
 
 def held_in(record: DiffRecord) -> int:
@@ -56,18 +63,43 @@ def held_in(record: DiffRecord) -> int:
     return sum(record.by_model.get(hold.model, {}).get(hold.action, 0) for hold in record.holds)
 
 
-def sync_ended(record: DiffRecord, sync_name: str, state: str, counts: Mapping[str, int]) -> None:
-    """A sync has ended: `state` is complete, partial or stopped."""
+def sync_ended(record: DiffRecord, sync_name: str, state: str, counts: Mapping[str, int] = NOTHING) -> None:
+    """A sync has ended, in one of the states above."""
     payload: dict[str, Any] = {"diff_id": record.diff_id, "sync_name": sync_name, "state": state}
     payload |= {name: counts.get(name, 0) for name in OUTCOMES}
-    _emit(ENDED, f"diff.{record.diff_id}", record.diff_id, f"sync.{sync_name}", payload)
+    _of_diff(ENDED, record, sync_name, payload)
 
 
-def _emit(event: str, resource: str, name: str, related: str, payload: dict[str, Any]) -> None:
-    kind = related.split(".", 1)[0]
+@contextmanager
+def telling_failure(record: DiffRecord, sync_name: str) -> Iterator[None]:
+    """Tell of a sync that ends in the body by an exception."""
+    try:
+        yield
+    except BudgetExceeded:
+        sync_ended(record, sync_name, "refused")
+        raise
+    except TerminationSignal:
+        sync_ended(record, sync_name, "cancelled")
+        raise
+    except Exception:
+        sync_ended(record, sync_name, "failed")
+        raise
+
+
+def _of_diff(event: str, record: DiffRecord, sync_name: str, payload: dict[str, Any]) -> None:
+    related = [f"adapter.{record.source_name}", f"adapter.{record.target_name}"]
+    if sync_name:
+        related.insert(0, f"sync.{sync_name}")
+    _emit(event, f"diff.{record.diff_id}", record.diff_id, related, payload)
+
+
+def _emit(event: str, resource: str, name: str, related: Iterable[str], payload: dict[str, Any]) -> None:
     emit_event(
         event,
         resource={"prefect.resource.id": f"diffsync.{resource}", "prefect.resource.name": name},
-        related=[{"prefect.resource.id": f"diffsync.{related}", "prefect.resource.role": kind}],
+        related=[
+            {"prefect.resource.id": f"diffsync.{each}", "prefect.resource.role": each.split(".", 1)[0]}
+            for each in related
+        ],
         payload=payload,
     )

@@ -1,13 +1,16 @@
+from functools import partial
+
 from prefect import flow, get_run_logger, task
 
 from diffsync_store import ObjectStoreException, StoreRecord
+from diffsync_store.store.redis import RedisStore
 from flows.adapters.lifecycle import opened
 from flows.artifacts import show_load
-from flows.config import read_config
+from flows.config import Config, read_config
 from flows.events import store_loaded
-from flows.ids import new_id
+from flows.ids import artifact_key, new_id
 from flows.metrics import measured
-from flows.progress import repeated
+from flows.progress import Reached, progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
 from flows.run_names import rename
@@ -27,6 +30,7 @@ def load(adapter: str, store_id: str | None = None) -> str:
     store_id = store_id or new_id(adapter)
     with measured("load", adapter, read_config().declared.metrics) as run:
         record = load_records(adapter, store_id)
+        run.state = record.state.value
         objects = sum(record.counts.values())
         run.gauge("store_objects", "Objects of the last load", "adapter", {adapter: objects})
         run.gauge("load_objects_per_second", "Of the last load", "adapter", {adapter: objects / run.seconds})
@@ -41,21 +45,30 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
     """Every attempt begins with an empty store."""
     config = read_config()
     log = get_run_logger()
-
-    def tell_count() -> None:
-        try:
-            with config.open_store(store_id) as seen:
-                log.info("load: %s objects so far", f"{seen.count():,}")
-        except ObjectStoreException as error:
-            log.warning("load: cannot tell how far it is: %s", error)
-
     with library_log(config.secrets.redact), config.open_store(store_id, name=adapter) as store:
         with store.loading(redact=config.secrets.redact), config.secrets.redacted_errors():
             system = config.make_adapter(adapter, store)
-            with opened(system), repeated(tell_count):
+            with opened(system), progress(artifact_key("load", adapter), partial(reached, config, adapter, store)):
                 system.load()
         record = store.record()
     log.info("Loaded %s into store %s: %s objects", adapter, store_id, f"{sum(record.counts.values()):,}")
     if record.gaps:
         log.warning("Store %s is partial: %s", store_id, record.reason)
     return record
+
+
+def reached(config: Config, adapter: str, store: RedisStore) -> Reached | None:
+    """How far a load is, of what the adapter expects, or of what its last load had.
+
+    Another connection asks, for the store's own is busy.
+    """
+    expected = store.expected()
+    try:
+        with config.open_store(store.store_id) as seen:
+            if expected:
+                done = sum(seen.count(model=model) for model in expected)
+                return Reached("load", done, sum(expected.values()), "objects")
+            return Reached("load", seen.count(), config.last_count(adapter), "objects", is_guess=True)
+    except ObjectStoreException as error:
+        get_run_logger().warning("It cannot be told how far the load is: %s", error)
+        return None

@@ -1,28 +1,105 @@
-"""Long work says how far it is, every few seconds."""
+"""Long work says how far it is, every few seconds: in the run's log, and as an artifact where its whole is known."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from datetime import timedelta
 from threading import Event, Thread
 from time import monotonic
+from typing import NamedTuple
+from uuid import UUID
+
+import httpx
+from prefect import get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 SECONDS = 5.0
 
 
-class Progress:
-    """A callback for the library's diff and sync that logs at most one line every few seconds."""
+class Reached(NamedTuple):
+    """How far a stage of the work is."""
 
-    def __init__(self, log: "logging.Logger | logging.LoggerAdapter[logging.Logger]", seconds: float = SECONDS) -> None:
-        self._log = log
-        self._seconds = seconds
-        self._due = monotonic() + seconds
+    stage: str
+    done: int
+    total: int | None = None
+    """None where nobody knows."""
+    what: str = "elements"
+    is_guess: bool = False
+    """Whether the total is what it was the last time."""
+
+
+class Progress:
+    """How far the work is: it says so by calling this, as the library's diff and sync do, or is asked by `measure`."""
+
+    def __init__(self, key: str, measure: "Callable[[], Reached | None] | None" = None) -> None:
+        self._key = key
+        self._measure = measure
+        self._log = get_run_logger()
+        self._reached: Reached | None = None
+        self._began = (monotonic(), 0)
+        self._artifact: UUID | None = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if monotonic() < self._due:
+        if self._reached is None or self._reached.stage != stage:
+            self._began = (monotonic(), done)
+        self._reached = Reached(stage, done, total)
+
+    def tell(self) -> None:
+        """Log a line, and bring the artifact up to date; that Prefect cannot be told does not disturb the work."""
+        reached = self._measure() if self._measure else self._reached
+        if reached is None:
             return
-        self._due = monotonic() + self._seconds
-        self._log.info("%s: %s of %s elements", stage, f"{done:,}", f"{total:,}")
+        line = told(reached, reached.done - self._began[1], monotonic() - self._began[0])
+        self._log.info("%s", line)
+        if reached.total:
+            self._show(min(100.0, 100 * reached.done / reached.total), line)
+
+    def end(self) -> None:
+        """The work is done."""
+        if self._artifact:
+            self._show(100.0, "done")
+
+    def _show(self, percent: float, line: str) -> None:
+        try:
+            if self._artifact is None:
+                made = create_progress_artifact(percent, key=f"{self._key}-progress", description=line)
+                assert isinstance(made, UUID)  # noqa: S101  # for the type checker: outside of a loop it is no coroutine
+                self._artifact = made
+            else:
+                update_progress_artifact(self._artifact, percent, description=line)
+        except httpx.HTTPError as error:
+            self._log.warning("The progress could not be shown: %s", error)
+
+
+def told(reached: Reached, since: int, seconds: float) -> str:
+    """One line: how much is done, how fast, and how long the rest will take at this rate."""
+    about = "about " if reached.is_guess else ""
+    whole = f" of {about}{reached.total:,}" if reached.total is not None else ""
+    line = f"{reached.stage}: {reached.done:,}{whole} {reached.what}"
+    rate = since / seconds if seconds > 0 else 0.0
+    if rate <= 0:
+        return line
+    line += f", {rate:,.0f} a second" if rate >= 1 else f", {rate * 60:,.1f} a minute"
+    if reached.total is None or reached.total < reached.done:
+        return line
+    return f"{line}, {timedelta(seconds=round((reached.total - reached.done) / rate))} left"
+
+
+@contextmanager
+def progress(
+    key: str, measure: "Callable[[], Reached | None] | None" = None, seconds: float = SECONDS
+) -> Iterator[Progress]:
+    """Tell how far the body is from a thread of its own, and that it is done when it ends well.
+
+    Args:
+        key: of the artifact, `-progress` is added.
+        measure: asks how far it is; without it the body says so by calling what it is given.
+        seconds: between two reports, and before the first: short work has none.
+    """
+    shown = Progress(key, measure)
+    with repeated(shown.tell, seconds):
+        yield shown
+    shown.end()
 
 
 @contextmanager
@@ -40,4 +117,4 @@ def repeated(report: Callable[[], None], seconds: float = SECONDS) -> Iterator[N
         yield
     finally:
         ended.set()
-        thread.join()
+        thread.join(seconds)

@@ -1,7 +1,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
@@ -17,9 +18,10 @@ from flows.adapters.lifecycle import opened
 from flows.approval import Rejected, require_approval
 from flows.artifacts import show_sync
 from flows.config import Config, read_config
-from flows.events import sync_ended
+from flows.events import sync_ended, telling_failure
+from flows.ids import artifact_key
 from flows.metrics import measured
-from flows.progress import Progress
+from flows.progress import progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
 from flows.run_names import rename
@@ -27,6 +29,20 @@ from flows.stopping import stoppable
 
 Counts = dict[str, int]
 NOT_APPLIED = ("failed", "blocked", "conflicts", "held", "unknown")
+
+
+class SyncStopped(RuntimeError):
+    """Too much of it has failed; what was applied is kept, and the rest is not tried."""
+
+
+class Applied(NamedTuple):
+    """What became of a diff."""
+
+    counts: Counts
+    loaded: datetime
+    """When its source was."""
+    stopped: str
+    """Why it has stopped in the middle; empty where it has not."""
 
 
 class Selection(BaseModel):
@@ -51,6 +67,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     select: list[Selection] | None = None,
     exclude: list[Selection] | None = None,
     retry: bool = False,
+    sync_name: str | None = None,
 ) -> Counts | State[Counts]:
     """Apply what is left of a saved diff to its target, within the guards of the sync.
 
@@ -68,16 +85,18 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         select: Apply these only, with what they depend on. Everything, where nothing is given.
         exclude: Leave these out; they are held, and can be applied later.
         retry: Apply only what was refused, in conflict or blocked before, once its cause is mended.
+        sync_name: The sync in the YAML file; a diff of other adapters than its own is refused.
     """
     allow = allow or []
-    record = check_sync(diff_id, allow)
+    record = check_sync(diff_id, allow, dry_run, sync_name)
     way = f"sync {record.source_name} → {record.target_name}"
     rename(way, record.summary)
     if dry_run:
         planned = planned_counts(record)
         show_sync(record, planned, (), dry_run=True)
         return planned
-    name, declared = read_config().sync_of(record.source_name, record.target_name)
+    config = read_config()
+    name, declared = config.sync_of(record.source_name, record.target_name)
     needs_approval = declared.needs_approval(record.summary)
     chosen = {
         "select": tuple(found.of_library() for found in select or ()),
@@ -87,16 +106,23 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         try:
             ask(diff_id, {"allow": allow, **chosen})
         except Rejected as rejection:
+            sync_ended(record, name, "rejected")
             return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
     options = {**chosen, "retry": retry, "require_approval": needs_approval}
-    with measured("sync", name or way.removeprefix("sync "), read_config().declared.metrics) as run:
-        counts = apply_diff(diff_id, allow, options)
-        run.gauge("sync_operations", "Of the last sync", "outcome", counts, sync=run.name)
-    left = sum(counts.get(outcome, 0) for outcome in NOT_APPLIED)
-    sync_ended(record, name, "partial" if left else "complete", counts)
+    with measured("sync", name or way.removeprefix("sync "), config.declared.metrics) as run:
+        with telling_failure(record, name):
+            applied = apply_diff(diff_id, allow, options)
+        run.gauge("sync_operations", "Of the last sync", "outcome", applied.counts, sync=run.name)
+        left = sum(applied.counts.get(outcome, 0) for outcome in NOT_APPLIED)
+        run.state = "partial" if left else "complete"
+        if not left:
+            run.in_step(applied.loaded)
+        sync_ended(record, name, "stopped" if applied.stopped else run.state, applied.counts)
+        if applied.stopped:
+            raise SyncStopped(applied.stopped)
     if not left:
-        return counts
-    return Completed(name="Partial", message=f"{left} operations were not applied", data=counts)
+        return applied.counts
+    return Completed(name="Partial", message=f"{left} operations were not applied", data=applied.counts)
 
 
 def ask(diff_id: str, asked: Mapping[str, Sequence[object]]) -> None:
@@ -113,16 +139,21 @@ def ask(diff_id: str, asked: Mapping[str, Sequence[object]]) -> None:
 
 
 @task(**RETRIED)
-def check_sync(diff_id: str, allow: list[str]) -> DiffRecord:
+def check_sync(diff_id: str, allow: list[str], dry_run: bool, sync_name: str | None) -> DiffRecord:
     """Reach the diff, the target's store and the target; changes nothing, so it may be tried again."""
     with target_of(diff_id) as (config, saved, target), config.secrets.redacted_errors(), opened(target):
-        guarded(config, saved, target, allow)
-        get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, saved.record.summary)
-        return saved.record
+        record = saved.record
+        if sync_name:
+            config.require_pair(sync_name, record.source_name, record.target_name, f"Diff {diff_id} is")
+        name, _ = config.sync_of(record.source_name, record.target_name)
+        with nullcontext() if dry_run else telling_failure(record, name):
+            guarded(config, saved, target, allow)
+        get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, record.summary)
+        return record
 
 
 @task(cache_policy=NO_CACHE)
-def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Counts:
+def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Applied:
     """Not tried again by itself: what has failed is for a person to look at, who starts it again."""
     log = get_run_logger()
     with (
@@ -133,6 +164,7 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Count
         config.secrets.redacted_errors(),
         opened(target),
         stoppable() as is_stopped,
+        progress(artifact_key("sync", saved.record.source_name, target.name)) as callback,
     ):
         target.store.fencing_token = lease.token
         _, declared = config.sync_of(saved.record.source_name, saved.record.target_name)
@@ -141,7 +173,7 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Count
             target,
             options=declared.options(hold=guarded(config, saved, target, allow), stop=is_stopped, **options),
             flags=declared.combined_flags,
-            callback=Progress(log),
+            callback=callback,
             by=f"flow run {runtime.flow_run.name}",
             lease=lease,
         )
@@ -149,9 +181,7 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Count
         log.info("Applied diff %s to %s: %s", diff_id, target.name, result.applied_before or counts)
         held = Counter((found.model, found.action, found.reason) for found in result.held_operations)
         show_sync(saved.record, counts, result.rejects, dry_run=False, held=held)
-        if result.stopped:
-            raise RuntimeError(result.stopped)
-    return counts
+        return Applied(counts, source.record().updated, result.stopped)
 
 
 def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> Holds:

@@ -3,7 +3,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -35,6 +35,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     chosen: str = metafunc.config.getoption("--redis")
     metafunc.parametrize("redis_kind", REDIS_KINDS if chosen == "both" else [chosen], indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those that share one Prefect server stay in one process."""
+    for item in items:
+        if "project" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("project"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What is missing is said by the process that prints."""
+    output: dict[str, dict[str, str]] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["missing"] = missing
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    missing.update(getattr(node, "workeroutput", {}).get("missing", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -172,7 +172,7 @@ class BaseStore(ABC):
         self._begin()
         try:
             yield self
-            gaps = self._findings.gaps(self._counts() if self._findings.has_expectations() else None)
+            gaps = self._findings.gaps(self._counts() if self._findings.expected() else None)
             self.mark(StoreState.PARTIAL if gaps else StoreState.COMPLETE, summary(gaps), gaps=gaps)
         except BaseException as error:
             try:
@@ -208,6 +208,10 @@ class BaseStore(ABC):
             ValueError: the count is not a whole number from 0 on.
         """
         self._findings.expect(self._get_object_class_and_model(model)[1], count, at_least=at_least)
+
+    def expected(self) -> dict[str, int]:
+        """How many records of which models the load that goes on here has said it expects."""
+        return self._findings.expected()
 
     def require_loaded(self) -> StoreRecord:
         """The record of a store whose load ended: it is complete, or partial and says so.

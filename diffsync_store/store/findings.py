@@ -124,9 +124,9 @@ class Findings:
         found.rejects.append(reject)
         structlog.get_logger().warning("Record rejected", model=model, what=reject.what, reason=reject.reason)
 
-    def has_expectations(self) -> bool:
-        """Whether the number of loaded records matters."""
-        return any(found.expected is not None for found in self._models.values())
+    def expected(self) -> dict[str, int]:
+        """The number of records that was said, by model."""
+        return {model: found.expected for model, found in self._models.items() if found.expected is not None}
 
     def gaps(self, counts: Mapping[str, int] | None) -> dict[str, Gap]:
         """The gaps by model, given how many objects of each model there are; None if that does not matter."""

@@ -90,7 +90,7 @@ class PrefectStack:
     def get(self, path: str) -> Any:
         return self._ask("GET", path, None)
 
-    def post(self, path: str, **content: Any) -> Any:
+    def post(self, path: str, /, **content: Any) -> Any:
         return self._ask("POST", path, content)
 
     def _ask(self, method: str, path: str, content: dict[str, Any] | None) -> Any:

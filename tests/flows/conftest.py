@@ -1,5 +1,5 @@
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ from flows.adapters.sql import SqlAdapter
 from flows.demo import check
 from flows.demo.prefect_stack import PrefectStack, prefect_stack
 from flows.demo.runs import Run, children, finish, start_run
+from flows.events import ENDED
 from tests.conftest import demand
 from tests.flows.registry import airport, write_registry
-from tests.servers import RedisServer
+from tests.servers import RedisServer, wait_until
 
 MANY = 1200
 PASSWORD = "correct-horse"
@@ -97,6 +98,13 @@ class Project:
     def run(self, deployment: str, **parameters: Any) -> Run:
         return finish(self.stack, start_run(self.stack, deployment, **parameters), seconds=120)
 
+    def load(self, adapters: Mapping[str, str]) -> None:
+        """Load at the same time: a store_id for each adapter."""
+        started = [start_run(self.stack, f"load/{name}", store_id=store_id) for store_id, name in adapters.items()]
+        for run in started:
+            ended = finish(self.stack, run, seconds=120)
+            assert ended.state == "Completed", ended.message
+
     def children(self, run: Run) -> list[Run]:
         return children(self.stack, run.id)
 
@@ -108,13 +116,23 @@ class Project:
         with closing(RedisDiffs(url=self.redis.url)) as diffs:
             yield diffs
 
-    def logs(self, run: Run) -> list[str]:
-        found = self.stack.post("/logs/filter", logs={"flow_run_id": {"any_": [run.id]}}, sort="TIMESTAMP_ASC")
+    def logs(self, run: Run | str) -> list[str]:
+        found = self.stack.post("/logs/filter", logs={"flow_run_id": {"any_": [id_of(run)]}}, sort="TIMESTAMP_ASC")
         return [line["message"] for line in found]
 
-    def artifacts(self, run: Run) -> dict[str, dict[str, Any]]:
-        found = self.stack.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run.id]}})
+    def artifacts(self, run: Run | str) -> dict[str, dict[str, Any]]:
+        found = self.stack.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [id_of(run)]}})
         return {artifact["key"]: artifact for artifact in found}
+
+    def expect_outcomes(self, diff_id: str, *states: str) -> None:
+        """Events tell of a diff's syncs that they ended in these states."""
+        chosen = {"event": {"name": [ENDED]}, "resource": {"id": [f"diffsync.diff.{diff_id}"]}, "order": "ASC"}
+
+        def are_told() -> bool:
+            found = self.stack.post("/events/filter", filter=chosen)["events"]
+            return tuple(event["payload"]["state"] for event in found) == states
+
+        wait_until(are_told, 20, f"events tell of {states}")
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +148,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         variables = {"load": common | systems, "diff": common, "sync": common | systems, "reconcile": common}
         with prefect_stack(folder / "prefect", variables) as stack:
             yield Project(stack, folder, redis)
+
+
+def id_of(run: Run | str) -> str:
+    return run if isinstance(run, str) else run.id
 
 
 def changed(folder: Path) -> Iterator[dict[str, str]]:

@@ -75,6 +75,7 @@ class SlowAdapter(PlainAdapter):
         self.file = Path(file)
 
     def load(self) -> None:
+        self.expect(self.item, 10)
         super().load()
         self.store.flush()
         self.file.write_text("in the middle")

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,7 @@ def test_what_the_target_refuses_is_listed_and_the_run_is_partial(project: Proje
         target_name="picky",
     )
 
-    run = project.run("sync/airports", diff_id="picky")
+    run = project.run("sync/airports", diff_id="picky", sync_name=None)
     assert (run.state, run.message) == ("Partial", "3 operations were not applied")
     shown = next(iter(project.artifacts(run).values()))["data"]
     assert "| failed | 1 |" in shown
@@ -136,7 +137,7 @@ def refusal(project: Project) -> Refusal:
         next(s for s in project.children(run) if s.name.startswith(f"load {name}")) for name in ("refusing", "flaky")
     )
     store_id = parameter(project, load, "store_id")
-    diff = project.run("diff/airports", source_store_id=store_id, target_store_id=store_id)
+    diff = project.run("diff/airports", **same(store_id))
     return Refusal(run, load, other, project.store(store_id).record(), diff)
 
 
@@ -193,11 +194,17 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_is_f
     file.unlink(missing_ok=True)
     run_id = start_run(project.stack, "load/slow", store_id="killed")
     wait_until(file.exists, 60, "the load is in the middle")
+    wait_until(lambda: project.artifacts(run_id), 60, "it has told how far it is")
+    shown = project.artifacts(run_id)["load-slow-progress"]
+    assert float(shown["data"]) == 30
+    assert shown["description"].startswith("load: 3 of 10 objects, ")
+    assert shown["description"].endswith(" left")
+    wait_until(lambda: shown["description"] in project.logs(run_id), 20, "the log has it too")
     project.stack.workers["load"].kill()
     try:
         record = project.store("killed").record()
         assert (record.state, record.counts) == (StoreState.LOADING, {"item": 3})
-        refused = project.run("diff/airports", source_store_id="killed", target_store_id="killed")
+        refused = project.run("diff/airports", **same("killed"))
     finally:
         project.stack.start_worker("load")
     assert refused.state == "Failed"
@@ -206,6 +213,11 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_is_f
     dead = finish(project.stack, run_id, seconds=150)
     assert dead.state == "Crashed"
     assert dead.message.startswith("No sign of life: its process or its worker is gone. Start it again")
+
+
+def same(store_id: str) -> dict[str, Any]:
+    """A store as both sides of a diff, which is of no sync."""
+    return {"source_store_id": store_id, "target_store_id": store_id, "sync_name": None}
 
 
 def parameter(project: Project, run: Run, name: str) -> str:
@@ -230,8 +242,7 @@ def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: 
 
 def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allowed(project: Project) -> None:
     stores = {"source_store_id": "lacking", "target_store_id": "five"}
-    for adapter, store_id in (("rejecting", "lacking"), ("five", "five")):
-        assert project.run(f"load/{adapter}", store_id=store_id).state == "Completed"
+    project.load({"lacking": "rejecting", "five": "five"})
     run = project.run("diff/lacking", **stores, diff_id="lacking")
     assert run.state == "Completed"
     shown = project.artifacts(run)["diff-rejecting-five-totals"]["data"]
@@ -247,6 +258,7 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
     assert run.state == "Failed"
     assert "2 deletes of item, of 5 objects in the target (40 %): the limit is 1" in run.message
     assert "allow = ['delete:2:item']" in run.message
+    project.expect_outcomes("lacking", "partial", "refused")
     with project.store("five") as store:
         assert store.count() == 5
 
@@ -257,14 +269,15 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
 
 
 def test_a_target_that_another_run_changes_is_left_alone(project: Project) -> None:
-    for store_id in ("quiet", "busy"):
-        assert project.run("load/five", store_id=store_id).state == "Completed"
-    assert (
-        project.run("diff/airports", source_store_id="quiet", target_store_id="busy", diff_id="busy").state
-        == "Completed"
-    )
+    project.load({"quiet": "five", "busy": "five"})
+    stores = {"source_store_id": "quiet", "target_store_id": "busy"}
+    assert project.run("diff/airports", **stores, diff_id="busy", sync_name=None).state == "Completed"
     with closing(RedisLeases(url=project.redis.url)) as leases, leases.take("target-five", "a sync of ann's"):
-        run = project.run("sync/lacking", diff_id="busy")
+        run = project.run("sync/lacking", diff_id="busy", sync_name=None)
     assert run.state == "Failed"
     assert "a sync of ann's" in run.message
-    assert project.run("sync/lacking", diff_id="busy").state == "Completed"
+    project.expect_outcomes("busy", "failed")
+    assert project.run("sync/lacking", diff_id="busy", sync_name=None).state == "Completed"
+    run = project.run("sync/lacking", diff_id="busy")
+    assert run.state == "Failed"
+    assert "Diff busy is five → five; the sync lacking is rejecting → five. No sync of these two" in run.message

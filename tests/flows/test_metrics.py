@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -32,10 +33,38 @@ def test_a_run_leaves_a_file_for_the_node_exporter(tmp_path: Path) -> None:
     assert found["diffsync_last_success_timestamp_seconds[('flow', 'load'), ('name', 'registry')]"] > 1.7e9
 
 
-def test_a_run_that_fails_leaves_the_numbers_of_the_last_one_that_did_not(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no"), measured("sync", "s", Metrics(textfile=str(tmp_path))):
+def test_a_run_that_fails_says_so_and_leaves_the_numbers_of_the_last_one_that_did_not(tmp_path: Path) -> None:
+    metrics, file = Metrics(textfile=str(tmp_path)), tmp_path / "diffsync-sync-nightly.prom"
+    with measured("sync", "nightly", metrics) as run:
+        run.gauge("sync_operations", "Of the last sync", "outcome", {"created": 3}, sync="nightly")
+        run.in_step(datetime(2026, 1, 2, tzinfo=UTC))
+    before = read(file.read_text("utf-8"))
+    with pytest.raises(ValueError, match="no"), measured("sync", "nightly", metrics):
         raise ValueError("no")
-    assert list(tmp_path.iterdir()) == []
+    after = read(file.read_text("utf-8"))
+    assert before["diffsync_in_step_timestamp_seconds[('flow', 'sync'), ('sync', 'nightly')]"] == 1767312000
+    changed = {name for name in after if after[name] != before[name]}
+    state = "diffsync_run_state[('flow', 'sync'), ('name', 'nightly'), ('state', '%s')]"
+    assert {state % "failed", state % "complete"} <= changed
+    assert after[state % "failed"] == 1
+    assert not {name for name in changed if "run_state" not in name and "run_duration" not in name}
+    assert after.keys() == before.keys()
+
+
+def test_a_run_that_is_partial_is_no_success(tmp_path: Path) -> None:
+    with measured("sync", "nightly", Metrics(textfile=str(tmp_path))) as run:
+        run.state = "partial"
+    found = (tmp_path / "diffsync-sync-nightly.prom").read_text("utf-8")
+    assert "last_success" not in found
+    assert read(found)["diffsync_run_state[('flow', 'sync'), ('name', 'nightly'), ('state', 'partial')]"] == 1
+
+
+def test_a_file_that_is_no_metrics_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "diffsync-load-registry.prom"
+    file.write_text('{"', "utf-8")
+    with measured("load", "registry", Metrics(textfile=str(tmp_path))):
+        pass
+    assert "diffsync_run_state" in file.read_text("utf-8")
 
 
 @pytest.fixture
@@ -43,7 +72,7 @@ def gateway() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     pushed: list[tuple[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
+        def do_POST(self) -> None:
             pushed.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
             self.send_response(200)
             self.end_headers()
