@@ -1,4 +1,7 @@
-"""What each run leaves for a person to read; capped, for all of it is kept in Prefect's database."""
+"""What each run leaves for a person to read; capped, for all of it is kept in Prefect's database.
+
+The page of a run shows the first words of an artifact's description: there stands the id that the next run needs.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,13 +24,13 @@ def show_load(adapter: str, record: StoreRecord) -> None:
     """How many objects of each model the store holds."""
     total = sum(record.counts.values())
     create_markdown_artifact(
-        f"# {total:,} objects in store {markdown(record.store_id)}\n\n"
+        f"# {total:,} objects of {markdown(adapter)}\n\n"
         f"For the parameter `source_store_id` or `target_store_id` of a diff:\n\n```\n{record.store_id}\n```\n\n"
-        f"State: {record.state.value}. Adapter: {markdown(adapter)}.\n\n"
+        f"State: {record.state.value}.\n\n"
         + markdown_table(("model", "objects"), [(model, f"{count:,}") for model, count in record.counts.items()])
         + _gaps(record),
         key=artifact_key("load", adapter),
-        description=f"{total:,} objects loaded from {markdown(adapter)}",
+        description=f"`{record.store_id}`: {total:,} objects loaded from {markdown(adapter)}",
     )
 
 
@@ -45,7 +48,7 @@ def show_diff(diff: SavedDiff) -> None:
         + f"\n\n{_by_model(record)}\n\n## Largest subtrees\n\n{_largest(diff)}"
         + _holds(record),
         key=f"{key}-totals",
-        description=f"{sides}: {_totals(record.summary)}",
+        description=f"`{record.diff_id}`: {sides}, {_totals(record.summary)}",
     )
     create_table_artifact(
         [operation_row(operation) for operation in diff.operations(limit=MOST_ROWS)],
@@ -54,12 +57,14 @@ def show_diff(diff: SavedDiff) -> None:
     )
 
 
-def review(diff: SavedDiff, asked: Mapping[str, Sequence[object]], most: int = 30) -> str:
+def review(diff: SavedDiff, asked: Mapping[str, Sequence[object]], most: int = 10) -> str:
     """What somebody who approves a diff has to see, as markdown; `asked` is what its run was started with."""
     record = diff.record
-    rows = [tuple(operation_row(operation).values()) for operation in diff.operations(limit=most)]
+    shown = (operation_row(operation) for operation in diff.operations(limit=most))
+    rows = [(*list(row.values())[:-1], row["changes"] or "no attributes") for row in shown]
     return (
         f"# {record.operations:,} operations, {markdown(record.source_name)} → {markdown(record.target_name)}\n\n"
+        f"**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
         f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}{_asked(asked)}\n\n## Changes\n\n"
         + markdown_table(("action", "model", "name", "changes"), rows)
         + f"\n\n{_shown(record.operations, 'operations', len(rows))}"

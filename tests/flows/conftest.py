@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from flows.adapters.airports import AirportsAdapter
 from flows.adapters.sql import SqlAdapter
 from flows.demo import check
-from flows.demo.prefect_stack import PrefectStack, prefect_stack
+from flows.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
 from flows.demo.runs import Run, children, finish, start_run
 from flows.events import ENDED
 from tests.conftest import demand
@@ -20,6 +21,9 @@ from tests.flows.registry import airport, write_registry
 from tests.servers import RedisServer, wait_until
 
 MANY = 1200
+PICTURES = ROOT / "build" / "pictures"
+PAGE_SECONDS = 60
+"""Until a page must show what is looked for."""
 PASSWORD = "correct-horse"
 CONFIG = """
 store:
@@ -31,6 +35,9 @@ adapters:
   database:
     class: flows.adapters.sql:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/airports.db"}
+  inventory:
+    class: flows.adapters.sql:SqlAdapter
+    settings: {url: "sqlite:///${FOLDER}/inventory.db"}
   picky:
     class: flows.adapters.sql:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/picky.db"}
@@ -78,6 +85,7 @@ syncs:
   killed: {source: many, target: killed}
   cancelled: {source: many, target: cancelled}
   airports: {source: registry, target: database}
+  inventory: {source: registry, target: inventory, approval: deletes}
   refused: {source: refusing, target: flaky}
   lacking: {source: rejecting, target: five, guards: {budget: {each: {delete: {absolute: 1}}}}}
 """
@@ -154,6 +162,27 @@ def id_of(run: Run | str) -> str:
     return run if isinstance(run, str) else run.id
 
 
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where pictures of pages are kept, for people to look at."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    return PICTURES
+
+
+@pytest.fixture
+def page(project: Project, chromium: Path) -> Iterator[Page]:
+    """A page of Prefect's, in a browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        page = browser.new_page(base_url=project.stack.address, viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PAGE_SECONDS * 1000)
+        expect.set_options(timeout=PAGE_SECONDS * 1000)
+        yield page
+        browser.close()
+
+
 def changed(folder: Path) -> Iterator[dict[str, str]]:
     """Ten airports elsewhere, ten gone, one new, and all others renamed."""
     with (folder / "airports.csv").open(encoding="utf-8", newline="") as lines:
@@ -183,7 +212,7 @@ class History:
 
 @pytest.fixture(scope="session")
 def history(project: Project) -> History:
-    fill(project)
+    fill(project, project.database)
     contents = [check.fingerprint(project.database)]
     first = project.run("reconcile/airports")
     answers = check.compare(project.database, project.folder / "after" / "airports.csv")
@@ -193,8 +222,9 @@ def history(project: Project) -> History:
     return History(project, first, again, answers, contents)
 
 
-def fill(project: Project) -> None:
-    database = SqlAdapter(url=f"sqlite:///{project.database}")
+def fill(project: Project, file: Path) -> None:
+    """Put the release before the changes into a database."""
+    database = SqlAdapter(url=f"sqlite:///{file}")
     registry = AirportsAdapter(folder=project.folder / "before")
     registry.load()
     database.open()

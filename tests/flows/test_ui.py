@@ -1,45 +1,23 @@
 """Prefect's pages in a real browser: each is asserted on, and kept as a picture to look at."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.flows.conftest import History
 
 pytestmark = [pytest.mark.prefect, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
-SECONDS = 60_000
-"""Milliseconds until a page must show what is looked for."""
 
-
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pictures")
-
-
-@pytest.fixture
-def page(history: History, chromium: Path) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        page = browser.new_page(base_url=history.project.stack.address, viewport={"width": 1600, "height": 1000})
-        page.set_default_timeout(SECONDS)
-        expect.set_options(timeout=SECONDS)
-        yield page
-        browser.close()
-
-
-def test_the_four_deployments_are_listed_with_their_pools(page: Page, pictures: Path) -> None:
+def test_the_four_deployments_are_listed_with_their_pools(page: Page, pictures: Path, history: History) -> None:
     page.goto("/v2/deployments")
     for name in ("load", "diff", "sync", "reconcile"):
         expect(page.get_by_role("link", name=name, exact=True).first).to_be_visible()
     page.screenshot(path=pictures / "deployments.png")
 
 
-def test_the_runs_are_listed(page: Page, pictures: Path) -> None:
+def test_the_runs_are_listed(page: Page, pictures: Path, history: History) -> None:
     page.goto("/v2/runs")
     for name in ("reconcile airports", "load database", "sync registry → database"):
         expect(page.get_by_text(name).first).to_be_visible()
