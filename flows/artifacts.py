@@ -11,11 +11,13 @@ from typing import Any
 from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact, create_table_artifact
 
 from diffsync_store import Operation, Reject, StoreRecord
+from diffsync_store.operation import Chosen
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.escape import markdown, markdown_table, plain
 from flows.ids import artifact_key
 
 MOST_ROWS = 1000
+LOST = "what is lost"
 MOST_SUBTREES = 10
 NOTHING: Mapping[tuple[str, str, str], int] = MappingProxyType({})
 
@@ -57,18 +59,26 @@ def show_diff(diff: SavedDiff) -> None:
     )
 
 
-def review(diff: SavedDiff, asked: Mapping[str, Sequence[object]], most: int = 10) -> str:
+def review(diff: SavedDiff, asked: Mapping[str, Sequence[object]], most: int = 5) -> str:
     """What somebody who approves a diff has to see, as markdown; `asked` is what its run was started with."""
     record = diff.record
-    shown = (operation_row(operation) for operation in diff.operations(limit=most))
-    rows = [(*list(row.values())[:-1], row["changes"] or "no attributes") for row in shown]
     return (
         f"# {record.operations:,} operations, {markdown(record.source_name)} → {markdown(record.target_name)}\n\n"
         f"**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
-        f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}{_asked(asked)}\n\n## Changes\n\n"
-        + markdown_table(("action", "model", "name", "changes"), rows)
-        + f"\n\n{_shown(record.operations, 'operations', len(rows))}"
+        f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}{_asked(asked)}"
+        + "".join(_first(diff, action, most) for action in ("delete", "update", "create"))
     )
+
+
+def _first(diff: SavedDiff, action: str, most: int) -> str:
+    """The first operations of an action, where there are any."""
+    total = diff.record.summary.get(action, 0)
+    if not total:
+        return ""
+    shown = map(operation_row, diff.operations(limit=most, chosen=Chosen(action=action)))
+    rows = [(row["model"], row["name"], row["changes"] or "no attributes") for row in shown]
+    table = markdown_table(("model", "name", LOST if action == "delete" else "changes"), rows)
+    return f"\n\n## {action.capitalize()}\n\n{table}\n\n{_shown(total, f'{action}s', len(rows))}"
 
 
 def _asked(asked: Mapping[str, Sequence[object]]) -> str:

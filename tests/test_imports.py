@@ -61,6 +61,7 @@ PUBLIC_MODULES = {
     "diffsync_store.exceptions",
     "diffsync_store.guards",
     "diffsync_store.logging",
+    "diffsync_store.operation",
     "diffsync_store.store",
     "diffsync_store.store.local",
     "diffsync_store.store.redis_diffs",

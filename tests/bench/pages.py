@@ -1,0 +1,113 @@
+"""How long a diff of 100,000 changes takes to open in Prefect's UI: `python -m tests.bench.pages [objects]`.
+
+Loads so many objects, compares them with nothing, and starts a sync that has to be approved. Then a browser opens each page
+anew, five times, and waits until what it is opened for can be seen; beside these, the same page with the artifact of an
+empty load, which is what the page itself takes.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from flows.demo.prefect_stack import PrefectStack, prefect_stack
+from flows.demo.runs import finish, start_run
+from tests.servers import RedisServer, chromium_binary, wait_until
+
+CONFIG = """
+store: {url: "${REDIS_URL}"}
+adapters:
+  source: {class: "tests.flows.systems:PlainAdapter", settings: {objects: OBJECTS}}
+  target: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 0}}
+syncs:
+  large: {source: source, target: target, approval: always}
+"""
+ROUNDS = 5
+SECONDS = 300.0
+
+
+def finished(stack: PrefectStack, deployment: str, **parameters: Any) -> str:
+    """The id of a run that ended well."""
+    run = finish(stack, start_run(stack, deployment, **parameters), seconds=SECONDS)
+    if run.state != "Completed":
+        raise RuntimeError(f"{run.name} ended {run.state}: {run.message}")
+    print(f"  {run.name}: {(run.ended - run.began).total_seconds():.1f} s", flush=True)
+    return run.id
+
+
+def artifact(stack: PrefectStack, run_id: str, key: str) -> str:
+    """The address of an artifact's page."""
+    found = stack.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run_id]}, "key": {"any_": [key]}})
+    return f"/v2/artifacts/artifact/{found[0]['id']}"
+
+
+def measure(what: str, page: Page, show: Callable[[Page], None]) -> None:
+    found = []
+    for _ in range(ROUNDS + 1):
+        page.goto("about:blank")
+        began = time.monotonic()
+        show(page)
+        found.append(time.monotonic() - began)
+    told = f"median {statistics.median(found[1:]):.2f} s, {min(found[1:]):.2f} to {max(found[1:]):.2f}"
+    print(f"{what}: {told}; the first time {found[0]:.2f}", flush=True)
+
+
+def opened(address: str, text: str) -> Callable[[Page], None]:
+    """Opens a page and waits for a text."""
+
+    def show(page: Page) -> None:
+        page.goto(address, wait_until="commit")
+        expect(page.get_by_text(text).first).to_be_visible()
+
+    return show
+
+
+def asked(run_id: str, text: str) -> Callable[[Page], None]:
+    """Opens a suspended run's page and its form."""
+
+    def show(page: Page) -> None:
+        page.goto(f"/v2/runs/flow-run/{run_id}", wait_until="commit")
+        page.get_by_role("button", name="Open menu").click()
+        page.get_by_role("menuitem", name="Resume").click()
+        expect(page.get_by_role("dialog").get_by_text(text).first).to_be_visible()
+
+    return show
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("objects", nargs="?", type=int, default=100_000)
+    objects = parser.parse_args().objects
+    with tempfile.TemporaryDirectory() as name, RedisServer("valkey") as redis:
+        folder = Path(name)
+        (folder / "syncs.yaml").write_text(CONFIG.replace("OBJECTS", str(objects)), "utf-8")
+        variables = {"DIFFSYNC_CONFIG": str(folder / "syncs.yaml"), "REDIS_URL": redis.url}
+        with prefect_stack(
+            folder / "prefect", dict.fromkeys(("load", "diff", "sync", "reconcile"), variables)
+        ) as stack:
+            finished(stack, "load/source", store_id="source")
+            empty = finished(stack, "load/target", store_id="target")
+            diff = finished(stack, "diff/large", diff_id="large")
+            sync = start_run(stack, "sync/large", diff_id="large")
+            wait_until(lambda: stack.get(f"/flow_runs/{sync}")["state_name"] == "Suspended", SECONDS)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=chromium_binary(), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+                )
+                page = browser.new_page(base_url=stack.address, viewport={"width": 1280, "height": 900})
+                totals, table = (artifact(stack, diff, f"diff-source-target{end}") for end in ("-totals", ""))
+                operations = f"{objects:,} operations"
+                measure("an empty load", page, opened(artifact(stack, empty, "load-target"), "0 objects of target"))
+                measure("the diff's totals", page, opened(totals, f"{operations}, source → target"))
+                measure("the table of its first changes", page, opened(table, "item 99"))
+                measure("the form of its approval", page, asked(sync, f"The first 5 of {objects:,} creates."))
+                browser.close()
+
+
+if __name__ == "__main__":
+    main()
