@@ -47,7 +47,8 @@ from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention
 from flows.blocks import DiffsyncStore
 from flows.declarations import StoreSettings, SyncEntry, read_declarations
-from flows.redaction import Secrets
+from flows.faults import Fault
+from flows.redaction import Secrets, masked
 from flows.yaml_file import ConfigFault, Location, YamlFile, instead_of
 
 DEFAULT_CONFIG = "deployments/syncs.yaml"
@@ -59,7 +60,7 @@ LEASE_TTL = 30.0
 M = TypeVar("M", bound=BaseModel)
 
 
-class WrongSync(ValueError):
+class WrongSync(Fault):
     """Stores or a diff were given to a sync of other adapters."""
 
 
@@ -225,6 +226,10 @@ class Config:
             for model in sorted({*models} - {*known}):
                 message = f"neither {sync.source} nor {sync.target} has a model {model!r}; there are {', '.join(known)}"
                 yield self._file.fault(("syncs", name, "guards", *place), message)
+
+    def store_address(self) -> str:
+        """The URL of the store without its password."""
+        return masked(self._store()[0])
 
     def _store(self) -> tuple[str, int]:
         """The URL of the store, and for how many seconds what is in it is kept."""

@@ -7,6 +7,8 @@ from diffsync_store.store.redis_diffs import DiffRecord
 from flows.artifacts import show_diff
 from flows.config import read_config
 from flows.events import diff_saved, held_in
+from flows.failures import failing_plainly
+from flows.faults import Fault
 from flows.ids import artifact_key, new_id
 from flows.metrics import measured
 from flows.progress import progress
@@ -16,6 +18,7 @@ from flows.run_names import ACTIONS, rename
 
 
 @flow(flow_run_name="diff")
+@failing_plainly
 def diff(
     source_store_id: str | None = None,
     target_store_id: str | None = None,
@@ -60,7 +63,7 @@ def find_stores(source_store_id: str | None, target_store_id: str | None, sync_n
     if source_store_id and target_store_id:
         return source_store_id, target_store_id
     if not sync_name:
-        raise ValueError("Give the two store_ids, or the name of the sync whose newest stores are to be taken.")
+        raise Fault("Give the two store_ids, or the name of the sync whose newest stores are to be taken.")
     config = read_config()
     declared = config.sync(sync_name)
     return (

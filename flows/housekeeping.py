@@ -2,6 +2,7 @@ from prefect import flow, get_run_logger, task
 
 from flows.artifacts import show_housekeeping
 from flows.config import read_config
+from flows.failures import failing_plainly
 from flows.retries import RETRIED
 from flows.run_names import rename
 
@@ -10,6 +11,7 @@ Rows = list[tuple[str, str, int, str]]
 
 
 @flow(flow_run_name="housekeeping")
+@failing_plainly
 def housekeeping(dry_run: bool = False) -> dict[str, int]:
     """Drop the stores and the saved diffs that are past their retention, and nothing that is in use.
 

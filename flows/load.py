@@ -8,6 +8,7 @@ from flows.adapters.lifecycle import opened
 from flows.artifacts import show_load
 from flows.config import Config, read_config
 from flows.events import store_loaded
+from flows.failures import failing_plainly
 from flows.ids import artifact_key, new_id
 from flows.metrics import measured
 from flows.progress import Reached, progress
@@ -17,6 +18,7 @@ from flows.run_names import rename
 
 
 @flow(flow_run_name="load {adapter}")
+@failing_plainly
 def load(adapter: str, store_id: str | None = None) -> str:
     """Load one system's records into a store.
 

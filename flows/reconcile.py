@@ -11,6 +11,8 @@ from prefect.utilities.urls import url_for
 from diffsync_store.store.redis_diffs import DiffRecord
 from flows.artifacts import show_reconcile
 from flows.config import read_config
+from flows.failures import failing_plainly
+from flows.faults import Fault
 from flows.ids import new_id
 from flows.retries import RETRIED
 
@@ -20,11 +22,12 @@ Step = tuple[str, dict[str, Any]]
 """A deployment and the parameters of its run."""
 
 
-class StepFailed(RuntimeError):
+class StepFailed(Fault):
     """Runs of a step did not end well; the message names each with its state and reason."""
 
 
 @flow(flow_run_name="reconcile {sync_name}")
+@failing_plainly
 async def reconcile(sync_name: str, dry_run: bool = False) -> Ids | State[Ids]:
     """Load source and target at the same time, diff them, sync the difference: each step on its own worker.
 

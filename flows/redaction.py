@@ -44,6 +44,11 @@ class Secrets:
             raise RuntimeError(self.redact(f"{type(error).__name__}: {error}")) from None
 
 
+def masked(url: str) -> str:
+    """A URL without its passwords."""
+    return URL_PASSWORD.sub(lambda found: found[0].replace(found[1] or found[2], "***"), url)
+
+
 def _passwords(text: str) -> Iterator[str]:
     """The passwords of a URL, as they are written there and as they are."""
     for found in URL_PASSWORD.finditer(text):

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
-from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, SyncResult
+from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, SyncResult, SyncStopped
 from diffsync_store.guards import Holds
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
@@ -19,6 +19,7 @@ from flows.approval import Rejected, require_approval
 from flows.artifacts import show_sync
 from flows.config import Config, read_config
 from flows.events import sync_ended, telling_failure
+from flows.failures import failing_plainly
 from flows.ids import artifact_key
 from flows.metrics import measured
 from flows.progress import progress
@@ -29,10 +30,6 @@ from flows.stopping import stoppable
 
 Counts = dict[str, int]
 NOT_APPLIED = ("failed", "blocked", "conflicts", "held", "unknown")
-
-
-class SyncStopped(RuntimeError):
-    """Too much of it has failed; what was applied is kept, and the rest is not tried."""
 
 
 class Applied(NamedTuple):
@@ -60,6 +57,7 @@ class Selection(BaseModel):
 
 
 @flow(flow_run_name="sync {diff_id}")
+@failing_plainly
 def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     diff_id: str,
     dry_run: bool = False,

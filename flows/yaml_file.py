@@ -9,13 +9,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from flows.faults import Fault
+
 Location = tuple[str | int, ...]
 SECRET_PLACES = {"store", "settings"}
 """Parts of the file whose values are not shown."""
 LONGEST_FOUND = 60
 
 
-class ConfigFault(ValueError):
+class ConfigFault(Fault):
     """The YAML file is wrong; `.faults` has one line for each fault."""
 
     def __init__(self, faults: Iterable[str]) -> None:

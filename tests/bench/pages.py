@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -57,12 +57,12 @@ def measure(what: str, page: Page, show: Callable[[Page], None]) -> None:
     print(f"{what}: {told}; the first time {found[0]:.2f}", flush=True)
 
 
-def opened(address: str, text: str) -> Callable[[Page], None]:
-    """Opens a page and waits for a text."""
+def opened(address: str, role: Literal["heading", "cell"], text: str) -> Callable[[Page], None]:
+    """Opens a page and waits for a heading or a cell of a table."""
 
     def show(page: Page) -> None:
         page.goto(address, wait_until="commit")
-        expect(page.get_by_text(text).first).to_be_visible()
+        expect(page.get_by_role(role, name=text, exact=True)).to_be_visible()
 
     return show
 
@@ -102,9 +102,13 @@ def main() -> None:
                 page = browser.new_page(base_url=stack.address, viewport={"width": 1280, "height": 900})
                 totals, table = (artifact(stack, diff, f"diff-source-target{end}") for end in ("-totals", ""))
                 operations = f"{objects:,} operations"
-                measure("an empty load", page, opened(artifact(stack, empty, "load-target"), "0 objects of target"))
-                measure("the diff's totals", page, opened(totals, f"{operations}, source → target"))
-                measure("the table of its first changes", page, opened(table, "item 99"))
+                measure(
+                    "an empty load",
+                    page,
+                    opened(artifact(stack, empty, "load-target"), "heading", "0 objects of target"),
+                )
+                measure("the diff's totals", page, opened(totals, "heading", f"{operations}, source → target"))
+                measure("the table of its first changes", page, opened(table, "cell", "item 9"))
                 measure("the form of its approval", page, asked(sync, f"The first 5 of {objects:,} creates."))
                 browser.close()
 

@@ -26,6 +26,7 @@ PAGE_SECONDS = 60
 """Until a page must show what is looked for."""
 PASSWORD = "correct-horse"
 CONFIG = """
+metrics: {textfile: METRICS}
 store:
   url: ${REDIS_URL}
 adapters:
@@ -66,6 +67,17 @@ adapters:
   reviewed:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/reviewed"}
+  unset:
+    class: tests.flows.systems:PlainAdapter
+    settings: {label: "${NOT_SET_ANYWHERE}"}
+  gone:
+    class: tests.flows.no_such_module:Adapter
+  late:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/late"}
+  cleared:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/cleared"}
   asked:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/asked"}
@@ -81,6 +93,8 @@ adapters:
 syncs:
   reviewed: {source: seven, target: reviewed, approval: always}
   asked: {source: seven, target: asked, approval: always}
+  late: {source: seven, target: late, approval: always, approval_timeout: 3}
+  cleared: {source: five, target: cleared}
   chained: {source: seven, target: chained, chain: {diff_after_load: true, sync_after_diff: true}}
   killed: {source: many, target: killed}
   cancelled: {source: many, target: cancelled}
@@ -149,7 +163,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     write_registry(folder / "before", [airport(f"A{number:04}", name=f"<b>{number}</b> | a") for number in range(MANY)])
     write_registry(folder / "after", list(changed(folder / "before")))
     config = folder / "syncs.yaml"
-    config.write_text(CONFIG, "utf-8")
+    metrics = folder / "metrics"
+    metrics.mkdir()
+    config.write_text(CONFIG.replace("METRICS", str(metrics)), "utf-8")
     with demand(lambda: RedisServer("valkey")) as redis:
         common = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": redis.url}
         systems = {"FOLDER": str(folder), "PASSWORD": PASSWORD}

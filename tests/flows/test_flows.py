@@ -77,6 +77,15 @@ def test_a_reconcile_leaves_links_to_the_runs_of_its_steps(history: History) -> 
         assert f"{history.project.stack.address}/v2/runs/flow-run/{step.id})" in shown
 
 
+def test_each_run_leaves_its_numbers(history: History) -> None:
+    found = {path.name: path.read_text("utf-8") for path in (history.project.folder / "metrics").iterdir()}
+    assert 'diffsync_store_objects{adapter="registry"} 1197.0' in found["diffsync-load-registry.prom"]
+    assert 'diffsync_sync_operations{outcome="updated",sync="airports"} 1180.0' in found["diffsync-sync-airports.prom"]
+    diff = found["diffsync-diff-airports.prom"]
+    assert 'diffsync_diff_operations{action="create",sync="airports"} 0.0' in diff
+    assert "diffsync_in_step_timestamp_seconds" in diff
+
+
 def test_a_dry_run_changes_nothing(history: History) -> None:
     diff_id = parameter(history.project, history.step(history.first, "sync"), "diff_id")
     run = history.project.run("sync/airports", diff_id=diff_id, dry_run=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from diffsync_store import Select
+from diffsync_store import Select, StoreNotFound
+from diffsync_store.store.redis_keys import StoreKeys
 from flows.demo.prefect_stack import ROOT
 from flows.demo.runs import Run, finish, start_run
 from tests.flows.conftest import Project
@@ -214,3 +215,49 @@ def test_prefect_deploy_makes_the_same_deployments(project: Project) -> None:
     file.write_text(flows_command(project, "flows", "prefect-yaml"), "utf-8")
     flows_command(project, "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
     assert told(project) == before
+
+
+def test_housekeeping_drops_what_is_past_its_retention_and_nothing_that_is_in_use(project: Project) -> None:
+    diff_id = prepared(project, "cleared", "five")
+    project.load({"forgotten": "five"})
+    old = ("forgotten", "cleared-source")
+    with project.redis.client() as client:
+        for store_id in old:
+            client.hset(StoreKeys(store_id).record, "updated", 0)
+    run = project.run("housekeeping/housekeeping")
+    assert run.state == "Completed", run.message
+    shown = project.artifacts(run)["housekeeping"]["data"]
+    assert "1 dropped, 1 kept because they are in use" in shown
+    assert "| store | forgotten |" in shown
+    assert f"diff {diff_id} " in shown
+    with project.store("cleared-source") as store:
+        assert store.count() == 5
+    with project.store("forgotten") as store, pytest.raises(StoreNotFound):
+        store.record()
+
+
+BY_BLOCK = """
+store: {block: shared}
+adapters:
+  five: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 5}}
+"""
+SAVE_BLOCK = "import sys; from flows.blocks import DiffsyncStore; DiffsyncStore(url=sys.argv[1]).save('shared')"
+LOAD = "from flows.load import load; load('five', 'by-block')"
+
+
+def test_the_url_of_the_store_can_be_in_a_block(project: Project, tmp_path: Path) -> None:
+    config = tmp_path / "syncs.yaml"
+    config.write_text(BY_BLOCK, "utf-8")
+    told = ""
+    for words in (["-c", SAVE_BLOCK, project.redis.url], ["-m", "flows", "check"], ["-c", LOAD]):
+        environment = project.stack.environment | {"DIFFSYNC_CONFIG": str(config)}
+        command = [sys.executable, *words]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        told += done.stdout + done.stderr
+    assert "all right" in told
+    assert project.redis.url not in told
+    with project.store("by-block") as store:
+        assert store.record().counts == {"item": 5}

@@ -1,0 +1,55 @@
+"""A run that meets what a person can mend ends as Failed with that sentence, and nothing before it or after it."""
+
+import inspect
+import socket
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from prefect.client.schemas import State
+from prefect.states import Failed
+
+from diffsync_store import BudgetExceeded, InvalidOptions, ObjectStoreException, SyncStopped
+from flows.config import read_config
+from flows.faults import Fault
+from flows.retries import is_transient
+
+KNOWN = (Fault, ObjectStoreException, SyncStopped, BudgetExceeded, InvalidOptions)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def failing_plainly(function: F) -> F:
+    """For a flow's function: any other exception ends the run with its traceback, as Prefect has it."""
+    if inspect.iscoroutinefunction(function):
+
+        @wraps(function)
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await function(*args, **kwargs)
+            except KNOWN as error:
+                return _failed(error)
+
+        return cast("F", run_async)
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except KNOWN as error:
+            return _failed(error)
+
+    return cast("F", run)
+
+
+def _failed(error: Exception) -> State[Any]:
+    return Failed(message=sentence(error))
+
+
+def sentence(error: Exception) -> str:
+    """What the error says; of a store that does not answer also which one it is, and what to do."""
+    if not (isinstance(error, ObjectStoreException) and is_transient(error)):
+        return str(error)
+    return (
+        f"{error} It is {read_config().store_address()}: see that it runs, and that {socket.gethostname()} reaches it; then "
+        "start this run again."
+    )
