@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -23,6 +24,7 @@ _SECRETS = ("password", "passwd", "secret", "token", "apikey", "privatekey", "cr
 """Parts of the names, without `_` and `-`, of fields whose values nobody is to read."""
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether a field of this name holds something that nobody is to read."""
     plain = name.lower().replace("_", "").replace("-", "").replace(" ", "")

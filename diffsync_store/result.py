@@ -5,6 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+_NEXT_STEPS = {
+    "failed": "failed: mend the cause that each gives, then apply the diff again with SyncOptions(retry=True).",
+    "blocked": "blocked, because what they stand below was not done: once that is mended, the same does them too.",
+    "conflicts": "in conflict: the target has something else than the diff saw, and it was left alone. Load the target "
+    "again, make a new diff and look at it.",
+    "unknown": "unknown: look each up in the target, say so with saved.settle(operation_id, is_done=...) or "
+    "`diffsync-store settle DIFF_ID OPERATION_ID --done` (--not-done), and apply the diff again.",
+    "held": "held: each says why. What is let through or selected later is done when the diff is applied again.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:
@@ -60,6 +70,10 @@ class SyncResult:
     def is_complete(self) -> bool:
         """Whether nothing of the diff is left to do."""
         return not (self.rejects or self.failed or self.blocked or self.held or self.stopped)
+
+    def next_steps(self) -> list[str]:
+        """What to do about what was not done: a sentence for each kind, none where all was."""
+        return [f"{number} {_NEXT_STEPS[kind]}" for kind in _NEXT_STEPS if (number := getattr(self, kind))]
 
     def counts(self) -> dict[str, int]:
         """The counts as a dict; those of a guarded sync only where they are not zero."""

@@ -17,6 +17,7 @@ from diffsync_store.exceptions import (
     ObjectNotUpdated,
     SyncStopped,
 )
+from diffsync_store.masking import reason_text
 from diffsync_store.result import Reject, SyncResult
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ class Syncer:
 
 def reason_of(error: Exception) -> str:
     """What an exception says, with its class where it is not one that says that an operation was refused."""
-    return str(error) if isinstance(error, ObjectCrudException) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ObjectCrudException) else reason_text(error)
 
 
 def _operations(elements: Iterator[DiffElement]) -> int:

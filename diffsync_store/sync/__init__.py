@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from diffsync_store.store.redis_lease import Lease
 
 
+_APPROVE = "approve it: saved.approve(by=..., reason=...), or `diffsync-store approve DIFF_ID --by NAME --reason WHY`"
+
+
 class Sync:
     """One application of a diff under guards.
 
@@ -113,11 +116,16 @@ class Sync:
             syncer.run()
         except Ended as stop:
             syncer.result.stopped = str(stop)
+        except Exception as error:
+            if syncer.result.failed:  # or else it is no model's
+                error.add_note(_how_to_go_on(syncer.result))
+            raise
         if syncer.attempted:
             logger = structlog.get_logger().new(src=self.source, dst=self.target, flags=self.flags)
             self.target.sync_complete(self.source, self.diff, self.flags, logger)
             self.target.store.flush()
         result = self.diff.result = syncer.result
+        self._tell(result.stopped, *result.next_steps())
         if result.is_complete:
             done = result.applied + result.skipped + result.done_before
             self.journal.conclude(Application(by=self.by, at=datetime.now(UTC), operations=done))
@@ -138,8 +146,22 @@ class Sync:
             f"Nothing was done: {before.by} has applied this diff at {when}, {before.operations} operations. "
             "Make a new diff to see what differs now."
         )
-        structlog.get_logger().new(src=self.source, dst=self.target).warning(result.applied_before)
+        self._tell(result.applied_before)
         return result
+
+    def _tell(self, *texts: str) -> None:
+        logger = structlog.get_logger().new(src=self.source, dst=self.target)
+        for text in filter(None, texts):
+            logger.warning(text)
+
+
+def _how_to_go_on(result: SyncResult) -> str:
+    reject = next(reject for reject in reversed(result.rejects) if reject.state == "failed")
+    return (
+        f"The sync has stopped at the {reject.action} of {reject.model} {reject.unique_id}, after {result.applied} "
+        "operations. Mend the cause and apply the diff again: it goes on there. With "
+        "flags=DiffSyncFlags.CONTINUE_ON_FAILURE what fails is listed, and the rest is done."
+    )
 
 
 def within(approval: Approval | None, options: SyncOptions) -> SyncOptions:
@@ -159,7 +181,7 @@ def refuse_rejected(approval: Approval | None) -> None:
         raise DiffNotApproved(
             f"{approval.by} has rejected this diff at {approval.at:%Y-%m-%d %H:%M:%S} UTC: "
             f"{approval.reason or 'no reason given'}. Make a new diff; or, if it was meant to be applied after all, "
-            "approve it."
+            f"{_APPROVE}."
         )
 
 
@@ -171,11 +193,9 @@ def require_approval(approval: Approval | None, checksum: Callable[[], str] | No
     """
     refuse_rejected(approval)
     if approval is None:
-        raise DiffNotApproved(
-            "Nobody has approved this diff. Look at it, then call `approve(by=..., reason=...)` of the saved diff."
-        )
+        raise DiffNotApproved(f"Nobody has approved this diff, and the sync asks for it. Look at it, then {_APPROVE}.")
     if checksum is None or checksum() != approval.checksum:
         raise DiffNotApproved(
             f"This is not the diff that {approval.by} has approved at {approval.at:%Y-%m-%d %H:%M:%S} UTC: its "
-            "elements are others now. Look at it anew and approve it again."
+            f"elements are others now. Look at it anew, then {_APPROVE}."
         )

@@ -41,8 +41,8 @@ _DELETES = 500
 """Deletes whose objects are fetched at once."""
 _COUNT_OF = {State.FAILED: "failed", State.CONFLICT: "conflicts", State.BLOCKED: "blocked", State.SENT: "unknown"}
 UNKNOWN = (
-    "It was sent by a sync that died, and nobody can tell whether it was done: look at the record, then call "
-    "`settle(operation_id, is_done=...)` of the saved diff, or give the model a `lookup`."
+    "It was sent by a sync that died, and nobody can tell whether it was done: look at the record in the target, say what "
+    "it shows with saved.settle(operation_id, is_done=...), and apply the diff again. A model with a `lookup` is asked."
 )
 
 
@@ -427,8 +427,6 @@ class GuardedSyncer(Syncer):
     def _fail(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
         model = self._class(element.type)
         reason = masked_text(model, reason_of(error), element.source_attrs, element.dest_attrs, element.keys)
-        told = {**told, "diffs": {sign: masked(model, values) for sign, values in told["diffs"].items()}}
-        self.logger.error(reason, **told, status="error")
         self._refuse(element, State.FAILED, reason)
         if element.action == DiffSyncActions.DELETE:
             self.gone_ahead.add(self._key(element))
@@ -559,8 +557,8 @@ class GuardedSyncer(Syncer):
         self._advance()
 
     def _block(self, element: DiffElement) -> None:
-        self.logger.warning("No object resulted from sync, will not process child objects.", **self._told(element))
         reason = f"{element.type} {self._uid(element)} above it was not done."
+        before = self.result.blocked
         for below, _ in walk(element.get_children(), None):
             entry = self.entries.get(below.operation_id)
             if below.action is None:
@@ -574,6 +572,10 @@ class GuardedSyncer(Syncer):
                 is_sent = entry is not None and entry.state is State.SENT
                 self._refuse(below, State.SENT if is_sent else State.BLOCKED, UNKNOWN if is_sent else reason)
                 self._advance()
+        if number := self.result.blocked - before:
+            self.logger.warning(
+                "It was not done, so nothing below it is.", **self._told(element), status="blocked", number=number
+            )
 
     def _refuse(self, element: DiffElement, state: State, reason: str) -> None:
         """Keep and list an operation that is not done."""
@@ -581,15 +583,30 @@ class GuardedSyncer(Syncer):
         setattr(self.result, count, getattr(self.result, count) + 1)
         if state is not State.SENT:
             self.ledger.note(element.operation_id, Entry(state, reason))
-        self.result.rejects.append(self._reject(element, "unknown" if state is State.SENT else state.value, reason))
+        told = "unknown" if state is State.SENT else state.value
+        self.result.rejects.append(self._reject(element, told, reason))
+        if state is State.FAILED:
+            self.logger.error(reason, **self._told(element), status="error")
+        elif state is not State.BLOCKED:  # those are told together
+            self.logger.warning(reason, **self._told(element), status=told)
 
     def _reject(self, element: DiffElement, state: str, reason: str) -> Reject:
-        model = self._class(element.type)
-        payload = {sign: masked(model, values) for sign, values in element.get_attrs_diffs().items()}
-        keys = masked(model, element.keys)
+        keys, payload = masked(self._class(element.type), element.keys), self._payload(element)
         return Reject(
             str(element.action), element.type, self._uid(element), keys, reason, state, element.operation_id, payload
         )
+
+    def _told(self, element: DiffElement) -> dict[str, Any]:
+        return {
+            "action": element.action,
+            "model": element.type,
+            "unique_id": self._uid(element),
+            "diffs": self._payload(element),
+        }
+
+    def _payload(self, element: DiffElement) -> dict[str, Any]:
+        model = self._class(element.type)
+        return {sign: masked(model, values) for sign, values in element.get_attrs_diffs().items()}
 
     def _has_flag(self, element: DiffElement, obj: DiffSyncModel | None, flag: DiffSyncModelFlags) -> bool:
         flags = element.flags if obj is None else obj.model_flags.value

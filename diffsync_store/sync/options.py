@@ -53,6 +53,10 @@ class SyncOptions:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
+        for name in ("select", "exclude"):
+            rules = getattr(self, name)
+            if not isinstance(rules, tuple | list) or not all(isinstance(rule, Select) for rule in rules):
+                raise InvalidOptions(f"SyncOptions.{name} is a tuple of Select: write {name}=(Select(model=...),).")
         for name, least in (("workers", 1), ("bulk", 1), ("retries", 0), ("backoff", 0), ("stop_after", 1)):
             if getattr(self, name) < least:
                 raise InvalidOptions(f"SyncOptions.{name} must be at least {least}, not {getattr(self, name)}.")

@@ -67,7 +67,7 @@ class Pace:
                 self._ended.set()
                 raise Ended(
                     f"Stopped: {self._failed} of {self._tried} operations failed, more than {share:.0%}. "
-                    "What was not tried is pending: mend the cause and apply the diff again, "
+                    "What was not tried is pending: mend the cause and apply the diff again for it, "
                     "or raise SyncOptions.stop_at_share."
                 )
 

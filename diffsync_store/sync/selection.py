@@ -68,8 +68,9 @@ class Selection:
     def _excluded(self, element: DiffElement) -> str:
         if element.action is None:
             return ""
-        if any(rule.fits(element) for rule in self.exclude):
-            return "excluded"
+        for rule in self.exclude:
+            if rule.fits(element):
+                return f"excluded: {rule}"
         return (self.hold and self.hold(element)) or ""
 
     def held(self, top: DiffElement) -> dict[str, str]:

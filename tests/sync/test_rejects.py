@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import closing
 
 import pytest
+from structlog.testing import capture_logs
 
 from diffsync_store import DiffSyncFlags, ObjectNotCreated
 from diffsync_store.enum import OperationState as State
 from diffsync_store.result import Reject
+from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.report import to_csv, to_json
 from diffsync_store.sync.selection import Select
 from tests.sync.conftest import Bench, Sites
-from tests.sync.systems import Device, Network, Site
+from tests.sync.systems import Device, Network, Silent, Site
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
 SOURCE: Sites = {"a": ("new", {"d1": "leaf", "d2": "spine"}), "b": ("r", {"d1": "leaf"})}
@@ -80,14 +83,52 @@ def test_without_the_flag_the_first_failure_ends_the_sync_and_the_next_one_begin
             raise ValueError("no room")
 
     bench.system.before = refuse
-    with pytest.raises(ValueError, match="no room"):
+    with pytest.raises(ValueError, match="no room") as raised:
         saved.apply(bench.source(), bench.target())
+    [note] = raised.value.__notes__
+    assert "stopped at the create of site b, after 4 operations. Mend the cause and apply the diff again" in note
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
     assert bench.settled()
 
 
-def test_secrets_are_in_no_reason_and_no_payload(bench: Bench) -> None:
+def test_what_is_left_to_do_is_logged_with_the_next_step(bench: Bench) -> None:
+    bench.adapter_class = Silent
+    saved = bench.load({**SOURCE, "d": ("new", {})}, {**TARGET, "d": ("old", {})})
+    with closing(bench.target().store) as store:
+        store.get(model=Site, identifier="d").region = "by hand"
+
+    def refuse(call: str) -> None:
+        if call == "create site b":
+            raise ValueError
+
+    bench.system.before = refuse
+    sent = next(found.id for found in saved.operations() if found.identifiers == {"site": "a", "name": "d2"})
+    saved.journal().write({sent: Entry(State.SENT)})
+    with capture_logs() as logs:
+        result = saved.apply(
+            bench.source(),
+            bench.target(),
+            flags=GO_ON,
+            options=SyncOptions(exclude=(Select(model="site", unique_id="c"),), trust_journal=True),
+        )
+    told = [log["event"] for log in logs if log["log_level"] in {"warning", "error"}]
+    steps = [
+        "1 failed: mend",
+        "1 blocked, because",
+        "1 in conflict: the target",
+        "1 unknown: look each up",
+        "1 held: each",
+    ]
+    for step, text in zip(steps, result.next_steps(), strict=True):
+        assert text.startswith(step)
+        assert told.count(text) == 1
+    for reject in result.rejects:
+        assert (reject.state == "blocked") is (reject.reason not in told)
+    assert [held.reason for held in result.held_operations] == ["excluded: model site, unique_id c"]
+
+
+def test_secrets_are_in_no_reason_no_payload_and_no_log(bench: Bench) -> None:
     source, target = bench.source(), bench.target()
     for side, password in ((source, "hunter2-new"), (target, "hunter2-old")):
         with side.store.loading():
@@ -102,8 +143,12 @@ def test_secrets_are_in_no_reason_and_no_payload(bench: Bench) -> None:
 
     bench.system.before = refuse
     bench.diffs.compare(source, target, bench.name)
-    result = bench.saved().apply(source, bench.target(), flags=GO_ON)
-    assert "hunter2" not in to_json(result.rejects) + to_csv(result.rejects) + str(result)
+    with capture_logs() as logs:
+        result = bench.saved().apply(source, bench.target(), flags=GO_ON)
+        bench.system.before = lambda _: None
+        bench.saved().apply(source, bench.target(), options=SyncOptions(retry=True))
+    assert [log["log_level"] for log in logs if log["event"] == "Attempting model update"] == ["debug", "debug"]
+    assert "hunter2" not in to_json(result.rejects) + to_csv(result.rejects) + str(result) + str(logs)
     assert "hunter2" not in "".join(entry.reason for _, entry in bench.saved().outcomes())
 
 
