@@ -30,7 +30,7 @@ def read_allowances(texts: Iterable[str]) -> Allowances:
     """
     numbers: dict[tuple[str, str], int] = {}
     models: dict[str, set[str]] = {"partial": set(), "empty": set()}
-    for text in texts:
+    for text in [texts] if isinstance(texts, str) else texts:
         kind, _, rest = text.partition(":")
         number, has_model, model = rest.partition(":")
         if kind in models and rest:

@@ -78,7 +78,10 @@ class Excess:
     def __str__(self) -> str:
         percent = f" ({100 * self.count / self.there:.3g} %)" if self.there else ""
         what = self.model or "all models together"
-        return f"{self.count} {self.action}s of {what}, of {self.there} objects in the target{percent}: the limit is {self.limit}"
+        return (
+            f"{self.count} {self.action}{'s' * (self.count != 1)} of {what}, of {self.there} objects in the target{percent}: "
+            f"the limit is {self.limit}"
+        )
 
 
 def excesses(

@@ -28,6 +28,12 @@ M = TypeVar("M", bound="DiffSyncModel")
 
 NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
 
+_REMEDIES = {
+    StoreState.LOADING: "Wait for the load to end; if it is no longer running, load the store again.",
+    StoreState.PARTIAL: "Load the store again; or compare with guards=Guards(): then only what the gaps put in doubt is held.",
+    StoreState.FAILED: "Mend the cause and load the store again.",
+}
+
 
 class BaseStore(ABC):
     """Where an adapter's objects live.
@@ -234,16 +240,10 @@ class BaseStore(ABC):
         if record.state is StoreState.COMPLETE:
             return record
         told = f": {record.reason}" if record.reason else ""
-        hint = (
-            "Wait for the load to end; if it is no longer running, load"
-            if record.state is StoreState.LOADING
-            else "Load"
-        )
         raise StoreNotComplete(
-            f"Store {record.store_id!r}{f' ({record.name})' if record.name else ''} is {record.state.value}, "
-            f"not complete{told}. "
+            f"{_named(record)} is {record.state.value}, not complete{told}. "
             f"Last written {record.updated:%Y-%m-%d %H:%M:%S} UTC by {record.writer}, "
-            f"{sum(record.counts.values())} objects. {hint} the store again.",
+            f"{sum(record.counts.values())} objects. {_REMEDIES[record.state]}",
             record,
         )
 
@@ -257,8 +257,8 @@ class BaseStore(ABC):
         record = self.require_loaded()
         if record.generation != generation:
             raise StoreReloaded(
-                f"Store {record.store_id!r} ({record.name}) was loaded anew at {record.created:%Y-%m-%d %H:%M:%S} UTC "
-                f"by {record.writer}: what was read of it before is out of date. Make the diff anew."
+                f"{_named(record)} was loaded anew at {record.created:%Y-%m-%d %H:%M:%S} UTC by {record.writer}: what was "
+                "read of it before is out of date. Make a new diff of the stores as they are now, and look at it."
             )
         return record
 
@@ -456,3 +456,7 @@ class BaseStore(ABC):
 
     def _raise(self, error: type[Exception], message: str, *args: Any) -> NoReturn:
         raise error_class(error, self.adapter)(message, *args)
+
+
+def _named(record: StoreRecord) -> str:
+    return f"Store {record.store_id!r}{f' ({record.name})' if record.name else ''}"

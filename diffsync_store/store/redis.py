@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import structlog
+
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
 from diffsync_store.store import NO_GAPS, BaseStore
@@ -52,7 +54,15 @@ _open_stores: weakref.WeakSet[RedisStore] = weakref.WeakSet()
 @atexit.register
 def _close_open_stores() -> None:
     for store in list(_open_stores):
+        _close_unasked(store)
+
+
+def _close_unasked(store: RedisStore) -> None:
+    """Nobody is there to catch an error."""
+    try:
         store.close()
+    except (ObjectStoreException, ObjectAlreadyExists) as error:
+        structlog.get_logger().error(f"Store {store.store_id!r}: what was not written to it yet is lost. {error}")
 
 
 def _let_go(_: Connection) -> None:
@@ -155,7 +165,7 @@ class RedisStore(BaseStore):
 
     def __del__(self) -> None:
         if len(getattr(self, "_outbox", ())) or any(len(buffer) for buffer in getattr(self, "_buffers", {}).values()):
-            self.close()
+            _close_unasked(self)
 
     # Lifecycle
 

@@ -27,6 +27,7 @@ from diffsync_store.store.redis_retry import PASSING, PassingCluster, passing_re
 DEFAULT_TIMEOUT = 30.0
 """Seconds until a silent server counts as unavailable; `socket_timeout` and `socket_connect_timeout` override it."""
 
+_PLAIN = ("redis://", "rediss://", "unix://")
 _SCHEMES = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://"
 _HAS_CLUSTER_RETRY = int(redis.__version__.split(".")[0]) >= 6
 
@@ -120,10 +121,19 @@ def _with_retries(options: dict[str, Any]) -> dict[str, Any]:
 def _from_plain_url(url: str, db: int, options: dict[str, Any], _: ExitStack) -> Any:
     try:
         _check_files({**options, **_parse_url(url)})
+        _check_database(url)
         # A database in the URL wins over `db`, as redis-py has it.
         return redis.Redis.from_url(url, db=db, **_with_retries(options))
     except ValueError as error:
-        raise _not_valid(f"it must begin with {_SCHEMES}") from _nameless(error)
+        why = "what follows its scheme cannot be read" if url.startswith(_PLAIN) else f"it must begin with {_SCHEMES}"
+        raise _not_valid(why) from _nameless(error)
+
+
+def _check_database(url: str) -> None:
+    """redis-py takes database 0 where it cannot read the number."""
+    path = urlsplit(url).path.strip("/")
+    if path and not path.isdecimal() and not url.startswith("unix://"):
+        raise _not_valid("what follows its address is the number of a database, or nothing")
 
 
 def _from_cluster_url(url: str, db: int, options: dict[str, Any], _: ExitStack) -> Any:

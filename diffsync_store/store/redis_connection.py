@@ -85,9 +85,9 @@ def translated_errors(hint: str = "") -> Iterator[None]:
 
 def _what_happened(error: BaseException, hint: str) -> str:
     if isinstance(error, redis_errors.OutOfMemoryError) or _OUT_OF_MEMORY in str(error):
-        return f"Redis is out of memory: drop stores, or raise maxmemory. {error}"
+        return f"Redis is out of memory: drop stores, or raise maxmemory (`diffsync-store stores` lists them). {error}"
     if isinstance(error, redis_errors.NoPermissionError) or _IN_SCRIPT.search(str(error)):
-        return f"The Redis user lacks a right that the store needs: {error}"
+        return f"The Redis user lacks a right that the store needs, and the documentation has the ACL rule for: {error}"
     # A cluster's client tells that its nodes cannot be reached by an error of its own.
     causes = error, error.__cause__
     if any(isinstance(cause, _PASSING) for cause in causes):

@@ -135,7 +135,9 @@ class SavedDiff:
             with translated_errors():
                 texts = self._redis.lrange(self._keys.elements, first, last)
             if len(texts) != last - first + 1:
-                raise DiffNotFound(f"Diff {self.record.diff_id!r} was dropped or expired while it was read.")
+                raise DiffNotFound(
+                    f"Diff {self.record.diff_id!r} was dropped or expired while it was read. Make it anew."
+                )
             yield from texts
 
     def streamed(self, holds: Holds | None = None) -> StreamedDiff:
@@ -178,9 +180,11 @@ class SavedDiff:
 
         Raises:
             StoreReloaded: the target's store was loaded anew since the diff was made.
+            ObjectStoreException: the target is over another store than the diff was made from.
             DiffNotApproved, SyncStopped: as for `Sync.run`.
         """
         if self.record.target_generation:
+            self._require_store(target)
             target.store.require_load(self.record.target_generation)
         options = options or SyncOptions()
         if options.hold is None and self.record.holds:
@@ -198,6 +202,14 @@ class SavedDiff:
             lease=lease,
         )
         return sync.run()
+
+    def _require_store(self, target: Adapter) -> None:
+        wanted, given = self.record.target_store_id, target.store.store_id
+        if given != wanted:
+            raise ObjectStoreException(
+                f"Diff {self.record.diff_id!r} was made from the target's store {wanted!r}, and this target has "
+                f"{given or 'another one'!r}: give it RedisStore(store_id={wanted!r})."
+            )
 
     def journal(self) -> RedisJournal:
         """What became of the diff's operations, who has approved it, who has applied it."""

@@ -234,13 +234,13 @@ class RedisLeases:
             return int(answer[0])
         holder = _read(answer)
         remedy = (
-            "Wait for it to end, or stop it; a process that is gone loses its lease by itself"
+            "Wait for it to end, or stop it; if its process is gone, the lease ends by itself at that time"
             if holder and holder.until
-            else "Wait for it to be released"
+            else "Wait for it to be released, or ask who holds it"
         )
         raise LeaseHeld(
-            f"The target's store {store_id!r} is leased to {holder}. {remedy}. Who is sure that nothing changes the "
-            f"target any more ends it with RedisLeases(...).break_lease({store_id!r}).",
+            f"{store_id!r} is leased to {holder}. {remedy}. Who is sure that nothing changes the target any more ends it: "
+            f"`diffsync-store unlock {store_id}`, or RedisLeases(...).break_lease({store_id!r}).",
             holder,
         )
 

@@ -13,6 +13,9 @@ _SENTINEL = (
 )
 _NO_CLUSTER = "This Redis is not a cluster, or does not let the user ask: other URLs begin with redis:// or rediss://."
 _CLUSTER = "This Redis is a node of a cluster: its URL begins with redis+cluster:// or rediss+cluster://."
+_NO_SENTINEL = "This Redis is no Sentinel: a redis+sentinel:// URL has the addresses of Sentinels (port 26379, as a rule), not of Redis."
+_REPLICA = "This Redis is a replica, which takes no writes: connect to its master, or through Sentinel with a redis+sentinel:// URL."
+_NO_DATABASE = "This Redis has no database of that number: take a lower one in the URL, or set its `databases` higher."
 _UNTRUSTED = (
     "The server's TLS certificate was not accepted: give the certificate of the authority that signed it as "
     "`ssl_ca_certs`, and connect by a name that the certificate holds."
@@ -30,6 +33,10 @@ _REMEDIES = {
     "AuthenticationError": _SENTINEL,  # what MasterNotFoundError tells of each Sentinel is its error's name
     "Cluster mode is not enabled": _NO_CLUSTER,
     "cluster support disabled": _NO_CLUSTER,
+    "unknown command 'SENTINEL'": _NO_SENTINEL,
+    "unknown command `SENTINEL`": _NO_SENTINEL,  # Redis 6.2
+    "You can't write against a read only replica": _REPLICA,
+    "DB index is out of range": _NO_DATABASE,
     "MOVED ": _CLUSTER,  # redis-py 5
     "CERTIFICATE_VERIFY_FAILED": _UNTRUSTED,
     "ALERT_CERTIFICATE": _UNWANTED,

@@ -213,8 +213,8 @@ class Writer:
         if status == b"wait":
             who = f" ({holder.decode()})" if holder else ""
             raise StoreInUse(
-                f"Store {store_id!r} is being written by another process{who}. Wait for it or stop it; "
-                f"its claim ends {LEASE:g} seconds after its last sign of life."
+                f"Store {store_id!r} is being written by another process{who}. Wait for it or stop it; if it has died, "
+                f"the store is free {LEASE:g} seconds after its last sign of life: try again then."
             )
         if status == b"fenced":
             raise LeaseLost(lost_message(store_id, holder.decode()))
@@ -233,6 +233,6 @@ class Writer:
                 f"store {store_id!r} was loaded: some of what was written may be lost. Load it again."
             )
         raise StoreInUse(
-            f"Store {store_id!r} was loaded anew by another process since it was opened here: "
-            "nothing was written. Open it again."
+            f"Store {store_id!r} was loaded anew by another process since it was opened here: nothing was written. Let only "
+            "one process load it at a time; open it again to go on with what it holds now."
         )

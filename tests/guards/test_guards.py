@@ -14,6 +14,7 @@ from diffsync_store import (
     DiffException,
     Gap,
     Guards,
+    InvalidOptions,
     Limit,
     Limits,
     LocalStore,
@@ -153,6 +154,16 @@ def test_what_is_held_does_not_count_against_the_budget() -> None:
 def test_what_allows_nothing_is_refused_with_the_forms(text: str) -> None:
     with pytest.raises(ValueError, match="allows nothing: write 'delete:990:device'"):
         Guards().allowing([text])
+
+
+def test_one_allowance_may_stand_without_a_list() -> None:
+    assert Guards().allowing("partial:device").completeness.allow_partial == {"device"}
+
+
+def test_a_budget_for_a_model_that_nobody_knows_is_refused_by_name() -> None:
+    guards = Guards(budget=Budget(models={"devcie": Limits(delete=Limit(absolute=0))}))
+    with pytest.raises(InvalidOptions, match="names 'devcie', which is no model: there are device, site"):
+        guards.check({"device": {"delete": 1}}, FULL)
 
 
 def test_a_model_of_any_name_may_be_allowed() -> None:

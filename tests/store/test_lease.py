@@ -44,7 +44,13 @@ def test_a_second_one_is_refused_and_told_who_has_it(leases: RedisLeases, store_
         with pytest.raises(LeaseHeld) as raised:
             leases.take(store_id, "sync of diff-2", owner="worker-2")
         assert raised.value.holder == leases.holder(store_id)
-    for part in (store_id, "worker-1 since ", "sync of diff-1", "unless renewed", f".break_lease('{store_id}')"):
+    for part in (
+        store_id,
+        "worker-1 since ",
+        "sync of diff-1",
+        "unless renewed",
+        f"`diffsync-store unlock {store_id}`",
+    ):
         assert part in str(raised.value)
     leases.take(store_id, "sync of diff-2").release()
 

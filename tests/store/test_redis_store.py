@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import time
@@ -16,6 +17,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from structlog.testing import capture_logs
 
 from diffsync_store import (
     DiffSyncModel,
@@ -246,6 +248,17 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         RedisStore(url=f"redis://:{SECRET}@127.0.0.1:{port}/0", retry=Retry(NoBackoff(), 0))
     assert isinstance(raised.value.__cause__, redis.ConnectionError)
     assert SECRET not in texts(raised.value)
+
+
+def test_a_store_that_nobody_closed_says_what_is_lost(own_redis: RedisServer, store_id: str) -> None:
+    store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 0))
+    store.add(obj=Device(name="a"))
+    own_redis.kill()
+    with capture_logs() as logs:
+        del store
+        gc.collect()
+    [event] = [log["event"] for log in logs]
+    assert event == f"Store {store_id!r}: what was not written to it yet is lost. Redis store is unavailable."
 
 
 def test_a_host_that_does_not_exist_is_unavailable() -> None:
@@ -625,7 +638,7 @@ def test_a_diff_made_of_a_load_is_refused_after_the_next_one(open_redis: OpenSto
     assert store.require_load(first.generation) == store.require_complete()
     with store.loading():
         fill(store)
-    with pytest.raises(StoreReloaded, match="Make the diff anew"):
+    with pytest.raises(StoreReloaded, match="Make a new diff of the stores"):
         store.require_load(first.generation)
 
 
