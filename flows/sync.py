@@ -190,18 +190,17 @@ def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str])
     """
     record = saved.record
     guards = config.guards(record.source_name, record.target_name).allowing(allow)
-    of_target, holds = target.store.record(), Holds()
+    of_source = None
     if record.holds:
         with config.open_store(record.source_store_id) as source:
-            holds = guards.holds(source.require_load(record.source_generation), of_target)
+            of_source = source.require_load(record.source_generation)
     try:
-        guards.check(record.by_model, of_target, holds)
+        return saved.guarded(guards, target.store.record(), of_source)
     except BudgetExceeded as error:
         allowances = [excess.allowance for excess in error.excesses]
         raise BudgetExceeded(
             f"{error}\nor start the sync with the parameter allow = {allowances}", error.excesses
         ) from None
-    return holds
 
 
 @contextmanager

@@ -58,6 +58,8 @@ class DiffRecord(BaseModel):
     """Number of creates, updates and deletes."""
     by_model: dict[str, dict[str, int]] = {}
     """The same by model and action."""
+    target_counts: dict[str, int] = {}
+    """Objects that the target had by model, of which a budget's percents are."""
     holds: tuple[Hold, ...] = ()
     """What of it is held, with what allows it."""
     elements: int
@@ -162,17 +164,19 @@ class SavedDiff:
         target: Adapter,
         *,
         options: SyncOptions | None = None,
+        guards: Guards | None = None,
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callable[[str, int, int], None] | None = None,
         by: str = "",
         lease: Lease | None = None,
     ) -> SyncResult:
-        """Apply what is left of the diff under guards; what was held when it was made is held, unless `options.hold` is given.
+        """Apply what is left of the diff; what was held when it was made is held, unless `guards` or `options.hold` is given.
 
         Args:
-            source: the adapter that is right; it is not read.
+            source: the adapter that is right; nothing is read of it but, with `guards`, the record of its store.
             target: the adapter that is changed, over the store that the diff was made from.
-            options: the guards.
+            options: how it is applied.
+            guards: the budget that all of the diff has to keep to, and what is held.
             flags: how to apply; with `CONTINUE_ON_FAILURE` what is refused is listed and the rest lands.
             callback: called with stage ("sync"), number done, number in all.
             by: who applies it; by default host and process.
@@ -181,14 +185,20 @@ class SavedDiff:
         Raises:
             StoreReloaded: the target's store was loaded anew since the diff was made.
             ObjectStoreException: the target is over another store than the diff was made from.
+            BudgetExceeded: the diff changes more than the guards allow; nothing was applied.
             DiffNotApproved, SyncStopped: as for `Sync.run`.
         """
         if self.record.target_generation:
             self._require_store(target)
             target.store.require_load(self.record.target_generation)
         options = options or SyncOptions()
-        if options.hold is None and self.record.holds:
-            options = replace(options, hold=Holds(self.record.holds))
+        holds = Holds(self.record.holds)
+        if guards is not None:
+            known = self.record.source_generation
+            of_source = source.store.require_load(known) if known else source.store.record()
+            holds = self.guarded(guards, target.store.record(), of_source)
+        if options.hold is None and holds.all:
+            options = replace(options, hold=holds)
         sync = Sync(
             self.streamed(Holds()),
             source,
@@ -202,6 +212,23 @@ class SavedDiff:
             lease=lease,
         )
         return sync.run()
+
+    def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Holds:
+        """What of the diff is held, the rest being within the budget.
+
+        Args:
+            guards: the guards.
+            target: the record of the target's store.
+            source: the record of the source's store; None where it is known that nothing is held.
+
+        Raises:
+            BudgetExceeded: the rest is over the budget.
+        """
+        # The target as the diff saw it: what a sync that was stopped has deleted does not make the others more.
+        target = target.model_copy(update={"counts": self.record.target_counts or target.counts})
+        holds = Holds() if source is None else guards.holds(source, target)
+        guards.check(self.record.by_model, target, holds)
+        return holds
 
     def _require_store(self, target: Adapter) -> None:
         wanted, given = self.record.target_store_id, target.store.store_id
@@ -469,6 +496,7 @@ class RedisDiffs:
             summary=summary(),
             operations=sum(sum(actions.values()) for actions in by_model.values()),
             by_model=by_model,
+            target_counts=dict(target.counts) if target else {},
             holds=about.holds,
             elements=elements,
             created=datetime.now(UTC),

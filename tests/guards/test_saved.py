@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from diffsync_store import Budget, BudgetExceeded, Guards, Limit, Limits, StoredAdapter, StoreNotComplete
+from diffsync_store import Budget, BudgetExceeded, Guards, Limit, Limits, StoredAdapter, StoreNotComplete, SyncOptions
 from diffsync_store.guards import Holds
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs, SavedDiff
@@ -124,4 +124,26 @@ def test_what_is_held_does_not_count_for_the_budget(
     guards.check(saved.record.by_model, record, Holds(saved.record.holds))
     with pytest.raises(BudgetExceeded, match="5 deletes of device, of 6 objects in the target"):
         guards.check(saved.record.by_model, record)
+    saved.drop()
+
+
+def test_a_saved_diff_is_applied_within_the_guards_also_where_it_goes_on(
+    diffs: RedisDiffs, sides: tuple[Inventory, Inventory], store_id: str
+) -> None:
+    saved = save(diffs, sides, store_id)
+    source, target = sides
+    strict, guards = (Guards(budget=Budget(sync=Limits(delete=Limit(percent=most, floor=0)))) for most in (50, 80))
+    result = saved.apply(source, target, guards=strict)
+    assert (result.updated, result.held, target.count()) == (1, 7, 9)
+    with pytest.raises(
+        BudgetExceeded, match=r"7 deletes of all models together, of 9 objects in the target \(77.8 %\)"
+    ):
+        saved.apply(source, target, guards=strict.allowing("partial:device"))
+    assert target.count() == 9
+    guards = guards.allowing("partial:device")
+    asked = iter([False] * 3)
+    stopped = saved.apply(source, target, guards=guards, options=SyncOptions(stop=lambda: next(asked, True)))
+    assert (stopped.deleted, target.count()) == (3, 6)
+    assert saved.apply(source, target, guards=guards).is_complete  # 7 of 6 would be too many
+    assert target.count() == 2
     saved.drop()
