@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from diffsync_store.diff import Diff, DiffElement
-from diffsync_store.exceptions import BudgetExceeded, InvalidOptions
+from diffsync_store.exceptions import BudgetExceeded
 from diffsync_store.guards.allowance import Allowances, read_allowances
 from diffsync_store.guards.budget import Budget, Counts, Excess, Limit, Limits, excesses
 from diffsync_store.guards.completeness import Completeness, Hold, holds
@@ -87,14 +87,7 @@ class Guards(BaseModel):
 
         Raises:
             BudgetExceeded: it would change more than the budget allows.
-            InvalidOptions: the budget names a model that nobody knows, so that nothing would keep to it.
         """
-        known = target.schema_.models.keys() | counts.keys()
-        for name in self.budget.models if known else ():
-            if name not in known:
-                raise InvalidOptions(
-                    f"Budget.models names {name!r}, which is no model: there are {', '.join(sorted(known))}."
-                )
         applied = {
             model: {
                 action: number for action, number in actions.items() if held is None or not held.reason(model, action)
