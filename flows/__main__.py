@@ -2,28 +2,41 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import httpx
 import typer
 from prefect.client.orchestration import get_client
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
 from diffsync_store import ObjectStoreException
-from flows.approval import decide
+from flows.approval import asked_by, count_left_out, decide, waiting
+from flows.artifacts import review
 from flows.automations import automate
 from flows.config import Config, read_config
 from flows.declarations import Declarations
 from flows.deployments import Change, declared, deploy
+from flows.failures import sentence
+from flows.faults import Fault
 from flows.prefect_yaml import prefect_yaml
+from flows.selection import selected
 from flows.yaml_file import ConfigFault
 
+LEAVE_OUT = (
+    'Leave these out; as patterns (*, ?, [abc]), or as a sync\'s form has it: \'{"action": "delete"}\'. Repeatable.'
+)
+NO_PREFECT = "Prefect's API cannot be reached: see that PREFECT_API_URL names it and that it runs."
+PAGE_WIDTH = 120
 SCHEMA = Path(__file__).parents[1] / "deployments" / "syncs.schema.json"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False, soft_wrap=True)
+pages = Console(width=None if sys.stdout.isatty() else PAGE_WIDTH)
 
 
 @app.command()
@@ -73,21 +86,38 @@ def prefect_yaml_command() -> None:
 @app.command()
 def approve(
     diff_id: str,
+    *,
     by: Annotated[str, typer.Option(help="Who decides; kept with the diff.")],
-    reason: Annotated[str, typer.Option(help="Why, or the number of a change; kept with the diff.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", "--comment", help="Why, or the number of a change; kept with the diff.")
+    ] = "",
+    exclude: Annotated[list[str] | None, typer.Option(metavar="MODEL[:UNIQUE_ID]", help=LEAVE_OUT)] = None,
     reject: Annotated[bool, typer.Option("--reject", help="The other way round: it is not to be applied.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
 ) -> None:
-    """Approve a saved diff as it is now, and resume the sync that waits for it."""
+    """Show a saved diff, approve it as it is shown, and resume the sync that waits for it."""
     try:
+        rules = tuple(map(selected, exclude or ()))
         with _read().open_diffs() as diffs:
             saved = diffs.open(diff_id)
-            resumed = decide(saved, by=by, comment=reason, is_approved=not reject)
-    except (ObjectStoreException, ConfigFault) as error:
-        _fail([str(error)])
-    console.print(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations:,} operations of {diff_id}.")
+            checksum, left_out = saved.checksum(), count_left_out(saved, rules)
+            pages.print(Markdown(review(saved, asked_by(waiting(saved.record)))))
+            applied = saved.record.operations - left_out
+            question = "Reject it?" if reject else f"Approve {applied:,} operations, {left_out:,} left out?"
+            if not yes:
+                typer.confirm(question, abort=True)
+            resumed = decide(
+                saved, by=by, reason=reason, is_approved=not reject, checksum=checksum, exclude=() if reject else rules
+            )
+    except (ObjectStoreException, Fault) as error:
+        _fail([sentence(error)])
+    except httpx.TransportError as error:
+        _fail([f"{NO_PREFECT} ({error})"])
+    told = "Rejected." if reject else f"Approved: {applied:,} operations of {diff_id}, {left_out:,} left out."
+    console.print(told, markup=False)
     for name in resumed:
         console.print(f"Resumed: {escape(name)}")
-    if not resumed:
+    if not resumed and not reject:
         console.print("No flow run waits for it: start one with this diff_id.")
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
-from uuid import UUID
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas import FlowRun
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName, FlowRunFilterTags
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.input import RunInput
@@ -14,8 +14,12 @@ from diffsync_store import Select
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.artifacts import review
 from flows.declarations import SyncEntry
+from flows.faults import Fault
 
 MOST_WAITING = 200
+HOW = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
+GIVEN = ("allow", "select", "exclude")
+"""Parameters of a sync by which it applies more, or less, than the whole diff within the guards."""
 
 
 class Decision(RunInput):
@@ -57,7 +61,7 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
     approval, checksum = saved.journal().approval(), saved.checksum()
     if approval is not None and not approval.is_rejected and approval.checksum == checksum:
         return
-    question = Decision.with_initial_data(description=review(saved, asked))
+    question = Decision.with_initial_data(description=HOW + review(saved, asked))
     given = suspend_flow_run(wait_for_input=question, timeout=sync.approval_timeout, key=f"approval-{checksum[:16]}")
     by = given.by or "somebody in Prefect's UI"
     if given.decision == "approve":
@@ -67,21 +71,56 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
     raise Rejected(f"{by} has rejected the diff: {given.comment or 'no reason given'}")
 
 
-def decide(saved: SavedDiff, *, by: str, comment: str, is_approved: bool) -> list[str]:
-    """Approve or reject a diff, and resume the flow runs that wait for it; their names."""
+def decide(
+    saved: SavedDiff, *, by: str, reason: str, is_approved: bool, checksum: str, exclude: tuple[Select, ...] = ()
+) -> list[str]:
+    """Approve or reject a diff, and resume the flow runs that wait for it; their names.
+
+    Args:
+        saved: the diff.
+        by: who decides.
+        reason: why.
+        is_approved: or rejected.
+        checksum: what the diff had when it was looked at.
+        exclude: what is left out.
+    """
     if is_approved:
-        saved.approve(by=by, reason=comment)
+        saved.approve(by=by, reason=reason, checksum=checksum, exclude=exclude)
     else:
-        saved.reject(by=by, reason=comment)
-    answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": comment}
-    names = []
-    for run_id, name in waiting(saved.record):
-        resume_flow_run(run_id, run_input=answer)
-        names.append(name)
-    return names
+        saved.reject(by=by, reason=reason)
+    answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": reason}
+    runs = waiting(saved.record)
+    for run in runs:
+        resume_flow_run(run.id, run_input=answer)
+    return [run.name for run in runs]
 
 
-def waiting(record: DiffRecord) -> list[tuple[UUID, str]]:
+def asked_by(runs: Sequence[FlowRun]) -> dict[str, Sequence[object]]:
+    """What the runs were started with, for the one who decides."""
+    return {f"{run.name}: {name}": run.parameters[name] for run in runs for name in GIVEN if run.parameters.get(name)}
+
+
+def count_left_out(saved: SavedDiff, exclude: Sequence[Select]) -> int:
+    """How many operations of a diff are named by what is left out of it.
+
+    Raises:
+        Fault: something names none: a mistake in its spelling would let through what was to be left out.
+    """
+    if not exclude:
+        return 0
+    total, unused = 0, set(exclude)
+    for operation in saved.operations():
+        element = operation.element(saved.record.source_name, saved.record.target_name)
+        fitting = {rule for rule in exclude if rule.fits(element)}
+        total += bool(fitting)
+        unused -= fitting
+    if unused:
+        models = ", ".join(saved.record.by_model) or "none"
+        raise Fault(f"No operation of the diff is of {'; '.join(map(str, unused))}. Its models are {models}.")
+    return total
+
+
+def waiting(record: DiffRecord) -> list[FlowRun]:
     """The flow runs that are suspended until somebody decides about a diff."""
     suspended = FlowRunFilter(
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"])),
@@ -89,4 +128,4 @@ def waiting(record: DiffRecord) -> list[tuple[UUID, str]]:
     )
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(flow_run_filter=suspended, limit=MOST_WAITING)
-    return [(run.id, run.name) for run in runs if run.parameters.get("diff_id") == record.diff_id]
+    return [run for run in runs if run.parameters.get("diff_id") == record.diff_id]

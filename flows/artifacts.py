@@ -64,7 +64,6 @@ def review(diff: SavedDiff, asked: Mapping[str, Sequence[object]], most: int = 5
     record = diff.record
     return (
         f"# {record.operations:,} operations, {markdown(record.source_name)} → {markdown(record.target_name)}\n\n"
-        f"**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
         f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}{_asked(asked)}"
         + "".join(_first(diff, action, most) for action in ("delete", "update", "create"))
     )

@@ -1,4 +1,6 @@
-"""What Prefect does by itself: runs whose process is gone are found dead, and a step follows the one before it."""
+"""What Prefect does by itself, for runs that have no process which could: the dead, those that nobody has approved in time,
+and a step that follows the one before it.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -19,10 +21,14 @@ DEAD_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 ALIVE = ("heartbeat", "Completed", "Failed", "Cancelled", "Crashed", "Suspended")
 """Suspended: a run that waits for an approval has no process that could give a sign of life."""
 
+NEVER_RESUMED = ["The flow was paused and never resumed.", "The flow was suspended and never resumed."]
+"""What Prefect says of a run when its time to be approved is over."""
+OF_DIFFSYNC = ResourceSpecification({"prefect.resource.id": [f"prefect.tag.{TAG}"], "prefect.resource.role": ["tag"]})
+
 
 async def automate(client: PrefectClient, config: Config) -> list[Change]:
     """Bring the server's automations up to date with the file; those of ours that it does not ask for are removed."""
-    wanted = {each.name: each for each in [_dead_runs(), *await _chains(client, config)]}
+    wanted = {each.name: each for each in [_dead_runs(), _not_approved(), *await _chains(client, config)]}
     there = {each.name: each for each in await client.read_automations() if each.name.startswith(PREFIX)}
     changes = []
     for name, automation in wanted.items():
@@ -48,9 +54,7 @@ def _dead_runs() -> AutomationCore:
             after={"prefect.flow-run.heartbeat"},
             expect={f"prefect.flow-run.{state}" for state in ALIVE},
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            match_related=ResourceSpecification(
-                {"prefect.resource.id": [f"prefect.tag.{TAG}"], "prefect.resource.role": ["tag"]}
-            ),
+            match_related=OF_DIFFSYNC,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -60,6 +64,33 @@ def _dead_runs() -> AutomationCore:
             ChangeFlowRunState(
                 state=StateType.CRASHED,
                 message="No sign of life: its process or its worker is gone. Start it again; a sync goes on where it stood.",
+            )
+        ],
+    )
+
+
+def _not_approved() -> AutomationCore:
+    return AutomationCore(
+        name=f"{PREFIX}syncs that nobody approved",
+        description="A sync that has waited for an approval as long as it may ends as NotApproved",
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Failed"},
+            match=ResourceSpecification(
+                {"prefect.resource.id": ["prefect.flow-run.*"], "prefect.state-message": NEVER_RESUMED}
+            ),
+            match_related=OF_DIFFSYNC,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(0),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.FAILED,
+                name="NotApproved",
+                message="Nobody has approved the diff in time, and nothing was applied. It can still be: start the sync again "
+                "with the same diff_id, and approve it there or before that: python -m flows approve DIFF_ID --by NAME",
+                force=True,
             )
         ],
     )

@@ -261,6 +261,9 @@ class Config:
             found = getattr(importlib.import_module(module_name), class_name, None)
         except ImportError as error:
             raise self._fault(location, f"cannot import {module_name}: {error}") from error
+        except Exception as error:  # the module is somebody else's, and may do anything while it is imported
+            told = f"{type(error).__name__}: {error}"
+            raise self._fault(location, f"{module_name} raises while it is imported: {told}") from error
         if not (isinstance(found, type) and issubclass(found, Adapter)):
             raise self._fault(location, f"{module_name} has no adapter class {class_name}")
         return found

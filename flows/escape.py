@@ -6,7 +6,7 @@ from typing import Any
 MARKDOWN = re.compile(r"([\\`*_\[\]()#!|~])")
 LINK = re.compile(r"[:@]|(?<=www)\.", re.IGNORECASE)
 """What makes an address into a link by itself, also after a backslash."""
-CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def plain(value: Any, longest: int = 200) -> str:

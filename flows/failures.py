@@ -9,12 +9,11 @@ from typing import Any, TypeVar, cast
 from prefect.client.schemas import State
 from prefect.states import Failed
 
-from diffsync_store import BudgetExceeded, InvalidOptions, ObjectStoreException, SyncStopped
+from diffsync_store import ObjectStoreException
 from flows.config import read_config
-from flows.faults import Fault
+from flows.faults import KNOWN
 from flows.retries import is_transient
 
-KNOWN = (Fault, ObjectStoreException, SyncStopped, BudgetExceeded, InvalidOptions)
 F = TypeVar("F", bound=Callable[..., Any])
 
 

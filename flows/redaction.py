@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 from pydantic import SecretStr
 
+from flows.faults import KNOWN, Fault
+from flows.retries import is_transient
+
 SHORTEST = 4
 """What is shorter is no secret, and blotting it out would make every message unreadable."""
 
@@ -34,14 +37,23 @@ class Secrets:
 
     @contextmanager
     def redacted_errors(self) -> Iterator[None]:
-        """An error that would show a secret is replaced by its redacted text: it ends up in states, logs and stores."""
+        """An error that would show a secret is replaced by its redacted text: it ends up in states, logs and stores.
+
+        A fault stays one, and what is worth another attempt stays so.
+        """
         try:
             yield
         except Exception as error:
             shown = "".join(format_exception(error))
             if self.redact(shown) == shown:
                 raise
-            raise RuntimeError(self.redact(f"{type(error).__name__}: {error}")) from None
+            raise self._redacted(error) from None
+
+    def _redacted(self, error: Exception) -> Exception:
+        told = self.redact(f"{type(error).__name__}: {error}")
+        if is_transient(error):
+            return ConnectionError(told)
+        return Fault(self.redact(str(error))) if isinstance(error, KNOWN) else RuntimeError(told)
 
 
 def masked(url: str) -> str:

@@ -2,16 +2,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.client.schemas.objects import StateType
 from prefect.states import Completed
-from pydantic import BaseModel, ConfigDict, Field
 
-from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, SyncResult, SyncStopped
+from diffsync_store import Adapter, BudgetExceeded, StoredAdapter, SyncResult, SyncStopped
 from diffsync_store.guards import Holds
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
@@ -26,6 +25,7 @@ from flows.progress import progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
 from flows.run_names import rename
+from flows.selection import Selection
 from flows.stopping import stoppable
 
 Counts = dict[str, int]
@@ -40,20 +40,6 @@ class Applied(NamedTuple):
     """When its source was."""
     stopped: str
     """Why it has stopped in the middle; empty where it has not."""
-
-
-class Selection(BaseModel):
-    """Operations that fit everything that is given here; `*`, `?` and `[abc]` are wildcards."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = Field("*", description="Name of the model")
-    unique_id: str = Field("*", description="Unique id of the object")
-    attribute: str = Field("*", description="An attribute that the operation changes")
-    action: Literal["*", "create", "update", "delete"] = Field("*", description="What is done")
-
-    def of_library(self) -> Select:
-        return Select(**self.model_dump())
 
 
 @flow(flow_run_name="sync {diff_id}")

@@ -78,6 +78,15 @@ adapters:
   cleared:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/cleared"}
+  terminal:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/terminal"}
+  waited-for:
+    class: tests.flows.systems:PlainAdapter
+    work_pool: nobody
+  waited-for-too:
+    class: tests.flows.systems:PlainAdapter
+    work_pool: nobody
   asked:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/asked"}
@@ -93,6 +102,9 @@ adapters:
 syncs:
   reviewed: {source: seven, target: reviewed, approval: always}
   asked: {source: seven, target: asked, approval: always}
+  terminal: {source: seven, target: terminal, approval: always}
+  queued: {source: waited-for, target: waited-for-too, overlap: enqueue}
+  skipped: {source: waited-for-too, target: waited-for, overlap: skip}
   late: {source: seven, target: late, approval: always, approval_timeout: 3}
   cleared: {source: five, target: cleared}
   chained: {source: seven, target: chained, chain: {diff_after_load: true, sync_after_diff: true}}

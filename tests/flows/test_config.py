@@ -10,10 +10,11 @@ import jsonschema
 import pytest
 import yaml
 
-from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore
+from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore, ObjectStoreException
 from flows.__main__ import SCHEMA, schema_text
 from flows.config import Config, environment, read_config
 from flows.deployments import declared
+from flows.faults import Fault
 from flows.prefect_yaml import prefect_yaml
 from flows.redaction import Secrets
 from flows.yaml_file import ConfigFault
@@ -40,6 +41,16 @@ def faults(path: Path, content: str) -> list[str]:
     with pytest.raises(ConfigFault) as caught:
         write(path, content).check()
     return [fault.removeprefix(f"{path}:") for fault in caught.value.faults]
+
+
+def test_a_module_that_raises_while_it_is_imported_is_a_fault(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_systems.py").write_text("1 / 0", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = faults(path, STORE + "adapters: {a: {class: broken_systems:Adapter}}")
+    told = "broken_systems raises while it is imported: ZeroDivisionError: division by zero"
+    assert found == [f"2: adapters.a.class: {told}"]
 
 
 def test_a_file_is_read(path: Path, tmp_path: Path) -> None:
@@ -239,6 +250,24 @@ def test_a_secret_is_in_no_message(path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert "s3cr3t" not in str(redacted.value)
     assert redacted.value.__cause__ is None
     assert "s3cr3t" not in repr(config.adapters)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (ObjectStoreException("in the way: s3cr3t"), Fault, "in the way: ***"),
+        (ConnectionResetError("s3cr3t"), ConnectionError, "ConnectionResetError: ***"),
+        (KeyError("s3cr3t"), RuntimeError, "KeyError: '***'"),
+    ],
+)
+def test_an_error_without_its_secret_is_mended_or_tried_again_as_before(
+    error: Exception, kind: type[Exception], told: str
+) -> None:
+    secrets = Secrets()
+    secrets.keep("s3cr3t")
+    with pytest.raises(kind) as caught, secrets.redacted_errors():
+        raise error
+    assert (type(caught.value), str(caught.value)) == (kind, told)
 
 
 @pytest.mark.parametrize(

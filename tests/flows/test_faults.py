@@ -10,8 +10,8 @@ from flows.config import read_config
 from flows.demo.runs import finish, start_run
 from flows.failures import failing_plainly
 from tests.flows.conftest import Project
-from tests.flows.test_operations import lines, prepared
-from tests.servers import free_port
+from tests.flows.test_operations import lines, prepared, state_of
+from tests.servers import free_port, wait_until
 
 FAULTS: list[tuple[str, dict[str, str], str]] = [
     ("load/five", {"adapter": "fife"}, "no adapter 'fife' is declared; 'five' may be meant"),
@@ -44,8 +44,10 @@ def test_each_fault_is_the_state_of_its_run_in_one_sentence(project: Project) ->
 @pytest.mark.timeout(600)
 def test_a_sync_that_nobody_approves_in_time_fails_and_can_be_asked_for_again(project: Project) -> None:
     diff_id = prepared(project, "late", "seven")
-    run = project.run("sync/late", diff_id=diff_id)
-    assert (run.state, run.message) == ("Failed", "The flow was paused and never resumed.")
+    run_id = start_run(project.stack, "sync/late", diff_id=diff_id)
+    wait_until(lambda: state_of(project, run_id) == "NotApproved", 120, "it is told that nobody has approved it")
+    run = finish(project.stack, run_id)
+    assert run.message.startswith("Nobody has approved the diff in time, and nothing was applied. It can still be: ")
     assert lines(project.folder / "late") == []
     with project.diffs() as diffs:
         diffs.open(diff_id).approve(by="ann", reason="the morning after")

@@ -2,11 +2,14 @@ import sqlite3
 
 import pytest
 import redis
+from prefect import Task
+from prefect.states import Failed
 from redis.exceptions import ClusterDownError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from diffsync_store import ObjectStoreException, StoreNotFound
-from flows.retries import is_transient
+from flows import diff, housekeeping, load, reconcile, sync
+from flows.retries import RETRIED, is_transient
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -43,3 +46,23 @@ def test_a_lost_connection_is_worth_another_attempt(error: Exception) -> None:
 )
 def test_what_would_fail_again_is_not_tried_again(error: Exception) -> None:
     assert not is_transient(error)
+
+
+def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not() -> None:
+    modules = (load, diff, sync, reconcile, housekeeping)
+    tasks = {found.name: found for module in modules for found in vars(module).values() if isinstance(found, Task)}
+    assert {name for name, task in tasks.items() if not task.retries} == {"apply_diff"}
+    for task in (task for task in tasks.values() if task.retries):
+        assert task.retry_delay_seconds == [1, 2, 4, 8]
+        assert task.retry_jitter_factor == 0.5
+        assert task.retry_condition_fn is RETRIED["retry_condition_fn"]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_tried_again"), [(StoreNotFound("no store"), False), (ConnectionResetError("gone"), True)]
+)
+def test_an_attempt_that_fails_is_followed_by_another_where_that_can_help(
+    error: Exception, is_tried_again: bool
+) -> None:
+    decides = RETRIED["retry_condition_fn"]
+    assert decides(load.load_records, None, Failed(data=error)) is is_tried_again
