@@ -28,6 +28,10 @@ class Expected(NamedTuple):
     """Of the operations."""
     skipped: int
 
+    def __repr__(self) -> str:
+        """The same in every process."""
+        return f"{len(self.left_out)} left out, {self.skipped} skipped"
+
 
 def run(adapters: Adapters, source: Inventory, target: Inventory, flags: DiffSyncFlags, expected: Expected) -> None:
     operations = [operation for operation in OPERATIONS if operation not in expected.left_out]
