@@ -54,7 +54,31 @@ def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> No
     assert told == "syncs.yaml: 2 adapters, 1 syncs, all right.\n"
 
 
+COMMANDS = {"diffsync_store.cli.commands": "diffsync-store", "flows.__main__": "python -m flows"}
+
+
+def commands() -> str:
+    """The page of all commands, as typer writes it."""
+    pages = []
+    for module, name in COMMANDS.items():
+        words = ["-m", "typer", module, "utils", "docs", "--name", name]
+        done = subprocess.run(
+            [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        )
+        pages.append(done.stdout.strip())
+    return "# Commands\n\n" + re.sub("^#", "##", "\n\n".join(pages), flags=re.MULTILINE) + "\n"
+
+
+def test_the_page_of_the_commands_is_that_of_the_commands() -> None:
+    """`python -m tests.test_docs` writes it."""
+    assert (ROOT / "docs/reference/commands.md").read_text("utf-8") == commands()
+
+
 def test_every_page_is_among_those_that_are_listed() -> None:
     listed = (ROOT / "mkdocs.yml").read_text("utf-8")
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert {page for page in pages if f"- {page}" not in listed} == set()
+
+
+if __name__ == "__main__":
+    (ROOT / "docs/reference/commands.md").write_text(commands(), "utf-8")

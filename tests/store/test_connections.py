@@ -392,12 +392,13 @@ def test_a_unix_socket_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
 
 # A user with few rights
 
+CONNECTIONS = (ROOT / "docs" / "connections.md").read_text("utf-8")
+
 
 def acl_rule(password: str) -> list[str]:
-    """The rule that README gives, as a command."""
-    readme = (ROOT / "README.md").read_text()
-    found = re.search(r"ACL SETUSER diffsync on (.+?)```", readme, re.DOTALL)
-    assert found, "README states no ACL rule"
+    """The rule that the documentation gives, as a command."""
+    found = re.search(r"ACL SETUSER diffsync on (.+?)```", CONNECTIONS, re.DOTALL)
+    assert found, "the documentation states no ACL rule"
     return shlex.split(found[0].removesuffix("```").replace("\\\n", " ").replace(">PASSWORD", f">{password}"))
 
 
@@ -415,7 +416,7 @@ def test_a_user_with_the_rights_of_the_readme_can_do_everything(restricted: dict
 
 
 def test_on_a_cluster_a_few_more_rights_are_enough(cluster: RedisClusterServers, store_id: str) -> None:
-    found = re.search(r"On a cluster it also needs `(.+?)`", (ROOT / "README.md").read_text())
+    found = re.search(r"On a cluster it also needs `(.+?)`", CONNECTIONS)
     assert found
     for node in cluster.nodes:
         node.run(*acl_rule("few-rights"), *found[1].split())
