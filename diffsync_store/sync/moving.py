@@ -9,10 +9,11 @@ from diffsync_store.diff import DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import SyncStopped
-from diffsync_store.sync.guarded import UNKNOWN, GuardedSyncer
+from diffsync_store.sync.guarded import UNKNOWN
 from diffsync_store.sync.hooks import hook
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.moves import Move, merged, moves_in
+from diffsync_store.sync.ordered import OrderedSyncer
 from diffsync_store.sync.preconditions import conflict
 from diffsync_store.sync.recovery import under, with_values
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _ALONG = "moved with what stands above it"
 
 
-class MovingSyncer(GuardedSyncer):
+class MovingSyncer(OrderedSyncer):
     """A guarded sync that knows what moves before it begins, where a model offers a `move`.
 
     An object moves when the first of its two places comes up at which both parents are there. What is deleted and has
