@@ -38,8 +38,8 @@ class MovingSyncer(OrderedSyncer):
         self.moves = moves_in(self.diff, self._key, models) if models else {}
         super()._apply_all()
 
-    def _bulk_hook(self, element: DiffElement) -> tuple[str, str] | None:
-        return None if self.moves and self._key(element) in self.moves else super()._bulk_hook(element)
+    def _way(self, element: DiffElement) -> tuple[str, str | None, bool] | None:
+        return None if self.moves and self._key(element) in self.moves else super()._way(element)
 
     def _apply_element(self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None) -> None:
         if self.moves and element.action in {DiffSyncActions.CREATE, DiffSyncActions.DELETE}:

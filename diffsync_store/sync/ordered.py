@@ -12,7 +12,7 @@ from diffsync_store.diff import DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import JournalLost
-from diffsync_store.sync.bulk import BulkSyncer
+from diffsync_store.sync.bulk import BulkSyncer, Placed
 from diffsync_store.syncer import batches
 
 if TYPE_CHECKING:
@@ -89,14 +89,16 @@ class OrderedSyncer(BulkSyncer):
         bound = [element for element in elements if self.recreated and self._is_bound(element)]
         ids = set(map(id, bound))
         free = [element for element in elements if id(element) not in ids]
-        self.team.do(self._work, self._units(free), self.pace.end)
+        self.team.do(
+            self._work, self._units([(element, None) for element in free], self.options.workers), self.pace.end
+        )
         self.team.do(self._work_in_order, [bound] if bound else [], self.pace.end)
 
     def _is_bound(self, element: DiffElement) -> bool:
         return any(self._key(below) in self.recreated for below, _ in walk(iter([element]), None))
 
     def _work_in_order(self, elements: list[DiffElement]) -> None:
-        for unit in self._units(elements):
+        for unit in self._units([(element, None) for element in elements]):
             self._work(unit)
 
     def _foresee(self, elements: list[DiffElement]) -> None:
@@ -111,16 +113,16 @@ class OrderedSyncer(BulkSyncer):
             and (self.deleting or element.action != DiffSyncActions.DELETE)
         )
 
-    def _work(self, unit: list[DiffElement]) -> None:
+    def _work(self, unit: list[Placed]) -> None:
         """Apply elements of the top."""
         if self.pace.has_ended:
             return
         if self.options.workers == 1:
-            self._apply_unit(unit, None)
+            self._apply_unit(unit)
             return
         with self._told_at_the_end():
-            self._foresee(unit)
-            self._apply_unit(unit, None)
+            self._foresee([element for element, _ in unit])
+            self._apply_unit(unit)
 
     @contextmanager
     def _told_at_the_end(self) -> Iterator[None]:

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from diffsync_store import DiffSyncFlags
+from diffsync_store import DiffElement, DiffSyncFlags
 from diffsync_store.exceptions import InvalidOptions
 from diffsync_store.sync import pace
+from diffsync_store.sync.bulk import Placed, merged_families
 from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Data, Device, Network, Site, System
@@ -98,6 +99,34 @@ def test_siblings_are_created_and_deleted_in_bulk(bench: Bench, sizes: list[int]
     assert (result.created, result.deleted, result.is_complete) == (25, 5, True)
     assert sorted(sizes) == [5, 5, 10, 10]
     assert bench.settled()
+
+
+@pytest.mark.parametrize("target", [{}, sites(12, "old", 0), sites(12, "new", 0)], ids=["new", "changed", "there"])
+def test_children_of_several_parents_go_in_one_call(bench: Bench, sizes: list[int], target: Sites) -> None:
+    bench.adapter_class = Bulk
+    saved = bench.load(sites(12, "new"), target)
+
+    def refuse(call: str) -> None:
+        if "e site s003" in call:
+            raise ValueError("poisoned")
+
+    bench.system.before = refuse
+    result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(bulk=10))
+    refused = bool(result.failed)
+    assert (refused, result.blocked) == (target != sites(12, "new", 0), 3 * refused)
+    assert sizes == [10, 10, 7 if refused else 10, 6]
+    bench.system.before = lambda _: None
+    bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True))
+    assert len(bench.system.calls()) == len(set(bench.system.calls()))
+    assert bench.settled()
+
+
+def test_children_go_together_by_model_in_the_order_of_each_parent() -> None:
+    def family(name: str, *models: str) -> list[Placed]:
+        return [(DiffElement(model, f"{name}{number}", {}), None) for number, model in enumerate(models)]
+
+    found = merged_families([family("a", "vlan"), [], family("b", "port", "port", "vlan"), family("c", "port", "vlan")])
+    assert [element.name for element, _ in found] == ["a0", "b0", "b1", "c0", "b2", "c1"]
 
 
 def test_a_result_for_each_record_says_which_were_refused(bench: Bench, sizes: list[int]) -> None:
