@@ -25,6 +25,8 @@ class _Page(threading.local):
         self.untold: dict[str, Entry] = {}
         self.upcoming: Iterator[str] = iter(())
         self.has_more = False
+        self.noted: set[str] = set()
+        """What has come of these since they were foreseen, before their turn perhaps."""
         self.ahead: set[str] = set()
         """Told before their time, and not come yet."""
         self.coming: tuple[Future[None], list[str]] | None = None
@@ -55,6 +57,7 @@ class Ledger:
         """Tell with the next ones."""
         page = self._page
         page.untold[operation_id] = entry
+        page.noted.add(operation_id)
         page.ahead.discard(operation_id)
 
     def send(self, operation_ids: Iterable[str]) -> None:
@@ -67,8 +70,8 @@ class Ledger:
 
         What is told of them and does not come is taken back with `close`.
         """
-        self._page.upcoming = operation_ids
-        self._page.has_more = True
+        self._page.upcoming, self._page.has_more = operation_ids, True
+        self._page.noted.clear()
 
     def send_soon(self, operation_id: str) -> None:
         """Tell that this is given to the target's system now, if it was not told before its time."""
@@ -93,6 +96,7 @@ class Ledger:
         page.untold.update({name: Entry(OperationState.PENDING) for name in page.ahead if name not in page.untold})
         page.ahead.clear()
         page.upcoming, page.has_more = iter(()), False
+        page.noted.clear()
         self.tell()
 
     def tell(self) -> None:
@@ -125,6 +129,6 @@ class Ledger:
     def _next_ids(self, page: _Page) -> list[str]:
         is_fast = time.monotonic() - page.told < _SILENCE
         page.together = min(2 * page.together, _MOST_TOGETHER) if is_fast else max(page.together // 2, 1)
-        ids = list(islice(page.upcoming, page.together))
+        ids = list(islice((name for name in page.upcoming if name not in page.noted), page.together))
         page.has_more = len(ids) == page.together
         return ids
