@@ -171,7 +171,7 @@ class BulkSyncer(GuardedSyncer):
         return result, None
 
 
-def merged_families(families: list[list[Placed]]) -> Iterator[Placed]:
+def merged_families(families: list[list[tuple[DiffElement, T]]]) -> Iterator[tuple[DiffElement, T]]:
     """Children of several parents, those of one model together, without a change of order between those of one parent."""
     waiting = [deque(list(run) for _, run in groupby(family, key=lambda found: found[0].type)) for family in families]
     while waiting := [runs for runs in waiting if runs]:

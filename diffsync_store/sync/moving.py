@@ -65,9 +65,9 @@ class MovingSyncer(OrderedSyncer):
         else:
             super()._postpone(element, above)
 
-    def _is_deleted(self, element: DiffElement, parent: DiffSyncModel | None, *, is_stuck: bool) -> bool:
+    def _has_gone(self, element: DiffElement) -> bool | None:
         move = self.moves.get(self._key(element))
-        return super()._is_deleted(element, parent, is_stuck=is_stuck) if move is None else move.is_done
+        return super()._has_gone(element) if move is None else move.is_done
 
     def _move(self, move: Move) -> None:
         old, new = self._parent(move.old), self._parent(move.new)

@@ -12,11 +12,14 @@ from diffsync_store.diff import DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import JournalLost
-from diffsync_store.sync.bulk import BulkSyncer, Placed
+from diffsync_store.sync.bulk import BulkSyncer, Placed, merged_families
 from diffsync_store.syncer import batches
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
+
+Later = tuple[DiffElement, tuple[str, str] | None]
+"""A delete that is to be done last, with model and unique id of what it stands below."""
 
 _DELETES = 500
 """Deletes whose objects are fetched at once."""
@@ -25,8 +28,8 @@ _DELETES = 500
 class OrderedSyncer(BulkSyncer):
     """A guarded sync of all of a diff, from what a sync before it has left."""
 
-    later: list[tuple[DiffElement, tuple[str, str] | None]]
-    """Deletes that are to be done last, each with model and unique id of what it stands below."""
+    later: list[Later]
+    """Deletes that are to be done last."""
     held_deletes: dict[str, str]
     """Those of them that are held, with the reason."""
     deleting_late = False
@@ -148,34 +151,68 @@ class OrderedSyncer(BulkSyncer):
             for below in element.get_children():
                 self._postpone(below, self._key(element))
 
-    def _delete_last(self, later: list[tuple[DiffElement, tuple[str, str] | None]]) -> None:
+    def _delete_last(self, later: list[Later]) -> None:
         """Delete from the last to the first, so that nothing goes before what stands below it."""
         with self._told_at_the_end():
             self._delete_backwards(later)
 
-    def _delete_backwards(self, later: list[tuple[DiffElement, tuple[str, str] | None]]) -> None:
+    def _delete_backwards(self, later: list[Later]) -> None:
         self.deleting = self.deleting_late = True
         self.holds = self.held_deletes
         stuck: set[tuple[str, str] | None] = set()
-        waiting = reversed(later)
-        while batch := list(islice(waiting, _DELETES)):
-            if self.is_resumed:
-                self.entries = self._entries_of(element for element, _ in batch)
-            held = self._fetch([element for element, _ in batch])
-            for element, above in batch:
-                parent = self.target.store.fetch(above[0], [above[1]]).get(above[1]) if above else None
-                if not self._is_deleted(element, parent, is_stuck=self._key(element) in stuck):
-                    stuck.add(above)
-            held.clear()
+        for level in reversed(list(self._levels(later))):
+            waiting = reversed(level)
+            while batch := list(islice(waiting, _DELETES)):
+                if self.is_resumed:
+                    self.entries = self._entries_of(element for element, _ in batch)
+                held = self._fetch([element for element, _ in batch])
+                for unit in self._units_of_deletes(batch):
+                    stuck.update(self._delete_unit(unit, stuck))
+                held.clear()
 
-    def _is_deleted(self, element: DiffElement, parent: DiffSyncModel | None, *, is_stuck: bool) -> bool:
-        if self._key(element) in self.gone_ahead:
-            return True
-        obj = self.target.store.at_hand(element.type, self._uid(element))
-        if is_stuck and element.operation_id not in self.holds:
-            self._refuse(element, State.BLOCKED, "A delete below it was not done.")
-            return False
-        goes_on, _ = self._operate(element, obj, parent)
-        if self._has_flag(element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE):
-            self._skip_children(element)
-        return goes_on and element.operation_id not in self.holds
+    def _levels(self, later: list[Later]) -> Iterator[list[Later]]:
+        """What is deleted last; where hooks take many, from the top down, so that those of one model stand together."""
+        if self.options.bulk == 1 or not self._has_bulk_hooks:
+            yield later
+            return
+        below: dict[tuple[str, str] | None, list[Later]] = {}
+        keys = {self._key(element) for element, _ in later}
+        for element, above in later:
+            below.setdefault(above if above in keys else None, []).append((element, above))
+        level = below.pop(None, [])
+        while level:
+            yield level
+            level = list(merged_families([below.pop(self._key(element), []) for element, _ in level]))
+
+    def _units_of_deletes(self, batch: list[Later]) -> Iterator[list[Later]]:
+        for model, alike in groupby(batch, key=lambda found: found[0].type):
+            unit = list(alike)
+            size = self.options.bulk if self._offers(model, "delete_many") else 1
+            for start in range(0, len(unit), size):
+                yield unit[start : start + size]
+
+    def _delete_unit(self, unit: list[Later], stuck: set[tuple[str, str] | None]) -> Iterator[tuple[str, str] | None]:
+        """Delete; tell below what something stays."""
+        placed: list[Placed] = []
+        aboves: list[tuple[str, str] | None] = []
+        for element, above in unit:
+            has_gone = self._has_gone(element)
+            if has_gone is None and self._key(element) in stuck and element.operation_id not in self.holds:
+                self._refuse(element, State.BLOCKED, "A delete below it was not done.")
+                has_gone = False
+            if has_gone is None:
+                placed.append((element, above and self.target.store.fetch(above[0], [above[1]]).get(above[1])))
+                aboves.append(above)
+            elif not has_gone:
+                yield above
+        objects = [self.target.store.at_hand(element.type, self._uid(element)) for element, _ in placed]
+        outcomes = (self._operate_singly if len(placed) == 1 else self._operate_together)(placed) if placed else []
+        for (element, _), obj, (goes_on, _), above in zip(placed, objects, outcomes, aboves, strict=True):
+            if self._has_flag(element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE):
+                self._skip_children(element)
+            if not goes_on or element.operation_id in self.holds:
+                yield above
+
+    def _has_gone(self, element: DiffElement) -> bool | None:
+        """Whether an object that is not to be deleted here has gone otherwise; None where it is to be deleted."""
+        return True if self._key(element) in self.gone_ahead else None

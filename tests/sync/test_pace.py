@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from itertools import count
 from typing import Any, ClassVar
 
 import pytest
 
 from diffsync_store import DiffElement, DiffSyncFlags
+from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import InvalidOptions
 from diffsync_store.sync import pace
 from diffsync_store.sync.bulk import Placed, merged_families
@@ -17,6 +19,7 @@ from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Data, Device, Network, Site, System
 
+DONE, FAILED, BLOCKED = OperationState.DONE, OperationState.FAILED, OperationState.BLOCKED
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
 
 
@@ -76,8 +79,10 @@ class BulkDevice(Device):
         return [obj.update(attrs) if obj.name != "d1" else KeyError("d1") for obj, attrs in changes]
 
     @classmethod
-    def delete_many(cls, adapter: Any, objects: list[BulkDevice]) -> list[Any]:  # noqa: ARG003  # the objects know it
+    def delete_many(cls, adapter: Any, objects: list[BulkDevice]) -> list[Any]:
         cls.sizes.append(len(objects))
+        for obj in objects:
+            adapter.system.before(f"delete device {obj.get_unique_id()}")
         return [obj.delete() for obj in objects]
 
 
@@ -116,7 +121,8 @@ def test_children_of_several_parents_go_in_one_call(bench: Bench, sizes: list[in
     assert (refused, result.blocked) == (target != sites(12, "new", 0), 3 * refused)
     assert sizes == [10, 10, 7 if refused else 10, 6]
     bench.system.before = lambda _: None
-    bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True))
+    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True)).is_complete
+    assert {entry.state for _, entry in bench.saved().outcomes()} == {DONE}
     assert len(bench.system.calls()) == len(set(bench.system.calls()))
     assert bench.settled()
 
@@ -181,6 +187,7 @@ def test_deletes_come_last_from_the_last_to_the_first(bench: Bench) -> None:
         "create site c", "delete site b", "delete device a__d2", "delete device a__d1", "delete site a",
     ]  # fmt: skip
     assert result.is_complete
+    assert {entry.state for _, entry in bench.saved().outcomes()} == {DONE}
     assert bench.settled()
 
 
@@ -195,6 +202,27 @@ def test_what_stands_above_a_delete_that_failed_is_not_deleted(bench: Bench) -> 
     result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(deletes_last=True))
     assert [(reject.state, reject.unique_id) for reject in result.rejects] == [("failed", "a__d2"), ("blocked", "a")]
     assert set(bench.system.records()) == {("site", "a"), ("device", "a__d2")}
+
+
+def test_deletes_that_come_last_go_in_bulk_too(bench: Bench, sizes: list[int]) -> None:
+    bench.adapter_class = Bulk
+    saved = bench.load({}, sites(8, "old"))
+
+    def refuse(call: str) -> None:
+        if call == "delete device s003__d1":
+            raise ValueError("in use")
+
+    bench.system.before = refuse
+    options = SyncOptions(deletes_last=True, bulk=10)
+    result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=options)
+    assert (result.deleted, result.failed, result.blocked) == (23 + 7, 1, 1)
+    assert set(bench.system.records()) == {("site", "s003"), ("device", "s003__d1")}
+    assert Counter(entry.state for _, entry in bench.saved().outcomes()) == {DONE: 30, FAILED: 1, BLOCKED: 1}
+    assert sizes[:1] + sizes[-1:] == [10, 4]
+    bench.system.before = lambda _: None
+    again = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(deletes_last=True, retry=True))
+    assert again.is_complete
+    assert bench.settled()
 
 
 def test_a_sync_of_which_too_much_fails_stops_and_leaves_the_rest_pending(bench: Bench) -> None:
