@@ -5,6 +5,7 @@ from prefect import flow, get_run_logger, runtime, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun, State
 from prefect.deployments.flow_runs import arun_deployment
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed
 from prefect.utilities.urls import url_for
 
@@ -92,14 +93,23 @@ async def finish(step: Step, run: FlowRun) -> FlowRun:
 
 
 async def create(step: Step, attempt: int) -> FlowRun:
-    """Create the run that has this key, or find it."""
+    """Create the run that has this key, or find it.
+
+    Raises:
+        StepFailed: there is no such deployment.
+    """
     name, parameters = step
-    return await arun_deployment(
-        name,
-        parameters=parameters,
-        idempotency_key=f"{runtime.flow_run.id}-{name}-{attempt}",
-        timeout=0,
-    )
+    try:
+        return await arun_deployment(
+            name,
+            flow_run_name=name.replace("/", " "),
+            parameters=parameters,
+            idempotency_key=f"{runtime.flow_run.id}-{name}-{attempt}",
+            timeout=0,
+        )
+    except ObjectNotFound:
+        remedy = "Run `python -m flows deploy` with the file that declares it."
+        raise StepFailed(f"Prefect has no deployment {name}. {remedy}") from None
 
 
 async def wait(run: FlowRun) -> FlowRun:
