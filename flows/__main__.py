@@ -3,6 +3,8 @@
 import asyncio
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -56,7 +58,8 @@ def check() -> None:
 @app.command(name="deploy")
 def deploy_command() -> None:
     """Create or update in Prefect (PREFECT_API_URL) what the YAML file declares; twice changes nothing."""
-    changes = asyncio.run(_deploy(_read()))
+    with _told():
+        changes = asyncio.run(_deploy(_read()))
     table = Table("", "", "", box=None, show_header=False)
     for change in changes:
         table.add_row(change.done, escape(change.name), escape(change.what))
@@ -96,7 +99,7 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
 ) -> None:
     """Show a saved diff, approve it as it is shown, and resume the sync that waits for it."""
-    try:
+    with _told():
         rules = tuple(map(selected, exclude or ()))
         with _read().open_diffs() as diffs:
             saved = diffs.open(diff_id)
@@ -109,10 +112,6 @@ def approve(
             resumed = decide(
                 saved, by=by, reason=reason, is_approved=not reject, checksum=checksum, exclude=() if reject else rules
             )
-    except (ObjectStoreException, Fault) as error:
-        _fail([sentence(error)])
-    except httpx.TransportError as error:
-        _fail([f"{NO_PREFECT} ({error})"])
     told = "Rejected." if reject else f"Approved: {applied:,} operations of {diff_id}, {left_out:,} left out."
     console.print(told, markup=False)
     for name in resumed:
@@ -136,6 +135,17 @@ def _read() -> Config:
         return read_config()
     except ConfigFault as fault:
         _fail(fault.faults)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a person can mend is told in a sentence, and ends the command."""
+    try:
+        yield
+    except (ObjectStoreException, Fault) as error:
+        _fail([sentence(error)])
+    except httpx.TransportError as error:
+        _fail([f"{NO_PREFECT} ({error})"])
 
 
 def _fail(faults: list[str] | tuple[str, ...]) -> NoReturn:

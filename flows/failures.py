@@ -50,5 +50,5 @@ def sentence(error: Exception) -> str:
         return str(error)
     return (
         f"{error} It is {read_config().store_address()}: see that it runs, and that {socket.gethostname()} reaches it; then "
-        "start this run again."
+        "try again."
     )

@@ -256,14 +256,8 @@ def test_the_url_of_the_store_can_be_in_a_block_and_its_password_is_shown_nowher
     config.write_text(BY_BLOCK, "utf-8")
     with temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}):
         DiffsyncStore(url=SecretStr(project.redis.url.replace("://", f"://ann:{secret}@"))).save("shared")
-    deployment = project.stack.get("/deployments/name/load/five")
-    started = project.stack.post(
-        f"/deployments/{deployment['id']}/create_flow_run",
-        parameters={"store_id": "by-block"},
-        state={"type": "SCHEDULED"},
-        job_variables={"env": {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": "redis://127.0.0.1:1"}},
-    )
-    run = finish(project.stack, started["id"], seconds=120)
+    environment = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": "redis://127.0.0.1:1"}
+    run = project.run_with(environment, "load/five", store_id="by-block")
     assert run.state == "Completed", run.message
     with project.store("by-block") as store:
         assert store.record().counts == {"item": 5}

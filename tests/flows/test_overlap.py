@@ -28,8 +28,8 @@ def end(project: Project, run_id: str) -> None:
         project.stack.post(f"/flow_runs/{step['id']}/set_state", state={"type": "CANCELLED"}, force=True)
     run = finish(project.stack, run_id, seconds=120)
     assert run.state == "Failed"
-    for step in ("load waited-for", "load waited-for-too"):
-        assert f"{step!r} ended Cancelled" in run.message
+    for name in ("load waited-for", "load waited-for-too"):
+        assert f"{name!r} ended Cancelled" in run.message
 
 
 def test_a_reconcile_that_is_due_while_the_one_before_it_runs_is_queued_or_skipped_as_declared(
