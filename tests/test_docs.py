@@ -50,7 +50,8 @@ def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
 
 
 def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> None:
-    told = run(folder, "-m", "flows", "check", REDIS_URL=redis_url, DIFFSYNC_CONFIG="syncs.yaml")
+    variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml", "VLANS": str(folder)}
+    told = run(folder, "-m", "flows", "check", **variables)
     assert told == "syncs.yaml: 2 adapters, 1 syncs, all right.\n"
 
 
