@@ -191,6 +191,12 @@ def flows_command(project: Project, *words: str) -> str:
     return done.stdout
 
 
+def test_what_is_declared_with_a_schedule_has_its_next_runs(project: Project) -> None:
+    housekeeping = project.stack.get("/deployments/name/housekeeping/housekeeping")["id"]
+    asked = {"deployments": {"id": {"any_": [housekeeping]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    wait_until(lambda: project.stack.post("/flow_runs/count", **asked), 120, "runs of the housekeeping are scheduled")
+
+
 def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(project: Project) -> None:
     flows_command(project, "flows", "deploy")
     before = project.stack.post("/deployments/filter")
