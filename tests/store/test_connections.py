@@ -19,6 +19,7 @@ from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_connection import Connection
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis_stores import RedisStores
 from tests.certificates import Certificates
 from tests.conftest import ROOT, demand
 from tests.redis_servers import RedisClusterServers, SentinelServers
@@ -99,6 +100,9 @@ def check_whole_story(store_id: str, **where: Any) -> None:
     with opened(0) as source, opened(1) as target, closing(RedisDiffs(**where)) as diffs:
         assert sorted(names_of(target)) == sorted(names_of(source))
         assert not StoredAdapter(target).diff_from(StoredAdapter(source)).has_diffs()
+        with closing(RedisStores(**where)) as stores:
+            assert set(ids) <= {record.store_id for record in stores.list()}
+        assert diff_id in {record.diff_id for record in diffs.list()}
         target.remove(obj=flat(target).get(Device, "a"))
         diffs.open(diff_id).drop()
         source.drop()
