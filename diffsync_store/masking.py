@@ -19,6 +19,8 @@ LONGEST = 2000
 LONGEST_REASON = 500
 """Characters of a reason."""
 
+_PLAIN = {str, int, bool, type(None)}
+"""Of which most values are, and nothing can stand inside."""
 _DEEPEST = 6
 _SECRETS = ("password", "passwd", "secret", "token", "apikey", "privatekey", "credential", "authorization", "community")
 """Parts of the names, without `_` and `-`, of fields whose values nobody is to read."""
@@ -31,6 +33,7 @@ def is_secret_name(name: str) -> bool:
     return any(part in plain for part in _SECRETS)
 
 
+@lru_cache(maxsize=4096)
 def is_secret(model: Any, name: str) -> bool:
     """Whether a model says that a field is secret, or its name does."""
     return name in getattr(model, "_secrets", ()) or is_secret_name(name)
@@ -38,12 +41,13 @@ def is_secret(model: Any, name: str) -> bool:
 
 def masked(model: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as JSON has them, secret ones masked, in dicts and lists too."""
-    return {
-        name: MASK if is_secret(model, name) else _inside(model, canonical(value)) for name, value in values.items()
-    }
+    return {name: MASK if is_secret(model, name) else _inside(model, value) for name, value in values.items()}
 
 
 def _inside(model: Any, value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
+    value = canonical(value)
     if isinstance(value, dict):
         return masked(model, value)
     if isinstance(value, list):
