@@ -30,8 +30,8 @@ NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
 
 _REMEDIES = {
     StoreState.LOADING: "Wait for the load to end; if it is no longer running, load the store again.",
-    StoreState.PARTIAL: "Load the store again; or compare with guards=Guards(): then only what the gaps put in doubt is held.",
-    StoreState.FAILED: "Mend the cause and load the store again.",
+    StoreState.PARTIAL: "Load the store again. Or compare with guards=Guards(): then only what the gaps put in doubt is held.",
+    StoreState.FAILED: "Mend the cause. Load the store again.",
 }
 
 
