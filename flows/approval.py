@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName, FlowRunFilterTags
@@ -20,12 +21,15 @@ MOST_WAITING = 200
 HOW = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
 GIVEN = ("allow", "select", "exclude")
 """Parameters of a sync by which it applies more, or less, than the whole diff within the guards."""
+TO_DECIDE = "To decide: Resume, in the menu with the three dots, or in a terminal: python -m flows approve %s --by NAME"
 
 
 class Decision(RunInput):
     """May this diff be applied?"""
 
-    decision: Literal["reject", "approve"] = Field("reject", description="Approve: it is applied as it was saved")
+    decision: Literal["reject", "approve"] = Field(
+        "reject", description="Approve: the diff is applied as it was saved. Reject: it is not, and stays refused"
+    )
     by: str = Field("", description="Who decides; kept with the diff")
     comment: str = Field("", description="Why, or the number of a change; kept with the diff")
     leave_out_actions: list[Literal["create", "update", "delete"]] = Field(
@@ -62,6 +66,7 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
     if approval is not None and not approval.is_rejected and approval.checksum == checksum:
         return
     question = Decision.with_initial_data(description=HOW + review(saved, asked))
+    get_run_logger().info(TO_DECIDE, saved.record.diff_id)
     given = suspend_flow_run(wait_for_input=question, timeout=sync.approval_timeout, key=f"approval-{checksum[:16]}")
     by = given.by or "somebody in Prefect's UI"
     if given.decision == "approve":

@@ -4,7 +4,7 @@ The page of a run shows the first words of an artifact's description: there stan
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +17,11 @@ from flows.escape import markdown, markdown_table, plain
 from flows.ids import artifact_key
 
 MOST_ROWS = 1000
-LOST = "what is lost"
+ACTIONS = ("delete", "create", "update")
+"""What loses something comes first."""
+UNPROVEN = "With this store as the source, a sync holds the deletes of these models."
+ALLOW = "A sync leaves these out, unless it is started with `allow`."
+RETRY = "Mend what is told here, then start a sync of this diff with `retry`: only these are applied then."
 MOST_SUBTREES = 10
 NOTHING: Mapping[tuple[str, str, str], int] = MappingProxyType({})
 
@@ -46,16 +50,16 @@ def show_diff(diff: SavedDiff) -> None:
         f"Diff {markdown(record.diff_id)}: what would change in store {markdown(record.target_store_id)} so that it "
         f"equals store {markdown(record.source_store_id)}.\n\n"
         f"For the parameter `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
+        f"The changes themselves are in the table `{key}` beside this one.\n\n"
         + markdown_table(("action", "objects"), [(name, f"{count:,}") for name, count in record.summary.items()])
-        + f"\n\n{_by_model(record)}\n\n## Largest subtrees\n\n{_largest(diff)}"
-        + _holds(record),
+        + f"\n\n{_by_model(record)}{_largest(diff)}{_holds(record)}",
         key=f"{key}-totals",
         description=f"`{record.diff_id}`: {sides}, {_totals(record.summary)}",
     )
     create_table_artifact(
-        [operation_row(operation) for operation in diff.operations(limit=MOST_ROWS)],
+        [row for action in ACTIONS for row in _first_rows(diff, action, MOST_ROWS)],
         key=key,
-        description=f"{sides}: {_totals(record.summary)}. {_shown(record.operations, 'operations')}",
+        description=f"{sides}: {_totals(record.summary)}. {_shown_of_each(record.summary)}",
     )
 
 
@@ -65,7 +69,7 @@ def review(diff: SavedDiff, asked: Mapping[str, Sequence[object]], most: int = 5
     return (
         f"# {record.operations:,} operations, {markdown(record.source_name)} → {markdown(record.target_name)}\n\n"
         f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}{_asked(asked)}"
-        + "".join(_first(diff, action, most) for action in ("delete", "update", "create"))
+        + "".join(_first(diff, action, most) for action in ACTIONS)
     )
 
 
@@ -74,10 +78,17 @@ def _first(diff: SavedDiff, action: str, most: int) -> str:
     total = diff.record.summary.get(action, 0)
     if not total:
         return ""
-    shown = map(operation_row, diff.operations(limit=most, chosen=Chosen(action=action)))
-    rows = [(row["model"], row["name"], row["changes"] or "no attributes") for row in shown]
-    table = markdown_table(("model", "name", LOST if action == "delete" else "changes"), rows)
+    rows = [(row["model"], row["name"], row["changes"]) for row in _first_rows(diff, action, most)]
+    table = markdown_table(("model", "name", "what is lost" if action == "delete" else "changes"), rows)
     return f"\n\n## {action.capitalize()}\n\n{table}\n\n{_shown(total, f'{action}s', len(rows))}"
+
+
+def _shown_of_each(summary: Mapping[str, int]) -> str:
+    return " ".join(_shown(summary[action], f"{action}s") for action in ACTIONS if summary.get(action))
+
+
+def _first_rows(diff: SavedDiff, action: str, most: int) -> Iterator[dict[str, str]]:
+    return map(operation_row, diff.operations(limit=most, chosen=Chosen(action=action)))
 
 
 def _asked(asked: Mapping[str, Sequence[object]]) -> str:
@@ -87,10 +98,13 @@ def _asked(asked: Mapping[str, Sequence[object]]) -> str:
 
 
 def _largest(diff: SavedDiff) -> str:
-    """The objects of the top below which most changes, themselves included."""
+    """The objects of the top below which most changes, themselves included, where any has more than one."""
     tops = ([*operation.parents, (operation.model, operation.name)][0] for operation in diff.operations())
-    rows = [(model, name, f"{count:,}") for (model, name), count in Counter(tops).most_common(MOST_SUBTREES)]
-    return markdown_table(("model", "name", "operations"), rows)
+    largest = Counter(tops).most_common(MOST_SUBTREES)
+    if all(count == 1 for _, count in largest):
+        return ""
+    rows = [(model, name, f"{count:,}") for (model, name), count in largest]
+    return f"\n\n## Largest subtrees\n\n{markdown_table(('model', 'name', 'operations'), rows)}"
 
 
 def _by_model(record: DiffRecord) -> str:
@@ -116,7 +130,7 @@ def show_sync(
         + markdown_table(
             ("would be" if dry_run else "", "operations"), [(n, f"{count:,}") for n, count in counts.items()]
         )
-        + (f"\n\n## Rejects\n\n{_rejects(listed)}\n\n{_shown(len(rejects), 'rejects')}" if listed else "")
+        + (f"\n\n## Rejects\n\n{RETRY}\n\n{_rejects(listed)}\n\n{_shown(len(rejects), 'rejects')}" if listed else "")
         + (f"\n\n## Held\n\n{_held(held)}" if held else ""),
         key=artifact_key("sync", record.source_name, record.target_name),
         description=heading,
@@ -156,7 +170,7 @@ def _holds(record: DiffRecord) -> str:
     rows = [(hold.model, hold.action, f"{count:,}", hold.reason, hold.override) for hold, count in counts if count]
     if not rows:
         return ""
-    return f"\n\n## Held\n\n{markdown_table(('model', 'action', 'operations', 'reason', 'allow with'), rows)}"
+    return f"\n\n## Held\n\n{ALLOW}\n\n{markdown_table(('model', 'action', 'operations', 'reason', 'allow'), rows)}"
 
 
 def _held(held: Mapping[tuple[str, str, str], int]) -> str:
@@ -170,7 +184,7 @@ def _gaps(record: StoreRecord) -> str:
         return ""
     why = [(model, reason) for model, gap in record.gaps.items() for reason in gap.reasons]
     rejects = [(model, row.what, row.reason, row.payload) for model, gap in record.gaps.items() for row in gap.rejects]
-    missing = f"\n\n## What is missing\n\n{markdown_table(('model', 'reason'), why)}"
+    missing = f"\n\n## What is missing\n\n{UNPROVEN}\n\n{markdown_table(('model', 'reason'), why)}"
     if not rejects:
         return missing
     total = sum(gap.rejected for gap in record.gaps.values())
@@ -186,7 +200,7 @@ def operation_row(operation: Operation) -> dict[str, str]:
         "action": str(operation.action),
         "model": operation.model,
         "name": plain(" / ".join(plain(part, 60) for part in path)),
-        "changes": plain(changes) if changes else "",
+        "changes": plain(changes or "no attributes"),
     }
 
 

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 MARKDOWN = re.compile(r"([\\`*_\[\]()#!|~])")
-LINK = re.compile(r"[:@]|(?<=www)\.", re.IGNORECASE)
-"""What makes an address into a link by itself, also after a backslash."""
+LINK = re.compile(r":(?=//)|@|www(?=\.)", re.IGNORECASE)
+"""What makes an address into a link by itself, also after a backslash or as a character reference."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -21,7 +21,7 @@ def markdown(value: Any, longest: int = 200) -> str:
     """The same, with nothing in it that Markdown or HTML would read as its own."""
     text = plain(value, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = MARKDOWN.sub(r"\\\1", text)
-    return LINK.sub(lambda found: f"&#{ord(found[0])};", text)
+    return LINK.sub(r"\g<0><!-- -->", text)
 
 
 def markdown_table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:

@@ -72,7 +72,7 @@ def test_a_diff_that_is_another_one_when_it_is_approved_is_asked_for_again(proje
     wait_until(lambda: question(project, run_id), 60, "it asks")
     first = question(project, run_id)
     assert "| item | 7 | 0 | 0 |" in first
-    assert "| allow | delete&#58;9&#58;item |" in first
+    assert "| allow | delete:9:item |" in first
     (project.folder / "asked").write_text("item 0\n", "utf-8")
     project.load({"asked-again": "asked"})
     stores = {"source_store_id": "asked-source", "target_store_id": "asked-again"}
