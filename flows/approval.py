@@ -22,6 +22,7 @@ HOW = "**Decide at the end of this form.** Resumed as it is, the diff is rejecte
 GIVEN = ("allow", "select", "exclude")
 """Parameters of a sync by which it applies more, or less, than the whole diff within the guards."""
 TO_DECIDE = "To decide: Resume, in the menu with the three dots, or in a terminal: python -m flows approve %s --by NAME"
+NO_REASON = "no reason given"
 
 
 class Decision(RunInput):
@@ -66,14 +67,16 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
     if approval is not None and not approval.is_rejected and approval.checksum == checksum:
         return
     question = Decision.with_initial_data(description=HOW + review(saved, asked))
-    get_run_logger().info(TO_DECIDE, saved.record.diff_id)
+    log = get_run_logger()
+    log.info(TO_DECIDE, saved.record.diff_id)
     given = suspend_flow_run(wait_for_input=question, timeout=sync.approval_timeout, key=f"approval-{checksum[:16]}")
     by = given.by or "somebody in Prefect's UI"
     if given.decision == "approve":
         saved.approve(by=by, reason=given.comment, checksum=checksum, exclude=given.excluded)
+        log.info("%s has approved the diff: %s", by, given.comment or NO_REASON)
         return
     saved.reject(by=by, reason=given.comment)
-    raise Rejected(f"{by} has rejected the diff: {given.comment or 'no reason given'}")
+    raise Rejected(f"{by} has rejected the diff: {given.comment or NO_REASON}")
 
 
 def decide(
