@@ -19,8 +19,10 @@ from flows.ids import artifact_key
 MOST_ROWS = 1000
 ACTIONS = ("delete", "create", "update")
 """What loses something comes first."""
+LONGEST_REASON = 600
 UNPROVEN = "With this store as the source, a sync holds the deletes of these models."
 ALLOW = "A sync leaves these out, unless it is started with `allow`."
+HELD = "Where the reason names an allowance, a sync of this diff with it in `allow` applies them."
 RETRY = "Mend what is told here, then start a sync of this diff with `retry`: only these are applied then."
 MOST_SUBTREES = 10
 NOTHING: Mapping[tuple[str, str, str], int] = MappingProxyType({})
@@ -131,7 +133,7 @@ def show_sync(
             ("would be" if dry_run else "", "operations"), [(n, f"{count:,}") for n, count in counts.items()]
         )
         + (f"\n\n## Rejects\n\n{RETRY}\n\n{_rejects(listed)}\n\n{_shown(len(rejects), 'rejects')}" if listed else "")
-        + (f"\n\n## Held\n\n{_held(held)}" if held else ""),
+        + (f"\n\n## Held\n\n{HELD}\n\n{_held(held)}" if held else ""),
         key=artifact_key("sync", record.source_name, record.target_name),
         description=heading,
     )
@@ -141,9 +143,10 @@ def show_housekeeping(rows: Sequence[tuple[str, str, int, str]], counts: Mapping
     """What was dropped, and what is kept though it is past its retention."""
     verb = "would be dropped" if dry_run else "dropped"
     heading = f"{counts['dropped']:,} {verb}, {counts['kept']:,} kept because they are in use"
-    listed = [(kind, name, f"{hours} h", used or verb) for kind, name, hours, used in rows[:MOST_ROWS]]
+    listed = [(kind, name, f"{hours:,}\u00a0h", used or verb) for kind, name, hours, used in rows[:MOST_ROWS]]
+    table = f"{markdown_table(('kind', 'name', 'age', 'outcome'), listed)}\n\n{_shown(len(rows), 'lines')}"
     create_markdown_artifact(
-        f"# {heading}\n\n{markdown_table(('', 'name', 'age', ''), listed)}\n\n{_shown(len(rows), 'lines')}",
+        f"# {heading}\n\n{table if rows else 'Nothing is past its retention.'}",
         key="housekeeping",
         description=heading,
     )
@@ -170,12 +173,13 @@ def _holds(record: DiffRecord) -> str:
     rows = [(hold.model, hold.action, f"{count:,}", hold.reason, hold.override) for hold, count in counts if count]
     if not rows:
         return ""
-    return f"\n\n## Held\n\n{ALLOW}\n\n{markdown_table(('model', 'action', 'operations', 'reason', 'allow'), rows)}"
+    header = ("model", "action", "operations", "reason", "allow")
+    return f"\n\n## Held\n\n{ALLOW}\n\n{markdown_table(header, rows, LONGEST_REASON)}"
 
 
 def _held(held: Mapping[tuple[str, str, str], int]) -> str:
     rows = [(model, action, f"{count:,}", reason) for (model, action, reason), count in held.items()]
-    return markdown_table(("model", "action", "operations", "reason"), rows)
+    return markdown_table(("model", "action", "operations", "reason"), rows, LONGEST_REASON)
 
 
 def _gaps(record: StoreRecord) -> str:
@@ -213,7 +217,7 @@ def _changes(changes: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
 
 def _rejects(rejects: Sequence[Reject]) -> str:
     rows = [(reject.state, reject.action, reject.model, reject.unique_id, reject.reason) for reject in rejects]
-    return markdown_table(("", "action", "model", "unique id", "reason"), rows)
+    return markdown_table(("", "action", "model", "unique id", "reason"), rows, LONGEST_REASON)
 
 
 def _totals(summary: Mapping[str, int]) -> str:

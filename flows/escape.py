@@ -24,6 +24,6 @@ def markdown(value: Any, longest: int = 200) -> str:
     return LINK.sub(r"\g<0><!-- -->", text)
 
 
-def markdown_table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *(tuple(markdown(cell) for cell in row) for row in rows)]
+def markdown_table(header: tuple[str, ...], rows: list[tuple[Any, ...]], longest: int = 200) -> str:
+    lines = [header, ("---",) * len(header), *(tuple(markdown(cell, longest) for cell in row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
