@@ -1,8 +1,8 @@
 """How long a diff of 100,000 changes takes to open in Prefect's UI: `python -m tests.bench.pages [objects]`.
 
 Loads so many objects, compares them with nothing, and starts a sync that has to be approved. Then a browser opens each page
-anew, five times, and waits until what it is opened for can be seen; beside these, the same page with the artifact of an
-empty load, which is what the page itself takes.
+anew, five times, and waits until what it is opened for can be seen; beside these, the same pages with the artifact of an
+empty load and with the form of a diff of three operations, which is what the pages themselves take.
 """
 
 import argparse
@@ -22,9 +22,11 @@ from tests.servers import RedisServer, chromium_binary, wait_until
 CONFIG = """
 store: {url: "${REDIS_URL}"}
 adapters:
+  few: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 3}}
   source: {class: "tests.flows.systems:PlainAdapter", settings: {objects: OBJECTS}}
   target: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 0}}
 syncs:
+  small: {source: few, target: target, approval: always}
   large: {source: source, target: target, approval: always}
 """
 ROUNDS = 5
@@ -38,6 +40,13 @@ def finished(stack: PrefectStack, deployment: str, **parameters: Any) -> str:
         raise RuntimeError(f"{run.name} ended {run.state}: {run.message}")
     print(f"  {run.name}: {(run.ended - run.began).total_seconds():.1f} s", flush=True)
     return run.id
+
+
+def waiting(stack: PrefectStack, name: str) -> str:
+    """The id of a run of a sync that waits for an approval of the diff of that name."""
+    run = start_run(stack, f"sync/{name}", diff_id=name)
+    wait_until(lambda: stack.get(f"/flow_runs/{run}")["state_name"] == "Suspended", SECONDS)
+    return run
 
 
 def artifact(stack: PrefectStack, run_id: str, key: str) -> str:
@@ -93,13 +102,16 @@ def main() -> None:
             finished(stack, "load/source", store_id="source")
             empty = finished(stack, "load/target", store_id="target")
             diff = finished(stack, "diff/large", diff_id="large")
-            sync = start_run(stack, "sync/large", diff_id="large")
-            wait_until(lambda: stack.get(f"/flow_runs/{sync}")["state_name"] == "Suspended", SECONDS)
+            finished(stack, "load/few", store_id="few")
+            finished(stack, "diff/small", diff_id="small")
+            syncs = {name: waiting(stack, name) for name in ("small", "large")}
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
                     executable_path=chromium_binary(), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
                 )
+                expect.set_options(timeout=SECONDS * 1000)
                 page = browser.new_page(base_url=stack.address, viewport={"width": 1280, "height": 900})
+                page.set_default_timeout(SECONDS * 1000)
                 totals, table = (artifact(stack, diff, f"diff-source-target{end}") for end in ("-totals", ""))
                 operations = f"{objects:,} operations"
                 measure(
@@ -109,7 +121,8 @@ def main() -> None:
                 )
                 measure("the diff's totals", page, opened(totals, "heading", f"{operations}, source → target"))
                 measure("the table of its first changes", page, opened(table, "cell", "item 9"))
-                measure("the form of its approval", page, asked(sync, f"The first 5 of {objects:,} creates."))
+                measure("the form of three operations", page, asked(syncs["small"], "All 3 creates."))
+                measure("the form of its approval", page, asked(syncs["large"], f"The first 5 of {objects:,} creates."))
                 browser.close()
 
 
