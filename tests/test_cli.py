@@ -189,6 +189,12 @@ def test_a_diff_is_approved_and_an_operation_settled(run: Run, name: str, server
     assert "by ann at" in run("show", name).output
     assert "Rejected" in run("approve", name, "--by", "bob", "--reject").output
     operation = json.loads(run("changes", name, "--json", "--limit", "1").output)["id"]
+    for other, why in (("00000", "was never sent"), (operation, "was never sent")):
+        assert f"Operation '{other}' of diff '{name}' {why}" in run("settle", name, other, "--done", code=1).stderr
+    with closing(RedisDiffs(url=server.url)) as diffs:
+        journal = diffs.open(name).journal()
+        journal.begin("ann")
+        journal.write({operation: Entry(OperationState.SENT)})
     run("settle", name, operation, "--done")
     assert len(run("changes", name, "--json", "--state", "done").output.splitlines()) == 1
 

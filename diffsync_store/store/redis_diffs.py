@@ -250,7 +250,18 @@ class SavedDiff:
             yield from ((operation, entries.get(operation.id, _PENDING)) for operation in batch)
 
     def settle(self, operation_id: str, *, is_done: bool) -> None:
-        """Say of an operation with unknown outcome what a look at the target has shown."""
+        """Say of an operation with unknown outcome what a look at the target has shown.
+
+        Raises:
+            ObjectStoreException: nothing is unknown of it.
+        """
+        entry = self.journal().read([operation_id]).get(operation_id)
+        if entry is None or entry.state is not OperationState.SENT:
+            is_ = f"is {entry.state.value}" if entry else "was never sent"
+            raise ObjectStoreException(
+                f"Operation {operation_id!r} of diff {self.record.diff_id!r} {is_}, so there is nothing to settle: "
+                f"`diffsync-store changes {self.record.diff_id} --state sent --json` shows what is unknown."
+            )
         state = OperationState.DONE if is_done else OperationState.PENDING
         self.journal().write({operation_id: Entry(state, "settled by hand")})
 
