@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TESTS ?= tests
 ARGS ?=
-JOBS ?= 2
+JOBS ?= 1
 SIZES ?= 10000 100000
 UPGRADE ?=
 
@@ -40,8 +40,8 @@ setup: .venv/.ready ## make .venv with everything locked, and this project in it
 demo: .venv/.ready ## run the worked example (KEEP=1 leaves it running, REDIS_URL takes a server of yours)
 	$(BIN)/python -m flows.demo
 
-test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k word", JOBS side by side)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(TESTS) $(ARGS)
+test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k word", JOBS=2 side by side)
+	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup) $(TESTS) $(ARGS)
 
 check: lint types lock-check docs ## everything that is read and not run
 
