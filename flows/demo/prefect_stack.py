@@ -59,7 +59,7 @@ class PrefectStack:
         return self._start("server", command, {})
 
     def start_worker(self, pool: str) -> Child:
-        """Start the pool's worker."""
+        """Start the pool's worker; it makes the pool where there is none."""
         command = ["worker", "start", "--pool", f"diffsync-{pool}", "--type", "process", "--name", f"{pool}-worker"]
         self.workers[pool] = self._start(pool, command, self.variables.get(pool, {}))
         return self.workers[pool]
@@ -86,14 +86,6 @@ class PrefectStack:
         try:
             return self.api.get(path, timeout=5).is_success
         except httpx.TransportError:
-            return False
-
-    def is_served(self, pool: str) -> bool:
-        """Whether a worker of the pool is there; a server that is busy with others does not answer for a while."""
-        try:
-            answer = self.api.post(f"/work_pools/diffsync-{pool}/workers/filter", json={}, timeout=5)
-            return bool(answer.raise_for_status().json())
-        except httpx.HTTPError:
             return False
 
     def get(self, path: str) -> Any:
@@ -129,11 +121,11 @@ def prefect_stack(folder: Path, variables: Mapping[str, Mapping[str, str]]) -> I
         server = running.enter_context(stack.start_server())
         server.wait_until(lambda: stack.answers("/health"), START_SECONDS)
         running.callback(stack.stop_workers)
-        stack.deploy()  # before there are workers, which take their turns at the same SQLite file
         for pool in POOLS:
             stack.start_worker(pool)
         for pool, worker in stack.workers.items():
-            worker.wait_until(partial(stack.is_served, pool), START_SECONDS)
+            worker.wait_until(partial(stack.answers, f"/work_pools/diffsync-{pool}"), START_SECONDS)
+        stack.deploy()  # after the workers are there: each marks all that its pool has, and locks SQLite meanwhile
         yield stack
 
 
