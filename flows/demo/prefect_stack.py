@@ -1,4 +1,4 @@
-"""A Prefect server on SQLite, the deployments, and a process worker for each work pool; all on 127.0.0.1."""
+"""A Prefect server, on SQLite if nothing else is given, the deployments, and a process worker for each work pool; all on 127.0.0.1."""
 
 import socket
 import subprocess
@@ -26,8 +26,9 @@ PREFECT = (sys.executable, "-m", "prefect")
 class PrefectStack:
     """Where the server listens, and its processes."""
 
-    def __init__(self, folder: Path, variables: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, Mapping[str, str]], database: str = "") -> None:
         self.folder = folder
+        self.database = database
         self.port = free_port()
         self.variables = variables
         self.workers: dict[str, Child] = {}
@@ -42,6 +43,8 @@ class PrefectStack:
         """Nothing of the user's own Prefect profile, and no call to anybody outside."""
         kept = {name: value for name, value in environment().items() if not name.startswith("PREFECT_")}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)  # a run starts four seconds later without bytecode files
+        if self.database:
+            kept["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = self.database
         return kept | {
             "PREFECT_HOME": str(self.folder),
             "PREFECT_API_URL": f"{self.address}/api",
@@ -50,7 +53,9 @@ class PrefectStack:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-            "PREFECT_WORKER_QUERY_SECONDS": "2",  # asking more often, they lock each other out of SQLite
+            "PREFECT_WORKER_QUERY_SECONDS": "1"
+            if self.database
+            else "2",  # asking often, they lock each other out of SQLite
             "DO_NOT_TRACK": "1",
         }
 
@@ -109,14 +114,19 @@ class PrefectStack:
 
 
 @contextmanager
-def prefect_stack(folder: Path, variables: Mapping[str, Mapping[str, str]]) -> Iterator[PrefectStack]:
-    """Everything up and deployed; `variables` are the environment of each pool's worker, and of nobody else.
+def prefect_stack(
+    folder: Path, variables: Mapping[str, Mapping[str, str]], database: str = ""
+) -> Iterator[PrefectStack]:
+    """Everything up and deployed; all of it is stopped at the end, workers first.
 
-    All of it is stopped at the end, workers first.
+    Args:
+        folder: for logs, and for the server's database where none is given.
+        variables: the environment of each pool's worker, and of nobody else.
+        database: SQLAlchemy URL of a database for the server; SQLite serves a few deployments, and locks under more.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
-        stack = PrefectStack(folder, variables)
+        stack = PrefectStack(folder, variables, database)
         running.callback(stack.api.close)
         server = running.enter_context(stack.start_server())
         server.wait_until(lambda: stack.answers("/health"), START_SECONDS)

@@ -1,4 +1,5 @@
 import csv
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from flows.demo.runs import Run, children, finish, start_run
 from flows.events import ENDED
 from tests.conftest import demand
 from tests.flows.registry import airport, write_registry
-from tests.servers import RedisServer, wait_until
+from tests.servers import MissingPart, PostgresServer, RedisServer, wait_until
 
 MANY = 1200
 PICTURES = ROOT / "build" / "pictures"
@@ -181,7 +182,21 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def prefect_database() -> Iterator[str]:
+    """An empty database of PostgreSQL; none, so that it is SQLite, where the system has no PostgreSQL."""
+    try:
+        server = PostgresServer()
+    except MissingPart as error:
+        if os.environ.get("REQUIRE_SYSTEM") == "1":
+            pytest.fail(str(error), pytrace=False)
+        yield ""
+        return
+    with server:
+        yield server.new_database().replace("+psycopg", "+asyncpg")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, prefect_database: str) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("project")
     write_registry(folder / "before", [airport(f"A{number:04}", name=f"<b>{number}</b> | a") for number in range(MANY)])
     write_registry(folder / "after", list(changed(folder / "before")))
@@ -193,7 +208,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         common = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": redis.url}
         systems = {"FOLDER": str(folder), "PASSWORD": PASSWORD}
         variables = {"load": common | systems, "diff": common, "sync": common | systems, "reconcile": common}
-        with prefect_stack(folder / "prefect", variables) as stack:
+        with prefect_stack(folder / "prefect", variables, prefect_database) as stack:
             yield Project(stack, folder, redis)
 
 
