@@ -102,7 +102,12 @@ class PrefectStack:
     def _ask(self, method: str, path: str, content: dict[str, Any] | None) -> Any:
         """The API's answer; a server on SQLite is busy for moments, and says so."""
         for _ in range(BUSY_SECONDS):
-            answer = self.api.request(method, path, json=content)
+            try:
+                answer = self.api.request(method, path, json=content)
+            except httpx.ReadTimeout:
+                if method != "GET":
+                    raise
+                continue
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 return answer.raise_for_status().json()
             time.sleep(1)
