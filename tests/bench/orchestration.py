@@ -7,19 +7,17 @@ not counted: its workers have read no bytecode yet.
 
 import argparse
 import statistics
-import tempfile
 from datetime import datetime
-from pathlib import Path
 
-from flows.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
-from flows.demo.runs import children, finish, start_run
-from tests.servers import RedisServer
+from flows.demo.prefect_stack import ROOT, PrefectStack
+from flows.demo.runs import children
+from tests.bench.prefect_runs import finished, stack_over
 
 CONFIG = """
 store: {url: "${REDIS_URL}"}
 adapters:
   source: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 20}}
-  target: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${TARGET}"}}
+  target: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${FOLDER}/target"}}
 syncs:
   small: {source: source, target: target}
 """
@@ -43,9 +41,7 @@ def deploy_empty(stack: PrefectStack) -> None:
 
 def seconds(stack: PrefectStack, deployment: str) -> float:
     """From the run's creation to its end."""
-    run = finish(stack, start_run(stack, deployment))
-    if run.state != "Completed":
-        raise RuntimeError(f"{run.name} ended {run.state}: {run.message}")
+    run = finished(stack, deployment)
     steps = children(stack, run.id)
     if len(steps) != len(EMPTY):
         raise RuntimeError(f"{run.name} had {len(steps)} steps")
@@ -60,23 +56,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rounds", nargs="?", type=int, default=7)
     rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as name, RedisServer("valkey") as redis:
-        folder = Path(name)
-        target = folder / "target"
-        (folder / "syncs.yaml").write_text(CONFIG, "utf-8")
-        variables = {
-            "DIFFSYNC_CONFIG": str(folder / "syncs.yaml"),
-            "REDIS_URL": redis.url,
-            "TARGET": str(target),
-        }
-        pools = dict.fromkeys(("load", "diff", "sync", "reconcile"), variables)
-        with prefect_stack(folder / "prefect", pools) as stack:
-            deploy_empty(stack)
-            ours, empty = [], []
-            for _ in range(rounds + 1):
-                target.unlink(missing_ok=True)
-                ours.append(seconds(stack, "reconcile/small"))
-                empty.append(seconds(stack, "four/four"))
+    with stack_over(CONFIG) as (stack, folder):
+        deploy_empty(stack)
+        ours, empty = [], []
+        for _ in range(rounds + 1):
+            (folder / "target").unlink(missing_ok=True)
+            ours.append(seconds(stack, "reconcile/small"))
+            empty.append(seconds(stack, "four/four"))
     ours, empty = ours[1:], empty[1:]
     for what, found in (("reconcile", ours), ("four empty deployments", empty)):
         print(f"{what}: median {statistics.median(found):.1f} s, {min(found):.1f} to {max(found):.1f}")

@@ -7,17 +7,16 @@ empty load and with the form of a diff of three operations, which is what the pa
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from flows.demo.prefect_stack import PrefectStack, prefect_stack
-from flows.demo.runs import finish, start_run
-from tests.servers import RedisServer, chromium_binary, wait_until
+from flows.demo.prefect_stack import PrefectStack
+from flows.demo.runs import start_run
+from tests.bench.prefect_runs import finished, stack_over
+from tests.servers import chromium_binary, wait_until
 
 CONFIG = """
 store: {url: "${REDIS_URL}"}
@@ -33,11 +32,9 @@ ROUNDS = 5
 SECONDS = 300.0
 
 
-def finished(stack: PrefectStack, deployment: str, **parameters: Any) -> str:
+def done(stack: PrefectStack, deployment: str, **parameters: Any) -> str:
     """The id of a run that ended well."""
-    run = finish(stack, start_run(stack, deployment, **parameters), seconds=SECONDS)
-    if run.state != "Completed":
-        raise RuntimeError(f"{run.name} ended {run.state}: {run.message}")
+    run = finished(stack, deployment, SECONDS, **parameters)
     print(f"  {run.name}: {(run.ended - run.began).total_seconds():.1f} s", flush=True)
     return run.id
 
@@ -92,38 +89,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("objects", nargs="?", type=int, default=100_000)
     objects = parser.parse_args().objects
-    with tempfile.TemporaryDirectory() as name, RedisServer("valkey") as redis:
-        folder = Path(name)
-        (folder / "syncs.yaml").write_text(CONFIG.replace("OBJECTS", str(objects)), "utf-8")
-        variables = {"DIFFSYNC_CONFIG": str(folder / "syncs.yaml"), "REDIS_URL": redis.url}
-        with prefect_stack(
-            folder / "prefect", dict.fromkeys(("load", "diff", "sync", "reconcile"), variables)
-        ) as stack:
-            finished(stack, "load/source", store_id="source")
-            empty = finished(stack, "load/target", store_id="target")
-            diff = finished(stack, "diff/large", diff_id="large")
-            finished(stack, "load/few", store_id="few")
-            finished(stack, "diff/small", diff_id="small")
-            syncs = {name: waiting(stack, name) for name in ("small", "large")}
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=chromium_binary(), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-                )
-                expect.set_options(timeout=SECONDS * 1000)
-                page = browser.new_page(base_url=stack.address, viewport={"width": 1280, "height": 900})
-                page.set_default_timeout(SECONDS * 1000)
-                totals, table = (artifact(stack, diff, f"diff-source-target{end}") for end in ("-totals", ""))
-                operations = f"{objects:,} operations"
-                measure(
-                    "an empty load",
-                    page,
-                    opened(artifact(stack, empty, "load-target"), "heading", "0 objects of target"),
-                )
-                measure("the diff's totals", page, opened(totals, "heading", f"{operations}, source → target"))
-                measure("the table of its first changes", page, opened(table, "cell", "item 9"))
-                measure("the form of three operations", page, asked(syncs["small"], "All 3 creates."))
-                measure("the form of its approval", page, asked(syncs["large"], f"The first 5 of {objects:,} creates."))
-                browser.close()
+    with stack_over(CONFIG.replace("OBJECTS", str(objects))) as (stack, _):
+        done(stack, "load/source", store_id="source")
+        empty = done(stack, "load/target", store_id="target")
+        diff = done(stack, "diff/large", diff_id="large")
+        done(stack, "load/few", store_id="few")
+        done(stack, "diff/small", diff_id="small")
+        syncs = {name: waiting(stack, name) for name in ("small", "large")}
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=chromium_binary(), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+            )
+            expect.set_options(timeout=SECONDS * 1000)
+            page = browser.new_page(base_url=stack.address, viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(SECONDS * 1000)
+            totals, table = (artifact(stack, diff, f"diff-source-target{end}") for end in ("-totals", ""))
+            operations = f"{objects:,} operations"
+            measure(
+                "an empty load",
+                page,
+                opened(artifact(stack, empty, "load-target"), "heading", "0 objects of target"),
+            )
+            measure("the diff's totals", page, opened(totals, "heading", f"{operations}, source → target"))
+            measure("the table of its first changes", page, opened(table, "cell", "item 9"))
+            measure("the form of three operations", page, asked(syncs["small"], "All 3 creates."))
+            measure("the form of its approval", page, asked(syncs["large"], f"The first 5 of {objects:,} creates."))
+            browser.close()
 
 
 if __name__ == "__main__":
