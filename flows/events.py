@@ -7,6 +7,9 @@
 | `diffsync.diff.empty` | the same, where a diff has no operations | | |
 | `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, failed, blocked, conflicts, held, unknown |
 
+Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has started the step, and takes the next one itself,
+else `no`.
+
 A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
 budget; as `rejected`, by a person; as `cancelled`; or as `failed`. One whose process is killed tells nothing: Prefect's own
 event `prefect.flow-run.Crashed` does, which the automation for dead runs brings about.
@@ -17,6 +20,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
+from prefect import runtime
 from prefect.events import emit_event
 from prefect.exceptions import TerminationSignal
 
@@ -28,6 +32,10 @@ LOADED = "diffsync.store.loaded"
 SAVED = "diffsync.diff.saved"
 EMPTY = "diffsync.diff.empty"
 ENDED = "diffsync.sync.ended"
+IN_RECONCILE = "diffsync.reconcile"
+ALONE: dict[str, str | list[str]] = {IN_RECONCILE: "no"}
+"""The label of an event of a step that no reconcile has started."""
+
 NOTHING: Mapping[str, int] = MappingProxyType({})
 OUTCOMES = ("created", "updated", "deleted", "moved", "failed", "blocked", "conflicts", "held", "unknown")
 
@@ -96,7 +104,11 @@ def _of_diff(event: str, record: DiffRecord, sync_name: str, payload: dict[str, 
 def _emit(event: str, resource: str, name: str, related: Iterable[str], payload: dict[str, Any]) -> None:
     emit_event(
         event,
-        resource={"prefect.resource.id": f"diffsync.{resource}", "prefect.resource.name": name},
+        resource={
+            "prefect.resource.id": f"diffsync.{resource}",
+            "prefect.resource.name": name,
+            IN_RECONCILE: "yes" if runtime.flow_run.parent_flow_run_id else "no",
+        },
         related=[
             {"prefect.resource.id": f"diffsync.{each}", "prefect.resource.role": each.split(".", 1)[0]}
             for each in related

@@ -74,7 +74,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     allow = allow or []
     record = check_sync(diff_id, allow, dry_run, sync_name)
     way = f"sync {record.source_name} → {record.target_name}"
-    rename(way, record.summary)
+    rename(way, record.summary, sync=sync_name or "", diff=diff_id)
     if dry_run:
         planned = planned_counts(record)
         show_sync(record, planned, (), dry_run=True)
