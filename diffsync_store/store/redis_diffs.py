@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_journal import RedisJournal
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
 from diffsync_store.store.redis_stores import newest_first
+from diffsync_store.store.tally import Subtree, Tally
 from diffsync_store.sync import Sync
 from diffsync_store.sync.journal import Approval, Entry
 from diffsync_store.sync.options import SyncOptions
@@ -58,6 +59,8 @@ class DiffRecord(BaseModel):
     """Number of creates, updates and deletes."""
     by_model: dict[str, dict[str, int]] = {}
     """The same by model and action."""
+    largest: tuple[Subtree, ...] = ()
+    """The objects of the top with most operations below them, their own included, the largest first; ten at most."""
     target_counts: dict[str, int] = {}
     """Objects that the target had by model, of which a budget's percents are."""
     holds: tuple[Hold, ...] = ()
@@ -290,8 +293,8 @@ class SavedDiff:
     def checksum(self) -> str:
         """What the diff's elements add up to; reads all of them."""
         digest = hashlib.sha256()
-        for operation in self.elements():
-            digest.update(operation.model_dump_json().encode() + b"\n")
+        for text in self._texts():
+            digest.update(text + b"\n")
         return digest.hexdigest()
 
     def drop(self) -> None:
@@ -488,13 +491,13 @@ class RedisDiffs:
         diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id)
         try:
-            elements, by_model = self._save_elements(found, keys)
+            tally = self._save_elements(found, keys)
         except _SavedByAnother:  # what stands there now is not of this diff
             raise
         except BaseException:
             self._remove(keys)
             raise
-        source, target = about.source, about.target
+        source, target, by_model = about.source, about.target, tally.by_model()
         record = DiffRecord(
             diff_id=diff_id,
             source_name=about.source_name,
@@ -507,9 +510,10 @@ class RedisDiffs:
             summary=summary(),
             operations=sum(sum(actions.values()) for actions in by_model.values()),
             by_model=by_model,
+            largest=tally.largest(),
             target_counts=dict(target.counts) if target else {},
             holds=about.holds,
-            elements=elements,
+            elements=tally.elements,
             created=datetime.now(UTC),
             ttl=self._ttl,
         )
@@ -518,22 +522,17 @@ class RedisDiffs:
             self._redis.zadd(DIFFS, {diff_id: record.created.timestamp()})
         return diff_id
 
-    def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> tuple[int, dict[str, dict[str, int]]]:
-        """How many elements were saved, and how many of them are operations, by model and action."""
+    def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> Tally:
         self._remove(keys)
-        elements = 0
-        by_model: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        tally = Tally()
         while batch := list(islice(found, _BATCH)):
             texts = [operation.model_dump_json() for operation in batch]
             with translated_errors():
-                is_there = scripts.APPEND(self._redis, [keys.elements], [elements, self._ttl, *texts])
+                is_there = scripts.APPEND(self._redis, [keys.elements], [tally.elements, self._ttl, *texts])
             if not is_there:
                 raise _SavedByAnother("A diff of the same id is being saved by another process. Let only one do it.")
-            elements += len(batch)
-            for operation in batch:
-                if operation.action is not None:
-                    by_model[operation.model][operation.action] += 1
-        return elements, {model: dict(actions) for model, actions in by_model.items()}
+            tally.add(batch)
+        return tally
 
     def _remove(self, keys: DiffKeys) -> None:
         with translated_errors():
