@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from diffsync_store import StoreInUse, StoreNotFound, StoreState
+from diffsync_store import StoredAdapter, StoreInUse, StoreNotFound, StoreState
 from diffsync_store.cli.commands import app
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_keys import DiffKeys
+from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
 from diffsync_store.store.redis_lease import RedisLeases
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention, drop_store, use_of_diff
@@ -68,6 +68,14 @@ def run(server: RedisServer) -> Run:
         return result
 
     return invoke
+
+
+def grow_old(server: RedisServer, diff_id: str, age: timedelta = timedelta(days=8)) -> None:
+    """Let a saved diff have been made some time ago; as long as it lives, nobody has used it since."""
+    key = DiffKeys(diff_id).record
+    with closing(RedisDiffs(url=server.url)) as diffs, server.client() as client:
+        record = diffs.open(diff_id).record
+        client.set(key, record.model_copy(update={"created": datetime.now(UTC) - age}).model_dump_json(), keepttl=True)
 
 
 def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
@@ -166,6 +174,7 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
         client.hset(writer, mapping={"at": 0, "alive": 0})
         assert use_of_diff(saved, datetime.now(UTC)) == ""
         journal.write({next(saved.operations()).id: Entry(OperationState.DONE)})
+        grow_old(server, name)
         with closing(Retention(server.url, stores=timedelta(days=1), diffs=timedelta(0))) as retention:
             found = {one.name: one.used for one in retention.run()}
         assert found[name].startswith("a sync that has not applied all of it was at work at ")
@@ -221,21 +230,88 @@ def test_it_is_a_command() -> None:
 # What is past its retention
 
 
-def test_what_is_past_its_retention_is_dropped_and_what_is_in_use_is_kept(name: str, server: RedisServer) -> None:
-    def found(*, dry_run: bool, diffs: timedelta = timedelta(0)) -> dict[str, str]:
-        with closing(Retention(server.url, stores=timedelta(0), diffs=diffs)) as retention:
-            return {one.name: one.used for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
+def housekept(
+    server: RedisServer, name: str, *, diffs: timedelta = timedelta(0), dry_run: bool = False, waited_for: str = ""
+) -> dict[str, str]:
+    """What the housekeeping says of what belongs to a name: why it is kept, though past its retention, or that it is not."""
+    retention = Retention(server.url, stores=timedelta(0), diffs=diffs, waited_for=[waited_for])
+    with closing(retention):
+        return {one.name: one.used for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
 
+
+def test_what_is_past_its_retention_is_dropped_and_what_is_in_use_is_kept(name: str, server: RedisServer) -> None:
     used = f"diff {name} was made of it, and is not applied yet"
-    assert found(dry_run=False, diffs=timedelta(days=1)) == {f"{name}-source": used, f"{name}-target": used}
-    assert found(dry_run=True) == {name: "", f"{name}-source": "", f"{name}-target": ""}
+    assert housekept(server, name, diffs=timedelta(days=1)) == {f"{name}-source": used, f"{name}-target": used}
+    grow_old(server, name)
+    assert housekept(server, name, dry_run=True) == {name: "", f"{name}-source": "", f"{name}-target": ""}
     with closing(RedisStore(store_id=f"{name}-loading", url=server.url)) as store, store.loading():
-        assert found(dry_run=False).get(f"{name}-loading", "").startswith("it is being loaded by ")
+        assert housekept(server, name).get(f"{name}-loading", "").startswith("it is being loaded by ")
     with closing(RedisDiffs(url=server.url)) as diffs, pytest.raises(DiffNotFound):
         diffs.open(name)
     with closing(RedisStores(url=server.url)) as stores:
         left = [record.store_id for record in stores.list() if record.store_id.startswith(name)]
     assert left == [f"{name}-loading"]
+
+
+def test_a_diff_is_kept_as_long_as_it_was_saved_for(name: str, server: RedisServer) -> None:
+    ninety = timedelta(days=90)
+    with (
+        closing(RedisDiffs(url=server.url, ttl=int(ninety.total_seconds()))) as diffs,
+        closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
+        closing(RedisStore(store_id=f"{name}-target", url=server.url)) as target,
+    ):
+        diffs.compare(StoredAdapter(source), StoredAdapter(target), name)
+    stores = {f"{name}-{side}": f"diff {name} was made of it, and is not applied yet" for side in ("source", "target")}
+    grow_old(server, name, ninety - timedelta(hours=1))
+    assert housekept(server, name, diffs=timedelta(days=7)) == stores
+    grow_old(server, name, ninety + timedelta(hours=1))
+    assert housekept(server, name, diffs=timedelta(days=91), dry_run=True) == stores
+    assert housekept(server, name, diffs=timedelta(days=7)) == {name: "", **dict.fromkeys(stores, "")}
+
+
+def test_an_approved_diff_and_its_stores_are_in_use_until_it_is_applied_to_its_end(
+    run: Run, name: str, server: RedisServer
+) -> None:
+    grow_old(server, name)
+    with (
+        closing(RedisDiffs(url=server.url)) as diffs,
+        closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
+        closing(RedisStore(store_id=f"{name}-target", url=server.url)) as target,
+        server.client() as client,
+    ):
+        saved = diffs.open(name)
+        saved.approve(by="ann", reason="CHG-1")
+        client.expire(StoreKeys(f"{name}-target").record, 60)
+        found = housekept(server, name)
+        assert found.pop(name).startswith("ann has approved it at ")
+        assert set(found.values()) == {f"diff {name} was made of it, and is not applied yet"}
+        assert client.ttl(StoreKeys(f"{name}-target").record) > 60
+        assert f"Diff {name} is in use: ann has approved it" in run("drop", name, "--yes", code=1).stderr
+        saved.reject(by="bob", reason="wrong night")
+        assert housekept(server, name, dry_run=True)[name] == ""
+        saved.approve(by="ann", reason="CHG-1")
+        diffs.open(name).apply(Network("source", source), Network("target", target))
+    assert housekept(server, name) == {name: "", f"{name}-source": "", f"{name}-target": ""}
+
+
+def test_a_diff_that_a_run_waits_for_is_in_use_and_lives_on(name: str, server: RedisServer) -> None:
+    grow_old(server, name)
+    with server.client() as client:
+        client.expire(DiffKeys(name).elements, 60)
+        found = housekept(server, name, waited_for=name)
+        assert found.pop(name) == "a run waits for its approval"
+        assert set(found.values()) == {f"diff {name} was made of it, and is not applied yet"}
+        assert client.ttl(DiffKeys(name).elements) > 60
+    assert housekept(server, name, waited_for="another")[name] == ""
+
+
+def test_a_diff_without_operations_keeps_no_store(name: str, server: RedisServer) -> None:
+    with (
+        closing(RedisDiffs(url=server.url)) as diffs,
+        closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
+    ):
+        diffs.compare(StoredAdapter(source), StoredAdapter(source), name)
+    assert housekept(server, name) == {f"{name}-source": "", f"{name}-target": ""}
 
 
 def test_the_newest_complete_store_of_an_adapter_is_found(name: str, server: RedisServer) -> None:
