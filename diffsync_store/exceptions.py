@@ -15,6 +15,7 @@ ObjectStoreException            a store cannot do what was asked of it
         LeaseLost               this process's lease was taken by another one, or broken
     StoreReloaded               the store was loaded anew, so what was read of it before is out of date
     DiffNotFound                no saved diff has this `diff_id`
+    DiffExists                  a saved diff has this `diff_id`, and somebody has approved it or begun to apply it
     DiffNotApproved             nobody has approved the saved diff, or it is not what was approved
 DiffException
     DiffClassMismatch
@@ -108,6 +109,14 @@ class StoreReloaded(ObjectStoreException):
 
 class DiffNotFound(ObjectStoreException):
     """No saved diff has this `diff_id`."""
+
+
+class DiffExists(ObjectStoreException):
+    """A saved diff has this `diff_id`, and it is not replaced: somebody has approved it, or begun to apply it."""
+
+    def __init__(self, message: str, diff_id: str) -> None:
+        super().__init__(message)
+        self.diff_id = diff_id
 
 
 class DiffNotApproved(ObjectStoreException):
