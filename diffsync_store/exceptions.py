@@ -8,6 +8,7 @@ ObjectStoreException            a store cannot do what was asked of it
     ObjectAlreadyExists         `.existing_object` is what stands in the way
     ObjectNotFound
     ObjectStoreWrongType
+    StoreUnavailable            Redis cannot be reached, or does not answer
     StoreNotFound               no store has this `store_id`: never loaded, dropped or expired
     StoreNotComplete            the store's load did not end; `.record` says how far it came
     StoreInUse                  another live process is writing to the store
@@ -73,6 +74,10 @@ class ObjectNotFound(ObjectStoreException):
 
 class ObjectStoreWrongType(ObjectStoreException):
     """A store was given something that it cannot look up."""
+
+
+class StoreUnavailable(ObjectStoreException):
+    """Redis cannot be reached, or does not answer; its error is the cause."""
 
 
 class StoreNotFound(ObjectStoreException):

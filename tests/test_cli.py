@@ -17,11 +17,11 @@ from typer.testing import CliRunner, Result
 from diffsync_store import StoredAdapter, StoreInUse, StoreNotFound, StoreState
 from diffsync_store.cli.commands import app
 from diffsync_store.enum import OperationState
-from diffsync_store.exceptions import DiffNotFound
+from diffsync_store.exceptions import DiffNotFound, LeaseHeld
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
-from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis_lease import RedisLeases, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention, drop_store, use_of_diff
 from diffsync_store.sync.journal import Entry
@@ -97,7 +97,6 @@ def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
     told = run("show", name).output
     for part in (f"source ({name}-source) → target ({name}-target)", "site"):
         assert part in told
-    assert "There is no store 'no-such'" in run("show", "no-such", code=1).stderr
 
 
 def test_changes_are_paged_and_filtered_and_nothing_in_them_acts(run: Run, name: str) -> None:
@@ -184,13 +183,48 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
             diffs.open(name)
 
 
-def test_a_target_is_held_and_unlocked(run: Run, server: RedisServer) -> None:
-    assert "upgrade" in run("hold", "switch", "--reason", "upgrade", "--by", "ann").output
-    assert "ann since" in run("lease", "switch").output
-    assert "Ended." in run("unlock", "switch", input="y\n").output
-    assert "Nobody has it." in run("unlock", "switch", "--yes").output
+def test_a_target_is_held_and_unlocked_by_its_adapters_name(run: Run, name: str, server: RedisServer) -> None:
+    """Under the name by which every sync takes the lease; that name itself will do as well."""
+    assert name  # a store of the adapter `target` is there
     with closing(RedisLeases(url=server.url)) as leases:
-        assert leases.holder("switch") is None
+        for word in ("target", "target-target"):
+            told = run("hold", word, "--reason", "upgrade", "--by", "ann")
+            assert "upgrade" in told.output
+            assert "`diffsync-store unlock target` ends it" in told.output
+            assert told.stderr == ""
+            with pytest.raises(
+                LeaseHeld, match=r"The lease on target 'target' is held by ann .*`diffsync-store unlock target`,"
+            ):
+                leases.take(target_lease("target"), "sync")
+            assert "ann since" in run("lease", word).output
+            assert run("lease").output.splitlines()[1].startswith("target  ann since")
+            assert "Held now: target." in run("lease", "no-such").output
+            assert "Ended." in run("unlock", word, input="y\n").output
+            told = run("unlock", word, "--yes")
+            assert told.output == "Nobody has the lease of target. Of what is known here, nothing is held.\n"
+        assert leases.holder(target_lease("target")) is None
+    assert "Nothing is held." in run("lease").output
+
+
+def test_a_store_with_a_lease_of_its_own_is_held_and_unlocked(run: Run, name: str, server: RedisServer) -> None:
+    store_id = f"{name}-target"
+    with closing(RedisLeases(url=server.url)) as leases, leases.take(store_id, "by hand", owner="ann"):
+        told = run("unlock", store_id, "--yes").output
+        assert f"Held now: {store_id} --store." in told
+        assert (
+            f"`diffsync-store unlock {store_id} --store`"
+            in run("hold", store_id, "--store", "--reason", "x", code=1).stderr
+        )
+        assert "Ended." in run("unlock", store_id, "--store", "--yes").output
+        assert leases.holder(store_id) is None
+
+
+def test_a_hold_of_a_target_that_nobody_knows_says_so(run: Run, name: str) -> None:
+    assert name
+    told = run("hold", "tarket", "--reason", "upgrade")
+    assert "of an adapter 'tarket': see that the name is right; known are " in told.stderr
+    assert "source, target." in told.stderr
+    run("unlock", "tarket", "--yes")
 
 
 def test_a_diff_is_approved_and_an_operation_settled(run: Run, name: str, server: RedisServer) -> None:
@@ -216,7 +250,38 @@ def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:
     )
     (tmp_path / "url").write_text("redis://127.0.0.1:1\n", "utf-8")
     result = CliRunner().invoke(app, ["--url-file", str(tmp_path / "url"), "stores"])
-    assert (result.exit_code, result.stderr) == (1, "Redis store is unavailable.\n")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        "Redis store is unavailable. It is redis://127.0.0.1:1/0: see that it runs and that "
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://ann:a@b:c@127.0.0.1:1/3?password=x@y", "redis://127.0.0.1:1/3"),
+        ("redis+cluster://:hunter@127.0.0.1:1", "redis+cluster://127.0.0.1:1"),
+        ("redis+sentinel://:hunter@127.0.0.1:1,[::1]:2/main/1", "redis+sentinel://127.0.0.1:1,[::1]:2/main/1"),
+        ("unix://:hunter@/no/such/socket?db=1", "unix:///no/such/socket"),
+    ],
+)
+def test_a_redis_that_does_not_answer_is_named_without_its_password(url: str, address: str) -> None:
+    result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": url})
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Redis store is unavailable. It is {address}: see that it runs and that ")
+    assert result.stderr.endswith("or name another one in DIFFSYNC_STORE_URL, with --url or with --url-file.\n")
+
+
+def test_a_name_that_nothing_has_is_told_with_how_to_list_them(run: Run) -> None:
+    lists = "`diffsync-store stores` lists the stores that are there, `diffsync-store diffs` the saved diffs."
+    for words in (("show", "no-such"), ("drop", "no-such", "--yes")):
+        told = run(*words, code=1).stderr
+        assert told.startswith(
+            "There is neither a store nor a saved diff 'no-such': it was never made, was dropped, or"
+        )
+        assert lists in told
+    assert lists in run("changes", "no-such", code=1).stderr
+    assert lists in run("diff", "no-such", "no-such", code=1).stderr
 
 
 def test_it_is_a_command() -> None:

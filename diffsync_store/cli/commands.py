@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,12 +14,14 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from diffsync_store.cli.output import console, json_line, shown, since, size, span, table
+from diffsync_store.cli.targets import leases_held, told_unheld, told_unknown
 from diffsync_store.enum import OperationState
-from diffsync_store.exceptions import DiffNotFound, ObjectStoreException
+from diffsync_store.exceptions import DiffNotFound, ObjectStoreException, StoreNotFound, StoreUnavailable
 from diffsync_store.operation import Chosen, Operation
 from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.redis_client import address_in
 from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
-from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis_lease import RedisLeases, in_a_command, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import drop_diff, drop_store
 from diffsync_store.stored import StoredAdapter
@@ -34,6 +37,10 @@ app = typer.Typer(
     "3 differences (diff --exit-code).",
 )
 C = TypeVar("C", bound=Callable[..., Any])
+Target = Annotated[str, typer.Argument(help="Name of the target's adapter.")]
+OfStore = Annotated[
+    bool, typer.Option("--store", help="TARGET is the store_id of a store that has a lease of its own.")
+]
 
 
 class _Redis:
@@ -74,7 +81,7 @@ def _command(function: C) -> C:
         try:
             return function(*args, **kwargs)
         except (ObjectStoreException, ValueError) as error:
-            typer.echo(shown(error).plain, err=True)
+            typer.echo(shown(f"{error}{_what_to_do(error)}").plain, err=True)
             raise typer.Exit(1) from None
         except BrokenPipeError:  # the reader of a pipe has seen enough
             sys.stderr.close()
@@ -82,6 +89,18 @@ def _command(function: C) -> C:
 
     app.command()(run)
     return function
+
+
+def _what_to_do(error: Exception) -> str:
+    """What somebody at a terminal can do who has met the error, where it does not say so itself."""
+    if isinstance(error, StoreUnavailable):
+        return (
+            f" It is {address_in(_Redis.url)}: see that it runs and that {socket.gethostname()} reaches it, or name another "
+            "one in DIFFSYNC_STORE_URL, with --url or with --url-file."
+        )
+    if isinstance(error, StoreNotFound | DiffNotFound):
+        return " `diffsync-store stores` lists the stores that are there, `diffsync-store diffs` the saved diffs."
+    return ""
 
 
 @contextmanager
@@ -153,13 +172,23 @@ def _outcome(found: RedisDiffs, record: DiffRecord) -> str:
 @_command
 def show(name: Annotated[str, typer.Argument(metavar="STORE_ID|DIFF_ID")]) -> None:
     """Show what a store or a saved diff says of itself."""
-    with _diffs() as found:
+    with _diffs() as found, _named_store_or_diff(name):
         try:
             saved = found.open(name)
         except DiffNotFound:
             _show_store(name)
         else:
             _show_diff(saved)
+
+
+@contextmanager
+def _named_store_or_diff(name: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreNotFound:
+        raise StoreNotFound(
+            f"There is neither a store nor a saved diff {name!r}: it was never made, was dropped, or expired."
+        ) from None
 
 
 def _show_store(store_id: str) -> None:
@@ -289,7 +318,7 @@ def drop(
     """Drop a store or a saved diff; refuses what is in use."""
     if not yes:
         typer.confirm(f"Drop {name}?", abort=True)
-    with _diffs() as found:
+    with _diffs() as found, _named_store_or_diff(name):
         try:
             saved = found.open(name)
         except DiffNotFound:
@@ -300,36 +329,56 @@ def drop(
 
 
 @_command
-def lease(target: str) -> None:
-    """Show who has the lease of a target, and since when."""
+def lease(target: Target = "", store: OfStore = False) -> None:
+    """Show who has the lease of a target, and since when; without a name, everything that is held."""
+    if not target:
+        rows = [(name, told) for name, told in leases_held(_Redis.url)]
+        console().print(table(("target", "held by"), rows) if rows else "Nothing is held.")
+        return
     with closing(RedisLeases(url=_Redis.url)) as leases:
-        typer.echo(shown(leases.holder(target) or "Nobody has it.").plain)
+        name = _lease_name(target, store)
+        holder = leases.holder(name)
+    typer.echo(shown(holder or told_unheld(_Redis.url, in_a_command(name))).plain)
 
 
 @_command
 def hold(
-    target: str,
+    target: Target,
     reason: Annotated[str, typer.Option(help="What for, for others to read.")],
     by: Annotated[str, typer.Option(help="Who.")] = "",
+    store: OfStore = False,
 ) -> None:
     """Keep every sync from a target until `unlock`, as for maintenance."""
+    if not store and (doubt := told_unknown(_Redis.url, in_a_command(target_lease(target)))):
+        typer.echo(shown(doubt).plain, err=True)
+    name = _lease_name(target, store)
     with closing(RedisLeases(url=_Redis.url)) as leases:
-        typer.echo(shown(leases.hold(target, reason, owner=by)).plain)
+        held = leases.hold(name, reason, owner=by)
+    typer.echo(shown(f"Held by {held}. `diffsync-store unlock {in_a_command(name)}` ends it.").plain)
 
 
 @_command
-def unlock(target: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def unlock(
+    target: Target,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    store: OfStore = False,
+) -> None:
     """End a hold, or the lease of a process that will not end it."""
+    name = _lease_name(target, store)
     with closing(RedisLeases(url=_Redis.url)) as leases:
-        holder = leases.holder(target)
+        holder = leases.holder(name)
         if holder is None:
-            typer.echo("Nobody has it.")
+            typer.echo(shown(told_unheld(_Redis.url, in_a_command(name))).plain)
             return
         typer.echo(shown(holder).plain)
         if not yes:
             typer.confirm("See that this process changes the target no more. End its lease?", abort=True)
-        leases.break_lease(target)
+        leases.break_lease(name)
     typer.echo("Ended.")
+
+
+def _lease_name(target: str, is_store: bool) -> str:
+    return target if is_store else target_lease(target)
 
 
 @_command

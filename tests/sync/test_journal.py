@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import closing, suppress
 from itertools import count
 
@@ -187,11 +188,12 @@ def test_a_diff_that_somebody_has_decided_on_is_not_replaced(bench: Bench, decid
         case "applied":
             saved.apply(source, target)
     before = list(saved.elements()), saved.journal().approval(), saved.journal().application()
-    for save in (
+    saves: list[Callable[[], object]] = [
         lambda: bench.diffs.compare(source, target, bench.name),
         lambda: bench.diffs.save(Diff(), bench.name),
         lambda: bench.diffs.compare_once(target, source, bench.name),
-    ):
+    ]
+    for save in saves:
         with pytest.raises(DiffExists, match=f"`diffsync-store drop {bench.name} --force`") as refused:
             save()
         assert refused.value.diff_id == bench.name
@@ -205,10 +207,11 @@ def test_a_diff_that_somebody_has_decided_on_is_not_replaced(bench: Bench, decid
 def test_a_sync_of_a_diff_that_was_replaced_since_it_was_opened_does_nothing(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     bench.diffs.compare(bench.source(), bench.target(), bench.name)
-    for decide in (
+    decisions: list[Callable[[], object]] = [
         lambda: saved.apply(bench.source(), bench.target()),
         lambda: saved.approve(by="ann", reason="", checksum="of what was looked at"),
-    ):
+    ]
+    for decide in decisions:
         with pytest.raises(DiffNotFound, match="or was replaced by another one of its id since it was opened"):
             decide()
     assert bench.system.calls() == []
