@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from diffsync_store import StoredAdapter, StoreInUse, StoreNotFound, StoreState
+from diffsync_store import Guards, StoredAdapter, StoreInUse, StoreNotFound, StoreState
 from diffsync_store.cli.commands import app
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound, LeaseHeld
@@ -92,10 +92,11 @@ def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
 
 def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
     told = run("show", f"{name}-target").output
-    for part in ("complete", "target (Network)", "site"):
+    for part in ("complete", "target (Network)", "site (top)", "region, tags", "it lives for 7 d after its last use"):
         assert part in told
+    assert "of every object" in told
     told = run("show", name).output
-    for part in (f"source ({name}-source) → target ({name}-target)", "site"):
+    for part in (f"source, store {name}-source", f"target, store {name}-target", "site", "it lives for 7 d after its"):
         assert part in told
 
 
@@ -142,16 +143,62 @@ def test_two_stores_are_compared(run: Run, name: str, server: RedisServer) -> No
 
 
 def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, server: RedisServer) -> None:
+    """Diff by diff, the newest first: who has applied it and when, whether it was held, who has rejected the diff."""
     with (
         closing(RedisDiffs(url=server.url)) as diffs,
         closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
         closing(RedisStore(store_id=f"{name}-target", url=server.url)) as target,
+        closing(RedisStore(store_id=f"{name}-empty", name="empty", url=server.url)) as empty,
     ):
+        with empty.loading():
+            Network("empty", empty).put({})
+        diffs.compare(StoredAdapter(source), StoredAdapter(target), f"{name}-rejected")
+        diffs.open(f"{name}-rejected").reject(by="bob", reason="wrong night")
+        diffs.compare(Network("empty", empty), Network("target", target), f"{name}-held", guards=Guards())
         assert "pending" in run("history", "site", "7").output
-        diffs.open(name).apply(Network("source", source), Network("target", target))
-    told = run("history", "site", "7").output
-    assert next(line for line in told.splitlines() if name in line).split()[3:5] == ["update", "done"]
-    assert name not in run("history", "site", "no-such").output
+        diffs.open(name).apply(Network("source", source), Network("target", target), by="ann")
+    lines = [line for line in run("history", "site", "7").output.splitlines() if name in line]
+    for line, expected in zip(
+        lines,
+        (
+            (f"{name}-held", "delete", "held", "the source has none"),
+            (f"{name}-rejected", "update", "rejected", "bob", "wrong night"),
+            (f"{name} ", "update", "done", "ann", 'region: "target" → "source"'),
+        ),
+        strict=True,
+    ):
+        assert [part for part in expected if part not in line] == [], line
+    told = [json.loads(line) for line in run("history", "site", "7", "--json").output.splitlines()]
+    of_name = [one for one in told if one["diff_id"].startswith(name)]
+    assert [(one["became"], one["by"]) for one in of_name] == [("held", ""), ("rejected", "bob"), ("done", "ann")]
+    assert of_name[2]["at"] > of_name[2]["made"]
+    assert of_name[2]["changes"] == {"-": {"region": "target"}, "+": {"region": "source"}}
+    assert len(run("history", "site", "7", "--json", "--limit", "1").output.splitlines()) == 1
+
+
+def test_where_an_object_has_no_history_it_says_why(run: Run, name: str) -> None:
+    assert name
+    told = run("history", "site", "no-such")
+    assert told.stdout == ""
+    assert "No saved diff that is still there changes the site 'no-such'" in told.stderr
+    assert "`diffsync-store changes DIFF_ID --model site`" in told.stderr
+    assert "changes a 'Site'; models that they change: site." in run("history", "Site", "7").stderr
+
+
+def test_what_is_empty_says_so() -> None:
+    with RedisServer("valkey") as server:
+        for words, told in (
+            (("stores",), "There is no store."),
+            (("stores", "--adapter", "x"), "There is no store of x."),
+            (("diffs",), "There is no saved diff."),
+            (
+                ("history", "site", "7"),
+                "There is no saved diff that changes anything, so nothing is known of any object.",
+            ),
+            (("lease",), "Nothing is held."),
+        ):
+            result = CliRunner().invoke(app, words, env={"DIFFSYNC_STORE_URL": server.url})
+            assert (result.exit_code, result.output) == (0, f"{told}\n")
 
 
 def test_what_is_in_use_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,19 +15,29 @@ import typer
 
 from diffsync_store.cli.output import console, json_line, shown, since, size, span, table
 from diffsync_store.cli.targets import leases_held, told_unheld, told_unknown
+from diffsync_store.cli.views import (
+    ACTIONS,
+    json_of,
+    outcome_of,
+    show_changes,
+    show_diff,
+    show_past,
+    show_store,
+    told_without_past,
+)
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound, ObjectStoreException, StoreNotFound, StoreUnavailable
-from diffsync_store.operation import Chosen, Operation
+from diffsync_store.operation import Chosen
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_client import address_in
-from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
+from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import RedisLeases, in_a_command, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import drop_diff, drop_store
 from diffsync_store.stored import StoredAdapter
 
-ACTIONS = ("create", "update", "delete")
 HAS_CHANGES = 3
+_FIRST = 50
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -129,6 +139,9 @@ def stores(
             )
             for record in records[:limit]
         ]
+    if not rows:
+        typer.echo(f"There is no store{f' of {adapter}' if adapter else ''}.", err=True)
+        return
     console().print(table(("store_id", "adapter", "state", "objects", "written", "expires in", "memory"), rows))
     _rest(len(records), limit)
 
@@ -145,28 +158,21 @@ def diffs(
                 record.diff_id,
                 f"{record.source_name} → {record.target_name}",
                 *(record.summary.get(action, 0) for action in ACTIONS),
-                _outcome(found, record),
+                outcome_of(found.saved(record)),
                 since(record.created),
             )
             for record in records[:limit]
         ]
-    console().print(table(("diff_id", "", *ACTIONS, "", "made"), rows))
+    if not rows:
+        typer.echo("There is no saved diff.", err=True)
+        return
+    console().print(table(("diff_id", "source → target", *ACTIONS, "became", "made"), rows))
     _rest(len(records), limit)
 
 
 def _rest(total: int, limit: int) -> None:
     if total > limit:
         typer.echo(f"{limit} of {total}; --limit {total} shows all.")
-
-
-def _outcome(found: RedisDiffs, record: DiffRecord) -> str:
-    journal = found.saved(record).journal()
-    if journal.application() is not None:
-        return "applied"
-    if not journal.is_empty():
-        return "applied in part"
-    approval = journal.approval()
-    return "" if approval is None else "rejected" if approval.is_rejected else "approved"
 
 
 @_command
@@ -178,7 +184,7 @@ def show(name: Annotated[str, typer.Argument(metavar="STORE_ID|DIFF_ID")]) -> No
         except DiffNotFound:
             _show_store(name)
         else:
-            _show_diff(saved)
+            show_diff(saved, found.expires_in(name))
 
 
 @contextmanager
@@ -192,41 +198,8 @@ def _named_store_or_diff(name: str) -> Iterator[None]:
 
 
 def _show_store(store_id: str) -> None:
-    with closing(RedisStore(store_id=store_id, url=_Redis.url)) as store:
-        record = store.record()
-    lines = [
-        ("store", record.store_id),
-        ("adapter", f"{record.name} ({record.adapter})"),
-        ("state", f"{record.state.value}{f': {record.reason}' if record.reason else ''}"),
-        ("begun", f"{record.created:%Y-%m-%d %H:%M:%S} UTC"),
-        ("written", f"{record.updated:%Y-%m-%d %H:%M:%S} UTC by {record.writer}"),
-    ]
-    console().print(table(("", ""), lines), table(("model", "objects"), record.counts.items()), sep="\n\n")
-    for model, gap in record.gaps.items():
-        for reason in gap.reasons:
-            console().print(shown(f"missing of {model}: {reason}"))
-
-
-def _show_diff(saved: SavedDiff) -> None:
-    record, journal = saved.record, saved.journal()
-    lines = [
-        ("diff", record.diff_id),
-        (
-            "from, to",
-            f"{record.source_name} ({record.source_store_id}) → {record.target_name} ({record.target_store_id})",
-        ),
-        ("made", f"{record.created:%Y-%m-%d %H:%M:%S} UTC"),
-    ]
-    if approval := journal.approval():
-        verb = "rejected" if approval.is_rejected else "approved"
-        lines.append((verb, f"by {approval.by} at {approval.at:%Y-%m-%d %H:%M:%S} UTC: {approval.reason}"))
-        lines.extend(("left out", str(excluded)) for excluded in approval.excluded)
-    if applied := journal.application():
-        lines.append(("applied", f"by {applied.by} at {applied.at:%Y-%m-%d %H:%M:%S} UTC"))
-    rows = [(model, *(counts.get(action, 0) for action in ACTIONS)) for model, counts in record.by_model.items()]
-    console().print(table(("", ""), lines), table(("model", *ACTIONS), rows), sep="\n\n")
-    for hold in record.holds:
-        console().print(shown(str(hold)))
+    with closing(RedisStores(url=_Redis.url)) as found:
+        show_store(found.record(store_id), found.expires_in(store_id))
 
 
 @_command
@@ -244,7 +217,10 @@ def diff(
         ):
             name = found.compare(StoredAdapter(of_source), StoredAdapter(of_target))
         saved = found.open(name)
-        _print_changes(saved.operations(limit=50))
+        if saved.record.operations:
+            show_changes(saved.operations(limit=_FIRST))
+        if saved.record.operations > _FIRST:
+            typer.echo(f"The first {_FIRST}; --save keeps the diff, and `diffsync-store changes` pages through it.")
         typer.echo(", ".join(f"{saved.record.summary.get(action, 0):,} {action}" for action in ACTIONS))
         if save:
             typer.echo(f"diff_id: {name}")
@@ -278,35 +254,34 @@ def changes(
         for operation in page:
             typer.echo(json_line(operation.model_dump_json()))
         return
-    _print_changes(iter(page))
+    if not page:
+        typer.echo(f"Nothing of the {saved.record.operations:,} operations fits.", err=True)
+        return
+    show_changes(page)
     if len(found_now) > limit:
         of = "" if state or chosen != Chosen() else f" of {saved.record.operations:,}"
         typer.echo(f"{start} to {start + limit - 1}{of}; --start {start + limit} shows the next.")
 
 
-def _print_changes(operations: Iterator[Operation]) -> None:
-    rows = []
-    for operation in operations:
-        found = operation.changes()
-        old, new = found.get("-", {}), found.get("+", {})
-        told = ", ".join(
-            f"{name}: " + " → ".join(json.dumps(side[name], ensure_ascii=False) for side in (old, new) if name in side)
-            for name in {**old, **new}
-        )
-        rows.append((operation.action, operation.model, operation.unique_id or operation.name, told))
-    console().print(table(("", "model", "unique id", "changes"), rows))
-
-
 @_command
-def history(model: str, unique_id: str) -> None:
-    """Show what the saved diffs that are still there have done to one object, the newest first."""
+def history(
+    model: Annotated[str, typer.Argument(help="Name of the model, as `show` and `changes` have it.")],
+    unique_id: Annotated[str, typer.Argument(help="Of the object, as `changes` shows it.")],
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="Most of them.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each.")] = False,
+) -> None:
+    """Show what became of one object over the runs: in the saved diffs that are still there, the newest first."""
     with _diffs() as found:
-        rows = []
-        for record, operation, entry in found.history(model, unique_id):
-            made = f"{record.created:%Y-%m-%d %H:%M}"
-            old_new = json.dumps(operation.changes(), ensure_ascii=False)
-            rows.append((made, record.diff_id, operation.action, entry.state.value, entry.reason, old_new))
-    console().print(table(("made", "diff_id", "", "state", "reason", "changes"), rows))
+        past = list(islice(found.history(model, unique_id), limit))
+        hint = "" if past else told_without_past(found.list(), model, unique_id)
+    if hint:
+        typer.echo(shown(hint).plain, err=True)
+    elif as_json:
+        for one in past:
+            typer.echo(json_line(json_of(one)))
+    else:
+        show_past(past)
 
 
 @_command

@@ -25,6 +25,7 @@ from diffsync_store.result import SyncResult
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
+from diffsync_store.store.redis_history import Past
 from diffsync_store.store.redis_journal import RedisJournal
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
 from diffsync_store.store.redis_stores import newest_first
@@ -606,16 +607,26 @@ class RedisDiffs:
         """The records of the saved diffs, the newest first; read as they are asked for. It is no use that keeps them."""
         return newest_first(self._redis, DIFFS, lambda diff_id: self._record(DiffKeys(diff_id), diff_id))
 
-    def history(self, model: str, unique_id: str) -> Iterator[tuple[DiffRecord, Operation, Entry]]:
+    def history(self, model: str, unique_id: str) -> Iterator[Past]:
         """What the saved diffs that are still kept have done to one object, the newest first.
 
-        Reads every element of every diff.
+        Reads every element of every diff that changes objects of the model.
         """
         for record in self.list():
+            if model not in record.by_model:
+                continue
             saved = self.saved(record)
-            for operation in saved.operations(chosen=Chosen(model, unique_id=unique_id)):
-                entry = saved.journal().read([operation.id]).get(operation.id, _PENDING)
-                yield record, operation, entry
+            with suppress(DiffNotFound):  # it has expired meanwhile
+                for operation in saved.operations(chosen=Chosen(model, unique_id=unique_id)):
+                    journal = saved.journal()
+                    entry = journal.read([operation.id]).get(operation.id, _PENDING)
+                    yield Past(record, operation, entry, journal.approval(), journal.last_writer())
+
+    def expires_in(self, diff_id: str) -> int | None:
+        """Seconds until a diff expires if nobody uses it; None where it is not there."""
+        with translated_errors():
+            seconds = self._redis.ttl(DiffKeys(diff_id).record)
+        return int(seconds) if seconds >= 0 else None
 
     def open(self, diff_id: str) -> SavedDiff:
         """The diff saved under this id; its time to live counts anew from now on.

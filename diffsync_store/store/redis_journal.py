@@ -166,6 +166,12 @@ class RedisJournal(Journal):
             seconds = self._redis.hget(self._keys.writer, "alive")
         return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
+    def last_writer(self) -> str:
+        """Who has applied the diff last, or has begun to; empty where nobody has."""
+        with translated_errors():
+            by = self._redis.hget(self._keys.writer, "by")
+        return by.decode() if by else ""
+
     def application(self) -> Application | None:
         with translated_errors():
             text = self._redis.get(self._keys.application)
