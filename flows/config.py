@@ -42,7 +42,7 @@ from diffsync_store import (
 )
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import Lease, RedisLeases
+from diffsync_store.store.redis_lease import Lease, RedisLeases, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention
 from flows.blocks import DiffsyncStore
@@ -155,7 +155,7 @@ class Config:
 
         One that was taken for the same reason is waited for: its run was killed, and it ends by itself.
         """
-        with self.open_leases() as leases, self._taken(leases, f"target-{adapter}", reason, told) as lease:
+        with self.open_leases() as leases, self._taken(leases, target_lease(adapter), reason, told) as lease:
             yield lease
 
     @contextmanager
