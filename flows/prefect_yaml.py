@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from flows.declarations import ANCHOR, Schedule
-from flows.deployments import STRATEGIES, TAG, Deployment
+from flows.deployments import ROOT, STRATEGIES, Deployment
 
 HEADER = """\
 # The deployments of syncs.yaml for `prefect deploy`; made by `python -m flows prefect-yaml`, not by hand. From the root of
@@ -33,7 +33,7 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
         "name": deployment.name,
         "entrypoint": content["entrypoint"],
         "description": deployment.description,
-        "tags": [TAG],
+        "tags": deployment.tags,
         "parameters": deployment.parameters,
         "work_pool": {
             "name": deployment.work_pool,
@@ -41,6 +41,8 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
             "job_variables": content["job_variables"],
         },
     }
+    if deployment.directory != str(ROOT):
+        entry["pull"] = content["pull_steps"]
     if deployment.schedule:
         entry["schedules"] = [_schedule(deployment.schedule)]
     if deployment.overlap:
