@@ -216,6 +216,9 @@ class Config:
             raise
         except (ObjectStoreException, Fault) as error:
             raise self._fault(("store",), self.secrets.redact(self.sentence(error))) from None
+        except (TypeError, ValueError) as error:  # an option in the URL that redis-py does not know, or not so
+            told = f"The Redis URL is not valid: {self.secrets.redact(str(error))}"
+            raise self._fault(("store",), told) from None
 
     def sentence(self, error: Exception) -> str:
         """What the error says; of a store that does not answer also which one it is, and what to do."""
@@ -262,8 +265,10 @@ class Config:
         """The URL of the store, and for how many seconds what is in it is kept."""
         settings = self._store_settings()
         url = settings.url or self._url_of_block(str(settings.block))
-        self.secrets.keep(url)
-        return url.get_secret_value(), settings.ttl
+        text = url.get_secret_value()
+        if masked(text) != text:
+            self.secrets.keep(text)
+        return text, settings.ttl
 
     def _url_of_block(self, name: str) -> SecretStr:
         try:

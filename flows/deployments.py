@@ -234,9 +234,10 @@ async def left(client: PrefectClient, config: Config) -> dict[str, DeploymentRes
     names = {each.full_name for each in declared(config)}
     found = {}
     for deployment in await _all(client):
-        name = f"{(await client.read_flow(deployment.flow_id)).name}/{deployment.name}"
-        is_ours = project_of(deployment) == config.declared.project and name.split("/", maxsplit=1)[0] in FLOWS
-        if is_ours and name not in names:
+        if project_of(deployment) != config.declared.project:
+            continue
+        flow = (await client.read_flow(deployment.flow_id)).name
+        if flow in FLOWS and (name := f"{flow}/{deployment.name}") not in names:
             found[name] = deployment
     return found
 

@@ -294,6 +294,17 @@ def test_a_store_that_does_not_answer_is_told_with_its_address_and_what_to_do(pa
     )
 
 
+def test_the_address_of_a_store_without_a_password_is_told_too(path: Path) -> None:
+    assert "It is redis://127.0.0.1:1: see that" in check(path, "store:\n  url: redis://127.0.0.1:1").stderr
+
+
+def test_an_option_of_a_url_that_is_none_is_told(path: Path) -> None:
+    told = check(path, "store:\n  url: redis://:hunter22@127.0.0.1:1?tiemout=3").stderr
+    assert told.startswith(f"{path}:1: store: The Redis URL is not valid: ")
+    assert "'tiemout'" in told
+    assert "hunter22" not in told
+
+
 def test_a_url_that_is_none_is_told_with_what_it_begins_with(path: Path) -> None:
     assert (
         "store: The Redis URL is not valid: it must begin with redis://"
