@@ -22,12 +22,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, SecretStr
-from pydantic import ValidationError as PydanticError
 
 from diffsync_store import (
     Adapter,
@@ -51,17 +49,15 @@ from flows.declarations import StoreSettings, SyncEntry
 from flows.fault_words import Location, instead_of
 from flows.faults import Fault
 from flows.prefect_api import answering
-from flows.redaction import Secrets, is_secret_name, masked
+from flows.reader import Reader
+from flows.redaction import Secrets, masked
 from flows.retries import is_transient
-from flows.variables import MALFORMED, bare_name, expanded, is_malformed, names_in
 from flows.yaml_file import ConfigFault, YamlFile
 
 DEFAULT_CONFIG = "deployments/syncs.yaml"
 
 LEASE_TTL = 30.0
 """Seconds after the last sign of life of a sync's process at which another one may go on."""
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class WrongSync(Fault):
@@ -79,6 +75,7 @@ class Config:
         self.adapters = declared.adapters
         self.syncs = declared.syncs
         self.secrets = Secrets()
+        self._reader = Reader(self._file, os.environ, self.secrets)
 
     def sync(self, name: str) -> SyncEntry:
         if name not in self.syncs:
@@ -283,7 +280,7 @@ class Config:
         return found.url
 
     def _store_settings(self) -> StoreSettings:
-        return self._validate(StoreSettings, ("store",))
+        return self._reader.read(StoreSettings, ("store",))
 
     def _import_adapter(self, name: str) -> type[Adapter]:
         if name not in self.adapters:
@@ -306,43 +303,17 @@ class Config:
         location = ("adapters", name, "settings")
         settings_class = getattr(adapter_class, "Settings", None)
         if settings_class is None:
-            options: dict[str, Any] = self._expand(self.adapters[name].settings, location)
+            options: dict[str, Any] = self._reader.expand(self.adapters[name].settings, location)
             self.secrets.keep(options)
         elif not (isinstance(settings_class, type) and issubclass(settings_class, BaseModel)):
             raise self._fault(("adapters", name, "class"), f"{adapter_class.__name__}.Settings is no pydantic model")
         else:
-            options = dict(self._validate(settings_class, location))
+            options = dict(self._reader.read(settings_class, location))
             self.secrets.keep_settings(options)
         wrong = list(faults_of_arguments(adapter_class, options))
         if wrong:
             raise ConfigFault(self._file.fault((*location, *filter(None, [word])), told) for word, told in wrong)
         return options
-
-    def _validate(self, model: type[M], location: Location) -> M:
-        data = reduce(lambda part, key: part.get(key, {}), location, self._file.data)
-        try:
-            return model.model_validate(self._expand(data, location))
-        except PydanticError as error:
-            raise ConfigFault(self._file.faults(error, model, location)) from None
-
-    def _expand(self, data: Any, location: Location) -> Any:
-        """The data with its variables; each one that is not set is a fault."""
-        faults: list[str] = []
-        found = self._expand_part(data, location, faults)
-        if faults:
-            raise ConfigFault(faults)
-        return found
-
-    def _expand_part(self, data: Any, location: Location, faults: list[str]) -> Any:
-        if isinstance(data, dict):
-            return {key: self._expand_part(value, (*location, key), faults) for key, value in data.items()}
-        if isinstance(data, list):
-            return [self._expand_part(value, (*location, number), faults) for number, value in enumerate(data)]
-        if not isinstance(data, str):
-            return data
-        faults += [self._file.fault(location, message) for message in _wrong_variables(data)]
-        self.secrets.keep([os.environ.get(name, "") for name in names_in(data) if is_secret_name(name)])
-        return expanded(data, os.environ)
 
     def _fault(self, location: Location, message: str) -> ConfigFault:
         return ConfigFault([self._file.fault(location, message)])
@@ -360,16 +331,6 @@ def read_config() -> Config:
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment with changes, for a child process."""
     return {**os.environ, **changes}
-
-
-def _wrong_variables(text: str) -> Iterator[str]:
-    for name in names_in(text):
-        if name not in os.environ:
-            yield f"the environment has no variable {name}"
-    if is_malformed(text):
-        yield MALFORMED
-    if bare_name(text) in os.environ:
-        yield f"${bare_name(text)} would be taken as it is written: a variable is written ${{{bare_name(text)}}}"
 
 
 def _faults_of(check: Any) -> list[str]:
