@@ -1,7 +1,6 @@
 """A run that meets what a person can mend ends as Failed with that sentence, and nothing before it or after it."""
 
 import inspect
-import socket
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -53,7 +52,4 @@ def sentence(error: Exception) -> str:
     """What the error says; of a store that does not answer also which one it is, and what to do."""
     if not (isinstance(error, ObjectStoreException) and is_transient(error)):
         return str(error)
-    return (
-        f"{error} It is {read_config().store_address()}: see that it runs, and that {socket.gethostname()} reaches it; then "
-        "try again."
-    )
+    return read_config().sentence(error)
