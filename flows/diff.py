@@ -40,10 +40,10 @@ def diff(
             stores are given.
     """
     diff_id = diff_id or new_id(sync_name or "diff")
-    source_store_id, target_store_id = find_stores(source_store_id, target_store_id, sync_name)
     config = read_config()
     with measured("diff", sync_name or "", config.declared.metrics) as run:
-        loaded = save_diff(source_store_id, target_store_id, diff_id, sync_name)
+        stores = find_stores(source_store_id, target_store_id, sync_name)
+        loaded = save_diff(*stores, diff_id, sync_name)
         record = tell_diff(diff_id)
         name, declared = config.sync_of(record.source_name, record.target_name)
         run.name = name or f"{record.source_name}-{record.target_name}"

@@ -3,6 +3,7 @@ from prefect import flow, get_run_logger, task
 from flows.artifacts import show_housekeeping
 from flows.config import read_config
 from flows.failures import failing_plainly
+from flows.metrics import measured
 from flows.retries import RETRIED
 from flows.run_names import rename
 
@@ -18,8 +19,11 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
     Args:
         dry_run: Drop nothing; list what would be dropped.
     """
-    rows = drop_what_is_past(dry_run)
-    counts = {"dropped": sum(not used for *_, used in rows), "kept": sum(bool(used) for *_, used in rows)}
+    with measured("housekeeping", "housekeeping", read_config().declared.metrics) as run:
+        run.is_told = not dry_run
+        rows = drop_what_is_past(dry_run)
+        counts = {"dropped": sum(not used for *_, used in rows), "kept": sum(bool(used) for *_, used in rows)}
+        run.gauge("housekeeping_items", "Of the last housekeeping", "outcome", counts)
     rename(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
     show_housekeeping(rows, counts, dry_run=dry_run)
     return counts
