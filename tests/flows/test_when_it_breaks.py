@@ -11,7 +11,7 @@ import pytest
 from flows.demo.prefect_stack import ROOT
 
 PAGE = ROOT / "docs" / "how-to" / "when-it-breaks.md"
-OF_PREFECT = ("prefect.runner.runner", "prefect.workers.base")
+OF_PREFECT = ("prefect.runner._flow_run_executor",)
 
 
 def quotes() -> list[str]:
