@@ -1,4 +1,5 @@
 import sqlite3
+from typing import Any
 
 import pytest
 import redis
@@ -9,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from diffsync_store import ObjectStoreException, StoreNotFound
 from flows import diff, housekeeping, load, reconcile, sync
-from flows.retries import ONCE, RETRIED, is_transient
+from flows.retries import RETRIED, is_transient
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -52,9 +53,9 @@ def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not()
     modules = (load, diff, sync, reconcile, housekeeping)
     tasks = {found.name: found for module in modules for found in vars(module).values() if isinstance(found, Task)}
     applies = tasks.pop("apply_diff")
-    assert applies.retry_condition_fn is ONCE["retry_condition_fn"]
+    decides: Any = applies.retry_condition_fn
     for error in (ConnectionResetError("gone"), StoreNotFound("no store")):
-        assert not ONCE["retry_condition_fn"](applies, None, Failed(data=error))
+        assert not decides(applies, None, Failed(data=error))
     for task in tasks.values():
         assert task.retries
         assert task.retry_delay_seconds == [1, 2, 4, 8]
