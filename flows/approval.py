@@ -9,6 +9,7 @@ from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName, FlowRunFilterTags
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field, create_model
@@ -21,7 +22,8 @@ from flows.escape import markdown
 from flows.faults import Fault
 from flows.selection import count_fitting
 
-MOST_WAITING = 200
+PAGE = 200
+"""Most that Prefect's API returns at once."""
 HOW = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
 GIVEN = ("allow", "select", "exclude")
 """Parameters of a sync by which it applies more, or less, than the whole diff within the guards."""
@@ -121,7 +123,7 @@ def _keys(base: str) -> Iterator[tuple[str, bool]]:
     run_id = runtime.flow_run.id
     with get_client(sync_client=True) as client:
         answered = client.read_flow_run(run_id).empirical_policy.pause_keys or set()
-        inputs = client.filter_flow_run_input(run_id, f"suspended-{base}", limit=MOST_WAITING, exclude_keys=set())
+        inputs = client.filter_flow_run_input(run_id, f"suspended-{base}", limit=PAGE, exclude_keys=set())
     used = {found.key for found in inputs}
     for number in count(1):
         key = f"{base}-{number}"
@@ -160,10 +162,23 @@ def asked_by(runs: Sequence[FlowRun]) -> dict[str, Sequence[object]]:
 
 def waiting(record: DiffRecord) -> list[FlowRun]:
     """The flow runs that are suspended until somebody decides about a diff."""
-    suspended = FlowRunFilter(
+    return [run for run in suspended() if run.parameters.get("diff_id") == record.diff_id]
+
+
+def waited_for() -> frozenset[str]:
+    """The diff_ids of the diffs that somebody has yet to decide about."""
+    return frozenset(str(run.parameters["diff_id"]) for run in suspended() if "diff_id" in run.parameters)
+
+
+def suspended() -> Iterator[FlowRun]:
+    """The flow runs that wait for a decision."""
+    asked = FlowRunFilter(
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"])),
         tags=FlowRunFilterTags(all_=["diffsync"]),
     )
     with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(flow_run_filter=suspended, limit=MOST_WAITING)
-    return [run for run in runs if run.parameters.get("diff_id") == record.diff_id]
+        for offset in count(0, PAGE):
+            runs = client.read_flow_runs(flow_run_filter=asked, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset)
+            yield from runs
+            if len(runs) < PAGE:
+                return

@@ -1,5 +1,6 @@
 from prefect import flow, get_run_logger, task
 
+from flows.approval import waited_for
 from flows.artifacts import show_housekeeping
 from flows.config import read_config
 from flows.failures import failing_plainly
@@ -15,6 +16,8 @@ Rows = list[tuple[str, str, int, str]]
 @failing_plainly
 def housekeeping(dry_run: bool = False) -> dict[str, int]:
     """Drop the stores and the saved diffs that are past their retention, and nothing that is in use.
+
+    A diff that a suspended sync has asked about is in use until somebody has decided.
 
     Args:
         dry_run: Drop nothing; list what would be dropped.
@@ -33,7 +36,7 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
 def drop_what_is_past(dry_run: bool) -> Rows:
     config, log = read_config(), get_run_logger()
     rows: Rows = []
-    with config.retention() as retention:
+    with config.retention(waited_for()) as retention:
         for found in retention.run(dry_run=dry_run):
             log.info("%s %s: %s", found.kind, found.name, found.used or ("would be dropped" if dry_run else "dropped"))
             rows.append((found.kind, found.name, int(found.age.total_seconds() // 3600), found.used))

@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from diffsync_store import StoreNotFound
-from diffsync_store.store.redis_keys import StoreKeys
+from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
 from flows.blocks import DiffsyncStore
 from flows.demo.prefect_stack import ROOT
 from flows.demo.runs import Run, finish, start_run
@@ -297,6 +297,25 @@ def test_housekeeping_drops_what_is_past_its_retention_and_nothing_that_is_in_us
         assert store.count() == 5
     with project.store("forgotten") as store, pytest.raises(StoreNotFound):
         store.record()
+
+
+def test_housekeeping_keeps_a_diff_that_a_suspended_sync_has_asked_about(project: Project) -> None:
+    project.load({"kept-source": "seven", "kept-target": "reviewed"})
+    stores = {"source_store_id": "kept-source", "target_store_id": "kept-target"}
+    assert project.run("diff/reviewed", **stores, diff_id="kept").state == "Completed"
+    run_id = start_run(project.stack, "sync/reviewed", diff_id="kept")
+    wait_until(lambda: question(project, run_id), 60, "it asks")
+    with project.redis.client() as client:
+        record = json.loads(client.get(DiffKeys("kept").record))
+        client.set(DiffKeys("kept").record, json.dumps(record | {"created": "2020-01-01T00:00:00Z"}), keepttl=True)
+    run = project.run("housekeeping/housekeeping")
+    assert run.state == "Completed", run.message
+    assert "| diff | kept |" in project.artifacts(run)["housekeeping"]["data"]
+    with project.diffs() as diffs:
+        assert diffs.open("kept").record.created.year == 2020
+        answer_to(project, run_id, {"decision": "reject", "by": "bob"})
+        assert finish(project.stack, run_id, seconds=120).state == "Rejected"
+        diffs.open("kept").drop()
 
 
 BY_BLOCK = """
