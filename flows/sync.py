@@ -68,8 +68,8 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         diff_id: The saved diff, as the artifact of the diff shows it.
         dry_run: Change nothing; check that the sync could begin, and count what it would do.
         allow: What the guards let through this once, in the words of their messages, such as delete:990:device.
-        select: Apply these only, with what they depend on. Everything, where nothing is given.
-        exclude: Leave these out; they are held, and can be applied later.
+        select: Apply these only, with what they depend on. Everything, where nothing is given. One that names nothing is refused.
+        exclude: Leave these out; they are held, and can be applied later. One that names nothing is refused.
         retry: Apply only what was refused, in conflict or blocked before, once its cause is mended.
         sync_name: The sync in the YAML file; a diff of other adapters than its own is refused.
     """
