@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 _AMBIGUOUS = (set, frozenset, decimal.Decimal, dt.datetime)
 """Types that have equal values which JSON writes in several ways: orders of a set, 1.0 and 1.00, time zones."""
 
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+"""Types whose values JSON has as they are; a subclass may have a way of its own."""
+
 _NATIVE = (str, int, float, bool, type(None), list, dict)
 
 
 def canonical(value: Any) -> Any:  # noqa: PLR0911  # one line a kind of value
     """The value as JSON has it; equal values come out equal."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, BaseModel):
         return canonical(dict(value))
     if isinstance(value, Mapping):
-        return {str(to_jsonable_python(key)): canonical(item) for key, item in value.items()}
+        return {_name(key): canonical(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):
         return sorted(map(canonical, value), key=lambda item: json.dumps(item, sort_keys=True))
     if isinstance(value, list | tuple):
@@ -36,6 +41,10 @@ def canonical(value: Any) -> Any:  # noqa: PLR0911  # one line a kind of value
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         return value.astimezone(dt.UTC).isoformat()
     return to_jsonable_python(value, inf_nan_mode="constants")
+
+
+def _name(key: Any) -> str:
+    return key if type(key) is str else str(to_jsonable_python(key))
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ ObjectStoreException            a store cannot do what was asked of it
     ObjectAlreadyExists         `.existing_object` is what stands in the way
     ObjectNotFound
     ObjectStoreWrongType
+    StoreUnavailable            Redis cannot be reached, or does not answer
     StoreNotFound               no store has this `store_id`: never loaded, dropped or expired
     StoreNotComplete            the store's load did not end; `.record` says how far it came
     StoreInUse                  another live process is writing to the store
@@ -15,6 +16,7 @@ ObjectStoreException            a store cannot do what was asked of it
         LeaseLost               this process's lease was taken by another one, or broken
     StoreReloaded               the store was loaded anew, so what was read of it before is out of date
     DiffNotFound                no saved diff has this `diff_id`
+    DiffExists                  a saved diff has this `diff_id`, and somebody has approved it or begun to apply it
     DiffNotApproved             nobody has approved the saved diff, or it is not what was approved
 DiffException
     DiffClassMismatch
@@ -74,6 +76,10 @@ class ObjectStoreWrongType(ObjectStoreException):
     """A store was given something that it cannot look up."""
 
 
+class StoreUnavailable(ObjectStoreException):
+    """Redis cannot be reached, or does not answer; its error is the cause."""
+
+
 class StoreNotFound(ObjectStoreException):
     """No store has this `store_id`: it was never loaded, was dropped, or expired."""
 
@@ -108,6 +114,14 @@ class StoreReloaded(ObjectStoreException):
 
 class DiffNotFound(ObjectStoreException):
     """No saved diff has this `diff_id`."""
+
+
+class DiffExists(ObjectStoreException):
+    """A saved diff has this `diff_id`, and it is not replaced: somebody has approved it, or begun to apply it."""
+
+    def __init__(self, message: str, diff_id: str) -> None:
+        super().__init__(message)
+        self.diff_id = diff_id
 
 
 class DiffNotApproved(ObjectStoreException):

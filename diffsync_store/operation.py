@@ -61,17 +61,20 @@ class Operation(BaseModel):
 
     @classmethod
     def _of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
+        action, parents = element.action, tuple((parent.type, parent.name) for parent in above)
+        identifiers = canonical(element.keys)
+        source, target = canonical(element.source_attrs), canonical(element.dest_attrs)
         return cls(
-            id=_operation_id(element, above),
-            action=element.action,
+            id=_operation_id([action, element.type, identifiers, _what(element, source, target), parents]),
+            action=action,
             model=element.type,
             unique_id=element.uid,
-            identifiers=canonical(element.keys),
+            identifiers=identifiers,
             name=element.name,
-            parents=tuple((parent.type, parent.name) for parent in above),
+            parents=parents,
             parent_id=above[-1].uid if above else None,
-            source=canonical(element.source_attrs),
-            target=canonical(element.dest_attrs),
+            source=source,
+            target=target,
             equal=tuple(sorted(element.equal)),
             flags=DiffSyncModelFlags(element.flags),
             position=position,
@@ -180,15 +183,21 @@ def diff_of(operations: Iterable[Operation], source_name: str, target_name: str)
     return diff
 
 
-def _operation_id(element: DiffElement, above: tuple[DiffElement, ...]) -> str:
+def _what(element: DiffElement, source: Any, target: Any) -> Any:
+    """What is changed, as JSON has it; `source` and `target` are the element's attributes as JSON has them."""
+    if element.action == DiffSyncActions.UPDATE:
+        return canonical(element.get_attrs_diffs())
+    if element.action == DiffSyncActions.CREATE:
+        return {"+": source}
+    return {"-": target} if element.action == DiffSyncActions.DELETE else None
+
+
+_sorted_json = json.JSONEncoder(sort_keys=True).encode
+
+
+def _operation_id(parts: list[Any]) -> str:
     """A digest of what is changed, where and how; not of the diff that it stands in."""
-    if element.action == DiffSyncActions.NO_CHANGE:
-        what: Any = None
-    else:
-        what = element.get_attrs_diffs()
-    place = [[parent.type, parent.name] for parent in above]
-    text = json.dumps(canonical([element.action, element.type, element.keys, what, place]), sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(_sorted_json(parts).encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True)

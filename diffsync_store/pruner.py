@@ -75,8 +75,10 @@ class Pruner:
             return {}
         on_target = set(target_uids)
         both = [uid for uid in source_uids if uid in on_target]
-        pairs = zip(both, self._source.of(model, both), self._target.of(model, both), strict=True)
-        return {uid: mine for uid, mine, other in pairs if mine == other and _is_whole(mine)}
+        found = zip(both, self._target.of(model, both), strict=True)
+        others = {uid: subtree for uid, subtree in found if _is_whole(subtree)}
+        mine = zip(others, self._source.of(model, list(others)), strict=True)
+        return {uid: subtree for uid, subtree in mine if subtree == others[uid]}
 
     def differing(self, model: str) -> tuple[list[str], list[str], Equal] | None:
         """The unique ids of a top model's objects that differ: the source's, in no order, and what only the target has.

@@ -23,7 +23,6 @@ UNPROVEN = "With this store as the source, a sync holds the deletes of these mod
 ALLOW = "A sync leaves these out, unless it is started with `allow`."
 HELD = "Where the reason names an allowance, a sync of this diff with it in `allow` applies them."
 RETRY = "Mend what is told here, then start a sync of this diff with `retry`: only these are applied then."
-MOST_SUBTREES = 10
 SKIPPED = (
     "Skipped: the adapter was asked for these and has left them alone; the target has not got them. The run's log names each, "
     "and a new diff has them again."
@@ -56,7 +55,7 @@ def show_diff(diff: SavedDiff) -> None:
         f"For the parameter `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
         f"The changes themselves are in the table `{key}` beside this one.\n\n"
         + markdown_table(("action", "objects"), [(name, f"{count:,}") for name, count in record.summary.items()])
-        + f"\n\n{_by_model(record)}{_largest(diff)}{_holds(record)}",
+        + f"\n\n{_by_model(record)}{_largest(record)}{_holds(record)}",
         key=f"{key}-totals",
         description=f"`{record.diff_id}`: {sides}, {_totals(record.summary)}",
     )
@@ -103,13 +102,11 @@ def _asked(asked: Mapping[str, Sequence[object]]) -> str:
     return f"\n\n## This run\n\n{markdown_table(('parameter', ''), rows)}" if rows else ""
 
 
-def _largest(diff: SavedDiff) -> str:
+def _largest(record: DiffRecord) -> str:
     """The objects of the top below which most changes, themselves included, where any has more than one."""
-    tops = ([*operation.parents, (operation.model, operation.name)][0] for operation in diff.operations())
-    largest = Counter(tops).most_common(MOST_SUBTREES)
-    if all(count == 1 for _, count in largest):
+    if all(tree.operations == 1 for tree in record.largest):
         return ""
-    rows = [(model, name, f"{count:,}") for (model, name), count in largest]
+    rows = [(tree.model, tree.name, f"{tree.operations:,}") for tree in record.largest]
     return f"\n\n## Largest subtrees\n\n{markdown_table(('model', 'name', 'operations'), rows)}"
 
 

@@ -42,7 +42,7 @@ from diffsync_store import (
 )
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import Lease, RedisLeases
+from diffsync_store.store.redis_lease import Lease, RedisLeases, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention
 from flows.blocks import DiffsyncStore
@@ -157,7 +157,7 @@ class Config:
         """
         with (
             closing(RedisLeases(url=self._store()[0])) as leases,
-            self._taken(leases, f"target-{adapter}", reason, told) as lease,
+            self._taken(leases, target_lease(adapter), reason, told) as lease,
         ):
             yield lease
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from diffsync_store import StoreInUse, StoreNotFound, StoreState
+from diffsync_store import Guards, StoredAdapter, StoreInUse, StoreNotFound, StoreState
 from diffsync_store.cli.commands import app
 from diffsync_store.enum import OperationState
-from diffsync_store.exceptions import DiffNotFound
+from diffsync_store.exceptions import DiffNotFound, LeaseHeld
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_keys import DiffKeys
-from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
+from diffsync_store.store.redis_lease import RedisLeases, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention, drop_store, use_of_diff
 from diffsync_store.sync.journal import Entry
@@ -70,6 +70,14 @@ def run(server: RedisServer) -> Run:
     return invoke
 
 
+def grow_old(server: RedisServer, diff_id: str, age: timedelta = timedelta(days=8)) -> None:
+    """Let a saved diff have been made some time ago; as long as it lives, nobody has used it since."""
+    key = DiffKeys(diff_id).record
+    with closing(RedisDiffs(url=server.url)) as diffs, server.client() as client:
+        record = diffs.open(diff_id).record
+        client.set(key, record.model_copy(update={"created": datetime.now(UTC) - age}).model_dump_json(), keepttl=True)
+
+
 def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
     told = run("stores").output
     line = next(line for line in told.splitlines() if line.startswith(f"{name}-source"))
@@ -84,12 +92,12 @@ def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
 
 def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
     told = run("show", f"{name}-target").output
-    for part in ("complete", "target (Network)", "site"):
+    for part in ("complete", "target (Network)", "site (top)", "region, tags", "it lives for 7 d after its last use"):
         assert part in told
+    assert "of every object" in told
     told = run("show", name).output
-    for part in (f"source ({name}-source) → target ({name}-target)", "site"):
+    for part in (f"source, store {name}-source", f"target, store {name}-target", "site", "it lives for 7 d after its"):
         assert part in told
-    assert "There is no store 'no-such'" in run("show", "no-such", code=1).stderr
 
 
 def test_changes_are_paged_and_filtered_and_nothing_in_them_acts(run: Run, name: str) -> None:
@@ -135,16 +143,62 @@ def test_two_stores_are_compared(run: Run, name: str, server: RedisServer) -> No
 
 
 def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, server: RedisServer) -> None:
+    """Diff by diff, the newest first: who has applied it and when, whether it was held, who has rejected the diff."""
     with (
         closing(RedisDiffs(url=server.url)) as diffs,
         closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
         closing(RedisStore(store_id=f"{name}-target", url=server.url)) as target,
+        closing(RedisStore(store_id=f"{name}-empty", name="empty", url=server.url)) as empty,
     ):
+        with empty.loading():
+            Network("empty", empty).put({})
+        diffs.compare(StoredAdapter(source), StoredAdapter(target), f"{name}-rejected")
+        diffs.open(f"{name}-rejected").reject(by="bob", reason="wrong night")
+        diffs.compare(Network("empty", empty), Network("target", target), f"{name}-held", guards=Guards())
         assert "pending" in run("history", "site", "7").output
-        diffs.open(name).apply(Network("source", source), Network("target", target))
-    told = run("history", "site", "7").output
-    assert next(line for line in told.splitlines() if name in line).split()[3:5] == ["update", "done"]
-    assert name not in run("history", "site", "no-such").output
+        diffs.open(name).apply(Network("source", source), Network("target", target), by="ann")
+    lines = [line for line in run("history", "site", "7").output.splitlines() if name in line]
+    for line, expected in zip(
+        lines,
+        (
+            (f"{name}-held", "delete", "held", "the source has none"),
+            (f"{name}-rejected", "update", "rejected", "bob", "wrong night"),
+            (f"{name} ", "update", "done", "ann", 'region: "target" → "source"'),
+        ),
+        strict=True,
+    ):
+        assert [part for part in expected if part not in line] == [], line
+    told = [json.loads(line) for line in run("history", "site", "7", "--json").output.splitlines()]
+    of_name = [one for one in told if one["diff_id"].startswith(name)]
+    assert [(one["became"], one["by"]) for one in of_name] == [("held", ""), ("rejected", "bob"), ("done", "ann")]
+    assert of_name[2]["at"] > of_name[2]["made"]
+    assert of_name[2]["changes"] == {"-": {"region": "target"}, "+": {"region": "source"}}
+    assert len(run("history", "site", "7", "--json", "--limit", "1").output.splitlines()) == 1
+
+
+def test_where_an_object_has_no_history_it_says_why(run: Run, name: str) -> None:
+    assert name
+    told = run("history", "site", "no-such")
+    assert told.stdout == ""
+    assert "No saved diff that is still there changes the site 'no-such'" in told.stderr
+    assert "`diffsync-store changes DIFF_ID --model site`" in told.stderr
+    assert "changes a 'Site'; models that they change: site." in run("history", "Site", "7").stderr
+
+
+def test_what_is_empty_says_so() -> None:
+    with RedisServer("valkey") as server:
+        for words, told in (
+            (("stores",), "There is no store."),
+            (("stores", "--adapter", "x"), "There is no store of x."),
+            (("diffs",), "There is no saved diff."),
+            (
+                ("history", "site", "7"),
+                "There is no saved diff that changes anything, so nothing is known of any object.",
+            ),
+            (("lease",), "Nothing is held."),
+        ):
+            result = CliRunner().invoke(app, words, env={"DIFFSYNC_STORE_URL": server.url})
+            assert (result.exit_code, result.output) == (0, f"{told}\n")
 
 
 def test_what_is_in_use_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
@@ -166,6 +220,7 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
         client.hset(writer, mapping={"at": 0, "alive": 0})
         assert use_of_diff(saved, datetime.now(UTC)) == ""
         journal.write({next(saved.operations()).id: Entry(OperationState.DONE)})
+        grow_old(server, name)
         with closing(Retention(server.url, stores=timedelta(days=1), diffs=timedelta(0))) as retention:
             found = {one.name: one.used for one in retention.run()}
         assert found[name].startswith("a sync that has not applied all of it was at work at ")
@@ -175,13 +230,48 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
             diffs.open(name)
 
 
-def test_a_target_is_held_and_unlocked(run: Run, server: RedisServer) -> None:
-    assert "upgrade" in run("hold", "switch", "--reason", "upgrade", "--by", "ann").output
-    assert "ann since" in run("lease", "switch").output
-    assert "Ended." in run("unlock", "switch", input="y\n").output
-    assert "Nobody has it." in run("unlock", "switch", "--yes").output
+def test_a_target_is_held_and_unlocked_by_its_adapters_name(run: Run, name: str, server: RedisServer) -> None:
+    """Under the name by which every sync takes the lease; that name itself will do as well."""
+    assert name  # a store of the adapter `target` is there
     with closing(RedisLeases(url=server.url)) as leases:
-        assert leases.holder("switch") is None
+        for word in ("target", "target-target"):
+            told = run("hold", word, "--reason", "upgrade", "--by", "ann")
+            assert "upgrade" in told.output
+            assert "`diffsync-store unlock target` ends it" in told.output
+            assert told.stderr == ""
+            with pytest.raises(
+                LeaseHeld, match=r"The lease on target 'target' is held by ann .*`diffsync-store unlock target`,"
+            ):
+                leases.take(target_lease("target"), "sync")
+            assert "ann since" in run("lease", word).output
+            assert run("lease").output.splitlines()[1].startswith("target  ann since")
+            assert "Held now: target." in run("lease", "no-such").output
+            assert "Ended." in run("unlock", word, input="y\n").output
+            told = run("unlock", word, "--yes")
+            assert told.output == "Nobody has the lease of target. Of what is known here, nothing is held.\n"
+        assert leases.holder(target_lease("target")) is None
+    assert "Nothing is held." in run("lease").output
+
+
+def test_a_store_with_a_lease_of_its_own_is_held_and_unlocked(run: Run, name: str, server: RedisServer) -> None:
+    store_id = f"{name}-target"
+    with closing(RedisLeases(url=server.url)) as leases, leases.take(store_id, "by hand", owner="ann"):
+        told = run("unlock", store_id, "--yes").output
+        assert f"Held now: {store_id} --store." in told
+        assert (
+            f"`diffsync-store unlock {store_id} --store`"
+            in run("hold", store_id, "--store", "--reason", "x", code=1).stderr
+        )
+        assert "Ended." in run("unlock", store_id, "--store", "--yes").output
+        assert leases.holder(store_id) is None
+
+
+def test_a_hold_of_a_target_that_nobody_knows_says_so(run: Run, name: str) -> None:
+    assert name
+    told = run("hold", "tarket", "--reason", "upgrade")
+    assert "of an adapter 'tarket': see that the name is right; known are " in told.stderr
+    assert "source, target." in told.stderr
+    run("unlock", "tarket", "--yes")
 
 
 def test_a_diff_is_approved_and_an_operation_settled(run: Run, name: str, server: RedisServer) -> None:
@@ -207,7 +297,38 @@ def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:
     )
     (tmp_path / "url").write_text("redis://127.0.0.1:1\n", "utf-8")
     result = CliRunner().invoke(app, ["--url-file", str(tmp_path / "url"), "stores"])
-    assert (result.exit_code, result.stderr) == (1, "Redis store is unavailable.\n")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        "Redis store is unavailable. It is redis://127.0.0.1:1/0: see that it runs and that "
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://ann:a@b:c@127.0.0.1:1/3?password=x@y", "redis://127.0.0.1:1/3"),
+        ("redis+cluster://:hunter@127.0.0.1:1", "redis+cluster://127.0.0.1:1"),
+        ("redis+sentinel://:hunter@127.0.0.1:1,[::1]:2/main/1", "redis+sentinel://127.0.0.1:1,[::1]:2/main/1"),
+        ("unix://:hunter@/no/such/socket?db=1", "unix:///no/such/socket"),
+    ],
+)
+def test_a_redis_that_does_not_answer_is_named_without_its_password(url: str, address: str) -> None:
+    result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": url})
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Redis store is unavailable. It is {address}: see that it runs and that ")
+    assert result.stderr.endswith("or name another one in DIFFSYNC_STORE_URL, with --url or with --url-file.\n")
+
+
+def test_a_name_that_nothing_has_is_told_with_how_to_list_them(run: Run) -> None:
+    lists = "`diffsync-store stores` lists the stores that are there, `diffsync-store diffs` the saved diffs."
+    for words in (("show", "no-such"), ("drop", "no-such", "--yes")):
+        told = run(*words, code=1).stderr
+        assert told.startswith(
+            "There is neither a store nor a saved diff 'no-such': it was never made, was dropped, or"
+        )
+        assert lists in told
+    assert lists in run("changes", "no-such", code=1).stderr
+    assert lists in run("diff", "no-such", "no-such", code=1).stderr
 
 
 def test_it_is_a_command() -> None:
@@ -221,21 +342,88 @@ def test_it_is_a_command() -> None:
 # What is past its retention
 
 
-def test_what_is_past_its_retention_is_dropped_and_what_is_in_use_is_kept(name: str, server: RedisServer) -> None:
-    def found(*, dry_run: bool, diffs: timedelta = timedelta(0)) -> dict[str, str]:
-        with closing(Retention(server.url, stores=timedelta(0), diffs=diffs)) as retention:
-            return {one.name: one.used for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
+def housekept(
+    server: RedisServer, name: str, *, diffs: timedelta = timedelta(0), dry_run: bool = False, waited_for: str = ""
+) -> dict[str, str]:
+    """What the housekeeping says of what belongs to a name: why it is kept, though past its retention, or that it is not."""
+    retention = Retention(server.url, stores=timedelta(0), diffs=diffs, waited_for=[waited_for])
+    with closing(retention):
+        return {one.name: one.used for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
 
+
+def test_what_is_past_its_retention_is_dropped_and_what_is_in_use_is_kept(name: str, server: RedisServer) -> None:
     used = f"diff {name} was made of it, and is not applied yet"
-    assert found(dry_run=False, diffs=timedelta(days=1)) == {f"{name}-source": used, f"{name}-target": used}
-    assert found(dry_run=True) == {name: "", f"{name}-source": "", f"{name}-target": ""}
+    assert housekept(server, name, diffs=timedelta(days=1)) == {f"{name}-source": used, f"{name}-target": used}
+    grow_old(server, name)
+    assert housekept(server, name, dry_run=True) == {name: "", f"{name}-source": "", f"{name}-target": ""}
     with closing(RedisStore(store_id=f"{name}-loading", url=server.url)) as store, store.loading():
-        assert found(dry_run=False).get(f"{name}-loading", "").startswith("it is being loaded by ")
+        assert housekept(server, name).get(f"{name}-loading", "").startswith("it is being loaded by ")
     with closing(RedisDiffs(url=server.url)) as diffs, pytest.raises(DiffNotFound):
         diffs.open(name)
     with closing(RedisStores(url=server.url)) as stores:
         left = [record.store_id for record in stores.list() if record.store_id.startswith(name)]
     assert left == [f"{name}-loading"]
+
+
+def test_a_diff_is_kept_as_long_as_it_was_saved_for(name: str, server: RedisServer) -> None:
+    ninety = timedelta(days=90)
+    with (
+        closing(RedisDiffs(url=server.url, ttl=int(ninety.total_seconds()))) as diffs,
+        closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
+        closing(RedisStore(store_id=f"{name}-target", url=server.url)) as target,
+    ):
+        diffs.compare(StoredAdapter(source), StoredAdapter(target), name)
+    stores = {f"{name}-{side}": f"diff {name} was made of it, and is not applied yet" for side in ("source", "target")}
+    grow_old(server, name, ninety - timedelta(hours=1))
+    assert housekept(server, name, diffs=timedelta(days=7)) == stores
+    grow_old(server, name, ninety + timedelta(hours=1))
+    assert housekept(server, name, diffs=timedelta(days=91), dry_run=True) == stores
+    assert housekept(server, name, diffs=timedelta(days=7)) == {name: "", **dict.fromkeys(stores, "")}
+
+
+def test_an_approved_diff_and_its_stores_are_in_use_until_it_is_applied_to_its_end(
+    run: Run, name: str, server: RedisServer
+) -> None:
+    grow_old(server, name)
+    with (
+        closing(RedisDiffs(url=server.url)) as diffs,
+        closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
+        closing(RedisStore(store_id=f"{name}-target", url=server.url)) as target,
+        server.client() as client,
+    ):
+        saved = diffs.open(name)
+        saved.approve(by="ann", reason="CHG-1")
+        client.expire(StoreKeys(f"{name}-target").record, 60)
+        found = housekept(server, name)
+        assert found.pop(name).startswith("ann has approved it at ")
+        assert set(found.values()) == {f"diff {name} was made of it, and is not applied yet"}
+        assert client.ttl(StoreKeys(f"{name}-target").record) > 60
+        assert f"Diff {name} is in use: ann has approved it" in run("drop", name, "--yes", code=1).stderr
+        saved.reject(by="bob", reason="wrong night")
+        assert housekept(server, name, dry_run=True)[name] == ""
+        saved.approve(by="ann", reason="CHG-1")
+        diffs.open(name).apply(Network("source", source), Network("target", target))
+    assert housekept(server, name) == {name: "", f"{name}-source": "", f"{name}-target": ""}
+
+
+def test_a_diff_that_a_run_waits_for_is_in_use_and_lives_on(name: str, server: RedisServer) -> None:
+    grow_old(server, name)
+    with server.client() as client:
+        client.expire(DiffKeys(name).elements, 60)
+        found = housekept(server, name, waited_for=name)
+        assert found.pop(name) == "a run waits for its approval"
+        assert set(found.values()) == {f"diff {name} was made of it, and is not applied yet"}
+        assert client.ttl(DiffKeys(name).elements) > 60
+    assert housekept(server, name, waited_for="another")[name] == ""
+
+
+def test_a_diff_without_operations_keeps_no_store(name: str, server: RedisServer) -> None:
+    with (
+        closing(RedisDiffs(url=server.url)) as diffs,
+        closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
+    ):
+        diffs.compare(StoredAdapter(source), StoredAdapter(source), name)
+    assert housekept(server, name) == {f"{name}-source": "", f"{name}-target": ""}
 
 
 def test_the_newest_complete_store_of_an_adapter_is_found(name: str, server: RedisServer) -> None:

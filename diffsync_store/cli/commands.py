@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-import json
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
 from diffsync_store.cli.output import console, json_line, shown, since, size, span, table
+from diffsync_store.cli.targets import leases_held, told_unheld, told_unknown
+from diffsync_store.cli.views import (
+    ACTIONS,
+    json_of,
+    outcome_of,
+    show_changes,
+    show_diff,
+    show_past,
+    show_store,
+    told_without_past,
+)
 from diffsync_store.enum import OperationState
-from diffsync_store.exceptions import DiffNotFound, ObjectStoreException
-from diffsync_store.operation import Chosen, Operation
+from diffsync_store.exceptions import DiffNotFound, ObjectStoreException, StoreNotFound, StoreUnavailable
+from diffsync_store.operation import Chosen
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
-from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis_client import address_in
+from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_lease import RedisLeases, in_a_command, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import drop_diff, drop_store
 from diffsync_store.stored import StoredAdapter
 
-ACTIONS = ("create", "update", "delete")
 HAS_CHANGES = 3
+_FIRST = 50
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +47,10 @@ app = typer.Typer(
     "3 differences (diff --exit-code).",
 )
 C = TypeVar("C", bound=Callable[..., Any])
+Target = Annotated[str, typer.Argument(help="Name of the target's adapter.")]
+OfStore = Annotated[
+    bool, typer.Option("--store", help="TARGET is the store_id of a store that has a lease of its own.")
+]
 
 
 class _Redis:
@@ -74,7 +91,7 @@ def _command(function: C) -> C:
         try:
             return function(*args, **kwargs)
         except (ObjectStoreException, ValueError) as error:
-            typer.echo(shown(error).plain, err=True)
+            typer.echo(shown(f"{error}{_what_to_do(error)}").plain, err=True)
             raise typer.Exit(1) from None
         except BrokenPipeError:  # the reader of a pipe has seen enough
             sys.stderr.close()
@@ -82,6 +99,18 @@ def _command(function: C) -> C:
 
     app.command()(run)
     return function
+
+
+def _what_to_do(error: Exception) -> str:
+    """What somebody at a terminal can do who has met the error, where it does not say so itself."""
+    if isinstance(error, StoreUnavailable):
+        return (
+            f" It is {address_in(_Redis.url)}: see that it runs and that {socket.gethostname()} reaches it, or name another "
+            "one in DIFFSYNC_STORE_URL, with --url or with --url-file."
+        )
+    if isinstance(error, StoreNotFound | DiffNotFound):
+        return " `diffsync-store stores` lists the stores that are there, `diffsync-store diffs` the saved diffs."
+    return ""
 
 
 @contextmanager
@@ -110,6 +139,9 @@ def stores(
             )
             for record in records[:limit]
         ]
+    if not rows:
+        typer.echo(f"There is no store{f' of {adapter}' if adapter else ''}.", err=True)
+        return
     console().print(table(("store_id", "adapter", "state", "objects", "written", "expires in", "memory"), rows))
     _rest(len(records), limit)
 
@@ -126,12 +158,15 @@ def diffs(
                 record.diff_id,
                 f"{record.source_name} → {record.target_name}",
                 *(record.summary.get(action, 0) for action in ACTIONS),
-                _outcome(found, record),
+                outcome_of(found.saved(record)),
                 since(record.created),
             )
             for record in records[:limit]
         ]
-    console().print(table(("diff_id", "", *ACTIONS, "", "made"), rows))
+    if not rows:
+        typer.echo("There is no saved diff.", err=True)
+        return
+    console().print(table(("diff_id", "source → target", *ACTIONS, "became", "made"), rows))
     _rest(len(records), limit)
 
 
@@ -140,64 +175,31 @@ def _rest(total: int, limit: int) -> None:
         typer.echo(f"{limit} of {total}; --limit {total} shows all.")
 
 
-def _outcome(found: RedisDiffs, record: DiffRecord) -> str:
-    journal = found.saved(record).journal()
-    if journal.application() is not None:
-        return "applied"
-    if not journal.is_empty():
-        return "applied in part"
-    approval = journal.approval()
-    return "" if approval is None else "rejected" if approval.is_rejected else "approved"
-
-
 @_command
 def show(name: Annotated[str, typer.Argument(metavar="STORE_ID|DIFF_ID")]) -> None:
     """Show what a store or a saved diff says of itself."""
-    with _diffs() as found:
+    with _diffs() as found, _named_store_or_diff(name):
         try:
             saved = found.open(name)
         except DiffNotFound:
             _show_store(name)
         else:
-            _show_diff(saved)
+            show_diff(saved, found.expires_in(name))
+
+
+@contextmanager
+def _named_store_or_diff(name: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreNotFound:
+        raise StoreNotFound(
+            f"There is neither a store nor a saved diff {name!r}: it was never made, was dropped, or expired."
+        ) from None
 
 
 def _show_store(store_id: str) -> None:
-    with closing(RedisStore(store_id=store_id, url=_Redis.url)) as store:
-        record = store.record()
-    lines = [
-        ("store", record.store_id),
-        ("adapter", f"{record.name} ({record.adapter})"),
-        ("state", f"{record.state.value}{f': {record.reason}' if record.reason else ''}"),
-        ("begun", f"{record.created:%Y-%m-%d %H:%M:%S} UTC"),
-        ("written", f"{record.updated:%Y-%m-%d %H:%M:%S} UTC by {record.writer}"),
-    ]
-    console().print(table(("", ""), lines), table(("model", "objects"), record.counts.items()), sep="\n\n")
-    for model, gap in record.gaps.items():
-        for reason in gap.reasons:
-            console().print(shown(f"missing of {model}: {reason}"))
-
-
-def _show_diff(saved: SavedDiff) -> None:
-    record, journal = saved.record, saved.journal()
-    lines = [
-        ("diff", record.diff_id),
-        (
-            "from, to",
-            f"{record.source_name} ({record.source_store_id}) → {record.target_name} ({record.target_store_id})",
-        ),
-        ("made", f"{record.created:%Y-%m-%d %H:%M:%S} UTC"),
-    ]
-    if approval := journal.approval():
-        verb = "rejected" if approval.is_rejected else "approved"
-        lines.append((verb, f"by {approval.by} at {approval.at:%Y-%m-%d %H:%M:%S} UTC: {approval.reason}"))
-        lines.extend(("left out", str(excluded)) for excluded in approval.excluded)
-    if applied := journal.application():
-        lines.append(("applied", f"by {applied.by} at {applied.at:%Y-%m-%d %H:%M:%S} UTC"))
-    rows = [(model, *(counts.get(action, 0) for action in ACTIONS)) for model, counts in record.by_model.items()]
-    console().print(table(("", ""), lines), table(("model", *ACTIONS), rows), sep="\n\n")
-    for hold in record.holds:
-        console().print(shown(str(hold)))
+    with closing(RedisStores(url=_Redis.url)) as found:
+        show_store(found.record(store_id), found.expires_in(store_id))
 
 
 @_command
@@ -215,7 +217,10 @@ def diff(
         ):
             name = found.compare(StoredAdapter(of_source), StoredAdapter(of_target))
         saved = found.open(name)
-        _print_changes(saved.operations(limit=50))
+        if saved.record.operations:
+            show_changes(saved.operations(limit=_FIRST))
+        if saved.record.operations > _FIRST:
+            typer.echo(f"The first {_FIRST}; --save keeps the diff, and `diffsync-store changes` pages through it.")
         typer.echo(", ".join(f"{saved.record.summary.get(action, 0):,} {action}" for action in ACTIONS))
         if save:
             typer.echo(f"diff_id: {name}")
@@ -249,35 +254,34 @@ def changes(
         for operation in page:
             typer.echo(json_line(operation.model_dump_json()))
         return
-    _print_changes(iter(page))
+    if not page:
+        typer.echo(f"Nothing of the {saved.record.operations:,} operations fits.", err=True)
+        return
+    show_changes(page)
     if len(found_now) > limit:
         of = "" if state or chosen != Chosen() else f" of {saved.record.operations:,}"
         typer.echo(f"{start} to {start + limit - 1}{of}; --start {start + limit} shows the next.")
 
 
-def _print_changes(operations: Iterator[Operation]) -> None:
-    rows = []
-    for operation in operations:
-        found = operation.changes()
-        old, new = found.get("-", {}), found.get("+", {})
-        told = ", ".join(
-            f"{name}: " + " → ".join(json.dumps(side[name], ensure_ascii=False) for side in (old, new) if name in side)
-            for name in {**old, **new}
-        )
-        rows.append((operation.action, operation.model, operation.unique_id or operation.name, told))
-    console().print(table(("", "model", "unique id", "changes"), rows))
-
-
 @_command
-def history(model: str, unique_id: str) -> None:
-    """Show what the saved diffs that are still there have done to one object, the newest first."""
+def history(
+    model: Annotated[str, typer.Argument(help="Name of the model, as `show` and `changes` have it.")],
+    unique_id: Annotated[str, typer.Argument(help="Of the object, as `changes` shows it.")],
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="Most of them.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each.")] = False,
+) -> None:
+    """Show what became of one object over the runs: in the saved diffs that are still there, the newest first."""
     with _diffs() as found:
-        rows = []
-        for record, operation, entry in found.history(model, unique_id):
-            made = f"{record.created:%Y-%m-%d %H:%M}"
-            old_new = json.dumps(operation.changes(), ensure_ascii=False)
-            rows.append((made, record.diff_id, operation.action, entry.state.value, entry.reason, old_new))
-    console().print(table(("made", "diff_id", "", "state", "reason", "changes"), rows))
+        past = list(islice(found.history(model, unique_id), limit))
+        hint = "" if past else told_without_past(found.list(), model, unique_id)
+    if hint:
+        typer.echo(shown(hint).plain, err=True)
+    elif as_json:
+        for one in past:
+            typer.echo(json_line(json_of(one)))
+    else:
+        show_past(past)
 
 
 @_command
@@ -289,7 +293,7 @@ def drop(
     """Drop a store or a saved diff; refuses what is in use."""
     if not yes:
         typer.confirm(f"Drop {name}?", abort=True)
-    with _diffs() as found:
+    with _diffs() as found, _named_store_or_diff(name):
         try:
             saved = found.open(name)
         except DiffNotFound:
@@ -300,36 +304,56 @@ def drop(
 
 
 @_command
-def lease(target: str) -> None:
-    """Show who has the lease of a target, and since when."""
+def lease(target: Target = "", store: OfStore = False) -> None:
+    """Show who has the lease of a target, and since when; without a name, everything that is held."""
+    if not target:
+        rows = [(name, told) for name, told in leases_held(_Redis.url)]
+        console().print(table(("target", "held by"), rows) if rows else "Nothing is held.")
+        return
     with closing(RedisLeases(url=_Redis.url)) as leases:
-        typer.echo(shown(leases.holder(target) or "Nobody has it.").plain)
+        name = _lease_name(target, store)
+        holder = leases.holder(name)
+    typer.echo(shown(holder or told_unheld(_Redis.url, in_a_command(name))).plain)
 
 
 @_command
 def hold(
-    target: str,
+    target: Target,
     reason: Annotated[str, typer.Option(help="What for, for others to read.")],
     by: Annotated[str, typer.Option(help="Who.")] = "",
+    store: OfStore = False,
 ) -> None:
     """Keep every sync from a target until `unlock`, as for maintenance."""
+    if not store and (doubt := told_unknown(_Redis.url, in_a_command(target_lease(target)))):
+        typer.echo(shown(doubt).plain, err=True)
+    name = _lease_name(target, store)
     with closing(RedisLeases(url=_Redis.url)) as leases:
-        typer.echo(shown(leases.hold(target, reason, owner=by)).plain)
+        held = leases.hold(name, reason, owner=by)
+    typer.echo(shown(f"Held by {held}. `diffsync-store unlock {in_a_command(name)}` ends it.").plain)
 
 
 @_command
-def unlock(target: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def unlock(
+    target: Target,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    store: OfStore = False,
+) -> None:
     """End a hold, or the lease of a process that will not end it."""
+    name = _lease_name(target, store)
     with closing(RedisLeases(url=_Redis.url)) as leases:
-        holder = leases.holder(target)
+        holder = leases.holder(name)
         if holder is None:
-            typer.echo("Nobody has it.")
+            typer.echo(shown(told_unheld(_Redis.url, in_a_command(name))).plain)
             return
         typer.echo(shown(holder).plain)
         if not yes:
             typer.confirm("See that this process changes the target no more. End its lease?", abort=True)
-        leases.break_lease(target)
+        leases.break_lease(name)
     typer.echo("Ended.")
+
+
+def _lease_name(target: str, is_store: bool) -> str:
+    return target if is_store else target_lease(target)
 
 
 @_command

@@ -54,6 +54,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     return made
 
 
+def facts(lines: Iterable[tuple[str, str]]) -> Table:
+    """Names and what is told of each, without a header."""
+    made = Table(box=None, pad_edge=False, show_header=False)
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, told in lines:
+        made.add_row(name, shown(told))
+    return made
+
+
 def since(moment: datetime) -> str:
     """How long ago."""
     return span(int((datetime.now(UTC) - moment).total_seconds()))

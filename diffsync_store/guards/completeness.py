@@ -35,7 +35,10 @@ class Hold:
     """The allowance that lets them through, as `Guards.allowing` takes it."""
 
     def __str__(self) -> str:
-        return f"{self.action}s of {self.model} are held: {self.reason}. To let them through once: guards.allowing([{self.override!r}])."
+        return (
+            f"{self.action}s of {self.model} are held: {self.reason}. To let them through once, allow {self.override!r}: "
+            f"guards.allowing([{self.override!r}]), or the parameter `allow` of a sync's flow run."
+        )
 
 
 def holds(source: StoreRecord, target: StoreRecord, options: Completeness) -> tuple[Hold, ...]:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -83,6 +84,29 @@ def make_client(
         client = _MAKERS.get(url.partition("://")[0], _from_plain_url)(url, db, options, made)
     made.callback(client.close)
     return client
+
+
+def address_in(url: str) -> str:
+    """Where a URL leads, without user, password and options.
+
+    Raises:
+        ObjectStoreException: it is not valid.
+    """
+    scheme = url.partition("://")[0]
+    if scheme in _MAKERS:
+        location = _read(url, 26379 if scheme.endswith("sentinel") else 6379)
+        return "/".join([f"{scheme}://{','.join(starmap(_host, location.hosts))}", *location.path])
+    try:
+        found = _parse_url(url)
+    except ValueError as error:
+        raise _not_valid(f"it must begin with {_SCHEMES}") from _nameless(error)
+    if "path" in found:
+        return f"{scheme}://{found['path']}"
+    return f"{scheme}://{_host(found.get('host', 'localhost'), found.get('port', 6379))}/{found.get('db', 0)}"
+
+
+def _host(name: str, port: int) -> str:
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
 def _check_mix(host: str | None, url: str | None, options: dict[str, Any]) -> None:

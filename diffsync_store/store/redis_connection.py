@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.exceptions import ObjectStoreException, StoreUnavailable
 from diffsync_store.store.redis_client import make_client
 from diffsync_store.store.redis_package import redis, redis_errors
 from diffsync_store.store.redis_pipe import Pipe
@@ -80,18 +80,26 @@ def translated_errors(hint: str = "") -> Iterator[None]:
     try:
         yield
     except (redis_errors.RedisError, redis_errors.RedisClusterException) as error:
-        raise ObjectStoreException(remedy_for(error) or _what_happened(error, hint)) from error
+        remedy = remedy_for(error)
+        if remedy is None and _is_passing(error):
+            raise StoreUnavailable(
+                _UNAVAILABLE if "connecting to" in str(error) else f"{_UNAVAILABLE}{hint}"
+            ) from error
+        raise ObjectStoreException(remedy or _what_happened(error)) from error
 
 
-def _what_happened(error: BaseException, hint: str) -> str:
+def _is_passing(error: BaseException) -> bool:
+    """Whether the server could not be reached; a cluster's client tells it of its nodes by an error of its own."""
+    if isinstance(error, redis_errors.OutOfMemoryError | redis_errors.NoPermissionError):
+        return False
+    return any(isinstance(cause, _PASSING) for cause in (error, error.__cause__))
+
+
+def _what_happened(error: BaseException) -> str:
     if isinstance(error, redis_errors.OutOfMemoryError) or _OUT_OF_MEMORY in str(error):
         return f"Redis is out of memory: drop stores, or raise maxmemory (`diffsync-store stores` lists them). {error}"
     if isinstance(error, redis_errors.NoPermissionError) or _IN_SCRIPT.search(str(error)):
         return f"The Redis user lacks a right that the store needs, and the documentation has the ACL rule for: {error}"
-    # A cluster's client tells that its nodes cannot be reached by an error of its own.
-    causes = error, error.__cause__
-    if any(isinstance(cause, _PASSING) for cause in causes):
-        return _UNAVAILABLE if "connecting to" in str(error) else f"{_UNAVAILABLE}{hint}"
     if type(error) is redis_errors.ClusterError:
         return "The cluster is moving the store from one node to another: try again when it is done."
     return f"Redis refused a command of the store: {error}"

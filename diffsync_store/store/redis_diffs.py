@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags, OperationState
-from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
+from diffsync_store.exceptions import DiffExists, DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
 from diffsync_store.guards import Guards, Hold, Holds
 from diffsync_store.guards.withhold import withhold, withhold_below
 from diffsync_store.operation import Chosen, Operation, diff_of, id_in, operations_at, operations_of
@@ -24,9 +25,11 @@ from diffsync_store.result import SyncResult
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
+from diffsync_store.store.redis_history import Past
 from diffsync_store.store.redis_journal import RedisJournal
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
 from diffsync_store.store.redis_stores import newest_first
+from diffsync_store.store.tally import Subtree, Tally
 from diffsync_store.sync import Sync, applied_before, refuse_rejected, within
 from diffsync_store.sync.journal import Approval, Entry
 from diffsync_store.sync.options import SyncOptions
@@ -59,6 +62,8 @@ class DiffRecord(BaseModel):
     """Number of creates, updates and deletes."""
     by_model: dict[str, dict[str, int]] = {}
     """The same by model and action."""
+    largest: tuple[Subtree, ...] = ()
+    """The objects of the top with most operations below them, their own included, the largest first; ten at most."""
     target_counts: dict[str, int] = {}
     """Objects that the target had by model, of which a budget's percents are."""
     holds: tuple[Hold, ...] = ()
@@ -79,6 +84,38 @@ class _About:
     target: StoreRecord | None
     flags: int
     holds: tuple[Hold, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """What the record says of it."""
+        source, target = self.source, self.target
+        return {
+            "source_name": self.source_name,
+            "target_name": self.target_name,
+            "source_store_id": source.store_id if source else "",
+            "target_store_id": target.store_id if target else "",
+            "source_generation": source.generation if source else "",
+            "target_generation": target.generation if target else "",
+            "flags": self.flags,
+            "holds": self.holds,
+        }
+
+    def is_of(self, record: DiffRecord) -> bool:
+        """Whether it is all that is known of the diff that has this record."""
+        facts = self.facts()
+        return bool(record.source_generation) and all(getattr(record, name) == fact for name, fact in facts.items())
+
+
+def _about(source: Adapter, target: Adapter, flags: DiffSyncFlags, guards: Guards | None) -> _About:
+    """What is known of a comparison before it begins.
+
+    Raises:
+        StoreNotFound, StoreNotComplete: one of the stores cannot be compared.
+    """
+    names = str(source.name), str(target.name)
+    if guards is None:
+        return _About(*names, source.store.require_complete(), target.store.require_complete(), flags.value)
+    of_source, of_target = source.store.require_loaded(), target.store.require_loaded()
+    return _About(*names, of_source, of_target, flags.value, guards.holds(of_source, of_target).all)
 
 
 class _SavedByAnother(StoreInUse):
@@ -261,7 +298,8 @@ class SavedDiff:
 
     def journal(self) -> RedisJournal:
         """What became of the diff's operations, who has approved it, who has applied it."""
-        return RedisJournal(self._redis, self._keys, self.record.ttl)
+        made = self.record.model_dump_json(include={"created"}).strip("{}")
+        return RedisJournal(self._redis, self._keys, self.record.ttl, made)
 
     def outcomes(self) -> Iterator[tuple[Operation, Entry]]:
         """All operations in the order of a sync, each with what became of it."""
@@ -311,8 +349,8 @@ class SavedDiff:
     def checksum(self) -> str:
         """What the diff's elements add up to; reads all of them."""
         digest = hashlib.sha256()
-        for operation in self.elements():
-            digest.update(operation.model_dump_json().encode() + b"\n")
+        for text in self._texts():
+            digest.update(text + b"\n")
         return digest.hexdigest()
 
     def drop(self) -> None:
@@ -418,9 +456,10 @@ class RedisDiffs:
         target_name: str | None = None,
         flags: int = 0,
     ) -> str:
-        """Save a diff under `diff_id`, in the place of whatever has that id; a new id is made up without one.
+        """Save a diff under `diff_id`; a new id is made up without one.
 
-        A reader sees the whole diff or none: its record is written last.
+        A reader sees the whole diff or none: its record is written last. A diff that has the id already is replaced,
+        unless somebody has approved or rejected it, or begun to apply it.
 
         Args:
             diff: the diff.
@@ -433,6 +472,9 @@ class RedisDiffs:
 
         Returns:
             The `diff_id`.
+
+        Raises:
+            DiffExists: a diff of this id is there, and is not replaced.
         """
         first = next(diff.get_children(), None)
         about = _About(
@@ -456,8 +498,9 @@ class RedisDiffs:
     ) -> str:
         """Compare two adapters over complete stores and save the diff as it comes, so that it need not fit in memory.
 
-        A reader sees the whole diff or none. A diff that was saved under the id before is gone when this begins. With
-        guards the stores may be partial: what that does not prove is saved too, and held.
+        A reader sees the whole diff or none. A diff that was saved under the id before is gone when this begins, unless
+        it is refused to replace it, as by `save`. With guards the stores may be partial: what that does not prove is saved
+        too, and held.
 
         Args:
             source: the adapter that is right.
@@ -473,17 +516,16 @@ class RedisDiffs:
         Raises:
             StoreNotFound, StoreNotComplete: one of the stores cannot be compared.
             StoreReloaded: one of them was loaded anew meanwhile.
+            DiffExists: a diff of this id is there, and is not replaced.
         """
-        if guards is None:
-            of_source, of_target = source.store.require_complete(), target.store.require_complete()
-        else:
-            of_source, of_target = source.store.require_loaded(), target.store.require_loaded()
+        about = _about(source, target, flags, guards)
         differ = Differ(source, target, flags, callback=callback)
         totals: Counter[str] = Counter()
 
         def require_same_loads() -> None:
-            source.store.require_load(of_source.generation)
-            target.store.require_load(of_target.generation)
+            for side, record in ((source, about.source), (target, about.target)):
+                if record is not None:
+                    side.store.require_load(record.generation)
 
         def operations() -> Iterator[Operation]:
             try:
@@ -499,81 +541,113 @@ class RedisDiffs:
             counts = differ.diff.summary()
             return {action: count + totals[action] for action, count in counts.items()}
 
-        holds = () if guards is None else guards.holds(of_source, of_target).all
-        about = _About(str(source.name), str(target.name), of_source, of_target, flags.value, holds)
         return self._save(diff_id, operations(), summary, about)
+
+    def compare_once(
+        self,
+        source: Adapter,
+        target: Adapter,
+        diff_id: str,
+        *,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        callback: Callable[[str, int, int], None] | None = None,
+        guards: Guards | None = None,
+    ) -> str:
+        """As `compare`; where the diff of this id is what `compare` would have made before, nothing is done.
+
+        For what may run twice, as a task that is tried again: a diff of the same loads of the same two stores, with the
+        same flags and with the same operations held, is left as it is, with its approval and its journal. What a sync has
+        brought into the stores since then does not count.
+        """
+        about = _about(source, target, flags, guards)
+        with suppress(DiffNotFound):
+            if about.is_of(self.open(diff_id).record):
+                return diff_id
+        return self.compare(source, target, diff_id, flags=flags, callback=callback, guards=guards)
 
     def _save(
         self, diff_id: str | None, found: Iterator[Operation], summary: Callable[[], dict[str, int]], about: _About
     ) -> str:
         diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id)
+        self._make_room(keys)
         try:
-            elements, by_model = self._save_elements(found, keys)
+            tally = self._save_elements(found, keys)
         except _SavedByAnother:  # what stands there now is not of this diff
             raise
         except BaseException:
-            self._remove(keys)
+            self._clear(keys)
             raise
-        source, target = about.source, about.target
+        by_model = tally.by_model()
         record = DiffRecord(
             diff_id=diff_id,
-            source_name=about.source_name,
-            target_name=about.target_name,
-            source_store_id=source.store_id if source else "",
-            target_store_id=target.store_id if target else "",
-            source_generation=source.generation if source else "",
-            target_generation=target.generation if target else "",
-            flags=about.flags,
             summary=summary(),
             operations=sum(sum(actions.values()) for actions in by_model.values()),
             by_model=by_model,
-            target_counts=dict(target.counts) if target else {},
-            holds=about.holds,
-            elements=elements,
+            largest=tally.largest(),
+            target_counts=dict(about.target.counts) if about.target else {},
+            elements=tally.elements,
             created=datetime.now(UTC),
             ttl=self._ttl,
+            **about.facts(),
         )
         with translated_errors():
             self._redis.set(keys.record, record.model_dump_json(), ex=self._ttl)
             self._redis.zadd(DIFFS, {diff_id: record.created.timestamp()})
         return diff_id
 
-    def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> tuple[int, dict[str, dict[str, int]]]:
-        """How many elements were saved, and how many of them are operations, by model and action."""
-        self._remove(keys)
-        elements = 0
-        by_model: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> Tally:
+        tally = Tally()
         while batch := list(islice(found, _BATCH)):
             texts = [operation.model_dump_json() for operation in batch]
             with translated_errors():
-                is_there = scripts.APPEND(self._redis, [keys.elements], [elements, self._ttl, *texts])
+                is_there = scripts.APPEND(self._redis, [keys.elements], [tally.elements, self._ttl, *texts])
             if not is_there:
                 raise _SavedByAnother("A diff of the same id is being saved by another process. Let only one do it.")
-            elements += len(batch)
-            for operation in batch:
-                if operation.action is not None:
-                    by_model[operation.model][operation.action] += 1
-        return elements, {model: dict(actions) for model, actions in by_model.items()}
+            tally.add(batch)
+        return tally
 
-    def _remove(self, keys: DiffKeys) -> None:
+    def _make_room(self, keys: DiffKeys) -> None:
+        why = self._clear(keys)
+        if why:
+            what = "somebody has approved or rejected it" if why == "approval" else "a sync has begun to apply it"
+            raise DiffExists(
+                f"There is a diff {keys.diff_id!r} already, and {what}: it is not replaced. Give another diff_id, or none; "
+                f"or drop that one first: `diffsync-store drop {keys.diff_id} --force`.",
+                keys.diff_id,
+            )
+
+    def _clear(self, keys: DiffKeys) -> str:
+        """Remove what is saved under the id, or say why it stays."""
+        made = [keys.approval, keys.journal, keys.writer, keys.application, keys.record, keys.elements]
         with translated_errors():
-            self._redis.unlink(*keys.all())
+            why: bytes = scripts.CLEAR(self._redis, made, [])
+        return why.decode()
 
     def list(self) -> Iterator[DiffRecord]:
         """The records of the saved diffs, the newest first; read as they are asked for. It is no use that keeps them."""
         return newest_first(self._redis, DIFFS, lambda diff_id: self._record(DiffKeys(diff_id), diff_id))
 
-    def history(self, model: str, unique_id: str) -> Iterator[tuple[DiffRecord, Operation, Entry]]:
+    def history(self, model: str, unique_id: str) -> Iterator[Past]:
         """What the saved diffs that are still kept have done to one object, the newest first.
 
-        Reads every element of every diff.
+        Reads every element of every diff that changes objects of the model.
         """
         for record in self.list():
+            if model not in record.by_model:
+                continue
             saved = self.saved(record)
-            for operation in saved.operations(chosen=Chosen(model, unique_id=unique_id)):
-                entry = saved.journal().read([operation.id]).get(operation.id, _PENDING)
-                yield record, operation, entry
+            with suppress(DiffNotFound):  # it has expired meanwhile
+                for operation in saved.operations(chosen=Chosen(model, unique_id=unique_id)):
+                    journal = saved.journal()
+                    entry = journal.read([operation.id]).get(operation.id, _PENDING)
+                    yield Past(record, operation, entry, journal.approval(), journal.last_writer())
+
+    def expires_in(self, diff_id: str) -> int | None:
+        """Seconds until a diff expires if nobody uses it; None where it is not there."""
+        with translated_errors():
+            seconds = self._redis.ttl(DiffKeys(diff_id).record)
+        return int(seconds) if seconds >= 0 else None
 
     def open(self, diff_id: str) -> SavedDiff:
         """The diff saved under this id; its time to live counts anew from now on.

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count, islice
-from typing import Any
+from typing import Any, NoReturn
 
-from diffsync_store.exceptions import JournalLost, SyncTakenOver
+from diffsync_store.exceptions import DiffNotFound, JournalLost, SyncTakenOver
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import DiffKeys
 from diffsync_store.store.redis_script import Script
@@ -19,22 +19,41 @@ _BATCH = 1000
 _RENEWED_AFTER = 60.0
 """Seconds after which a write renews the time to live."""
 
-_BEGIN = Script("""
--- KEYS: writer, journal. ARGV: by, seconds to live. Answers: the number of this sync, larger than that of every one
--- before it, and whether entries may have been lost: another server process has them than the one that took them.
+_IS_SAME = """
+-- KEYS[1] is the record of the diff, ARGV[1] when it was made, as it stands there. A diff that was dropped, or replaced by
+-- another one of its id, is not this one.
+if not string.find(redis.call('GET', KEYS[1]) or '', ARGV[1], 1, true) then return {} end
+"""
+
+_BEGIN = Script(
+    _IS_SAME
+    + """
+-- KEYS: record, writer, journal. ARGV: made, by, seconds to live. Answers: nothing, or the number of this sync, larger
+-- than that of every one before it, and whether entries may have been lost: another server process has them than the one
+-- that took them.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
-local last = redis.call('HMGET', KEYS[1], 'number', 'run', 'suspect')
+local last = redis.call('HMGET', KEYS[2], 'number', 'run', 'suspect')
 local suspect = last[3] or ''
-if last[1] and last[2] ~= run or not last[1] and redis.call('EXISTS', KEYS[2]) == 1 then suspect = '1' end
+if last[1] and last[2] ~= run or not last[1] and redis.call('EXISTS', KEYS[3]) == 1 then suspect = '1' end
 local number = string.format('%.0f', math.max(now, tonumber(last[1] or 0) + 1))
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'number', number, 'by', ARGV[1], 'at', string.format('%.0f', now), 'run', run,
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[2], 'number', number, 'by', ARGV[2], 'at', string.format('%.0f', now), 'run', run,
   'suspect', suspect, 'alive', t[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
 return {number, suspect}
-""")
+"""
+)
+
+_APPROVE = Script(
+    _IS_SAME
+    + """
+-- KEYS: record, approval. ARGV: made, approval, seconds to live. Answers: nothing, or 1.
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+return {1}
+"""
+)
 
 _WRITE = Script("""
 -- KEYS: writer, journal. ARGV: number of the sync, stream, batch, then ids and entries. Answers: nothing, or who is in
@@ -51,12 +70,16 @@ return {}
 
 
 class RedisJournal(Journal):
-    """The journal of the diff that has these keys."""
+    """The journal of the diff that has these keys.
 
-    def __init__(self, client: Any, keys: DiffKeys, ttl: int) -> None:
+    `made` is when the diff was made, as its record has it: another diff of its id has a journal of its own.
+    """
+
+    def __init__(self, client: Any, keys: DiffKeys, ttl: int, made: str) -> None:
         self._redis = client
         self._keys = keys
         self._ttl = ttl
+        self._made = made
         self._renewed = 0.0
         self._number = ""
         """Of this sync; without one it is not fenced, as for somebody who settles an operation by hand."""
@@ -67,11 +90,19 @@ class RedisJournal(Journal):
 
     def begin(self, by: str) -> bool:
         with translated_errors():
-            number, suspect = _BEGIN(self._redis, [self._keys.writer, self._keys.journal], [by, self._ttl])
+            keys = [self._keys.record, self._keys.writer, self._keys.journal]
+            answer = _BEGIN(self._redis, keys, [self._made, by, self._ttl])
+        number, suspect = answer or self._raise_gone()
         self._number = number.decode()
         self._free.clear()
         self._batches.clear()
         return bool(suspect)
+
+    def _raise_gone(self) -> NoReturn:
+        raise DiffNotFound(
+            f"Diff {self._keys.diff_id!r} was dropped, has expired, or was replaced by another one of its id since it was "
+            "opened. Open it again, or make it anew."
+        )
 
     def is_empty(self) -> bool:
         with translated_errors():
@@ -135,6 +166,12 @@ class RedisJournal(Journal):
             seconds = self._redis.hget(self._keys.writer, "alive")
         return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
+    def last_writer(self) -> str:
+        """Who has applied the diff last, or has begun to; empty where nobody has."""
+        with translated_errors():
+            by = self._redis.hget(self._keys.writer, "by")
+        return by.decode() if by else ""
+
     def application(self) -> Application | None:
         with translated_errors():
             text = self._redis.get(self._keys.application)
@@ -152,5 +189,8 @@ class RedisJournal(Journal):
 
     def approve(self, approval: Approval) -> None:
         with translated_errors():
-            self._redis.set(self._keys.approval, approval.model_dump_json(), ex=self._ttl)
+            keys = [self._keys.record, self._keys.approval]
+            is_set = _APPROVE(self._redis, keys, [self._made, approval.model_dump_json(), self._ttl])
             self._renew()
+        if not is_set:
+            self._raise_gone()

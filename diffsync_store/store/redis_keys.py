@@ -85,7 +85,8 @@ class DiffKeys:
     """The keys of one saved diff."""
 
     def __init__(self, diff_id: str) -> None:
-        prefix = f"dsd:{{{check_id(diff_id, 'diff_id')}}}:"
+        self.diff_id = check_id(diff_id, "diff_id")
+        prefix = f"dsd:{{{diff_id}}}:"
         self.record = f"{prefix}record"
         self.elements = f"{prefix}elements"
         self.journal = f"{prefix}journal"

@@ -13,6 +13,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -24,6 +25,8 @@ from diffsync_store.store.redis_script import Script
 
 TTL = 60.0
 """Seconds after its holder's last sign of life at which a lease ends."""
+
+_TARGET = "target-"
 
 _COMMON = """
 -- KEYS: lease. A lease is held while it has a nonce and its `until` lies ahead or is empty, which is for ever.
@@ -94,6 +97,19 @@ class Holder:
     def __str__(self) -> str:
         end = f"ends at {_clock(self.until)} unless renewed" if self.until else "held until it is released"
         return f"{self.owner} since {_clock(self.since)}: {self.reason} ({end})"
+
+
+def target_lease(adapter_name: str) -> str:
+    """The name of the lease on an adapter's system, which stays while each run loads it into a store of its own.
+
+    A name that is one already is given back as it is.
+    """
+    return adapter_name if adapter_name.startswith(_TARGET) else f"{_TARGET}{adapter_name}"
+
+
+def in_a_command(name: str) -> str:
+    """The lease of this name as the words of `diffsync-store lease`, `hold` and `unlock`: a target, or a store."""
+    return name.removeprefix(_TARGET) if name.startswith(_TARGET) else f"{name} --store"
 
 
 class Lease:
@@ -190,7 +206,8 @@ class RedisLeases:
         """Be the one who changes a target, until the lease is released.
 
         Args:
-            store_id: the target's store, or any other name that all who change the target take.
+            store_id: the target's store; or a name that all who change the target take, such as `target_lease` makes of
+                its adapter's.
             reason: what for, for others to read.
             owner: who; host and process id when it is not given.
             ttl: seconds after which the lease ends if this process gives no sign of life.
@@ -227,6 +244,12 @@ class RedisLeases:
         with translated_errors():
             return _read(_HOLDER(self._redis, [StoreKeys(store_id).lease], []))
 
+    def held(self, names: Iterable[str]) -> Iterator[tuple[str, Holder]]:
+        """Those of the leases that somebody has, each with who it is."""
+        for name in names:
+            if holder := self.holder(name):
+                yield name, holder
+
     def _take(self, store_id: str, arguments: list[Any]) -> int:
         with translated_errors():
             is_taken, *answer = _TAKE(self._redis, [StoreKeys(store_id).lease], arguments)
@@ -239,8 +262,8 @@ class RedisLeases:
             else "Wait for it to be released, or ask who holds it"
         )
         raise LeaseHeld(
-            f"{store_id!r} is leased to {holder}. {remedy}. Who is sure that nothing changes the target any more ends it: "
-            f"`diffsync-store unlock {store_id}`, or RedisLeases(...).break_lease({store_id!r}).",
+            f"The lease on {_what(store_id)} is held by {holder}. {remedy}. Who is sure that nothing changes the target any more "
+            f"ends it: `diffsync-store unlock {in_a_command(store_id)}`, or RedisLeases(...).break_lease({store_id!r}).",
             holder,
         )
 
@@ -253,9 +276,13 @@ def lost_message(store_id: str, owner: str) -> str:
         else "somebody has broken it, or another process has taken it while this one was silent"
     )
     return (
-        f"The lease on store {store_id!r} was lost: {how}. What this process has still to write is refused; what it wrote "
+        f"The lease on {_what(store_id)} was lost: {how}. What this process has still to write is refused; what it wrote "
         "before stands. See that nobody else changes the target, load it again and make the diff anew."
     )
+
+
+def _what(name: str) -> str:
+    return f"{'target' if name.startswith(_TARGET) else 'store'} {name.removeprefix(_TARGET)!r}"
 
 
 def _read(answer: list[Any]) -> Holder | None:

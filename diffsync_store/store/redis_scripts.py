@@ -302,6 +302,15 @@ for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
 return 1
 """
 
+_CLEAR = """
+-- KEYS: approval of a saved diff, its journal, the journal's writer and application, then what else it has.
+-- Removes them. Answers nothing, or why they stay: what somebody has decided or done is not lost.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 'approval' end
+if redis.call('EXISTS', unpack(KEYS, 2, 4)) > 0 then return 'journal' end
+redis.call('UNLINK', unpack(KEYS))
+return ''
+"""
+
 _APPEND = """
 -- KEYS: elements. ARGV: how many there are before these, seconds to live, elements.
 -- Answers 1 if they stand at their place, also from a try whose answer was lost, 0 if something else does.
@@ -329,4 +338,5 @@ FETCH = Script(_FETCH)
 READ = Script(_READ)
 RECORD = Script(_RECORD)
 RENEW = Script(_RENEW)
+CLEAR = Script(_CLEAR)
 APPEND = Script(_APPEND)

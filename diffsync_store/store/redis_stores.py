@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
+from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import STORES, StoreKeys
+from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
 from diffsync_store.store.redis_record import read_record
 from diffsync_store.store.redis_script import Script
 
@@ -65,6 +66,12 @@ class RedisStores:
         with translated_errors():
             seconds = self._redis.ttl(StoreKeys(store_id).record)
         return int(seconds) if seconds >= 0 else None
+
+    def renew(self, record: StoreRecord) -> None:
+        """Begin a store's time to live anew."""
+        keys = StoreKeys(record.store_id).all(list(record.schema_.models))
+        with translated_errors():
+            scripts.RENEW(self._redis, keys, [record.ttl or DEFAULT_TTL])
 
     def memory(self, record: StoreRecord) -> int | None:
         """Bytes that a store takes in Redis, as an estimate; None where the user has no right to `MEMORY USAGE`."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Collection, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from diffsync_store.enum import StoreState
-from diffsync_store.exceptions import StoreInUse, StoreNotFound
+from diffsync_store.exceptions import DiffNotFound, StoreInUse, StoreNotFound
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
@@ -16,6 +16,8 @@ from diffsync_store.store.redis_stores import RedisStores
 
 ALIVE = timedelta(hours=1)
 """A load or a sync that has written nothing for so long is taken for dead."""
+
+_FORCE = "`diffsync-store drop --force`, or force=True, drops it all the same."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,19 @@ class Retention:
     Args:
         url: of the Redis.
         stores: how long a store is kept after it was written last.
-        diffs: how long a saved diff is kept, with its journal and its approval, after it was made.
+        diffs: how long a saved diff is kept, with its journal and its approval, after it was made; the `ttl` that it was
+            saved with counts where it is longer.
+        waited_for: diff_ids of saved diffs that somebody is going to apply, as a run that is suspended until they are
+            approved; these are in use.
     """
 
-    def __init__(self, url: str, *, stores: timedelta, diffs: timedelta) -> None:
+    def __init__(self, url: str, *, stores: timedelta, diffs: timedelta, waited_for: Collection[str] = ()) -> None:
         self._url = url
         self._stores = RedisStores(url=url)
         self._diffs = RedisDiffs(url=url)
         self._keep_stores = stores
         self._keep_diffs = diffs
+        self._waited_for = frozenset(waited_for)
 
     def close(self) -> None:
         """Close the connections."""
@@ -52,33 +58,71 @@ class Retention:
         self._diffs.close()
 
     def run(self, *, dry_run: bool = False) -> Iterator[Found]:
-        """Drop what is past its retention and not in use; tell of each, as it goes."""
+        """Drop what is past its retention and not in use; tell of each, as it goes.
+
+        What is in use does not expire either: a diff that is waited for, and the stores of every diff in use, live on for
+        their time to live from now.
+        """
         now = datetime.now(UTC)
         waiting: list[DiffRecord] = []
+        needed: set[str] = set()
         for diff in list(self._diffs.list()):
             saved = self._diffs.saved(diff)
-            used = use_of_diff(saved, now)
-            is_kept = now - diff.created <= self._keep_diffs
-            if not is_kept:
-                if not used and not dry_run:
-                    saved.drop()
-                yield Found("diff", diff.diff_id, now - diff.created, used)
-            if (is_kept or used) and saved.journal().application() is None:
+            used = use_of_diff(saved, now, self._waited_for)
+            age = now - diff.created
+            is_past = age > max(self._keep_diffs, timedelta(seconds=diff.ttl))
+            if not dry_run:
+                self._treat_diff(saved, is_dropped=is_past and not used)
+            if is_past:
+                yield Found("diff", diff.diff_id, age, used)
+            if used:
+                needed |= {diff.source_generation, diff.target_generation}
+            if (used or not is_past) and _is_to_be_applied(saved):
                 waiting.append(diff)
         for store in list(self._stores.list()):
-            if now - store.updated > self._keep_stores:
-                used = use_of_store(store, waiting, now)
-                if not used and not dry_run:
-                    _drop(self._url, store.store_id)
-                yield Found("store", store.store_id, now - store.updated, used)
+            used, age = use_of_store(store, waiting, now), now - store.updated
+            is_past = age > self._keep_stores
+            if not dry_run:
+                self._treat_store(store, is_dropped=is_past and not used, is_needed=store.generation in needed)
+            if is_past:
+                yield Found("store", store.store_id, age, used)
+
+    def _treat_diff(self, saved: SavedDiff, *, is_dropped: bool) -> None:
+        if is_dropped:
+            saved.drop()
+        elif saved.record.diff_id in self._waited_for:
+            with suppress(DiffNotFound):  # it has expired meanwhile
+                self._diffs.open(saved.record.diff_id)
+
+    def _treat_store(self, store: StoreRecord, *, is_dropped: bool, is_needed: bool) -> None:
+        if is_dropped:
+            _drop(self._url, store.store_id)
+        elif is_needed:
+            self._stores.renew(store)
 
 
-def use_of_diff(saved: SavedDiff, now: datetime) -> str:
-    """Why a saved diff is in use; empty where it is not."""
+def use_of_diff(saved: SavedDiff, now: datetime, waited_for: Collection[str] = ()) -> str:
+    """Why a saved diff is in use; empty where it is not.
+
+    Args:
+        saved: the diff.
+        now: the time.
+        waited_for: diff_ids of those that somebody is going to apply.
+    """
     journal = saved.journal()
-    if journal.application() is None and (last := journal.last_written()) and now - last < ALIVE:
-        return f"a sync that has not applied all of it was at work at {last:%Y-%m-%d %H:%M:%S} UTC"
+    if journal.application() is not None:
+        return ""
+    if (last := journal.last_written()) and now - last < ALIVE:
+        return f"a sync that has not applied all of it was at work at {_clock(last)}"
+    if saved.record.diff_id in waited_for:
+        return "a run waits for its approval"
+    if (approval := journal.approval()) and not approval.is_rejected:
+        return f"{approval.by} has approved it at {_clock(approval.at)}, and not all of it is applied yet"
     return ""
+
+
+def _is_to_be_applied(saved: SavedDiff) -> bool:
+    return saved.record.operations > 0 and saved.journal().application() is None
 
 
 def use_of_store(store: StoreRecord, waiting: list[DiffRecord], now: datetime) -> str:
@@ -106,10 +150,10 @@ def drop_store(url: str, store_id: str, *, force: bool = False) -> None:
     """
     with closing(RedisStores(url=url)) as stores, closing(RedisDiffs(url=url)) as diffs:
         store = stores.record(store_id)
-        waiting = [diff for diff in diffs.list() if diffs.saved(diff).journal().application() is None]
+        waiting = [diff for diff in diffs.list() if _is_to_be_applied(diffs.saved(diff))]
         used = use_of_store(store, waiting, datetime.now(UTC))
     if used and not force:
-        raise StoreInUse(f"Store {store_id!r} is in use: {used}.")
+        raise StoreInUse(f"Store {store_id!r} is in use: {used}. {_FORCE}")
     _drop(url, store_id)
 
 
@@ -117,12 +161,17 @@ def drop_diff(saved: SavedDiff, *, force: bool = False) -> None:
     """Drop a saved diff, with its journal and its approval.
 
     Raises:
-        StoreInUse: a sync is at work on it, or was within the last hour and has not applied all of it.
+        StoreInUse: a sync is at work on it, or was within the last hour and has not applied all of it; or somebody has
+            approved it, and it is not applied to its end.
     """
     used = use_of_diff(saved, datetime.now(UTC))
     if used and not force:
-        raise StoreInUse(f"Diff {saved} is in use: {used}.")
+        raise StoreInUse(f"Diff {saved} is in use: {used}. {_FORCE}")
     saved.drop()
+
+
+def _clock(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _drop(url: str, store_id: str) -> None:

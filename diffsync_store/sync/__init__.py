@@ -156,8 +156,8 @@ def _how_to_go_on(result: SyncResult) -> str:
     reject = next(reject for reject in reversed(result.rejects) if reject.state == "failed")
     return (
         f"The sync has stopped at the {reject.action} of {reject.model} {reject.unique_id}, after {result.applied} "
-        "operations. Mend the cause and apply the diff again: it goes on there. With "
-        "flags=DiffSyncFlags.CONTINUE_ON_FAILURE what fails is listed, and the rest is done."
+        "operations. Mend the cause and apply the diff again: it goes on there. With the "
+        "flag CONTINUE_ON_FAILURE what fails is listed, and the rest is done."
     )
 
 

@@ -35,7 +35,8 @@ Outcome = tuple[bool, "DiffSyncModel | None"]
 _COUNT_OF = {State.FAILED: "failed", State.CONFLICT: "conflicts", State.BLOCKED: "blocked", State.SENT: "unknown"}
 UNKNOWN = (
     "It was sent by a sync that died, and nobody can tell whether it was done: look at the record in the target, say what "
-    "it shows with saved.settle(operation_id, is_done=...), and apply the diff again. A model with a `lookup` is asked."
+    "it shows with saved.settle(operation_id, is_done=...) or `diffsync-store settle DIFF_ID OPERATION_ID --done` "
+    "(--not-done), and apply the diff again. A model with a `lookup` is asked."
 )
 
 

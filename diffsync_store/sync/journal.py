@@ -89,6 +89,9 @@ class Journal(ABC):
 
         Returns:
             Whether what was written before may have been lost.
+
+        Raises:
+            DiffNotFound: the diff is not there any more, or is another one.
         """
         return False
 

@@ -69,8 +69,9 @@ class OrderedSyncer(BulkSyncer):
                 "Redis was restarted, or failed over, since this sync began: its journal may lack what was done last. Of "
                 f"the operations that are left, {', '.join(blind)} cannot be looked up in the target, and some may have "
                 "been done. Nothing was sent. Load the target again, make a new diff and apply it. Where Redis keeps "
-                "every write (appendonly yes, appendfsync always, no failover), go on with "
-                "SyncOptions(trust_journal=True); a model with a `lookup` needs neither."
+                "every write (appendonly yes, appendfsync always, no failover), go on with `trust_journal`: "
+                "SyncOptions(trust_journal=True), or `apply: {trust_journal: true}` of the sync in the flows' file; a model "
+                "with a `lookup` needs neither."
             )
 
     def _recreated(self) -> dict[tuple[str, str], str]:

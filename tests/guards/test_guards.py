@@ -71,6 +71,14 @@ def test_what_is_allowed_is_not_held() -> None:
     assert held(record(site=9), allow_empty={"device"}) == {}
 
 
+def test_a_hold_tells_a_program_and_a_person_how_to_lift_it() -> None:
+    [hold] = Guards().holds(record(site=9), FULL).all
+    assert str(hold).endswith(
+        "To let them through once, allow 'empty:device': guards.allowing(['empty:device']), or the parameter `allow` of a "
+        "sync's flow run."
+    )
+
+
 @pytest.mark.parametrize(
     "source", [record(), record(StoreState.LOADING, site=1), record(StoreState.PARTIAL, ("site", "device"))]
 )

@@ -49,7 +49,7 @@ def test_a_second_one_is_refused_and_told_who_has_it(leases: RedisLeases, store_
         "worker-1 since ",
         "sync of diff-1",
         "unless renewed",
-        f"`diffsync-store unlock {store_id}`",
+        f"`diffsync-store unlock {store_id} --store`",
     ):
         assert part in str(raised.value)
     leases.take(store_id, "sync of diff-2").release()

@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import enum
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import Any
@@ -365,6 +366,19 @@ def test_operations_are_read_piece_by_piece(
     expected = many[start:] if limit is None else many[start : start + limit]
     assert [operation.name for operation in saved.operations(start, limit)] == expected
     assert [operation.name for operation in saved.elements(start, limit)] == expected
+
+
+def test_the_record_says_below_which_objects_most_changes(diffs: RedisDiffs, diff_id: str) -> None:
+    """As somebody would count who reads all of it; of those alike the first ones, and no more than ten."""
+    sizes = [2, 1, 5, 3, 3, 1, 4, 1, 1, 1, 1, 1, 2]
+    roles = {f"s{number}": {f"d{number}-{n}": "leaf" for n in range(size)} for number, size in enumerate(sizes)}
+    new, old = fill(sites(), roles), fill(sites(), {"s1": {}})
+    saved = diffs.open(diffs.save(old.diff_from(new), diff_id))
+    tops = Counter([*operation.parents, (operation.model, operation.name)][0] for operation in saved.operations())
+    found = [((tree.model, tree.name), tree.operations) for tree in saved.record.largest]
+    assert found == tops.most_common(10)
+    assert found[0] == (("site", "s2"), 6)
+    assert diffs.open(diffs.save(Diff(), diff_id)).record.largest == ()
 
 
 def test_a_page_costs_what_the_page_holds(own_redis: RedisServer) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs, SavedDiff
+from diffsync_store.store.redis_keys import DIFFS, DiffKeys
 from tests.servers import RedisServer
 from tests.sync.systems import Network, System
 
@@ -65,8 +66,8 @@ class Bench:
             with closing(self.store(side)) as store:
                 store.drop()
         client: Any = self.diffs._redis
-        self.diffs.save(self.target().diff_from(self.target()), self.name)
-        self.saved().drop()
+        client.unlink(*DiffKeys(self.name).all())
+        client.zrem(DIFFS, self.name)
         assert not [key for key in client.scan_iter(count=1000) if self.name.encode() in key]
         self.diffs.close()
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import closing, suppress
 from itertools import count
 
 import pytest
 
-from diffsync_store import DiffSyncFlags
+from diffsync_store import Diff, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
-from diffsync_store.exceptions import DiffNotApproved, JournalLost, LeaseLost, StoreReloaded, SyncTakenOver
+from diffsync_store.exceptions import (
+    DiffExists,
+    DiffNotApproved,
+    DiffNotFound,
+    JournalLost,
+    LeaseLost,
+    StoreReloaded,
+    SyncTakenOver,
+)
+from diffsync_store.guards import Guards
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_keys import DiffKeys
@@ -164,11 +174,89 @@ def test_an_approval_is_of_what_was_looked_at(bench: Bench) -> None:
     assert bench.system.calls() == []
 
 
+@pytest.mark.parametrize("decided", ["approved", "rejected", "begun", "applied"])
+def test_a_diff_that_somebody_has_decided_on_is_not_replaced(bench: Bench, decided: str) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    source, target = bench.source(), bench.target()
+    match decided:
+        case "approved":
+            saved.approve(by="ann", reason="CHG-1")
+        case "rejected":
+            saved.reject(by="ann", reason="no")
+        case "begun":
+            saved.journal().begin("ann")
+        case "applied":
+            saved.apply(source, target)
+    before = list(saved.elements()), saved.journal().approval(), saved.journal().application()
+    saves: list[Callable[[], object]] = [
+        lambda: bench.diffs.compare(source, target, bench.name),
+        lambda: bench.diffs.save(Diff(), bench.name),
+        lambda: bench.diffs.compare_once(target, source, bench.name),
+    ]
+    for save in saves:
+        with pytest.raises(DiffExists, match=f"`diffsync-store drop {bench.name} --force`") as refused:
+            save()
+        assert refused.value.diff_id == bench.name
+    again = bench.saved()
+    assert again.record == saved.record
+    assert (list(again.elements()), again.journal().approval(), again.journal().application()) == before
+    again.drop()
+    bench.diffs.compare(source, target, bench.name)
+
+
+def test_a_sync_of_a_diff_that_was_replaced_since_it_was_opened_does_nothing(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    bench.diffs.compare(bench.source(), bench.target(), bench.name)
+    decisions: list[Callable[[], object]] = [
+        lambda: saved.apply(bench.source(), bench.target()),
+        lambda: saved.approve(by="ann", reason="", checksum="of what was looked at"),
+    ]
+    for decide in decisions:
+        with pytest.raises(DiffNotFound, match="or was replaced by another one of its id since it was opened"):
+            decide()
+    assert bench.system.calls() == []
+    assert bench.saved().journal().approval() is None
+    assert bench.saved().apply(bench.source(), bench.target()).is_complete
+
+
+def test_a_diff_that_is_made_twice_is_made_once(bench: Bench) -> None:
+    """Only of the same loads, with the same flags and holds; then the second time keeps what somebody has decided."""
+    first = bench.load(SOURCE, TARGET).record
+    source, target = bench.source(), bench.target()
+    bench.saved().approve(by="ann", reason="CHG-1")
+    assert bench.diffs.compare_once(source, target, bench.name) == bench.name
+    assert bench.saved().record == first
+    assert bench.saved().journal().approval() is not None
+    with pytest.raises(DiffExists):
+        bench.diffs.compare_once(source, target, bench.name, flags=DiffSyncFlags.SKIP_UNMATCHED_DST)
+    bench.saved().apply(source, target)
+    bench.diffs.compare_once(source, target, bench.name)
+    assert bench.saved().journal().application() is not None
+
+
+def test_a_diff_of_another_load_is_made_anew(bench: Bench) -> None:
+    first = bench.load(SOURCE, TARGET).record
+    with (source := bench.source()).store.loading():
+        source.put(SOURCE)
+    bench.diffs.compare_once(bench.source(), bench.target(), bench.name)
+    assert bench.saved().record.source_generation != first.source_generation
+    with (empty := bench.source()).store.loading():
+        empty.put({})
+    bench.diffs.compare_once(bench.source(), bench.target(), bench.name, guards=Guards())
+    held = bench.saved().record
+    assert held.holds
+    bench.diffs.compare_once(bench.source(), bench.target(), bench.name, guards=Guards())
+    assert bench.saved().record == held
+    bench.diffs.compare_once(bench.source(), bench.target(), bench.name, guards=Guards().allowing(["empty:site"]))
+    assert bench.saved().record != held
+
+
 def test_the_journal_lives_as_long_as_the_diff(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     saved.apply(bench.source(), bench.target())
     client = bench.diffs._redis
     assert all(0 < client.ttl(key) <= saved.record.ttl for key in (saved._keys.journal, saved._keys.application))
+    saved.drop()
     bench.diffs.compare(bench.source(), bench.target(), bench.name)
     assert saved.journal().is_empty()
 

@@ -175,8 +175,11 @@ def test_a_sync_whose_redis_stays_away_stops_and_goes_on_later(
     done = len(bench.system.calls())
     keeping.start()
     if adapter is Mute:
-        with pytest.raises(JournalLost, match=r"Of the operations that are left, .* cannot be looked up"):
+        with pytest.raises(JournalLost, match=r"Of the operations that are left, .* cannot be looked up") as lost:
             apply(bench)
+        assert "SyncOptions(trust_journal=True), or `apply: {trust_journal: true}` of the sync in the" in str(
+            lost.value
+        )
         assert len(bench.system.calls()) == done
         result = apply(bench, trust_journal=True)
         assert result.unknown == 1  # the one whose answer the journal could not take

@@ -1,0 +1,44 @@
+"""Whose leases there are: the targets that a Redis knows of, and those that somebody holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_lease import Holder, RedisLeases, in_a_command, target_lease
+from diffsync_store.store.redis_stores import RedisStores
+
+
+def known_targets(url: str) -> list[str]:
+    """Names of the adapters that a store or a saved diff is of."""
+    with closing(RedisStores(url=url)) as stores, closing(RedisDiffs(url=url)) as diffs:
+        names = {record.name for record in stores.list()}
+        for record in diffs.list():
+            names |= {record.source_name, record.target_name}
+    return sorted(names - {""})
+
+
+def leases_held(url: str) -> Iterator[tuple[str, Holder]]:
+    """The leases on the targets and the stores that are known here, each as the commands name it."""
+    with closing(RedisStores(url=url)) as stores, closing(RedisLeases(url=url)) as leases:
+        names = [*map(target_lease, known_targets(url)), *(record.store_id for record in stores.list())]
+        for name, holder in leases.held(names):
+            yield in_a_command(name), holder
+
+
+def told_unheld(url: str, what: str) -> str:
+    """That nobody has a lease, and which ones somebody has."""
+    held = ", ".join(name for name, _ in leases_held(url))
+    return (
+        f"Nobody has the lease of {what}. {f'Held now: {held}.' if held else 'Of what is known here, nothing is held.'}"
+    )
+
+
+def told_unknown(url: str, target: str) -> str:
+    """That nothing here is of a target; empty where something is."""
+    known = known_targets(url)
+    if target in known:
+        return ""
+    names = f"known are {', '.join(known)}" if known else "nothing was loaded here yet"
+    return f"No store and no saved diff here is of an adapter {target!r}: see that the name is right; {names}."
