@@ -41,7 +41,7 @@ class SyncResult:
     updated: int = 0
     deleted: int = 0
     skipped: int = 0
-    """Operations whose `create`, `update` or `delete` returned None: left alone on purpose."""
+    """Operations whose `create`, `update` or `delete` returned None, in this sync or one before: left alone on purpose."""
     blocked: int = 0
     """Operations below an object that was refused or skipped; not tried."""
     failed: int = 0

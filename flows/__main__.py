@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from diffsync_store import ObjectStoreException
-from flows.approval import asked_by, count_left_out, decide, waiting
+from flows.approval import asked_by, decide, waiting
 from flows.artifacts import review
 from flows.config import Config, read_config
 from flows.declarations import Declarations
@@ -25,7 +25,7 @@ from flows.failures import sentence
 from flows.faults import Fault
 from flows.prefect_api import answering, require_prefect
 from flows.prefect_yaml import prefect_yaml
-from flows.selection import selected
+from flows.selection import count_fitting, selected
 from flows.yaml_file import ConfigFault
 
 LEAVE_OUT = (
@@ -136,7 +136,7 @@ def approve(
         rules = tuple(map(selected, exclude or ()))
         with _read().open_diffs() as diffs:
             saved = diffs.open(diff_id)
-            checksum, left_out = saved.checksum(), count_left_out(saved, rules)
+            checksum, left_out = saved.checksum(), count_fitting(saved, rules)
             pages.print(Markdown(review(saved, asked_by(waiting(saved.record)))))
             applied = saved.record.operations - left_out
             question = "Reject it?" if reject else f"Approve {applied:,} operations, {left_out:,} left out?"

@@ -1,23 +1,29 @@
 """Asking a person before a diff is applied, without holding a worker meanwhile; who, when and why is kept with the diff."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from glob import escape
+from itertools import count
+from typing import Any, Literal
 
-from prefect import get_run_logger
+from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName, FlowRunFilterTags
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.input import RunInput
-from pydantic import Field
+from pydantic import Field, create_model
 
 from diffsync_store import Select
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
-from flows.artifacts import review
+from flows.artifacts import ACTIONS, review
 from flows.declarations import SyncEntry
+from flows.escape import markdown
 from flows.faults import Fault
+from flows.selection import count_fitting
 
-MOST_WAITING = 200
+PAGE = 200
+"""Most that Prefect's API returns at once."""
 HOW = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
 GIVEN = ("allow", "select", "exclude")
 """Parameters of a sync by which it applies more, or less, than the whole diff within the guards."""
@@ -42,7 +48,7 @@ class Decision(RunInput):
     def excluded(self) -> tuple[Select, ...]:
         """What is left out."""
         actions = [Select(action=action) for action in self.leave_out_actions]
-        return (*actions, *(Select(model=model) for model in self.leave_out_models))
+        return (*actions, *(Select(model=escape(model)) for model in self.leave_out_models))
 
 
 class Rejected(RuntimeError):
@@ -66,10 +72,7 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
     approval, checksum = saved.journal().approval(), saved.checksum()
     if approval is not None and not approval.is_rejected and approval.checksum == checksum:
         return
-    question = Decision.with_initial_data(description=HOW + review(saved, asked))
-    log = get_run_logger()
-    log.info(TO_DECIDE, saved.record.diff_id)
-    given = suspend_flow_run(wait_for_input=question, timeout=sync.approval_timeout, key=f"approval-{checksum[:16]}")
+    given, log = _answer(saved, sync, asked, checksum), get_run_logger()
     by = given.by or "somebody in Prefect's UI"
     if given.decision == "approve":
         saved.approve(by=by, reason=given.comment, checksum=checksum, exclude=given.excluded)
@@ -77,6 +80,55 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
         return
     saved.reject(by=by, reason=given.comment)
     raise Rejected(f"{by} has rejected the diff: {given.comment or NO_REASON}")
+
+
+def _answer(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequence[object]], checksum: str) -> Decision:
+    """What somebody has decided; while nobody has, the flow run is suspended, and this does not return."""
+    log, form, again = get_run_logger(), form_of(saved.record), ""
+    for key, is_answered in _keys(f"approval-{checksum[:16]}"):
+        if not is_answered:
+            log.info(TO_DECIDE, saved.record.diff_id)
+            form = form.with_initial_data(description=again + HOW + review(saved, asked))
+        given = suspend_flow_run(wait_for_input=form, timeout=sync.approval_timeout, key=key)
+        try:
+            count_fitting(saved, given.excluded)
+        except Fault as fault:
+            log.warning("What was decided is not taken: %s It is asked for again.", fault)
+            again = f"**Asked for again.** {markdown(fault)}\n\n"
+        else:
+            return given
+    raise AssertionError("there is always another key")
+
+
+def form_of(record: DiffRecord) -> type[Decision]:
+    """The question, with what the diff has as the only choices: what it has not cannot be left out of it."""
+    choices = {
+        "leave_out_actions": tuple(filter(record.summary.get, ACTIONS)),
+        "leave_out_models": tuple(record.by_model),
+    }
+    fields: dict[str, Any] = {
+        name: (list[Literal[names]], Decision.model_fields[name])  # type: ignore[valid-type]  # known when it runs only
+        for name, names in choices.items()
+        if names
+    }
+    made: type[Decision] = create_model(Decision.__name__, __base__=Decision, **fields)
+    return made
+
+
+def _keys(base: str) -> Iterator[tuple[str, bool]]:
+    """Keys under which this flow run asks, and whether that was answered; without those of before it was tried again.
+
+    Prefect keeps the form of a question for good, but forgets that it was asked when a run that has ended is tried again.
+    """
+    run_id = runtime.flow_run.id
+    with get_client(sync_client=True) as client:
+        answered = client.read_flow_run(run_id).empirical_policy.pause_keys or set()
+        inputs = client.filter_flow_run_input(run_id, f"suspended-{base}", limit=PAGE, exclude_keys=set())
+    used = {found.key for found in inputs}
+    for number in count(1):
+        key = f"{base}-{number}"
+        if key in answered or f"suspended-{key}-schema" not in used:
+            yield key, key in answered
 
 
 def decide(
@@ -108,32 +160,25 @@ def asked_by(runs: Sequence[FlowRun]) -> dict[str, Sequence[object]]:
     return {f"{run.name}: {name}": run.parameters[name] for run in runs for name in GIVEN if run.parameters.get(name)}
 
 
-def count_left_out(saved: SavedDiff, exclude: Sequence[Select]) -> int:
-    """How many operations of a diff are named by what is left out of it.
-
-    Raises:
-        Fault: something names none: a mistake in its spelling would let through what was to be left out.
-    """
-    if not exclude:
-        return 0
-    total, unused = 0, set(exclude)
-    for operation in saved.operations():
-        element = operation.element(saved.record.source_name, saved.record.target_name)
-        fitting = {rule for rule in exclude if rule.fits(element)}
-        total += bool(fitting)
-        unused -= fitting
-    if unused:
-        models = ", ".join(saved.record.by_model) or "none"
-        raise Fault(f"No operation of the diff is of {'; '.join(map(str, unused))}. Its models are {models}.")
-    return total
-
-
 def waiting(record: DiffRecord) -> list[FlowRun]:
     """The flow runs that are suspended until somebody decides about a diff."""
-    suspended = FlowRunFilter(
+    return [run for run in suspended() if run.parameters.get("diff_id") == record.diff_id]
+
+
+def waited_for() -> frozenset[str]:
+    """The diff_ids of the diffs that somebody has yet to decide about."""
+    return frozenset(str(run.parameters["diff_id"]) for run in suspended() if "diff_id" in run.parameters)
+
+
+def suspended() -> Iterator[FlowRun]:
+    """The flow runs that wait for a decision."""
+    asked = FlowRunFilter(
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"])),
         tags=FlowRunFilterTags(all_=["diffsync"]),
     )
     with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(flow_run_filter=suspended, limit=MOST_WAITING)
-    return [run for run in runs if run.parameters.get("diff_id") == record.diff_id]
+        for offset in count(0, PAGE):
+            runs = client.read_flow_runs(flow_run_filter=asked, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset)
+            yield from runs
+            if len(runs) < PAGE:
+                return

@@ -3,13 +3,13 @@
 The page of a run shows the first words of an artifact's description: there stands the id that the next run needs.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact, create_table_artifact
 
-from diffsync_store import Operation, Reject, StoreRecord
+from diffsync_store import Operation, Reject, StoreRecord, SyncResult
 from diffsync_store.operation import Chosen
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.escape import markdown, markdown_table, plain
@@ -24,7 +24,10 @@ UNPROVEN = "With this store as the source, a sync holds the deletes of these mod
 ALLOW = "A sync leaves these out, unless it is started with `allow`."
 HELD = "Where the reason names an allowance, a sync of this diff with it in `allow` applies them."
 RETRY = "Mend what is told here, then start a sync of this diff with `retry`: only these are applied then."
-NOTHING: Mapping[tuple[str, str, str], int] = MappingProxyType({})
+SKIPPED = (
+    "Skipped: the adapter was asked for these and has left them alone; the target has not got them. The run's log names each, "
+    "and a new diff has them again."
+)
 
 
 def show_load(adapter: str, record: StoreRecord) -> None:
@@ -124,28 +127,38 @@ def _by_model(record: DiffRecord) -> str:
     return markdown_table(("model", *actions), rows)
 
 
-def show_sync(
-    record: DiffRecord,
-    counts: Mapping[str, int],
-    rejects: Sequence[Reject],
-    *,
-    dry_run: bool,
-    held: Mapping[tuple[str, str, str], int] = NOTHING,
-) -> None:
-    """What was applied, what the target refused, and what the guards held."""
-    heading = "Dry run: nothing was changed" if dry_run else f"{_applied(counts):,} of {record.operations:,} applied"
-    listed = rejects[:MOST_ROWS]
+def show_sync(record: DiffRecord, result: SyncResult, applied: int) -> None:
+    """What has become of a diff: what was applied, by this run or before, what the target refused, what was held."""
+    _show_outcome(record, result, "", _applied(record, result, applied))
+
+
+def show_dry_run(record: DiffRecord, planned: SyncResult) -> None:
+    """What a sync would do of a diff."""
+    before = f", {planned.done_before:,} were applied before" if planned.done_before else ""
+    heading = f"Dry run, nothing was changed: {planned.applied:,} of {record.operations:,} would be applied{before}"
+    _show_outcome(record, planned, "would be", heading)
+
+
+def _show_outcome(record: DiffRecord, result: SyncResult, would: str, heading: str) -> None:
+    counts = [(name.replace("_", " "), f"{count:,}") for name, count in result.counts().items()]
+    held = Counter((found.model, found.action, found.reason) for found in result.held_operations)
     create_markdown_artifact(
         f"# {heading}\n\nDiff {markdown(record.diff_id)}, {markdown(record.source_name)} → "
         f"{markdown(record.target_name)}. {_made_by('diff', f'diff:{record.diff_id}')}\n\n"
-        + markdown_table(
-            ("would be" if dry_run else "", "operations"), [(n, f"{count:,}") for n, count in counts.items()]
-        )
-        + (f"\n\n## Rejects\n\n{RETRY}\n\n{_rejects(listed)}\n\n{_shown(len(rejects), 'rejects')}" if listed else "")
-        + (f"\n\n## Held\n\n{HELD}\n\n{_held(held)}" if held else ""),
+        f"{markdown_table((would, 'operations'), counts)}"
+        + (f"\n\n{SKIPPED}" if result.skipped else "")
+        + _rejects(result.rejects)
+        + _held(held),
         key=artifact_key("sync", record.source_name, record.target_name),
         description=heading,
     )
+
+
+def _applied(record: DiffRecord, result: SyncResult, applied: int) -> str:
+    told = f"{applied:,} of {record.operations:,} applied"
+    if result.applied_before:
+        return f"{told}, by a run before this one"
+    return f"{told}, {result.done_before:,} of them by a run before this one" if result.done_before else told
 
 
 def show_housekeeping(rows: Sequence[tuple[str, str, int, str]], counts: Mapping[str, int], *, dry_run: bool) -> None:
@@ -187,8 +200,11 @@ def _holds(record: DiffRecord) -> str:
 
 
 def _held(held: Mapping[tuple[str, str, str], int]) -> str:
+    if not held:
+        return ""
     rows = [(model, action, f"{count:,}", reason) for (model, action, reason), count in held.items()]
-    return markdown_table(("model", "action", "operations", "reason"), rows, LONGEST_REASON)
+    listed = markdown_table(("model", "action", "operations", "reason"), rows[:MOST_ROWS], LONGEST_REASON)
+    return f"\n\n## Held\n\n{HELD}\n\n{listed}\n\n{_shown(len(rows), 'reasons')}"
 
 
 def _gaps(record: StoreRecord) -> str:
@@ -225,16 +241,15 @@ def _changes(changes: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
 
 
 def _rejects(rejects: Sequence[Reject]) -> str:
+    if not rejects:
+        return ""
     rows = [(reject.state, reject.action, reject.model, reject.unique_id, reject.reason) for reject in rejects]
-    return markdown_table(("", "action", "model", "unique id", "reason"), rows, LONGEST_REASON)
+    listed = markdown_table(("", "action", "model", "unique id", "reason"), rows[:MOST_ROWS], LONGEST_REASON)
+    return f"\n\n## Rejects\n\n{RETRY}\n\n{listed}\n\n{_shown(len(rejects), 'rejects')}"
 
 
 def _totals(summary: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in summary.items())
-
-
-def _applied(counts: Mapping[str, int]) -> int:
-    return counts["created"] + counts["updated"] + counts["deleted"]
 
 
 def _shown(total: int, what: str, shown: int = MOST_ROWS) -> str:

@@ -15,9 +15,10 @@ from prefect.events.schemas.events import ResourceSpecification
 
 from flows.config import Config
 from flows.declarations import PROJECT, Chain
-from flows.deployments import HEARTBEAT_SECONDS, OF_PROJECT, Change
-from flows.events import ALONE, LOADED, SAVED
+from flows.deployments import HEARTBEAT_SECONDS, Change
+from flows.events import IN_PROJECT, IN_RECONCILE, LOADED, SAVED
 from flows.retries import RESTARTS
+from flows.run_names import OF_PROJECT
 
 DEAD_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 RESTART_AFTER_SECONDS = 15
@@ -175,17 +176,22 @@ def _not_approved(project: str) -> AutomationCore:
 
 
 async def _chains(client: PrefectClient, config: Config) -> list[AutomationCore]:
-    found = []
+    project, found = config.declared.project, []
     for name, sync in config.syncs.items():
         if sync.chain.diff_after_load:
-            parameters = {"source_store_id": "{{ event.payload.store_id }}"}
-            deployment = await _id_of(client, f"diff/{name}")
-            related = f"diffsync.adapter.{sync.source}"
-            found.append(_chain(DIFF_AFTER_LOAD.format(name), LOADED, related, deployment, parameters))
+            action = RunDeployment(
+                source="selected",
+                deployment_id=await _id_of(client, f"diff/{name}"),
+                parameters={"source_store_id": "{{ event.payload.store_id }}"},
+            )
+            found.append(_chain(DIFF_AFTER_LOAD.format(name), LOADED, project, f"adapter.{sync.source}", action))
         if sync.chain.sync_after_diff:
-            parameters = {"diff_id": "{{ event.payload.diff_id }}"}
-            deployment = await _id_of(client, f"sync/{name}")
-            found.append(_chain(SYNC_AFTER_DIFF.format(name), SAVED, f"diffsync.sync.{name}", deployment, parameters))
+            action = RunDeployment(
+                source="selected",
+                deployment_id=await _id_of(client, f"sync/{name}"),
+                parameters={"diff_id": "{{ event.payload.diff_id }}"},
+            )
+            found.append(_chain(SYNC_AFTER_DIFF.format(name), SAVED, project, f"sync.{name}", action))
     return found
 
 
@@ -194,20 +200,20 @@ def _chain_names(sync: str, chain: Chain) -> list[str]:
     return [name.format(sync) for is_chained, name in steps if is_chained]
 
 
-def _chain(name: str, event: str, related: str, deployment: UUID, parameters: dict[str, Any]) -> AutomationCore:
+def _chain(name: str, event: str, project: str, related: str, action: RunDeployment) -> AutomationCore:
     return AutomationCore(
         name=name,
         description=f"Runs on the event {event}",
         trigger=EventTrigger(
             expect={event},
-            match=ResourceSpecification(ALONE),
-            match_related=ResourceSpecification({"prefect.resource.id": [related]}),
+            match=ResourceSpecification({IN_RECONCILE: "no", IN_PROJECT: project}),
+            match_related=ResourceSpecification({"prefect.resource.id": [f"diffsync.{related}"]}),
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,
             threshold=1,
             within=timedelta(0),
         ),
-        actions=[RunDeployment(source="selected", deployment_id=deployment, parameters=parameters)],
+        actions=[action],
     )
 
 

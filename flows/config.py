@@ -19,7 +19,7 @@ import importlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -107,11 +107,11 @@ class Config:
             yield diffs
 
     @contextmanager
-    def retention(self) -> Iterator[Retention]:
-        """What is kept, and for how long."""
+    def retention(self, waited_for: Collection[str] = ()) -> Iterator[Retention]:
+        """What is kept, and for how long; a diff that is waited for is in use."""
         told = self.declared.housekeeping
         stores, diffs = timedelta(seconds=told.stores), timedelta(seconds=told.diffs)
-        with closing(Retention(self._store()[0], stores=stores, diffs=diffs)) as retention:
+        with closing(Retention(self._store()[0], stores=stores, diffs=diffs, waited_for=waited_for)) as retention:
             yield retention
 
     def newest_store(self, adapter: str) -> StoreRecord:

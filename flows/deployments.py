@@ -32,12 +32,11 @@ from flows.faults import Fault
 from flows.housekeeping import housekeeping
 from flows.load import load
 from flows.reconcile import reconcile
+from flows.run_names import OF_PROJECT
 from flows.sync import sync
 
 ROOT = Path(__file__).parents[1]
 TAG = "diffsync"
-OF_PROJECT = "project:"
-"""The other tag that every deployment has begins so: whose it is."""
 LEFT = "not-in-the-file"
 """The tag of a deployment that was paused because it is not in the file any more."""
 HEARTBEAT_SECONDS = 30

@@ -40,10 +40,10 @@ def diff(
             stores are given.
     """
     diff_id = diff_id or new_id(sync_name or "diff")
-    source_store_id, target_store_id = find_stores(source_store_id, target_store_id, sync_name)
     config = read_config()
     with measured("diff", sync_name or "", config.declared.metrics) as run:
-        loaded = save_diff(source_store_id, target_store_id, diff_id, sync_name)
+        stores = find_stores(source_store_id, target_store_id, sync_name)
+        loaded = save_diff(*stores, diff_id, sync_name)
         record = tell_diff(diff_id)
         name, declared = config.sync_of(record.source_name, record.target_name)
         run.name = name or f"{record.source_name}-{record.target_name}"
@@ -53,7 +53,7 @@ def diff(
         if not record.operations:
             run.in_step(loaded)
     way = f"diff {record.source_name} → {record.target_name}"
-    rename(way, record.summary, sync=name, diff=diff_id, store=(source_store_id, target_store_id))
+    rename(way, record.summary, sync=name, diff=diff_id, store=stores)
     diff_saved(record, name, declared)
     return diff_id
 
@@ -75,7 +75,7 @@ def find_stores(source_store_id: str | None, target_store_id: str | None, sync_n
 
 @task(**RETRIED)
 def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None) -> datetime:
-    """Compare the two stores; when the source's was loaded."""
+    """Compare the two stores, if a run before this one has not; when the source's was loaded."""
     config = read_config()
     with (
         library_log(config.secrets.redact),
@@ -90,7 +90,7 @@ def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_nam
             config.open_diffs(sync.retention) as diffs,
             progress(artifact_key("diff", of_source.name, of_target.name)) as callback,
         ):
-            diffs.compare(
+            diffs.compare_once(
                 of_source, of_target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback
             )
         return source.record().updated

@@ -5,18 +5,23 @@
 | `diffsync.store.loaded` | `diffsync.store.STORE_ID` | `diffsync.adapter.NAME` | store_id, adapter, state (complete, partial), objects |
 | `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME`, `diffsync.adapter.NAME` of both sides | diff_id, sync_name, source_store_id, target_store_id, operations, create, update, delete, held, needs_approval |
 | `diffsync.diff.empty` | the same, where a diff has no operations | | |
-| `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, failed, blocked, conflicts, held, unknown |
+| `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, held, unknown, done_before |
 
 Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has started the step, and takes the next one itself,
-else `no`.
+else `no`; and the label `diffsync.project`, the project of the YAML file.
 
 A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
-budget; as `rejected`, by a person; as `cancelled`; or as `failed`. One whose process is killed tells nothing: Prefect's own
-event `prefect.flow-run.Crashed` does, which the automation for dead runs brings about.
+budget; as `rejected`, by a person; as `cancelled`; or as `failed`, also where there is no such diff: then nobody knows its
+adapters, and none are related. One that waits for an approval has not ended, and a dry run is none. One whose process is
+killed tells nothing: Prefect's own event `prefect.flow-run.Crashed` does, which the automation for dead runs brings about.
+
+What a run has applied is in `created`, `updated`, `deleted` and `moved`; what one before it has, in `done_before`. `skipped`
+are operations that the adapter's models have left alone, in this run or before: the target has not got them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -27,17 +32,18 @@ from prefect.exceptions import TerminationSignal
 from diffsync_store import BudgetExceeded, StoreRecord
 from diffsync_store.store.redis_diffs import DiffRecord
 from flows.declarations import SyncEntry
+from flows.run_names import project_of_run
 
 LOADED = "diffsync.store.loaded"
 SAVED = "diffsync.diff.saved"
 EMPTY = "diffsync.diff.empty"
 ENDED = "diffsync.sync.ended"
-IN_RECONCILE = "diffsync.reconcile"
-ALONE: dict[str, str | list[str]] = {IN_RECONCILE: "no"}
-"""The label of an event of a step that no reconcile has started."""
+IN_RECONCILE, IN_PROJECT = "diffsync.reconcile", "diffsync.project"
+"""Labels of an event's resource."""
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
-OUTCOMES = ("created", "updated", "deleted", "moved", "failed", "blocked", "conflicts", "held", "unknown")
+NOT_APPLIED = ("skipped", "failed", "blocked", "conflicts", "held", "unknown")
+OUTCOMES = ("created", "updated", "deleted", "moved", *NOT_APPLIED, "done_before")
 
 
 def store_loaded(adapter: str, record: StoreRecord) -> None:
@@ -63,7 +69,7 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
         "held": held_in(record),
         "needs_approval": sync.needs_approval(record.summary),
     }
-    _of_diff(SAVED if record.operations else EMPTY, record, sync_name, payload)
+    _of_diff(SAVED if record.operations else EMPTY, record.diff_id, record, sync_name, payload)
 
 
 def held_in(record: DiffRecord) -> int:
@@ -71,34 +77,48 @@ def held_in(record: DiffRecord) -> int:
     return sum(record.by_model.get(hold.model, {}).get(hold.action, 0) for hold in record.holds)
 
 
-def sync_ended(record: DiffRecord, sync_name: str, state: str, counts: Mapping[str, int] = NOTHING) -> None:
-    """A sync has ended, in one of the states above."""
-    payload: dict[str, Any] = {"diff_id": record.diff_id, "sync_name": sync_name, "state": state}
-    payload |= {name: counts.get(name, 0) for name in OUTCOMES}
-    _of_diff(ENDED, record, sync_name, payload)
+@dataclass
+class Syncing:
+    """A run of a sync, that tells how it ends."""
+
+    diff_id: str
+    sync_name: str
+    record: DiffRecord | None = None
+    """Of the diff, once it is known."""
+
+    def ended(self, state: str, counts: Mapping[str, int] = NOTHING) -> None:
+        """It has ended, in one of the states above."""
+        payload = {"diff_id": self.diff_id, "sync_name": self.sync_name, "state": state, **outcomes(counts)}
+        _of_diff(ENDED, self.diff_id, self.record, self.sync_name, payload)
+
+
+def outcomes(counts: Mapping[str, int]) -> dict[str, int]:
+    """All counts of a sync, those that are 0 too."""
+    return {name: counts.get(name, 0) for name in OUTCOMES}
 
 
 @contextmanager
-def telling_failure(record: DiffRecord, sync_name: str) -> Iterator[None]:
+def telling_failure(diff_id: str, sync_name: str) -> Iterator[Syncing]:
     """Tell of a sync that ends in the body by an exception."""
+    syncing = Syncing(diff_id, sync_name)
     try:
-        yield
+        yield syncing
     except BudgetExceeded:
-        sync_ended(record, sync_name, "refused")
+        syncing.ended("refused")
         raise
     except TerminationSignal:
-        sync_ended(record, sync_name, "cancelled")
+        syncing.ended("cancelled")
         raise
     except Exception:
-        sync_ended(record, sync_name, "failed")
+        syncing.ended("failed")
         raise
 
 
-def _of_diff(event: str, record: DiffRecord, sync_name: str, payload: dict[str, Any]) -> None:
-    related = [f"adapter.{record.source_name}", f"adapter.{record.target_name}"]
-    if sync_name:
-        related.insert(0, f"sync.{sync_name}")
-    _emit(event, f"diff.{record.diff_id}", record.diff_id, related, payload)
+def _of_diff(event: str, diff_id: str, record: DiffRecord | None, sync_name: str, payload: dict[str, Any]) -> None:
+    related = [f"sync.{sync_name}"] if sync_name else []
+    if record is not None:
+        related += [f"adapter.{record.source_name}", f"adapter.{record.target_name}"]
+    _emit(event, f"diff.{diff_id}", diff_id, related, payload)
 
 
 def _emit(event: str, resource: str, name: str, related: Iterable[str], payload: dict[str, Any]) -> None:
@@ -108,6 +128,7 @@ def _emit(event: str, resource: str, name: str, related: Iterable[str], payload:
             "prefect.resource.id": f"diffsync.{resource}",
             "prefect.resource.name": name,
             IN_RECONCILE: "yes" if runtime.flow_run.parent_flow_run_id else "no",
+            IN_PROJECT: project_of_run(),
         },
         related=[
             {"prefect.resource.id": f"diffsync.{each}", "prefect.resource.role": each.split(".", 1)[0]}

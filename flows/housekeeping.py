@@ -1,8 +1,10 @@
 from prefect import flow, get_run_logger, task
 
+from flows.approval import waited_for
 from flows.artifacts import show_housekeeping
 from flows.config import read_config
 from flows.failures import failing_plainly
+from flows.metrics import measured
 from flows.retries import RETRIED
 from flows.run_names import rename
 
@@ -15,11 +17,16 @@ Rows = list[tuple[str, str, int, str]]
 def housekeeping(dry_run: bool = False) -> dict[str, int]:
     """Drop the stores and the saved diffs that are past their retention, and nothing that is in use.
 
+    A diff that a suspended sync has asked about is in use until somebody has decided.
+
     Args:
         dry_run: Drop nothing; list what would be dropped.
     """
-    rows = drop_what_is_past(dry_run)
-    counts = {"dropped": sum(not used for *_, used in rows), "kept": sum(bool(used) for *_, used in rows)}
+    with measured("housekeeping", "housekeeping", read_config().declared.metrics) as run:
+        run.is_told = not dry_run
+        rows = drop_what_is_past(dry_run)
+        counts = {"dropped": sum(not used for *_, used in rows), "kept": sum(bool(used) for *_, used in rows)}
+        run.gauge("housekeeping_items", "Of the last housekeeping", "outcome", counts)
     rename(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
     show_housekeeping(rows, counts, dry_run=dry_run)
     return counts
@@ -29,7 +36,7 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
 def drop_what_is_past(dry_run: bool) -> Rows:
     config, log = read_config(), get_run_logger()
     rows: Rows = []
-    with config.retention() as retention:
+    with config.retention(waited_for()) as retention:
         for found in retention.run(dry_run=dry_run):
             log.info("%s %s: %s", found.kind, found.name, found.used or ("would be dropped" if dry_run else "dropped"))
             rows.append((found.kind, found.name, int(found.age.total_seconds() // 3600), found.used))

@@ -11,9 +11,15 @@ anew; names and units:
 | `diffsync_in_step_timestamp_seconds` | flow, sync | load of the source to which the target is known to be equal, in seconds since 1970 |
 | `diffsync_store_objects` | adapter | objects of the last load |
 | `diffsync_load_objects_per_second` | adapter | |
+| `diffsync_load_rejected` | adapter | records that the last load rejected |
 | `diffsync_diff_operations` | sync, action | of the last diff |
 | `diffsync_diff_held_operations` | sync | of these |
-| `diffsync_sync_operations` | sync, outcome | of the last sync: created, updated, deleted, failed, ... |
+| `diffsync_sync_operations` | sync, outcome | of the last sync: the counts of the event `diffsync.sync.ended` |
+| `diffsync_housekeeping_items` | outcome | stores and diffs of the last housekeeping: dropped, or kept because they are in use |
+
+A run that fails before it has read anything, such as one whose diff, store or newest store is not there, is failed as well; one
+of which not even the sync's name is known tells nothing. A run that waits for an approval tells nothing until it has ended, and
+one that is rejected or dry nothing at all.
 
 The target is known to be equal after a complete sync of all of a diff, and after a diff without operations. How far it is
 behind, in seconds: `time() - max by (sync) (diffsync_in_step_timestamp_seconds)`.
@@ -26,6 +32,7 @@ from datetime import datetime
 from pathlib import Path
 
 from prefect import get_run_logger
+from prefect.exceptions import Pause
 from prometheus_client import CollectorRegistry, Gauge, Metric, pushadd_to_gateway, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
@@ -43,8 +50,10 @@ class Measured:
     def __init__(self, flow: str, name: str) -> None:
         self.flow = flow
         self.name = name
+        """Of the adapter or the sync; what has none by the end tells nothing."""
         self.state = "complete"
         """One of STATES."""
+        self.is_told = True
         self.registry = CollectorRegistry()
         self.names: set[str] = set()
         self.began = time.monotonic()
@@ -83,11 +92,14 @@ def measured(flow: str, name: str, told: Metrics) -> Iterator[Measured]:
     run = Measured(flow, name)
     try:
         yield run
+    except Pause:  # it goes on in another process
+        run.is_told = False
+        raise
     except BaseException:
         run.state = "failed"
         raise
     finally:
-        if told.textfile or told.pushgateway:
+        if run.name and run.is_told and (told.textfile or told.pushgateway):
             run.end()
             _tell(run, told)
 

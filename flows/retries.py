@@ -43,6 +43,10 @@ def _has_failed_in_passing(_: Task[..., Any], __: TaskRun, state: State[Any]) ->
     return isinstance(failure, BaseException) and is_transient(failure)
 
 
+def _never(_: Task[..., Any], __: TaskRun, ___: State[Any]) -> bool:
+    return False
+
+
 class TaskOptions(TypedDict):
     """Options of a Prefect task."""
 
@@ -61,3 +65,10 @@ RETRIED = TaskOptions(
     retry_condition_fn=_has_failed_in_passing,
 )
 """For tasks that do I/O and may be done twice: attempts after about 1, 2, 4 and 8 seconds."""
+
+ONCE = TaskOptions(
+    cache_policy=NO_CACHE, retries=1, retry_delay_seconds=0, retry_jitter_factor=0, retry_condition_fn=_never
+)
+"""For a task that is not tried again. Prefect logs the traceback of one that has no attempt left, beside what the flow says of
+the same failure; of one whose condition refuses the next attempt it does not.
+"""

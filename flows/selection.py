@@ -1,10 +1,12 @@
 """Operations of a diff, as a person names them: in the form of a run, or in a word of a terminal."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffsync_store import Select
+from diffsync_store.store.redis_diffs import SavedDiff
 from flows.faults import Fault
 
 
@@ -38,3 +40,23 @@ def selected(word: str) -> Select:
         place = ".".join(map(str, first["loc"]))
         told = f"{place}: {first['msg']}" if place else first["msg"]
         raise Fault(f"{word} selects nothing: {told}. It may have {', '.join(Selection.model_fields)}.") from None
+
+
+def count_fitting(saved: SavedDiff, rules: Sequence[Select]) -> int:
+    """How many operations of a diff are named by the rules.
+
+    Raises:
+        Fault: one of them names none: a mistake in its spelling would let through what was to be left out.
+    """
+    if not rules:
+        return 0
+    total, unused = 0, set(rules)
+    for operation in saved.operations():
+        element = operation.element(saved.record.source_name, saved.record.target_name)
+        fitting = {rule for rule in rules if rule.fits(element)}
+        total += bool(fitting)
+        unused -= fitting
+    if unused:
+        models = ", ".join(saved.record.by_model) or "none"
+        raise Fault(f"No operation of the diff is of {'; '.join(map(str, unused))}. Its models are {models}.")
+    return total

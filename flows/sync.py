@@ -1,43 +1,45 @@
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from prefect import flow, get_run_logger, runtime, task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.client.schemas.objects import StateType
 from prefect.states import Completed
 
-from diffsync_store import Adapter, BudgetExceeded, StoredAdapter, SyncResult, SyncStopped
+from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, SyncResult, SyncStopped
 from diffsync_store.guards import Holds
+from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
 from flows.approval import Rejected, require_approval
-from flows.artifacts import show_sync
+from flows.artifacts import show_dry_run, show_sync
 from flows.config import Config, read_config
-from flows.events import sync_ended, telling_failure
+from flows.declarations import SyncEntry
+from flows.events import NOT_APPLIED, outcomes, telling_failure
 from flows.failures import failing_plainly
+from flows.faults import Fault
 from flows.ids import artifact_key
 from flows.metrics import measured
 from flows.progress import progress
-from flows.retries import RETRIED
+from flows.retries import ONCE, RETRIED
 from flows.run_log import library_log
 from flows.run_names import rename
-from flows.selection import Selection
+from flows.selection import Selection, count_fitting
 from flows.stopping import stoppable
 
 Counts = dict[str, int]
-NOT_APPLIED = ("failed", "blocked", "conflicts", "held", "unknown")
 
 
 class Applied(NamedTuple):
     """What became of a diff."""
 
     counts: Counts
-    loaded: datetime
-    """When its source was."""
+    left: int
+    """Operations that were not applied."""
+    equals: datetime | None
+    """When the source was loaded that the target equals now; None where it is not known to equal it."""
     stopped: str
     """Why it has stopped in the middle; empty where it has not."""
 
@@ -66,47 +68,58 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         diff_id: The saved diff, as the artifact of the diff shows it.
         dry_run: Change nothing; check that the sync could begin, and count what it would do.
         allow: What the guards let through this once, in the words of their messages, such as delete:990:device.
-        select: Apply these only, with what they depend on. Everything, where nothing is given.
-        exclude: Leave these out; they are held, and can be applied later.
+        select: Apply these only, with what they depend on. Everything, where nothing is given. One that names nothing is refused.
+        exclude: Leave these out; they are held, and can be applied later. One that names nothing is refused.
         retry: Apply only what was refused, in conflict or blocked before, once its cause is mended.
         sync_name: The sync in the YAML file; a diff of other adapters than its own is refused.
     """
     allow = allow or []
-    record = check_sync(diff_id, allow, dry_run, sync_name)
-    way = f"sync {record.source_name} → {record.target_name}"
-    rename(way, record.summary, sync=sync_name or "", diff=diff_id)
+    rules = {"select": rules_of(select), "exclude": rules_of(exclude)}
     if dry_run:
-        planned = planned_counts(record)
-        show_sync(record, planned, (), dry_run=True)
-        return planned
+        return rehearse(diff_id, allow, {**rules, "retry": retry}, sync_name)
     config = read_config()
-    name, declared = config.sync_of(record.source_name, record.target_name)
-    needs_approval = declared.needs_approval(record.summary)
-    chosen = {
-        "select": tuple(found.of_library() for found in select or ()),
-        "exclude": tuple(found.of_library() for found in exclude or ()),
-    }
-    if needs_approval:
-        try:
-            ask(diff_id, {"allow": allow, **chosen})
-        except Rejected as rejection:
-            sync_ended(record, name, "rejected")
-            return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
-    options = {**chosen, "retry": retry, "require_approval": needs_approval}
-    with measured("sync", name or way.removeprefix("sync "), config.declared.metrics) as run:
-        with telling_failure(record, name):
-            applied = apply_diff(diff_id, allow, options)
-        run.gauge("sync_operations", "Of the last sync", "outcome", applied.counts, sync=run.name)
-        left = sum(applied.counts.get(outcome, 0) for outcome in NOT_APPLIED)
-        run.state = "partial" if left else "complete"
-        if not left:
-            run.in_step(applied.loaded)
-        sync_ended(record, name, "stopped" if applied.stopped else run.state, applied.counts)
+    with measured("sync", sync_name or "", config.declared.metrics) as run:
+        with telling_failure(diff_id, sync_name or "") as syncing:
+            record = syncing.record = begin(diff_id, sync_name)
+            run.name, declared = declared_of(config, record)
+            syncing.sync_name = run.name
+            check_sync(diff_id, allow, rules)
+            needs_approval = declared.needs_approval(record.summary)
+            if needs_approval:
+                try:
+                    ask(diff_id, {"allow": allow, **rules})
+                except Rejected as rejection:
+                    run.is_told = False
+                    syncing.ended("rejected")
+                    return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
+            applied = apply_diff(diff_id, allow, {**rules, "retry": retry, "require_approval": needs_approval})
+        run.gauge("sync_operations", "Of the last sync", "outcome", outcomes(applied.counts), sync=run.name)
+        run.state = "partial" if applied.left else "complete"
+        if applied.equals:
+            run.in_step(applied.equals)
+        syncing.ended("stopped" if applied.stopped else run.state, applied.counts)
         if applied.stopped:
             raise SyncStopped(applied.stopped)
-    if not left:
+    if not applied.left:
         return applied.counts
-    return Completed(name="Partial", message=f"{left} operations were not applied", data=applied.counts)
+    return Completed(name="Partial", message=f"{applied.left} operations were not applied", data=applied.counts)
+
+
+def rules_of(selections: list[Selection] | None) -> tuple[Select, ...]:
+    return tuple(found.of_library() for found in selections or ())
+
+
+def rehearse(diff_id: str, allow: list[str], options: dict[str, Any], sync_name: str | None) -> Counts:
+    """Count what a sync would do."""
+    begin(diff_id, sync_name)
+    check_sync(diff_id, allow, options)
+    return plan_sync(diff_id, allow, options)
+
+
+def begin(diff_id: str, sync_name: str | None) -> DiffRecord:
+    record = read_diff(diff_id, sync_name)
+    rename(f"sync {record.source_name} → {record.target_name}", record.summary, sync=sync_name or "", diff=diff_id)
+    return record
 
 
 def ask(diff_id: str, asked: Mapping[str, Sequence[object]]) -> None:
@@ -118,25 +131,67 @@ def ask(diff_id: str, asked: Mapping[str, Sequence[object]]) -> None:
     config = read_config()
     with config.open_diffs() as diffs:
         saved = diffs.open(diff_id)
-        _, declared = config.sync_of(saved.record.source_name, saved.record.target_name)
-        require_approval(saved, declared, asked)
+        require_approval(saved, declared_of(config, saved.record)[1], asked)
 
 
 @task(**RETRIED)
-def check_sync(diff_id: str, allow: list[str], dry_run: bool, sync_name: str | None) -> DiffRecord:
-    """Reach the diff, the target's store and the target; changes nothing, so it may be tried again."""
+def read_diff(diff_id: str, sync_name: str | None) -> DiffRecord:
+    """Find the diff, and the sync that it is of."""
+    config = read_config()
+    with config.open_diffs() as diffs:
+        record = diffs.open(diff_id).record
+    if sync_name:
+        config.require_pair(sync_name, record.source_name, record.target_name, f"Diff {diff_id} is")
+    declared_of(config, record)
+    return record
+
+
+def declared_of(config: Config, record: DiffRecord) -> tuple[str, SyncEntry]:
+    """The sync that a diff is of, with its name.
+
+    Raises:
+        Fault: none is declared, so that nothing says which guards and which approval it is applied under.
+    """
+    name, declared = config.sync_of(record.source_name, record.target_name)
+    if name:
+        return name, declared
+    raise Fault(
+        f"Diff {record.diff_id} is {record.source_name} → {record.target_name}, and {config.path} declares no sync of these "
+        "two: nothing says under which guards, and with whose approval, it is applied. Declare one, with source: "
+        f"{record.source_name} and target: {record.target_name}."
+    )
+
+
+@task(**RETRIED)
+def check_sync(diff_id: str, allow: list[str], rules: Mapping[str, Any]) -> None:
+    """Reach the target's store, the source's and the target; changes nothing, so it may be tried again."""
     with target_of(diff_id) as (config, saved, target), config.secrets.redacted_errors(), opened(target):
         record = saved.record
-        if sync_name:
-            config.require_pair(sync_name, record.source_name, record.target_name, f"Diff {diff_id} is")
-        name, _ = config.sync_of(record.source_name, record.target_name)
-        with nullcontext() if dry_run else telling_failure(record, name):
-            guarded(config, saved, target, allow)
+        with config.open_store(record.source_store_id) as source:
+            source.record()
+        guarded(config, saved, target, allow)
+        count_fitting(saved, (*rules["select"], *rules["exclude"]))
         get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, record.summary)
-        return record
 
 
-@task(cache_policy=NO_CACHE)
+@task(**RETRIED)
+def plan_sync(diff_id: str, allow: list[str], options: dict[str, Any]) -> Counts:
+    """Count what a sync would do, without doing it."""
+    with target_of(diff_id) as (config, saved, target):
+        record, (_, declared) = saved.record, declared_of(config, saved.record)
+        needs_approval = declared.needs_approval(record.summary)
+        held = guarded(config, saved, target, allow)
+        planned = saved.planned(
+            declared.options(hold=held, require_approval=needs_approval, **options), flags=declared.combined_flags
+        )
+        get_run_logger().info(
+            "A sync of diff %s would do this: %s", diff_id, planned.applied_before or planned.counts()
+        )
+        show_dry_run(record, planned)
+        return planned.counts()
+
+
+@task(**ONCE)
 def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Applied:
     """Not tried again by itself: what has failed is for a person to look at, who starts it again."""
     log = get_run_logger()
@@ -151,7 +206,7 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Appli
         progress(artifact_key("sync", saved.record.source_name, target.name)) as callback,
     ):
         target.store.fencing_token = lease.token
-        _, declared = config.sync_of(saved.record.source_name, saved.record.target_name)
+        _, declared = declared_of(config, saved.record)
         result = saved.apply(
             StoredAdapter(source),
             target,
@@ -161,11 +216,30 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Appli
             by=f"flow run {runtime.flow_run.name}",
             lease=lease,
         )
-        counts = result.counts()
-        log.info("Applied diff %s to %s: %s", diff_id, target.name, result.applied_before or counts)
-        held = Counter((found.model, found.action, found.reason) for found in result.held_operations)
-        show_sync(saved.record, counts, result.rejects, dry_run=False, held=held)
-        return Applied(counts, source.record().updated, result.stopped)
+        log.info("Applied diff %s to %s: %s", diff_id, target.name, result.applied_before or result.counts())
+        applied = outcome_of(saved, result, source)
+        show_sync(saved.record, result, saved.record.operations if is_whole(applied) else count_applied(saved))
+        return applied
+
+
+def outcome_of(saved: SavedDiff, result: SyncResult, source: RedisStore) -> Applied:
+    counts = result.counts()
+    left = sum(counts.get(outcome, 0) for outcome in NOT_APPLIED)
+    applied = Applied(counts, left, None, result.stopped)
+    loaded = source.record()
+    if not is_whole(applied) or result.applied_before or loaded.generation != saved.record.source_generation:
+        return applied  # what was applied by a run before this one may have been changed since by that of another diff
+    return applied._replace(equals=loaded.updated)
+
+
+def is_whole(applied: Applied) -> bool:
+    """Whether all of the diff is applied, by this run or one before it."""
+    return not (applied.left or applied.stopped)
+
+
+def count_applied(saved: SavedDiff) -> int:
+    """How many operations of a diff the target has, by this run or one before it; reads all of it and its journal."""
+    return sum(entry.is_applied for _, entry in saved.outcomes())
 
 
 def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> Holds:
@@ -173,9 +247,13 @@ def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str])
 
     Raises:
         BudgetExceeded: it would change more than it may.
+        Fault: what is to be allowed is written in no form that is known.
     """
     record = saved.record
-    guards = config.guards(record.source_name, record.target_name).allowing(allow)
+    try:
+        guards = config.guards(record.source_name, record.target_name).allowing(allow)
+    except ValueError as error:
+        raise Fault(str(error)) from None
     of_source = None
     if record.holds:
         with config.open_store(record.source_store_id) as source:
@@ -198,8 +276,3 @@ def target_of(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
         with config.open_store(saved.record.target_store_id) as store:
             name = store.require_load(saved.record.target_generation).name
             yield config, saved, config.make_adapter(name, store)
-
-
-def planned_counts(record: DiffRecord) -> Counts:
-    planned = {f"{action}d": record.summary.get(action, 0) for action in ("create", "update", "delete")}
-    return SyncResult().counts() | planned

@@ -30,9 +30,10 @@ from diffsync_store.store.redis_journal import RedisJournal
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
 from diffsync_store.store.redis_stores import newest_first
 from diffsync_store.store.tally import Subtree, Tally
-from diffsync_store.sync import Sync
+from diffsync_store.sync import Sync, applied_before, refuse_rejected, within
 from diffsync_store.sync.journal import Approval, Entry
 from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.plan import Plan
 from diffsync_store.sync.selection import Select
 
 if TYPE_CHECKING:
@@ -249,6 +250,26 @@ class SavedDiff:
             lease=lease,
         )
         return sync.run()
+
+    def planned(self, options: SyncOptions | None = None, *, flags: DiffSyncFlags = DiffSyncFlags.NONE) -> SyncResult:
+        """What `apply` would do with these options now, if the target refused nothing and were what the diff saw.
+
+        Neither system is asked and nothing is written. What a sync that died has sent is `unknown`; what moves counts
+        where it goes and where it comes from. What is held is held as by `apply`: without `options.hold`, what was held
+        when the diff was made.
+
+        Raises:
+            DiffNotApproved: somebody has rejected the diff, and the options do not ask for an approval.
+        """
+        options, journal = options or SyncOptions(), self.journal()
+        approval, before = journal.approval(), journal.application()
+        if not options.require_approval:
+            refuse_rejected(approval)
+        if before is not None:
+            return applied_before(before)
+        if options.hold is None and self.record.holds:
+            options = replace(options, hold=Holds(self.record.holds))
+        return Plan(journal, within(approval, options), flags).of(self.streamed(Holds()).get_children())
 
     def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Holds:
         """What of the diff is held, the rest being within the budget.

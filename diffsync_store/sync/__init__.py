@@ -128,7 +128,9 @@ class Sync:
         self._tell(result.stopped, *result.next_steps())
         if result.is_complete:
             done = result.applied + result.skipped + result.done_before
-            self.journal.conclude(Application(by=self.by, at=datetime.now(UTC), operations=done))
+            self.journal.conclude(
+                Application(by=self.by, at=datetime.now(UTC), operations=done, skipped=result.skipped)
+            )
         return result
 
     def _with_ids(self) -> Diff:
@@ -140,12 +142,7 @@ class Sync:
         return saved
 
     def _told_before(self, before: Application) -> SyncResult:
-        when = f"{before.at:%Y-%m-%d %H:%M:%S} UTC"
-        result = self.diff.result = SyncResult(done_before=before.operations)
-        result.applied_before = (
-            f"Nothing was done: {before.by} has applied this diff at {when}, {before.operations} operations. "
-            "Make a new diff to see what differs now."
-        )
+        result = self.diff.result = applied_before(before)
         self._tell(result.applied_before)
         return result
 
@@ -161,6 +158,19 @@ def _how_to_go_on(result: SyncResult) -> str:
         f"The sync has stopped at the {reject.action} of {reject.model} {reject.unique_id}, after {result.applied} "
         "operations. Mend the cause and apply the diff again: it goes on there. With the "
         "flag CONTINUE_ON_FAILURE what fails is listed, and the rest is done."
+    )
+
+
+def applied_before(before: Application) -> SyncResult:
+    """The result of a sync of a diff that was applied as a whole."""
+    when = f"{before.at:%Y-%m-%d %H:%M:%S} UTC"
+    return SyncResult(
+        done_before=before.operations - before.skipped,
+        skipped=before.skipped,
+        applied_before=(
+            f"Nothing was done: {before.by} has applied this diff at {when}, {before.operations} operations. "
+            "Make a new diff to see what differs now."
+        ),
     )
 
 

@@ -14,10 +14,11 @@ from diffsync_store.exceptions import LeaseLost, ObjectStoreException, SyncInter
 from diffsync_store.masking import masked, masked_text
 from diffsync_store.result import Reject
 from diffsync_store.sync.hooks import hook, transient_errors
-from diffsync_store.sync.journal import Entry, Journal
+from diffsync_store.sync.journal import LEFT_ALONE, Entry, Journal
 from diffsync_store.sync.ledger import Ledger
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.pace import Pace
+from diffsync_store.sync.plan import not_retried, stays
 from diffsync_store.sync.preconditions import conflict
 from diffsync_store.sync.recovery import bring_along, look_up, made, outcome, with_values
 from diffsync_store.sync.selection import Selection
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 Outcome = tuple[bool, "DiffSyncModel | None"]
 """Whether to go on below an element, and with which object."""
 
-_LEFT_ALONE = "left alone by the model"
 _COUNT_OF = {State.FAILED: "failed", State.CONFLICT: "conflicts", State.BLOCKED: "blocked", State.SENT: "unknown"}
 UNKNOWN = (
     "It was sent by a sync that died, and nobody can tell whether it was done: look at the record in the target, say what "
@@ -153,7 +153,7 @@ class GuardedSyncer(Syncer):
 
     def _land(self, element: DiffElement, told: dict[str, Any], done: DiffSyncModel | None) -> None:
         super()._land(element, told, done)
-        reason = _LEFT_ALONE if done is None else ""
+        reason = LEFT_ALONE if done is None else ""
         self.ledger.note(element.operation_id, Entry(State.DONE, reason, _fields(element, done)))
         self.pace.count(1, 0)
 
@@ -180,13 +180,13 @@ class GuardedSyncer(Syncer):
             settled, obj = self._after_death(element, obj, parent)
             if settled is not None:
                 return settled
-        elif entry is not None and self._stays(entry.state):
+        elif entry is not None and stays(entry.state, self.options, self.flags):
             self._refuse(element, entry.state, entry.reason)
             return False, None
         return self._left_out(element, obj, entry)
 
     def _left_out(self, element: DiffElement, obj: DiffSyncModel | None, entry: Entry | None) -> Outcome | None:
-        why = self.holds.get(element.operation_id) or self._not_retried(entry)
+        why = self.holds.get(element.operation_id) or not_retried(entry, self.options)
         if why:
             self._hold(element, why)
             return True, obj
@@ -195,19 +195,6 @@ class GuardedSyncer(Syncer):
             self._refuse(element, State.CONFLICT, reason)
             return False, None
         return None
-
-    def _stays(self, state: State) -> bool:
-        """Whether an operation that was not done before is not tried again."""
-        if state is State.FAILED and DiffSyncFlags.CONTINUE_ON_FAILURE not in self.flags:
-            return False  # the sync stopped there: this is where it goes on
-        return not self.options.retry and state in {State.FAILED, State.CONFLICT, State.BLOCKED}
-
-    def _not_retried(self, entry: Entry | None) -> str:
-        if not self.options.retry or (
-            entry is not None and entry.state is not State.PENDING and entry.state is not State.HELD
-        ):
-            return ""
-        return entry.reason if entry is not None else "not tried before, so not tried again"
 
     def _needs_way(self, element: DiffElement, obj: DiffSyncModel | None) -> bool:
         return (
@@ -219,13 +206,17 @@ class GuardedSyncer(Syncer):
     def _done_before(
         self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None, entry: Entry
     ) -> Outcome:
-        self.result.done_before += 1
-        self._advance()
-        if entry.reason == _LEFT_ALONE:
+        self._count_before(entry)
+        if entry.is_left_alone:
             return False, None
         if element.action == DiffSyncActions.DELETE and obj is not None and self._is_created_elsewhere(element):
             return True, None
         return True, bring_along(self.target, element, obj, parent, entry.fields)
+
+    def _count_before(self, entry: Entry) -> None:
+        self.result.done_before += entry.is_applied
+        self.result.skipped += entry.is_left_alone
+        self._advance()
 
     def _make_way(self, element: DiffElement, obj: DiffSyncModel) -> bool:
         if self.deletes is None:
@@ -297,8 +288,7 @@ class GuardedSyncer(Syncer):
             if below.action is None:
                 self._advance()
             elif entry is not None and entry.state is State.DONE:
-                self.result.done_before += 1
-                self._advance()
+                self._count_before(entry)
             elif below.operation_id in self.holds:
                 self._hold(below, self.holds[below.operation_id])
             else:

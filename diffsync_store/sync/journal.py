@@ -14,6 +14,9 @@ from pydantic import BaseModel
 from diffsync_store.enum import OperationState
 from diffsync_store.sync.selection import Select
 
+LEFT_ALONE = "left alone by the model"
+"""Reason of an operation that was given to its model, which has done nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -25,6 +28,16 @@ class Entry:
     """The object as a create has left it, as JSON: a store that had no time to take it in gets it from here."""
     at: float = field(default_factory=time.time)
     """Seconds since 1970."""
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether its model has returned None: there is nothing left to do, and the target is as it was."""
+        return self.state is OperationState.DONE and self.reason == LEFT_ALONE
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the target has it."""
+        return self.state is OperationState.DONE and not self.is_left_alone
 
     def dumped(self) -> str:
         """The entry as JSON."""
@@ -46,6 +59,8 @@ class Application(BaseModel):
     at: datetime
     operations: int
     """Creates, updates and deletes that were done."""
+    skipped: int = 0
+    """Those of them that their models have left alone."""
 
 
 class Approval(BaseModel):

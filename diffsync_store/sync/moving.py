@@ -14,6 +14,7 @@ from diffsync_store.sync.hooks import hook
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.moves import Move, merged, moves_in
 from diffsync_store.sync.ordered import OrderedSyncer
+from diffsync_store.sync.plan import not_retried, stays
 from diffsync_store.sync.preconditions import conflict
 from diffsync_store.sync.recovery import under, with_values
 
@@ -134,11 +135,11 @@ class MovingSyncer(OrderedSyncer):
 
     def _may_move(self, move: Move, element: DiffElement, obj: DiffSyncModel | None, entry: Entry | None) -> bool:
         why = self.holds.get(move.create.operation_id) or self.holds.get(move.delete.operation_id)
-        if entry is not None and self._stays(entry.state):
+        if entry is not None and stays(entry.state, self.options, self.flags):
             self._refuse(element, entry.state, entry.reason)
-        elif why or self._not_retried(entry):
+        elif why or not_retried(entry, self.options):
             for place in (move.create, move.delete):
-                self._hold(place, why or self._not_retried(entry))
+                self._hold(place, why or not_retried(entry, self.options))
         elif reason := conflict(move.delete, None if obj is None else obj.get_attrs(), self._class(element.type)):
             self._refuse(move.delete, State.CONFLICT, reason)
             self._block(element)

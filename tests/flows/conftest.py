@@ -90,6 +90,8 @@ adapters:
   asked:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/asked"}
+  lazy:
+    class: tests.flows.systems:LazyAdapter
   chained:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/chained"}
@@ -119,6 +121,9 @@ syncs:
   airports: {source: registry, target: database}
   inventory: {source: registry, target: inventory, approval: deletes}
   refused: {source: refusing, target: flaky}
+  picky: {source: registry, target: picky}
+  busy: {source: seven, target: five}
+  lazy: {source: five, target: lazy}
   lacking: {source: rejecting, target: five, guards: {budget: {each: {delete: {absolute: 1}}}}}
 """
 
@@ -184,6 +189,10 @@ class Project:
     def artifacts(self, run: Run | str) -> dict[str, dict[str, Any]]:
         found = self.stack.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [id_of(run)]}})
         return {artifact["key"]: artifact for artifact in found}
+
+    def numbers(self, run: str) -> str:
+        """What the runs of a deployment have told as metrics."""
+        return (self.folder / "metrics" / f"diffsync-{run}.prom").read_text("utf-8")
 
     def expect_outcomes(self, diff_id: str, *states: str) -> None:
         """Events tell of a diff's syncs that they ended in these states."""

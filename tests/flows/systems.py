@@ -67,6 +67,21 @@ class CountingAdapter(PlainAdapter):
             self.add(self.item(name=name))
 
 
+class LeftItem(Item):
+    @classmethod
+    def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:  # noqa: ARG003  # it does nothing
+        return None
+
+
+class LazyAdapter(PlainAdapter):
+    """Has nothing, and leaves alone what it is asked to create."""
+
+    item = LeftItem
+
+    def load(self) -> None:
+        """There is nothing."""
+
+
 class SlowAdapter(PlainAdapter):
     """Says in a file that its load is in the middle, and never comes to its end."""
 

@@ -12,7 +12,7 @@ from flows.demo.prefect_stack import ROOT
 from flows.demo.runs import Run, finish, start_run
 from flows.failures import failing_plainly
 from tests.flows.conftest import Project
-from tests.flows.test_operations import lines, prepared, state_of
+from tests.flows.test_operations import lines, prepared, state_of, tried_again
 from tests.servers import free_port, wait_until
 
 FAULTS: list[tuple[str, dict[str, str], str]] = [
@@ -77,6 +77,9 @@ def test_a_sync_that_nobody_approves_in_time_fails_and_can_be_asked_for_again(pr
     run = finish(project.stack, run_id)
     assert run.message.startswith("Nobody has approved the diff in time, and nothing was applied. It can still be: ")
     assert lines(project.folder / "late") == []
+    tried_again(project, run_id)
+    wait_until(lambda: state_of(project, run_id) == "Suspended", 60, "it asks again")
+    wait_until(lambda: state_of(project, run_id) == "NotApproved", 120, "nobody has approved it again")
     with project.diffs() as diffs:
         diffs.open(diff_id).approve(by="ann", reason="the morning after")
     assert project.run("sync/late", diff_id=diff_id).state == "Completed"

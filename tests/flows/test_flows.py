@@ -14,6 +14,7 @@ from diffsync_store.store.redis_lease import RedisLeases
 from flows.adapters.airports import AirportsAdapter
 from flows.adapters.sql import SqlAdapter
 from flows.demo import check
+from flows.demo.prefect_stack import ROOT
 from flows.demo.runs import Run, finish, start_run
 from tests.flows.conftest import MANY, PASSWORD, History, Project
 from tests.servers import wait_until
@@ -86,17 +87,18 @@ def test_each_run_leaves_its_numbers(history: History) -> None:
     assert "diffsync_in_step_timestamp_seconds" in diff
 
 
-def test_a_dry_run_changes_nothing(history: History) -> None:
+def test_a_dry_run_of_a_diff_that_is_applied_has_nothing_left_to_do(history: History) -> None:
     diff_id = parameter(history.project, history.step(history.first, "sync"), "diff_id")
     run = history.project.run("sync/airports", diff_id=diff_id, dry_run=True)
-    assert (run.state, run.did) == ("Completed", "Dry run: nothing was changed")
+    told = "Dry run, nothing was changed: 0 of 1,215 would be applied, 1,215 were applied before"
+    assert (run.state, run.did) == ("Completed", told)
     assert check.fingerprint(history.project.database) == history.contents[2]
 
 
 def test_what_the_target_refuses_is_listed_and_the_run_is_partial(project: Project) -> None:
     database = project.folder / "picky.db"
     source = AirportsAdapter(
-        name="after", folder=project.folder / "after", internal_storage_engine=project.store("new")
+        name="registry", folder=project.folder / "after", internal_storage_engine=project.store("new")
     )
     target = SqlAdapter(
         name="picky", url=f"sqlite:///{database}", internal_storage_engine=project.store("picky", "picky")
@@ -118,7 +120,7 @@ def test_what_the_target_refuses_is_listed_and_the_run_is_partial(project: Proje
         target_name="picky",
     )
 
-    run = project.run("sync/airports", diff_id="picky", sync_name=None)
+    run = project.run("sync/picky", diff_id="picky")
     assert (run.state, run.message) == ("Partial", "3 operations were not applied")
     shown = next(iter(project.artifacts(run).values()))["data"]
     assert "| failed | 1 |" in shown
@@ -244,6 +246,7 @@ def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: 
     assert "3 records loaded and 1 rejected, 5 expected" in shown
     assert "401 for" in shown
     assert "All 1 rejects." in shown
+    assert 'diffsync_load_rejected{adapter="rejecting"} 1.0' in project.numbers("load-rejecting")
     assert "<b>bad" not in shown
     for text in (shown, record.model_dump_json(), "\n".join(project.logs(run))):
         assert PASSWORD not in text
@@ -259,6 +262,12 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
     assert "| item | delete | 2 |" in shown
     assert "partial:item" in shown
 
+    run = project.run("sync/lacking", diff_id="lacking", dry_run=True)
+    assert (run.state, run.did) == ("Completed", "Dry run, nothing was changed: 0 of 2 would be applied")
+    shown = project.artifacts(run)["sync-rejecting-five"]["data"]
+    assert "| held | 2 |" in shown
+    assert "partial:item" in shown
+
     run = project.run("sync/lacking", diff_id="lacking")
     assert (run.state, run.message) == ("Partial", "2 operations were not applied")
     assert "| item | delete | 2 |" in next(iter(project.artifacts(run).values()))["data"]
@@ -271,22 +280,59 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
     with project.store("five") as store:
         assert store.count() == 5
 
-    run = project.run("sync/lacking", diff_id="lacking", allow=["partial:item", "delete:2:item"])
+    allow = ["partial:item", "delete:2:item"]
+    only = {"allow": allow, "select": [{"unique_id": "item 3"}]}
+    run = project.run("sync/lacking", diff_id="lacking", dry_run=True, **only)
+    assert (run.state, run.did) == ("Completed", "Dry run, nothing was changed: 1 of 2 would be applied")
+    with project.store("five") as store:
+        assert store.count() == 5
+    assert "| item | delete | 1 | not selected |" in project.artifacts(run)["sync-rejecting-five"]["data"]
+
+    run = project.run("sync/lacking", diff_id="lacking", allow=allow)
     assert run.state == "Completed"
     with project.store("five") as store:
         assert store.count() == 3
 
 
 def test_a_target_that_another_run_changes_is_left_alone(project: Project) -> None:
-    project.load({"quiet": "five", "busy": "five"})
+    project.load({"quiet": "seven", "busy": "five"})
     stores = {"source_store_id": "quiet", "target_store_id": "busy"}
-    assert project.run("diff/airports", **stores, diff_id="busy", sync_name=None).state == "Completed"
+    assert project.run("diff/busy", **stores, diff_id="busy").state == "Completed"
     with closing(RedisLeases(url=project.redis.url)) as leases, leases.take("target-five", "a sync of ann's"):
-        run = project.run("sync/lacking", diff_id="busy", sync_name=None)
+        run = project.run("sync/busy", diff_id="busy")
     assert run.state == "Failed"
     assert "a sync of ann's" in run.message
-    project.expect_outcomes("busy", "failed")
-    assert project.run("sync/lacking", diff_id="busy", sync_name=None).state == "Completed"
+    assert f'File "{ROOT}/flows/' not in "\n".join(project.logs(run))
+    for given in ({"exclude": [{"model": "itme"}]}, {"select": [{"action": "delete"}]}):
+        run = project.run("sync/busy", diff_id="busy", **given)
+        assert run.state == "Failed"
+        assert run.message.startswith("No operation of the diff is of ")
+        assert run.message.endswith(" Its models are item.")
+    assert project.run("sync/busy", diff_id="busy", sync_name=None).state == "Completed"
+    project.expect_outcomes("busy", "failed", "failed", "failed", "complete")
     run = project.run("sync/lacking", diff_id="busy")
     assert run.state == "Failed"
-    assert "Diff busy is five → five; the sync lacking is rejecting → five. No sync of these two" in run.message
+    assert (
+        "Diff busy is seven → five; the sync lacking is rejecting → five. They are those of the sync busy"
+        in run.message
+    )
+
+
+def test_a_diff_that_no_sync_is_declared_for_is_not_applied(project: Project) -> None:
+    project.load({"apart": "seven"})
+    stores = {"source_store_id": "apart", "target_store_id": "apart"}
+    assert project.run("diff/busy", **stores, diff_id="apart", sync_name=None).state == "Completed"
+    for dry_run in (False, True):
+        run = project.run("sync/busy", diff_id="apart", sync_name=None, dry_run=dry_run)
+        assert run.state == "Failed"
+        assert run.message.startswith("Diff apart is seven → seven, and ")
+        assert run.message.endswith("Declare one, with source: seven and target: seven.")
+
+
+def test_what_fails_before_it_has_begun_is_told_too(project: Project) -> None:
+    assert project.run("sync/refused", diff_id="never-made").state == "Failed"
+    assert project.run("diff/refused", source_store_id="never-made", target_store_id="never-made").state == "Failed"
+    for flow in ("sync", "diff"):
+        failed = f'diffsync_run_state{{flow="{flow}",name="refused",state="failed"}} 1.0'
+        assert failed in project.numbers(f"{flow}-refused")
+    project.expect_outcomes("never-made", "failed")

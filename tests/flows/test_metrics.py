@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from prefect.exceptions import Pause
 from prefect.logging import disable_run_logger
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -57,6 +58,15 @@ def test_a_run_that_is_partial_is_no_success(tmp_path: Path) -> None:
     found = (tmp_path / "diffsync-sync-nightly.prom").read_text("utf-8")
     assert "last_success" not in found
     assert read(found)["diffsync_run_state[('flow', 'sync'), ('name', 'nightly'), ('state', 'partial')]"] == 1
+
+
+def test_a_run_that_is_suspended_or_has_no_name_tells_nothing(tmp_path: Path) -> None:
+    metrics = Metrics(textfile=str(tmp_path))
+    with pytest.raises(Pause), measured("sync", "nightly", metrics):
+        raise Pause
+    with pytest.raises(ValueError, match="no"), measured("sync", "", metrics):
+        raise ValueError("no")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_metrics_is_replaced(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
-from diffsync_store import Select, StoreNotFound
-from diffsync_store.store.redis_keys import StoreKeys
+from diffsync_store import StoreNotFound
+from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
 from flows.blocks import DiffsyncStore
 from flows.demo.prefect_stack import ROOT
 from flows.demo.runs import finish, start_run
@@ -40,15 +41,19 @@ def prepared(project: Project, sync: str, source: str) -> str:
 
 
 def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_one(project: Project) -> None:
+    (project.folder / "reviewed").unlink(missing_ok=True)
     diff_id = prepared(project, "reviewed", "seven")
     run_id = start_run(project.stack, "sync/reviewed", diff_id=diff_id)
-    wait_until(lambda: state_of(project, run_id) == "Suspended", 60, "it asks")
+    wait_until(lambda: question(project, run_id), 60, "it asks")
     process = int(str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1])
     wait_until(lambda: not is_alive(process), 30, "its process has ended")
     assert lines(project.folder / "reviewed") == []
     project.stack.workers["sync"].stop()
     project.stack.start_worker("sync")
-    answer = {"decision": "approve", "by": "ann", "comment": "CHG-4711", "leave_out_models": ["rack"]}
+    answer = {"decision": "approve", "by": "ann", "comment": "CHG-4711"}
+    for misspelt in ({"leave_out_models": ["itme"]}, {"leave_out_actions": ["delete"]}):
+        refused = project.stack.post(f"/flow_runs/{run_id}/resume", run_input=answer | misspelt)
+        assert refused["status"] == "REJECT", refused
     answer_to(project, run_id, answer)
     run = finish(project.stack, run_id, seconds=120)
     assert (run.state, run.message) == ("Completed", "")
@@ -57,7 +62,24 @@ def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_on
     with project.diffs() as diffs:
         approval = diffs.open(diff_id).journal().approval()
     assert approval is not None
-    assert (approval.by, approval.reason, approval.excluded) == ("ann", "CHG-4711", (Select(model="rack"),))
+    assert (approval.by, approval.reason, approval.excluded) == ("ann", "CHG-4711", ())
+
+
+def test_what_leaves_out_what_the_diff_has_not_is_asked_for_again(project: Project) -> None:
+    (project.folder / "reviewed").write_text("\n".join(f"item {number}" for number in range(7)) + "\n", "utf-8")
+    stores = {"source_store_id": "even-source", "target_store_id": "even-target"}
+    project.load({"even-source": "seven", "even-target": "reviewed"})
+    assert project.run("diff/reviewed", **stores, diff_id="even").state == "Completed"
+    run_id = start_run(project.stack, "sync/reviewed", diff_id="even")
+    wait_until(lambda: question(project, run_id), 60, "it asks")
+    first = question(project, run_id)
+    answer_to(project, run_id, {"decision": "approve", "by": "ann", "leave_out_models": ["rack"]})
+    wait_until(lambda: question(project, run_id) not in {"", first}, 60, "it asks again")
+    assert "**Asked for again.** No operation of the diff is of model rack." in question(project, run_id)
+    with project.diffs() as diffs:
+        assert diffs.open("even").journal().approval() is None
+    answer_to(project, run_id, {"decision": "approve", "by": "ann"})
+    assert finish(project.stack, run_id, seconds=120).state == "Completed"
 
 
 def answer_to(project: Project, run_id: str, answer: dict[str, Any]) -> None:
@@ -87,6 +109,18 @@ def test_a_diff_that_is_another_one_when_it_is_approved_is_asked_for_again(proje
         rejection = diffs.open(diff_id).journal().approval()
     assert rejection is not None
     assert rejection.is_rejected
+    tried_again(project, run_id)
+    wait_until(lambda: question(project, run_id), 60, "it asks once more")
+    answer_to(project, run_id, {"decision": "approve", "by": "bob", "comment": "the morning after"})
+    run = finish(project.stack, run_id, seconds=120)
+    assert (run.state, run.message) == ("Completed", "")
+    assert len(lines(project.folder / "asked")) == 7
+    project.expect_outcomes(diff_id, "rejected", "complete")
+
+
+def tried_again(project: Project, run_id: str) -> None:
+    """Press Retry on the page of a run that has ended."""
+    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "SCHEDULED", "name": "AwaitingRetry"})
 
 
 def question(project: Project, run_id: str) -> str:
@@ -99,20 +133,19 @@ def question(project: Project, run_id: str) -> str:
     return str(json.loads(shown[0]["value"])) if shown else ""
 
 
-def test_a_sync_that_somebody_rejects_is_not_applied_and_neither_is_the_diff_later(project: Project) -> None:
+def test_a_diff_that_somebody_has_rejected_is_not_applied_by_a_sync_that_needs_no_approval(project: Project) -> None:
     stores = {"source_store_id": "rejected-source", "target_store_id": "rejected-target"}
-    project.load({"rejected-source": "many", "rejected-target": "reviewed"})
-    assert project.run("diff/airports", **stores, diff_id="rejected", sync_name=None).state == "Completed"
-    config = project.folder / "syncs.yaml"
-    assert "approval: always" in config.read_text("utf-8")
-    before = lines(project.folder / "reviewed")
+    project.load({"rejected-source": "five", "rejected-target": "cleared"})
+    assert project.run("diff/cleared", **stores, diff_id="rejected").state == "Completed"
     with project.diffs() as diffs:
         diffs.open("rejected").reject(by="bob", reason="not tonight")
-    run = project.run("sync/airports", diff_id="rejected", sync_name=None)
-    assert run.state == "Failed"
-    assert "bob has rejected this diff" in run.message
-    assert "not tonight" in run.message
-    assert lines(project.folder / "reviewed") == before
+    for dry_run in (True, False):
+        run = project.run("sync/cleared", diff_id="rejected", dry_run=dry_run)
+        assert run.state == "Failed"
+        assert "bob has rejected this diff" in run.message
+        assert "not tonight" in run.message
+    assert lines(project.folder / "cleared") == []
+    project.expect_outcomes("rejected", "failed")
 
 
 def test_a_reconcile_that_needs_an_approval_leaves_its_sync_waiting_for_it(project: Project) -> None:
@@ -184,7 +217,25 @@ def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_i
     again = project.run("sync/cancelled", diff_id=diff_id)
     assert (again.state, again.message) == ("Completed", "")
     expect_each_once(project, "cancelled")
-    project.expect_outcomes(diff_id, "cancelled", "complete")
+    assert re.fullmatch(r"40 of 40 applied, \d+ of them by a run before this one", again.did)
+    once_more = project.run("sync/cancelled", diff_id=diff_id)
+    assert (once_more.state, once_more.did) == ("Completed", "40 of 40 applied, by a run before this one")
+    project.expect_outcomes(diff_id, "cancelled", "complete", "complete")
+
+
+def test_what_the_adapter_leaves_alone_is_not_applied(project: Project) -> None:
+    diff_id = prepared(project, "lazy", "five")
+    run = project.run("sync/lazy", diff_id=diff_id)
+    assert (run.state, run.message, run.did) == ("Partial", "5 operations were not applied", "0 of 5 applied")
+    again = project.run("sync/lazy", diff_id=diff_id)
+    assert (again.state, again.did) == ("Partial", "0 of 5 applied, by a run before this one")
+    for each in (run, again):
+        assert "| skipped | 5 |" in project.artifacts(each)["sync-five-lazy"]["data"]
+    told = project.numbers("sync-lazy")
+    assert 'diffsync_sync_operations{outcome="skipped",sync="lazy"} 5.0' in told
+    assert 'diffsync_run_state{flow="sync",name="lazy",state="partial"} 1.0' in told
+    assert "diffsync_in_step" not in told
+    project.expect_outcomes(diff_id, "partial", "partial")
 
 
 def is_alive(process: int) -> bool:
@@ -267,12 +318,34 @@ def test_housekeeping_drops_what_is_past_its_retention_and_nothing_that_is_in_us
     assert run.state == "Completed", run.message
     shown = project.artifacts(run)["housekeeping"]["data"]
     assert "1 dropped, 1 kept because they are in use" in shown
+    told = project.numbers("housekeeping-housekeeping")
+    assert 'diffsync_housekeeping_items{outcome="dropped"} 1.0' in told
+    assert 'diffsync_housekeeping_items{outcome="kept"} 1.0' in told
     assert "| store | forgotten |" in shown
     assert f"diff {diff_id} " in shown
     with project.store("cleared-source") as store:
         assert store.count() == 5
     with project.store("forgotten") as store, pytest.raises(StoreNotFound):
         store.record()
+
+
+def test_housekeeping_keeps_a_diff_that_a_suspended_sync_has_asked_about(project: Project) -> None:
+    project.load({"kept-source": "seven", "kept-target": "reviewed"})
+    stores = {"source_store_id": "kept-source", "target_store_id": "kept-target"}
+    assert project.run("diff/reviewed", **stores, diff_id="kept").state == "Completed"
+    run_id = start_run(project.stack, "sync/reviewed", diff_id="kept")
+    wait_until(lambda: question(project, run_id), 60, "it asks")
+    with project.redis.client() as client:
+        record = json.loads(client.get(DiffKeys("kept").record))
+        client.set(DiffKeys("kept").record, json.dumps(record | {"created": "2020-01-01T00:00:00Z"}), keepttl=True)
+    run = project.run("housekeeping/housekeeping")
+    assert run.state == "Completed", run.message
+    assert "| diff | kept |" in project.artifacts(run)["housekeeping"]["data"]
+    with project.diffs() as diffs:
+        assert diffs.open("kept").record.created.year == 2020
+        answer_to(project, run_id, {"decision": "reject", "by": "bob"})
+        assert finish(project.stack, run_id, seconds=120).state == "Rejected"
+        diffs.open("kept").drop()
 
 
 BY_BLOCK = """

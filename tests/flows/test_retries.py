@@ -1,4 +1,5 @@
 import sqlite3
+from typing import Any
 
 import pytest
 import redis
@@ -51,8 +52,12 @@ def test_what_would_fail_again_is_not_tried_again(error: Exception) -> None:
 def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not() -> None:
     modules = (load, diff, sync, reconcile, housekeeping)
     tasks = {found.name: found for module in modules for found in vars(module).values() if isinstance(found, Task)}
-    assert {name for name, task in tasks.items() if not task.retries} == {"apply_diff"}
-    for task in (task for task in tasks.values() if task.retries):
+    applies = tasks.pop("apply_diff")
+    decides: Any = applies.retry_condition_fn
+    for error in (ConnectionResetError("gone"), StoreNotFound("no store")):
+        assert not decides(applies, None, Failed(data=error))
+    for task in tasks.values():
+        assert task.retries
         assert task.retry_delay_seconds == [1, 2, 4, 8]
         assert task.retry_jitter_factor == 0.5
         assert task.retry_condition_fn is RETRIED["retry_condition_fn"]

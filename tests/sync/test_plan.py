@@ -1,0 +1,150 @@
+"""What a sync would do is told before it does it: the same counts, and nothing is asked, sent or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import pytest
+
+from diffsync_store import DiffSyncFlags, Guards
+from diffsync_store.enum import OperationState as State
+from diffsync_store.exceptions import DiffNotApproved
+from diffsync_store.result import SyncResult
+from diffsync_store.sync.journal import Entry
+from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.selection import Select
+from tests.sync.conftest import Bench, Sites
+from tests.sync.systems import Data, Device, Network
+
+GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+SOURCE: Sites = {"a": ("new", {"d1": "leaf", "d2": "spine"}), "b": ("r", {"d1": "leaf"})}
+TARGET: Sites = {"a": ("old", {"d2": "leaf", "d3": "leaf"}), "c": ("r", {"d1": "leaf"})}
+NO_SITES = Select(model="site", action="create")
+DEVICES = Select(model="device")
+GONE = Select(action="delete")
+
+
+def fresh(_: Bench) -> None:
+    """Nothing was done before."""
+
+
+def refused(bench: Bench) -> None:
+    """A sync has met a record that the target refuses, with one below it."""
+
+    def refuse(call: str) -> None:
+        if call == "create site b":
+            raise ValueError("no room")
+
+    bench.system.before = refuse
+    bench.saved().apply(bench.source(), bench.target(), flags=GO_ON)
+    bench.system.before = lambda _: None
+
+
+def stopped(bench: Bench) -> None:
+    """A sync was stopped after three operations."""
+    options = SyncOptions(stop=lambda: len(bench.system.calls()) >= 3)
+    assert bench.saved().apply(bench.source(), bench.target(), options=options).applied == 3
+
+
+def approved_in_part(bench: Bench) -> None:
+    """Somebody has left the deletes out."""
+    bench.saved().approve(by="ann", reason="", exclude=(GONE,))
+
+
+def applied(bench: Bench) -> None:
+    """All of it was applied."""
+    bench.saved().apply(bench.source(), bench.target())
+
+
+def left_alone(bench: Bench) -> None:
+    """A sync has been stopped, before which a model has left an operation alone."""
+    bench.adapter_class = Choosy
+    options = SyncOptions(stop=lambda: len(bench.system.calls()) >= 3)
+    assert bench.saved().apply(bench.source(), bench.target(), options=options).skipped
+
+
+class ChoosyDevice(Device):
+    @classmethod
+    def create(cls, adapter: Any, ids: Data, attrs: Data) -> Self | None:
+        return None if ids["site"] == "a" else super().create(adapter, ids, attrs)
+
+
+class Choosy(Network):
+    """Leaves one of its devices alone."""
+
+    device = ChoosyDevice
+
+
+@pytest.mark.parametrize("before", [fresh, refused, stopped, approved_in_part, applied, left_alone])
+@pytest.mark.parametrize(
+    "options",
+    [
+        SyncOptions(),
+        SyncOptions(retry=True),
+        SyncOptions(select=(DEVICES,)),
+        SyncOptions(exclude=(NO_SITES,)),
+        SyncOptions(select=(GONE,), exclude=(Select(unique_id="c__*"),)),
+    ],
+    ids=["all", "retry", "select", "exclude", "both"],
+)
+def test_what_is_planned_is_what_is_done(bench: Bench, before: Callable[[Bench], None], options: SyncOptions) -> None:
+    bench.load(SOURCE, TARGET)
+    before(bench)
+    planned = bench.saved().planned(options, flags=GO_ON)
+    done = bench.saved().apply(bench.source(), bench.target(), options=options, flags=GO_ON)
+    if before is left_alone:  # what a model will leave alone it says only when it is asked
+        assert planned.skipped == 1
+    assert planned.counts() == done.counts()
+    assert listed(planned) == listed(done)
+    assert planned.applied_before == done.applied_before
+
+
+def listed(result: SyncResult) -> list[tuple[str, str, str, str, str]]:
+    found = [*result.rejects, *result.held_operations]
+    return sorted((each.state, each.action, each.model, each.unique_id, each.reason) for each in found)
+
+
+def test_a_plan_sends_and_writes_nothing(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    assert saved.planned(SyncOptions(exclude=(GONE,))).held == 3
+    assert saved.journal().is_empty()
+    assert bench.system.calls() == []
+
+
+def test_what_is_held_is_planned_as_held(bench: Bench) -> None:
+    for side, sites in ((bench.source(), SOURCE), (bench.target(), TARGET)):
+        with side.store.loading():
+            side.put(sites)
+            if side.name == "source":
+                side.incomplete("device", "page 2: 502")
+    bench.diffs.compare(bench.source(), bench.target(), bench.name, guards=Guards())
+    planned = bench.saved().planned()
+    assert (planned.created, planned.updated, planned.deleted, planned.held) == (3, 2, 0, 3)
+    assert any("page 2: 502" in held.reason for held in planned.held_operations)
+
+
+def test_what_was_sent_by_a_sync_that_died_is_unknown(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    first = next(saved.operations())
+    saved.journal().write({first.id: Entry(State.SENT)})
+    planned = saved.planned()
+    assert (planned.unknown, planned.applied) == (1, 7)
+    assert planned.rejects[0].unique_id == first.unique_id
+
+
+def test_a_diff_that_somebody_has_rejected_is_planned_only_to_be_asked_for_again(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    saved.reject(by="bob", reason="not tonight")
+    with pytest.raises(DiffNotApproved, match="bob has rejected this diff"):
+        saved.planned()
+    assert saved.planned(SyncOptions(require_approval=True)).applied == 8
+
+
+def test_what_a_model_has_left_alone_is_no_more_applied_when_the_diff_is_applied_again(bench: Bench) -> None:
+    bench.load(SOURCE, TARGET)
+    bench.adapter_class = Choosy
+    first = bench.saved().apply(bench.source(), bench.target())
+    again = bench.saved().apply(bench.source(), bench.target())
+    assert (first.applied, first.skipped) == (7, 1)
+    assert (again.applied, again.done_before, again.skipped) == (0, 7, 1)
