@@ -14,6 +14,7 @@ from diffsync_store.operation import Chosen
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.escape import markdown, markdown_table, plain
 from flows.ids import artifact_key
+from flows.links import run_link
 
 MOST_ROWS = 1000
 ACTIONS = ("delete", "create", "update")
@@ -51,7 +52,7 @@ def show_diff(diff: SavedDiff) -> None:
     create_markdown_artifact(
         f"# {record.operations:,} operations, {sides}\n\n"
         f"Diff {markdown(record.diff_id)}: what would change in store {markdown(record.target_store_id)} so that it "
-        f"equals store {markdown(record.source_store_id)}.\n\n"
+        f"equals store {markdown(record.source_store_id)}. {_made_by('load', *_stores(record))}\n\n"
         f"For the parameter `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
         f"The changes themselves are in the table `{key}` beside this one.\n\n"
         + markdown_table(("action", "objects"), [(name, f"{count:,}") for name, count in record.summary.items()])
@@ -66,12 +67,22 @@ def show_diff(diff: SavedDiff) -> None:
     )
 
 
+def _stores(record: DiffRecord) -> tuple[str, str]:
+    return f"store:{record.source_store_id}", f"store:{record.target_store_id}"
+
+
+def _made_by(flow: str, *tags: str) -> str:
+    """Links to the newest runs of a flow that have a tag each."""
+    links = [link for link in (run_link(flow, tag) for tag in tags) if link]
+    return f"Made by {' and '.join(links)}." if links else ""
+
+
 def review(diff: SavedDiff, asked: Mapping[str, Sequence[object]], most: int = 5) -> str:
     """What somebody who approves a diff has to see, as markdown; `asked` is what its run was started with."""
     record = diff.record
     return (
         f"# {record.operations:,} operations, {markdown(record.source_name)} → {markdown(record.target_name)}\n\n"
-        f"Diff {markdown(record.diff_id)}.\n\n{_by_model(record)}{_holds(record)}{_asked(asked)}"
+        f"Diff {markdown(record.diff_id)}. {_made_by('diff', f'diff:{record.diff_id}')}\n\n{_by_model(record)}{_holds(record)}{_asked(asked)}"
         + "".join(_first(diff, action, most) for action in ACTIONS)
     )
 
@@ -133,7 +144,8 @@ def _show_outcome(record: DiffRecord, result: SyncResult, would: str, heading: s
     held = Counter((found.model, found.action, found.reason) for found in result.held_operations)
     create_markdown_artifact(
         f"# {heading}\n\nDiff {markdown(record.diff_id)}, {markdown(record.source_name)} → "
-        f"{markdown(record.target_name)}.\n\n{markdown_table((would, 'operations'), counts)}"
+        f"{markdown(record.target_name)}. {_made_by('diff', f'diff:{record.diff_id}')}\n\n"
+        + markdown_table((would, "operations"), counts)
         + (f"\n\n{SKIPPED}" if result.skipped else "")
         + _rejects(result.rejects)
         + _held(held),

@@ -14,11 +14,28 @@ from prefect.events.schemas.events import ResourceSpecification
 
 from flows.config import Config
 from flows.deployments import HEARTBEAT_SECONDS, TAG, Change
-from flows.events import LOADED, SAVED
+from flows.events import ALONE, LOADED, SAVED
+from flows.retries import RESTARTS
 
 PREFIX = "diffsync: "
 DEAD_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
-ALIVE = ("heartbeat", "Completed", "Failed", "Cancelled", "Crashed", "Suspended")
+RESTART_AFTER_SECONDS = 15
+"""A worker tells twice, some seconds apart, that a process has died: the second time must not end the next one."""
+
+ENDED = (
+    "Completed",
+    "Partial",
+    "AwaitingApproval",
+    "Skipped",
+    "Failed",
+    "NotApproved",
+    "Cancelled",
+    "Rejected",
+    "Crashed",
+)
+"""Names of states in which a run of these flows ends."""
+
+ALIVE = ("heartbeat", "Suspended", *ENDED)
 """Suspended: a run that waits for an approval has no process that could give a sign of life."""
 
 NEVER_RESUMED = ["The flow was paused and never resumed.", "The flow was suspended and never resumed."]
@@ -28,7 +45,7 @@ OF_DIFFSYNC = ResourceSpecification({"prefect.resource.id": [f"prefect.tag.{TAG}
 
 async def automate(client: PrefectClient, config: Config) -> list[Change]:
     """Bring the server's automations up to date with the file; those of ours that it does not ask for are removed."""
-    wanted = {each.name: each for each in [_dead_runs(), _not_approved(), *await _chains(client, config)]}
+    wanted = {each.name: each for each in [_dead_runs(), _restarts(), _not_approved(), *await _chains(client, config)]}
     there = {each.name: each for each in await client.read_automations() if each.name.startswith(PREFIX)}
     changes = []
     for name, automation in wanted.items():
@@ -63,7 +80,36 @@ def _dead_runs() -> AutomationCore:
         actions=[
             ChangeFlowRunState(
                 state=StateType.CRASHED,
-                message="No sign of life: its process or its worker is gone. Start it again; a sync goes on where it stood.",
+                message="No sign of life: its process or its worker is gone. Started again, it goes on where it stood.",
+            )
+        ],
+    )
+
+
+def _restarts() -> AutomationCore:
+    return AutomationCore(
+        name=f"{PREFIX}runs that died start again",
+        description=f"A run that has crashed is started again, {RESTARTS} times at most; a sync goes on where it stood",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.Crashed"},
+            expect={f"prefect.flow-run.{state}" for state in ("AwaitingRetry", "Scheduled", "Pending", "Running")},
+            match=ResourceSpecification(
+                {
+                    "prefect.resource.id": ["prefect.flow-run.*"],
+                    "prefect.run-count": [str(count) for count in range(1, RESTARTS + 1)],
+                }
+            ),
+            match_related=OF_DIFFSYNC,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=RESTART_AFTER_SECONDS),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.SCHEDULED,
+                name="AwaitingRetry",
+                message="Its process had ended: it goes on where it stood",
             )
         ],
     )
@@ -117,6 +163,7 @@ def _chain(name: str, event: str, related: str, deployment: UUID, parameters: di
         description=f"Runs on the event {event}",
         trigger=EventTrigger(
             expect={event},
+            match=ResourceSpecification(ALONE),
             match_related=ResourceSpecification({"prefect.resource.id": [related]}),
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,

@@ -155,11 +155,14 @@ class Config:
 
         One that was taken for the same reason is waited for: its run was killed, and it ends by itself.
         """
-        with (
-            closing(RedisLeases(url=self._store()[0])) as leases,
-            self._taken(leases, target_lease(adapter), reason, told) as lease,
-        ):
+        with self.open_leases() as leases, self._taken(leases, target_lease(adapter), reason, told) as lease:
             yield lease
+
+    @contextmanager
+    def open_leases(self) -> Iterator[RedisLeases]:
+        """Who may do what of which there is one at a time."""
+        with closing(RedisLeases(url=self._store()[0])) as leases:
+            yield leases
 
     def _taken(self, leases: RedisLeases, name: str, reason: str, told: Callable[[str], None]) -> Lease:
         patience = time.monotonic() + LEASE_TTL + 10

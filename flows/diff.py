@@ -52,7 +52,8 @@ def diff(
         run.gauge("diff_held_operations", "Held ones of the last diff", "sync", {run.name: held_in(record)})
         if not record.operations:
             run.in_step(loaded)
-    rename(f"diff {record.source_name} → {record.target_name}", record.summary)
+    way = f"diff {record.source_name} → {record.target_name}"
+    rename(way, record.summary, sync=name, diff=diff_id, store=stores)
     diff_saved(record, name, declared)
     return diff_id
 

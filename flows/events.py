@@ -7,6 +7,9 @@
 | `diffsync.diff.empty` | the same, where a diff has no operations | | |
 | `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, held, unknown, done_before |
 
+Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has started the step, and takes the next one itself,
+else `no`.
+
 A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
 budget; as `rejected`, by a person; as `cancelled`; or as `failed`, also where there is no such diff: then nobody knows its
 adapters, and none are related. One that waits for an approval has not ended, and a dry run is none. One whose process is
@@ -22,6 +25,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from prefect import runtime
 from prefect.events import emit_event
 from prefect.exceptions import TerminationSignal
 
@@ -33,6 +37,10 @@ LOADED = "diffsync.store.loaded"
 SAVED = "diffsync.diff.saved"
 EMPTY = "diffsync.diff.empty"
 ENDED = "diffsync.sync.ended"
+IN_RECONCILE = "diffsync.reconcile"
+ALONE: dict[str, str | list[str]] = {IN_RECONCILE: "no"}
+"""The label of an event of a step that no reconcile has started."""
+
 NOTHING: Mapping[str, int] = MappingProxyType({})
 NOT_APPLIED = ("skipped", "failed", "blocked", "conflicts", "held", "unknown")
 OUTCOMES = ("created", "updated", "deleted", "moved", *NOT_APPLIED, "done_before")
@@ -116,7 +124,11 @@ def _of_diff(event: str, diff_id: str, record: DiffRecord | None, sync_name: str
 def _emit(event: str, resource: str, name: str, related: Iterable[str], payload: dict[str, Any]) -> None:
     emit_event(
         event,
-        resource={"prefect.resource.id": f"diffsync.{resource}", "prefect.resource.name": name},
+        resource={
+            "prefect.resource.id": f"diffsync.{resource}",
+            "prefect.resource.name": name,
+            IN_RECONCILE: "yes" if runtime.flow_run.parent_flow_run_id else "no",
+        },
         related=[
             {"prefect.resource.id": f"diffsync.{each}", "prefect.resource.role": each.split(".", 1)[0]}
             for each in related

@@ -9,9 +9,16 @@ LONGEST = 128
 
 
 def new_id(*names: str) -> str:
-    """Readable, unique for the flow run, and within what a store takes, e.g. `registry-20261123T051542-1a2b3c4d`."""
-    started: datetime = runtime.flow_run.scheduled_start_time
-    suffix = f"{started.astimezone(UTC):%Y%m%dT%H%M%S}-{runtime.flow_run.id[:8]}"
+    """Readable, unique for the flow run, and within what a store takes, e.g. `registry-20261123T051542-1a2b3c4d5e6f`."""
+    return id_of_run(runtime.flow_run.id, runtime.flow_run.scheduled_start_time, *names)
+
+
+def id_of_run(flow_run_id: str, started: datetime, *names: str) -> str:
+    """What `new_id` makes of a flow run.
+
+    The end of its id tells it from others: ids of runs that are scheduled for one time begin alike (UUID version 7).
+    """
+    suffix = f"{started.astimezone(UTC):%Y%m%dT%H%M%S}-{flow_run_id[-12:]}"
     return f"{'-'.join(names)[: LONGEST - len(suffix) - 1]}-{suffix}"
 
 

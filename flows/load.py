@@ -38,7 +38,7 @@ def load(adapter: str, store_id: str | None = None) -> str:
         run.gauge("load_objects_per_second", "Of the last load", "adapter", {adapter: objects / run.seconds})
         rejected = sum(gap.rejected for gap in record.gaps.values())
         run.gauge("load_rejected", "Records that the last load rejected", "adapter", {adapter: rejected})
-    rename(f"load {adapter} · {objects:,} objects")
+    rename(f"load {adapter} · {objects:,} objects", store=store_id)
     show_load(adapter, record)
     store_loaded(adapter, record)
     return store_id

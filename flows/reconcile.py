@@ -1,5 +1,6 @@
 import asyncio
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.client.orchestration import get_client
@@ -11,16 +12,28 @@ from prefect.utilities.urls import url_for
 
 from diffsync_store.store.redis_diffs import DiffRecord
 from flows.artifacts import show_reconcile
-from flows.config import read_config
+from flows.config import Config, read_config
 from flows.failures import failing_plainly
 from flows.faults import Fault
 from flows.ids import new_id
-from flows.retries import RETRIED
+from flows.metrics import measured
+from flows.retries import RESTARTS, RETRIED
+from flows.run_names import rename
+from flows.turns import TurnTaken, turn
 
 POLL_SECONDS = 1
 Ids = dict[str, str]
-Step = tuple[str, dict[str, Any]]
-"""A deployment and the parameters of its run."""
+RESTART_SECONDS = 60
+"""Within which a run that has crashed is started again."""
+
+
+class Step(NamedTuple):
+    """A deployment to be run."""
+
+    deployment: str
+    parameters: dict[str, Any]
+    is_child: bool = True
+    """Whether its run is a child of this one; Prefect suspends no child, so a sync that asks for an approval is none."""
 
 
 class StepFailed(Fault):
@@ -29,45 +42,60 @@ class StepFailed(Fault):
 
 @flow(flow_run_name="reconcile {sync_name}")
 @failing_plainly
-async def reconcile(sync_name: str, dry_run: bool = False) -> Ids | State[Ids]:
+async def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
     """Load source and target at the same time, diff them, sync the difference: each step on its own worker.
 
-    A diff without changes ends it: there is nothing to sync.
+    A diff without changes ends it: there is nothing to sync. A sync that needs an approval is left waiting for it, and this
+    ends as AwaitingApproval. A target is reconciled by one at a time, of whichever sync.
 
     Args:
         sync_name: Name of the sync in the YAML file.
         dry_run: Change nothing in the target.
     """
-    declared = read_config().sync(sync_name)
+    config = read_config()
+    with measured("reconcile", sync_name, config.declared.metrics) as run:
+        try:
+            async with turn(config, config.sync(sync_name), f"reconcile {sync_name}, flow run {runtime.flow_run.id}"):
+                ended = await reconcile_now(config, sync_name, dry_run)
+        except TurnTaken as taken:
+            return Completed(name="Skipped", message=f"Skipped: {taken}", data={})
+        run.state = "partial" if ended.name == "Partial" else "complete"
+        return ended
+
+
+async def reconcile_now(config: Config, sync_name: str, dry_run: bool) -> State[Ids]:
+    """The steps, one after the other, and how they ended."""
+    declared = config.sync(sync_name)
     stores = {"source_store_id": new_id(declared.source), "target_store_id": new_id(declared.target)}
     diff_id = new_id(sync_name)
     runs = await run_steps(
-        (f"load/{declared.source}", {"adapter": declared.source, "store_id": stores["source_store_id"]}),
-        (f"load/{declared.target}", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
+        Step(f"load/{declared.source}", {"adapter": declared.source, "store_id": stores["source_store_id"]}),
+        Step(f"load/{declared.target}", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
     )
-    runs += await run_steps((f"diff/{sync_name}", {**stores, "diff_id": diff_id, "sync_name": sync_name}))
+    runs += await run_steps(Step(f"diff/{sync_name}", {**stores, "diff_id": diff_id, "sync_name": sync_name}))
     found = read_diff_record(diff_id)
     if found.operations:
-        runs += await run_steps((f"sync/{sync_name}", {"diff_id": diff_id, "dry_run": dry_run}))
+        is_child = dry_run or not declared.needs_approval(found.summary)
+        runs += await run_steps(Step(f"sync/{sync_name}", {"diff_id": diff_id, "dry_run": dry_run}, is_child))
     else:
         get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
     await show_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
+    rename(f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=tuple(stores.values()))
     ids = {**stores, "diff_id": diff_id}
     if any(waits(run) for run in runs):
-        return Completed(
-            name="AwaitingApproval", message="The sync waits for somebody to approve it, on its run's page", data=ids
-        )
+        told = "The sync waits for somebody to approve it, on its run's page: the artifact of this run has the link"
+        return Completed(name="AwaitingApproval", message=told, data=ids)
     if any(state_name(run) == "Partial" for run in runs):
         return Completed(
             name="Partial", message="Some operations were not applied; the sync's run lists them", data=ids
         )
-    return ids
+    return Completed(data=ids)
 
 
 async def run_steps(*steps: Step) -> list[FlowRun]:
     """Run deployments at the same time, wait for all of them, and only then complain of those that failed.
 
-    They are created one after the other: a server on SQLite would turn one of two away, for seconds.
+    They are created one after the other: a server on SQLite may turn one of two away, for seconds.
     """
     created = [await create(step, attempt=1) for step in steps]
     runs = await asyncio.gather(*(finish(step, run) for step, run in zip(steps, created, strict=True)))
@@ -83,7 +111,7 @@ async def finish(step: Step, run: FlowRun) -> FlowRun:
     Runs that are under way or done are found by their keys; only what failed is started anew. A sync is not: it may
     have been applied in part, and a new reconcile sees what is left.
     """
-    attempts = 1 if step[0].startswith("sync/") else runtime.flow_run.run_count
+    attempts = 1 if step.deployment.startswith("sync/") else runtime.flow_run.run_count
     run = await wait(run)
     for attempt in range(2, attempts + 1):
         if is_completed(run):
@@ -98,12 +126,13 @@ async def create(step: Step, attempt: int) -> FlowRun:
     Raises:
         StepFailed: there is no such deployment.
     """
-    name, parameters = step
+    name = step.deployment
     try:
         return await arun_deployment(
             name,
             flow_run_name=name.replace("/", " "),
-            parameters=parameters,
+            parameters=step.parameters,
+            as_subflow=step.is_child,
             idempotency_key=f"{runtime.flow_run.id}-{name}-{attempt}",
             timeout=0,
         )
@@ -113,12 +142,21 @@ async def create(step: Step, attempt: int) -> FlowRun:
 
 
 async def wait(run: FlowRun) -> FlowRun:
-    """Ask for the run until it has ended."""
+    """Ask for the run until it has ended, and is not started again."""
     async with get_client() as client:
-        while run.state is None or not (run.state.is_final() or waits(run)):
+        while not (waits(run) or has_ended(run)):
             await asyncio.sleep(POLL_SECONDS)
             run = await client.read_flow_run(run.id)
     return run
+
+
+def has_ended(run: FlowRun) -> bool:
+    """Whether nothing more becomes of it: a run that has crashed may start again."""
+    if run.state is None or not run.state.is_final():
+        return False
+    if not run.state.is_crashed() or not 0 < run.run_count <= RESTARTS:
+        return True
+    return datetime.now(UTC) - run.state.timestamp > timedelta(seconds=RESTART_SECONDS)
 
 
 @task(**RETRIED)

@@ -14,6 +14,9 @@ PASSING = (
     *(redis.ConnectionError, redis.TimeoutError, ClusterDownError, SlotNotCoveredError),
     *(ConnectionError, TimeoutError, OperationalError, InterfaceError),
 )
+RESTARTS = 3
+"""How often a run whose process died is started again by itself."""
+
 LASTING = (redis.AuthenticationError, AuthorizationError)
 
 

@@ -1,6 +1,10 @@
-"""Names of flow runs that say what was done: Prefect resolves a name before the run has begun."""
+"""Names and tags of flow runs, by what they did: Prefect resolves a name before the run has begun.
 
-from collections.abc import Mapping
+Runs of one story share tags, by which Prefect's page of runs finds them: `store:STORE_ID` those that loaded or compared a
+store, `diff:DIFF_ID` those that made or applied a diff, `sync:NAME` all of a sync.
+"""
+
+from collections.abc import Iterator, Mapping
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
@@ -9,11 +13,22 @@ ACTIONS = ("create", "update", "delete")
 LONGEST = 200
 
 
-def rename(what: str, counts: Mapping[str, int] | None = None) -> None:
-    """Call the running flow run by what it does, such as `sync registry → inventory · 775 create, 653 delete`."""
+def rename(what: str, counts: Mapping[str, int] | None = None, **tags: str | tuple[str, ...]) -> None:
+    """Call the running flow run by what it does, such as `sync registry → inventory · 775 create, 653 delete`.
+
+    Args:
+        what: the beginning of the name.
+        counts: by action, for its end.
+        **tags: a kind, and the one or the several that it is tagged with; an empty one is no tag.
+    """
     name = f"{what} · {told(counts)}" if counts is not None else what
     with get_client(sync_client=True) as client:
-        client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST])
+        client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST], tags=[*runtime.flow_run.tags, *_named(tags)])
+
+
+def _named(tags: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:
+    for kind, given in tags.items():
+        yield from (f"{kind}:{each}" for each in ((given,) if isinstance(given, str) else given) if each)
 
 
 def told(counts: Mapping[str, int]) -> str:

@@ -1,9 +1,8 @@
-"""A Prefect server, on SQLite if nothing else is given, the deployments, and a process worker for each work pool; all on 127.0.0.1."""
+"""A Prefect server, the deployments, and a process worker for each work pool; all on 127.0.0.1."""
 
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -19,14 +18,17 @@ ROOT = Path(__file__).parents[2]
 POOLS = ("load", "diff", "sync", "reconcile")
 START_SECONDS = 120.0
 DEPLOY_SECONDS = 300.0
-BUSY_SECONDS = 30
 PREFECT = (sys.executable, "-m", "prefect")
+IN_MEMORY = "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
+"""Prefect opens one connection to such a database. With several to a file the server can stand still for a minute: the garbage
+collector, in the event loop, waits for a connection that waits for a lock, whose holder waits for the event loop.
+"""
 
 
 class PrefectStack:
     """Where the server listens, and its processes."""
 
-    def __init__(self, folder: Path, variables: Mapping[str, Mapping[str, str]], database: str = "") -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, Mapping[str, str]], database: str = IN_MEMORY) -> None:
         self.folder = folder
         self.database = database
         self.port = free_port()
@@ -43,9 +45,8 @@ class PrefectStack:
         """Nothing of the user's own Prefect profile, and no call to anybody outside."""
         kept = {name: value for name, value in environment().items() if not name.startswith("PREFECT_")}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)  # a run starts four seconds later without bytecode files
-        if self.database:
-            kept["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = self.database
         return kept | {
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": self.database,
             "PREFECT_HOME": str(self.folder),
             "PREFECT_API_URL": f"{self.address}/api",
             "PREFECT_UI_URL": f"{self.address}/v2",
@@ -53,9 +54,7 @@ class PrefectStack:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-            "PREFECT_WORKER_QUERY_SECONDS": "1"
-            if self.database
-            else "2",  # asking often, they lock each other out of SQLite
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
             "DO_NOT_TRACK": "1",
         }
 
@@ -100,18 +99,7 @@ class PrefectStack:
         return self._ask("POST", path, content)
 
     def _ask(self, method: str, path: str, content: dict[str, Any] | None) -> Any:
-        """The API's answer; a server on SQLite is busy for moments, and says so."""
-        for _ in range(BUSY_SECONDS):
-            try:
-                answer = self.api.request(method, path, json=content)
-            except httpx.ReadTimeout:
-                if method != "GET":
-                    raise
-                continue
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                return answer.raise_for_status().json()
-            time.sleep(1)
-        raise RuntimeError(f"Prefect's server was busy for {BUSY_SECONDS} seconds: {method} {path}")
+        return self.api.request(method, path, json=content).raise_for_status().json()
 
     def _start(self, name: str, command: list[str], variables: Mapping[str, str]) -> Child:
         log = self.folder / f"{name}.log"
@@ -120,14 +108,14 @@ class PrefectStack:
 
 @contextmanager
 def prefect_stack(
-    folder: Path, variables: Mapping[str, Mapping[str, str]], database: str = ""
+    folder: Path, variables: Mapping[str, Mapping[str, str]], database: str = IN_MEMORY
 ) -> Iterator[PrefectStack]:
     """Everything up and deployed; all of it is stopped at the end, workers first.
 
     Args:
-        folder: for logs, and for the server's database where none is given.
+        folder: for logs.
         variables: the environment of each pool's worker, and of nobody else.
-        database: SQLAlchemy URL of a database for the server; SQLite serves a few deployments, and locks under more.
+        database: SQLAlchemy URL of a database for the server; without one it has what it is told until it is stopped.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
@@ -140,7 +128,7 @@ def prefect_stack(
             stack.start_worker(pool)
         for pool, worker in stack.workers.items():
             worker.wait_until(partial(stack.answers, f"/work_pools/diffsync-{pool}"), START_SECONDS)
-        stack.deploy()  # after the workers are there: each marks all that its pool has, and locks SQLite meanwhile
+        stack.deploy()
         yield stack
 
 

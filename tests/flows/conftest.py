@@ -1,5 +1,4 @@
 import csv
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from flows.demo.runs import Run, children, finish, start_run
 from flows.events import ENDED
 from tests.conftest import demand
 from tests.flows.registry import airport, write_registry
-from tests.servers import MissingPart, PostgresServer, RedisServer, wait_until
+from tests.servers import RedisServer, wait_until
 
 MANY = 1200
 PICTURES = ROOT / "build" / "pictures"
@@ -96,6 +95,9 @@ adapters:
   chained:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/chained"}
+  decided:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/decided"}
   killed:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/killed"}
@@ -107,7 +109,10 @@ syncs:
   asked: {source: seven, target: asked, approval: always}
   terminal: {source: seven, target: terminal, approval: always}
   queued: {source: waited-for, target: waited-for-too, overlap: enqueue}
+  queued-too: {source: seven, target: waited-for-too, overlap: enqueue}
   skipped: {source: waited-for-too, target: waited-for, overlap: skip}
+  skipped-too: {source: seven, target: waited-for, overlap: skip}
+  decided: {source: seven, target: decided, approval: always}
   late: {source: seven, target: late, approval: always, approval_timeout: 3}
   cleared: {source: five, target: cleared}
   chained: {source: seven, target: chained, chain: {diff_after_load: true, sync_after_diff: true}}
@@ -159,6 +164,16 @@ class Project:
     def children(self, run: Run) -> list[Run]:
         return children(self.stack, run.id)
 
+    def runs(self, tag: str, flow: str) -> list[dict[str, Any]]:
+        """The runs of a flow that have a tag, the newest first."""
+        found: list[dict[str, Any]] = self.stack.post(
+            "/flow_runs/filter",
+            flows={"name": {"any_": [flow]}},
+            flow_runs={"tags": {"all_": [tag]}},
+            sort="START_TIME_DESC",
+        )
+        return found
+
     def store(self, store_id: str, name: str = "") -> RedisStore:
         return RedisStore(name=name, store_id=store_id, url=self.redis.url)
 
@@ -191,21 +206,7 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def prefect_database() -> Iterator[str]:
-    """An empty database of PostgreSQL; none, so that it is SQLite, where the system has no PostgreSQL."""
-    try:
-        server = PostgresServer()
-    except MissingPart as error:
-        if os.environ.get("REQUIRE_SYSTEM") == "1":
-            pytest.fail(str(error), pytrace=False)
-        yield ""
-        return
-    with server:
-        yield server.new_database().replace("+psycopg", "+asyncpg")
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory, prefect_database: str) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("project")
     write_registry(folder / "before", [airport(f"A{number:04}", name=f"<b>{number}</b> | a") for number in range(MANY)])
     write_registry(folder / "after", list(changed(folder / "before")))
@@ -217,7 +218,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, prefect_database: str) -> 
         common = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": redis.url}
         systems = {"FOLDER": str(folder), "PASSWORD": PASSWORD}
         variables = {"load": common | systems, "diff": common, "sync": common | systems, "reconcile": common}
-        with prefect_stack(folder / "prefect", variables, prefect_database) as stack:
+        with prefect_stack(folder / "prefect", variables) as stack:
             yield Project(stack, folder, redis)
 
 

@@ -25,6 +25,8 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, pictures: P
     ui.start("diff/inventory", **stores)
     ui.expect_run("diff registry → inventory · 15 create, 1,180 update, 20 delete", "Completed")
     diff_id = copied(ui, "diff-registry-inventory-totals", "1,215 operations, registry → inventory")
+    for name in ("load registry · 1,197 objects", "load inventory · 1,202 objects"):
+        expect(page.get_by_test_id("markdown-display").get_by_role("link", name=name)).to_be_visible()
     for row in ("delete 20", "airport 11 1,180 20", "country CH 1,212"):
         expect(page.get_by_role("row", name=row, exact=True)).to_be_visible()
 
@@ -36,8 +38,11 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, pictures: P
     ui.expect_run("sync registry → inventory", "Completed")
     expect(ui.card("sync-registry-inventory")).to_contain_text("1,215 of 1,215 applied")
     ui.picture("sync-5-run")
-    expect(ui.open_artifact("sync-registry-inventory")).to_contain_text("1,215 of 1,215 applied")
+    shown = ui.open_artifact("sync-registry-inventory")
+    expect(shown).to_contain_text("1,215 of 1,215 applied")
     ui.picture("sync-6-artifact")
+    shown.get_by_role("link", name="diff registry → inventory").click()
+    ui.expect_run("diff registry → inventory · 15 create, 1,180 update, 20 delete", "Completed")
     assert check.is_equal(check.compare(database, project.folder / "after" / "airports.csv"))
     with project.diffs() as diffs:
         approval = diffs.open(diff_id).journal().approval()

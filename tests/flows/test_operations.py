@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from diffsync_store import StoreNotFound
 from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
 from flows.blocks import DiffsyncStore
 from flows.demo.prefect_stack import ROOT
-from flows.demo.runs import Run, finish, start_run
+from flows.demo.runs import finish, start_run
 from tests.flows.conftest import Project
 from tests.servers import wait_until
 
@@ -149,48 +148,79 @@ def test_a_diff_that_somebody_has_rejected_is_not_applied_by_a_sync_that_needs_n
     project.expect_outcomes("rejected", "failed")
 
 
-def test_a_load_leads_to_a_synced_target_by_events_alone(project: Project) -> None:
+def test_a_reconcile_that_needs_an_approval_leaves_its_sync_waiting_for_it(project: Project) -> None:
+    reconciled = project.run("reconcile/decided")
+    assert reconciled.state == "AwaitingApproval", reconciled.message
+    assert reconciled.name == "reconcile decided · 7 create"
+    diff_id = waiting_diff(project, "decided")
+    sync = project.runs(f"diff:{diff_id}", "sync")[0]
+    assert sync["state_name"] == "Suspended"
+    shown = project.artifacts(reconciled)["reconcile-decided"]["data"]
+    assert f"/runs/flow-run/{sync['id']}" in shown
+    answer_to(project, sync["id"], {"decision": "approve", "by": "ann"})
+    assert finish(project.stack, sync["id"], seconds=120).state == "Completed"
+    assert len(lines(project.folder / "decided")) == 7
+
+
+def waiting_diff(project: Project, sync: str) -> str:
+    """The diff of a sync's newest reconcile."""
+    tags: list[str] = project.runs(f"sync:{sync}", "reconcile")[0]["tags"]
+    return next(tag.removeprefix("diff:") for tag in tags if tag.startswith("diff:"))
+
+
+def test_a_load_leads_to_a_synced_target_by_events_alone_and_one_of_a_reconcile_does_not(project: Project) -> None:
+    assert project.run("reconcile/chained").state == "Completed"
+    assert len(lines(project.folder / "chained")) == 7
+    (project.folder / "chained").unlink()
     assert project.run("load/chained").state == "Completed"
     assert project.run("load/seven").state == "Completed"
     wait_until(lambda: len(lines(project.folder / "chained")) == 7, 120, "the chain has come to its end")
+    assert len(project.runs("sync:chained", "diff")) == 2
+    assert len(project.runs("sync:chained", "sync")) == 2
 
 
-def killed(project: Project, run_id: str) -> Run:
-    process = str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1]
-    os.kill(int(process), signal.SIGKILL)
-    return finish(project.stack, run_id, seconds=120)
-
-
-def cancelled(project: Project, run_id: str) -> Run:
-    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
-    wait_until(lambda: state_of(project, run_id) == "Cancelled", 60, "it is cancelled")
-    return finish(project.stack, run_id, seconds=120)
-
-
-@pytest.mark.parametrize(
-    ("sync", "end", "state", "told"),
-    [("killed", killed, "Crashed", []), ("cancelled", cancelled, "Cancelled", ["cancelled"])],
-)
-def test_a_sync_that_is_ended_in_the_middle_goes_on_when_it_is_started_again(
-    project: Project, sync: str, end: Callable[[Project, str], Run], state: str, told: list[str]
-) -> None:
+def slow_sync(project: Project, sync: str) -> tuple[str, str]:
+    """A sync in the middle of its forty operations; its run and its diff."""
     file = project.folder / sync
-    slow = file.with_suffix(".slow")
-    slow.touch()
+    file.with_suffix(".slow").touch()
     diff_id = prepared(project, sync, "many")
     run_id = start_run(project.stack, f"sync/{sync}", diff_id=diff_id)
     wait_until(lambda: len(lines(file)) >= 3, 60, "it is under way")
-    ended = end(project, run_id)
-    assert ended.state == state, ended.message
-    assert len(lines(file)) < 40
-    slow.unlink()
-    again = project.run(f"sync/{sync}", diff_id=diff_id)
+    return run_id, diff_id
+
+
+def expect_each_once(project: Project, sync: str) -> None:
+    assert sorted(lines(project.folder / sync)) == sorted(f"item {number}" for number in range(40))
+
+
+def test_a_sync_whose_process_is_killed_is_started_again_and_goes_on_where_it_stood(project: Project) -> None:
+    run_id, diff_id = slow_sync(project, "killed")
+    process = str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1]
+    os.kill(int(process), signal.SIGKILL)
+    wait_until(lambda: state_of(project, run_id) == "Crashed", 60, "it is found dead")
+    assert len(lines(project.folder / "killed")) < 40
+    (project.folder / "killed.slow").unlink()
+    wait_until(lambda: state_of(project, run_id) == "Completed", 120, "it has gone on by itself")
+    assert project.stack.get(f"/flow_runs/{run_id}")["run_count"] == 2
+    expect_each_once(project, "killed")
+    project.expect_outcomes(diff_id, "complete")
+
+
+def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_it_is_started_again(
+    project: Project,
+) -> None:
+    run_id, diff_id = slow_sync(project, "cancelled")
+    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
+    wait_until(lambda: state_of(project, run_id) == "Cancelled", 60, "it is cancelled")
+    assert len(lines(project.folder / "cancelled")) < 40
+    (project.folder / "cancelled.slow").unlink()
+    again = project.run("sync/cancelled", diff_id=diff_id)
     assert (again.state, again.message) == ("Completed", "")
-    assert sorted(lines(file)) == sorted(f"item {number}" for number in range(40))
+    expect_each_once(project, "cancelled")
     assert re.fullmatch(r"40 of 40 applied, \d+ of them by a run before this one", again.did)
-    once_more = project.run(f"sync/{sync}", diff_id=diff_id)
+    once_more = project.run("sync/cancelled", diff_id=diff_id)
     assert (once_more.state, once_more.did) == ("Completed", "40 of 40 applied, by a run before this one")
-    project.expect_outcomes(diff_id, *told, "complete", "complete")
+    project.expect_outcomes(diff_id, "cancelled", "complete", "complete")
 
 
 def test_what_the_adapter_leaves_alone_is_not_applied(project: Project) -> None:

@@ -21,15 +21,14 @@ def steps(project: Project, run_id: str) -> list[dict[str, Any]]:
     return found
 
 
-def end(project: Project, run_id: str) -> None:
-    """End a reconcile by what it waits for."""
+def end(project: Project, run_id: str) -> str:
+    """End a reconcile by what it waits for; what it says of that."""
     wait_until(lambda: len(steps(project, run_id)) == 2, 120, "it has begun")
     for step in steps(project, run_id):
         project.stack.post(f"/flow_runs/{step['id']}/set_state", state={"type": "CANCELLED"}, force=True)
     run = finish(project.stack, run_id, seconds=120)
     assert run.state == "Failed"
-    for name in ("load waited-for", "load waited-for-too"):
-        assert f"{name!r} ended Cancelled" in run.message
+    return run.message
 
 
 def test_a_reconcile_that_is_due_while_the_one_before_it_runs_is_queued_or_skipped_as_declared(
@@ -43,5 +42,24 @@ def test_a_reconcile_that_is_due_while_the_one_before_it_runs_is_queued_or_skipp
     wait_until(lambda: state_of(project, second["queued"]) == "AwaitingConcurrencySlot", 60, "it is queued")
     assert not steps(project, second["queued"])
     for run_id in (*first.values(), second["queued"]):
-        end(project, run_id)
+        message = end(project, run_id)
+        for name in ("load waited-for", "load waited-for-too"):
+            assert f"{name!r} ended Cancelled" in message
     assert not steps(project, second["skipped"])
+
+
+def test_a_reconcile_of_another_sync_with_the_same_target_is_queued_or_skipped_as_declared(project: Project) -> None:
+    first = {name: start_run(project.stack, f"reconcile/{name}") for name in ("queued", "skipped")}
+    for run_id in first.values():
+        wait_until(partial(steps, project, run_id), 120, "it has begun")
+    skipped = project.run("reconcile/skipped-too")
+    assert (skipped.state, skipped.message.split(" by ")[0]) == ("Skipped", "Skipped: waited-for is being reconciled")
+    assert f"reconcile skipped, flow run {first['skipped']}" in skipped.message
+    queued = start_run(project.stack, "reconcile/queued-too")
+    told = "Waiting until waited-for-too has been reconciled by "
+    wait_until(lambda: any(line.startswith(told) for line in project.logs(queued)), 60, "it says that it waits")
+    assert not steps(project, queued)
+    for run_id in first.values():
+        end(project, run_id)
+    wait_until(lambda: len(steps(project, queued)) == 2, 60, "it has its turn")
+    assert "'load waited-for-too' ended Cancelled" in end(project, queued)

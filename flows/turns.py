@@ -1,0 +1,54 @@
+"""One reconcile of a target at a time, of whichever sync: those that come meanwhile queue up or are skipped, as declared.
+
+Prefect has reconciles of one sync queue up by itself, without a process; it knows nothing of two syncs with one target.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from prefect import get_run_logger
+
+from diffsync_store import LeaseHeld
+from diffsync_store.store.redis_lease import Lease, RedisLeases
+from flows.config import LEASE_TTL, Config
+from flows.declarations import SyncEntry
+
+POLL_SECONDS = 1
+
+
+class TurnTaken(RuntimeError):
+    """Another reconcile of the target is under way, and this one is not to wait for it."""
+
+
+@asynccontextmanager
+async def turn(config: Config, sync: SyncEntry, reason: str) -> AsyncIterator[None]:
+    """Wait for the turn of a sync's target, and have it while the body runs.
+
+    Args:
+        config: where the leases are.
+        sync: what is declared: whom it changes, and what becomes of reconciles that overlap.
+        reason: what for; another process that has it for the same reason was killed, and is waited for in any case.
+
+    Raises:
+        TurnTaken: somebody else has it, and overlapping ones are to be skipped.
+    """
+    with config.open_leases() as leases:
+        lease = await _taken(leases, sync, reason)
+        with lease:
+            yield
+
+
+async def _taken(leases: RedisLeases, sync: SyncEntry, reason: str) -> Lease:
+    is_told = False
+    while True:
+        try:
+            return await asyncio.to_thread(leases.take, f"reconcile-{sync.target}", reason, ttl=LEASE_TTL)
+        except LeaseHeld as error:
+            is_own = error.holder is not None and error.holder.reason == reason
+            if sync.overlap == "skip" and not is_own:
+                raise TurnTaken(f"{sync.target} is being reconciled by {error.holder}") from None
+            if not is_told:
+                get_run_logger().info("Waiting until %s has been reconciled by %s", sync.target, error.holder)
+                is_told = True
+        await asyncio.sleep(POLL_SECONDS)
