@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import httpx
 import typer
-from prefect.client.orchestration import get_client
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
@@ -19,22 +17,31 @@ from rich.table import Table
 from diffsync_store import ObjectStoreException
 from flows.approval import asked_by, decide, waiting
 from flows.artifacts import review
-from flows.automations import automate
 from flows.config import Config, read_config
 from flows.declarations import Declarations
-from flows.deployments import Change, declared, deploy
+from flows.deploying import bring, find_left, put_away
+from flows.deployments import ROOT, declared
 from flows.failures import sentence
 from flows.faults import Fault
+from flows.prefect_api import answering, require_prefect
 from flows.prefect_yaml import prefect_yaml
 from flows.selection import count_fitting, selected
 from flows.yaml_file import ConfigFault
 
 LEAVE_OUT = (
-    'Leave these out; as patterns (*, ?, [abc]), or as a sync\'s form has it: \'{"action": "delete"}\'. Repeatable.'
+    'Leave these out; as patterns (*, ?, \\[abc]), or as a sync\'s form has it: \'{"action": "delete"}\'. Repeatable.'
 )
-NO_PREFECT = "Prefect's API cannot be reached: see that PREFECT_API_URL names it and that it runs."
+NOT_IN_THE_FILE = "Not in {} any more, to be paused, or removed where it is an automation:"
+NOT_PAUSED = (
+    "Nothing was paused: there is no terminal to ask in. If DIFFSYNC_CONFIG names the right file, deploy again with --yes; "
+    "a file that is beside another one in Prefect has a `project` of its own."
+)
 PAGE_WIDTH = 120
 SCHEMA = Path(__file__).parents[1] / "deployments" / "syncs.schema.json"
+
+Directory = Annotated[
+    Path, typer.Option(help="Where the hosts of the workers have the flows.", show_default="this checkout")
+]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False, soft_wrap=True)
@@ -56,16 +63,39 @@ def check() -> None:
 
 
 @app.command(name="deploy")
-def deploy_command() -> None:
-    """Create or update in Prefect (PREFECT_API_URL) what the YAML file declares; twice changes nothing."""
-    with _told():
-        changes = asyncio.run(_deploy(_read()))
+def deploy_command(
+    *,
+    directory: Directory = ROOT,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before something is paused.")] = False,
+) -> None:
+    """Create or update in Prefect (PREFECT_API_URL) what the YAML file declares, and pause what has left it; twice changes nothing."""
+    config = _read()
+    with _told(), answering():
+        workers_directory = _absolute(directory)
+        require_prefect()
+        left = asyncio.run(find_left(config))
+        is_agreed = yes or _is_agreed(config, left.at_work)
+        changes = asyncio.run(bring(config, workers_directory))
+        if is_agreed:
+            changes += asyncio.run(put_away(left))
     table = Table("", "", "", box=None, show_header=False)
     for change in changes:
         table.add_row(change.done, escape(change.name), escape(change.what))
     console.print(table)
     changed = sum(change.done != "unchanged" for change in changes)
     console.print(f"{changed} changed, {len(changes) - changed} as they were.")
+    if not is_agreed:
+        _fail([NOT_PAUSED])
+
+
+def _is_agreed(config: Config, leaving: list[str]) -> bool:
+    """Whether what leaves may; a person who says no ends the command before anything was changed."""
+    if not leaving:
+        return True
+    _say(NOT_IN_THE_FILE.format(config.path), *(f"  {name}" for name in leaving))
+    if not sys.stdin.isatty():
+        return False
+    return typer.confirm("Deploy the file, and pause these?", abort=True)
 
 
 @app.command()
@@ -81,9 +111,11 @@ def schema(
 
 
 @app.command(name="prefect-yaml")
-def prefect_yaml_command() -> None:
+def prefect_yaml_command(*, directory: Directory = ROOT) -> None:
     """Print the same deployments as a prefect.yaml, for `prefect deploy`."""
-    typer.echo(prefect_yaml(declared(_read())), nl=False)
+    with _told():
+        text = prefect_yaml(declared(_read(), _absolute(directory)))
+    typer.echo(text, nl=False)
 
 
 @app.command()
@@ -99,7 +131,8 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
 ) -> None:
     """Show a saved diff, approve it as it is shown, and resume the sync that waits for it."""
-    with _told():
+    with _told(), answering():
+        require_prefect()
         rules = tuple(map(selected, exclude or ()))
         with _read().open_diffs() as diffs:
             saved = diffs.open(diff_id)
@@ -125,16 +158,19 @@ def schema_text() -> str:
     return json.dumps(Declarations.model_json_schema(by_alias=True), indent=2) + "\n"
 
 
-async def _deploy(config: Config) -> list[Change]:
-    async with get_client() as client:
-        return await deploy(client, config) + await automate(client, config)
-
-
 def _read() -> Config:
     try:
         return read_config()
     except ConfigFault as fault:
         _fail(fault.faults)
+
+
+def _absolute(directory: Path) -> str:
+    if not directory.is_absolute():
+        raise Fault(
+            f"--directory {directory} is no absolute path, such as /opt/app: workers begin in folders of their own."
+        )
+    return str(directory)
 
 
 @contextmanager
@@ -144,14 +180,16 @@ def _told() -> Iterator[None]:
         yield
     except (ObjectStoreException, Fault) as error:
         _fail([sentence(error)])
-    except httpx.TransportError as error:
-        _fail([f"{NO_PREFECT} ({error})"])
 
 
 def _fail(faults: list[str] | tuple[str, ...]) -> NoReturn:
-    for fault in faults:
-        typer.echo(fault, err=True)
+    _say(*faults)
     raise typer.Exit(1)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        typer.echo(line, err=True)
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def _show_outcome(record: DiffRecord, result: SyncResult, would: str, heading: s
     create_markdown_artifact(
         f"# {heading}\n\nDiff {markdown(record.diff_id)}, {markdown(record.source_name)} → "
         f"{markdown(record.target_name)}. {_made_by('diff', f'diff:{record.diff_id}')}\n\n"
-        + markdown_table((would, "operations"), counts)
+        f"{markdown_table((would, 'operations'), counts)}"
         + (f"\n\n{SKIPPED}" if result.skipped else "")
         + _rejects(result.rejects)
         + _held(held),

@@ -2,6 +2,7 @@
 and a step that follows the one before it.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,11 +14,12 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 
 from flows.config import Config
-from flows.deployments import HEARTBEAT_SECONDS, TAG, Change
-from flows.events import ALONE, LOADED, SAVED
+from flows.declarations import PROJECT, Chain
+from flows.deployments import HEARTBEAT_SECONDS, Change
+from flows.events import IN_PROJECT, IN_RECONCILE, LOADED, SAVED
 from flows.retries import RESTARTS
+from flows.run_names import OF_PROJECT
 
-PREFIX = "diffsync: "
 DEAD_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 RESTART_AFTER_SECONDS = 15
 """A worker tells twice, some seconds apart, that a process has died: the second time must not end the next one."""
@@ -38,15 +40,24 @@ ENDED = (
 ALIVE = ("heartbeat", "Suspended", *ENDED)
 """Suspended: a run that waits for an approval has no process that could give a sign of life."""
 
+DEAD, STARTED_AGAIN = "runs that died", "runs that died start again"
+DIFF_AFTER_LOAD, SYNC_AFTER_DIFF = "diff {} after its load", "sync {} after its diff"
+NOT_APPROVED = "syncs that nobody approved"
 NEVER_RESUMED = ["The flow was paused and never resumed.", "The flow was suspended and never resumed."]
 """What Prefect says of a run when its time to be approved is over."""
-OF_DIFFSYNC = ResourceSpecification({"prefect.resource.id": [f"prefect.tag.{TAG}"], "prefect.resource.role": ["tag"]})
+
+
+def prefix_of(project: str) -> str:
+    """With which the names of a project's automations begin."""
+    return "diffsync: " if project == PROJECT else f"diffsync {project}: "
 
 
 async def automate(client: PrefectClient, config: Config) -> list[Change]:
-    """Bring the server's automations up to date with the file; those of ours that it does not ask for are removed."""
-    wanted = {each.name: each for each in [_dead_runs(), _restarts(), _not_approved(), *await _chains(client, config)]}
-    there = {each.name: each for each in await client.read_automations() if each.name.startswith(PREFIX)}
+    """Bring the server's automations up to date with the file."""
+    project, prefix = config.declared.project, prefix_of(config.declared.project)
+    found = [_dead_runs(project), _restarts(project), _not_approved(project), *await _chains(client, config)]
+    wanted = {f"{prefix}{each.name}": each.model_copy(update={"name": f"{prefix}{each.name}"}) for each in found}
+    there = {each.name: each for each in await client.read_automations() if each.name.startswith(prefix)}
     changes = []
     for name, automation in wanted.items():
         if name not in there:
@@ -57,21 +68,43 @@ async def automate(client: PrefectClient, config: Config) -> list[Change]:
             changes.append(Change(name, "updated", automation.description))
         else:
             changes.append(Change(name, "unchanged", automation.description))
-    for name in there.keys() - wanted.keys():
-        await client.delete_automation(there[name].id)
-        changes.append(Change(name, "removed", "not in the file any more"))
     return changes
 
 
-def _dead_runs() -> AutomationCore:
+async def left_automations(client: PrefectClient, config: Config) -> dict[str, UUID]:
+    """The project's automations that its file does not ask for any more, by name."""
+    prefix = prefix_of(config.declared.project)
+    chains = [name for sync, each in config.syncs.items() for name in _chain_names(sync, each.chain)]
+    wanted = {f"{prefix}{name}" for name in (DEAD, STARTED_AGAIN, NOT_APPROVED, *chains)}
+    return {
+        each.name: each.id
+        for each in await client.read_automations()
+        if each.name.startswith(prefix) and each.name not in wanted
+    }
+
+
+async def remove(client: PrefectClient, automations: Mapping[str, UUID]) -> list[Change]:
+    for automation_id in automations.values():
+        await client.delete_automation(automation_id)
+    return [Change(name, "removed", "not in the file any more") for name in automations]
+
+
+def _of(project: str) -> ResourceSpecification:
+    """Runs of a project's deployments, which have their tags."""
+    return ResourceSpecification(
+        {"prefect.resource.id": [f"prefect.tag.{OF_PROJECT}{project}"], "prefect.resource.role": ["tag"]}
+    )
+
+
+def _dead_runs(project: str) -> AutomationCore:
     return AutomationCore(
-        name=f"{PREFIX}runs that died",
+        name=DEAD,
         description=f"A run that gives no sign of life for {DEAD_AFTER_SECONDS} seconds has crashed",
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat"},
             expect={f"prefect.flow-run.{state}" for state in ALIVE},
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            match_related=OF_DIFFSYNC,
+            match_related=_of(project),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -86,9 +119,9 @@ def _dead_runs() -> AutomationCore:
     )
 
 
-def _restarts() -> AutomationCore:
+def _restarts(project: str) -> AutomationCore:
     return AutomationCore(
-        name=f"{PREFIX}runs that died start again",
+        name=STARTED_AGAIN,
         description=f"A run that has crashed is started again, {RESTARTS} times at most; a sync goes on where it stood",
         trigger=EventTrigger(
             after={"prefect.flow-run.Crashed"},
@@ -99,7 +132,7 @@ def _restarts() -> AutomationCore:
                     "prefect.run-count": [str(count) for count in range(1, RESTARTS + 1)],
                 }
             ),
-            match_related=OF_DIFFSYNC,
+            match_related=_of(project),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -115,16 +148,16 @@ def _restarts() -> AutomationCore:
     )
 
 
-def _not_approved() -> AutomationCore:
+def _not_approved(project: str) -> AutomationCore:
     return AutomationCore(
-        name=f"{PREFIX}syncs that nobody approved",
+        name=NOT_APPROVED,
         description="A sync that has waited for an approval as long as it may ends as NotApproved",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Failed"},
             match=ResourceSpecification(
                 {"prefect.resource.id": ["prefect.flow-run.*"], "prefect.state-message": NEVER_RESUMED}
             ),
-            match_related=OF_DIFFSYNC,
+            match_related=_of(project),
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,
             threshold=1,
@@ -143,34 +176,44 @@ def _not_approved() -> AutomationCore:
 
 
 async def _chains(client: PrefectClient, config: Config) -> list[AutomationCore]:
-    found = []
+    project, found = config.declared.project, []
     for name, sync in config.syncs.items():
         if sync.chain.diff_after_load:
-            parameters = {"source_store_id": "{{ event.payload.store_id }}"}
-            deployment = await _id_of(client, f"diff/{name}")
-            related = f"diffsync.adapter.{sync.source}"
-            found.append(_chain(f"diff {name} after its load", LOADED, related, deployment, parameters))
+            action = RunDeployment(
+                source="selected",
+                deployment_id=await _id_of(client, f"diff/{name}"),
+                parameters={"source_store_id": "{{ event.payload.store_id }}"},
+            )
+            found.append(_chain(DIFF_AFTER_LOAD.format(name), LOADED, project, f"adapter.{sync.source}", action))
         if sync.chain.sync_after_diff:
-            parameters = {"diff_id": "{{ event.payload.diff_id }}"}
-            deployment = await _id_of(client, f"sync/{name}")
-            found.append(_chain(f"sync {name} after its diff", SAVED, f"diffsync.sync.{name}", deployment, parameters))
+            action = RunDeployment(
+                source="selected",
+                deployment_id=await _id_of(client, f"sync/{name}"),
+                parameters={"diff_id": "{{ event.payload.diff_id }}"},
+            )
+            found.append(_chain(SYNC_AFTER_DIFF.format(name), SAVED, project, f"sync.{name}", action))
     return found
 
 
-def _chain(name: str, event: str, related: str, deployment: UUID, parameters: dict[str, Any]) -> AutomationCore:
+def _chain_names(sync: str, chain: Chain) -> list[str]:
+    steps = ((chain.diff_after_load, DIFF_AFTER_LOAD), (chain.sync_after_diff, SYNC_AFTER_DIFF))
+    return [name.format(sync) for is_chained, name in steps if is_chained]
+
+
+def _chain(name: str, event: str, project: str, related: str, action: RunDeployment) -> AutomationCore:
     return AutomationCore(
-        name=f"{PREFIX}{name}",
+        name=name,
         description=f"Runs on the event {event}",
         trigger=EventTrigger(
             expect={event},
-            match=ResourceSpecification(ALONE),
-            match_related=ResourceSpecification({"prefect.resource.id": [related]}),
+            match=ResourceSpecification({IN_RECONCILE: "no", IN_PROJECT: project}),
+            match_related=ResourceSpecification({"prefect.resource.id": [f"diffsync.{related}"]}),
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,
             threshold=1,
             within=timedelta(0),
         ),
-        actions=[RunDeployment(source="selected", deployment_id=deployment, parameters=parameters)],
+        actions=[action],
     )
 
 

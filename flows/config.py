@@ -9,26 +9,23 @@
     syncs:
       airports: {source: registry, target: database}
 
-`${VAR}` in `store` and in an adapter's `settings` is taken from the environment, `$${` stands for `${`. An adapter's
+`${VAR}` in the store's `url` and `block` and in an adapter's `settings` is taken from the environment, `$${` stands for `${`. An adapter's
 settings are read only where the adapter is used: a worker needs no secret of a system that it does not touch.
 
 `python -m flows check` checks the whole file, with every class and every variable in it, and reaches the store.
 """
 
 import importlib
-import inspect
 import os
-import re
+import socket
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, SecretStr
-from pydantic import ValidationError as PydanticError
 
 from diffsync_store import (
     Adapter,
@@ -46,18 +43,21 @@ from diffsync_store.store.redis_lease import Lease, RedisLeases, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention
 from flows.blocks import DiffsyncStore
-from flows.declarations import StoreSettings, SyncEntry, read_declarations
+from flows.consistency import read_declarations
+from flows.constructors import faults_of_arguments
+from flows.declarations import StoreSettings, SyncEntry
+from flows.fault_words import Location, instead_of
 from flows.faults import Fault
+from flows.prefect_api import answering
+from flows.reader import Reader
 from flows.redaction import Secrets, masked
-from flows.yaml_file import ConfigFault, Location, YamlFile, instead_of
+from flows.retries import is_transient
+from flows.yaml_file import ConfigFault, YamlFile
 
 DEFAULT_CONFIG = "deployments/syncs.yaml"
-VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 LEASE_TTL = 30.0
 """Seconds after the last sign of life of a sync's process at which another one may go on."""
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class WrongSync(Fault):
@@ -75,6 +75,7 @@ class Config:
         self.adapters = declared.adapters
         self.syncs = declared.syncs
         self.secrets = Secrets()
+        self._reader = Reader(self._file, os.environ, self.secrets)
 
     def sync(self, name: str) -> SyncEntry:
         if name not in self.syncs:
@@ -193,8 +194,12 @@ class Config:
         """Everything that is otherwise found only where it is used, all at once."""
         faults = _faults_of(self._store_settings)
         for name in self.adapters:
-            faults += _faults_of(lambda name=name: self._adapter_settings(name, self._import_adapter(name)))
+            faults += _faults_of(lambda name=name: self._check_adapter(name))
         faults += [fault for name in self.syncs for fault in self._unknown_models(name)]
+        folder = self.declared.metrics.textfile
+        if folder is not None and not os.path.isdir(folder):  # noqa: PTH112  # says no also where pathlib raises
+            told = f"{folder!r} is no folder on {socket.gethostname()}: make it, as on every host of a worker"
+            faults.append(self._file.fault(("metrics", "textfile"), told))
         if faults:
             raise ConfigFault(faults)
 
@@ -205,12 +210,34 @@ class Config:
             ConfigFault: it cannot be reached, or refuses.
         """
         try:
-            with self.secrets.redacted_errors(), self.open_diffs():
+            with self.open_diffs():
                 pass
-        except (ObjectStoreException, ValueError) as error:
-            if isinstance(error, ConfigFault):
-                raise
-            raise self._fault(("store",), str(error)) from error
+        except ConfigFault:
+            raise
+        except (ObjectStoreException, Fault) as error:
+            raise self._fault(("store",), self.secrets.redact(self.sentence(error))) from None
+        except (TypeError, ValueError) as error:  # an option in the URL that redis-py does not know, or not so
+            told = f"The Redis URL is not valid: {self.secrets.redact(str(error))}"
+            raise self._fault(("store",), told) from None
+
+    def sentence(self, error: Exception) -> str:
+        """What the error says; of a store that does not answer also which one it is, and what to do."""
+        if not (isinstance(error, ObjectStoreException) and is_transient(error)):
+            return str(error)
+        return (
+            f"{error} It is {self.store_address()}: see that it runs, and that {socket.gethostname()} reaches it; then "
+            "try again."
+        )
+
+    def _check_adapter(self, name: str) -> None:
+        adapter_class = self._import_adapter(name)
+        try:
+            self._adapter_settings(name, adapter_class)
+        except ConfigFault:
+            raise
+        except Exception as error:  # its `Settings` are somebody else's; what they raise may hold a secret
+            told = f"{adapter_class.__name__}.Settings raises {type(error).__name__}"
+            raise self._fault(("adapters", name, "settings"), told) from error
 
     def _unknown_models(self, name: str) -> Iterator[str]:
         """Guards of models that neither side has."""
@@ -238,12 +265,15 @@ class Config:
         """The URL of the store, and for how many seconds what is in it is kept."""
         settings = self._store_settings()
         url = settings.url or self._url_of_block(str(settings.block))
-        self.secrets.keep(url)
-        return url.get_secret_value(), settings.ttl
+        text = url.get_secret_value()
+        if masked(text) != text:
+            self.secrets.keep(text)
+        return text, settings.ttl
 
     def _url_of_block(self, name: str) -> SecretStr:
         try:
-            found = DiffsyncStore.load(name)
+            with answering():
+                found = DiffsyncStore.load(name)
         except ValueError as error:
             kind = DiffsyncStore._block_type_name
             raise self._fault(
@@ -253,7 +283,7 @@ class Config:
         return found.url
 
     def _store_settings(self) -> StoreSettings:
-        return self._validate(StoreSettings, ("store",))
+        return self._reader.read(StoreSettings, ("store",))
 
     def _import_adapter(self, name: str) -> type[Adapter]:
         if name not in self.adapters:
@@ -264,7 +294,7 @@ class Config:
             found = getattr(importlib.import_module(module_name), class_name, None)
         except ImportError as error:
             raise self._fault(location, f"cannot import {module_name}: {error}") from error
-        except Exception as error:  # the module is somebody else's, and may do anything while it is imported
+        except (Exception, SystemExit) as error:  # somebody else's module may do anything while it is imported
             told = f"{type(error).__name__}: {error}"
             raise self._fault(location, f"{module_name} raises while it is imported: {told}") from error
         if not (isinstance(found, type) and issubclass(found, Adapter)):
@@ -276,42 +306,17 @@ class Config:
         location = ("adapters", name, "settings")
         settings_class = getattr(adapter_class, "Settings", None)
         if settings_class is None:
-            options: dict[str, Any] = self._expand(self.adapters[name].settings, location)
+            options: dict[str, Any] = self._reader.expand(self.adapters[name].settings, location)
             self.secrets.keep(options)
+        elif not (isinstance(settings_class, type) and issubclass(settings_class, BaseModel)):
+            raise self._fault(("adapters", name, "class"), f"{adapter_class.__name__}.Settings is no pydantic model")
         else:
-            options = dict(self._validate(settings_class, location))
-            self.secrets.keep([value for value in options.values() if isinstance(value, SecretStr)])
-        try:
-            inspect.signature(adapter_class).bind(name=name, internal_storage_engine=None, **options)
-        except TypeError as error:
-            raise self._fault(location, f"{adapter_class.__name__} {error}") from None
+            options = dict(self._reader.read(settings_class, location))
+            self.secrets.keep_settings(options)
+        wrong = list(faults_of_arguments(adapter_class, options))
+        if wrong:
+            raise ConfigFault(self._file.fault((*location, *filter(None, [word])), told) for word, told in wrong)
         return options
-
-    def _validate(self, model: type[M], location: Location) -> M:
-        data = reduce(lambda part, key: part.get(key, {}), location, self._file.data)
-        try:
-            return model.model_validate(self._expand(data, location))
-        except PydanticError as error:
-            raise ConfigFault(self._file.faults(error, model, location)) from None
-
-    def _expand(self, data: Any, location: Location) -> Any:
-        """The data with its variables; each one that is not set is a fault."""
-        unset: list[str] = []
-        expanded = self._expand_part(data, location, unset)
-        if unset:
-            raise ConfigFault(unset)
-        return expanded
-
-    def _expand_part(self, data: Any, location: Location, unset: list[str]) -> Any:
-        if isinstance(data, dict):
-            return {key: self._expand_part(value, (*location, key), unset) for key, value in data.items()}
-        if isinstance(data, list):
-            return [self._expand_part(value, (*location, number), unset) for number, value in enumerate(data)]
-        if not isinstance(data, str):
-            return data
-        missing = [name for name in VARIABLE.findall(data) if name and name not in os.environ]
-        unset.extend(self._file.fault(location, f"the environment has no variable {name}") for name in missing)
-        return VARIABLE.sub(lambda found: os.environ.get(found[1], "") if found[1] else "${", data)
 
     def _fault(self, location: Location, message: str) -> ConfigFault:
         return ConfigFault([self._file.fault(location, message)])

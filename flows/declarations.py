@@ -1,7 +1,7 @@
 """What may stand in the YAML file, as pydantic models; variables are still as they are written."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.types.names import BANNED_CHARACTERS
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,11 +26,14 @@ from pydantic import (
 from pydantic import ValidationError as PydanticError
 
 from diffsync_store import DiffSyncFlags, Guards, SyncOptions
-from flows.yaml_file import ConfigFault, YamlFile, instead_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+CRON_WORDS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
+CRON_FIELDS = 5
+PROJECT = "diffsync"
 DAY = 86400
+LONGEST = 100 * 365 * DAY
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 """From which intervals are counted: always the same, so that a deployment stays as it is."""
 
@@ -52,9 +56,30 @@ def known_flag(name: str) -> str:
     return name
 
 
+def right_pool(name: str) -> str:
+    """What Prefect takes as the name of a work pool."""
+    if not name.strip("' \"") or set(name) & set(BANNED_CHARACTERS):
+        raise ValueError(
+            f"{name!r} is no name of a work pool: it has letters, and none of {' '.join(BANNED_CHARACTERS)}"
+        )
+    if name.lower().startswith("prefect"):
+        raise ValueError(
+            f"{name!r} is no name of a work pool: Prefect keeps those that begin with 'prefect' for itself"
+        )
+    return name
+
+
+def right_gateway(url: str) -> str:
+    if not re.match(r"(https?://)?[^\s/:]", url) or ("://" in url and not url.startswith("http")):
+        raise ValueError("a Pushgateway is given by its URL, such as http://pushgateway:9091")
+    return url
+
+
 Name = Annotated[str, AfterValidator(right_name)]
-ImportPath = Annotated[str, AfterValidator(right_import_path)]
-WorkPool = Annotated[str, Field(description="Prefect work pool whose workers run it")]
+Project = Annotated[str, AfterValidator(right_name), AfterValidator(right_pool)]
+ImportPath = Annotated[str, AfterValidator(right_import_path), Field(examples=["my_adapters.netbox:NetBoxAdapter"])]
+WorkPool = Annotated[str, AfterValidator(right_pool)]
+Seconds = Annotated[int, Field(gt=0, le=LONGEST)]
 
 
 class Declaration(BaseModel):
@@ -66,11 +91,13 @@ class Declaration(BaseModel):
 class StoreSettings(Declaration):
     """Where stores and diffs live: a `url`, or the name of a Prefect `block` that holds one."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"url": "${REDIS_URL}"}]})
+
     url: SecretStr | None = None
     """redis://, rediss:// (TLS), unix://, redis+cluster:// or redis+sentinel://; take the password from ${VAR}."""
     block: str | None = None
     """Name of a block of the type "DiffSync store", which holds the URL as a secret."""
-    ttl: PositiveInt = 7 * DAY
+    ttl: Seconds = 7 * DAY
     """Seconds after its last use at which a store or a diff expires."""
 
     @model_validator(mode="after")
@@ -83,9 +110,11 @@ class StoreSettings(Declaration):
 class Schedule(Declaration):
     """When a deployment runs by itself: a `cron` line, or every `interval` seconds."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"cron": "30 2 * * 1-5", "timezone": "Europe/Zurich"}]})
+
     cron: str | None = None
-    """Five fields: minute, hour, day of month, month, day of week."""
-    interval: PositiveInt | None = None
+    """Five fields: minute, hour, day of month, month, day of week; or one of the words @hourly, @daily, @weekly, @monthly."""
+    interval: Seconds | None = None
     """Seconds from one start to the next."""
     timezone: str = "UTC"
     """An IANA name such as Europe/Zurich; `cron` follows its daylight saving."""
@@ -103,11 +132,18 @@ class Schedule(Declaration):
     def _is_one_kind(self) -> Self:
         if (self.cron is None) == (self.interval is None):
             raise ValueError("give either cron or interval")
+        if self.cron is not None and not self._is_cron():
+            raise ValueError(f"{self.cron!r} is no cron line: it has five fields, such as 30 2 * * 1-5, or is @daily")
+        return self
+
+    def _is_cron(self) -> bool:
+        if self.cron not in CRON_WORDS and len((self.cron or "").split()) != CRON_FIELDS:
+            return False  # Prefect would take a sixth field for seconds
         try:
             self.of_prefect()
         except PydanticError:
-            raise ValueError(f"{self.cron!r} is no cron line: it has five fields, such as 30 2 * * 1-5") from None
-        return self
+            return False
+        return True
 
     def of_prefect(self) -> CronSchedule | IntervalSchedule:
         """The schedule as Prefect has it."""
@@ -120,19 +156,26 @@ class Schedule(Declaration):
 class AdapterEntry(Declaration):
     """An adapter: its class as `module:Class`, and the settings that it is made with."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"class": "my_adapters.netbox:NetBox", "settings": {"url": "https://netbox"}}]}
+    )
+
     class_: ImportPath = Field(alias="class")
     """Import path as module:Class; the workers of its pool can import it."""
-    settings: dict[str, Any] = Field({}, repr=False)
+    settings: dict[str, Any] = Field({}, repr=False, examples=[{"url": "https://netbox", "token": "${NETBOX_TOKEN}"}])
     """Keyword arguments of the class; ${VAR} is taken from the environment of the worker."""
     description: str = ""
     """For the deployment's page."""
     schedule: Schedule | None = None
     """When it is loaded by itself; a reconcile loads it anyhow."""
-    work_pool: WorkPool = "diffsync-load"
+    work_pool: WorkPool | None = None
+    """Prefect work pool whose workers load it; PROJECT-load where none is given."""
 
 
 class Apply(Declaration):
     """How a sync goes about it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"workers": 8, "retries": 3}]})
 
     workers: PositiveInt = 1
     """Objects of the top, each with all that is below it, that are worked on side by side."""
@@ -159,6 +202,8 @@ class Apply(Declaration):
 class Chain(Declaration):
     """What follows by itself, by events: without a reconcile, each step as soon as the one before it has ended."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"diff_after_load": True, "sync_after_diff": True}]})
+
     diff_after_load: bool = False
     """Diff when the source was loaded, with the target's newest complete store."""
     sync_after_diff: bool = False
@@ -168,32 +213,43 @@ class Chain(Declaration):
 class WorkPools(Declaration):
     """Which workers run the steps of a sync; the adapters say where they are loaded."""
 
-    diff: WorkPool = "diffsync-diff"
-    sync: WorkPool = "diffsync-sync"
-    reconcile: WorkPool = "diffsync-reconcile"
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sync": "site-a"}]})
+
+    diff: WorkPool | None = None
+    """PROJECT-diff where none is given."""
+    sync: WorkPool | None = None
+    """PROJECT-sync where none is given."""
+    reconcile: WorkPool | None = None
+    """PROJECT-reconcile where none is given."""
 
 
 class SyncEntry(Declaration):
     """A source, a target, and how the one is brought into the other."""
 
-    source: str
+    model_config = ConfigDict(json_schema_extra={"examples": [{"source": "netbox", "target": "switches"}]})
+
+    source: str = Field(examples=["netbox"])
     """The adapter that is right."""
-    target: str
+    target: str = Field(examples=["switches"])
     """The adapter that is changed."""
     description: str = ""
     """For the deployments' pages."""
     schedule: Schedule | None = None
     """When it is reconciled by itself."""
-    flags: list[Annotated[str, AfterValidator(known_flag)]] = ["CONTINUE_ON_FAILURE"]
+    flags: list[Annotated[str, AfterValidator(known_flag)]] = Field(
+        ["CONTINUE_ON_FAILURE"], examples=[["CONTINUE_ON_FAILURE"]]
+    )
     """Flags of the diff and the sync, as diffsync's DiffSyncFlags."""
-    guards: Guards = Field(Guards(), description="What a sync must not do")
+    guards: Guards = Field(
+        Guards(), description="What a sync must not do", examples=[{"budget": {"each": {"delete": {"percent": 5}}}}]
+    )
     approval: Literal["never", "deletes", "always"] = "never"
     """Whether a person has to approve a diff before it is applied: never, where it deletes, or always."""
-    approval_timeout: PositiveInt = 7 * DAY
+    approval_timeout: Seconds = 7 * DAY
     """Seconds after which a sync that nobody has approved ends."""
     overlap: Literal["enqueue", "skip"] = "enqueue"
     """What becomes of a reconcile that is due while the one before it runs."""
-    retention: PositiveInt | None = None
+    retention: Seconds | None = None
     """Seconds for which its diffs are kept, with what was approved and done; the store's `ttl` where it is not given."""
     apply: Apply = Apply()
     """How it is applied."""
@@ -218,73 +274,41 @@ class SyncEntry(Declaration):
 class Housekeeping(Declaration):
     """The flow that lists what is in Redis and drops what nobody needs any more."""
 
-    stores: PositiveInt = 3 * DAY
+    model_config = ConfigDict(json_schema_extra={"examples": [{"stores": 259200, "diffs": 604800}]})
+
+    stores: Seconds = 3 * DAY
     """Seconds after it was written last at which a store is dropped, unless it is in use."""
-    diffs: PositiveInt = 7 * DAY
+    diffs: Seconds = 7 * DAY
     """Seconds after which a saved diff is dropped, with what was approved and done, unless it is being applied."""
     schedule: Schedule | None = Schedule(cron="17 3 * * *")
-    work_pool: WorkPool = "diffsync-reconcile"
+    """When it runs by itself."""
+    work_pool: WorkPool | None = None
+    """Prefect work pool whose workers run it; PROJECT-reconcile where none is given."""
 
 
 class Metrics(Declaration):
     """Where the numbers of each run go, for Prometheus; nowhere where nothing is given."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"textfile": "/var/lib/node_exporter"}]})
+
     textfile: str | None = None
     """A folder that the node exporter of the workers' host reads; each deployment has a file in it."""
-    pushgateway: str | None = None
+    pushgateway: Annotated[str, AfterValidator(right_gateway)] | None = None
     """URL of a Pushgateway."""
 
 
 class Declarations(Declaration):
     """The whole file."""
 
+    project: Project = PROJECT
+    """Name of this file in Prefect: what another file has deployed there is left alone. Begins the names of the work pools."""
     store: StoreSettings
     """Where stores and diffs live."""
-    adapters: dict[Name, AdapterEntry] = {}
+    adapters: dict[Name, AdapterEntry] = Field({}, examples=[{"netbox": {"class": "my_adapters.netbox:NetBox"}}])
     """The systems, by name."""
-    syncs: dict[Name, SyncEntry] = {}
+    syncs: dict[Name, SyncEntry] = Field({}, examples=[{"nightly": {"source": "netbox", "target": "switches"}}])
     """What is brought into what, by name."""
     housekeeping: Housekeeping = Housekeeping()
     """What drops what nobody needs any more."""
     metrics: Metrics = Metrics()
     """Numbers for Prometheus."""
-
-
-def read_declarations(file: YamlFile) -> Declarations:
-    """The file's content, or all its faults."""
-    faults = [*_wrong_sides(file), *_repeated_pairs(file)]
-    try:
-        declared = Declarations.model_validate(file.data)
-    except PydanticError as error:
-        raise ConfigFault([*file.faults(error, Declarations), *faults]) from None
-    if faults:
-        raise ConfigFault(faults)
-    return declared
-
-
-def _wrong_sides(file: YamlFile) -> Iterator[str]:
-    adapters = _section(file, "adapters")
-    for name, sync in _section(file, "syncs").items():
-        for side in ("source", "target"):
-            adapter = sync.get(side) if isinstance(sync, dict) else None
-            if isinstance(adapter, str) and adapter not in adapters:
-                message = f"no adapter {adapter!r} is declared{instead_of(adapter, adapters)}"
-                yield file.fault(("syncs", name, side), message)
-        if isinstance(sync, dict) and "target" in sync and sync.get("source") == sync["target"]:
-            yield file.fault(("syncs", name, "target"), "is the source too")
-
-
-def _repeated_pairs(file: YamlFile) -> Iterator[str]:
-    """A diff knows its two adapters, not the sync's name: the pair must lead to one sync's flags."""
-    first: dict[tuple[str, str], str] = {}
-    for name, sync in _section(file, "syncs").items():
-        if not isinstance(sync, dict) or not {"source", "target"} <= sync.keys():
-            continue
-        earlier = first.setdefault((str(sync["source"]), str(sync["target"])), name)
-        if earlier != name:
-            yield file.fault(("syncs", name), f"has the same source and target as {earlier}")
-
-
-def _section(file: YamlFile, name: str) -> dict[str, Any]:
-    section = file.data.get(name) if isinstance(file.data, dict) else None
-    return section if isinstance(section, dict) else {}

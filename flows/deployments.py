@@ -3,13 +3,15 @@
     load/ADAPTER    diff/SYNC    sync/SYNC    reconcile/SYNC    housekeeping/housekeeping
 
 A deployment's version is a digest of what the file says of it: where it is the same, nothing is touched, and what a person
-has changed in the UI stays. What is not in the file any more is paused, and keeps its runs.
+has changed in the UI stays. What is not in the file any more is paused, and keeps its runs. Two files live side by side in
+one Prefect by their `project`: the deployments of another one are never touched, nor those of anybody else.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,13 @@ from prefect.utilities.callables import parameter_schema
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from flows.config import Config
-from flows.declarations import Schedule, SyncEntry
+from flows.declarations import PROJECT, Schedule, SyncEntry
 from flows.diff import diff
+from flows.faults import Fault
 from flows.housekeeping import housekeeping
 from flows.load import load
 from flows.reconcile import reconcile
+from flows.run_names import OF_PROJECT
 from flows.sync import sync
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +59,9 @@ class Deployment:
     name: str
     description: str
     work_pool: str
+    project: str = PROJECT
+    directory: str = str(ROOT)
+    """Where the flows stand on the workers' hosts."""
     parameters: dict[str, Any] = field(default_factory=dict)
     schedule: Schedule | None = None
     overlap: str = ""
@@ -62,6 +69,10 @@ class Deployment:
     @property
     def full_name(self) -> str:
         return f"{self.flow}/{self.name}"
+
+    @property
+    def tags(self) -> list[str]:
+        return [TAG, f"{OF_PROJECT}{self.project}"]
 
     def content(self) -> dict[str, Any]:
         """What Prefect is told, but for the name."""
@@ -73,10 +84,10 @@ class Deployment:
             "work_pool_name": self.work_pool,
             "work_queue_name": "default",
             "parameters": self.parameters,
-            "tags": [TAG],
+            "tags": self.tags,
             "entrypoint": f"flows.{self.flow}.{self.flow}",
-            "path": str(ROOT),
-            "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
+            "path": self.directory,
+            "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": self.directory}}],
             "parameter_openapi_schema": {name: part for name, part in schema.items() if part or name != "definitions"},
             "enforce_parameter_schema": True,
             "job_variables": {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}},
@@ -104,62 +115,95 @@ class Change:
     what: str = ""
 
 
-def declared(config: Config) -> Iterator[Deployment]:
-    """The deployments that a file asks for."""
+def declared(config: Config, directory: str = str(ROOT)) -> Iterator[Deployment]:
+    """The deployments that a file asks for.
+
+    Args:
+        config: the file.
+        directory: where the workers have the flows.
+    """
+    project = config.declared.project
+    make = partial(Deployment, project=project, directory=directory)
     for name, adapter in config.adapters.items():
-        yield Deployment(
+        yield make(
             flow="load",
             name=name,
             description=_described(f"Load the records of {name} into a store.", adapter.description),
-            work_pool=adapter.work_pool,
+            work_pool=adapter.work_pool or f"{project}-load",
             parameters={"adapter": name},
             schedule=adapter.schedule,
         )
     for name, entry in config.syncs.items():
-        yield from _steps(name, entry)
+        yield from (make(name=name, parameters={"sync_name": name}, **step) for step in _steps(entry, project))
     told = config.declared.housekeeping
-    yield Deployment(
+    yield make(
         flow="housekeeping",
-        name="housekeeping",
+        name="housekeeping" if project == PROJECT else project,
         description="Drop the stores and the saved diffs that are past their retention, and nothing that is in use.",
-        work_pool=told.work_pool,
+        work_pool=told.work_pool or f"{project}-reconcile",
         schedule=told.schedule,
     )
 
 
-def _steps(name: str, entry: SyncEntry) -> Iterator[Deployment]:
-    way = f"{entry.source} → {entry.target}"
-    yield Deployment(
-        flow="diff",
-        name=name,
-        description=_described(f"Save what has to change, {way}.", entry.description),
-        work_pool=entry.work_pools.diff,
-        parameters={"sync_name": name},
-    )
-    yield Deployment(
-        flow="sync",
-        name=name,
-        description=_described(f"Apply a saved diff, {way}.", entry.description),
-        work_pool=entry.work_pools.sync,
-        parameters={"sync_name": name},
-    )
-    yield Deployment(
-        flow="reconcile",
-        name=name,
-        description=_described(f"Load both sides, diff them, sync the difference, {way}.", entry.description),
-        work_pool=entry.work_pools.reconcile,
-        parameters={"sync_name": name},
-        schedule=entry.schedule,
-        overlap=entry.overlap,
-    )
+def _steps(entry: SyncEntry, project: str) -> Iterator[dict[str, Any]]:
+    way, pools = f"{entry.source} → {entry.target}", entry.work_pools
+    yield {
+        "flow": "diff",
+        "description": _described(f"Save what has to change, {way}.", entry.description),
+        "work_pool": pools.diff or f"{project}-diff",
+    }
+    yield {
+        "flow": "sync",
+        "description": _described(f"Apply a saved diff, {way}.", entry.description),
+        "work_pool": pools.sync or f"{project}-sync",
+    }
+    yield {
+        "flow": "reconcile",
+        "description": _described(f"Load both sides, diff them, sync the difference, {way}.", entry.description),
+        "work_pool": pools.reconcile or f"{project}-reconcile",
+        "schedule": entry.schedule,
+        "overlap": entry.overlap,
+    }
 
 
-async def deploy(client: PrefectClient, config: Config) -> list[Change]:
-    """Bring the server up to date with the file; what was done, in its order."""
-    wanted = list(declared(config))
+async def deploy(client: PrefectClient, wanted: Sequence[Deployment]) -> list[Change]:
+    """Bring the server up to date with what a file asks for; what was done, in its order.
+
+    Raises:
+        Fault: a deployment of the same name is another project's, or somebody else's; nothing was changed.
+    """
+    there = {each.full_name: await _find(client, each.full_name) for each in wanted}
+    foreign = [found for each in wanted if (found := _foreign(each, there[each.full_name]))]
+    if foreign:
+        raise Fault("\n".join(foreign))
     changes = [await _ensure_pool(client, pool) for pool in sorted({each.work_pool for each in wanted})]
-    changes += [await _ensure(client, deployment) for deployment in wanted]
-    return changes + await _pause_others(client, {deployment.full_name for deployment in wanted})
+    return changes + [await _ensure(client, each, there[each.full_name]) for each in wanted]
+
+
+async def _find(client: PrefectClient, name: str) -> DeploymentResponse | None:
+    try:
+        return await client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return None
+
+
+def _foreign(wanted: Deployment, there: DeploymentResponse | None) -> str:
+    """Why a deployment is not this file's to change; empty where it is."""
+    if there is None or project_of(there) == wanted.project:
+        return ""
+    owner = f"of the project {project_of(there)!r}" if project_of(there) else "of somebody else: it has no tag diffsync"
+    remedy = "give the adapter or the sync another name"
+    if project_of(there):
+        remedy += f", or say project: {project_of(there)} in the file if it is the same"
+    return f"Prefect has a deployment {wanted.full_name} {owner}. Nothing was changed; {remedy}."
+
+
+def project_of(deployment: DeploymentResponse) -> str:
+    """Whose it is; empty where it is none of these deployments."""
+    if TAG not in deployment.tags:
+        return ""
+    marks = [tag.removeprefix(OF_PROJECT) for tag in deployment.tags if tag.startswith(OF_PROJECT)]
+    return marks[0] if marks else PROJECT
 
 
 async def _ensure_pool(client: PrefectClient, name: str) -> Change:
@@ -172,12 +216,7 @@ async def _ensure_pool(client: PrefectClient, name: str) -> Change:
         return Change(f"work pool {name}", "created")
 
 
-async def _ensure(client: PrefectClient, deployment: Deployment) -> Change:
-    there: DeploymentResponse | None
-    try:
-        there = await client.read_deployment_by_name(deployment.full_name)
-    except ObjectNotFound:
-        there = None
+async def _ensure(client: PrefectClient, deployment: Deployment, there: DeploymentResponse | None) -> Change:
     is_same = there is not None and there.version == deployment.version and LEFT not in there.tags
     if not is_same:
         flow_id = await client.create_flow_from_name(deployment.flow)
@@ -189,13 +228,28 @@ async def _ensure(client: PrefectClient, deployment: Deployment) -> Change:
     return Change(deployment.full_name, done, _told(deployment.schedule) + paused)
 
 
-async def _pause_others(client: PrefectClient, names: set[str]) -> list[Change]:
-    """Pause deployments of these flows that left the file."""
-    changes = []
+async def left(client: PrefectClient, config: Config) -> dict[str, DeploymentResponse]:
+    """The project's deployments of these flows that are not in the file any more, by name."""
+    names = {each.full_name for each in declared(config)}
+    found = {}
     for deployment in await _all(client):
-        name = f"{(await client.read_flow(deployment.flow_id)).name}/{deployment.name}"
-        if name in names or name.split("/", maxsplit=1)[0] not in FLOWS:
+        if project_of(deployment) != config.declared.project:
             continue
+        flow = (await client.read_flow(deployment.flow_id)).name
+        if flow in FLOWS and (name := f"{flow}/{deployment.name}") not in names:
+            found[name] = deployment
+    return found
+
+
+def are_running(deployments: Mapping[str, DeploymentResponse]) -> list[str]:
+    """Those that have not been paused yet."""
+    return [name for name, deployment in deployments.items() if LEFT not in deployment.tags]
+
+
+async def pause(client: PrefectClient, deployments: Mapping[str, DeploymentResponse]) -> list[Change]:
+    """Pause deployments that left the file; each is told, also one that was paused before."""
+    changes = []
+    for name, deployment in deployments.items():
         is_new = LEFT not in deployment.tags
         if is_new:
             update = DeploymentUpdate(paused=True, tags=[*deployment.tags, LEFT])

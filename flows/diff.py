@@ -75,7 +75,7 @@ def find_stores(source_store_id: str | None, target_store_id: str | None, sync_n
 
 @task(**RETRIED)
 def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None) -> datetime:
-    """Compare the two stores; when the source's was loaded."""
+    """Compare the two stores, if a run before this one has not; when the source's was loaded."""
     config = read_config()
     with (
         library_log(config.secrets.redact),
@@ -90,7 +90,7 @@ def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_nam
             config.open_diffs(sync.retention) as diffs,
             progress(artifact_key("diff", of_source.name, of_target.name)) as callback,
         ):
-            diffs.compare(
+            diffs.compare_once(
                 of_source, of_target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback
             )
         return source.record().updated

@@ -8,7 +8,7 @@
 | `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, held, unknown, done_before |
 
 Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has started the step, and takes the next one itself,
-else `no`.
+else `no`; and the label `diffsync.project`, the project of the YAML file.
 
 A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
 budget; as `rejected`, by a person; as `cancelled`; or as `failed`, also where there is no such diff: then nobody knows its
@@ -32,14 +32,14 @@ from prefect.exceptions import TerminationSignal
 from diffsync_store import BudgetExceeded, StoreRecord
 from diffsync_store.store.redis_diffs import DiffRecord
 from flows.declarations import SyncEntry
+from flows.run_names import project_of_run
 
 LOADED = "diffsync.store.loaded"
 SAVED = "diffsync.diff.saved"
 EMPTY = "diffsync.diff.empty"
 ENDED = "diffsync.sync.ended"
-IN_RECONCILE = "diffsync.reconcile"
-ALONE: dict[str, str | list[str]] = {IN_RECONCILE: "no"}
-"""The label of an event of a step that no reconcile has started."""
+IN_RECONCILE, IN_PROJECT = "diffsync.reconcile", "diffsync.project"
+"""Labels of an event's resource."""
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 NOT_APPLIED = ("skipped", "failed", "blocked", "conflicts", "held", "unknown")
@@ -128,6 +128,7 @@ def _emit(event: str, resource: str, name: str, related: Iterable[str], payload:
             "prefect.resource.id": f"diffsync.{resource}",
             "prefect.resource.name": name,
             IN_RECONCILE: "yes" if runtime.flow_run.parent_flow_run_id else "no",
+            IN_PROJECT: project_of_run(),
         },
         related=[
             {"prefect.resource.id": f"diffsync.{each}", "prefect.resource.role": each.split(".", 1)[0]}

@@ -1,32 +1,37 @@
 """A run that meets what a person can mend ends as Failed with that sentence, and nothing before it or after it."""
 
 import inspect
-import socket
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from prefect.client.schemas import State
 from prefect.states import Failed
 
 from diffsync_store import ObjectStoreException
 from flows.config import read_config
 from flows.faults import KNOWN
+from flows.orphans import leave_if_superseded
 from flows.retries import is_transient
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def failing_plainly(function: F) -> F:
-    """For a flow's function: any other exception ends the run with its traceback, as Prefect has it."""
+    """For a flow's function: any other exception ends the run with its traceback, as Prefect has it.
+
+    A process whose run was started again meanwhile ends without a word, whatever the exception.
+    """
     if inspect.iscoroutinefunction(function):
 
         @wraps(function)
         async def run_async(*args: Any, **kwargs: Any) -> Any:
             try:
                 return await function(*args, **kwargs)
-            except KNOWN as error:
-                return _failed(error)
+            except Exception as error:
+                leave_if_superseded()
+                if not isinstance(error, KNOWN):
+                    raise
+                return Failed(message=sentence(error))
 
         return cast("F", run_async)
 
@@ -34,21 +39,17 @@ def failing_plainly(function: F) -> F:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except KNOWN as error:
-            return _failed(error)
+        except Exception as error:
+            leave_if_superseded()
+            if not isinstance(error, KNOWN):
+                raise
+            return Failed(message=sentence(error))
 
     return cast("F", run)
-
-
-def _failed(error: Exception) -> State[Any]:
-    return Failed(message=sentence(error))
 
 
 def sentence(error: Exception) -> str:
     """What the error says; of a store that does not answer also which one it is, and what to do."""
     if not (isinstance(error, ObjectStoreException) and is_transient(error)):
         return str(error)
-    return (
-        f"{error} It is {read_config().store_address()}: see that it runs, and that {socket.gethostname()} reaches it; then "
-        "try again."
-    )
+    return read_config().sentence(error)

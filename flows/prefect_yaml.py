@@ -1,18 +1,19 @@
 """The same deployments as a `prefect.yaml`, for people who prefer `prefect deploy`."""
 
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
 import yaml
 
 from flows.declarations import ANCHOR, Schedule
-from flows.deployments import STRATEGIES, TAG, Deployment
+from flows.deployments import ROOT, STRATEGIES, Deployment
 
 HEADER = """\
 # The deployments of syncs.yaml for `prefect deploy`; made by `python -m flows prefect-yaml`, not by hand. From the root of
 # the project, where the workers have it too:
 #
-#   for pool in load diff sync reconcile; do prefect work-pool create diffsync-$pool --type process; done
+#   for pool in {pools}; do prefect work-pool create $pool --type process; done
 #   prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml
 #
 # `python -m flows deploy` does the same, makes the work pools, pauses what has left the file, and sets up what Prefect has
@@ -23,8 +24,10 @@ HEADER = """\
 
 def prefect_yaml(deployments: Iterable[Deployment]) -> str:
     """The text of the file."""
-    content = {"name": "diffsync-store", "deployments": [_entry(deployment) for deployment in deployments]}
-    return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    wanted = list(deployments)
+    pools = " ".join(shlex.quote(pool) for pool in sorted({each.work_pool for each in wanted}))
+    content = {"name": "diffsync-store", "deployments": [_entry(each) for each in wanted]}
+    return HEADER.format(pools=pools) + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _entry(deployment: Deployment) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
         "name": deployment.name,
         "entrypoint": content["entrypoint"],
         "description": deployment.description,
-        "tags": [TAG],
+        "tags": deployment.tags,
         "parameters": deployment.parameters,
         "work_pool": {
             "name": deployment.work_pool,
@@ -41,6 +44,8 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
             "job_variables": content["job_variables"],
         },
     }
+    if deployment.directory != str(ROOT):
+        entry["pull"] = content["pull_steps"]
     if deployment.schedule:
         entry["schedules"] = [_schedule(deployment.schedule)]
     if deployment.overlap:

@@ -7,7 +7,7 @@ from traceback import format_exception
 from typing import Any
 from urllib.parse import unquote
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretBytes, SecretStr
 
 from flows.faults import KNOWN, Fault
 from flows.retries import is_transient
@@ -17,6 +17,12 @@ SHORTEST = 4
 
 URL_PASSWORD = re.compile(r"://[^/@]*?:([^@]+)@|[?&]\w*password=([^&#\s]+)")
 """Before the host, or among the options of a Redis URL: those of a Sentinel, of a key file, of a Unix socket."""
+
+SECRET_NAME = re.compile(
+    r"(^|[_.-])(pass|password|passwd|passphrase|pwd|secret|token|community|credentials?|(api|private|secret|access)[_-]?key)$",
+    re.IGNORECASE,
+)
+"""A setting or a variable with such a name holds a secret, whatever the type of the setting."""
 
 
 class Secrets:
@@ -29,6 +35,24 @@ class Secrets:
         """Take in every text of the value, however deep, and the password of one that is a URL."""
         for text in _texts(values):
             self._texts.update(part for part in (text, *_passwords(text)) if len(part) >= SHORTEST)
+
+    def keep_settings(self, settings: Any, name: str = "") -> None:
+        """Take in what is secret in an adapter's checked settings, however deep; a folder or a host stays readable.
+
+        Secret is what has pydantic's type for it, what stands under a name that says so, and a URL's password.
+        """
+        if isinstance(settings, SecretStr | SecretBytes):
+            self.keep(settings)
+        elif isinstance(settings, BaseModel | dict):
+            for part, value in dict(settings).items():
+                self.keep_settings(value, str(part))
+        elif isinstance(settings, list | tuple | set | frozenset):
+            for value in settings:
+                self.keep_settings(value, name)
+        elif is_secret_name(name):
+            self.keep(settings)
+        elif settings is not None:
+            self.keep(list(_passwords(str(settings))))
 
     def redact(self, text: str) -> str:
         for secret in sorted(self._texts, key=len, reverse=True):
@@ -56,6 +80,10 @@ class Secrets:
         return Fault(self.redact(str(error))) if isinstance(error, KNOWN) else RuntimeError(told)
 
 
+def is_secret_name(name: str) -> bool:
+    return bool(SECRET_NAME.search(name))
+
+
 def masked(url: str) -> str:
     """A URL without its passwords."""
     return URL_PASSWORD.sub(lambda found: found[0].replace(found[1] or found[2], "***"), url)
@@ -71,6 +99,8 @@ def _passwords(text: str) -> Iterator[str]:
 def _texts(values: Any) -> Iterable[str]:
     if isinstance(values, SecretStr):
         return [values.get_secret_value()]
+    if isinstance(values, SecretBytes):
+        return [values.get_secret_value().decode(errors="replace")]
     if isinstance(values, dict):
         values = list(values.values())
     if isinstance(values, list):

@@ -9,8 +9,12 @@ from collections.abc import Iterator, Mapping
 from prefect import runtime
 from prefect.client.orchestration import get_client
 
+from flows.declarations import PROJECT
+
 ACTIONS = ("create", "update", "delete")
 LONGEST = 200
+OF_PROJECT = "project:"
+"""The tag by which deployments and their runs say whose they are begins so."""
 
 
 def rename(what: str, counts: Mapping[str, int] | None = None, **tags: str | tuple[str, ...]) -> None:
@@ -23,12 +27,19 @@ def rename(what: str, counts: Mapping[str, int] | None = None, **tags: str | tup
     """
     name = f"{what} · {told(counts)}" if counts is not None else what
     with get_client(sync_client=True) as client:
-        client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST], tags=[*runtime.flow_run.tags, *_named(tags)])
+        tagged = {*runtime.flow_run.tags, *_named(tags)}
+        client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST], tags=sorted(tagged))
 
 
 def _named(tags: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:
     for kind, given in tags.items():
         yield from (f"{kind}:{each}" for each in ((given,) if isinstance(given, str) else given) if each)
+
+
+def project_of_run() -> str:
+    """The project of the YAML file that has declared the running flow run's deployment."""
+    marks = (tag.removeprefix(OF_PROJECT) for tag in runtime.flow_run.tags if tag.startswith(OF_PROJECT))
+    return next(marks, PROJECT)
 
 
 def told(counts: Mapping[str, int]) -> str:

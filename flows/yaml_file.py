@@ -1,20 +1,18 @@
 """A YAML file as plain data that remembers its lines, so that a fault can name the line."""
 
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic.errors import PydanticUserError
 
+from flows.fault_words import Location, hint_of_yaml, place_of, told
 from flows.faults import Fault
 
-Location = tuple[str | int, ...]
-SECRET_PLACES = {"store", "settings"}
-"""Parts of the file whose values are not shown."""
-LONGEST_FOUND = 60
+PLAIN = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+MERGE = "tag:yaml.org,2002:merge"
 
 
 class ConfigFault(Fault):
@@ -31,22 +29,40 @@ class YamlFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: dict[Location, int] = {}
-        self._repeated: list[str] = []
-        root = self._compose()
-        self.data = {} if root is None else self._read(root, ())
-        if self._repeated:
-            raise ConfigFault(self._repeated)
+        self._found: list[str] = []
+        self._open: list[yaml.Node] = []
+        try:
+            root = self._compose()
+            self.data = {} if root is None else self._read(root, ())
+        except RecursionError:
+            raise ConfigFault([f"{path}: its lists and mappings are nested too deeply"]) from None
+        if self._found:
+            raise ConfigFault(self._found)
 
     def fault(self, location: Location, message: str) -> str:
         """One line, e.g. `deployments/syncs.yaml:12: adapters.registry.class: is missing`."""
-        return f"{self.path}:{self._line(location)}: {'.'.join(map(str, location))}: {message}"
+        return _line(self.path, self._line(location), location, message)
 
-    def faults(self, error: ValidationError, model: type[BaseModel], location: Location = ()) -> list[str]:
-        """Each fault that pydantic found in the data at `location`, which a model of this class was to be made from."""
-        schema = model.model_json_schema()
+    def faults(
+        self,
+        error: ValidationError,
+        model: type[BaseModel],
+        location: Location = (),
+        *,
+        without: Container[Location] = (),
+    ) -> list[str]:
+        """Each fault that pydantic found in the data at `location`, which a model of this class was to be made from.
+
+        Args:
+            error: of pydantic.
+            model: the class.
+            location: where its data stand.
+            without: places of which something else was said already.
+        """
+        schema = _schema(model)
+        found = {(*location, *place_of(fault)): fault for fault in error.errors(include_url=False)}
         return [
-            self.fault((*location, *_without_mark(fault["loc"])), _told(fault, schema, location))
-            for fault in error.errors(include_url=False)
+            self.fault(place, told(fault, schema, location)) for place, fault in found.items() if place not in without
         ]
 
     def _line(self, location: Location) -> int:
@@ -56,87 +72,99 @@ class YamlFile:
         return self.lines.get(location, 1)
 
     def _compose(self) -> yaml.Node | None:
+        text = ""
         try:
-            return yaml.compose(self.path.read_text("utf-8"), yaml.SafeLoader)
+            text = self.path.read_text("utf-8")
+            return yaml.compose(text, yaml.SafeLoader)
         except FileNotFoundError:
             raise ConfigFault([f"{self.path}: no such file; DIFFSYNC_CONFIG names the one to read"]) from None
+        except OSError as error:
+            told = f"cannot be read: {error.strerror}; DIFFSYNC_CONFIG names the file to read"
+            raise ConfigFault([f"{self.path}: {told}"]) from None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise ConfigFault([f"{self.path}:{line}: not YAML: {error.problem}"]) from None
+            told = f"not YAML: {error.problem}{hint_of_yaml(error, text)}"
+            raise ConfigFault([f"{self.path}:{line}: {told}"]) from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigFault([f"{self.path}: not YAML: {error}"]) from None
+            raise ConfigFault([f"{self.path}: not YAML, which is text in UTF-8: {error}"]) from None
 
     def _read(self, node: yaml.Node, location: Location) -> Any:
-        self.lines.setdefault(location, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            return dict(self._read_pairs(node, location))
-        if isinstance(node, yaml.SequenceNode):
+        line = node.start_mark.line + 1
+        self.lines.setdefault(location, line)
+        if node in self._open:
+            return self._note(line, location, "is an alias of what it stands in itself, and would never end")
+        if isinstance(node, yaml.ScalarNode):
+            return self._read_scalar(node, location)
+        if node.tag not in PLAIN:
+            return self._note(line, location, _wrong_tag(node))
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return dict(self._read_pairs(node, location))
             return [self._read(item, (*location, number)) for number, item in enumerate(node.value)]
-        return _scalar(node)
+        finally:
+            self._open.pop()
 
-    def _read_pairs(self, node: yaml.MappingNode, location: Location) -> Iterable[tuple[str, Any]]:
+    def _read_scalar(self, node: yaml.ScalarNode, location: Location) -> Any:
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_object(node)
+        except yaml.constructor.ConstructorError:
+            message = _wrong_tag(node)
+        except (ValueError, LookupError, AttributeError):  # what YAML takes for a number or a date, and is none
+            message = f"{node.value[:60]!r} is no {node.tag.rsplit(':', 1)[-1]}; a text is put into quotes"
+        finally:
+            loader.dispose()
+        return self._note(node.start_mark.line + 1, location, message)
+
+    def _read_pairs(self, node: yaml.MappingNode, location: Location) -> Iterator[tuple[str, Any]]:
+        merged: list[yaml.Node] = []
         for key_node, value_node in node.value:
-            at = (*location, str(key_node.value))
             line = key_node.start_mark.line + 1
-            if at in self.lines:
-                self._repeated.append(f"{self.path}:{line}: {'.'.join(map(str, at))}: stands twice in the file")
-                continue
-            self.lines[at] = line
-            yield str(key_node.value), self._read(value_node, at)
+            if key_node.tag == MERGE:
+                merged += value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            elif not isinstance(key_node, yaml.ScalarNode):
+                self._note(line, location, "a key is one word; a list or a mapping was found in its place")
+            elif (at := (*location, str(key_node.value))) in self.lines:
+                self._note(line, at, "stands twice in the file")
+            else:
+                self.lines[at] = line
+                yield str(key_node.value), self._read(value_node, at)
+        for each in merged:
+            yield from self._read_merged(each, location)
+
+    def _read_merged(self, node: yaml.Node, location: Location) -> Iterator[tuple[str, Any]]:
+        """What `<<` brings along; what stands in the mapping itself comes first."""
+        if not isinstance(node, yaml.MappingNode):
+            self._note(node.start_mark.line + 1, location, "<< takes a mapping, such as *common of a mapping &common")
+        elif node in self._open:
+            self._note(
+                node.start_mark.line + 1, location, "is an alias of what it stands in itself, and would never end"
+            )
+        else:
+            self._open.append(node)
+            more = [pair for pair in node.value if (*location, str(pair[0].value)) not in self.lines]
+            yield from self._read_pairs(yaml.MappingNode(node.tag, more, node.start_mark), location)
+            self._open.pop()
+
+    def _note(self, line: int, location: Location, message: str) -> Any:
+        """Take in a fault; nothing stands in the place of what is wrong."""
+        self._found.append(_line(self.path, line, location, message))
 
 
-def _without_mark(location: Location) -> Location:
-    """Pydantic adds a part of its own where a dictionary's key itself is wrong."""
-    return tuple(part for part in location if part != "[key]")
+def _line(path: Path, line: int, location: Location, message: str) -> str:
+    place = ".".join(map(str, location))
+    return f"{path}:{line}: {place}: {message}" if place else f"{path}:{line}: {message}"
 
 
-def _told(fault: ErrorDetails, schema: dict[str, Any], location: Location) -> str:
-    """What is wrong, what was found, and what may stand there."""
-    at = _without_mark(fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return _unknown_word(str(at[-1]), _words_at(schema, at[:-1]))
-    if fault["type"] == "missing":
-        return "is missing"
-    message = fault["msg"].removeprefix("Value error, ")
-    found = fault["input"]
-    is_shown = isinstance(found, str | int | float) and not SECRET_PLACES & {*location, *at}
-    if fault["type"] == "value_error" or not is_shown:
-        return message
-    return f"{message}; found {found!r}" if len(repr(found)) <= LONGEST_FOUND else message
+def _wrong_tag(node: yaml.Node) -> str:
+    written = node.tag.replace("tag:yaml.org,2002:", "!!")
+    return f"takes no tag {written}: write the value alone, a class as the text module:Class"
 
 
-def _unknown_word(word: str, allowed: list[str]) -> str:
-    return f"no such key{instead_of(word, allowed)}" if allowed else "no such key; nothing may stand here"
-
-
-def instead_of(word: str, allowed: Iterable[str]) -> str:
-    """What may have been meant by a word that is not among those that are allowed, and all of them."""
-    known = list(allowed)
-    meant = get_close_matches(word, known, 1)
-    guess = f"; {meant[0]!r} may be meant" if meant else ""
-    return f"{guess}; there are {', '.join(known) or 'none'}"
-
-
-def _words_at(schema: dict[str, Any], location: Location) -> list[str]:
-    """The keys that may stand at a place, from a JSON Schema."""
-    part: dict[str, Any] = schema
-    for name in (*location, None):
-        part = _resolved(part, schema)
-        if name is None:
-            break
-        part = part.get("properties", {}).get(str(name)) or part.get("additionalProperties") or part.get("items") or {}
-    return list(part.get("properties", {}))
-
-
-def _resolved(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    options = part.get("anyOf") or part.get("allOf") or [part]
-    found: dict[str, Any] = next((option for option in options if "$ref" in option), part)
-    return schema["$defs"][found["$ref"].rsplit("/", 1)[-1]] if "$ref" in found else found
-
-
-def _scalar(node: yaml.Node) -> Any:
-    loader = yaml.SafeLoader("")
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a model; nothing for one of an adapter's own that has none."""
     try:
-        return loader.construct_object(node)
-    finally:
-        loader.dispose()
+        return model.model_json_schema()
+    except PydanticUserError:
+        return {}

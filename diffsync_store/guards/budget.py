@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Counts = Mapping[str, Mapping[str, int]]
 """Number of operations by model and action."""
+_ALL = 100
 
 
 class Limit(BaseModel):
@@ -16,7 +17,7 @@ class Limit(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    percent: float | None = Field(None, ge=0, description="Of the target's objects; over 100 makes sense for creates")
+    percent: float | None = Field(None, ge=0, description="Of the target's objects; over 100 for creates only")
     absolute: int | None = Field(None, ge=0, description="Number of operations, however many objects there are")
     floor: int = Field(10, ge=0, description="The percent counts from so many objects in the target on")
 
@@ -40,6 +41,15 @@ class Limits(BaseModel):
     delete: Limit | None = Field(None, description="Most deletes")
     update: Limit | None = Field(None, description="Most updates")
     create: Limit | None = Field(None, description="Most creates")
+
+    @field_validator("delete", "update")
+    @classmethod
+    def _is_reached(cls, limit: Limit | None) -> Limit | None:
+        if limit is not None and limit.percent is not None and limit.percent > _ALL:
+            raise ValueError(
+                f"{limit.percent:g} percent is never reached: there are 100 percent of the target's objects"
+            )
+        return limit
 
     def of(self) -> Iterator[tuple[str, Limit]]:
         """The limits that are given, by action."""

@@ -1,11 +1,12 @@
 """Reconciles two releases of the airport registry into a database, on a Prefect server and workers of its own."""
 
 import argparse
+import shlex
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -81,6 +82,11 @@ def run_demo(folder: Path, *, is_kept: bool) -> None:
                 "artifacts into a run of diff/airports-2024, and the diff_id from its artifact into one of "
                 "sync/airports-2024. Ctrl-C stops everything."
             )
+            console.print(
+                "In another terminal, with these, python -m flows check, deploy and approve, and diffsync-store, work on it:"
+            )
+            for line in exports(f"{stack.address}/api", variables(folder, database, redis_url)["load"]):
+                console.print(line, markup=False)
             while True:
                 time.sleep(3600)
     console.print("Everything is stopped. KEEP=1 leaves it up to look at.")
@@ -92,6 +98,14 @@ def variables(folder: Path, database: Path, redis_url: str) -> dict[str, dict[st
     target = {"DATABASE_URL": f"sqlite:///{database}"}
     source = {"AIRPORT_RELEASES": str(folder / "releases")}
     return {"load": common | source | target, "diff": common, "sync": common | target, "reconcile": common}
+
+
+def exports(api: str, told: Mapping[str, str]) -> Iterator[str]:
+    """Lines for a shell; a REDIS_URL that was given, and may hold a password, is there already."""
+    for name, value in {"PREFECT_API_URL": api, **told}.items():
+        if name != "REDIS_URL" or name not in environment():
+            yield f"export {name}={shlex.quote(value)}"
+    yield 'export DIFFSYNC_STORE_URL="$REDIS_URL"'
 
 
 @contextmanager

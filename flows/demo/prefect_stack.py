@@ -75,7 +75,7 @@ class PrefectStack:
 
     def deploy(self) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "flows", "deploy"],
+            [sys.executable, "-m", "flows", "deploy", "--yes"],
             cwd=ROOT,
             env=self.environment | dict(self.variables["reconcile"]),
             capture_output=True,

@@ -5,18 +5,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from pydantic import BaseModel, PostgresDsn, SecretBytes, SecretStr
 
-from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore, ObjectStoreException
+from diffsync_store import Adapter, DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore, ObjectStoreException
 from flows.__main__ import SCHEMA, schema_text
 from flows.config import Config, environment, read_config
+from flows.declarations import LONGEST
 from flows.deployments import declared
 from flows.faults import Fault
 from flows.prefect_yaml import prefect_yaml
-from flows.redaction import Secrets
+from flows.redaction import Secrets, is_secret_name
 from flows.yaml_file import ConfigFault
 from tests.conftest import demand
 from tests.redis_servers import RedisClusterServers, SentinelServers
@@ -116,7 +119,7 @@ def test_every_fault_is_named_by_its_line_all_at_once(path: Path) -> None:
         """,
     ) == [
         "2: store.uri: no such key; 'url' may be meant; there are url, block, ttl",
-        "4: adapters.registry.class: is missing",
+        "4: adapters.registry.class: is missing, such as my_adapters.netbox:NetBoxAdapter",
         "7: adapters.database.class: a class is given as module:Class, such as my_adapters.netbox:NetBoxAdapter",
         "8: adapters.a name: a name has 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit",
         f"16: syncs.airports.flags.1: no such flag; there are {', '.join(DiffSyncFlags.__members__)}",
@@ -134,9 +137,15 @@ def test_every_fault_is_named_by_its_line_all_at_once(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("store: [", "1: not YAML: expected the node content, but found '<stream end>'"),
-        ("- store", "1: : Input should be a valid dictionary or instance of Declarations"),
-        ("", "1: store: is missing"),
+        (
+            "store: [",
+            "1: not YAML: expected the node content, but found '<stream end>'; a bracket or a brace is not closed, or a comma is missing",
+        ),
+        (
+            "- store",
+            "1: a mapping of project, store, adapters, syncs, housekeeping, metrics is expected; a list was found",
+        ),
+        ("", "1: store: is missing, such as {url: '${REDIS_URL}'}"),
         ("store: {url: a}\nstore: {url: b}", "2: store: stands twice in the file"),
         (STORE + "adapters: {a: {class: os:getcwd}}", "2: adapters.a.class: os has no adapter class getcwd"),
         (
@@ -166,9 +175,17 @@ def test_a_fault_is_named_by_its_line(path: Path, content: str, expected: str) -
     assert faults(path, content) == [expected]
 
 
+class OpenAdapter(Adapter):
+    """May take anything, as far as it can be seen."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = dict(options)
+        super().__init__(**options)
+
+
 def test_a_setting_that_the_adapter_does_not_take_is_named_by_its_line(path: Path) -> None:
     """Also where only the base class says so, once the adapter is made."""
-    config = write(path, f"{STORE}adapters:\n  a:\n    class: {SYSTEMS}:PlainAdapter\n    settings: {{objcts: 3}}")
+    config = write(path, f"{STORE}adapters:\n  a:\n    class: {__name__}:OpenAdapter\n    settings: {{objcts: 3}}")
     with pytest.raises(ConfigFault, match=r":5: adapters.a.settings: .*unexpected keyword argument 'objcts'"):
         config.make_adapter("a", LocalStore())
 
@@ -252,6 +269,67 @@ def test_a_secret_is_in_no_message(path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert "s3cr3t" not in repr(config.adapters)
 
 
+class Login(BaseModel):
+    user: str
+    token: SecretStr
+
+
+class SecretiveAdapter(Adapter):
+    class Settings(BaseModel):
+        folder: str
+        password: str
+        logins: list[Login]
+        by_site: dict[str, SecretBytes]
+        database: PostgresDsn
+        note: str
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.settings = self.Settings(**{name: options.pop(name) for name in self.Settings.model_fields})
+        super().__init__(*args, **options)
+
+
+def test_what_is_secret_in_an_adapters_settings_is_found_however_deep_and_a_folder_stays_readable(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITE_TOKEN", "of-a-variable")
+    monkeypatch.setenv("RELEASES", "/srv/releases")
+    config = write(
+        path,
+        f"""\
+        {STORE.strip()}
+        adapters:
+          a:
+            class: {__name__}:SecretiveAdapter
+            settings:
+              folder: ${{RELEASES}}
+              password: plainly-written
+              logins: [{{user: annette, token: in-a-list}}]
+              by_site: {{zurich: in-bytes}}
+              database: postgresql://ann:in-a-url@db.example/x
+              note: call it with ${{SITE_TOKEN}} please
+        """,
+    )
+    config.check()
+    secrets = ("plainly-written", "in-a-list", "in-bytes", "in-a-url", "of-a-variable")
+    assert [secret for secret in secrets if config.secrets.redact(secret) != "***"] == []
+    told = "annette found no /srv/releases at zurich, db.example"
+    assert config.secrets.redact(told) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        *(
+            (name, True)
+            for name in ("PASSWORD", "netbox_token", "snmp-community", "api_key", "APIKEY", "enable_secret")
+        ),
+        *((name, False) for name in ("sort_key", "PASSENGERS", "tokens_per_minute", "keyfile", "auth_type", "")),
+    ],
+)
+def test_a_name_says_that_what_it_holds_is_secret(name: str, is_secret: bool) -> None:
+    assert is_secret_name(name) == is_secret
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "told"),
     [
@@ -324,32 +402,32 @@ syncs:
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        ("schedule: {cron: '30 25 * * *'}", "schedule: '30 25 * * *' is no cron line: it has five fields, such as 30 2 * * 1-5"),
+        ("schedule: {cron: '30 25 * * *'}", "schedule: '30 25 * * *' is no cron line: it has five fields, such as 30 2 * * 1-5, or is @daily"),
         ("schedule: {cron: 0 2 * * *, interval: 60}", "schedule: give either cron or interval"),
         ("schedule: {}", "schedule: give either cron or interval"),
         (
             "schedule: {cron: 0 2 * * *, timezone: Europe/Zurch}",
             "schedule.timezone: no such time zone; give an IANA name such as UTC or Europe/Zurich",
         ),
-        ("schedule: {interval: -5}", "schedule.interval: Input should be greater than 0; found -5"),
-        ("schedule: nightly", "schedule: Input should be a valid dictionary or instance of Schedule; found 'nightly'"),
-        ("approval: sometimes", "approval: Input should be 'never', 'deletes' or 'always'; found 'sometimes'"),
-        ("overlap: queue", "overlap: Input should be 'enqueue' or 'skip'; found 'queue'"),
-        ("retention: 0", "retention: Input should be greater than 0; found 0"),
-        ("apply: {workers: many}", "apply.workers: Input should be a valid integer, unable to parse string as an integer; found 'many'"),
-        ("apply: {stop_at_share: 20}", "apply.stop_at_share: Input should be less than or equal to 1; found 20"),
+        ("schedule: {interval: -5}", f"schedule.interval: a whole number above 0 and of at most {LONGEST} is expected; found -5"),
+        ("schedule: nightly", "schedule: a mapping of cron, interval, timezone, active is expected, such as {cron: 30 2 * * 1-5, timezone: Europe/Zurich}; found 'nightly'"),
+        ("approval: sometimes", "approval: 'never', 'deletes' or 'always' is expected; found 'sometimes'"),
+        ("overlap: queue", "overlap: 'enqueue' or 'skip' is expected; found 'queue'"),
+        ("retention: 0", f"retention: a whole number above 0 and of at most {LONGEST} is expected; found 0"),
+        ("apply: {workers: many}", "apply.workers: a whole number above 0 is expected; found 'many'"),
+        ("apply: {stop_at_share: 20}", "apply.stop_at_share: a number of at least 0 and of at most 1 is expected; found 20"),
         (
             "apply: {worker: 2}",
             ("apply.worker: no such key; 'workers' may be meant; there are workers, bulk, rate, retries, backoff, "
             "stop_at_share, stop_after, deletes_last, look_up, trust_journal"),
         ),
-        ("chain: {diff_after_load: perhaps}", "chain.diff_after_load: Input should be a valid boolean, unable to interpret input; found 'perhaps'"),
+        ("chain: {diff_after_load: perhaps}", "chain.diff_after_load: true or false is expected; found 'perhaps'"),
         ("guards: {budgets: {}}", "guards.budgets: no such key; 'budget' may be meant; there are completeness, budget"),
         (
             "guards: {budget: {models: {itm: {delete: {absolute: 1}}}}}",
             "guards.budget.models: neither a nor b has a model 'itm'; there are item",
         ),
-        ("flags: CONTINUE_ON_FAILURE", "flags: Input should be a valid list; found 'CONTINUE_ON_FAILURE'"),
+        ("flags: CONTINUE_ON_FAILURE", "flags: a list is expected, such as [CONTINUE_ON_FAILURE]; found 'CONTINUE_ON_FAILURE'"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_sync_is_told_in_words_that_mend_it(path: Path, told: str, expected: str) -> None:
@@ -423,7 +501,7 @@ def test_a_fault_of_a_guard_names_its_line_and_what_is_allowed(path: Path) -> No
     with pytest.raises(ConfigFault) as caught:
         write(path, STORE + dedent(GUARDED + told))
     assert [fault.removeprefix(f"{path}:") for fault in caught.value.faults] == [
-        "13: syncs.airports.guards.budget.each.delete.percent: Input should be greater than or equal to 0; found -5",
+        "13: syncs.airports.guards.budget.each.delete.percent: a number of at least 0 is expected; found -5",
         (
             "13: syncs.airports.guards.budget.each.delete.percents: no such key; 'percent' may be meant; there are percent, "
             "absolute, floor"

@@ -281,9 +281,9 @@ def test_what_is_declared_with_a_schedule_has_its_next_runs(project: Project) ->
 
 
 def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(project: Project) -> None:
-    flows_command(project, "flows", "deploy")
+    flows_command(project, "flows", "deploy", "--yes")
     before = project.stack.post("/deployments/filter")
-    output = flows_command(project, "flows", "deploy")
+    output = flows_command(project, "flows", "deploy", "--yes")
     assert output.splitlines()[-1].startswith("0 changed, ")
     after = project.stack.post("/deployments/filter")
     assert {each["id"]: each["updated"] for each in before} == {each["id"]: each["updated"] for each in after}
@@ -291,13 +291,13 @@ def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(proj
     whole = config.read_text("utf-8")
     try:
         config.write_text("\n".join(line for line in whole.splitlines() if "  cancelled: {source" not in line), "utf-8")
-        output = flows_command(project, "flows", "deploy")
+        output = flows_command(project, "flows", "deploy", "--yes")
         paused = {line.split()[1] for line in output.splitlines() if line.split()[0] == "paused"}
         assert paused == {"diff/cancelled", "sync/cancelled", "reconcile/cancelled"}
         assert told(project)["reconcile/cancelled"]["paused"]
     finally:
         config.write_text(whole, "utf-8")
-    flows_command(project, "flows", "deploy")
+    flows_command(project, "flows", "deploy", "--yes")
     assert not told(project)["reconcile/cancelled"]["paused"]
 
 

@@ -183,6 +183,13 @@ def test_a_limit_that_makes_no_sense_is_refused(limit: dict[str, Any]) -> None:
         Limit(**limit)
 
 
+@pytest.mark.parametrize("action", ["delete", "update"])
+def test_more_than_all_that_there_is_is_no_limit_for_what_is_deleted_or_updated(action: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match="500 percent is never reached"):
+        Limits(**{action: Limit(percent=500)})
+    assert dict(Limits(create=Limit(percent=500), **{action: Limit(percent=100)}).of())[action] == Limit(percent=100)
+
+
 def test_creates_of_what_a_partial_target_may_have_are_held() -> None:
     target = record(StoreState.PARTIAL, ("site",), site=9, device=9)
     found = holds(FULL, target, Completeness())

@@ -1,0 +1,353 @@
+"""`python -m flows check` names each fault of a file by file, line and place, with what was found and what mends it."""
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import BaseModel
+from typer.testing import CliRunner, Result
+
+from diffsync_store import Adapter
+from flows.__main__ import app
+from flows.config import Config
+from flows.constructors import accepted
+from flows.declarations import LONGEST
+from flows.yaml_file import ConfigFault, YamlFile
+from tests.flows.systems import CountingAdapter, PlainAdapter
+from tests.servers import RedisServer
+
+STORE = "store: {url: 'redis://127.0.0.1:1'}\n"
+PLAIN = "tests.flows.systems:PlainAdapter"
+ADAPTER = f"{STORE}adapters:\n  a:\n    class: {PLAIN}\n"
+PAIR = f"{STORE}adapters: {{a: {{class: '{PLAIN}'}}, b: {{class: '{PLAIN}'}}}}\nsyncs:\n  s:\n    source: a\n    target: b\n"
+HERE = "tests.flows.test_file_faults"
+
+
+class OddSettings(Adapter):
+    class Settings(BaseModel):
+        anything: object = None
+
+        def __init__(self, **data: object) -> None:
+            raise KeyError("s3cr3t")
+
+
+class PlainSettings(Adapter):
+    class Settings:
+        """No pydantic model."""
+
+
+class TakesAnything(Adapter):
+    def __init__(self, **options: object) -> None:
+        self.depth = options.pop("depth", 1)
+        super().__init__(**options)  # type: ignore[arg-type]  # what is left is for the class below
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "syncs.yaml"
+    monkeypatch.setenv("DIFFSYNC_CONFIG", str(path))
+    monkeypatch.setenv("SOME_URL", "redis://127.0.0.1:1")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit('no licence')\n", "utf-8")
+    return path
+
+
+def check(path: Path, content: str) -> Result:
+    path.write_text(content, "utf-8")
+    return CliRunner().invoke(app, ["check"])
+
+
+TIMES = "above 0 and of at most " + str(LONGEST)
+MAPPING_OF_ALL = "a mapping of project, store, adapters, syncs, housekeeping, metrics is expected"
+SCHEDULE = (
+    "a mapping of cron, interval, timezone, active is expected, such as "
+    "{cron: 30 2 * * 1-5, timezone: Europe/Zurich}; found "
+)
+MALFORMED = "a ${ that begins no variable: ${NAME} has letters, digits and _ in its name; $${ stands for ${ as it is"
+NO_VARIABLES = "no variables are taken here, only in the store's url and block, and in settings"
+QUOTE_SIGN = 'a text that begins with one of * & @ ` % is put into quotes, such as "*/5 * * * *"'
+
+FAULTS = {
+    # what is not YAML, or more than this file takes of it
+    "hello": f"1: {MAPPING_OF_ALL}; found 'hello'",
+    "- store": f"1: {MAPPING_OF_ALL}; a list was found",
+    "store:\n\turl: x": "2: not YAML: found character '\\t' that cannot start any token; YAML indents by spaces, never by tabs",
+    "store: {url: ${SOME_URL}}": (
+        "1: not YAML: expected ',' or '}', but got '{'; between braces or brackets a variable is put into quotes: "
+        '{url: "${REDIS_URL}"}'
+    ),
+    f"{PAIR}    schedule:\n      cron: */5 * * * *": (
+        f"8: not YAML: expected alphabetic or numeric character, but found '/'; {QUOTE_SIGN}"
+    ),
+    f"{ADAPTER}    description: loads: all": (
+        "5: not YAML: mapping values are not allowed here; a text with ': ' in it is put into quotes, and keys side by side "
+        "are indented alike"
+    ),
+    "store: [redis, x": "1: not YAML: expected ',' or ']', but got '<stream end>'; a bracket or a brace is not closed, or a comma is missing",
+    "store: 'redis": "1: not YAML: found unexpected end of stream; a quote is not closed",
+    "store: {}\n---\nadapters: {}": "2: not YAML: but found another document; --- begins a second document; the file has one",
+    "store: *x": (
+        "1: not YAML: found undefined alias 'x'; *name repeats what &name marks above it; a text that begins with * is put "
+        "into quotes"
+    ),
+    f"{ADAPTER}    description: !!python/name:os.system x": (
+        "5: adapters.a.description: takes no tag !!python/name:os.system: write the value alone, a class as the text "
+        "module:Class"
+    ),
+    f"{ADAPTER}    settings: !secret {{a: 1}}": (
+        "5: adapters.a.settings: takes no tag !secret: write the value alone, a class as the text module:Class"
+    ),
+    f"{ADAPTER}    description: 2026-13-45": (
+        "5: adapters.a.description: '2026-13-45' is no timestamp; a text is put into quotes"
+    ),
+    f"{STORE}syncs: &a [*a]": "2: syncs.0: is an alias of what it stands in itself, and would never end",
+    f"{STORE}syncs: {'[' * 2000}": "its lists and mappings are nested too deeply",
+    f"{STORE}? [a, b]\n: x": "2: a key is one word; a list or a mapping was found in its place",
+    f"{STORE}housekeeping:\n  <<: 3": "3: housekeeping: << takes a mapping, such as *common of a mapping &common",
+    "store: {url: a}\nstore: {url: b}": "2: store: stands twice in the file",
+    # the store
+    "": "1: store: is missing, such as {url: '${REDIS_URL}'}",
+    "store: redis://x": "1: store: a mapping of url, block, ttl is expected, such as {url: '${REDIS_URL}'}",
+    "store: {url: redis://x, block: y}": "1: store: give a url, or the name of a block, and not both",
+    "store: {uri: redis://x}": "1: store.uri: no such key; 'url' may be meant; there are url, block, ttl",
+    "store:\n  url: $SOME_URL": (
+        "2: store.url: $SOME_URL would be taken as it is written: a variable is written ${SOME_URL}"
+    ),
+    "store:\n  url: ${SOME-URL}": f"2: store.url: {MALFORMED}",
+    "store:\n  url: redis://:${PASS": f"2: store.url: {MALFORMED}",
+    "store:\n  url: ${NOT_SET_ANYWHERE}": "2: store.url: the environment has no variable NOT_SET_ANYWHERE",
+    "store:\n  url: redis://x\n  ttl: ${TTL}": f"3: store.ttl: ${{TTL}}: {NO_VARIABLES}",
+    "store:\n  url: redis://x\n  ttl: week": f"3: store.ttl: a whole number {TIMES} is expected",
+    # adapters
+    f"{STORE}adapters: [a]": (
+        "2: adapters: a mapping of names is expected, such as {netbox: {class: 'my_adapters.netbox:NetBox'}}; a list was found"
+    ),
+    f"{STORE}adapters: {{a: }}": (
+        "2: adapters.a: a mapping of class, settings, description, schedule, work_pool is expected, such as {class: "
+        "'my_adapters.netbox:NetBox', settings: {url: 'https://netbox'}}; nothing was found"
+    ),
+    f"{STORE}adapters:\n  a: {{settings: {{}}}}": "3: adapters.a.class: is missing, such as my_adapters.netbox:NetBoxAdapter",
+    f"{STORE}adapters: {{a b: {{class: '{PLAIN}'}}}}": (
+        "2: adapters.a b: a name has 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit"
+    ),
+    f"{STORE}adapters: {{a: {{class: os}}}}": (
+        "2: adapters.a.class: a class is given as module:Class, such as my_adapters.netbox:NetBoxAdapter"
+    ),
+    f"{STORE}adapters: {{a: {{class: 'leaving:Adapter'}}}}": (
+        "2: adapters.a.class: leaving raises while it is imported: SystemExit: no licence"
+    ),
+    f"{STORE}adapters: {{a: {{class: '{HERE}:PlainSettings'}}}}": (
+        "2: adapters.a.class: PlainSettings.Settings is no pydantic model"
+    ),
+    f"{STORE}adapters: {{a: {{class: '{HERE}:OddSettings'}}}}": (
+        "2: adapters.a.settings: OddSettings.Settings raises KeyError"
+    ),
+    f"{ADAPTER}    settings:\n      objcts: 3": (
+        "6: adapters.a.settings.objcts: PlainAdapter takes no such setting; 'objects' may be meant; there are label, objects"
+    ),
+    f"{ADAPTER}    settings:\n      name: x": (
+        "6: adapters.a.settings.name: is given by the flows to every adapter, and is no setting"
+    ),
+    f"{ADAPTER}    settings: [x]": "5: adapters.a.settings: a mapping of names is expected, such as {token: '${NETBOX_TOKEN}', url: 'https://netbox'}; a list was found",
+    f"{ADAPTER}    settings:\n      label: ${{LABEL": f"6: adapters.a.settings.label: {MALFORMED}",
+    f"{ADAPTER}    work_pool: a/b": (
+        "5: adapters.a.work_pool: 'a/b' is no name of a work pool: it has letters, and none of / % & > <"
+    ),
+    f"{ADAPTER}    work_pool: Prefect-load": (
+        "5: adapters.a.work_pool: 'Prefect-load' is no name of a work pool: Prefect keeps those that begin with 'prefect' for "
+        "itself"
+    ),
+    # syncs
+    f"{PAIR}    schedule: '30 2 * * *'": f"7: syncs.s.schedule: {SCHEDULE}'30 2 * * *'",
+    f"{PAIR}    schedule: {{cron: 0 0 2 * * *}}": (
+        "7: syncs.s.schedule: '0 0 2 * * *' is no cron line: it has five fields, such as 30 2 * * 1-5, or is @daily"
+    ),
+    f"{PAIR}    schedule: {{cron: 5}}": "7: syncs.s.schedule.cron: a text is expected; found 5",
+    f"{PAIR}    schedule: {{interval: 99999999999999}}": (
+        f"7: syncs.s.schedule.interval: a whole number {TIMES} is expected; found 99999999999999"
+    ),
+    f"{PAIR}    chain: true": (
+        "7: syncs.s.chain: a mapping of diff_after_load, sync_after_diff is expected, such as {diff_after_load: true, "
+        "sync_after_diff: true}; found True"
+    ),
+    f"{PAIR}    retention: ${{DAYS}}": f"7: syncs.s.retention: ${{DAYS}}: {NO_VARIABLES}",
+    f"{PAIR}    approval: sometimes": (
+        "7: syncs.s.approval: 'never', 'deletes' or 'always' is expected; found 'sometimes'"
+    ),
+    f"{PAIR}    guards: {{budget: {{each: {{delete: {{percent: 500}}}}}}}}": (
+        "7: syncs.s.guards.budget.each.delete: 500 percent is never reached: there are 100 percent of the target's objects"
+    ),
+    f"{PAIR}    guards: {{budget: {{models: {{item: {{delete: {{}}}}}}}}}}": (
+        "7: syncs.s.guards.budget.models.item.delete: limits nothing: give percent, absolute or both, such as {percent: 5}"
+    ),
+    f"{PAIR}    guards: [deletes]": (
+        "7: syncs.s.guards: a mapping of completeness, budget is expected, such as {budget: {each: {delete: {percent: 5}}}}; "
+        "a list was found"
+    ),
+    f"{PAIR}    approval: always\n    approval_timeout: 700000": (
+        "8: syncs.s.approval_timeout: 700000 seconds are longer than what waits for the approval is kept, 604800 seconds by "
+        "store.ttl: lower the one or raise the other"
+    ),
+    f"{PAIR}    approval: deletes\n    retention: 3600": (
+        "4: syncs.s.approval_timeout: 604800 seconds are longer than what waits for the approval is kept, 3600 seconds by "
+        "syncs.s.retention: lower the one or raise the other"
+    ),
+    # the rest
+    f"{STORE}metrics: {{textfile: /no/such}}": "2: metrics.textfile: '/no/such' is no folder on HOST: make it, as on every host of a worker",
+    f"{STORE}metrics: {{pushgateway: 'redis://x'}}": (
+        "2: metrics.pushgateway: a Pushgateway is given by its URL, such as http://pushgateway:9091"
+    ),
+    f"{STORE}project: a/b": "2: project: a name has 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit",
+    f"{STORE}housekeeping: {{stores: 0}}": f"2: housekeeping.stores: a whole number {TIMES} is expected; found 0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", FAULTS)
+def test_a_fault_is_told_by_its_line_in_words_that_mend_it(
+    path: Path, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "HOST")
+    done = check(path, content)
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    expected = FAULTS[content]
+    place = f"{path}:" if expected[0].isdigit() else f"{path}: "
+    assert done.stderr.splitlines() == [f"{place}{expected}"]
+
+
+WHOLE = f"""
+project: p
+store: {{url: "redis://127.0.0.1:1", ttl: 604800}}
+adapters:
+  a:
+    class: {PLAIN}
+    settings: {{label: x, objects: 3}}
+    description: d
+    schedule: {{cron: 0 2 * * *, timezone: UTC, active: true}}
+    work_pool: w
+  r: {{class: "tests.flows.systems:RefusingAdapter", settings: {{url: u, file: f}}}}
+syncs:
+  s:
+    source: a
+    target: r
+    schedule: {{interval: 60}}
+    flags: [CONTINUE_ON_FAILURE]
+    approval: always
+    approval_timeout: 60
+    retention: 3600
+    apply: {{workers: 1, rate: 1.0, stop_at_share: 0.5}}
+    chain: {{diff_after_load: true}}
+    work_pools: {{diff: x}}
+    guards:
+      completeness: {{allow_partial: [item]}}
+      budget: {{sync: {{delete: {{percent: 5, absolute: 1}}}}, models: {{item: {{update: {{absolute: 1}}}}}}}}
+housekeeping: {{stores: 1, diffs: 604800, schedule: {{cron: 1 1 * * *}}}}
+metrics: {{textfile: /tmp, pushgateway: "http://x"}}
+"""
+ODD: list[Any] = [None, {"a": {"b": [None]}}, 10**400]
+
+
+def places(part: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield at
+    for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        yield from places(value, (*at, key))
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
+def test_whatever_stands_in_a_place_is_read_or_is_a_fault(path: Path, value: Any) -> None:
+    told: list[str] = []
+    for place in places(yaml.safe_load(WHOLE)):
+        content = {"": yaml.safe_load(WHOLE)}
+        *parents, last = ("", *place)
+        reduce(getitem, parents, content)[last] = value
+        path.write_text(yaml.safe_dump(content[""]), "utf-8")
+        try:
+            Config(path).check()
+        except ConfigFault as fault:
+            told += fault.faults
+    assert told
+    assert [line for line in told if not line.startswith(str(path))] == []
+    assert [line for line in told if "Input should be" in line] == []
+
+
+def test_a_file_that_cannot_be_read_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIFFSYNC_CONFIG", str(path.parent))
+    done = CliRunner().invoke(app, ["check"])
+    assert done.stderr == f"{path.parent}: cannot be read: Is a directory; DIFFSYNC_CONFIG names the file to read\n"
+
+
+def test_a_file_that_is_no_text_is_told(path: Path) -> None:
+    path.write_bytes(b"store: \xff")
+    assert CliRunner().invoke(app, ["check"]).stderr.startswith(f"{path}: not YAML, which is text in UTF-8: ")
+
+
+def test_a_store_that_does_not_answer_is_told_with_its_address_and_what_to_do(path: Path) -> None:
+    told = check(path, "store:\n  url: redis://:hunter22@127.0.0.1:1").stderr
+    assert told.startswith(
+        f"{path}:1: store: Redis store is unavailable. It is redis://:***@127.0.0.1:1: see that it runs, "
+    )
+
+
+def test_the_address_of_a_store_without_a_password_is_told_too(path: Path) -> None:
+    assert "It is redis://127.0.0.1:1: see that" in check(path, "store:\n  url: redis://127.0.0.1:1").stderr
+
+
+def test_an_option_of_a_url_that_is_none_is_told(path: Path) -> None:
+    told = check(path, "store:\n  url: redis://:hunter22@127.0.0.1:1?tiemout=3").stderr
+    assert told.startswith(f"{path}:1: store: The Redis URL is not valid: ")
+    assert "'tiemout'" in told
+    assert "hunter22" not in told
+
+
+def test_a_url_that_is_none_is_told_with_what_it_begins_with(path: Path) -> None:
+    assert (
+        "store: The Redis URL is not valid: it must begin with redis://"
+        in check(path, "store: {url: 'http://x'}").stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "told"), [("http://127.0.0.1:1/api", "cannot be reached"), (None, "No Prefect server is named")]
+)
+def test_a_block_is_told_to_need_prefect(path: Path, url: str | None, told: str) -> None:
+    with temporary_settings({PREFECT_API_URL: url}):
+        done = check(path, "store:\n  block: shared")
+    assert done.exit_code == 1
+    assert done.stderr.startswith(
+        f"{path}:2: store.block: no block 'shared' of the type 'DiffSync store' can be read: "
+    )
+    assert told in done.stderr
+
+
+def test_a_file_without_a_fault_is_told_to_be_all_right(path: Path) -> None:
+    with RedisServer("valkey") as server:
+        done = check(path, PAIR.replace("redis://127.0.0.1:1", server.url) + "    schedule: {cron: '@daily'}\n")
+    assert (done.exit_code, done.stdout) == (0, f"{path}: 2 adapters, 1 syncs, all right.\n")
+
+
+def test_what_several_places_have_in_common_is_merged(path: Path) -> None:
+    path.write_text(
+        dedent("""\
+            common: &common {a: 1, b: 1}
+            more: &more {b: 2, c: 2}
+            one: {<<: *common, a: 0}
+            two: {<<: [*common, *more]}
+            """),
+        "utf-8",
+    )
+    file = YamlFile(path)
+    assert file.data["one"] == {"a": 0, "b": 1}
+    assert file.data["two"] == {"a": 1, "b": 1, "c": 2}
+    assert file.fault(("two", "c"), "is wrong") == f"{path}:2: two.c: is wrong"
+
+
+def test_what_a_class_takes_is_told_by_it_and_by_those_that_it_passes_the_rest_on_to() -> None:
+    assert accepted(PlainAdapter) == ["label", "objects"]
+    assert accepted(CountingAdapter) == ["file", "label", "objects"]
+    assert accepted(TakesAnything) is None

@@ -1,0 +1,118 @@
+"""What keeps a command from Prefect is one sentence that says what to do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from typer.testing import CliRunner
+
+from flows.__main__ import app
+
+COMMANDS = {"deploy": ["deploy", "--yes"], "approve": ["approve", "a-diff", "--by", "ann", "--yes"]}
+FORGOTTEN = "PREFECT_API_URL names the address that ends in /api, such as http://127.0.0.1:4200/api"
+
+
+@contextmanager
+def answering(status: int, kind: str, text: str) -> Iterator[str]:
+    """The URL of a server that answers everything alike."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        do_GET = do_POST  # noqa: N815  # as the base class calls it
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as its base class has it
+            """Nothing to the terminal."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+ANSWERS = [
+    (
+        (401, "application/json", '{"exception_message": "Unauthorized"}'),
+        (
+            "Prefect's API at {url} refuses (401): set PREFECT_API_AUTH_STRING to the server's user:password, or "
+            "PREFECT_API_KEY for Prefect Cloud."
+        ),
+    ),
+    (
+        (404, "application/json", '{"detail": "Not Found"}'),
+        f"{{url}} has no such address (404) as Prefect's API has: {FORGOTTEN}",
+    ),
+    ((200, "text/html", "<html></html>"), f"{{url}} answers with a page, not as Prefect's API: {FORGOTTEN}"),
+    ((200, "application/json", '[{"x": 1}]'), f"{{url}} is not Prefect's: {FORGOTTEN}"),
+    ((500, "text/plain", "no"), "Prefect's API at {url} answers with 500: see its log"),
+]
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "syncs.yaml"
+    path.write_text("store: {url: 'redis://127.0.0.1:1'}", "utf-8")
+    monkeypatch.setenv("DIFFSYNC_CONFIG", str(path))
+
+
+def told(command: str, url: str | None) -> str:
+    with temporary_settings({PREFECT_API_URL: url}):
+        done = CliRunner().invoke(app, COMMANDS[command])
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    return done.stderr.strip()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("answer", "expected"), ANSWERS)
+def test_a_server_that_does_not_answer_as_prefect_does_is_told(
+    command: str, answer: tuple[int, str, str], expected: str
+) -> None:
+    with answering(*answer) as url:
+        assert told(command, url) == expected.format(url=url)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_server_that_is_not_there_is_told(command: str) -> None:
+    assert told(command, "http://127.0.0.1:1/api") == (
+        "Prefect's API cannot be reached: see that PREFECT_API_URL names it and that it runs. It is http://127.0.0.1:1/api "
+        "([Errno 111] Connection refused)"
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_a_server_none_is_started_that_would_be_forgotten(command: str) -> None:
+    assert told(command, None).startswith("No Prefect server is named: set PREFECT_API_URL, such as ")
+
+
+def test_a_directory_of_the_workers_is_absolute() -> None:
+    done = CliRunner().invoke(app, ["prefect-yaml", "--directory", "app"])
+    assert done.stderr.strip() == (
+        "--directory app is no absolute path, such as /opt/app: workers begin in folders of their own."
+    )
+
+
+def test_the_directory_of_the_workers_stands_in_the_prefect_yaml() -> None:
+    done = CliRunner().invoke(app, ["prefect-yaml", "--directory", "/opt/app"])
+    assert "prefect.deployments.steps.set_working_directory:\n      directory: /opt/app" in done.stdout
+
+
+def test_the_help_shows_what_a_pattern_may_have() -> None:
+    assert "[abc]" in CliRunner().invoke(app, ["approve", "--help"]).stdout
