@@ -75,12 +75,12 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     """
     allow = allow or []
     rules = {"select": rules_of(select), "exclude": rules_of(exclude)}
-    if dry_run:
-        return rehearse(diff_id, allow, {**rules, "retry": retry}, sync_name)
     config = read_config()
+    if dry_run:
+        return rehearse(config, diff_id, allow, {**rules, "retry": retry}, sync_name)
     with measured("sync", sync_name or "", config.declared.metrics) as run:
         with telling_failure(diff_id, sync_name or "") as syncing:
-            record = syncing.record = begin(diff_id, sync_name)
+            record = syncing.record = begin(config, diff_id, sync_name)
             run.name, declared = declared_of(config, record)
             syncing.sync_name = run.name
             check_sync(diff_id, allow, rules)
@@ -109,16 +109,17 @@ def rules_of(selections: list[Selection] | None) -> tuple[Select, ...]:
     return tuple(found.of_library() for found in selections or ())
 
 
-def rehearse(diff_id: str, allow: list[str], options: dict[str, Any], sync_name: str | None) -> Counts:
+def rehearse(config: Config, diff_id: str, allow: list[str], options: dict[str, Any], sync_name: str | None) -> Counts:
     """Count what a sync would do."""
-    begin(diff_id, sync_name)
+    begin(config, diff_id, sync_name)
     check_sync(diff_id, allow, options)
     return plan_sync(diff_id, allow, options)
 
 
-def begin(diff_id: str, sync_name: str | None) -> DiffRecord:
+def begin(config: Config, diff_id: str, sync_name: str | None) -> DiffRecord:
     record = read_diff(diff_id, sync_name)
-    rename(f"sync {record.source_name} → {record.target_name}", record.summary, sync=sync_name or "", diff=diff_id)
+    name, _ = declared_of(config, record)
+    rename(f"sync {record.source_name} → {record.target_name}", record.summary, sync=name, diff=diff_id)
     return record
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from diffsync_store import StoreNotFound
+from diffsync_store.store.redis_diffs import DiffRecord
 from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
 from flows.blocks import DiffsyncStore
 from flows.demo.prefect_stack import ROOT
@@ -336,15 +338,17 @@ def test_housekeeping_keeps_a_diff_that_a_suspended_sync_has_asked_about(project
     run_id = start_run(project.stack, "sync/reviewed", diff_id="kept")
     wait_until(lambda: question(project, run_id), 60, "it asks")
     with project.redis.client() as client:
-        record = json.loads(client.get(DiffKeys("kept").record))
-        client.set(DiffKeys("kept").record, json.dumps(record | {"created": "2020-01-01T00:00:00Z"}), keepttl=True)
+        record = DiffRecord.model_validate_json(client.get(DiffKeys("kept").record))
+        record.created = datetime(2020, 1, 1, tzinfo=UTC)
+        client.set(DiffKeys("kept").record, record.model_dump_json(), keepttl=True)
     run = project.run("housekeeping/housekeeping")
     assert run.state == "Completed", run.message
     assert "| diff | kept |" in project.artifacts(run)["housekeeping"]["data"]
     with project.diffs() as diffs:
         assert diffs.open("kept").record.created.year == 2020
         answer_to(project, run_id, {"decision": "reject", "by": "bob"})
-        assert finish(project.stack, run_id, seconds=120).state == "Rejected"
+        rejected = finish(project.stack, run_id, seconds=120)
+        assert rejected.state == "Rejected", rejected.message
         diffs.open("kept").drop()
 
 
