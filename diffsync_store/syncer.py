@@ -153,12 +153,13 @@ class Syncer:
             self._apply(element.get_children(), obj)
             self._operate(element, obj, parent)
             return
-        goes_on, done = self._operate(element, obj, parent)
-        if action == DiffSyncActions.DELETE and self._has_flag(
+        goes_with_it = action == DiffSyncActions.DELETE and self._has_flag(
             element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
-        ):
+        )
+        goes_on, done = self._operate(element, obj, parent)
+        if goes_with_it and self._is_done(element, goes_on):
             self._skip_children(element)
-        elif goes_on:
+        elif goes_on and not goes_with_it:
             self._apply(element.get_children(), done)
         else:
             self._block(element)
@@ -170,6 +171,10 @@ class Syncer:
 
     def _has_flag(self, element: DiffElement, obj: DiffSyncModel | None, flag: DiffSyncModelFlags) -> bool:
         return obj is not None and bool(obj.model_flags.value & flag.value)
+
+    def _is_done(self, element: DiffElement, goes_on: bool) -> bool:
+        """Whether an operation was done, of which it is known whether it goes on below it."""
+        return goes_on
 
     def _skip_children(self, element: DiffElement) -> None:
         """Count what was deleted together with the object that it stands below."""

@@ -335,6 +335,9 @@ class GuardedSyncer(Syncer):
         flags = element.flags if obj is None else obj.model_flags.value
         return bool(flags & flag.value)
 
+    def _is_done(self, element: DiffElement, goes_on: bool) -> bool:
+        return goes_on and element.operation_id not in self.holds
+
     def _skip_children(self, element: DiffElement) -> None:
         super()._skip_children(element)
         for below, _ in walk(element.get_children(), None):

@@ -209,9 +209,10 @@ class OrderedSyncer(BulkSyncer):
         objects = [self.target.store.at_hand(element.type, self._uid(element)) for element, _ in placed]
         outcomes = (self._operate_singly if len(placed) == 1 else self._operate_together)(placed) if placed else []
         for (element, _), obj, (goes_on, _), above in zip(placed, objects, outcomes, aboves, strict=True):
+            is_done = self._is_done(element, goes_on)
             if self._has_flag(element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE):
-                self._skip_children(element)
-            if not goes_on or element.operation_id in self.holds:
+                _ = self._skip_children(element) if is_done else self._block(element)
+            if not is_done:
                 yield above
 
     def _has_gone(self, element: DiffElement) -> bool | None:

@@ -60,10 +60,19 @@ class Plan:
         if element.action is not None:
             missing = self._blocked(element, missing) if missing else self._operate(element)
         if element.action == DiffSyncActions.DELETE and element.flags & SKIPS_CHILDREN:
-            return
+            if not missing and self._goes(element):
+                return
+            missing = missing or _told(element)
         for below in element.get_children():
             if below.has_diffs():
                 self._plan(below, missing)
+
+    def _goes(self, element: DiffElement) -> bool:
+        """Whether an object would be deleted, with all that is below it, or was before."""
+        entry = self.entries.get(element.operation_id)
+        if entry is not None and entry.state is State.DONE:
+            return True
+        return element.operation_id not in self.holds and not not_retried(entry, self.options)
 
     def _operate(self, element: DiffElement) -> str:
         """Count an operation; what is missing for those below it."""
