@@ -16,7 +16,7 @@ from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffNotApproved, ObjectStoreException
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
 from diffsync_store.result import SyncResult
-from diffsync_store.sync.guarded import interrupted
+from diffsync_store.sync.guarded import interrupted, is_of_redis
 from diffsync_store.sync.journal import Application, Approval, Journal, MemoryJournal
 from diffsync_store.sync.moving import MovingSyncer
 from diffsync_store.sync.options import SyncOptions
@@ -87,7 +87,7 @@ class Sync:
         try:
             return self._run()
         except ObjectStoreException as error:
-            if type(error) is not ObjectStoreException:
+            if not is_of_redis(error):
                 raise
             raise interrupted(error) from error
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticSerializationError
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
-from diffsync_store.exceptions import LeaseLost, ObjectStoreException, SyncInterrupted, SyncStopped
+from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreUnavailable, SyncInterrupted, SyncStopped
 from diffsync_store.masking import masked, masked_text
 from diffsync_store.result import Reject
 from diffsync_store.sync.hooks import hook, transient_errors
@@ -146,7 +146,7 @@ class GuardedSyncer(Syncer):
         try:
             super()._keep(element, obj, done, parent)
         except ObjectStoreException as error:
-            if type(error) is not ObjectStoreException and not isinstance(error, LeaseLost):
+            if not is_of_redis(error) and not isinstance(error, LeaseLost):
                 raise
             self.ledger.note(element.operation_id, Entry(State.DONE, fields=_fields(element, done)))
             raise (SyncStopped(str(error)) if isinstance(error, LeaseLost) else interrupted(error)) from error
@@ -343,6 +343,11 @@ class GuardedSyncer(Syncer):
         for below, _ in walk(element.get_children(), None):
             if below.action is not None:
                 self.ledger.note(below.operation_id, Entry(State.DONE, "gone with what stood above it"))
+
+
+def is_of_redis(error: ObjectStoreException) -> bool:
+    """Whether Redis cannot be reached or written, rather than that the sync was refused something."""
+    return type(error) in {ObjectStoreException, StoreUnavailable}
 
 
 def interrupted(error: ObjectStoreException) -> SyncInterrupted:

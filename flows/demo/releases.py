@@ -1,9 +1,10 @@
 """Two releases of the airport registry, side by side."""
 
-import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 RELEASES = ("20240316.1", "20260905")
 SECONDS = 300
@@ -16,10 +17,11 @@ def install_release(version: str, folder: Path) -> Path:
     file = target / "airportsdata" / "airports.csv"
     if file.exists():
         return file
-    unfinished = folder / f"{version}.part"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    command = [*PIP_INSTALL, "--no-deps", "--target", str(unfinished), f"airportsdata=={version}"]
-    subprocess.run(command, check=True, timeout=SECONDS)
-    shutil.rmtree(target, ignore_errors=True)
-    unfinished.rename(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=f"{version}-") as unfinished:
+        made = Path(unfinished) / "made"
+        command = [*PIP_INSTALL, "--no-deps", "--target", str(made), f"airportsdata=={version}"]
+        subprocess.run(command, check=True, timeout=SECONDS)
+        with suppress(OSError):  # another process was faster
+            made.rename(target)
     return file

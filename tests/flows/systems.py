@@ -83,7 +83,7 @@ class LazyAdapter(PlainAdapter):
 
 
 class SlowAdapter(PlainAdapter):
-    """Says in a file that its load is in the middle, and never comes to its end."""
+    """Says in a file that its load is in the middle, and comes to its end when there is another one beside it."""
 
     def __init__(self, *, file: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -94,7 +94,9 @@ class SlowAdapter(PlainAdapter):
         super().load()
         self.store.flush()
         self.file.write_text("in the middle")
-        time.sleep(600)
+        end = time.monotonic() + 600
+        while not self.file.with_suffix(".open").exists() and time.monotonic() < end:
+            time.sleep(0.1)
 
 
 class FlakyAdapter(PlainAdapter):

@@ -66,7 +66,8 @@ def test_another_file_is_deployed_beside_the_first_one(project: Project, file: P
     assert after["load/elsewhere"]["path"] == "/opt/app"
     [step] = after["load/elsewhere"]["pull_steps"]
     assert step == {"prefect.deployments.steps.set_working_directory": {"directory": "/opt/app"}}
-    added = {f"diffsync other: {name}" for name in ("runs that died", "syncs that nobody approved")}
+    names = ("runs that died", "runs that died start again", "syncs that nobody approved")
+    added = {f"diffsync other: {name}" for name in names}
     assert automations(project) - automated == added
 
     whole = project.folder / "syncs.yaml"

@@ -200,7 +200,7 @@ def test_a_reconcile_that_is_tried_again_starts_only_what_failed(project: Projec
     assert started[1].startswith("diff ")
 
 
-def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_is_found_dead(project: Project) -> None:
+def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_starts_again(project: Project) -> None:
     file = project.folder / "slow"
     file.unlink(missing_ok=True)
     run_id = start_run(project.stack, "load/slow", store_id="killed")
@@ -221,9 +221,13 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_is_f
     assert refused.state == "Failed"
     assert "Store 'killed' (slow) is loading, not complete." in refused.message
     assert "Wait for the load to end; if it is no longer running, load the store again." in refused.message
-    dead = finish(project.stack, run_id, seconds=150)
-    assert dead.state == "Crashed"
-    assert dead.message.startswith("No sign of life: its process or its worker is gone. Start it again")
+    wait_until(lambda: project.stack.get(f"/flow_runs/{run_id}")["run_count"] == 2, 180, "it was started again")
+    states = project.stack.get(f"/flow_run_states/?flow_run_id={run_id}")
+    dead = next(state for state in states if state["name"] == "Crashed")
+    assert dead["message"].startswith("No sign of life: its process or its worker is gone. Started again")
+    file.with_suffix(".open").touch()
+    assert finish(project.stack, run_id, seconds=60).state == "Completed"
+    assert project.store("killed").record().state == StoreState.PARTIAL
 
 
 def same(store_id: str) -> dict[str, Any]:
