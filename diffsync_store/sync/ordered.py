@@ -211,7 +211,8 @@ class OrderedSyncer(BulkSyncer):
         for (element, _), obj, (goes_on, _), above in zip(placed, objects, outcomes, aboves, strict=True):
             is_done = self._is_done(element, goes_on)
             if self._has_flag(element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE):
-                _ = self._skip_children(element) if is_done else self._block(element)
+                settle = self._skip_children if is_done else self._block
+                settle(element)
             if not is_done:
                 yield above
 
