@@ -21,7 +21,9 @@ from flows.retries import RESTARTS, RETRIED
 from flows.run_names import rename
 from flows.turns import TurnTaken, turn
 
-POLL_SECONDS = 1
+POLL_SECONDS = 0.2
+"""Between the first two looks at a run; the longer it takes, the longer until the next."""
+LONGEST_POLL_SECONDS = 2
 Ids = dict[str, str]
 RESTART_SECONDS = 60
 """Within which a run that has crashed is started again."""
@@ -143,9 +145,11 @@ async def create(step: Step, attempt: int) -> FlowRun:
 
 async def wait(run: FlowRun) -> FlowRun:
     """Ask for the run until it has ended, and is not started again."""
+    pause: float = POLL_SECONDS
     async with get_client() as client:
         while not (waits(run) or has_ended(run)):
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(1.1 * pause, LONGEST_POLL_SECONDS)
             run = await client.read_flow_run(run.id)
     return run
 

@@ -1,5 +1,6 @@
 """Which failures are worth another attempt, and when."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
@@ -8,11 +9,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 from redis.exceptions import AuthorizationError, ClusterDownError, SlotNotCoveredError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 PASSING = (
     *(redis.ConnectionError, redis.TimeoutError, ClusterDownError, SlotNotCoveredError),
-    *(ConnectionError, TimeoutError, OperationalError, InterfaceError),
+    *(ConnectionError, TimeoutError),
 )
 RESTARTS = 3
 """How often a run whose process died is started again by itself."""
@@ -25,11 +25,17 @@ def is_transient(error: BaseException) -> bool:
     chain = list(_causes(error))
     if any(isinstance(cause, LASTING) for cause in chain):
         return False
-    return any(isinstance(cause, PASSING) or _lost_connection(cause) for cause in chain)
+    return any(isinstance(cause, PASSING) or _is_of_connection(cause) for cause in chain)
 
 
-def _lost_connection(error: BaseException) -> bool:
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+def _is_of_connection(error: BaseException) -> bool:
+    """Whether a database's connection failed; a tenth of a second is saved where none is used."""
+    if "sqlalchemy" not in sys.modules:
+        return False
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_lost or isinstance(error, OperationalError | InterfaceError)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
