@@ -27,6 +27,8 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
+# As pip does: who is behind a proxy that has certificates of its own has them in the system.
+export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
