@@ -32,6 +32,7 @@ class Ui:
         page = self.page
         page.goto("/v2/deployments")
         page.get_by_placeholder("Search deployments").fill(name)
+        page.wait_for_url(lambda url: f"flowOrDeploymentName={name}" in url)  # a page that is left before comes back
         rows = page.get_by_role("row").filter(has=page.get_by_role("link", name=flow, exact=True))
         rows.get_by_role("link", name=name, exact=True).first.click()
         page.get_by_role("button", name="Run", exact=True).click()
