@@ -58,7 +58,7 @@ def check() -> None:
     except ConfigFault as fault:
         _fail(fault.faults)
     console.print(
-        f"{config.path}: {len(config.adapters)} adapters, {len(config.syncs)} syncs, all right.", markup=False
+        f"{config.path}: all right; adapters: {len(config.adapters)}, syncs: {len(config.syncs)}.", markup=False
     )
 
 

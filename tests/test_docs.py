@@ -52,7 +52,7 @@ def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
 def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> None:
     variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml", "VLANS": str(folder)}
     told = run(folder, "-m", "flows", "check", **variables)
-    assert told == "syncs.yaml: 2 adapters, 1 syncs, all right.\n"
+    assert told == "syncs.yaml: all right; adapters: 2, syncs: 1.\n"
 
 
 COMMANDS = {"diffsync_store.cli.commands": "diffsync-store", "flows.__main__": "python -m flows"}
