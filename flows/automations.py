@@ -2,8 +2,9 @@
 and a step that follows the one before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +38,10 @@ ENDED = (
 )
 """Names of states in which a run of these flows ends."""
 
-ALIVE = ("heartbeat", "Suspended", *ENDED)
-"""Suspended: a run that waits for an approval has no process that could give a sign of life."""
+ALIVE = ("heartbeat", "Suspended", "Cancelling", *ENDED)
+"""Suspended: a run that waits for an approval has no process that could give a sign of life. Cancelling: what somebody has
+cancelled is not started again.
+"""
 
 DEAD, STARTED_AGAIN = "runs that died", "runs that died start again"
 DIFF_AFTER_LOAD, SYNC_AFTER_DIFF = "diff {} after its load", "sync {} after its diff"
@@ -96,20 +99,32 @@ def _of(project: str) -> ResourceSpecification:
     )
 
 
+def _when_runs(
+    project: str,
+    *,
+    expect: Iterable[str],
+    after: Iterable[str] = (),
+    within: int = 0,
+    labels: Mapping[str, list[str]] = MappingProxyType({}),
+) -> EventTrigger:
+    """When a run of a project comes into a state; or when it comes into none of them `within` seconds after another event."""
+    return EventTrigger(
+        after={f"prefect.flow-run.{event}" for event in after},
+        expect={f"prefect.flow-run.{event}" for event in expect},
+        match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"], **labels}),
+        match_related=_of(project),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive if after else Posture.Reactive,
+        threshold=1,
+        within=timedelta(seconds=within),
+    )
+
+
 def _dead_runs(project: str) -> AutomationCore:
     return AutomationCore(
         name=DEAD,
         description=f"A run that gives no sign of life for {DEAD_AFTER_SECONDS} seconds has crashed",
-        trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            expect={f"prefect.flow-run.{state}" for state in ALIVE},
-            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            match_related=_of(project),
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=DEAD_AFTER_SECONDS),
-        ),
+        trigger=_when_runs(project, after=["heartbeat"], expect=ALIVE, within=DEAD_AFTER_SECONDS),
         actions=[
             ChangeFlowRunState(
                 state=StateType.CRASHED,
@@ -123,20 +138,12 @@ def _restarts(project: str) -> AutomationCore:
     return AutomationCore(
         name=STARTED_AGAIN,
         description=f"A run that has crashed is started again, {RESTARTS} times at most; a sync goes on where it stood",
-        trigger=EventTrigger(
-            after={"prefect.flow-run.Crashed"},
-            expect={f"prefect.flow-run.{state}" for state in ("AwaitingRetry", "Scheduled", "Pending", "Running")},
-            match=ResourceSpecification(
-                {
-                    "prefect.resource.id": ["prefect.flow-run.*"],
-                    "prefect.run-count": [str(count) for count in range(1, RESTARTS + 1)],
-                }
-            ),
-            match_related=_of(project),
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=RESTART_AFTER_SECONDS),
+        trigger=_when_runs(
+            project,
+            after=["Crashed"],
+            expect=["AwaitingRetry", "Scheduled", "Pending", "Running"],
+            within=RESTART_AFTER_SECONDS,
+            labels={"prefect.run-count": [str(count) for count in range(1, RESTARTS + 1)]},
         ),
         actions=[
             ChangeFlowRunState(
@@ -152,17 +159,7 @@ def _not_approved(project: str) -> AutomationCore:
     return AutomationCore(
         name=NOT_APPROVED,
         description="A sync that has waited for an approval as long as it may ends as NotApproved",
-        trigger=EventTrigger(
-            expect={"prefect.flow-run.Failed"},
-            match=ResourceSpecification(
-                {"prefect.resource.id": ["prefect.flow-run.*"], "prefect.state-message": NEVER_RESUMED}
-            ),
-            match_related=_of(project),
-            for_each={"prefect.resource.id"},
-            posture=Posture.Reactive,
-            threshold=1,
-            within=timedelta(0),
-        ),
+        trigger=_when_runs(project, expect=["Failed"], labels={"prefect.state-message": NEVER_RESUMED}),
         actions=[
             ChangeFlowRunState(
                 state=StateType.FAILED,
