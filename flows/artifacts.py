@@ -253,4 +253,6 @@ def _totals(summary: Mapping[str, int]) -> str:
 
 
 def _shown(total: int, what: str, shown: int = MOST_ROWS) -> str:
+    if total == 1:
+        return f"The only {what.removesuffix('s')}."
     return f"All {total:,} {what}." if total <= shown else f"The first {shown:,} of {total:,} {what}."
