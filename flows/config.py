@@ -154,7 +154,8 @@ class Config:
     def lease(self, adapter: str, reason: str, told: Callable[[str], None]) -> Iterator[Lease]:
         """The right to change an adapter's system, which one run at a time has.
 
-        One that was taken for the same reason is waited for: its run was killed, and it ends by itself.
+        One that was taken for the same reason is waited for: its run was killed, and it ends by itself, or it was thought
+        to be dead, and what it has done needs not be done again.
         """
         with self.open_leases() as leases, self._taken(leases, target_lease(adapter), reason, told) as lease:
             yield lease
@@ -166,14 +167,13 @@ class Config:
             yield leases
 
     def _taken(self, leases: RedisLeases, name: str, reason: str, told: Callable[[str], None]) -> Lease:
-        patience = time.monotonic() + LEASE_TTL + 10
         is_told = False
         while True:
             try:
                 return leases.take(name, reason, ttl=LEASE_TTL)
             except LeaseHeld as error:
                 is_own = error.holder is not None and error.holder.reason == reason and error.holder.until is not None
-                if not is_own or time.monotonic() > patience:
+                if not is_own:
                     raise
                 if not is_told:
                     told(f"Waiting for the lease of a run before this one: {error.holder}")

@@ -8,7 +8,7 @@
 | `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, held, unknown, done_before |
 
 Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has started the step, and takes the next one itself,
-else `no`; and the label `diffsync.project`, the project of the YAML file.
+else `no`, as for a sync that asks for an approval, which goes on by itself; and the label `diffsync.project`, the project of the YAML file.
 
 A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
 budget; as `rejected`, by a person; as `cancelled`; or as `failed`, also where there is no such diff: then nobody knows its
@@ -32,6 +32,7 @@ from prefect.exceptions import TerminationSignal
 from diffsync_store import BudgetExceeded, StoreRecord
 from diffsync_store.store.redis_diffs import DiffRecord
 from flows.declarations import SyncEntry
+from flows.orphans import leave_if_superseded
 from flows.run_names import project_of_run
 
 LOADED = "diffsync.store.loaded"
@@ -104,12 +105,14 @@ def telling_failure(diff_id: str, sync_name: str) -> Iterator[Syncing]:
     try:
         yield syncing
     except BudgetExceeded:
+        leave_if_superseded()
         syncing.ended("refused")
         raise
     except TerminationSignal:
         syncing.ended("cancelled")
         raise
     except Exception:
+        leave_if_superseded()
         syncing.ended("failed")
         raise
 

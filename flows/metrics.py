@@ -32,13 +32,14 @@ from datetime import datetime
 from pathlib import Path
 
 from prefect import get_run_logger
-from prefect.exceptions import Pause
+from prefect.exceptions import Abort, Pause
 from prometheus_client import CollectorRegistry, Gauge, Metric, pushadd_to_gateway, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from flows.declarations import Metrics
 from flows.ids import artifact_key
+from flows.orphans import leave_if_superseded
 
 PUSH_SECONDS = 10
 STATES = ("complete", "partial", "failed")
@@ -92,8 +93,13 @@ def measured(flow: str, name: str, told: Metrics) -> Iterator[Measured]:
     run = Measured(flow, name)
     try:
         yield run
-    except Pause:  # it goes on in another process
+    except (Pause, Abort):  # it goes on in another process
         run.is_told = False
+        raise
+    except Exception:
+        run.state, is_told, run.is_told = "failed", run.is_told, False
+        leave_if_superseded()
+        run.is_told = is_told
         raise
     except BaseException:
         run.state = "failed"

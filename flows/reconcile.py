@@ -2,6 +2,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import httpx
 from prefect import flow, get_run_logger, runtime, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun, State
@@ -60,8 +61,10 @@ async def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
             async with turn(config, config.sync(sync_name), f"reconcile {sync_name}, flow run {runtime.flow_run.id}"):
                 ended = await reconcile_now(config, sync_name, dry_run)
         except TurnTaken as taken:
+            run.is_told = False
             return Completed(name="Skipped", message=f"Skipped: {taken}", data={})
         run.state = "partial" if ended.name == "Partial" else "complete"
+        run.is_told = not dry_run and ended.name != "AwaitingApproval"
         return ended
 
 
@@ -150,7 +153,10 @@ async def wait(run: FlowRun) -> FlowRun:
         while not (waits(run) or has_ended(run)):
             await asyncio.sleep(pause)
             pause = min(1.1 * pause, LONGEST_POLL_SECONDS)
-            run = await client.read_flow_run(run.id)
+            try:
+                run = await client.read_flow_run(run.id)
+            except httpx.HTTPError as error:  # the run goes on meanwhile
+                get_run_logger().warning("Prefect does not answer, and is asked again: %s", error)
     return run
 
 

@@ -6,7 +6,8 @@ store, `diff:DIFF_ID` those that made or applied a diff, `sync:NAME` all of a sy
 
 from collections.abc import Iterator, Mapping
 
-from prefect import runtime
+import httpx
+from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 
 from flows.declarations import PROJECT
@@ -26,9 +27,12 @@ def rename(what: str, counts: Mapping[str, int] | None = None, **tags: str | tup
         **tags: a kind, and the one or the several that it is tagged with; an empty one is no tag.
     """
     name = f"{what} · {told(counts)}" if counts is not None else what
-    with get_client(sync_client=True) as client:
-        tagged = {*runtime.flow_run.tags, *_named(tags)}
-        client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST], tags=sorted(tagged))
+    tagged = {*runtime.flow_run.tags, *_named(tags)}
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST], tags=sorted(tagged))
+    except httpx.HTTPError as error:  # the work is worth more than its name
+        get_run_logger().warning("The run could not be named %s: %s", name, error)
 
 
 def _named(tags: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:

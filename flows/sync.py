@@ -83,8 +83,10 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
             record = syncing.record = begin(config, diff_id, sync_name)
             run.name, declared = declared_of(config, record)
             syncing.sync_name = run.name
-            check_sync(diff_id, allow, rules)
             needs_approval = declared.needs_approval(record.summary)
+            is_resumed = runtime.flow_run.run_count > 1
+            if not is_resumed:
+                check_sync(diff_id, allow, rules)
             if needs_approval:
                 try:
                     ask(diff_id, {"allow": allow, **rules})
@@ -92,6 +94,8 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
                     run.is_told = False
                     syncing.ended("rejected")
                     return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
+            if is_resumed:  # after what somebody has answered is kept
+                check_sync(diff_id, allow, rules)
             applied = apply_diff(diff_id, allow, {**rules, "retry": retry, "require_approval": needs_approval})
         run.gauge("sync_operations", "Of the last sync", "outcome", outcomes(applied.counts), sync=run.name)
         run.state = "partial" if applied.left else "complete"
@@ -206,6 +210,7 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Appli
         stoppable() as is_stopped,
         progress(artifact_key("sync", saved.record.source_name, target.name)) as callback,
     ):
+        refuse_overtaken(config, saved, target)
         target.store.fencing_token = lease.token
         _, declared = declared_of(config, saved.record)
         result = saved.apply(
@@ -221,6 +226,29 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Appli
         applied = outcome_of(saved, result, source)
         show_sync(saved.record, result, saved.record.operations if is_whole(applied) else count_applied(saved))
         return applied
+
+
+def refuse_overtaken(config: Config, saved: SavedDiff, target: Adapter) -> None:
+    """Refuse a diff of a target that was changed by another one since it was loaded for this.
+
+    Two diffs of one and the same load do not overtake each other: the store has what the first one has changed, and the
+    second one's operations on it are conflicts.
+
+    Raises:
+        Fault: it was; what this diff says of the target is not so any more.
+    """
+    record, loaded = saved.record, target.store.record().created
+    with config.open_diffs() as diffs:
+        for other in diffs.list():
+            if other.target_name != record.target_name or other.target_store_id == record.target_store_id:
+                continue
+            changed = diffs.saved(other).journal().last_written()
+            if changed is not None and changed > loaded:
+                raise Fault(
+                    f"Diff {record.diff_id} is overtaken: {record.target_name} was loaded for it at {loaded:%Y-%m-%d %H:%M:%S} "
+                    f"UTC, and was changed by diff {other.diff_id} at {changed:%Y-%m-%d %H:%M:%S} UTC. Load the target again, "
+                    "and make a new diff."
+                )
 
 
 def outcome_of(saved: SavedDiff, result: SyncResult, source: RedisStore) -> Applied:

@@ -7,14 +7,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from prefect import get_run_logger
+from prefect import get_run_logger, runtime
 
 from diffsync_store import LeaseHeld
-from diffsync_store.store.redis_lease import Lease, RedisLeases
-from flows.config import LEASE_TTL, Config
+from diffsync_store.store.redis_lease import Lease, RedisLeases, target_lease
+from flows.config import Config
 from flows.declarations import SyncEntry
 
 POLL_SECONDS = 1
+TTL = 150.0
+"""Seconds for which a reconcile that has died keeps its turn: until it is found dead and started again."""
 
 
 class TurnTaken(RuntimeError):
@@ -36,17 +38,28 @@ async def turn(config: Config, sync: SyncEntry, reason: str) -> AsyncIterator[No
     with config.open_leases() as leases:
         lease = await _taken(leases, sync, reason)
         with lease:
+            await _until_still(leases, sync)
             yield
+
+
+async def _until_still(leases: RedisLeases, sync: SyncEntry) -> None:
+    """Wait while a sync that was started by itself changes the target: what is loaded meanwhile is half of it."""
+    is_told = False
+    while (holder := await asyncio.to_thread(leases.holder, target_lease(sync.target))) and holder.until:
+        if not is_told:
+            get_run_logger().info("Waiting until %s is not changed any more by %s", sync.target, holder)
+            is_told = True
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _taken(leases: RedisLeases, sync: SyncEntry, reason: str) -> Lease:
     is_told = False
     while True:
         try:
-            return await asyncio.to_thread(leases.take, f"reconcile-{sync.target}", reason, ttl=LEASE_TTL)
+            return await asyncio.to_thread(leases.take, f"reconcile-{sync.target}", reason, ttl=TTL)
         except LeaseHeld as error:
             is_own = error.holder is not None and error.holder.reason == reason
-            if sync.overlap == "skip" and not is_own:
+            if sync.overlap == "skip" and not is_own and runtime.flow_run.run_count <= 1:
                 raise TurnTaken(f"{sync.target} is being reconciled by {error.holder}") from None
             if not is_told:
                 get_run_logger().info("Waiting until %s has been reconciled by %s", sync.target, error.holder)

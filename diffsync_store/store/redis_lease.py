@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -135,7 +136,9 @@ class Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        # Where Redis is away it ends by itself, and what has ended the body counts.
+        with suppress(ObjectStoreException):
+            self.release()
 
     def renew(self) -> None:
         """Give a sign of life now.

@@ -61,6 +61,7 @@ def test_every_token_is_larger_than_those_before(leases: RedisLeases, redis_serv
         with leases.take(store_id, "x") as lease:
             tokens.append(lease.token)
     with closing(redis_server.client()) as client:
+        wait_until(lambda: client.time()[0] * 1000 + client.time()[1] // 1000 > tokens[-1])  # tokens are milliseconds
         client.delete(StoreKeys(store_id).lease)  # as Redis may lose it
     with leases.take(store_id, "x") as lease:
         tokens.append(lease.token)
