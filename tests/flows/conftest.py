@@ -95,6 +95,9 @@ adapters:
   chained:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/chained"}
+  overtaken:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/overtaken"}
   decided:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/decided"}
@@ -112,6 +115,7 @@ syncs:
   queued-too: {source: seven, target: waited-for-too, overlap: enqueue}
   skipped: {source: waited-for-too, target: waited-for, overlap: skip}
   skipped-too: {source: seven, target: waited-for, overlap: skip}
+  overtaken: {source: seven, target: overtaken}
   decided: {source: seven, target: decided, approval: always}
   late: {source: seven, target: late, approval: always, approval_timeout: 3}
   cleared: {source: five, target: cleared}

@@ -164,6 +164,19 @@ def test_a_reconcile_that_needs_an_approval_leaves_its_sync_waiting_for_it(proje
     assert len(lines(project.folder / "decided")) == 7
 
 
+def test_of_two_diffs_of_two_loads_of_a_target_only_one_is_applied(project: Project) -> None:
+    for name in ("first", "second"):
+        stores = {"source_store_id": f"{name}-source", "target_store_id": f"{name}-target"}
+        project.load({f"{name}-source": "seven", f"{name}-target": "overtaken"})
+        assert project.run("diff/overtaken", **stores, diff_id=name).state == "Completed"
+    assert project.run("sync/overtaken", diff_id="second").state == "Completed"
+    refused = project.run("sync/overtaken", diff_id="first")
+    assert refused.state == "Failed"
+    assert refused.message.startswith("Diff first is overtaken: overtaken was loaded for it at ")
+    assert "was changed by diff second at " in refused.message
+    assert len(lines(project.folder / "overtaken")) == 7
+
+
 def waiting_diff(project: Project, sync: str) -> str:
     """The diff of a sync's newest reconcile."""
     tags: list[str] = project.runs(f"sync:{sync}", "reconcile")[0]["tags"]
