@@ -5,8 +5,11 @@ The page of a run shows the first words of an artifact's description: there stan
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
+from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact, create_table_artifact
 
 from diffsync_store import Operation, Reject, StoreRecord, SyncResult
@@ -30,6 +33,16 @@ SKIPPED = (
 )
 
 
+@contextmanager
+def forgiven() -> Iterator[None]:
+    """Work that is done does not fail because it could not be shown."""
+    try:
+        yield
+    except httpx.HTTPError as error:
+        get_run_logger().warning("Prefect could not be told what was done: %s", error)
+
+
+@forgiven()
 def show_load(adapter: str, record: StoreRecord) -> None:
     """How many objects of each model the store holds."""
     total = sum(record.counts.values())
@@ -44,6 +57,7 @@ def show_load(adapter: str, record: StoreRecord) -> None:
     )
 
 
+@forgiven()
 def show_diff(diff: SavedDiff) -> None:
     """The totals, and the changes themselves."""
     record = diff.record
@@ -127,11 +141,13 @@ def _by_model(record: DiffRecord) -> str:
     return markdown_table(("model", *actions), rows)
 
 
+@forgiven()
 def show_sync(record: DiffRecord, result: SyncResult, applied: int) -> None:
     """What has become of a diff: what was applied, by this run or before, what the target refused, what was held."""
     _show_outcome(record, result, "", _applied(record, result, applied))
 
 
+@forgiven()
 def show_dry_run(record: DiffRecord, planned: SyncResult) -> None:
     """What a sync would do of a diff."""
     before = f", {planned.done_before:,} were applied before" if planned.done_before else ""
@@ -161,6 +177,7 @@ def _applied(record: DiffRecord, result: SyncResult, applied: int) -> str:
     return f"{told}, {result.done_before:,} of them by a run before this one" if result.done_before else told
 
 
+@forgiven()
 def show_housekeeping(rows: Sequence[tuple[str, str, int, str]], counts: Mapping[str, int], *, dry_run: bool) -> None:
     """What was dropped, and what is kept though it is past its retention."""
     verb = "would be dropped" if dry_run else "dropped"
@@ -178,13 +195,14 @@ async def show_reconcile(sync: str, found: DiffRecord, runs: Iterable[tuple[str,
     """The steps' runs, and what they worked on."""
     rows = [f"| {markdown(name)} | {markdown(state)} | [open]({url}) |" for name, state, url in runs]
     heading = f"{found.operations:,} operations" if found.operations else "No difference: nothing was synced"
-    await acreate_markdown_artifact(
-        f"# {heading}\n\nSource store {markdown(found.source_store_id)}, target store "
-        f"{markdown(found.target_store_id)}, diff {markdown(found.diff_id)}: {_totals(found.summary)}.\n\n"
-        + "\n".join(["| run | state | |", "| --- | --- | --- |", *rows]),
-        key=artifact_key("reconcile", sync),
-        description=heading,
-    )
+    with forgiven():
+        await acreate_markdown_artifact(
+            f"# {heading}\n\nSource store {markdown(found.source_store_id)}, target store "
+            f"{markdown(found.target_store_id)}, diff {markdown(found.diff_id)}: {_totals(found.summary)}.\n\n"
+            + "\n".join(["| run | state | |", "| --- | --- | --- |", *rows]),
+            key=artifact_key("reconcile", sync),
+            description=heading,
+        )
 
 
 def _holds(record: DiffRecord) -> str:

@@ -1,0 +1,27 @@
+"""What is told to a Prefect that does not answer; the work itself has been done."""
+
+from collections.abc import Iterator
+
+import pytest
+from prefect.logging import disable_run_logger
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.artifacts import show_housekeeping
+from flows.links import run_link
+from tests.servers import free_port
+
+
+@pytest.fixture
+def no_prefect() -> Iterator[None]:
+    address = f"http://127.0.0.1:{free_port()}/api"
+    with temporary_settings({PREFECT_API_URL: address}), disable_run_logger():
+        yield
+
+
+@pytest.mark.filterwarnings("ignore:Artifact creation outside of a flow:FutureWarning")  # it is never created
+def test_work_that_cannot_be_shown_has_not_failed(no_prefect: None) -> None:
+    show_housekeeping([("store", "old", 90, "")], {"dropped": 1, "kept": 0}, dry_run=False)
+
+
+def test_a_run_that_cannot_be_looked_for_has_no_link(no_prefect: None) -> None:
+    assert run_link("load", "store:x") == ""
