@@ -17,6 +17,7 @@ from rich.table import Table
 from diffsync_store import ObjectStoreException
 from flows.approval import asked_by, decide, waiting
 from flows.artifacts import review
+from flows.checks import check_file
 from flows.config import Config, read_config
 from flows.declarations import Declarations
 from flows.deploying import bring, find_left, put_away
@@ -53,7 +54,7 @@ def check() -> None:
     """Check the YAML file (DIFFSYNC_CONFIG): every word, class and variable in it, and whether the store is there."""
     config = _read()
     try:
-        config.check()
+        check_file(config)
         config.reach()
     except ConfigFault as fault:
         _fail(fault.faults)

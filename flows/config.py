@@ -1,4 +1,4 @@
-"""The YAML file of adapters and syncs. The only place that reads the environment, and that imports by a name.
+"""The YAML file of adapters and syncs. The only place that reads the environment.
 
     store:
       url: ${REDIS_URL}
@@ -15,7 +15,6 @@ settings are read only where the adapter is used: a worker needs no secret of a 
 `python -m flows check` checks the whole file, with every class and every variable in it, and reaches the store.
 """
 
-import importlib
 import os
 import socket
 import time
@@ -23,13 +22,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from diffsync_store import (
-    Adapter,
-    BaseStore,
     DiffSyncFlags,
     Guards,
     LeaseHeld,
@@ -42,11 +38,10 @@ from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import Lease, RedisLeases, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention
+from flows.adapter_classes import AdapterClasses
 from flows.blocks import DiffsyncStore
 from flows.consistency import read_declarations
-from flows.constructors import faults_of_arguments
 from flows.declarations import StoreSettings, SyncEntry
-from flows.fault_words import Location, instead_of
 from flows.faults import Fault
 from flows.prefect_api import answering
 from flows.reader import Reader
@@ -68,18 +63,19 @@ class Config:
     """The file's declarations, and the stores and adapters made from them."""
 
     def __init__(self, path: Path) -> None:
-        self._file = YamlFile(path)
-        declared = read_declarations(self._file)
+        self.file = YamlFile(path)
+        declared = read_declarations(self.file)
         self.path = path
         self.declared = declared
         self.adapters = declared.adapters
         self.syncs = declared.syncs
         self.secrets = Secrets()
-        self._reader = Reader(self._file, os.environ, self.secrets)
+        self._reader = Reader(self.file, os.environ, self.secrets)
+        self.classes = AdapterClasses(self.file, self.adapters, self._reader, self.secrets)
 
     def sync(self, name: str) -> SyncEntry:
         if name not in self.syncs:
-            raise self._unknown("sync", name, self.syncs)
+            raise self.file.unknown("sync", name, self.syncs)
         return self.syncs[name]
 
     def flags(self, source: str, target: str) -> DiffSyncFlags:
@@ -180,29 +176,6 @@ class Config:
                     is_told = True
                 time.sleep(1)
 
-    def make_adapter(self, name: str, store: BaseStore) -> Adapter:
-        """The adapter over a store; its system has not been touched yet."""
-        adapter_class = self._import_adapter(name)
-        options = self._adapter_settings(name, adapter_class)
-        with self.secrets.redacted_errors():
-            try:
-                return adapter_class(name=name, internal_storage_engine=store, **options)
-            except TypeError as error:  # what the adapter passes on to its base class shows only now
-                raise self._fault(("adapters", name, "settings"), str(error)) from error
-
-    def check(self) -> None:
-        """Everything that is otherwise found only where it is used, all at once."""
-        faults = _faults_of(self._store_settings)
-        for name in self.adapters:
-            faults += _faults_of(lambda name=name: self._check_adapter(name))
-        faults += [fault for name in self.syncs for fault in self._unknown_models(name)]
-        folder = self.declared.metrics.textfile
-        if folder is not None and not os.path.isdir(folder):  # noqa: PTH112  # says no also where pathlib raises
-            told = f"{folder!r} is no folder on {socket.gethostname()}: make it, as on every host of a worker"
-            faults.append(self._file.fault(("metrics", "textfile"), told))
-        if faults:
-            raise ConfigFault(faults)
-
     def reach(self) -> None:
         """Reach the store.
 
@@ -215,10 +188,10 @@ class Config:
         except ConfigFault:
             raise
         except (ObjectStoreException, Fault) as error:
-            raise self._fault(("store",), self.secrets.redact(self.sentence(error))) from None
+            raise self.file.config_fault(("store",), self.secrets.redact(self.sentence(error))) from None
         except (TypeError, ValueError) as error:  # an option in the URL that redis-py does not know, or not so
             told = f"The Redis URL is not valid: {self.secrets.redact(str(error))}"
-            raise self._fault(("store",), told) from None
+            raise self.file.config_fault(("store",), told) from None
 
     def sentence(self, error: Exception) -> str:
         """What the error says; of a store that does not answer also which one it is, and what to do."""
@@ -229,33 +202,9 @@ class Config:
             "try again."
         )
 
-    def _check_adapter(self, name: str) -> None:
-        adapter_class = self._import_adapter(name)
-        try:
-            self._adapter_settings(name, adapter_class)
-        except ConfigFault:
-            raise
-        except Exception as error:  # its `Settings` are somebody else's; what they raise may hold a secret
-            told = f"{adapter_class.__name__}.Settings raises {type(error).__name__}"
-            raise self._fault(("adapters", name, "settings"), told) from error
-
-    def _unknown_models(self, name: str) -> Iterator[str]:
-        """Guards of models that neither side has."""
-        sync = self.syncs[name]
-        try:
-            sides = [self._import_adapter(side) for side in (sync.source, sync.target)]
-        except ConfigFault:
-            return
-        known = sorted({model for side in sides for model in side._get_initial_value_order()})
-        told = {
-            ("budget", "models"): sync.guards.budget.models,
-            ("completeness", "allow_partial"): sync.guards.completeness.allow_partial,
-            ("completeness", "allow_empty"): sync.guards.completeness.allow_empty,
-        }
-        for place, models in told.items():
-            for model in sorted({*models} - {*known}):
-                message = f"neither {sync.source} nor {sync.target} has a model {model!r}; there are {', '.join(known)}"
-                yield self._file.fault(("syncs", name, "guards", *place), message)
+    def store_settings(self) -> StoreSettings:
+        """How the store is reached, as the file says; nothing is reached yet."""
+        return self._reader.read(StoreSettings, ("store",))
 
     def store_address(self) -> str:
         """The URL of the store without its password."""
@@ -263,7 +212,7 @@ class Config:
 
     def _store(self) -> tuple[str, int]:
         """The URL of the store, and for how many seconds what is in it is kept."""
-        settings = self._store_settings()
+        settings = self.store_settings()
         url = settings.url or self._url_of_block(str(settings.block))
         text = url.get_secret_value()
         if masked(text) != text:
@@ -276,54 +225,11 @@ class Config:
                 found = DiffsyncStore.load(name)
         except ValueError as error:
             kind = DiffsyncStore._block_type_name
-            raise self._fault(
+            raise self.file.config_fault(
                 ("store", "block"), f"no block {name!r} of the type {kind!r} can be read: {error}"
             ) from None
         assert isinstance(found, DiffsyncStore)  # noqa: S101  # for the type checker: outside of a loop it is no coroutine
         return found.url
-
-    def _store_settings(self) -> StoreSettings:
-        return self._reader.read(StoreSettings, ("store",))
-
-    def _import_adapter(self, name: str) -> type[Adapter]:
-        if name not in self.adapters:
-            raise self._unknown("adapter", name, self.adapters)
-        location = ("adapters", name, "class")
-        module_name, class_name = self.adapters[name].class_.split(":")
-        try:
-            found = getattr(importlib.import_module(module_name), class_name, None)
-        except ImportError as error:
-            raise self._fault(location, f"cannot import {module_name}: {error}") from error
-        except (Exception, SystemExit) as error:  # somebody else's module may do anything while it is imported
-            told = f"{type(error).__name__}: {error}"
-            raise self._fault(location, f"{module_name} raises while it is imported: {told}") from error
-        if not (isinstance(found, type) and issubclass(found, Adapter)):
-            raise self._fault(location, f"{module_name} has no adapter class {class_name}")
-        return found
-
-    def _adapter_settings(self, name: str, adapter_class: type[Adapter]) -> dict[str, Any]:
-        """The keyword arguments to make the adapter with: checked by its class's `Settings`, where it has one."""
-        location = ("adapters", name, "settings")
-        settings_class = getattr(adapter_class, "Settings", None)
-        if settings_class is None:
-            options: dict[str, Any] = self._reader.expand(self.adapters[name].settings, location)
-            self.secrets.keep(options)
-        elif not (isinstance(settings_class, type) and issubclass(settings_class, BaseModel)):
-            raise self._fault(("adapters", name, "class"), f"{adapter_class.__name__}.Settings is no pydantic model")
-        else:
-            options = dict(self._reader.read(settings_class, location))
-            self.secrets.keep_settings(options)
-        wrong = list(faults_of_arguments(adapter_class, options))
-        if wrong:
-            raise ConfigFault(self._file.fault((*location, *filter(None, [word])), told) for word, told in wrong)
-        return options
-
-    def _fault(self, location: Location, message: str) -> ConfigFault:
-        return ConfigFault([self._file.fault(location, message)])
-
-    def _unknown(self, kind: str, name: str, declared: dict[str, Any]) -> ConfigFault:
-        message = f"no {kind} {name!r} is declared{instead_of(name, declared)}"
-        return ConfigFault([f"{self._file.path}: {message}"])
 
 
 def read_config() -> Config:
@@ -334,11 +240,3 @@ def read_config() -> Config:
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment with changes, for a child process."""
     return {**os.environ, **changes}
-
-
-def _faults_of(check: Any) -> list[str]:
-    try:
-        check()
-    except ConfigFault as error:
-        return list(error.faults)
-    return []

@@ -51,7 +51,7 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
     log = get_run_logger()
     with library_log(config.secrets.redact), config.open_store(store_id, name=adapter) as store:
         with store.loading(redact=config.secrets.redact), config.secrets.redacted_errors():
-            system = config.make_adapter(adapter, store)
+            system = config.classes.make(adapter, store)
             with opened(system), progress(artifact_key("load", adapter), partial(reached, config, adapter, store)):
                 system.load()
         record = store.record()

@@ -304,4 +304,4 @@ def target_of(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
         saved = diffs.open(diff_id)
         with config.open_store(saved.record.target_store_id) as store:
             name = store.require_load(saved.record.target_generation).name
-            yield config, saved, config.make_adapter(name, store)
+            yield config, saved, config.classes.make(name, store)

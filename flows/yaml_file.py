@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticUserError
 
-from flows.fault_words import Location, hint_of_yaml, place_of, told
+from flows.fault_words import Location, hint_of_yaml, instead_of, place_of, told
 from flows.faults import Fault
 
 PLAIN = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
@@ -64,6 +64,14 @@ class YamlFile:
         return [
             self.fault(place, told(fault, schema, location)) for place, fault in found.items() if place not in without
         ]
+
+    def config_fault(self, location: Location, message: str) -> ConfigFault:
+        """One fault, to be raised."""
+        return ConfigFault([self.fault(location, message)])
+
+    def unknown(self, kind: str, name: str, declared: Iterable[str]) -> ConfigFault:
+        """The fault of a name that the file does not have, with those that it has."""
+        return ConfigFault([f"{self.path}: no {kind} {name!r} is declared{instead_of(name, declared)}"])
 
     def _line(self, location: Location) -> int:
         """What is missing is looked for where it would stand: at its parent."""

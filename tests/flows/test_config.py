@@ -14,6 +14,7 @@ from pydantic import BaseModel, PostgresDsn, SecretBytes, SecretStr
 
 from diffsync_store import Adapter, DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore, ObjectStoreException
 from flows.__main__ import SCHEMA, schema_text
+from flows.checks import check_file
 from flows.config import Config, environment, read_config
 from flows.declarations import LONGEST
 from flows.deployments import declared
@@ -42,7 +43,7 @@ def write(path: Path, content: str) -> Config:
 
 def faults(path: Path, content: str) -> list[str]:
     with pytest.raises(ConfigFault) as caught:
-        write(path, content).check()
+        check_file(write(path, content))
     return [fault.removeprefix(f"{path}:") for fault in caught.value.faults]
 
 
@@ -75,12 +76,12 @@ def test_a_file_is_read(path: Path, tmp_path: Path) -> None:
             flags: [CONTINUE_ON_FAILURE, SKIP_UNMATCHED_DST]
         """,
     )
-    config.check()
+    check_file(config)
     assert config.sync("airports").target == "database"
     assert config.flags("registry", "database") == (
         DiffSyncFlags.CONTINUE_ON_FAILURE | DiffSyncFlags.SKIP_UNMATCHED_DST
     )
-    adapter = config.make_adapter("registry", LocalStore())
+    adapter = config.classes.make("registry", LocalStore())
     assert (type(adapter).__name__, adapter.name) == ("AirportsAdapter", "registry")
 
 
@@ -91,7 +92,7 @@ def test_the_worked_example_is_right(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("DIFFSYNC_CONFIG", raising=False)
     config = read_config()
-    config.check()
+    check_file(config)
     assert list(config.syncs) == ["airports-2024", "airports-2026"]
 
 
@@ -187,7 +188,7 @@ def test_a_setting_that_the_adapter_does_not_take_is_named_by_its_line(path: Pat
     """Also where only the base class says so, once the adapter is made."""
     config = write(path, f"{STORE}adapters:\n  a:\n    class: {__name__}:OpenAdapter\n    settings: {{objcts: 3}}")
     with pytest.raises(ConfigFault, match=r":5: adapters.a.settings: .*unexpected keyword argument 'objcts'"):
-        config.make_adapter("a", LocalStore())
+        config.classes.make("a", LocalStore())
 
 
 def test_two_syncs_of_one_pair_are_a_fault(path: Path) -> None:
@@ -206,7 +207,7 @@ def test_a_file_that_is_not_there_is_named(path: Path) -> None:
 def test_an_adapter_or_sync_that_is_not_declared_is_told_with_those_that_are(path: Path) -> None:
     config = write(path, f"{STORE}adapters: {{a: {{class: '{SYSTEMS}:PlainAdapter'}}}}")
     with pytest.raises(ConfigFault, match=r"no adapter 'os:system' is declared; there are a$"):
-        config.make_adapter("os:system", LocalStore())
+        config.classes.make("os:system", LocalStore())
     with pytest.raises(ConfigFault, match=r"no sync 'nightly' is declared; there are none$"):
         config.sync("nightly")
 
@@ -216,7 +217,7 @@ def test_variables_come_from_the_environment(path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("DEPTH", "${HOST}")
     settings = "{label: 'https://${HOST}/$${HOST}/$HOST/${DEPTH}', objects: 3}"
     config = write(path, f"{STORE}adapters: {{a: {{class: '{SYSTEMS}:PlainAdapter', settings: {settings}}}}}")
-    adapter = config.make_adapter("a", LocalStore())
+    adapter = config.classes.make("a", LocalStore())
     assert vars(adapter)["label"] == "https://db.example/${HOST}/$HOST/${HOST}"
 
 
@@ -259,7 +260,7 @@ def test_a_secret_is_in_no_message(path: Path, monkeypatch: pytest.MonkeyPatch, 
         path, f"{STORE}adapters: {{a: {{class: 'flows.adapters.sql:SqlAdapter', settings: {{url: '${{URL}}'}}}}}}"
     )
     with pytest.raises(Exception, match="a") as caught:  # no such dialect
-        config.make_adapter("a", LocalStore())
+        config.classes.make("a", LocalStore())
     assert "s3cr3t" not in str(caught.value)
     assert "s3cr3t" not in config.secrets.redact(shown)
     with pytest.raises(RuntimeError) as redacted, config.secrets.redacted_errors():
@@ -309,7 +310,7 @@ def test_what_is_secret_in_an_adapters_settings_is_found_however_deep_and_a_fold
               note: call it with ${{SITE_TOKEN}} please
         """,
     )
-    config.check()
+    check_file(config)
     secrets = ("plainly-written", "in-a-list", "in-bytes", "in-a-url", "of-a-variable")
     assert [secret for secret in secrets if config.secrets.redact(secret) != "***"] == []
     told = "annette found no /srv/releases at zurich, db.example"
