@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from diffsync_store import ObjectStoreException
-from flows.approval import asked_by, decide, waiting
+from flows.approval import decide
 from flows.artifacts import review
 from flows.checks import check_file
 from flows.config import Config, read_config
@@ -27,6 +27,7 @@ from flows.faults import Fault
 from flows.prefect_api import answering, require_prefect
 from flows.prefect_yaml import prefect_yaml
 from flows.selection import count_fitting, selected
+from flows.waiting import asked_by, waiting
 from flows.yaml_file import ConfigFault
 
 LEAVE_OUT = (

@@ -1,15 +1,12 @@
 """Asking a person before a diff is applied, without holding a worker meanwhile; who, when and why is kept with the diff."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from glob import escape
 from itertools import count
 from typing import Any, Literal
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
-from prefect.client.schemas import FlowRun
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName, FlowRunFilterTags
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field, create_model
@@ -21,12 +18,9 @@ from flows.declarations import SyncEntry
 from flows.escape import markdown
 from flows.faults import Fault
 from flows.selection import count_fitting
+from flows.waiting import PAGE, waiting
 
-PAGE = 200
-"""Most that Prefect's API returns at once."""
 HOW = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
-GIVEN = ("allow", "select", "exclude")
-"""Parameters of a sync by which it applies more, or less, than the whole diff within the guards."""
 TO_DECIDE = "To decide: Resume, in the menu with the three dots, or in a terminal: python -m flows approve %s --by NAME"
 NO_REASON = "no reason given"
 
@@ -55,7 +49,9 @@ class Rejected(RuntimeError):
     """Somebody has decided that the diff is not applied."""
 
 
-def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequence[object]]) -> None:
+def require_approval(
+    saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequence[object]], before_asking: Callable[[], None]
+) -> None:
     """Wait until somebody has approved the diff, as a terminal or a run before this one may have done already.
 
     Where nobody has, the flow run is suspended: its process ends, and the flow begins anew, on any worker, when it is
@@ -65,6 +61,7 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
         saved: the diff.
         sync: what is declared of it.
         asked: what the run was started with, for the one who decides.
+        before_asking: called where somebody is to be asked; what it raises is raised.
 
     Raises:
         Rejected: somebody has rejected it.
@@ -72,7 +69,7 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
     approval, checksum = saved.journal().approval(), saved.checksum()
     if approval is not None and not approval.is_rejected and approval.checksum == checksum:
         return
-    given, log = _answer(saved, sync, asked, checksum), get_run_logger()
+    given, log = _answer(saved, sync, asked, checksum, before_asking), get_run_logger()
     by = given.by or "somebody in Prefect's UI"
     if given.decision == "approve":
         saved.approve(by=by, reason=given.comment, checksum=checksum, exclude=given.excluded)
@@ -82,11 +79,18 @@ def require_approval(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequ
     raise Rejected(f"{by} has rejected the diff: {given.comment or NO_REASON}")
 
 
-def _answer(saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequence[object]], checksum: str) -> Decision:
+def _answer(
+    saved: SavedDiff,
+    sync: SyncEntry,
+    asked: Mapping[str, Sequence[object]],
+    checksum: str,
+    before_asking: Callable[[], None],
+) -> Decision:
     """What somebody has decided; while nobody has, the flow run is suspended, and this does not return."""
     log, form, again = get_run_logger(), form_of(saved.record), ""
     for key, is_answered in _keys(f"approval-{checksum[:16]}"):
         if not is_answered:
+            before_asking()
             log.info(TO_DECIDE, saved.record.diff_id)
             form = form.with_initial_data(description=again + HOW + review(saved, asked))
         given = suspend_flow_run(wait_for_input=form, timeout=sync.approval_timeout, key=key)
@@ -153,32 +157,3 @@ def decide(
     for run in runs:
         resume_flow_run(run.id, run_input=answer)
     return [run.name for run in runs]
-
-
-def asked_by(runs: Sequence[FlowRun]) -> dict[str, Sequence[object]]:
-    """What the runs were started with, for the one who decides."""
-    return {f"{run.name}: {name}": run.parameters[name] for run in runs for name in GIVEN if run.parameters.get(name)}
-
-
-def waiting(record: DiffRecord) -> list[FlowRun]:
-    """The flow runs that are suspended until somebody decides about a diff."""
-    return [run for run in suspended() if run.parameters.get("diff_id") == record.diff_id]
-
-
-def waited_for() -> frozenset[str]:
-    """The diff_ids of the diffs that somebody has yet to decide about."""
-    return frozenset(str(run.parameters["diff_id"]) for run in suspended() if "diff_id" in run.parameters)
-
-
-def suspended() -> Iterator[FlowRun]:
-    """The flow runs that wait for a decision."""
-    asked = FlowRunFilter(
-        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"])),
-        tags=FlowRunFilterTags(all_=["diffsync"]),
-    )
-    with get_client(sync_client=True) as client:
-        for offset in count(0, PAGE):
-            runs = client.read_flow_runs(flow_run_filter=asked, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset)
-            yield from runs
-            if len(runs) < PAGE:
-                return

@@ -11,8 +11,9 @@ Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has st
 else `no`, as for a sync that asks for an approval, which goes on by itself; and the label `diffsync.project`, the project of the YAML file.
 
 A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
-budget; as `rejected`, by a person; as `cancelled`; or as `failed`, also where there is no such diff: then nobody knows its
-adapters, and none are related. One that waits for an approval has not ended, and a dry run is none. One whose process is
+budget; as `rejected`, by a person; as `replaced`, where a newer diff counts before anybody has decided; as `cancelled`; or as
+`failed`, also where there is no such diff: then nobody knows its adapters, and none are related. One that waits for an
+approval has not ended, nor has one that leaves the question to another run, and a dry run is none. One whose process is
 killed tells nothing: Prefect's own event `prefect.flow-run.Crashed` does, which the automation for dead runs brings about.
 
 What a run has applied is in `created`, `updated`, `deleted` and `moved`; what one before it has, in `done_before`. `skipped`

@@ -1,12 +1,12 @@
 from prefect import flow, get_run_logger, task
 
-from flows.approval import waited_for
 from flows.artifacts import show_housekeeping
 from flows.config import read_config
 from flows.failures import failing_plainly
 from flows.metrics import measured
 from flows.retries import RETRIED
 from flows.run_names import rename
+from flows.waiting import waited_for
 
 Rows = list[tuple[str, str, int, str]]
 """Kind, name, age in hours, and why it is kept."""

@@ -19,7 +19,7 @@ anew; names and units:
 
 A run that fails before it has read anything, such as one whose diff, store or newest store is not there, is failed as well; one
 of which not even the sync's name is known tells nothing. A run that waits for an approval tells nothing until it has ended, and
-one that is rejected or dry nothing at all.
+one that is rejected, replaced or dry, or leaves the question to another run, nothing at all.
 
 The target is known to be equal after a complete sync of all of a diff, and after a diff without operations. How far it is
 behind, in seconds: `time() - max by (sync) (diffsync_in_step_timestamp_seconds)`.

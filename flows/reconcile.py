@@ -21,6 +21,7 @@ from flows.metrics import measured
 from flows.retries import RESTARTS, RETRIED
 from flows.run_names import rename
 from flows.turns import TurnTaken, turn
+from flows.waiting import ASKED_ALREADY, SUSPENDED, replace_older
 
 POLL_SECONDS = 0.2
 """Between the first two looks at a run; the longer it takes, the longer until the next."""
@@ -84,12 +85,13 @@ async def reconcile_now(config: Config, sync_name: str, dry_run: bool) -> State[
         runs += await run_steps(Step(f"sync/{sync_name}", {"diff_id": diff_id, "dry_run": dry_run}, is_child))
     else:
         get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
+        if not dry_run:
+            end_questions(sync_name, found)
     await show_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
     rename(f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=tuple(stores.values()))
     ids = {**stores, "diff_id": diff_id}
-    if any(waits(run) for run in runs):
-        told = "The sync waits for somebody to approve it, on its run's page: the artifact of this run has the link"
-        return Completed(name="AwaitingApproval", message=told, data=ids)
+    if waiting := next(filter(waits, runs), None):
+        return Completed(name="AwaitingApproval", message=what_it_waits_for(waiting), data=ids)
     if any(state_name(run) == "Partial" for run in runs):
         return Completed(
             name="Partial", message="Some operations were not applied; the sync's run lists them", data=ids
@@ -175,13 +177,28 @@ def read_diff_record(diff_id: str) -> DiffRecord:
         return diffs.open(diff_id).record
 
 
+@task(**RETRIED)
+def end_questions(sync_name: str, found: DiffRecord) -> None:
+    """What waits for a decision of an older diff is not there to be decided any more."""
+    reason = f"{found.source_name} and {found.target_name} do not differ any more, as diff {found.diff_id} has found"
+    with read_config().open_diffs() as diffs:
+        replace_older(diffs, found, sync_name, reason)
+
+
 def is_completed(run: FlowRun) -> bool:
     return run.state is not None and (run.state.is_completed() or waits(run))
 
 
 def waits(run: FlowRun) -> bool:
-    """Whether the run is suspended until somebody approves: nobody holds a worker for that."""
-    return state_name(run) == "Suspended"
+    """Whether somebody has to approve first, in this run or an older one: nobody holds a worker for that."""
+    return state_name(run) in {SUSPENDED, ASKED_ALREADY}
+
+
+def what_it_waits_for(run: FlowRun) -> str:
+    """Where somebody has to decide."""
+    if state_name(run) == ASKED_ALREADY and run.state:
+        return str(run.state.message)
+    return "The sync waits for somebody to approve it, on its run's page: the artifact of this run has the link"
 
 
 def state_name(run: FlowRun) -> str:

@@ -28,6 +28,7 @@ from flows.run_log import library_log
 from flows.run_names import rename
 from flows.selection import Selection, count_fitting
 from flows.stopping import stoppable
+from flows.waiting import ASKED_ALREADY, AskedAlready, applies_all, leave_one, replace_older
 
 Counts = dict[str, int]
 
@@ -59,7 +60,9 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
 
     What a run before this one has done is not done again: start the sync anew to go on where one was stopped or killed.
     A record that has changed since the diff was made is left alone, and listed as a conflict. Where the sync needs an
-    approval, the run is suspended until somebody resumes it with a decision: Resume, in the menu of the run's page.
+    approval, the run is suspended until somebody resumes it with a decision: Resume, in the menu of the run's page. A run
+    that still waits about an older diff of the sync is Replaced; one about the same changes is left to be decided, and this
+    one ends as AskedAlready.
 
     Counts what was applied and what was not. Where the target refused operations, the run ends as Partial, a kind of
     Completed, and its artifact lists them with the reasons.
@@ -87,13 +90,11 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
             is_resumed = runtime.flow_run.run_count > 1
             if not is_resumed:
                 check_sync(diff_id, allow, rules)
-            if needs_approval:
-                try:
-                    ask(diff_id, {"allow": allow, **rules})
-                except Rejected as rejection:
-                    run.is_told = False
+            if needs_approval and (ended := ask(diff_id, {"allow": allow, **rules}, retry=retry, sync_name=run.name)):
+                run.is_told = False
+                if ended.is_cancelled():
                     syncing.ended("rejected")
-                    return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
+                return ended
             if is_resumed:  # after what somebody has answered is kept
                 check_sync(diff_id, allow, rules)
             applied = apply_diff(diff_id, allow, {**rules, "retry": retry, "require_approval": needs_approval})
@@ -102,6 +103,8 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         if applied.equals:
             run.in_step(applied.equals)
         syncing.ended("stopped" if applied.stopped else run.state, applied.counts)
+        if not needs_approval and applies_all({"allow": allow, **rules, "retry": retry}):
+            end_questions(record, run.name)
         if applied.stopped:
             raise SyncStopped(applied.stopped)
     if not applied.left:
@@ -127,16 +130,23 @@ def begin(config: Config, diff_id: str, sync_name: str | None) -> DiffRecord:
     return record
 
 
-def ask(diff_id: str, asked: Mapping[str, Sequence[object]]) -> None:
-    """Go on once somebody has approved the diff.
-
-    Raises:
-        Rejected: somebody has rejected it.
-    """
+def ask(diff_id: str, asked: Mapping[str, Sequence[object]], *, retry: bool, sync_name: str) -> State[Counts] | None:
+    """Go on once somebody has approved the diff; or how the run ends where somebody has rejected it, or is asked already."""
     config = read_config()
     with config.open_diffs() as diffs:
         saved = diffs.open(diff_id)
-        require_approval(saved, declared_of(config, saved.record)[1], asked)
+
+        def before_asking() -> None:
+            if applies_all({**asked, "retry": retry}):
+                leave_one(config, diffs, saved, sync_name)
+
+        try:
+            require_approval(saved, config.sync(sync_name), asked, before_asking)
+        except AskedAlready as already:
+            return Completed(name=ASKED_ALREADY, message=str(already), data={})
+        except Rejected as rejection:
+            return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
+    return None
 
 
 @task(**RETRIED)
@@ -249,6 +259,13 @@ def refuse_overtaken(config: Config, saved: SavedDiff, target: Adapter) -> None:
                     f"UTC, and was changed by diff {other.diff_id} at {changed:%Y-%m-%d %H:%M:%S} UTC. Load the target again, "
                     "and make a new diff."
                 )
+
+
+def end_questions(record: DiffRecord, sync_name: str) -> None:
+    """What waits for a decision of an older diff is overtaken by this one, which needed none."""
+    reason = f"Diff {record.diff_id}, which is newer and needed no approval, has changed {record.target_name} meanwhile"
+    with read_config().open_diffs() as diffs:
+        replace_older(diffs, record, sync_name, reason)
 
 
 def outcome_of(saved: SavedDiff, result: SyncResult, source: RedisStore) -> Applied:

@@ -101,6 +101,12 @@ adapters:
   decided:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/decided"}
+  repeated:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/repeated"}
+  eased:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/eased"}
   killed:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/killed"}
@@ -117,6 +123,8 @@ syncs:
   skipped-too: {source: seven, target: waited-for, overlap: skip}
   overtaken: {source: seven, target: overtaken}
   decided: {source: seven, target: decided, approval: always}
+  repeated: {source: seven, target: repeated, approval: always}
+  eased: {source: seven, target: eased, approval: deletes}
   late: {source: seven, target: late, approval: always, approval_timeout: 3}
   cleared: {source: five, target: cleared}
   chained: {source: seven, target: chained, chain: {diff_after_load: true, sync_after_diff: true}}

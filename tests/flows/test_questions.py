@@ -1,0 +1,93 @@
+"""What becomes of a question that nobody has answered when the next diff of its sync is there."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.demo.runs import Run, start_run
+from tests.flows.conftest import Project
+from tests.flows.test_operations import lines, question, state_of, waiting_diff
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def has(file: Path, *numbers: int) -> None:
+    """Change the target by hand: these are its items."""
+    file.write_text("".join(f"item {number}\n" for number in numbers), "utf-8")
+
+
+def made(project: Project, sync: str, name: str) -> str:
+    """Both sides loaded and compared by hand; the diff_id."""
+    stores = {"source_store_id": f"{name}-source", "target_store_id": f"{name}-target"}
+    project.load({f"{name}-source": "seven", f"{name}-target": sync})
+    assert project.run(f"diff/{sync}", **stores, diff_id=name).state == "Completed"
+    return name
+
+
+def asking(project: Project, sync: str, diff_id: str, **parameters: object) -> str:
+    """A sync that asks; its run."""
+    run_id = start_run(project.stack, f"sync/{sync}", diff_id=diff_id, **parameters)
+    wait_until(lambda: question(project, run_id), 60, "it asks")
+    return run_id
+
+
+def reason(project: Project, run_id: str) -> str:
+    return str(project.stack.get(f"/flow_runs/{run_id}")["state"]["message"])
+
+
+def expect_asked_already(project: Project, reconciled: Run, waits: str) -> None:
+    """The reconcile's sync has left the question to another run."""
+    assert reconciled.state == "AwaitingApproval", reconciled.message
+    assert reconciled.message.startswith(
+        "The same changes wait for a decision already, in sync seven → repeated · 7 create: "
+    )
+    sync = project.runs(f"diff:{waiting_diff(project, 'repeated')}", "sync")[0]
+    assert sync["state_name"] == "AskedAlready"
+    assert f"/runs/flow-run/{waits}" in sync["state"]["message"]
+    assert "python -m flows approve repeated-1 --by NAME" in sync["state"]["message"]
+    assert f"/runs/flow-run/{sync['id']}" in project.artifacts(reconciled)["reconcile-repeated"]["data"]
+
+
+def test_a_sync_asks_once_about_the_same_changes_and_about_the_newest_of_others(project: Project) -> None:
+    has(project.folder / "repeated")
+    first = asking(project, "repeated", made(project, "repeated", "repeated-1"))
+    in_part = asking(project, "repeated", "repeated-1", exclude=[{"unique_id": "item 0"}])
+    expect_asked_already(project, project.run("reconcile/repeated"), first)
+    assert [state_of(project, run_id) for run_id in (first, in_part)] == ["Suspended", "Suspended"]
+    assert project.run("reconcile/repeated", dry_run=True).state == "Completed"
+    has(project.folder / "repeated", 0)
+    second = asking(project, "repeated", made(project, "repeated", "repeated-2"))
+    assert [state_of(project, run_id) for run_id in (first, in_part)] == ["Replaced", "Suspended"]
+    assert f"/runs/flow-run/{second}" in reason(project, first)
+    project.expect_outcomes("repeated-1", "replaced")
+    has(project.folder / "repeated", *range(7))
+    assert project.run("reconcile/repeated", dry_run=True).state == "Completed"
+    assert state_of(project, second) == "Suspended"
+    assert project.run("reconcile/repeated").state == "Completed"
+    assert [state_of(project, run_id) for run_id in (second, in_part)] == ["Replaced", "Suspended"]
+    assert reason(project, second).startswith("seven and repeated do not differ any more, as diff repeated-")
+    project.expect_outcomes("repeated-2", "replaced")
+    project.stack.post(f"/flow_runs/{in_part}/set_state", state={"type": "CANCELLED"})
+
+
+def test_what_needs_no_approval_ends_the_question_about_what_it_overtakes(project: Project) -> None:
+    has(project.folder / "eased", *range(8))
+    waits = asking(project, "eased", made(project, "eased", "eased-1"))
+    assert "| item | 0 | 0 | 1 |" in question(project, waits)
+    has(project.folder / "eased", *range(6))
+    applied = project.run("sync/eased", diff_id=made(project, "eased", "eased-2"))
+    assert (applied.state, applied.message) == ("Completed", "")
+    assert len(lines(project.folder / "eased")) == 7
+    assert state_of(project, waits) == "Replaced"
+    assert "Diff eased-2, which is newer and needed no approval, has changed eased" in reason(project, waits)
+
+
+def test_a_question_about_what_cannot_be_applied_any_more_is_replaced(project: Project) -> None:
+    has(project.folder / "repeated")
+    first = asking(project, "repeated", made(project, "repeated", "gone-1"))
+    with project.store("gone-1-target") as store:
+        store.drop()
+    second = asking(project, "repeated", made(project, "repeated", "gone-2"))
+    assert state_of(project, first) == "Replaced"
+    project.stack.post(f"/flow_runs/{second}/set_state", state={"type": "CANCELLED"})
