@@ -12,7 +12,7 @@ from flows.demo.prefect_stack import ROOT
 from flows.demo.runs import Run, finish, start_run
 from flows.failures import failing_plainly
 from tests.flows.conftest import Project
-from tests.flows.test_operations import lines, prepared, state_of, tried_again
+from tests.flows.test_operations import lines, state_of, tried_again
 from tests.servers import free_port, wait_until
 
 FAULTS: list[tuple[str, dict[str, str], str]] = [
@@ -71,7 +71,7 @@ def test_a_step_that_was_not_deployed_is_named_with_what_to_do(project: Project,
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_sync_that_nobody_approves_in_time_fails_and_can_be_asked_for_again(project: Project) -> None:
-    diff_id = prepared(project, "late", "seven")
+    diff_id = project.compare("late", "late")
     run_id = start_run(project.stack, "sync/late", diff_id=diff_id)
     wait_until(lambda: state_of(project, run_id) == "NotApproved", 120, "it is told that nobody has approved it")
     run = finish(project.stack, run_id)

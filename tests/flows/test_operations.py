@@ -34,17 +34,9 @@ def state_of(project: Project, run_id: str) -> str:
     return str(project.stack.get(f"/flow_runs/{run_id}")["state_name"])
 
 
-def prepared(project: Project, sync: str, source: str) -> str:
-    """Both sides loaded and compared; the diff_id."""
-    stores = {"source_store_id": f"{sync}-source", "target_store_id": f"{sync}-target"}
-    project.load({f"{sync}-source": source, f"{sync}-target": sync})
-    assert project.run(f"diff/{sync}", **stores, diff_id=sync).state == "Completed"
-    return sync
-
-
 def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_one(project: Project) -> None:
     (project.folder / "reviewed").unlink(missing_ok=True)
-    diff_id = prepared(project, "reviewed", "seven")
+    diff_id = project.compare("reviewed", "reviewed")
     run_id = start_run(project.stack, "sync/reviewed", diff_id=diff_id)
     wait_until(lambda: question(project, run_id), 60, "it asks")
     process = int(str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1])
@@ -69,9 +61,7 @@ def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_on
 
 def test_what_leaves_out_what_the_diff_has_not_is_asked_for_again(project: Project) -> None:
     (project.folder / "reviewed").write_text("\n".join(f"item {number}" for number in range(7)) + "\n", "utf-8")
-    stores = {"source_store_id": "even-source", "target_store_id": "even-target"}
-    project.load({"even-source": "seven", "even-target": "reviewed"})
-    assert project.run("diff/reviewed", **stores, diff_id="even").state == "Completed"
+    project.compare("reviewed", "even")
     run_id = start_run(project.stack, "sync/reviewed", diff_id="even")
     wait_until(lambda: question(project, run_id), 60, "it asks")
     first = question(project, run_id)
@@ -90,7 +80,7 @@ def answer_to(project: Project, run_id: str, answer: dict[str, Any]) -> None:
 
 
 def test_a_diff_that_is_another_one_when_it_is_approved_is_asked_for_again(project: Project) -> None:
-    diff_id = prepared(project, "asked", "seven")
+    diff_id = project.compare("asked", "asked")
     run_id = start_run(project.stack, "sync/asked", diff_id=diff_id, allow=["delete:9:item"])
     wait_until(lambda: question(project, run_id), 60, "it asks")
     first = question(project, run_id)
@@ -136,9 +126,7 @@ def question(project: Project, run_id: str) -> str:
 
 
 def test_a_diff_that_somebody_has_rejected_is_not_applied_by_a_sync_that_needs_no_approval(project: Project) -> None:
-    stores = {"source_store_id": "rejected-source", "target_store_id": "rejected-target"}
-    project.load({"rejected-source": "five", "rejected-target": "cleared"})
-    assert project.run("diff/cleared", **stores, diff_id="rejected").state == "Completed"
+    project.compare("cleared", "rejected")
     with project.diffs() as diffs:
         diffs.open("rejected").reject(by="bob", reason="not tonight")
     for dry_run in (True, False):
@@ -166,9 +154,7 @@ def test_a_reconcile_that_needs_an_approval_leaves_its_sync_waiting_for_it(proje
 
 def test_of_two_diffs_of_two_loads_of_a_target_only_one_is_applied(project: Project) -> None:
     for name in ("first", "second"):
-        stores = {"source_store_id": f"{name}-source", "target_store_id": f"{name}-target"}
-        project.load({f"{name}-source": "seven", f"{name}-target": "overtaken"})
-        assert project.run("diff/overtaken", **stores, diff_id=name).state == "Completed"
+        project.compare("overtaken", name)
     assert project.run("sync/overtaken", diff_id="second").state == "Completed"
     refused = project.run("sync/overtaken", diff_id="first")
     assert refused.state == "Failed"
@@ -198,7 +184,7 @@ def slow_sync(project: Project, sync: str) -> tuple[str, str]:
     """A sync in the middle of its forty operations; its run and its diff."""
     file = project.folder / sync
     file.with_suffix(".slow").touch()
-    diff_id = prepared(project, sync, "many")
+    diff_id = project.compare(sync, sync)
     run_id = start_run(project.stack, f"sync/{sync}", diff_id=diff_id)
     wait_until(lambda: len(lines(file)) >= 3, 60, "it is under way")
     return run_id, diff_id
@@ -239,7 +225,7 @@ def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_i
 
 
 def test_what_the_adapter_leaves_alone_is_not_applied(project: Project) -> None:
-    diff_id = prepared(project, "lazy", "five")
+    diff_id = project.compare("lazy", "lazy")
     run = project.run("sync/lazy", diff_id=diff_id)
     assert (run.state, run.message, run.did) == ("Partial", "5 operations were not applied", "0 of 5 applied")
     again = project.run("sync/lazy", diff_id=diff_id)
@@ -323,7 +309,7 @@ def test_prefect_deploy_makes_the_same_deployments(project: Project) -> None:
 
 
 def test_housekeeping_drops_what_is_past_its_retention_and_nothing_that_is_in_use(project: Project) -> None:
-    diff_id = prepared(project, "cleared", "five")
+    diff_id = project.compare("cleared", "cleared")
     project.load({"forgotten": "five"})
     old = ("forgotten", "cleared-source")
     with project.redis.client() as client:
@@ -345,9 +331,7 @@ def test_housekeeping_drops_what_is_past_its_retention_and_nothing_that_is_in_us
 
 
 def test_housekeeping_keeps_a_diff_that_a_suspended_sync_has_asked_about(project: Project) -> None:
-    project.load({"kept-source": "seven", "kept-target": "reviewed"})
-    stores = {"source_store_id": "kept-source", "target_store_id": "kept-target"}
-    assert project.run("diff/reviewed", **stores, diff_id="kept").state == "Completed"
+    project.compare("reviewed", "kept")
     run_id = start_run(project.stack, "sync/reviewed", diff_id="kept")
     wait_until(lambda: question(project, run_id), 60, "it asks")
     with project.redis.client() as client:
