@@ -20,25 +20,13 @@ from flows.deployments import HEARTBEAT_SECONDS, Change
 from flows.events import IN_PROJECT, IN_RECONCILE, LOADED, SAVED
 from flows.retries import RESTARTS
 from flows.run_names import OF_PROJECT
+from flows.states import SUSPENDED, Ended
 
 DEAD_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 RESTART_AFTER_SECONDS = 15
 """A worker tells twice, some seconds apart, that a process has died: the second time must not end the next one."""
 
-ENDED = (
-    "Completed",
-    "Partial",
-    "AwaitingApproval",
-    "Skipped",
-    "Failed",
-    "NotApproved",
-    "Cancelled",
-    "Rejected",
-    "Crashed",
-)
-"""Names of states in which a run of these flows ends."""
-
-ALIVE = ("heartbeat", "Suspended", "Cancelling", *ENDED)
+ALIVE = ("heartbeat", SUSPENDED, "Cancelling", *Ended)
 """Suspended: a run that waits for an approval has no process that could give a sign of life. Cancelling: what somebody has
 cancelled is not started again.
 """
@@ -140,8 +128,8 @@ def _restarts(project: str) -> AutomationCore:
         description=f"A run that has crashed is started again, {RESTARTS} times at most; a sync goes on where it stood",
         trigger=_when_runs(
             project,
-            after=["Crashed"],
-            expect=["AwaitingRetry", "Scheduled", "Pending", "Running"],
+            after=[Ended.CRASHED],
+            expect=["AwaitingRetry", "Scheduled", "Pending", "Running", "Cancelling", Ended.CANCELLED],
             within=RESTART_AFTER_SECONDS,
             labels={"prefect.run-count": [str(count) for count in range(1, RESTARTS + 1)]},
         ),
@@ -159,11 +147,11 @@ def _not_approved(project: str) -> AutomationCore:
     return AutomationCore(
         name=NOT_APPROVED,
         description="A sync that has waited for an approval as long as it may ends as NotApproved",
-        trigger=_when_runs(project, expect=["Failed"], labels={"prefect.state-message": NEVER_RESUMED}),
+        trigger=_when_runs(project, expect=[Ended.FAILED], labels={"prefect.state-message": NEVER_RESUMED}),
         actions=[
             ChangeFlowRunState(
                 state=StateType.FAILED,
-                name="NotApproved",
+                name=Ended.NOT_APPROVED,
                 message="Nobody has approved the diff in time, and nothing was applied. It can still be: start the sync again "
                 "with the same diff_id, and approve it there or before that: python -m flows approve DIFF_ID --by NAME",
                 force=True,

@@ -12,6 +12,7 @@ from flows.config import read_config
 from flows.faults import KNOWN
 from flows.orphans import leave_if_superseded
 from flows.retries import is_transient
+from flows.stopping import StoppedLate, leave_if_cancelled
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def failing_plainly(function: F) -> F:
     """For a flow's function: any other exception ends the run with its traceback, as Prefect has it.
 
-    A process whose run was started again meanwhile ends without a word, whatever the exception.
+    A process whose run was started again meanwhile ends without a word, whatever the exception, as does one whose run was
+    cancelled in the middle of what is not interrupted.
     """
     if inspect.iscoroutinefunction(function):
 
@@ -39,6 +41,9 @@ def failing_plainly(function: F) -> F:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
+        except StoppedLate:
+            leave_if_cancelled()
+            raise
         except Exception as error:
             leave_if_superseded()
             if not isinstance(error, KNOWN):

@@ -20,8 +20,9 @@ from flows.ids import new_id
 from flows.metrics import measured
 from flows.retries import RESTARTS, RETRIED
 from flows.run_names import rename
+from flows.states import SUSPENDED, Ended
 from flows.turns import TurnTaken, turn
-from flows.waiting import ASKED_ALREADY, SUSPENDED, replace_older
+from flows.waiting import replace_older
 
 POLL_SECONDS = 0.2
 """Between the first two looks at a run; the longer it takes, the longer until the next."""
@@ -63,9 +64,9 @@ async def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
                 ended = await reconcile_now(config, sync_name, dry_run)
         except TurnTaken as taken:
             run.is_told = False
-            return Completed(name="Skipped", message=f"Skipped: {taken}", data={})
-        run.state = "partial" if ended.name == "Partial" else "complete"
-        run.is_told = not dry_run and ended.name != "AwaitingApproval"
+            return Completed(name=Ended.SKIPPED, message=f"Skipped: {taken}", data={})
+        run.state = "partial" if ended.name == Ended.PARTIAL else "complete"
+        run.is_told = not dry_run and ended.name != Ended.AWAITING_APPROVAL
         return ended
 
 
@@ -85,16 +86,16 @@ async def reconcile_now(config: Config, sync_name: str, dry_run: bool) -> State[
         runs += await run_steps(Step(f"sync/{sync_name}", {"diff_id": diff_id, "dry_run": dry_run}, is_child))
     else:
         get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
-        if not dry_run:
+        if not dry_run and declared.approval != "never":
             end_questions(sync_name, found)
     await show_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
     rename(f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=tuple(stores.values()))
     ids = {**stores, "diff_id": diff_id}
     if waiting := next(filter(waits, runs), None):
-        return Completed(name="AwaitingApproval", message=what_it_waits_for(waiting), data=ids)
-    if any(state_name(run) == "Partial" for run in runs):
+        return Completed(name=Ended.AWAITING_APPROVAL, message=what_it_waits_for(waiting), data=ids)
+    if any(state_name(run) == Ended.PARTIAL for run in runs):
         return Completed(
-            name="Partial", message="Some operations were not applied; the sync's run lists them", data=ids
+            name=Ended.PARTIAL, message="Some operations were not applied; the sync's run lists them", data=ids
         )
     return Completed(data=ids)
 
@@ -191,12 +192,12 @@ def is_completed(run: FlowRun) -> bool:
 
 def waits(run: FlowRun) -> bool:
     """Whether somebody has to approve first, in this run or an older one: nobody holds a worker for that."""
-    return state_name(run) in {SUSPENDED, ASKED_ALREADY}
+    return state_name(run) in {SUSPENDED, Ended.ASKED_ALREADY}
 
 
 def what_it_waits_for(run: FlowRun) -> str:
     """Where somebody has to decide."""
-    if state_name(run) == ASKED_ALREADY and run.state:
+    if state_name(run) == Ended.ASKED_ALREADY and run.state:
         return str(run.state.message)
     return "The sync waits for somebody to approve it, on its run's page: the artifact of this run has the link"
 

@@ -5,11 +5,25 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from uuid import UUID
+
+import httpx
+from prefect import runtime
+from prefect.client.orchestration import get_client
+from prefect.exceptions import Abort, TerminationSignal
+
+
+class StoppedLate(TerminationSignal):
+    """SIGTERM came a while ago, and was put off."""
 
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], bool]]:
-    """Put off SIGTERM, by which a worker cancels a run, to the end of the body; whether it came is asked meanwhile."""
+    """Put off SIGTERM, by which a worker cancels a run, to the end of the body; whether it came is asked meanwhile.
+
+    Raises:
+        StoppedLate: it came, and would have ended the flow run.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
@@ -20,4 +34,25 @@ def stoppable() -> Iterator[Callable[[], bool]]:
     finally:
         signal.signal(signal.SIGTERM, before)
         if asked:
-            signal.raise_signal(signal.SIGTERM)
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except TerminationSignal as stop:
+                raise StoppedLate(stop.signal) from None
+
+
+def leave_if_cancelled() -> None:
+    """End this process without a state for its run, if the run is being cancelled: its worker says then that it was.
+
+    Prefect takes a SIGTERM for a cancellation only if its own handler was there when the worker announced it; any other
+    one is a crash, and a run that has crashed is started again.
+
+    Raises:
+        Abort: it is; Prefect's engine ends the process by it and reports nothing.
+    """
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(runtime.flow_run.id)).state
+    except httpx.HTTPError:  # nobody can say: it has crashed, and what is cancelled after that stays so
+        return
+    if state is not None and (state.is_cancelling() or state.is_cancelled()):
+        raise Abort("the run was cancelled")

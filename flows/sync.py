@@ -27,8 +27,9 @@ from flows.retries import ONCE, RETRIED
 from flows.run_log import library_log
 from flows.run_names import rename
 from flows.selection import Selection, count_fitting
+from flows.states import Ended
 from flows.stopping import stoppable
-from flows.waiting import ASKED_ALREADY, AskedAlready, applies_all, leave_one, replace_older
+from flows.waiting import AskedAlready, applies_all, leave_one, replace_older
 
 Counts = dict[str, int]
 
@@ -104,12 +105,12 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
             run.in_step(applied.equals)
         syncing.ended("stopped" if applied.stopped else run.state, applied.counts)
         if not needs_approval and applies_all({"allow": allow, **rules, "retry": retry}):
-            end_questions(record, run.name)
+            end_questions(record, run.name, declared)
         if applied.stopped:
             raise SyncStopped(applied.stopped)
     if not applied.left:
         return applied.counts
-    return Completed(name="Partial", message=f"{applied.left} operations were not applied", data=applied.counts)
+    return Completed(name=Ended.PARTIAL, message=f"{applied.left} operations were not applied", data=applied.counts)
 
 
 def rules_of(selections: list[Selection] | None) -> tuple[Select, ...]:
@@ -143,9 +144,9 @@ def ask(diff_id: str, asked: Mapping[str, Sequence[object]], *, retry: bool, syn
         try:
             require_approval(saved, config.sync(sync_name), asked, before_asking)
         except AskedAlready as already:
-            return Completed(name=ASKED_ALREADY, message=str(already), data={})
+            return Completed(name=Ended.ASKED_ALREADY, message=str(already), data={})
         except Rejected as rejection:
-            return State(type=StateType.CANCELLED, name="Rejected", message=str(rejection))
+            return State(type=StateType.CANCELLED, name=Ended.REJECTED, message=str(rejection))
     return None
 
 
@@ -261,8 +262,10 @@ def refuse_overtaken(config: Config, saved: SavedDiff, target: Adapter) -> None:
                 )
 
 
-def end_questions(record: DiffRecord, sync_name: str) -> None:
+def end_questions(record: DiffRecord, sync_name: str, declared: SyncEntry) -> None:
     """What waits for a decision of an older diff is overtaken by this one, which needed none."""
+    if declared.approval == "never":
+        return
     reason = f"Diff {record.diff_id}, which is newer and needed no approval, has changed {record.target_name} meanwhile"
     with read_config().open_diffs() as diffs:
         replace_older(diffs, record, sync_name, reason)

@@ -18,11 +18,10 @@ from diffsync_store import DiffNotFound, StoreNotFound, StoreReloaded
 from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
 from flows.config import Config
 from flows.events import Syncing
+from flows.states import SUSPENDED, Ended
 
 PAGE = 200
 """Most that Prefect's API returns at once."""
-SUSPENDED, ASKED_ALREADY = "Suspended", "AskedAlready"
-"""Names of states."""
 GIVEN = ("allow", "select", "exclude")
 """Parameters of a sync by which it applies more, or less, than the whole diff within the guards."""
 
@@ -74,7 +73,7 @@ def replace_older(diffs: RedisDiffs, newer: DiffRecord, sync_name: str, reason: 
         for run, other in _older(diffs, newer):
             if client.read_flow_run(run.id).state_name != SUSPENDED:  # somebody has just decided
                 continue
-            client.set_flow_run_state(run.id, State[Any](type=StateType.CANCELLED, name="Replaced", message=reason))
+            client.set_flow_run_state(run.id, State[Any](type=StateType.CANCELLED, name=Ended.REPLACED, message=reason))
             get_run_logger().info("%s waits for a decision no more: %s", run.name, reason)
             Syncing(other.record.diff_id, sync_name, other.record).ended("replaced")
 

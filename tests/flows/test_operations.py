@@ -30,6 +30,11 @@ def lines(file: Path) -> list[str]:
     return file.read_text("utf-8").splitlines() if file.exists() else []
 
 
+def states_of(project: Project, run_id: str) -> list[str]:
+    """The names of the states that a run has been in."""
+    return [str(state["name"]) for state in project.stack.get(f"/flow_run_states/?flow_run_id={run_id}")]
+
+
 def state_of(project: Project, run_id: str) -> str:
     return str(project.stack.get(f"/flow_runs/{run_id}")["state_name"])
 
@@ -214,6 +219,7 @@ def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_i
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
     wait_until(lambda: state_of(project, run_id) == "Cancelled", 60, "it is cancelled")
     assert len(lines(project.folder / "cancelled")) < 40
+    assert states_of(project, run_id)[-3:] == ["Running", "Cancelling", "Cancelled"]  # what has crashed would start again
     (project.folder / "cancelled.slow").unlink()
     again = project.run("sync/cancelled", diff_id=diff_id)
     assert (again.state, again.message) == ("Completed", "")
