@@ -117,4 +117,4 @@ def repeated(report: Callable[[], None], seconds: float = SECONDS) -> Iterator[N
         yield
     finally:
         ended.set()
-        thread.join(seconds)
+        thread.join(SECONDS)

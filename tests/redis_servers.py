@@ -10,8 +10,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from flows.demo.ports import free_port
 from tests.certificates import Certificates
-from tests.servers import RedisServer, Server, free_port, wait_until
+from tests.servers import RedisServer, Server, wait_until
 
 SLOTS = 16384
 
@@ -123,7 +124,7 @@ class Sentinel(Server):
                 **tls_options(self.master.tls),
             ) as client:
                 replicas: Any = client.sentinel_slaves(self.service)
-        except redis.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):
             return False
         return any(replica.get("master-link-status") == "ok" for replica in replicas)
 

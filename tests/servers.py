@@ -13,7 +13,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,9 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+import psutil
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from flows.demo.ports import free_port
 
 if TYPE_CHECKING:
     from tests.certificates import Certificates
@@ -43,11 +45,12 @@ class MissingPart(RuntimeError):
         super().__init__(f"{part} is not installed. Install it: {command}")
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended, waited for or not."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 10.0, message: str = "") -> None:

@@ -3,6 +3,7 @@
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_every_step_is_measured_and_finds_what_is_known_of_the_data(store: str, 
 
 
 def test_a_bare_pipeline_is_measured_beside_the_load() -> None:
-    results = list(limit.results(BENCH, OBJECTS))
+    results = list(limit.results(replace(BENCH, rounds=3), OBJECTS))
     assert [result["step"] for result in results] == ["build", "load", "bare"]
     assert checks.faults(results) == []
     assert limit.beyond(*results) > 0
@@ -143,16 +144,16 @@ def test_keys_of_every_type_are_written_as_they_were_read(server: RedisServer) -
 
 
 def test_each_round_trip_takes_the_delay_longer(server: RedisServer) -> None:
-    with SlowProxy(server.port, 0.02) as proxy, redis.Redis.from_url(proxy.url) as client:
+    with SlowProxy(server.port, 0.5) as proxy, redis.Redis.from_url(proxy.url) as client:
         client.ping()
         start = time.perf_counter()
-        for _ in range(5):
+        for _ in range(4):
             client.ping()
-        assert 0.1 <= time.perf_counter() - start < 1
+        assert 2 <= time.perf_counter() - start < 20
 
 
 def test_answers_under_way_together_are_delayed_together(server: RedisServer) -> None:
-    with SlowProxy(server.port, 0.05) as proxy, redis.Redis.from_url(proxy.url) as client:
+    with SlowProxy(server.port, 0.5) as proxy, redis.Redis.from_url(proxy.url) as client:
         value = b"x" * 2**20
         client.set("large", value)
         pipeline = client.pipeline(transaction=False)
@@ -160,7 +161,7 @@ def test_answers_under_way_together_are_delayed_together(server: RedisServer) ->
             pipeline.get("large")
         start = time.perf_counter()
         assert pipeline.execute() == [value] * 30
-        assert 0.05 <= time.perf_counter() - start < 1  # one after the other they would take 1.5 seconds and more
+        assert 0.5 <= time.perf_counter() - start < 10  # one after the other they would take 15 seconds and more
         client.delete("large")
 
 

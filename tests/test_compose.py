@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.demo.ports import free_port
 from tests.conftest import demand
-from tests.servers import PostgresServer, RedisServer, Server, free_port, wait_until
+from tests.servers import PostgresServer, RedisServer, Server, wait_until
 
 ROOT = Path(__file__).parents[1]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker/compose.yaml").read_text("utf-8"))["services"]

@@ -15,7 +15,8 @@ from rich.markup import escape
 
 from flows.config import environment
 from flows.demo import check
-from flows.demo.prefect_stack import ROOT, PrefectStack, free_port, prefect_stack
+from flows.demo.ports import free_port
+from flows.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
 from flows.demo.releases import RELEASES, install_release
 from flows.demo.runs import Run, children, finish, start_run
 

@@ -1,6 +1,5 @@
 """A Prefect server, the deployments, and a process worker for each work pool; all on 127.0.0.1."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,12 +12,15 @@ import httpx
 
 from flows.config import environment
 from flows.demo.child import Child
+from flows.demo.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 POOLS = ("load", "diff", "sync", "reconcile")
 START_SECONDS = 120.0
 DEPLOY_SECONDS = 300.0
 PREFECT = (sys.executable, "-m", "prefect")
+KEEP_ALIVE = httpx.Limits(keepalive_expiry=2)
+"""Seconds; the server closes a connection after five, and would do so while something is on its way."""
 IN_MEMORY = "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
 """Prefect opens one connection to such a database. With several to a file the server can stand still for a minute: the garbage
 collector, in the event loop, waits for a connection that waits for a lock, whose holder waits for the event loop.
@@ -34,7 +36,7 @@ class PrefectStack:
         self.port = free_port()
         self.variables = variables
         self.workers: dict[str, Child] = {}
-        self.api = httpx.Client(base_url=f"{self.address}/api", timeout=60)
+        self.api = httpx.Client(base_url=f"{self.address}/api", timeout=60, limits=KEEP_ALIVE)
 
     @property
     def address(self) -> str:
@@ -130,10 +132,3 @@ def prefect_stack(
             worker.wait_until(partial(stack.answers, f"/work_pools/diffsync-{pool}"), START_SECONDS)
         stack.deploy()
         yield stack
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -62,5 +62,5 @@ def _describe(stack: PrefectStack, run: dict[str, Any]) -> Run:
         process=run["infrastructure_pid"] or "",
         began=datetime.fromisoformat(run["start_time"]),
         ended=datetime.fromisoformat(run["end_time"]),
-        did=artifacts[0]["description"] if artifacts else "",
+        did=next((each["description"] for each in artifacts if each["type"] != "progress"), ""),
     )

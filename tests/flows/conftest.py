@@ -26,6 +26,8 @@ from tests.servers import RedisServer, wait_until
 
 MANY = 1200
 PICTURES = ROOT / "build" / "pictures"
+RUN_SECONDS = 300
+"""Until a run must have ended: a reconcile starts five processes, 15 seconds each on a machine that does much else."""
 PAGE_SECONDS = 60
 """Until a page must show what is looked for."""
 PASSWORD = "correct-horse"
@@ -157,13 +159,13 @@ class Project:
         return self.folder / "airports.db"
 
     def run(self, deployment: str, **parameters: Any) -> Run:
-        return finish(self.stack, start_run(self.stack, deployment, **parameters), seconds=120)
+        return finish(self.stack, start_run(self.stack, deployment, **parameters), seconds=RUN_SECONDS)
 
     def load(self, adapters: Mapping[str, str]) -> None:
         """Load at the same time: a store_id for each adapter."""
         started = [start_run(self.stack, f"load/{name}", store_id=store_id) for store_id, name in adapters.items()]
         for run in started:
-            ended = finish(self.stack, run, seconds=120)
+            ended = finish(self.stack, run, seconds=RUN_SECONDS)
             assert ended.state == "Completed", ended.message
 
     def compare(self, sync: str, diff_id: str) -> str:
@@ -191,7 +193,7 @@ class Project:
             state={"type": "SCHEDULED"},
             job_variables={"env": dict(environment)},
         )
-        return finish(self.stack, run["id"], seconds=120)
+        return finish(self.stack, run["id"], seconds=RUN_SECONDS)
 
     def children(self, run: Run) -> list[Run]:
         return children(self.stack, run.id)
@@ -234,7 +236,7 @@ class Project:
             found = self.stack.post("/events/filter", filter=chosen)["events"]
             return tuple(event["payload"]["state"] for event in found) == states
 
-        wait_until(are_told, 20, f"events tell of {states}")
+        wait_until(are_told, 60, f"events tell of {states}")
 
 
 @pytest.fixture(scope="session")

@@ -219,7 +219,11 @@ def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_i
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
     wait_until(lambda: state_of(project, run_id) == "Cancelled", 60, "it is cancelled")
     assert len(lines(project.folder / "cancelled")) < 40
-    assert states_of(project, run_id)[-3:] == ["Running", "Cancelling", "Cancelled"]  # what has crashed would start again
+    assert states_of(project, run_id)[-3:] == [
+        "Running",
+        "Cancelling",
+        "Cancelled",
+    ]  # what has crashed would start again
     (project.folder / "cancelled.slow").unlink()
     again = project.run("sync/cancelled", diff_id=diff_id)
     assert (again.state, again.message) == ("Completed", "")
@@ -377,7 +381,7 @@ def test_the_url_of_the_store_can_be_in_a_block_and_its_password_is_shown_nowher
     assert run.state == "Completed", run.message
     with project.store("by-block") as store:
         assert store.record().counts == {"item": 5}
-    wait_until(lambda: "by-block" in str(project.logs(run)), 20, "its log is there")
+    wait_until(lambda: "by-block" in str(project.logs(run)), 60, "its log is there")
     shown = [project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")]
     shown.append(project.stack.post("/block_documents/filter"))
     assert secret not in json.dumps(shown)

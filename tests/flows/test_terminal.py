@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from flows.__main__ import app
 from flows.demo.runs import finish, start_run
 from tests.flows.conftest import Project
-from tests.flows.test_operations import lines, state_of
+from tests.flows.test_operations import lines, question, state_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -30,7 +30,7 @@ def approve(*words: str, answer: str = "") -> Result:
 def test_a_diff_is_shown_then_approved_in_part_and_the_sync_that_waits_goes_on(project: Project) -> None:
     diff_id = project.compare("terminal", "terminal")
     run_id = start_run(project.stack, "sync/terminal", diff_id=diff_id, allow=["delete:9:item"])
-    wait_until(lambda: state_of(project, run_id) == "Suspended", 60, "it asks")
+    wait_until(lambda: question(project, run_id), 60, "it asks")
 
     misspelt = approve("--exclude", "itme", "--yes")
     assert misspelt.exit_code == 1

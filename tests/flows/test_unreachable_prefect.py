@@ -7,8 +7,8 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.artifacts import show_housekeeping
+from flows.demo.ports import free_port
 from flows.links import run_link
-from tests.servers import free_port
 
 
 @pytest.fixture

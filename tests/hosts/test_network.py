@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def test_nothing_is_left_after_a_failure_and_no_process_either(network: Network)
             processes.append(subprocess.Popen(network.host("one").command(["sleep", "600"])))
             assert (NAMESPACES / f"diffsync-{os.getpid()}-one").exists()
             assert links() == before
+            wait_until(partial(is_asleep, processes[0].pid))  # in the host, and not on its way there
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -54,6 +56,10 @@ def test_nothing_is_left_after_a_failure_and_no_process_either(network: Network)
     assert processes[0].wait(10) == -signal.SIGKILL
     assert not list(NAMESPACES.glob(f"diffsync-{os.getpid()}-*"))
     assert links() == before
+
+
+def is_asleep(process: int) -> bool:
+    return Path(f"/proc/{process}/comm").read_text("utf-8") == "sleep\n"
 
 
 def links() -> list[str]:

@@ -15,10 +15,10 @@ from diffsync_store import ObjectStoreException, StoredAdapter, StoreState
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_retry import PassingCluster
+from flows.demo.ports import free_port
 from tests.conftest import demand
 from tests.proxy import Proxy
 from tests.redis_servers import ClusterNode, RedisClusterServers
-from tests.servers import free_port
 from tests.store.inventory import Device, flat
 
 

@@ -20,10 +20,11 @@ from diffsync_store.store.redis_connection import Connection
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import RedisLeases
 from diffsync_store.store.redis_stores import RedisStores
+from flows.demo.ports import free_port
 from tests.certificates import Certificates
 from tests.conftest import ROOT, demand
 from tests.redis_servers import RedisClusterServers, SentinelServers
-from tests.servers import RedisServer, free_port, wait_until
+from tests.servers import RedisServer, wait_until
 from tests.store.inventory import Device, content, flat
 
 # The slashes and at signs are what a URL has to quote.

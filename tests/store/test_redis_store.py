@@ -30,7 +30,8 @@ from diffsync_store import (
     StoreState,
 )
 from diffsync_store.store.redis import RedisStore
-from tests.servers import RedisServer, free_port, wait_until
+from flows.demo.ports import free_port
+from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, run, say
 from tests.store.conftest import OpenStore, keys_of
 from tests.store.inventory import Device, Inventory, Site, content, flat, open_store, read_flat, sites

@@ -8,7 +8,7 @@ import pytest
 
 from flows.config import environment
 from flows.demo.child import Child
-from tests.servers import wait_until
+from tests.servers import is_gone, wait_until
 
 PARENT = """
 import pathlib, subprocess, sys, time
@@ -26,10 +26,6 @@ def family(tmp_path: Path) -> Iterator[tuple[Child, psutil.Process]]:
     with Child("parent", command, log=tmp_path / "log", environment=environment(), cwd=tmp_path) as child:
         wait_until(lambda: file.exists() and file.read_text(), 20)
         yield child, psutil.Process(int(file.read_text()))
-
-
-def is_gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("end", [Child.stop, Child.kill])
