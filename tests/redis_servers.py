@@ -1,7 +1,7 @@
 """Redis in other shapes than one server: as a cluster, watched by a Sentinel."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -20,7 +20,7 @@ SLOTS = 16384
 class ClusterNode(RedisServer):
     def __init__(self, kind: str, tls: Certificates | None = None) -> None:
         self.bus_port = 0
-        super().__init__(kind, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", tls=tls)
+        super().__init__(kind, "--cluster-enabled", "yes", "--cluster-node-timeout", "15000", tls=tls)
 
     def new_port(self) -> int:
         """One whose bus has a port too; Redis 6.2 takes no other than that."""
@@ -106,7 +106,7 @@ class Sentinel(Server):
             f"requirepass {self.password}",
             f"sentinel monitor {self.service} 127.0.0.1 {self.master.port} 1",
             f"sentinel auth-pass {self.service} {self.master.password}",
-            f"sentinel down-after-milliseconds {self.service} 300",
+            f"sentinel down-after-milliseconds {self.service} 30000",
             f"sentinel failover-timeout {self.service} 3000",
         ]
         (self.directory / "sentinel.conf").write_text("\n".join(lines))
@@ -114,15 +114,18 @@ class Sentinel(Server):
     def command(self) -> Sequence[str | Path]:
         return [self.master.binary, self.directory / "sentinel.conf", "--sentinel"]
 
+    def client(self) -> redis.Redis:
+        return redis.Redis(
+            port=self.port,
+            password=self.password,
+            socket_timeout=1,
+            retry=Retry(NoBackoff(), 0),
+            **tls_options(self.master.tls),
+        )
+
     def is_ready(self) -> bool:
         try:
-            with redis.Redis(
-                port=self.port,
-                password=self.password,
-                socket_timeout=1,
-                retry=Retry(NoBackoff(), 0),
-                **tls_options(self.master.tls),
-            ) as client:
+            with self.client() as client:
                 replicas: Any = client.sentinel_slaves(self.service)
         except (redis.ConnectionError, redis.TimeoutError):
             return False
@@ -164,3 +167,23 @@ class SentinelServers(Group):
             client.replicaof("127.0.0.1", str(self.master.port))
             wait_until(lambda: client.info("replication")["master_link_status"] == "up", 30, "the replica is in step")
         stack.enter_context(self.sentinel)
+        with suppress(redis.ResponseError):  # Redis 6.2 has no such command
+            self._ask(
+                "SENTINEL", "DEBUG", "tilt-trigger", 600_000
+            )  # a Sentinel that stood still does nothing for 30 seconds
+
+    def fail_over(self) -> None:
+        """The master dies, and the replica takes its place, as the Sentinel says."""
+        self.master.kill()
+        self._ask("SENTINEL", "SET", self.service, "down-after-milliseconds", 300)
+        with self.replica.client() as replica:
+            wait_until(lambda: replica.info("replication")["role"] == "master", 30, "the replica is the master")
+        wait_until(lambda: self._named() == self.replica.port, 30, "the Sentinel names it")
+
+    def _named(self) -> int:
+        return int(self._ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)[1])
+
+    def _ask(self, *command: str | int) -> Any:
+        with self.sentinel.client() as client:
+            execute: Callable[..., Any] = client.execute_command
+            return execute(*command)

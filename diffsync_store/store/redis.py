@@ -525,7 +525,8 @@ class RedisStore(BaseStore):
 
         Raises:
             ObjectAlreadyExists: another process, which took the store over while this one was silent for longer than
-                its lease, has added objects with the same identifiers; its objects stand.
+                its lease, or was let in while this one had yet to read so, has added objects with the same identifiers;
+                its objects stand.
         """
         self._pending = 0
         self._flush_due = _NEVER

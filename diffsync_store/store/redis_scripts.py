@@ -4,8 +4,9 @@ The texts are constants; data reaches them as arguments only.
 
 How writers share a store. One writer at a time may be *exclusive*: it holds a short lease, knows every unique id in the
 store, and may therefore buffer what it adds, because it can refuse a duplicate by itself. A second writer that turns up
-while the lease lives asks for sharing and waits; the first learns of it with its next batch, and from then on every
-`add` of either is checked inside Redis. A lease that its holder let lapse is taken over. Whenever the store is written
+while the lease lives asks for sharing and waits. The first learns of it by the answer to its next batch, which it reads,
+where that was sent ahead, with the one after it: what it adds until then is checked as that one is written. From then on
+every `add` of either is checked inside Redis. A lease that its holder let lapse is taken over. Whenever the store is written
 by somebody else than before, its `epoch` grows, so that a writer whose knowledge has gone stale notices, and its
 buffered objects are checked one by one.
 

@@ -215,6 +215,9 @@ def test_a_cluster_that_has_lost_a_node_is_unavailable_until_it_is_back(redis_ki
         other = next(node for node in servers.nodes if node is not holder)
         holder.kill()
         assert not answers(store)
+        for node in servers.nodes:
+            if node is not holder:
+                node.run("CONFIG", "SET", "cluster-node-timeout", 1000)
         wait_until(lambda: other.run("CLUSTER INFO")["cluster_state"] == "fail", 20, "the cluster is down")
         assert not answers(store)
         holder.start()
@@ -277,7 +280,7 @@ def test_an_open_store_goes_on_after_a_failover(redis_kind: str, store_id: str) 
         loaded.flush()
         with closing(servers.replica.client()) as replica:
             wait_until(lambda: replica.exists(f"dss:{{{loaded.store_id}}}:objects:device"), 10, "it is replicated")
-        servers.master.kill()
+        servers.fail_over()
         wait_until(lambda: answers(store), 20, "the replica has taken the master's place")
         assert names_of(store) == ["a"]
         flat(store).add(Device(name="b"))

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from diffsync_store import ObjectAlreadyExists, ObjectStoreException
+from diffsync_store.store import redis as redis_store
 from diffsync_store.store import redis_scripts as scripts
+from diffsync_store.store import redis_writer
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_keys import StoreKeys
 from diffsync_store.store.redis_writer import LEASE
@@ -27,7 +29,17 @@ def names(start: int, stop: int) -> list[str]:
     return [f"d{number:05}" for number in range(start, stop)]
 
 
-def test_a_load_does_not_wait_for_a_batch_to_be_written(own_redis: RedisServer, store_id: str) -> None:
+@pytest.fixture
+def by_size_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch is sent because it is full, however long that takes."""
+    monkeypatch.setattr(redis_store, "_FLUSH_AFTER", 60.0)
+
+
+@pytest.mark.usefixtures("by_size_alone")
+def test_a_load_does_not_wait_for_a_batch_to_be_written(
+    own_redis: RedisServer, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_writer, "LEASE", 60.0)  # else who has stood still asks first
     with RedisStore(url=own_redis.url, store_id=store_id) as store:
         adapter = flat(store)
         for name in names(0, 2 * BATCH):  # the server knows the script from here on
@@ -46,6 +58,7 @@ def test_a_load_does_not_wait_for_a_batch_to_be_written(own_redis: RedisServer, 
     }
 
 
+@pytest.mark.usefixtures("by_size_alone")
 def test_a_batch_whose_answer_was_lost_is_no_duplicate_of_itself(redis_server: RedisServer, store_id: str) -> None:
     """Another writer has taken the store over by the time at which it is sent again."""
     with Proxy(redis_server.port) as proxy:

@@ -10,16 +10,25 @@ from typing import Any
 import pytest
 
 from diffsync_store import ObjectAlreadyExists, StoreInUse, StoreState
+from diffsync_store.store import redis as redis_store
+from diffsync_store.store import redis_writer
 from tests.store.child import Child, is_told, listen, run, say
 from tests.store.conftest import OpenStore
 from tests.store.inventory import Device, flat, open_store, read_flat
 
 NAMES = [f"device-{number}" for number in range(200)]
 WRITERS = ("one", "two")
+STEADY = 6.0
+"""Seconds after its last sign of life at which a busy process is taken for a silent one."""
 
 
 def add_all(url: str, store_id: str, role: str, names: list[str], flush_every: int) -> dict[str, list[str]]:
-    """Add the devices, one of them at a time; which of them were taken, and which were refused."""
+    """Add the devices, one of them at a time; which of them were taken, and which were refused.
+
+    No process is taken for a silent one, and nothing is sent ahead because a machine stood still: each refusal is that of
+    the device that is being added.
+    """
+    redis_writer.LEASE, redis_store._FLUSH_AFTER = 20.0, 20.0
     adapter = flat(open_store(url, store_id))
     outcome: dict[str, list[str]] = {"taken": [], "refused": [], "roles": []}
     say("ready")
@@ -158,8 +167,9 @@ def test_an_object_is_not_lost_because_an_earlier_one_is_refused_late(
     assert read_flat(redis_url, store_id) == {"contested": "second", "own": "silent"}
 
 
-def load(url: str, store_id: str, role: str, pause_after: int = 0) -> str:
+def load(url: str, store_id: str, role: str, pause_after: int = 0, lease: float = redis_writer.LEASE) -> str:
     """Load 50 devices; say so and wait after the first `pause_after` of them."""
+    redis_writer.LEASE = lease
     adapter = flat(open_store(url, store_id))
     try:
         with adapter.store.loading():
@@ -177,11 +187,13 @@ def test_of_two_processes_that_load_one_store_at_once_the_result_is_the_load_of_
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
     with ExitStack() as stack:
-        children = [
-            stack.enter_context(Child(load, url=redis_url, store_id=store_id, role=role, pause_after=25))
-            for role in WRITERS
-        ]
-        started = [child.heard() for child in children]
+        children: list[Child] = []
+        started = []
+        for role in WRITERS:
+            children.append(
+                stack.enter_context(Child(load, url=redis_url, store_id=store_id, role=role, pause_after=25))
+            )
+            started.append(children[-1].heard())
         for child in children:
             child.tell()
         results = [child.result() for child in children]
@@ -195,6 +207,7 @@ def test_of_two_processes_that_load_one_store_at_once_the_result_is_the_load_of_
 
 def load_steadily(url: str, store_id: str, flush: bool) -> int:
     """Load devices until told to end; how many they were."""
+    redis_writer.LEASE = STEADY
     store = open_store(url, store_id)
     adapter, number = flat(store), 0
     with store.loading():
@@ -213,7 +226,7 @@ def test_a_load_is_refused_while_another_process_is_busy_loading_the_store(
 ) -> None:
     with Child(load_steadily, url=redis_url, store_id=store_id, flush=flush) as first:
         first.heard()
-        refusal = run(load, url=redis_url, store_id=store_id, role="second")
+        refusal = run(load, url=redis_url, store_id=store_id, role="second", lease=STEADY)
         first.tell()
         number = first.result()
     assert "is being written by another process (" in refusal

@@ -302,7 +302,7 @@ def test_a_server_that_goes_away_later_is_unavailable_for_every_call(
 
 
 def test_what_is_pending_is_written_once_the_server_answers_again(own_redis: RedisServer, store_id: str) -> None:
-    store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 0), socket_timeout=0.2)
+    store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 0), socket_timeout=2)
     adapter = sites(store)
     site, device = Site(name="ber"), Device(name="a")
     adapter.add(site)
@@ -327,7 +327,7 @@ def test_a_batch_whose_answer_was_lost_is_not_taken_for_a_duplicate(own_redis: R
     first = RedisStore(url=own_redis.url, store_id=store_id)
     first.add(obj=Device(name="before"))
     first.close()
-    store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 20), socket_timeout=0.2)
+    store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 100), socket_timeout=0.2)
     with Child(resume_soon, pid=own_redis.pid) as child:
         assert child.heard() == "paused"
         store.add(obj=Device(name="a"))  # an add that is checked in Redis at once
