@@ -136,16 +136,24 @@ def approve(
     with _told(), answering():
         require_prefect()
         rules = tuple(map(selected, exclude or ()))
-        with _read().open_diffs() as diffs:
+        config = _read()
+        project = config.declared.project
+        with config.open_diffs() as diffs:
             saved = diffs.open(diff_id)
             checksum, left_out = saved.checksum(), count_fitting(saved, rules)
-            pages.print(Markdown(review(saved, asked_by(waiting(saved.record)))))
+            pages.print(Markdown(review(saved, asked_by(waiting(saved.record, project)))))
             applied = saved.record.operations - left_out
             question = "Reject it?" if reject else f"Approve {applied:,} operations, {left_out:,} left out?"
             if not yes:
                 typer.confirm(question, abort=True)
             resumed = decide(
-                saved, by=by, reason=reason, is_approved=not reject, checksum=checksum, exclude=() if reject else rules
+                saved,
+                project,
+                by=by,
+                reason=reason,
+                is_approved=not reject,
+                checksum=checksum,
+                exclude=() if reject else rules,
             )
     told = "Rejected." if reject else f"Approved: {applied:,} operations of {diff_id}, {left_out:,} left out."
     console.print(told, markup=False)

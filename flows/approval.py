@@ -79,6 +79,15 @@ def require_approval(
     raise Rejected(f"{by} has rejected the diff: {given.comment or NO_REASON}")
 
 
+def has_asked() -> bool:
+    """Whether the flow run has asked somebody; then the answer counts, whatever is declared by now.
+
+    Prefect does not count a run that is resumed as one more: its `run_count` says nothing of that.
+    """
+    with get_client(sync_client=True) as client:
+        return bool(client.read_flow_run(runtime.flow_run.id).empirical_policy.pause_keys)
+
+
 def _answer(
     saved: SavedDiff,
     sync: SyncEntry,
@@ -136,12 +145,20 @@ def _keys(base: str) -> Iterator[tuple[str, bool]]:
 
 
 def decide(
-    saved: SavedDiff, *, by: str, reason: str, is_approved: bool, checksum: str, exclude: tuple[Select, ...] = ()
+    saved: SavedDiff,
+    project: str,
+    *,
+    by: str,
+    reason: str,
+    is_approved: bool,
+    checksum: str,
+    exclude: tuple[Select, ...] = (),
 ) -> list[str]:
     """Approve or reject a diff, and resume the flow runs that wait for it; their names.
 
     Args:
         saved: the diff.
+        project: whose flow runs are resumed.
         by: who decides.
         reason: why.
         is_approved: or rejected.
@@ -153,7 +170,7 @@ def decide(
     else:
         saved.reject(by=by, reason=reason)
     answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": reason}
-    runs = waiting(saved.record)
+    runs = waiting(saved.record, project)
     for run in runs:
         resume_flow_run(run.id, run_input=answer)
     return [run.name for run in runs]

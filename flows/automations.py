@@ -34,7 +34,7 @@ cancelled is not started again.
 DEAD, STARTED_AGAIN = "runs that died", "runs that died start again"
 DIFF_AFTER_LOAD, SYNC_AFTER_DIFF = "diff {} after its load", "sync {} after its diff"
 NOT_APPROVED = "syncs that nobody approved"
-NEVER_RESUMED = ["The flow was paused and never resumed.", "The flow was suspended and never resumed."]
+NEVER_RESUMED = [f"The flow was {name} and never resumed." for name in ("paused", "suspended", "replaced")]
 """What Prefect says of a run when its time to be approved is over."""
 
 
@@ -129,7 +129,7 @@ def _restarts(project: str) -> AutomationCore:
         trigger=_when_runs(
             project,
             after=[Ended.CRASHED],
-            expect=["AwaitingRetry", "Scheduled", "Pending", "Running", "Cancelling", Ended.CANCELLED],
+            expect=["AwaitingRetry", "Scheduled", "Pending", "Running", Ended.CANCELLED],
             within=RESTART_AFTER_SECONDS,
             labels={"prefect.run-count": [str(count) for count in range(1, RESTARTS + 1)]},
         ),

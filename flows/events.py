@@ -35,6 +35,7 @@ from diffsync_store.store.redis_diffs import DiffRecord
 from flows.declarations import SyncEntry
 from flows.orphans import leave_if_superseded
 from flows.run_names import project_of_run
+from flows.stopping import is_cancelled
 
 LOADED = "diffsync.store.loaded"
 SAVED = "diffsync.diff.saved"
@@ -87,11 +88,13 @@ class Syncing:
     sync_name: str
     record: DiffRecord | None = None
     """Of the diff, once it is known."""
+    is_child: bool | None = None
+    """Whether a reconcile has started the run that it is about; None where that is this run."""
 
     def ended(self, state: str, counts: Mapping[str, int] = NOTHING) -> None:
         """It has ended, in one of the states above."""
         payload = {"diff_id": self.diff_id, "sync_name": self.sync_name, "state": state, **outcomes(counts)}
-        _of_diff(ENDED, self.diff_id, self.record, self.sync_name, payload)
+        _of_diff(ENDED, self.diff_id, self.record, self.sync_name, payload, is_child=self.is_child)
 
 
 def outcomes(counts: Mapping[str, int]) -> dict[str, int]:
@@ -110,7 +113,9 @@ def telling_failure(diff_id: str, sync_name: str) -> Iterator[Syncing]:
         syncing.ended("refused")
         raise
     except TerminationSignal:
-        syncing.ended("cancelled")
+        leave_if_superseded()
+        if is_cancelled():
+            syncing.ended("cancelled")
         raise
     except Exception:
         leave_if_superseded()
@@ -118,20 +123,38 @@ def telling_failure(diff_id: str, sync_name: str) -> Iterator[Syncing]:
         raise
 
 
-def _of_diff(event: str, diff_id: str, record: DiffRecord | None, sync_name: str, payload: dict[str, Any]) -> None:
+def _of_diff(
+    event: str,
+    diff_id: str,
+    record: DiffRecord | None,
+    sync_name: str,
+    payload: dict[str, Any],
+    *,
+    is_child: bool | None = None,
+) -> None:
     related = [f"sync.{sync_name}"] if sync_name else []
     if record is not None:
         related += [f"adapter.{record.source_name}", f"adapter.{record.target_name}"]
-    _emit(event, f"diff.{diff_id}", diff_id, related, payload)
+    _emit(event, f"diff.{diff_id}", diff_id, related, payload, is_child=is_child)
 
 
-def _emit(event: str, resource: str, name: str, related: Iterable[str], payload: dict[str, Any]) -> None:
+def _emit(
+    event: str,
+    resource: str,
+    name: str,
+    related: Iterable[str],
+    payload: dict[str, Any],
+    *,
+    is_child: bool | None = None,
+) -> None:
+    if is_child is None:
+        is_child = bool(runtime.flow_run.parent_flow_run_id)
     emit_event(
         event,
         resource={
             "prefect.resource.id": f"diffsync.{resource}",
             "prefect.resource.name": name,
-            IN_RECONCILE: "yes" if runtime.flow_run.parent_flow_run_id else "no",
+            IN_RECONCILE: "yes" if is_child else "no",
             IN_PROJECT: project_of_run(),
         },
         related=[

@@ -20,8 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def failing_plainly(function: F) -> F:
     """For a flow's function: any other exception ends the run with its traceback, as Prefect has it.
 
-    A process whose run was started again meanwhile ends without a word, whatever the exception, as does one whose run was
-    cancelled in the middle of what is not interrupted.
+    A process whose run was started again meanwhile ends without a word, whatever the exception; one whose run was cancelled in
+    the middle of what is not interrupted ends it as Cancelled.
     """
     if inspect.iscoroutinefunction(function):
 
@@ -42,6 +42,7 @@ def failing_plainly(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except StoppedLate:
+            leave_if_superseded()
             leave_if_cancelled()
             raise
         except Exception as error:

@@ -86,7 +86,7 @@ async def reconcile_now(config: Config, sync_name: str, dry_run: bool) -> State[
         runs += await run_steps(Step(f"sync/{sync_name}", {"diff_id": diff_id, "dry_run": dry_run}, is_child))
     else:
         get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
-        if not dry_run and declared.approval != "never":
+        if not dry_run:
             end_questions(sync_name, found)
     await show_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
     rename(f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=tuple(stores.values()))
@@ -182,8 +182,7 @@ def read_diff_record(diff_id: str) -> DiffRecord:
 def end_questions(sync_name: str, found: DiffRecord) -> None:
     """What waits for a decision of an older diff is not there to be decided any more."""
     reason = f"{found.source_name} and {found.target_name} do not differ any more, as diff {found.diff_id} has found"
-    with read_config().open_diffs() as diffs:
-        replace_older(diffs, found, sync_name, reason)
+    replace_older(read_config(), found, sync_name, reason)
 
 
 def is_completed(run: FlowRun) -> bool:
@@ -192,12 +191,17 @@ def is_completed(run: FlowRun) -> bool:
 
 def waits(run: FlowRun) -> bool:
     """Whether somebody has to approve first, in this run or an older one: nobody holds a worker for that."""
-    return state_name(run) in {SUSPENDED, Ended.ASKED_ALREADY}
+    return state_name(run) == SUSPENDED or asks_elsewhere(run)
+
+
+def asks_elsewhere(run: FlowRun) -> bool:
+    """Whether another run asks in its place."""
+    return state_name(run) in {Ended.ASKED_ALREADY, Ended.REPLACED}
 
 
 def what_it_waits_for(run: FlowRun) -> str:
     """Where somebody has to decide."""
-    if state_name(run) == Ended.ASKED_ALREADY and run.state:
+    if asks_elsewhere(run) and run.state:
         return str(run.state.message)
     return "The sync waits for somebody to approve it, on its run's page: the artifact of this run has the link"
 

@@ -3,14 +3,15 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from uuid import UUID
 
 import httpx
 from prefect import runtime
 from prefect.client.orchestration import get_client
-from prefect.exceptions import Abort, TerminationSignal
+from prefect.exceptions import Abort, PrefectException, TerminationSignal
+from prefect.states import Cancelled
 
 
 class StoppedLate(TerminationSignal):
@@ -40,8 +41,18 @@ def stoppable() -> Iterator[Callable[[], bool]]:
                 raise StoppedLate(stop.signal) from None
 
 
+def is_cancelled() -> bool:
+    """Whether the run is being cancelled; a SIGTERM may also come of a worker that goes down."""
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(runtime.flow_run.id)).state
+    except (httpx.HTTPError, PrefectException):  # nobody can say
+        return False
+    return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
 def leave_if_cancelled() -> None:
-    """End this process without a state for its run, if the run is being cancelled: its worker says then that it was.
+    """End this process, and its run as cancelled, if it is being cancelled.
 
     Prefect takes a SIGTERM for a cancellation only if its own handler was there when the worker announced it; any other
     one is a crash, and a run that has crashed is started again.
@@ -49,10 +60,7 @@ def leave_if_cancelled() -> None:
     Raises:
         Abort: it is; Prefect's engine ends the process by it and reports nothing.
     """
-    try:
-        with get_client(sync_client=True) as client:
-            state = client.read_flow_run(UUID(runtime.flow_run.id)).state
-    except httpx.HTTPError:  # nobody can say: it has crashed, and what is cancelled after that stays so
-        return
-    if state is not None and (state.is_cancelling() or state.is_cancelled()):
+    if is_cancelled():
+        with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
+            client.set_flow_run_state(UUID(runtime.flow_run.id), Cancelled(message="Ended between two operations"))
         raise Abort("the run was cancelled")

@@ -13,7 +13,7 @@ from diffsync_store.guards import Holds
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.adapters.lifecycle import opened
-from flows.approval import Rejected, require_approval
+from flows.approval import Rejected, has_asked, require_approval
 from flows.artifacts import show_dry_run, show_sync
 from flows.config import Config, read_config
 from flows.declarations import SyncEntry
@@ -22,6 +22,7 @@ from flows.failures import failing_plainly
 from flows.faults import Fault
 from flows.ids import artifact_key
 from flows.metrics import measured
+from flows.overtaking import refuse_overtaken
 from flows.progress import progress
 from flows.retries import ONCE, RETRIED
 from flows.run_log import library_log
@@ -88,24 +89,25 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
             run.name, declared = declared_of(config, record)
             syncing.sync_name = run.name
             needs_approval = declared.needs_approval(record.summary)
-            is_resumed = runtime.flow_run.run_count > 1
+            is_resumed = has_asked()
             if not is_resumed:
                 check_sync(diff_id, allow, rules)
-            if needs_approval and (ended := ask(diff_id, {"allow": allow, **rules}, retry=retry, sync_name=run.name)):
+            asks = needs_approval or is_resumed
+            if asks and (ended := ask(diff_id, {"allow": allow, **rules}, retry=retry, sync_name=run.name)):
                 run.is_told = False
                 if ended.is_cancelled():
                     syncing.ended("rejected")
                 return ended
             if is_resumed:  # after what somebody has answered is kept
                 check_sync(diff_id, allow, rules)
-            applied = apply_diff(diff_id, allow, {**rules, "retry": retry, "require_approval": needs_approval})
+            applied = apply_diff(diff_id, allow, {**rules, "retry": retry, "require_approval": asks})
         run.gauge("sync_operations", "Of the last sync", "outcome", outcomes(applied.counts), sync=run.name)
         run.state = "partial" if applied.left else "complete"
         if applied.equals:
             run.in_step(applied.equals)
         syncing.ended("stopped" if applied.stopped else run.state, applied.counts)
-        if not needs_approval and applies_all({"allow": allow, **rules, "retry": retry}):
-            end_questions(record, run.name, declared)
+        if applies_all({"allow": allow, **rules, "retry": retry}):
+            replace_older(config, record, run.name, f"Diff {diff_id}, which is newer, was applied meanwhile")
         if applied.stopped:
             raise SyncStopped(applied.stopped)
     if not applied.left:
@@ -221,7 +223,8 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Appli
         stoppable() as is_stopped,
         progress(artifact_key("sync", saved.record.source_name, target.name)) as callback,
     ):
-        refuse_overtaken(config, saved, target)
+        with config.open_diffs() as diffs:
+            refuse_overtaken(diffs, saved.record, target.store.record().created)
         target.store.fencing_token = lease.token
         _, declared = declared_of(config, saved.record)
         result = saved.apply(
@@ -237,38 +240,6 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Appli
         applied = outcome_of(saved, result, source)
         show_sync(saved.record, result, saved.record.operations if is_whole(applied) else count_applied(saved))
         return applied
-
-
-def refuse_overtaken(config: Config, saved: SavedDiff, target: Adapter) -> None:
-    """Refuse a diff of a target that was changed by another one since it was loaded for this.
-
-    Two diffs of one and the same load do not overtake each other: the store has what the first one has changed, and the
-    second one's operations on it are conflicts.
-
-    Raises:
-        Fault: it was; what this diff says of the target is not so any more.
-    """
-    record, loaded = saved.record, target.store.record().created
-    with config.open_diffs() as diffs:
-        for other in diffs.list():
-            if other.target_name != record.target_name or other.target_store_id == record.target_store_id:
-                continue
-            changed = diffs.saved(other).journal().last_written()
-            if changed is not None and changed > loaded:
-                raise Fault(
-                    f"Diff {record.diff_id} is overtaken: {record.target_name} was loaded for it at {loaded:%Y-%m-%d %H:%M:%S} "
-                    f"UTC, and was changed by diff {other.diff_id} at {changed:%Y-%m-%d %H:%M:%S} UTC. Load the target again, "
-                    "and make a new diff."
-                )
-
-
-def end_questions(record: DiffRecord, sync_name: str, declared: SyncEntry) -> None:
-    """What waits for a decision of an older diff is overtaken by this one, which needed none."""
-    if declared.approval == "never":
-        return
-    reason = f"Diff {record.diff_id}, which is newer and needed no approval, has changed {record.target_name} meanwhile"
-    with read_config().open_diffs() as diffs:
-        replace_older(diffs, record, sync_name, reason)
 
 
 def outcome_of(saved: SavedDiff, result: SyncResult, source: RedisStore) -> Applied:

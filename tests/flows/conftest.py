@@ -130,6 +130,7 @@ syncs:
   overtaken: {source: seven, target: overtaken}
   decided: {source: seven, target: decided, approval: always}
   repeated: {source: seven, target: repeated, approval: always}
+  repeated-too: {source: five, target: repeated}
   eased: {source: seven, target: eased, approval: deletes}
   late: {source: seven, target: late, approval: always, approval_timeout: 3}
   cleared: {source: five, target: cleared}

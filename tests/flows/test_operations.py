@@ -219,11 +219,7 @@ def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_i
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
     wait_until(lambda: state_of(project, run_id) == "Cancelled", 60, "it is cancelled")
     assert len(lines(project.folder / "cancelled")) < 40
-    assert states_of(project, run_id)[-3:] == [
-        "Running",
-        "Cancelling",
-        "Cancelled",
-    ]  # what has crashed would start again
+    assert "Crashed" not in states_of(project, run_id)  # what has crashed starts again
     (project.folder / "cancelled.slow").unlink()
     again = project.run("sync/cancelled", diff_id=diff_id)
     assert (again.state, again.message) == ("Completed", "")

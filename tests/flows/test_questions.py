@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.demo.runs import Run, start_run
+from flows.demo.runs import Run, finish, start_run
 from tests.flows.conftest import Project
-from tests.flows.test_operations import lines, question, state_of, waiting_diff
+from tests.flows.test_operations import answer_to, lines, question, state_of, waiting_diff
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -59,7 +59,7 @@ def test_a_sync_asks_once_about_the_same_changes_and_about_the_newest_of_others(
     assert [state_of(project, run_id) for run_id in (second, in_part)] == ["Replaced", "Suspended"]
     assert reason(project, second).startswith("seven and repeated do not differ any more, as diff repeated-")
     project.expect_outcomes("repeated-2", "replaced")
-    project.stack.post(f"/flow_runs/{in_part}/set_state", state={"type": "CANCELLED"})
+    end(project, in_part)
 
 
 def test_what_needs_no_approval_ends_the_question_about_what_it_overtakes(project: Project) -> None:
@@ -71,14 +71,39 @@ def test_what_needs_no_approval_ends_the_question_about_what_it_overtakes(projec
     assert (applied.state, applied.message) == ("Completed", "")
     assert len(lines(project.folder / "eased")) == 7
     assert state_of(project, waits) == "Replaced"
-    assert "Diff eased-2, which is newer and needed no approval, has changed eased" in reason(project, waits)
+    assert reason(project, waits) == "Diff eased-2, which is newer, was applied meanwhile"
 
 
 def test_a_question_about_what_cannot_be_applied_any_more_is_replaced(project: Project) -> None:
     has(project.folder / "repeated")
-    first = asking(project, "repeated", project.compare("repeated", "gone-1"))
-    with project.store("gone-1-target") as store:
+    first = asking(project, "repeated", project.compare("repeated", "gone"))
+    with project.store("gone-target") as store:
         store.drop()
-    second = asking(project, "repeated", project.compare("repeated", "gone-2"))
+    second = asking(project, "repeated", project.compare("repeated", "overtaken-by-another"))
     assert state_of(project, first) == "Replaced"
-    project.stack.post(f"/flow_runs/{second}/set_state", state={"type": "CANCELLED"})
+    assert project.run("sync/repeated-too", diff_id=project.compare("repeated-too", "overtaking")).state == "Completed"
+    has(project.folder / "repeated")
+    third = asking(project, "repeated", project.compare("repeated", "same-again"))
+    assert [state_of(project, run_id) for run_id in (second, third)] == ["Replaced", "Suspended"]
+    end(project, third)
+
+
+def test_who_was_asked_is_heard_also_where_no_approval_is_needed_any_more(project: Project) -> None:
+    has(project.folder / "repeated")
+    waits = asking(project, "repeated", project.compare("repeated", "heard"))
+    config = project.folder / "syncs.yaml"
+    whole = config.read_text("utf-8")
+    try:
+        config.write_text(
+            whole.replace("target: repeated, approval: always", "target: repeated, approval: never"), "utf-8"
+        )
+        answer_to(project, waits, {"decision": "reject", "by": "bob", "comment": "not tonight"})
+        run = finish(project.stack, waits, seconds=120)
+    finally:
+        config.write_text(whole, "utf-8")
+    assert (run.state, run.message) == ("Rejected", "bob has rejected the diff: not tonight")
+    assert lines(project.folder / "repeated") == []
+
+
+def end(project: Project, run_id: str) -> None:
+    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLED"})

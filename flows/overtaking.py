@@ -1,0 +1,50 @@
+"""Of several diffs of one target, the first that is applied overtakes those that were made of an older load of it."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs
+from flows.faults import Fault
+
+
+class Overtaking(NamedTuple):
+    """By what a diff was overtaken."""
+
+    diff_id: str
+    changed: datetime
+    """When it has changed the target, in UTC."""
+
+
+def find_overtaking(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> Overtaking | None:
+    """What has changed the target of a diff since it was loaded for this one.
+
+    Two diffs of one and the same load do not overtake each other: the store has what the first one has changed, and the
+    second one's operations on it are conflicts.
+
+    Args:
+        diffs: the saved diffs.
+        record: of the one in question.
+        loaded: when the load of its target's store began.
+    """
+    for other in diffs.list():
+        if other.target_name != record.target_name or other.target_store_id == record.target_store_id:
+            continue
+        changed = diffs.saved(other).journal().last_written()
+        if changed is not None and changed > loaded:
+            return Overtaking(other.diff_id, changed)
+    return None
+
+
+def refuse_overtaken(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> None:
+    """Refuse a diff that was overtaken.
+
+    Raises:
+        Fault: it was; what it says of the target is not so any more.
+    """
+    by = find_overtaking(diffs, record, loaded)
+    if by is not None:
+        raise Fault(
+            f"Diff {record.diff_id} is overtaken: {record.target_name} was loaded for it at {loaded:%Y-%m-%d %H:%M:%S} "
+            f"UTC, and was changed by diff {by.diff_id} at {by.changed:%Y-%m-%d %H:%M:%S} UTC. Load the target again, "
+            "and make a new diff."
+        )
