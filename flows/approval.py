@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, Literal
 
 from prefect import get_run_logger, runtime
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field, create_model
@@ -17,8 +17,9 @@ from flows.artifacts import ACTIONS, review
 from flows.declarations import SyncEntry
 from flows.escape import markdown
 from flows.faults import Fault
+from flows.prefect_api import PAGE
 from flows.selection import count_fitting
-from flows.waiting import PAGE, waiting
+from flows.waiting import waiting
 
 HOW = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
 TO_DECIDE = "To decide: Resume, in the menu with the three dots, or in a terminal: python -m flows approve %s --by NAME"
@@ -85,7 +86,12 @@ def has_asked() -> bool:
     Prefect does not count a run that is resumed as one more: its `run_count` says nothing of that.
     """
     with get_client(sync_client=True) as client:
-        return bool(client.read_flow_run(runtime.flow_run.id).empirical_policy.pause_keys)
+        return bool(_asked(client))
+
+
+def _asked(client: SyncPrefectClient) -> set[str]:
+    """The keys under which the flow run has asked."""
+    return client.read_flow_run(runtime.flow_run.id).empirical_policy.pause_keys or set()
 
 
 def _answer(
@@ -133,10 +139,9 @@ def _keys(base: str) -> Iterator[tuple[str, bool]]:
 
     Prefect keeps the form of a question for good, but forgets that it was asked when a run that has ended is tried again.
     """
-    run_id = runtime.flow_run.id
     with get_client(sync_client=True) as client:
-        answered = client.read_flow_run(run_id).empirical_policy.pause_keys or set()
-        inputs = client.filter_flow_run_input(run_id, f"suspended-{base}", limit=PAGE, exclude_keys=set())
+        answered = _asked(client)
+        inputs = client.filter_flow_run_input(runtime.flow_run.id, f"suspended-{base}", limit=PAGE, exclude_keys=set())
     used = {found.key for found in inputs}
     for number in count(1):
         key = f"{base}-{number}"

@@ -5,11 +5,8 @@ The page of a run shows the first words of an artifact's description: there stan
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-import httpx
-from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact, create_table_artifact
 
 from diffsync_store import Operation, Reject, StoreRecord, SyncResult
@@ -18,6 +15,7 @@ from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.escape import markdown, markdown_table, plain
 from flows.ids import artifact_key
 from flows.links import run_link
+from flows.prefect_api import forgiven
 
 MOST_ROWS = 1000
 ACTIONS = ("delete", "create", "update")
@@ -27,22 +25,14 @@ UNPROVEN = "With this store as the source, a sync holds the deletes of these mod
 ALLOW = "A sync leaves these out, unless it is started with `allow`."
 HELD = "Where the reason names an allowance, a sync of this diff with it in `allow` applies them."
 RETRY = "Mend what is told here, then start a sync of this diff with `retry`: only these are applied then."
+NOT_SHOWN = "Prefect could not be told what was done"
 SKIPPED = (
     "Skipped: the adapter was asked for these and has left them alone; the target has not got them. The run's log names each, "
     "and a new diff has them again."
 )
 
 
-@contextmanager
-def forgiven() -> Iterator[None]:
-    """Work that is done does not fail because it could not be shown."""
-    try:
-        yield
-    except httpx.HTTPError as error:
-        get_run_logger().warning("Prefect could not be told what was done: %s", error)
-
-
-@forgiven()
+@forgiven(NOT_SHOWN)
 def show_load(adapter: str, record: StoreRecord) -> None:
     """How many objects of each model the store holds."""
     total = sum(record.counts.values())
@@ -57,7 +47,7 @@ def show_load(adapter: str, record: StoreRecord) -> None:
     )
 
 
-@forgiven()
+@forgiven(NOT_SHOWN)
 def show_diff(diff: SavedDiff) -> None:
     """The totals, and the changes themselves."""
     record = diff.record
@@ -141,13 +131,13 @@ def _by_model(record: DiffRecord) -> str:
     return markdown_table(("model", *actions), rows)
 
 
-@forgiven()
+@forgiven(NOT_SHOWN)
 def show_sync(record: DiffRecord, result: SyncResult, applied: int) -> None:
     """What has become of a diff: what was applied, by this run or before, what the target refused, what was held."""
     _show_outcome(record, result, "", _applied(record, result, applied))
 
 
-@forgiven()
+@forgiven(NOT_SHOWN)
 def show_dry_run(record: DiffRecord, planned: SyncResult) -> None:
     """What a sync would do of a diff."""
     before = f", {planned.done_before:,} were applied before" if planned.done_before else ""
@@ -177,7 +167,7 @@ def _applied(record: DiffRecord, result: SyncResult, applied: int) -> str:
     return f"{told}, {result.done_before:,} of them by a run before this one" if result.done_before else told
 
 
-@forgiven()
+@forgiven(NOT_SHOWN)
 def show_housekeeping(rows: Sequence[tuple[str, str, int, str]], counts: Mapping[str, int], *, dry_run: bool) -> None:
     """What was dropped, and what is kept though it is past its retention."""
     verb = "would be dropped" if dry_run else "dropped"
@@ -195,7 +185,7 @@ async def show_reconcile(sync: str, found: DiffRecord, runs: Iterable[tuple[str,
     """The steps' runs, and what they worked on."""
     rows = [f"| {markdown(name)} | {markdown(state)} | [open]({url}) |" for name, state, url in runs]
     heading = f"{found.operations:,} operations" if found.operations else "No difference: nothing was synced"
-    with forgiven():
+    with forgiven(NOT_SHOWN):
         await acreate_markdown_artifact(
             f"# {heading}\n\nSource store {markdown(found.source_store_id)}, target store "
             f"{markdown(found.target_store_id)}, diff {markdown(found.diff_id)}: {_totals(found.summary)}.\n\n"

@@ -31,12 +31,12 @@ from flows.diff import diff
 from flows.faults import Fault
 from flows.housekeeping import housekeeping
 from flows.load import load
+from flows.prefect_api import PAGE
 from flows.reconcile import reconcile
-from flows.run_names import OF_PROJECT
+from flows.run_names import OF_PROJECT, TAG
 from flows.sync import sync
 
 ROOT = Path(__file__).parents[1]
-TAG = "diffsync"
 LEFT = "not-in-the-file"
 """The tag of a deployment that was paused because it is not in the file any more."""
 HEARTBEAT_SECONDS = 30
@@ -47,7 +47,6 @@ FLOWS: dict[str, Flow[..., Any]] = {
     "reconcile": reconcile,
     "housekeeping": housekeeping,
 }
-PAGE = 200
 STRATEGIES = {"enqueue": ConcurrencyLimitStrategy.ENQUEUE, "skip": ConcurrencyLimitStrategy.CANCEL_NEW}
 
 

@@ -22,7 +22,7 @@ are operations that the adapter's models have left alone, in this run or before:
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -57,7 +57,7 @@ def store_loaded(adapter: str, record: StoreRecord) -> None:
         "state": record.state.value,
         "objects": sum(record.counts.values()),
     }
-    _emit(LOADED, f"store.{record.store_id}", record.store_id, [f"adapter.{adapter}"], payload)
+    _emit(LOADED, f"store.{record.store_id}", record.store_id, [f"adapter.{adapter}"], payload, is_child=is_child_run())
 
 
 def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
@@ -72,12 +72,17 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
         "held": held_in(record),
         "needs_approval": sync.needs_approval(record.summary),
     }
-    _of_diff(SAVED if record.operations else EMPTY, record.diff_id, record, sync_name, payload)
+    _of_diff(SAVED if record.operations else EMPTY, record.diff_id, record, sync_name, payload, is_child=is_child_run())
 
 
 def held_in(record: DiffRecord) -> int:
     """Operations of a diff that are held."""
     return sum(record.by_model.get(hold.model, {}).get(hold.action, 0) for hold in record.holds)
+
+
+def is_child_run() -> bool:
+    """Whether a reconcile has started this run."""
+    return bool(runtime.flow_run.parent_flow_run_id)
 
 
 @dataclass
@@ -88,8 +93,8 @@ class Syncing:
     sync_name: str
     record: DiffRecord | None = None
     """Of the diff, once it is known."""
-    is_child: bool | None = None
-    """Whether a reconcile has started the run that it is about; None where that is this run."""
+    is_child: bool = field(default_factory=is_child_run)
+    """Whether a reconcile has started it."""
 
     def ended(self, state: str, counts: Mapping[str, int] = NOTHING) -> None:
         """It has ended, in one of the states above."""
@@ -130,7 +135,7 @@ def _of_diff(
     sync_name: str,
     payload: dict[str, Any],
     *,
-    is_child: bool | None = None,
+    is_child: bool,
 ) -> None:
     related = [f"sync.{sync_name}"] if sync_name else []
     if record is not None:
@@ -145,10 +150,8 @@ def _emit(
     related: Iterable[str],
     payload: dict[str, Any],
     *,
-    is_child: bool | None = None,
+    is_child: bool,
 ) -> None:
-    if is_child is None:
-        is_child = bool(runtime.flow_run.parent_flow_run_id)
     emit_event(
         event,
         resource={

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
 from flows.faults import Fault
 
+PAGE = 200
+"""Most that Prefect's API returns at once."""
 EXAMPLE = "such as http://127.0.0.1:4200/api"
 NONE = (
     f"No Prefect server is named: set PREFECT_API_URL, {EXAMPLE}, or use a profile that has it (`prefect config view` shows "
@@ -59,6 +62,21 @@ def answering() -> Iterator[None]:
         raise PrefectUnreachable(
             f"Prefect's API cannot be reached: see that PREFECT_API_URL names it and that it runs. It is {address} ({error})"
         ) from error
+
+
+@contextmanager
+def forgiven(what: str, *errors: type[Exception]) -> Iterator[None]:
+    """What is told or looked at beside a run's work does not fail the run: the log says `what`, and why.
+
+    Args:
+        what: that could not be done.
+        errors: what is forgiven besides an API that does not answer.
+    """
+    caught: tuple[type[Exception], ...] = (httpx.HTTPError, *errors)
+    try:
+        yield
+    except caught as error:
+        get_run_logger().warning("%s: %s", what, error)
 
 
 def _refused(address: str, response: httpx.Response) -> str:

@@ -87,7 +87,8 @@ async def reconcile_now(config: Config, sync_name: str, dry_run: bool) -> State[
     else:
         get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
         if not dry_run:
-            end_questions(sync_name, found)
+            reason = f"{declared.source} and {declared.target} do not differ any more, as diff {diff_id} has found"
+            replace_older(config, found, sync_name, reason)
     await show_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
     rename(f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=tuple(stores.values()))
     ids = {**stores, "diff_id": diff_id}
@@ -176,13 +177,6 @@ def has_ended(run: FlowRun) -> bool:
 def read_diff_record(diff_id: str) -> DiffRecord:
     with read_config().open_diffs() as diffs:
         return diffs.open(diff_id).record
-
-
-@task(**RETRIED)
-def end_questions(sync_name: str, found: DiffRecord) -> None:
-    """What waits for a decision of an older diff is not there to be decided any more."""
-    reason = f"{found.source_name} and {found.target_name} do not differ any more, as diff {found.diff_id} has found"
-    replace_older(read_config(), found, sync_name, reason)
 
 
 def is_completed(run: FlowRun) -> bool:

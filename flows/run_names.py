@@ -6,14 +6,16 @@ store, `diff:DIFF_ID` those that made or applied a diff, `sync:NAME` all of a sy
 
 from collections.abc import Iterator, Mapping
 
-import httpx
-from prefect import get_run_logger, runtime
+from prefect import runtime
 from prefect.client.orchestration import get_client
 
 from flows.declarations import PROJECT
+from flows.prefect_api import forgiven
 
 ACTIONS = ("create", "update", "delete")
 LONGEST = 200
+TAG = "diffsync"
+"""Of every deployment that is declared here, and of its runs."""
 OF_PROJECT = "project:"
 """The tag by which deployments and their runs say whose they are begins so."""
 
@@ -28,11 +30,8 @@ def rename(what: str, counts: Mapping[str, int] | None = None, **tags: str | tup
     """
     name = f"{what} · {told(counts)}" if counts is not None else what
     tagged = {*runtime.flow_run.tags, *_named(tags)}
-    try:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST], tags=sorted(tagged))
-    except httpx.HTTPError as error:  # the work is worth more than its name
-        get_run_logger().warning("The run could not be named %s: %s", name, error)
+    with forgiven(f"The run could not be named {name}"), get_client(sync_client=True) as client:
+        client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST], tags=sorted(tagged))
 
 
 def _named(tags: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:

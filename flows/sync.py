@@ -80,6 +80,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     """
     allow = allow or []
     rules = {"select": rules_of(select), "exclude": rules_of(exclude)}
+    is_whole_diff = applies_all({"allow": allow, **rules, "retry": retry})
     config = read_config()
     if dry_run:
         return rehearse(config, diff_id, allow, {**rules, "retry": retry}, sync_name)
@@ -93,7 +94,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
             if not is_resumed:
                 check_sync(diff_id, allow, rules)
             asks = needs_approval or is_resumed
-            if asks and (ended := ask(diff_id, {"allow": allow, **rules}, retry=retry, sync_name=run.name)):
+            if asks and (ended := ask(diff_id, run.name, {"allow": allow, **rules}, is_whole_diff=is_whole_diff)):
                 run.is_told = False
                 if ended.is_cancelled():
                     syncing.ended("rejected")
@@ -106,7 +107,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         if applied.equals:
             run.in_step(applied.equals)
         syncing.ended("stopped" if applied.stopped else run.state, applied.counts)
-        if applies_all({"allow": allow, **rules, "retry": retry}):
+        if is_whole_diff:
             replace_older(config, record, run.name, f"Diff {diff_id}, which is newer, was applied meanwhile")
         if applied.stopped:
             raise SyncStopped(applied.stopped)
@@ -133,14 +134,16 @@ def begin(config: Config, diff_id: str, sync_name: str | None) -> DiffRecord:
     return record
 
 
-def ask(diff_id: str, asked: Mapping[str, Sequence[object]], *, retry: bool, sync_name: str) -> State[Counts] | None:
+def ask(
+    diff_id: str, sync_name: str, asked: Mapping[str, Sequence[object]], *, is_whole_diff: bool
+) -> State[Counts] | None:
     """Go on once somebody has approved the diff; or how the run ends where somebody has rejected it, or is asked already."""
     config = read_config()
     with config.open_diffs() as diffs:
         saved = diffs.open(diff_id)
 
         def before_asking() -> None:
-            if applies_all({**asked, "retry": retry}):
+            if is_whole_diff:
                 leave_one(config, diffs, saved, sync_name)
 
         try:

@@ -6,11 +6,10 @@ applied, ends them.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import Any
 
-import httpx
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun, State
@@ -26,13 +25,20 @@ from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
 from flows.config import Config
 from flows.events import Syncing
 from flows.overtaking import find_overtaking
-from flows.run_names import OF_PROJECT
+from flows.prefect_api import PAGE, forgiven
+from flows.run_names import OF_PROJECT, TAG
 from flows.states import SUSPENDED, Ended
 
-PAGE = 200
-"""Most that Prefect's API returns at once."""
 GIVEN = ("allow", "select", "exclude")
 """Parameters of a sync by which it applies more, or less, than the whole diff within the guards."""
+
+_forgiven = partial(
+    forgiven,
+    "What else waits for a decision is not known, and is left as it is",
+    PrefectException,
+    ObjectStoreException,
+)
+"""A question too many does no harm, for of two diffs of a target only one is applied; what was done stays done."""
 
 
 class AskedAlready(RuntimeError):
@@ -53,10 +59,10 @@ def leave_one(config: Config, diffs: RedisDiffs, saved: SavedDiff, sync_name: st
     Raises:
         AskedAlready: an older run asks about the same changes, and they can still be applied.
     """
-    with forgiven():
-        checksum, timeout = saved.checksum(), config.sync(sync_name).approval_timeout
+    with _forgiven():
+        timeout = config.sync(sync_name).approval_timeout
         for run, other in _older(config, diffs, saved.record):
-            is_same = _held(other) == _held(saved) and other.checksum() == checksum
+            is_same = _held(other) == _held(saved) and other.checksum() == saved.checksum()
             if is_same and _seconds_left(run) > timeout / 2 and _can_be_applied(config, diffs, other.record):
                 raise AskedAlready(
                     f"The same changes wait for a decision already, in {run.name}: {url_for(run)}. Resume that one, or in a "
@@ -79,7 +85,7 @@ def replace_older(config: Config, newer: DiffRecord, sync_name: str, reason: str
         sync_name: the sync that it is of.
         reason: what has become of the question, for who looks for it.
     """
-    with forgiven(), config.open_diffs() as diffs, get_client(sync_client=True) as client:
+    with _forgiven(), config.open_diffs() as diffs, get_client(sync_client=True) as client:
         for run, other in _older(config, diffs, newer):
             approval = other.journal().approval()
             is_approved = approval is not None and not approval.is_rejected
@@ -90,15 +96,6 @@ def replace_older(config: Config, newer: DiffRecord, sync_name: str, reason: str
                 continue
             get_run_logger().info("%s waits for a decision no more: %s", run.name, reason)
             Syncing(other.record.diff_id, sync_name, other.record, is_child=False).ended("replaced")
-
-
-@contextmanager
-def forgiven() -> Iterator[None]:
-    """A question too many does no harm, for of two diffs of a target only one is applied; what was done stays done."""
-    try:
-        yield
-    except (httpx.HTTPError, PrefectException, ObjectStoreException) as error:
-        get_run_logger().warning("What else waits for a decision is not known, and is left as it is: %s", error)
 
 
 def _older(config: Config, diffs: RedisDiffs, newer: DiffRecord) -> Iterator[tuple[FlowRun, SavedDiff]]:
@@ -158,7 +155,7 @@ def suspended(project: str = "") -> Iterator[FlowRun]:
     of_project = [f"{OF_PROJECT}{project}"] if project else []
     asked = FlowRunFilter(
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[SUSPENDED])),
-        tags=FlowRunFilterTags(all_=["diffsync", *of_project]),
+        tags=FlowRunFilterTags(all_=[TAG, *of_project]),
     )
     with get_client(sync_client=True) as client:
         for offset in count(0, PAGE):

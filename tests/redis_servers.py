@@ -167,10 +167,9 @@ class SentinelServers(Group):
             client.replicaof("127.0.0.1", str(self.master.port))
             wait_until(lambda: client.info("replication")["master_link_status"] == "up", 30, "the replica is in step")
         stack.enter_context(self.sentinel)
-        with suppress(redis.ResponseError):  # Redis 6.2 has no such command
-            self._ask(
-                "SENTINEL", "DEBUG", "tilt-trigger", 600_000
-            )  # a Sentinel that stood still does nothing for 30 seconds
+        # A Sentinel that stood still would do nothing for 30 seconds; Redis 6.2 has no such command.
+        with suppress(redis.ResponseError):
+            self._ask("SENTINEL", "DEBUG", "tilt-trigger", 600_000)
 
     def fail_over(self) -> None:
         """The master dies, and the replica takes its place, as the Sentinel says."""

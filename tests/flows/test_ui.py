@@ -20,9 +20,8 @@ def test_the_four_deployments_are_listed_with_their_pools(page: Page, pictures: 
 
 def test_the_runs_are_listed(page: Page, pictures: Path, history: History) -> None:
     for name in ("load database", "sync registry → database", "reconcile airports"):
-        page.goto(
-            f"/v2/runs?flow-run-search={quote(name)}"
-        )  # the page has the newest hundred, and others have run since
+        # Unfiltered, the page has the newest hundred, and others have run since.
+        page.goto(f"/v2/runs?flow-run-search={quote(name)}")
         expect(page.get_by_text(name).first).to_be_visible()
     page.screenshot(path=pictures / "runs.png")
 

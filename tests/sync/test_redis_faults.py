@@ -355,9 +355,8 @@ def test_a_sync_over_a_failover_does_nothing_twice(
     bench = bench_on(url=sentinels.url)
     saved = bench.load(SOURCE, TARGET)
     bench.adapter_class = adapter
-    with closing(
-        sentinels.master.client(socket_timeout=40)
-    ) as master:  # what was there before the sync is on the replica
+    # What was there before the sync is on the replica.
+    with closing(sentinels.master.client(socket_timeout=40)) as master:
         master.set("in-step", "1")
         assert master.wait(1, 30_000) == 1
     at_call(bench.system, 20, sentinels.fail_over)
