@@ -54,6 +54,9 @@ def paused(project: Project) -> set[str]:
 
 
 def test_another_file_is_deployed_beside_the_first_one(project: Project, file: Path) -> None:
+    whole = project.folder / "syncs.yaml"
+    up_to_date = deploy(project, whole, "--yes")
+    assert up_to_date.returncode == 0, up_to_date.stderr
     before, automated = deployments(project), automations(project)
     file.write_text(f"project: other\n{STORE}{ADAPTER % 'elsewhere'}", "utf-8")
     done = deploy(project, file, "--directory", "/opt/app")
@@ -70,7 +73,6 @@ def test_another_file_is_deployed_beside_the_first_one(project: Project, file: P
     added = {f"diffsync other: {name}" for name in names}
     assert automations(project) - automated == added
 
-    whole = project.folder / "syncs.yaml"
     again = deploy(project, whole)
     assert (again.returncode, again.stdout.splitlines()[-1][:9]) == (0, "0 changed"), again.stderr
     assert not deployments(project)["load/elsewhere"]["paused"]

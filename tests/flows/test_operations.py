@@ -307,10 +307,14 @@ def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(proj
 
 
 def test_prefect_deploy_makes_the_same_deployments(project: Project) -> None:
+    """Under a version that Prefect makes: `flows deploy` writes them once more after it."""
+    flows_command(project, "flows", "deploy", "--yes")
     before = told(project)
     file = project.folder / "prefect.yaml"
     file.write_text(flows_command(project, "flows", "prefect-yaml"), "utf-8")
     flows_command(project, "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+    assert told(project) == before
+    flows_command(project, "flows", "deploy", "--yes")
     assert told(project) == before
 
 
