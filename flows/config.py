@@ -38,6 +38,7 @@ from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import Lease, RedisLeases, target_lease
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import Retention
+from diffsync_store.transient import is_transient
 from flows.adapter_classes import AdapterClasses
 from flows.blocks import DiffsyncStore
 from flows.consistency import read_declarations
@@ -46,7 +47,6 @@ from flows.faults import Fault
 from flows.prefect_api import answering
 from flows.reader import Reader
 from flows.redaction import Secrets, masked
-from flows.retries import is_transient
 from flows.yaml_file import ConfigFault, YamlFile
 
 DEFAULT_CONFIG = "deployments/syncs.yaml"

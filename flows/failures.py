@@ -8,10 +8,10 @@ from typing import Any, TypeVar, cast
 from prefect.states import Failed
 
 from diffsync_store import ObjectStoreException
+from diffsync_store.transient import is_transient
 from flows.config import read_config
 from flows.faults import KNOWN
 from flows.orphans import leave_if_superseded
-from flows.retries import is_transient
 from flows.stopping import StoppedLate, leave_if_cancelled
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -12,7 +12,7 @@ from flows.failures import failing_plainly
 from flows.ids import artifact_key, new_id
 from flows.metrics import measured
 from flows.progress import Reached, progress
-from flows.retries import RETRIED
+from flows.retries import LOADED, judged_by
 from flows.run_log import library_log
 from flows.run_names import rename
 
@@ -44,7 +44,7 @@ def load(adapter: str, store_id: str | None = None) -> str:
     return store_id
 
 
-@task(**RETRIED)
+@task(**LOADED)
 def load_records(adapter: str, store_id: str) -> StoreRecord:
     """Every attempt begins with an empty store."""
     config = read_config()
@@ -52,7 +52,8 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
     with library_log(config.secrets.redact), config.open_store(store_id, name=adapter) as store:
         with store.loading(redact=config.secrets.redact), config.secrets.redacted_errors():
             system = config.classes.make(adapter, store)
-            with opened(system), progress(artifact_key("load", adapter), partial(reached, config, adapter, store)):
+            seen = progress(artifact_key("load", adapter), partial(reached, config, adapter, store))
+            with judged_by(system), opened(system), seen:
                 system.load()
         record = store.record()
     log.info("Loaded %s into store %s: %s objects", adapter, store_id, f"{sum(record.counts.values()):,}")

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from diffsync_store.transient import is_transient, retry_after
 from flows.faults import KNOWN, Fault
-from flows.retries import is_transient
 
 SHORTEST = 4
 """What is shorter is no secret, and blotting it out would make every message unreadable."""
@@ -76,7 +76,9 @@ class Secrets:
     def _redacted(self, error: Exception) -> Exception:
         told = self.redact(f"{type(error).__name__}: {error}")
         if is_transient(error):
-            return ConnectionError(told)
+            passing = ConnectionError(told)
+            vars(passing)["retry_after"] = retry_after(error)
+            return passing
         return Fault(self.redact(str(error))) if isinstance(error, KNOWN) else RuntimeError(told)
 
 

@@ -1,52 +1,41 @@
 """Which failures are worth another attempt, and when."""
 
-import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypedDict
 
-import redis
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
-from redis.exceptions import AuthorizationError, ClusterDownError, SlotNotCoveredError
 
-PASSING = (
-    *(redis.ConnectionError, redis.TimeoutError, ClusterDownError, SlotNotCoveredError),
-    *(ConnectionError, TimeoutError),
-)
+from diffsync_store import Adapter
+from diffsync_store.transient import is_transient, retry_after
+
 RESTARTS = 3
 """How often a run whose process died is started again by itself."""
 
-LASTING = (redis.AuthenticationError, AuthorizationError)
 
-
-def is_transient(error: BaseException) -> bool:
-    """Did a connection fail, rather than the work? A wrong password or value stays wrong."""
-    chain = list(_causes(error))
-    if any(isinstance(cause, LASTING) for cause in chain):
-        return False
-    return any(isinstance(cause, PASSING) or _is_of_connection(cause) for cause in chain)
-
-
-def _is_of_connection(error: BaseException) -> bool:
-    """Whether a database's connection failed; a tenth of a second is saved where none is used."""
-    if "sqlalchemy" not in sys.modules:
-        return False
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-
-    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return is_lost or isinstance(error, OperationalError | InterfaceError)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
+@contextmanager
+def judged_by(adapter: Adapter) -> Iterator[None]:
+    """What the body raises is tried again, or not, as the adapter's `transient_errors` say."""
+    try:
+        yield
+    except Exception as error:
+        with suppress(TypeError):  # one without attributes: then the adapter's word is not heard
+            vars(error)["is_transient"] = is_transient(error, adapter)
+        raise
 
 
 def _has_failed_in_passing(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
     failure = state.result(raise_on_failure=False)
-    return isinstance(failure, BaseException) and is_transient(failure)
+    if not isinstance(failure, BaseException) or not is_transient(failure):
+        return False
+    if asked := retry_after(failure):
+        get_run_logger().info("The service asks to be left alone for %.0f seconds", asked)
+        time.sleep(asked)
+    return True
 
 
 def _never(_: Task[..., Any], __: TaskRun, ___: State[Any]) -> bool:
@@ -63,14 +52,21 @@ class TaskOptions(TypedDict):
     retry_condition_fn: Any
 
 
-RETRIED = TaskOptions(
-    cache_policy=NO_CACHE,
-    retries=4,
-    retry_delay_seconds=exponential_backoff(backoff_factor=1),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=_has_failed_in_passing,
-)
-"""For tasks that do I/O and may be done twice: attempts after about 1, 2, 4 and 8 seconds."""
+def _retried(times: int) -> TaskOptions:
+    return TaskOptions(
+        cache_policy=NO_CACHE,
+        retries=times,
+        retry_delay_seconds=exponential_backoff(backoff_factor=1),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=_has_failed_in_passing,
+    )
+
+
+RETRIED = _retried(4)
+"""For tasks that do I/O and may be done twice: attempts after about 1, 2, 4 and 8 seconds, later where a service asks for that."""
+
+LOADED = _retried(6)
+"""For a load: about a minute in all, in which its system may be started again."""
 
 ONCE = TaskOptions(
     cache_policy=NO_CACHE, retries=1, retry_delay_seconds=0, retry_jitter_factor=0, retry_condition_fn=_never

@@ -24,7 +24,7 @@ from flows.ids import artifact_key
 from flows.metrics import measured
 from flows.overtaking import refuse_overtaken
 from flows.progress import progress
-from flows.retries import ONCE, RETRIED
+from flows.retries import ONCE, RETRIED, judged_by
 from flows.run_log import library_log
 from flows.run_names import rename
 from flows.selection import Selection, count_fitting
@@ -186,7 +186,12 @@ def declared_of(config: Config, record: DiffRecord) -> tuple[str, SyncEntry]:
 @task(**RETRIED)
 def check_sync(diff_id: str, allow: list[str], rules: Mapping[str, Any]) -> None:
     """Reach the target's store, the source's and the target; changes nothing, so it may be tried again."""
-    with target_of(diff_id) as (config, saved, target), config.secrets.redacted_errors(), opened(target):
+    with (
+        target_of(diff_id) as (config, saved, target),
+        config.secrets.redacted_errors(),
+        judged_by(target),
+        opened(target),
+    ):
         record = saved.record
         with config.open_store(record.source_store_id) as source:
             source.record()

@@ -73,6 +73,7 @@ PUBLIC_MODULES = {
     "diffsync_store.sync",
     "diffsync_store.sync.convergence",
     "diffsync_store.sync.report",
+    "diffsync_store.transient",
 }
 
 

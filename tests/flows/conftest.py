@@ -54,6 +54,9 @@ adapters:
   flaky:
     class: tests.flows.systems:FlakyAdapter
     settings: {file: "${FOLDER}/flaky"}
+  served:
+    class: tests.flows.systems:ServedAdapter
+    settings: {file: "${FOLDER}/served"}
   rejecting:
     class: tests.flows.systems:RejectingAdapter
     settings: {label: "${PASSWORD}"}

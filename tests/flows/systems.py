@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
+import httpx
 from pydantic import BaseModel, SecretStr
 
 from diffsync_store import Adapter, DiffSyncModel
@@ -111,6 +112,21 @@ class FlakyAdapter(PlainAdapter):
         if not self.file.exists():
             self.file.write_text("tried")
             raise ConnectionResetError("the other side has gone")
+
+
+class ServedAdapter(PlainAdapter):
+    """Its system is a web service, whose address is in a file."""
+
+    def __init__(self, *, file: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file = Path(file)
+
+    def load(self) -> None:
+        super().load()
+        found = httpx.get(self.file.read_text("utf-8"), trust_env=False)
+        found.raise_for_status()
+        for name in found.json():
+            self.add(self.item(name=name))
 
 
 class RefusingAdapter(PlainAdapter):

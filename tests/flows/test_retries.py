@@ -4,13 +4,16 @@ from typing import Any
 import pytest
 import redis
 from prefect import Task
+from prefect.logging import disable_run_logger
 from prefect.states import Failed
 from redis.exceptions import ClusterDownError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from diffsync_store import ObjectStoreException, StoreNotFound
+from diffsync_store import Adapter, ObjectStoreException, StoreNotFound
+from diffsync_store.transient import is_transient, retry_after
 from flows import diff, housekeeping, load, reconcile, sync
-from flows.retries import RETRIED, is_transient
+from flows.redaction import Secrets
+from flows.retries import RETRIED, judged_by
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -56,9 +59,9 @@ def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not()
     decides: Any = applies.retry_condition_fn
     for error in (ConnectionResetError("gone"), StoreNotFound("no store")):
         assert not decides(applies, None, Failed(data=error))
-    for task in tasks.values():
+    for name, task in tasks.items():
         assert task.retries
-        assert task.retry_delay_seconds == [1, 2, 4, 8]
+        assert task.retry_delay_seconds == ([1, 2, 4, 8, 16, 32] if name == "load_records" else [1, 2, 4, 8])
         assert task.retry_jitter_factor == 0.5
         assert task.retry_condition_fn is RETRIED["retry_condition_fn"]
 
@@ -71,3 +74,47 @@ def test_an_attempt_that_fails_is_followed_by_another_where_that_can_help(
 ) -> None:
     decides = RETRIED["retry_condition_fn"]
     assert decides(load.load_records, None, Failed(data=error)) is is_tried_again
+
+
+class ThrottledError(ConnectionError):
+    retry_after = 7
+
+
+def test_a_service_that_says_when_is_left_alone_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("flows.retries.time.sleep", waited.append)
+    with disable_run_logger():
+        assert RETRIED["retry_condition_fn"](load.load_records, None, Failed(data=ThrottledError()))
+    assert waited == [7]
+
+
+def test_a_secret_in_an_error_takes_nothing_from_what_passes() -> None:
+    secrets = Secrets()
+    secrets.keep("correct-horse")
+    with pytest.raises(ConnectionError, match=r"\*\*\*") as caught, secrets.redacted_errors():
+        raise ThrottledError("correct-horse refused")
+    assert is_transient(caught.value)
+    assert retry_after(caught.value) == 7
+
+
+class Own(Adapter):
+    transient_errors: tuple[type[Exception], ...] | None = (BlockingIOError,)
+
+
+class Off(Adapter):
+    transient_errors = None
+
+
+@pytest.mark.parametrize(
+    ("adapter", "error", "passes"),
+    [
+        (Own(), BlockingIOError("pool is empty"), True),
+        (Own(), ConnectionResetError("gone"), True),
+        (Own(), ValueError("mtu"), False),
+        (Off(), ConnectionResetError("gone"), False),
+    ],
+)
+def test_the_adapter_has_a_say_in_what_is_tried_again(adapter: Adapter, error: Exception, passes: bool) -> None:
+    with pytest.raises(type(error)) as caught, judged_by(adapter):
+        raise error
+    assert RETRIED["retry_condition_fn"](load.load_records, None, Failed(data=caught.value)) is passes

@@ -1,0 +1,31 @@
+"""A load from a web service that is in trouble, on a real worker."""
+
+import json
+
+import pytest
+
+from tests.flows.conftest import Project
+from tests.http_service import DROP, Failure, HttpService
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_a_load_outlasts_a_service_that_is_started_again_and_waits_as_long_as_it_asks(project: Project) -> None:
+    failures: list[Failure] = [500, 500, (429, {"Retry-After": "3"}), DROP]
+    with HttpService(lambda _: json.dumps(["a", "b"]).encode(), failures=failures) as service:
+        (project.folder / "served").write_text(service.url, "utf-8")
+        run = project.run("load/served", store_id="served")
+    assert (run.state, run.message) == ("Completed", "")
+    assert len(service.requests) == 5
+    with project.store("served") as store:
+        assert (store.record().state.value, store.count()) == ("complete", 5)
+    assert "The service asks to be left alone for 3 seconds" in project.logs(run)
+
+
+def test_a_load_that_its_service_refuses_is_not_tried_again(project: Project) -> None:
+    with HttpService(failures=[401]) as service:
+        (project.folder / "served").write_text(service.url, "utf-8")
+        run = project.run("load/served")
+    assert run.state == "Failed"
+    assert "401 Unauthorized" in run.message
+    assert len(service.requests) == 1

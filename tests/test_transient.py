@@ -1,0 +1,278 @@
+"""Real clients against a real service: which failures pass, and when to try again."""
+
+import http.client
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+import httpx
+import pytest
+import requests
+import urllib3
+
+from diffsync_store import ObjectNotCreated
+from diffsync_store.transient import LONGEST_WAIT, is_transient, retry_after, status_of, was_not_done
+from tests.certificates import Certificates
+from tests.http_service import CUT, DROP, STALL, Failure, HttpService
+
+SECONDS = 0.3
+Get = Callable[[str], object]
+
+
+def get_by_httpx(url: str) -> object:
+    return httpx.get(url, timeout=SECONDS, trust_env=False).raise_for_status()
+
+
+def get_by_requests(url: str) -> object:
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(url, timeout=SECONDS)
+        answer.raise_for_status()
+        return answer.content
+
+
+def get_by_urllib3(url: str) -> object:
+    with urllib3.PoolManager(retries=False, timeout=SECONDS) as pool:
+        answer = pool.request("GET", url)
+        if answer.status >= 400:
+            raise RefusedError(answer)
+        return answer.data
+
+
+def get_by_urllib3_that_tries_twice(url: str) -> object:
+    with urllib3.PoolManager(retries=urllib3.Retry(1, status_forcelist=[500, 503]), timeout=SECONDS) as pool:
+        return pool.request("GET", url).data
+
+
+def get_by_urllib(url: str) -> object:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=SECONDS) as answer:
+        return answer.read()
+
+
+def get_by_http_client(url: str) -> object:
+    host = url.split("//", 1)[1].split("/", 1)[0]
+    is_tls = url.startswith("https")
+    made = (http.client.HTTPSConnection if is_tls else http.client.HTTPConnection)(host, timeout=SECONDS)
+    try:
+        made.request("GET", "/")
+        answer = made.getresponse()
+        if answer.status >= 400:
+            raise RefusedError(answer)
+        return answer.read()
+    finally:
+        made.close()
+
+
+class RefusedError(Exception):
+    """As a client of one's own has it."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__("refused")
+        self.response = response
+
+
+CLIENTS = [
+    *(get_by_httpx, get_by_requests, get_by_urllib3, get_by_urllib3_that_tries_twice, get_by_urllib, get_by_http_client)
+]
+WITH_STATUS = [get for get in CLIENTS if get is not get_by_urllib3_that_tries_twice]
+by_each_client = pytest.mark.parametrize("get", CLIENTS)
+
+
+def failure(get: Get, url: str) -> Exception:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # each client has its own
+        get(url)
+    if isinstance(caught.value, urllib.error.HTTPError):
+        caught.value.close()
+    return caught.value
+
+
+def failing(get: Get, how: Failure) -> Exception:
+    with HttpService(failures=[how] * 2) as service:
+        return failure(get, service.url)
+
+
+@by_each_client
+@pytest.mark.parametrize("how", [DROP, CUT, STALL])
+def test_an_answer_that_is_lost_passes_and_may_have_been_done(get: Get, how: str) -> None:
+    error = failing(get, how)
+    assert is_transient(error), repr(error)
+    assert not was_not_done(error)
+
+
+@by_each_client
+def test_a_service_that_is_not_there_passes_and_has_done_nothing(get: Get) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}", "http://nobody.invalid"):
+        error = failure(get, url)
+        assert is_transient(error), repr(error)
+        assert was_not_done(error), repr(error)
+
+
+@pytest.mark.parametrize("get", WITH_STATUS)
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+def test_a_service_that_is_busy_or_broken_passes(get: Get, status: int) -> None:
+    error = failing(get, status)
+    assert is_transient(error), repr(error)
+    assert was_not_done(error) is (status < 500)
+    assert status_of(error) == status
+
+
+@pytest.mark.parametrize("get", WITH_STATUS)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 412, 422, 451])
+def test_what_the_service_refuses_stays_refused(get: Get, status: int) -> None:
+    assert not is_transient(failing(get, status))
+
+
+def test_a_client_that_has_tried_itself_may_try_again_later() -> None:
+    assert is_transient(failing(get_by_urllib3_that_tries_twice, 503))
+
+
+@by_each_client
+def test_a_certificate_that_is_not_trusted_stays_so(get: Get) -> None:
+    with Certificates() as made:
+        service = HttpService().with_certificate(made.file("server", "crt"), made.file("server", "key"))
+        with service:
+            error = failure(get, service.url)
+    assert not is_transient(error), repr(error)
+
+
+@pytest.mark.parametrize("get", WITH_STATUS)
+def test_the_service_says_when_to_come_back(get: Get) -> None:
+    assert retry_after(failing(get, (429, {"Retry-After": "7"}))) == 7
+    assert retry_after(
+        failing(get, (503, {"retry-after": formatdate(time.time() + 90, usegmt=True)}))
+    ) == pytest.approx(90, abs=2)
+    assert retry_after(failing(get, (503, {"Retry-After": formatdate(time.time() - 90, usegmt=True)}))) == 0
+    assert retry_after(failing(get, (429, {"Retry-After": "86400"}))) == LONGEST_WAIT
+    for nonsense in ("soon", "", "inf", "nan", "Thu, 99 Nov 2026 25:00:00 GMT"):
+        assert retry_after(failing(get, (429, {"Retry-After": nonsense}))) is None
+    assert retry_after(failing(get, 503)) is None
+    assert was_not_done(failing(get, (503, {"Retry-After": "1"})))
+
+
+def caught(raising: Callable[[], object]) -> Exception:
+    with pytest.raises(Exception) as found:  # noqa: PT011  # the test looks at it
+        raising()
+    return found.value
+
+
+def test_what_wraps_a_failure_passes_with_it() -> None:
+    lost = failing(get_by_httpx, DROP)
+
+    pages: dict[str, str] = {}
+
+    def wrapped() -> None:
+        raise RuntimeError("page 7") from lost
+
+    def refused() -> None:
+        raise ObjectNotCreated("site a") from lost
+
+    def met_on_the_way() -> None:
+        try:
+            raise lost
+        except httpx.HTTPError:
+            raise RuntimeError("page 7")  # noqa: B904
+
+    def hidden() -> None:
+        try:
+            raise lost
+        except httpx.HTTPError:
+            raise RuntimeError("page 7") from None
+
+    def with_a_fault_of_its_own() -> object:
+        try:
+            raise lost
+        except httpx.HTTPError:
+            return pages["next"]
+
+    assert is_transient(caught(wrapped))
+    assert is_transient(caught(refused))
+    assert is_transient(caught(met_on_the_way))
+    assert not is_transient(caught(hidden))
+    assert not is_transient(caught(with_a_fault_of_its_own))
+
+
+def test_of_a_group_all_must_pass() -> None:
+    lost, wrong = ConnectionResetError("gone"), ValueError("mtu")
+    assert is_transient(ExceptionGroup("pages", [lost, TimeoutError()]))
+    assert not is_transient(ExceptionGroup("pages", [lost, wrong]))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(ValueError("mtu"), KeyError("mtu"), TypeError("mtu"), RuntimeError("mtu"), AssertionError()),
+        *(FileNotFoundError("airports.csv"), PermissionError("airports.csv"), OSError(28, "No space left on device")),
+        *(httpx.UnsupportedProtocol("ftp"), httpx.TooManyRedirects("20"), requests.exceptions.InvalidURL("http://")),
+        *(urllib.error.URLError("unknown url type: ftp"), ssl.SSLCertVerificationError("self-signed")),
+    ],
+)
+def test_other_failures_stay(error: Exception) -> None:
+    assert not is_transient(error)
+    assert not was_not_done(error)
+    assert retry_after(error) is None
+
+
+@pytest.mark.parametrize("code", [113, 101, 100])
+def test_a_network_that_is_down_passes(code: int) -> None:
+    assert is_transient(OSError(code, "unreachable"))
+    assert was_not_done(OSError(code, "unreachable"))
+
+
+class ThrottledError(Exception):
+    is_transient = True
+    retry_after = 2.5
+
+
+class LockedOutError(ConnectionError):
+    is_transient = False
+
+
+def test_an_exception_may_say_it_itself() -> None:
+    assert is_transient(ThrottledError())
+    assert retry_after(ThrottledError()) == 2.5
+    assert not is_transient(LockedOutError())
+
+
+class AdapterOfQueues:
+    transient_errors: Any = (BlockingIOError, KeyError)
+
+
+def test_an_adapter_adds_errors_of_its_own_or_switches_all_off() -> None:
+    adapter = AdapterOfQueues()
+    assert is_transient(BlockingIOError(), adapter)
+    assert is_transient(ConnectionResetError(), adapter)
+    assert not is_transient(ValueError(), adapter)
+    adapter.transient_errors = BlockingIOError
+    assert is_transient(BlockingIOError(), adapter)
+    adapter.transient_errors = None
+    assert not is_transient(ConnectionResetError(), adapter)
+    assert not is_transient(ThrottledError(), adapter)
+
+
+class HostileError(Exception):
+    """Of a client whose properties raise."""
+
+    @property
+    def response(self) -> object:
+        raise RuntimeError("no response yet")
+
+    @property
+    def headers(self) -> object:
+        raise RuntimeError("no response yet")
+
+
+def test_what_a_foreign_exception_does_is_no_matter() -> None:
+    assert not is_transient(HostileError())
+    assert retry_after(HostileError()) is None
+    circle = RuntimeError("a")
+    circle.__cause__ = RuntimeError("b")
+    circle.__cause__.__cause__ = circle
+    assert not is_transient(circle)
