@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from diffsync_store.aliases import Data, Text
@@ -117,6 +117,9 @@ class Diff:
 
 class DiffElement:
     """One object that differs, or stands above one that does."""
+
+    _secrets: Collection[str] = ()
+    """The fields that the models of the two sides declare as secret. `str` and `dict` have their values all the same."""
 
     def __init__(  # noqa: PLR0917  # diffsync's signature
         self,

@@ -14,6 +14,7 @@ from diffsync_store.compare import normal_forms
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.exceptions import DiffClassMismatch, ObjectNotFound
+from diffsync_store.masking import declared_secrets
 from diffsync_store.pruner import Pruner
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Differ:
         self.total = 0
         self.names = {"source_name": str(source.name), "dest_name": str(target.name)}
         self.alike = Alike()
+        self.secrets: dict[tuple[str, type, type], frozenset[str]] = {}
         self.compared = 0
         """Pairs of objects that were looked at."""
 
@@ -252,6 +254,8 @@ class Differ:
             _check_comparable(model, name, keys, target, self._values(target.get_identifiers()))
         element = DiffElement(model, name, keys, diff_class=self.diff_class, **self.names)
         element.uid = pair.uid
+        if secrets := self._secrets(model, source, target):
+            element._secrets = secrets
         if source is not None:
             element.source_attrs = self._values(source.get_attrs())
             element.flags |= source.model_flags.value
@@ -264,6 +268,15 @@ class Differ:
             element.add_child(below)
         element.child_diff.unchanged = pair.unchanged
         return element
+
+    def _secrets(self, model: str, source: DiffSyncModel | None, target: DiffSyncModel | None) -> frozenset[str]:
+        """The fields that either side's class declares as secret."""
+        key = model, type(source), type(target)
+        found = self.secrets.get(key)
+        if found is None:
+            classes = (getattr(side, model, None) for side in (self.source, self.target))
+            found = self.secrets[key] = declared_secrets(type(source), type(target), *classes)
+        return found
 
     def _values(self, values: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = canonical(values) if self.is_mixed else values

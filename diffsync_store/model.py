@@ -40,7 +40,9 @@ class DiffSyncModel(BaseModel):
     - `_identifiers`: the fields that together identify an object;
     - `_shortname`: the fields that name an object among its siblings; all identifiers when empty;
     - `_attributes`: the fields that a diff compares;
-    - `_children`: names of child models, each with the field that lists its children's unique ids.
+    - `_children`: names of child models, each with the field that lists its children's unique ids;
+    - `_secrets`: the fields whose values nobody is to read, beside those whose names say so (`password`, `api_key`, ...):
+      logs, rejects, tables and forms show `***`. A subclass adds to those of its base class.
 
     A subclass that writes to a system extends `create`, `update` and `delete`.
     """
@@ -60,6 +62,7 @@ class DiffSyncModel(BaseModel):
     _shortname: ClassVar[tuple[str, ...]] = ()
     _attributes: ClassVar[tuple[str, ...]] = ()
     _children: ClassVar[dict[str, str]] = {}
+    _secrets: ClassVar[tuple[str, ...]] = ()
 
     _tracks_changes: ClassVar[bool] = True
     """Assignments and releases reach the store."""
@@ -84,6 +87,7 @@ class DiffSyncModel(BaseModel):
             AttributeError: they do not.
         """
         super().__pydantic_init_subclass__(**kwargs)
+        cls._secrets = _all_secrets(cls)
         roles = {
             "_identifiers": tuple(cls._identifiers),
             "_shortname": tuple(cls._shortname),
@@ -350,6 +354,28 @@ class DiffSyncModel(BaseModel):
     def _tell_change(self) -> None:
         if self.adapter is not None:
             self.adapter.store.changed(self)
+
+
+def _all_secrets(model: type[DiffSyncModel]) -> tuple[str, ...]:
+    """The fields that a class and its bases declare as secret.
+
+    Raises:
+        AttributeError: what it declares is no tuple of names of fields.
+    """
+    declared = vars(model).get("_secrets", ())
+    if isinstance(declared, str) or not all(isinstance(name, str) for name in declared):
+        raise AttributeError(
+            f"{model.__name__}._secrets is {declared!r}, which is not a tuple of names of fields: "
+            'write it as `_secrets = ("psk",)`.'
+        )
+    for name in declared:
+        if name not in model.model_fields and not hasattr(model, name) and name not in model.model_computed_fields:
+            raise AttributeError(
+                f"{model.__name__}._secrets names {name!r}, which is not a field of the class: "
+                f"add it with a type annotation (`{name}: str`)."
+            )
+    inherited = (name for base in model.__mro__[1:] for name in vars(base).get("_secrets", ()))
+    return tuple(dict.fromkeys((*declared, *inherited)))
 
 
 def _let_go(obj: DiffSyncModel) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -16,6 +16,7 @@ from diffsync_store.canonical import canonical
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.masking import CHANGED, masked, masked_id, masked_text
 
 
 class Operation(BaseModel):
@@ -43,6 +44,12 @@ class Operation(BaseModel):
     flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
     position: int = 0
     """Place among its siblings in the diff's text, which may be another than in the order of a sync."""
+    secrets: tuple[str, ...] = ()
+    """The fields that the models of the two sides declare as secret, beside those whose names say so."""
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return self.secrets
 
     @classmethod
     def of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
@@ -55,13 +62,15 @@ class Operation(BaseModel):
             return cls._of(element, above, position)
         except PydanticSerializationError as error:
             raise ObjectStoreException(
-                f"{element.type} {element.keys} cannot be saved as JSON: {error}. "
+                f"{element.type} {masked(element, element.keys)} cannot be saved as JSON: "
+                f"{masked_text(element, str(error), element.source_attrs, element.dest_attrs, element.keys)}. "
                 "Give its attributes types that pydantic can write."
             ) from error
 
     @classmethod
     def _of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
         action, parents = element.action, tuple((parent.type, parent.name) for parent in above)
+        shown = tuple((parent.type, masked_id(parent, parent.keys, parent.name)) for parent in above)
         identifiers = canonical(element.keys)
         source, target = canonical(element.source_attrs), canonical(element.dest_attrs)
         return cls(
@@ -71,18 +80,44 @@ class Operation(BaseModel):
             unique_id=element.uid,
             identifiers=identifiers,
             name=element.name,
-            parents=parents,
-            parent_id=above[-1].uid if above else None,
+            parents=shown,
+            parent_id=masked_id(above[-1], above[-1].keys, above[-1].uid) if above and above[-1].uid else None,
             source=source,
             target=target,
             equal=tuple(sorted(element.equal)),
             flags=DiffSyncModelFlags(element.flags),
             position=position,
+            secrets=tuple(sorted(element._secrets)),
         )
 
     def changes(self) -> dict[str, dict[str, Any]]:
         """Old values under "-", new ones under "+", as `DiffElement.get_attrs_diffs` has them."""
         return self.element("source", "target").get_attrs_diffs()
+
+    def shown(self) -> Operation:
+        """The operation for people to look at: secret values are `***`."""
+        return self.model_copy(
+            update={
+                "identifiers": masked(self, self.identifiers),
+                "unique_id": self.unique_id and masked_id(self, self.identifiers, self.unique_id),
+                "name": masked_id(self, self.identifiers, self.name),
+                "source": self.source if self.source is None else masked(self, self.source),
+                "target": self.target if self.target is None else masked(self, self.target),
+            }
+        )
+
+    def shown_changes(self) -> dict[str, dict[str, Any]]:
+        """As `changes`, with secret values as `***`: one that is there under "-" and "+" has changed."""
+        return {sign: masked(self, values) for sign, values in self.changes().items()}
+
+    def described_changes(self, text: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
+        """Each attribute that changes, with its old and its new value as `text` makes them; without secrets."""
+        changes = self.shown_changes()
+        sides = changes.get("-", {}), changes.get("+", {})
+        for name in {**sides[0], **sides[1]}:
+            found = [text(side[name]) for side in sides if name in side]
+            is_hidden = len(found) > 1 and sides[0][name] == sides[1][name]
+            yield name, " → ".join(found) + (CHANGED if is_hidden else "")
 
     def element(self, source_name: str, target_name: str) -> DiffElement:
         """The element again, without what stands below it."""
@@ -92,6 +127,8 @@ class Operation(BaseModel):
         element.equal = frozenset(self.equal)
         element.flags = self.flags.value
         element.operation_id = self.id
+        if self.secrets:
+            element._secrets = self.secrets
         return element
 
 

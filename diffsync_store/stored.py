@@ -105,6 +105,7 @@ def _stored_model(description: str) -> type[StoredModel]:
             "_shortname": schema.shortname,
             "_attributes": schema.attributes,
             "_children": dict(schema.children),
+            "_secrets": tuple(name for name in schema.secrets if name in names),
         },
     )
     # JSON is plain, whatever the fields may hold by their types.

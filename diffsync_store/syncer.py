@@ -17,7 +17,7 @@ from diffsync_store.exceptions import (
     ObjectNotUpdated,
     SyncStopped,
 )
-from diffsync_store.masking import reason_text
+from diffsync_store.masking import declared_secrets, hidden, hide_in, masked_id, masked_text, reason_text
 from diffsync_store.result import Reject, SyncResult
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class Syncer:
         self.attempted = False
         self.deletes: Deletes | None = None
         """What the diff deletes, once something stands in the way of a create."""
+        self._declared: dict[str, frozenset[str]] = {}
+        """The fields that models declare as secret."""
         self.gone_ahead: set[tuple[str, str]] = set()
         """Objects whose delete was done ahead of its turn, or has failed."""
 
@@ -212,11 +214,12 @@ class Syncer:
         return done is not None, done
 
     def _fail(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
-        self.logger.error(str(error), **told, status=DiffSyncStatus.ERROR.value)
+        secrets, groups = self._secrets(element), (element.source_attrs, element.dest_attrs, element.keys)
+        hide_in(error, secrets, *groups)
+        self.logger.error(masked_text(secrets, str(error), *groups), **told, status=DiffSyncStatus.ERROR.value)
         self.result.failed += 1
-        self.result.rejects.append(
-            Reject(str(element.action), element.type, self._uid(element), element.keys, reason_of(error))
-        )
+        keys, reason = self._shown_keys(element), masked_text(secrets, reason_of(error), *groups)
+        self.result.rejects.append(Reject(str(element.action), element.type, self._shown_id(element), keys, reason))
         if element.action == DiffSyncActions.DELETE:
             self.gone_ahead.add(self._key(element))  # not to be tried again to make way
 
@@ -249,16 +252,18 @@ class Syncer:
         """Have the target's system do it."""
         if element.action == DiffSyncActions.CREATE:
             if obj is not None:
-                raise ObjectNotCreated(f"Failed to create {element.type} {element.keys} - it already exists!")
+                raise ObjectNotCreated(
+                    f"Failed to create {element.type} {self._shown_keys(element)} - it already exists!"
+                )
             model = self._class(element.type)
             ids, attrs = restored(model, element.keys), restored(model, element.source_attrs or {})
             return model.create(adapter=self.target, ids=ids, attrs=attrs)
         if element.action == DiffSyncActions.UPDATE:
             if obj is None:
-                raise ObjectNotUpdated(f"Failed to update {element.type} {element.keys} - not found!")
+                raise ObjectNotUpdated(f"Failed to update {element.type} {self._shown_keys(element)} - not found!")
             return obj.update(restored(type(obj), element.get_attrs_diffs()["+"]))
         if obj is None:
-            raise ObjectNotDeleted(f"Failed to delete {element.type} {element.keys} - not found!")
+            raise ObjectNotDeleted(f"Failed to delete {element.type} {self._shown_keys(element)} - not found!")
         return obj.delete()
 
     def _keep(
@@ -282,9 +287,25 @@ class Syncer:
         return {
             "action": element.action,
             "model": element.type,
-            "unique_id": self._uid(element),
-            "diffs": element.get_attrs_diffs(),
+            "unique_id": self._shown_id(element),
+            "diffs": {
+                sign: hidden(self._secrets(element), values) for sign, values in element.get_attrs_diffs().items()
+            },
         }
+
+    def _secrets(self, element: DiffElement) -> frozenset[str]:
+        """The fields that the model, on either side, declares as secret."""
+        own = self._declared.get(element.type)
+        if own is None:
+            own = self._declared[element.type] = declared_secrets(self._class(element.type))
+        return own.union(element._secrets) if element._secrets else own
+
+    def _shown_keys(self, element: DiffElement) -> dict[str, Any]:
+        return hidden(self._secrets(element), element.keys)
+
+    def _shown_id(self, element: DiffElement) -> str:
+        """The unique id for people to read."""
+        return masked_id(self._secrets(element), element.keys, self._uid(element))
 
     def _advance(self, elements: int = 1) -> None:
         if self.callback is not None and elements:

@@ -230,9 +230,9 @@ def _gaps(record: StoreRecord) -> str:
 
 
 def operation_row(operation: Operation) -> dict[str, str]:
-    """One operation as a row of short texts."""
-    path = [*(name for _, name in operation.parents), operation.name]
-    changes = ", ".join(_changes(operation.changes()))
+    """One operation as a row of short texts, without secrets."""
+    path = [*(name for _, name in operation.parents), operation.shown().name]
+    changes = ", ".join(f"{name}: {change}" for name, change in operation.described_changes(_value))
     return {
         "action": str(operation.action),
         "model": operation.model,
@@ -241,11 +241,8 @@ def operation_row(operation: Operation) -> dict[str, str]:
     }
 
 
-def _changes(changes: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    old, new = changes.get("-", {}), changes.get("+", {})
-    for field in {**old, **new}:
-        sides = [plain(side[field], 80) for side in (old, new) if field in side]
-        yield f"{field}: {' → '.join(sides)}"
+def _value(value: Any) -> str:
+    return plain(value, 80)
 
 
 def _rejects(rejects: Sequence[Reject]) -> str:

@@ -33,6 +33,7 @@ from diffsync_store import (
     StoreNotFound,
     StoreRecord,
 )
+from diffsync_store.masking import without_url_passwords
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import Lease, RedisLeases, target_lease
@@ -46,7 +47,7 @@ from flows.declarations import StoreSettings, SyncEntry
 from flows.faults import Fault
 from flows.prefect_api import answering
 from flows.reader import Reader
-from flows.redaction import Secrets, masked
+from flows.redaction import Secrets
 from flows.yaml_file import ConfigFault, YamlFile
 
 DEFAULT_CONFIG = "deployments/syncs.yaml"
@@ -208,14 +209,14 @@ class Config:
 
     def store_address(self) -> str:
         """The URL of the store without its password."""
-        return masked(self._store()[0])
+        return without_url_passwords(self._store()[0])
 
     def _store(self) -> tuple[str, int]:
         """The URL of the store, and for how many seconds what is in it is kept."""
         settings = self.store_settings()
         url = settings.url or self._url_of_block(str(settings.block))
         text = url.get_secret_value()
-        if masked(text) != text:
+        if without_url_passwords(text) != text:
             self.secrets.keep(text)
         return text, settings.ttl
 

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from diffsync_store.masking import is_secret_name
 from flows.fault_words import Location
-from flows.redaction import Secrets, is_secret_name
+from flows.redaction import Secrets
 from flows.variables import MALFORMED, bare_name, expanded, is_malformed, names_in
 from flows.yaml_file import ConfigFault, YamlFile
 

@@ -1,28 +1,18 @@
 """Secrets that were read from the configuration, and texts without them."""
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from traceback import format_exception
 from typing import Any
-from urllib.parse import unquote
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from diffsync_store.masking import MASK, hide_in, is_secret_name, url_passwords, without_credentials
 from diffsync_store.transient import is_transient, retry_after
 from flows.faults import KNOWN, Fault
 
 SHORTEST = 4
 """What is shorter is no secret, and blotting it out would make every message unreadable."""
-
-URL_PASSWORD = re.compile(r"://[^/@]*?:([^@]+)@|[?&]\w*password=([^&#\s]+)")
-"""Before the host, or among the options of a Redis URL: those of a Sentinel, of a key file, of a Unix socket."""
-
-SECRET_NAME = re.compile(
-    r"(^|[_.-])(pass|password|passwd|passphrase|pwd|secret|token|community|credentials?|(api|private|secret|access)[_-]?key)$",
-    re.IGNORECASE,
-)
-"""A setting or a variable with such a name holds a secret, whatever the type of the setting."""
 
 
 class Secrets:
@@ -34,7 +24,7 @@ class Secrets:
     def keep(self, values: Any) -> None:
         """Take in every text of the value, however deep, and the password of one that is a URL."""
         for text in _texts(values):
-            self._texts.update(part for part in (text, *_passwords(text)) if len(part) >= SHORTEST)
+            self._texts.update(part for part in (text, *url_passwords(text)) if len(part) >= SHORTEST)
 
     def keep_settings(self, settings: Any, name: str = "") -> None:
         """Take in what is secret in an adapter's checked settings, however deep; a folder or a host stays readable.
@@ -52,11 +42,14 @@ class Secrets:
         elif is_secret_name(name):
             self.keep(settings)
         elif settings is not None:
-            self.keep(list(_passwords(str(settings))))
+            self.keep(list(url_passwords(str(settings))))
 
     def redact(self, text: str) -> str:
+        return without_credentials(self._without_known(text))
+
+    def _without_known(self, text: str) -> str:
         for secret in sorted(self._texts, key=len, reverse=True):
-            text = text.replace(secret, "***")
+            text = text.replace(secret, MASK)
         return text
 
     @contextmanager
@@ -69,7 +62,8 @@ class Secrets:
             yield
         except Exception as error:
             shown = "".join(format_exception(error))
-            if self.redact(shown) == shown:
+            if self._without_known(shown) == shown:
+                hide_in(error, None)
                 raise
             raise self._redacted(error) from None
 
@@ -80,22 +74,6 @@ class Secrets:
             vars(passing)["retry_after"] = retry_after(error)
             return passing
         return Fault(self.redact(str(error))) if isinstance(error, KNOWN) else RuntimeError(told)
-
-
-def is_secret_name(name: str) -> bool:
-    return bool(SECRET_NAME.search(name))
-
-
-def masked(url: str) -> str:
-    """A URL without its passwords."""
-    return URL_PASSWORD.sub(lambda found: found[0].replace(found[1] or found[2], "***"), url)
-
-
-def _passwords(text: str) -> Iterator[str]:
-    """The passwords of a URL, as they are written there and as they are."""
-    for found in URL_PASSWORD.finditer(text):
-        password = found[1] or found[2]
-        yield from (password, unquote(password))
 
 
 def _texts(values: Any) -> Iterable[str]:

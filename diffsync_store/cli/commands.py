@@ -18,6 +18,7 @@ from diffsync_store.cli.targets import leases_held, told_unheld, told_unknown
 from diffsync_store.cli.views import (
     ACTIONS,
     json_of,
+    json_of_operation,
     outcome_of,
     show_changes,
     show_diff,
@@ -252,7 +253,7 @@ def changes(
     page = found_now[:limit]
     if as_json:
         for operation in page:
-            typer.echo(json_line(operation.model_dump_json()))
+            typer.echo(json_line(json_of_operation(operation)))
         return
     if not page:
         typer.echo(f"Nothing of the {saved.record.operations:,} operations fits.", err=True)

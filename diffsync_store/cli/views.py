@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from diffsync_store.cli.output import console, facts, shown, span, table
 from diffsync_store.enum import DiffSyncFlags
@@ -93,7 +94,10 @@ def outcome_of(saved: SavedDiff) -> str:
 
 def show_changes(operations: Iterable[Operation]) -> None:
     """Operations with their old and new values."""
-    rows = [(found.action, found.model, found.unique_id or found.name, _told(found)) for found in operations]
+    rows = []
+    for operation in operations:
+        found = operation.shown()
+        rows.append((found.action, found.model, found.unique_id or found.name, _told(operation)))
     console().print(table(("action", "model", "unique id", "changes"), rows))
 
 
@@ -141,7 +145,7 @@ def json_of(past: Past) -> str:
         "at": past.at.isoformat() if past.at else None,
         "by": past.by,
         "reason": past.reason,
-        "changes": past.operation.changes(),
+        "changes": past.operation.shown_changes(),
     }
     return json.dumps(told, ensure_ascii=False)
 
@@ -150,10 +154,15 @@ def clock(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def json_of_operation(operation: Operation) -> str:
+    """An operation as JSON, with what changes; secret values are `***`."""
+    told = operation.shown().model_dump(mode="json") | {"changes": operation.shown_changes()}
+    return json.dumps(told, ensure_ascii=False)
+
+
 def _told(operation: Operation) -> str:
-    found = operation.changes()
-    old, new = found.get("-", {}), found.get("+", {})
-    return ", ".join(
-        f"{name}: " + " → ".join(json.dumps(side[name], ensure_ascii=False) for side in (old, new) if name in side)
-        for name in {**old, **new}
-    )
+    return ", ".join(f"{name}: {change}" for name, change in operation.described_changes(_json))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -182,7 +182,7 @@ class BaseStore(ABC):
             self.mark(StoreState.PARTIAL if gaps else StoreState.COMPLETE, summary(gaps), gaps=gaps)
         except BaseException as error:
             try:
-                self.mark(StoreState.FAILED, f"{type(error).__name__}: {error}"[:2000], gaps=self._findings.gaps(None))
+                self.mark(StoreState.FAILED, self._findings.failure(error), gaps=self._findings.gaps(None))
             except Exception as second:  # noqa: BLE001  # the load's own error is the one to see
                 error.add_note(f"The store could not be marked as failed either: {second}")
             raise
@@ -197,11 +197,13 @@ class BaseStore(ABC):
             what: the record's key, by which a person finds it.
             payload: the record; it is kept cut to 2,000 characters, with what stands under names of secrets masked.
         """
-        return Rejecting(self._findings, self._get_object_class_and_model(model)[1], what, payload)
+        model_class, name = self._get_object_class_and_model(model)
+        return Rejecting(self._findings, name, what, payload, model_class)
 
     def reject(self, model: str | type[DiffSyncModel], what: Any, error: Exception, payload: Any = None) -> None:
         """Count a record of a load that could not be taken; as `rejecting`, for an error that was caught already."""
-        self._findings.reject(self._get_object_class_and_model(model)[1], what, error, payload)
+        model_class, name = self._get_object_class_and_model(model)
+        self._findings.reject(name, what, error, payload, model_class)
 
     def incomplete(self, model: str | type[DiffSyncModel], reason: str) -> None:
         """Say of a load that it lacks records of a model, though nothing raised."""

@@ -15,7 +15,7 @@ from diffsync_store.exceptions import (
     ObjectStoreException,
     ObjectStoreWrongType,
 )
-from diffsync_store.masking import cut, payload_text, reason_text
+from diffsync_store.masking import cut, payload_text, reason_text, without_credentials
 
 _OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType)
 """What a store raises because of a record; whatever else it raises is its own trouble."""
@@ -105,12 +105,12 @@ class Findings:
     def incomplete(self, model: str, reason: str) -> None:
         """Say that records of a model are missing; the first ten reasons are kept."""
         reasons = self._of(model).incomplete
-        reason = cut(self._redact(reason), 500) or "incomplete"
+        reason = cut(without_credentials(self._redact(reason)), 500) or "incomplete"
         if reason not in reasons and len(reasons) < 10:
             reasons.append(reason)
 
-    def reject(self, model: str, what: Any, error: BaseException, payload: Any) -> None:
-        """Count a record that could not be taken, and keep it if it is one of the first."""
+    def reject(self, model: str, what: Any, error: BaseException, payload: Any, owner: Any = None) -> None:
+        """Count a record that could not be taken, and keep it if it is one of the first; `owner` is its model's class."""
         found = self._of(model)
         found.rejected += 1
         if len(found.rejects) >= KEPT or self._kept >= KEPT_IN_ALL:
@@ -118,11 +118,15 @@ class Findings:
         self._kept += 1
         reject = LoadReject(
             what=cut(self._redact(str(what)), 200),
-            reason=self._redact(reason_text(error)),
-            payload=self._redact(payload_text(payload)),
+            reason=self._redact(reason_text(error, owner, _as_mapping(payload))),
+            payload=self._redact(payload_text(payload, owner)),
         )
         found.rejects.append(reject)
         structlog.get_logger().warning("Record rejected", model=model, what=reject.what, reason=reject.reason)
+
+    def failure(self, error: BaseException) -> str:
+        """Why the load as a whole has failed."""
+        return cut(self._redact(reason_text(error)), 2000)
 
     def expected(self) -> dict[str, int]:
         """The number of records that was said, by model."""
@@ -139,12 +143,18 @@ class Findings:
         return self._models.setdefault(model, _OfModel())
 
 
+def _as_mapping(payload: Any) -> Mapping[str, Any] | None:
+    if isinstance(payload, BaseModel):
+        return dict(payload)
+    return payload if isinstance(payload, Mapping) else None
+
+
 class Rejecting:
     """A block that takes in one record of a load; if it raises, the record is rejected."""
 
-    def __init__(self, findings: Findings, model: str, what: Any, payload: Any) -> None:
+    def __init__(self, findings: Findings, model: str, what: Any, payload: Any, owner: Any = None) -> None:
         self._findings = findings
-        self._record = model, what, payload
+        self._record = model, what, payload, owner
 
     def __enter__(self) -> None:
         """Begin the record."""
@@ -155,8 +165,8 @@ class Rejecting:
             return False
         if isinstance(error, ObjectStoreException) and not isinstance(error, _OF_ONE_RECORD):
             return False
-        model, what, payload = self._record
-        self._findings.reject(model, what, error, payload)
+        model, what, payload, owner = self._record
+        self._findings.reject(model, what, error, payload, owner)
         return True
 
 

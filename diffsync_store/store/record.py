@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import StoreState
+from diffsync_store.masking import declared_secrets
 from diffsync_store.store.digest import fingerprint, said_by
 from diffsync_store.store.findings import Gap
 
@@ -31,6 +32,8 @@ class ModelSchema(BaseModel):
     """What the objects' digests are made of; digests made of something else cannot be compared with them."""
     said: str = ""
     """Of the class's own code that says what an object is; empty where its fields say it."""
+    secrets: tuple[str, ...] = ()
+    """The fields that the class declares as secret, in its `_secrets`."""
     is_top: bool = False
     """The model may stand at the top of the tree, so that its objects are in buckets."""
 
@@ -48,6 +51,7 @@ class ModelSchema(BaseModel):
             children=dict(model._children),
             digest=fingerprint(model),
             said=said_by(model),
+            secrets=tuple(sorted(declared_secrets(model))),
             is_top=is_top,
         )
 
@@ -59,6 +63,8 @@ class ModelSchema(BaseModel):
 def schema_of(classes: Collection[type[DiffSyncModel]], *, is_top: bool = False) -> ModelSchema:
     """Describe a model whose objects are of these classes; without a digest where they are not alike."""
     first, *others = (ModelSchema.of(model, is_top=is_top) for model in classes)
+    secrets = tuple(sorted({name for schema in (first, *others) for name in schema.secrets}))
+    first = first if secrets == first.secrets else first.model_copy(update={"secrets": secrets})
     return first if all(map(first.is_alike, others)) else first.model_copy(update={"digest": ""})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from diffsync_store.diff import Diff, walk
 from diffsync_store.enum import DiffSyncActions
-from diffsync_store.masking import masked
+from diffsync_store.masking import masked, masked_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Unsettled:
 def unsettled(diff: Diff) -> Iterator[Unsettled]:
     """What did not settle, from a diff that was made after a sync; secrets are masked."""
     for element, _ in walk(diff.get_children(), None):
-        uid = element.uid or element.name
+        uid = masked_id(element, element.keys, element.uid or element.name)
         if element.action == DiffSyncActions.UPDATE:
-            changes = {sign: masked(None, values) for sign, values in element.get_attrs_diffs().items()}
+            changes = {sign: masked(element, values) for sign, values in element.get_attrs_diffs().items()}
             for name, wanted in changes["+"].items():
                 yield Unsettled(element.type, uid, name, wanted, changes["-"][name])
         elif element.action is not None:

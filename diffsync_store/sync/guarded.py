@@ -11,7 +11,7 @@ from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreUnavailable, SyncInterrupted, SyncStopped
-from diffsync_store.masking import masked, masked_text
+from diffsync_store.masking import hide_in, masked, masked_text
 from diffsync_store.result import Reject
 from diffsync_store.sync.hooks import hook, transient_errors
 from diffsync_store.sync.journal import LEFT_ALONE, Entry, Journal
@@ -158,8 +158,9 @@ class GuardedSyncer(Syncer):
         self.pace.count(1, 0)
 
     def _fail(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
-        model = self._class(element.type)
-        reason = masked_text(model, reason_of(error), element.source_attrs, element.dest_attrs, element.keys)
+        groups = element.source_attrs, element.dest_attrs, element.keys
+        hide_in(error, self._secrets(element), *groups)
+        reason = masked_text(self._secrets(element), reason_of(error), *groups)
         self._refuse(element, State.FAILED, reason)
         if element.action == DiffSyncActions.DELETE:
             self.gone_ahead.add(self._key(element))
@@ -281,7 +282,7 @@ class GuardedSyncer(Syncer):
         self._advance()
 
     def _block(self, element: DiffElement) -> None:
-        reason = f"{element.type} {self._uid(element)} above it was not done."
+        reason = f"{element.type} {self._shown_id(element)} above it was not done."
         before = self.result.blocked
         for below, _ in walk(element.get_children(), None):
             entry = self.entries.get(below.operation_id)
@@ -314,22 +315,21 @@ class GuardedSyncer(Syncer):
             self.logger.warning(reason, **self._told(element), status=told)
 
     def _reject(self, element: DiffElement, state: str, reason: str) -> Reject:
-        keys, payload = masked(self._class(element.type), element.keys), self._payload(element)
-        return Reject(
-            str(element.action), element.type, self._uid(element), keys, reason, state, element.operation_id, payload
-        )
+        keys, payload = masked(self._secrets(element), element.keys), self._payload(element)
+        uid = self._shown_id(element)
+        return Reject(str(element.action), element.type, uid, keys, reason, state, element.operation_id, payload)
 
     def _told(self, element: DiffElement) -> dict[str, Any]:
         return {
             "action": element.action,
             "model": element.type,
-            "unique_id": self._uid(element),
+            "unique_id": self._shown_id(element),
             "diffs": self._payload(element),
         }
 
     def _payload(self, element: DiffElement) -> dict[str, Any]:
-        model = self._class(element.type)
-        return {sign: masked(model, values) for sign, values in element.get_attrs_diffs().items()}
+        secrets = self._secrets(element)
+        return {sign: masked(secrets, values) for sign, values in element.get_attrs_diffs().items()}
 
     def _has_flag(self, element: DiffElement, obj: DiffSyncModel | None, flag: DiffSyncModelFlags) -> bool:
         flags = element.flags if obj is None else obj.model_flags.value

@@ -8,7 +8,7 @@ from typing import Any
 from diffsync_store.canonical import canonical
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
-from diffsync_store.masking import masked
+from diffsync_store.masking import declared_secrets, masked
 
 
 def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) -> str:
@@ -23,8 +23,12 @@ def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) ->
     changed = differing(element.dest_attrs or {}, now)
     if not changed:
         return ""
-    old, new = masked(model, element.dest_attrs or {}), masked(model, now)
-    told = "; ".join(f"{name} was {old[name]!r} and is {new[name]!r}" for name in changed)
+    secrets = declared_secrets(model, element)
+    old, new = masked(secrets, element.dest_attrs or {}), masked(secrets, now)
+    told = "; ".join(
+        f"{name} was {old[name]!r} and is {new[name]!r}" if old[name] != new[name] else f"{name} is another one"
+        for name in changed
+    )
     return f"It was changed since the diff was made: {told}."
 
 

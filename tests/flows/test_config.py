@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, PostgresDsn, SecretBytes, SecretStr
 
 from diffsync_store import Adapter, DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore, ObjectStoreException
+from diffsync_store.masking import is_secret_name
 from flows.__main__ import SCHEMA, schema_text
 from flows.checks import check_file
 from flows.config import Config, environment, read_config
@@ -20,7 +21,7 @@ from flows.declarations import LONGEST
 from flows.deployments import declared
 from flows.faults import Fault
 from flows.prefect_yaml import prefect_yaml
-from flows.redaction import Secrets, is_secret_name
+from flows.redaction import Secrets
 from flows.yaml_file import ConfigFault
 from tests.conftest import demand
 from tests.redis_servers import RedisClusterServers, SentinelServers
