@@ -15,7 +15,7 @@ from diffsync_store import Select
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
 from flows.artifacts import ACTIONS, review
 from flows.declarations import SyncEntry
-from flows.escape import markdown
+from flows.escape import markdown, plain
 from flows.faults import Fault
 from flows.prefect_api import PAGE
 from flows.selection import count_fitting
@@ -72,12 +72,13 @@ def require_approval(
         return
     given, log = _answer(saved, sync, asked, checksum, before_asking), get_run_logger()
     by = given.by or "somebody in Prefect's UI"
+    told, why = plain(by), plain(given.comment or NO_REASON)
     if given.decision == "approve":
         saved.approve(by=by, reason=given.comment, checksum=checksum, exclude=given.excluded)
-        log.info("%s has approved the diff: %s", by, given.comment or NO_REASON)
+        log.info("%s has approved the diff: %s", told, why)
         return
     saved.reject(by=by, reason=given.comment)
-    raise Rejected(f"{by} has rejected the diff: {given.comment or NO_REASON}")
+    raise Rejected(f"{told} has rejected the diff: {why}")
 
 
 def has_asked() -> bool:

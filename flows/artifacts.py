@@ -172,7 +172,7 @@ def show_housekeeping(rows: Sequence[tuple[str, str, int, str]], counts: Mapping
     """What was dropped, and what is kept though it is past its retention."""
     verb = "would be dropped" if dry_run else "dropped"
     heading = f"{counts['dropped']:,} {verb}, {counts['kept']:,} kept because they are in use"
-    listed = [(kind, name, f"{hours:,}\u00a0h", used or verb) for kind, name, hours, used in rows[:MOST_ROWS]]
+    listed = [(kind, name, f"{hours:,} h", used or verb) for kind, name, hours, used in rows[:MOST_ROWS]]
     table = f"{markdown_table(('kind', 'name', 'age', 'outcome'), listed)}\n\n{_shown(len(rows), 'lines')}"
     create_markdown_artifact(
         f"# {heading}\n\n{table if rows else 'Nothing is past its retention.'}",
@@ -235,7 +235,7 @@ def operation_row(operation: Operation) -> dict[str, str]:
     changes = ", ".join(f"{name}: {change}" for name, change in operation.described_changes(_value))
     return {
         "action": str(operation.action),
-        "model": operation.model,
+        "model": plain(operation.model),
         "name": plain(" / ".join(plain(part, 60) for part in path)),
         "changes": plain(changes or "no attributes"),
     }

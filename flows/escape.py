@@ -3,15 +3,18 @@
 import re
 from typing import Any
 
+from diffsync_store.visible import visible
+
 MARKDOWN = re.compile(r"([\\`*_\[\]()#!|~])")
 LINK = re.compile(r":(?=//)|@|www(?=\.)", re.IGNORECASE)
 """What makes an address into a link by itself, also after a backslash or as a character reference."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+"""Line ends and the like: a space in what is one line."""
 
 
 def plain(value: Any, longest: int = 200) -> str:
-    """One line of limited length; an empty text is shown as one."""
-    text = CONTROL.sub(" ", str(value))
+    """One line of limited length, characters that nobody sees written out; an empty text is shown as one."""
+    text = visible(CONTROL.sub(" ", str(value)))
     if not text.strip():
         return '""'
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -12,6 +12,8 @@ import structlog
 from prefect.logging.handlers import APILogHandler
 from structlog.typing import EventDict, WrappedLogger
 
+from diffsync_store.visible import visible
+
 LIBRARY = "diffsync_store"
 LEFT_OUT = {"src", "dst", "flags", "diffs"}
 """The same in every line of a run, or the whole record."""
@@ -59,4 +61,4 @@ def _drop_success(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def _as_text(_: WrappedLogger, __: str, event: EventDict) -> str:
     text = str(event.pop("event", ""))
     details = " ".join(f"{key}={value}" for key, value in event.items() if key not in LEFT_OUT)
-    return f"{text} ({details})" if details else text
+    return visible(f"{text} ({details})" if details else text)

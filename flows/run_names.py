@@ -10,6 +10,7 @@ from prefect import runtime
 from prefect.client.orchestration import get_client
 
 from flows.declarations import PROJECT
+from flows.escape import plain
 from flows.prefect_api import forgiven
 
 ACTIONS = ("create", "update", "delete")
@@ -28,10 +29,10 @@ def rename(what: str, counts: Mapping[str, int] | None = None, **tags: str | tup
         counts: by action, for its end.
         **tags: a kind, and the one or the several that it is tagged with; an empty one is no tag.
     """
-    name = f"{what} · {told(counts)}" if counts is not None else what
+    name = plain(f"{what} · {told(counts)}" if counts is not None else what, LONGEST)
     tagged = {*runtime.flow_run.tags, *_named(tags)}
     with forgiven(f"The run could not be named {name}"), get_client(sync_client=True) as client:
-        client.update_flow_run(runtime.flow_run.id, name=name[:LONGEST], tags=sorted(tagged))
+        client.update_flow_run(runtime.flow_run.id, name=name, tags=sorted(tagged))
 
 
 def _named(tags: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:

@@ -75,6 +75,7 @@ PUBLIC_MODULES = {
     "diffsync_store.sync.convergence",
     "diffsync_store.sync.report",
     "diffsync_store.transient",
+    "diffsync_store.visible",
 }
 
 

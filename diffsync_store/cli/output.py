@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from diffsync_store.visible import is_visible, visible
+
 _PIPE_WIDTH = 400
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -22,14 +24,13 @@ def console() -> Console:
 
 
 def shown(value: Any) -> Text:
-    """A value as one line, control characters written out."""
-    text = value if isinstance(value, str) else str(value)
-    return Text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
+    """A value as one line, characters that nobody sees written out."""
+    return Text(visible(str(value)))
 
 
 def json_line(text: str) -> str:
     """JSON as one line that means the same, characters that could act on a terminal written out."""
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    return "".join(char if is_visible(char) else json.dumps(char)[1:-1] for char in text)
 
 
 def size(number: int | None) -> str:

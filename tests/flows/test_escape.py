@@ -1,5 +1,9 @@
 import pytest
 
+from diffsync_store import Operation
+from diffsync_store.cli.output import json_line, shown
+from diffsync_store.visible import visible
+from flows.artifacts import operation_row
 from flows.escape import markdown, markdown_table, plain
 
 
@@ -32,6 +36,32 @@ def test_a_value_becomes_one_short_line(text: object, shown: str) -> None:
 )
 def test_nothing_in_a_name_is_read_as_markdown(text: str, shown: str) -> None:
     assert markdown(text) == shown
+
+
+UNSEEN = "\u202e\u2066\u2069\u200b\u200f\ufeff\u00ad\u2028\u00a0\U000e0041\u3164\ufe0f\u180e\ud800"
+
+
+@pytest.mark.parametrize("char", UNSEEN)
+def test_a_character_that_nobody_sees_is_written_out_wherever_a_name_is_shown(char: str) -> None:
+    escape = ascii(char)[1:-1]
+    assert plain(f"a{char}b") == f"a{escape}b"
+    assert markdown(f"a{char}b") == f"a\\{escape}b"
+    assert char not in markdown_table(("a",), [(char,)]) + shown(char).plain + json_line(char)
+    assert visible(f"{char}é€中🙂 |") == f"{escape}é€中🙂 |"
+
+
+def test_the_form_of_an_approval_and_the_table_show_every_character_of_a_name() -> None:
+    operation = Operation(
+        id="1",
+        action="delete",
+        model="m\u202e",
+        unique_id="u",
+        identifiers={},
+        name="n\u200b",
+        target={"a\u2066": "v\u00ad"},
+    )
+    row = operation_row(operation)
+    assert row == {"action": "delete", "model": "m\\u202e", "name": "n\\u200b", "changes": "a\\u2066: v\\xad"}
 
 
 def test_a_table_has_one_line_for_each_row_whatever_the_cells_hold() -> None:
