@@ -72,9 +72,10 @@ class Differ:
         self.target = target
         self.diff_class = diff_class
         self.callback = callback
-        self.keeps_unchanged = DiffSyncFlags.LOG_UNCHANGED_RECORDS in flags
-        self.skips_new = DiffSyncFlags.SKIP_UNMATCHED_SRC in flags
-        self.skips_gone = DiffSyncFlags.SKIP_UNMATCHED_DST in flags
+        asked = DiffSyncFlags(flags)
+        self.keeps_unchanged = DiffSyncFlags.LOG_UNCHANGED_RECORDS in asked
+        self.skips_new = DiffSyncFlags.SKIP_UNMATCHED_SRC in asked
+        self.skips_gone = DiffSyncFlags.SKIP_UNMATCHED_DST in asked
         self.logger = structlog.get_logger().new(src=source, dst=target, flags=flags)
         self.is_mixed = source._is_stored != target._is_stored
         """JSON's values on one side only: the other side's are brought to the same form."""

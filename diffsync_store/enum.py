@@ -1,9 +1,22 @@
 """The flags, actions and states that the public API speaks in."""
 
 import enum
+from typing import Any
 
 
-class DiffSyncModelFlags(enum.Flag):
+class _Flags(enum.Flag):
+    """Flags that take those of another package, diffsync's own among them, for what their bits say."""
+
+    @classmethod
+    def _missing_(cls, value: Any) -> Any:
+        return cls(value.value) if isinstance(value, enum.Flag) else super()._missing_(value)
+
+    def __contains__(self, other: Any) -> bool:
+        is_foreign = isinstance(other, enum.Flag) and not isinstance(other, type(self))
+        return super().__contains__(type(self)(other) if is_foreign else other)
+
+
+class DiffSyncModelFlags(_Flags):
     """How one model object takes part in diffs and syncs; set on `DiffSyncModel.model_flags`."""
 
     NONE = 0
@@ -26,7 +39,7 @@ class DiffSyncModelFlags(enum.Flag):
     SKIP_UNMATCHED_BOTH = SKIP_UNMATCHED_SRC | SKIP_UNMATCHED_DST
 
 
-class DiffSyncFlags(enum.Flag):
+class DiffSyncFlags(_Flags):
     """How one whole diff or sync behaves."""
 
     NONE = 0

@@ -59,9 +59,9 @@ class Syncer:
     ) -> None:
         self.diff = diff
         self.target = target
-        self.flags = flags
+        self.flags = DiffSyncFlags(flags)
         self.callback = callback
-        self.logs_unchanged = DiffSyncFlags.LOG_UNCHANGED_RECORDS in flags
+        self.logs_unchanged = DiffSyncFlags.LOG_UNCHANGED_RECORDS in self.flags
         self.logger = structlog.get_logger().new(src=source, dst=target, flags=flags)
         self.result = SyncResult()
         self.processed = 0
@@ -233,8 +233,13 @@ class Syncer:
         field = _COUNTED[str(element.action)]
         setattr(self.result, field, getattr(self.result, field) + 1)
         status, message = done.get_status()
-        log = {DiffSyncStatus.SUCCESS: self.logger.info, DiffSyncStatus.FAILURE: self.logger.warning}
-        log.get(status, self.logger.error)(message, **told, status=getattr(status, "value", status))
+        # The status of an object that is not of this package is of another enum, or a text.
+        said: Any = getattr(status, "value", status)
+        log: dict[Any, Any] = {
+            DiffSyncStatus.SUCCESS.value: self.logger.info,
+            DiffSyncStatus.FAILURE.value: self.logger.warning,
+        }
+        log.get(said, self.logger.error)(message, **told, status=said)
 
     def _make_way(self, element: DiffElement, obj: DiffSyncModel) -> bool:
         """Delete ahead what stands in the way of a create, if the diff deletes it later: it moves to another parent."""

@@ -40,7 +40,7 @@ class Plan:
     def __init__(self, journal: Journal, options: SyncOptions, flags: DiffSyncFlags) -> None:
         self.journal = journal
         self.options = options
-        self.flags = flags
+        self.flags = DiffSyncFlags(flags)
         self.selection = Selection(options.select, options.exclude, options.hold)
         self.entries: dict[str, Entry] = {}
         self.holds: dict[str, str] = {}
