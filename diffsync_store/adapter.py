@@ -290,7 +290,9 @@ class Adapter:
         guards: Guards | None = None,
     ) -> Diff:
         """Change `target` so that it equals this; as `sync_from`, seen from the other side."""
-        return target.sync_from(self, diff_class=diff_class, flags=flags, callback=callback, diff=diff, guards=guards)
+        # The target may have a `sync_from` of its own that knows of no guards.
+        given = {} if guards is None else {"guards": guards}
+        return target.sync_from(self, diff_class=diff_class, flags=flags, callback=callback, diff=diff, **given)
 
     def sync_complete(
         self,
@@ -300,6 +302,10 @@ class Adapter:
         logger: Any = None,
     ) -> None:
         """Called after a sync that changed something, or tried to; does nothing, for a subclass to extend."""
+
+    def _overrides(self, *names: Text) -> bool:
+        """Whether the adapter, or its store, has a way of its own for one of these methods: of its class, or set on it."""
+        return any(_is_own(self, Adapter, name) or _is_own(self.store, BaseStore, name) for name in names)
 
     # The store's objects
 
@@ -417,6 +423,10 @@ def _warn_of_former_name() -> None:
         DeprecationWarning,
         stacklevel=3,
     )
+
+
+def _is_own(obj: Any, root: ModelClass[Any], name: str) -> bool:
+    return name in vars(obj) or getattr(type(obj), name, None) is not getattr(root, name, None)
 
 
 def _children_of(adapter: type[Adapter], name: str) -> list[str]:

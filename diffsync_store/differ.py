@@ -13,9 +13,10 @@ from diffsync_store.canonical import canonical
 from diffsync_store.compare import normal_forms
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
-from diffsync_store.exceptions import DiffClassMismatch, ObjectNotFound
+from diffsync_store.exceptions import DiffClassMismatch
 from diffsync_store.masking import declared_secrets
 from diffsync_store.pruner import Pruner
+from diffsync_store.sides import ABSENT, Objects, side_of
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -28,11 +29,10 @@ _FEW = 50
 _AT_ONCE = 10_000
 """Objects to have in memory at once, as far as it can be foreseen."""
 
+_NO_FLAGS = DiffSyncModelFlags.NONE
 _IGNORE = DiffSyncModelFlags.IGNORE.value
-_LEFT_OUT_OF_SOURCE = (DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_SRC).value
-_LEFT_OUT_OF_TARGET = (DiffSyncModelFlags.IGNORE | DiffSyncModelFlags.SKIP_UNMATCHED_DST).value
-
-Objects = Mapping[str, "DiffSyncModel"]
+_SKIP_NEW = DiffSyncModelFlags.SKIP_UNMATCHED_SRC.value
+_SKIP_GONE = DiffSyncModelFlags.SKIP_UNMATCHED_DST.value
 
 
 class _Pair:
@@ -44,9 +44,15 @@ class _Pair:
         self.uid = uid
         self.source = source
         self.target = target
-        self.below: list[DiffElement] = []
+        self.below: dict[str, list[DiffElement]] = {}
+        """What was found below, by model, in the order in which the object's class names its child models."""
         self.unchanged = 0
         """Objects below that are equal and not built."""
+
+    @property
+    def has_found(self) -> bool:
+        """Whether anything was found below it."""
+        return any(self.below.values())
 
 
 Family = tuple[_Pair, Sequence[str], Sequence[str]]
@@ -102,12 +108,14 @@ class Differ:
         self.total = len(self.source) + len(self.target)
         self.logger.debug(f"Diff calculation between these two datasets will involve {self.total} models")
         self.logger.info("Beginning diff calculation")
+        self.sides = side_of(self.source), side_of(self.target)
+        self.asks = any(side.is_asked for side in self.sides)
         models = [model for model in self.target.top_level if model in self.source.top_level]
         if not models and self.total:
             self.logger.warning("The two have no top-level model in common, so nothing is compared")
         for model in models:
             for source, target in self._top_level(model):
-                yield from self._given_away(self._compare(source, target))
+                yield from self._given_away(self._compare(model, source, target))
         for side in (self.source, self.target):
             alone = sum(side.count(model) for model in side.top_level if model not in models)
             self._skip(alone)
@@ -116,31 +124,31 @@ class Differ:
     def _given_away(self, top: _Pair) -> Iterator[DiffElement]:
         """What was found, without keeping it."""
         self.diff.unchanged += top.unchanged
-        top.below.reverse()
-        while top.below:
-            yield top.below.pop()
+        for found in top.below.values():
+            found.reverse()
+            while found:
+                yield found.pop()
 
     # The top: all objects of a model, in pieces
 
     def _top_level(self, model: str) -> Iterator[tuple[Objects, Objects]]:
         """The objects to compare: those of the source in its order, then what only the target has in its."""
-        source, target = self.source.store, self.target.store
+        source, target = self.sides
         covered = self._covers(model)
         found = self.pruner.differing(model) if covered else None
         if found is not None:
             from_source, only_target, equal = found
             self._leave_out(self.diff, equal.counted, equal.skipped)
-            for uids in self._pieces(_in_order(source.places(model, from_source))):
-                yield source.snapshot(model, uids), target.snapshot(model, uids)
-            for uids in self._pieces(_in_order(target.places(model, only_target))):
-                yield {}, target.snapshot(model, uids)
+            for uids in self._pieces(_in_order(source.store.places(model, from_source))):
+                yield source.objects(model, uids), target.objects(model, uids)
+            for uids in self._pieces(_in_order(target.store.places(model, only_target))):
+                yield {}, target.objects(model, uids)
             return
         for uids in self._pieces(source.uids(model)):
             wanted = self._left(self.diff, self.pruner.equal(model, uids, uids), uids, uids)[0] if covered else uids
-            yield source.snapshot(model, wanted), target.snapshot(model, wanted)
+            yield source.objects(model, wanted), target.objects(model, wanted)
         for uids in self._pieces(target.uids(model)):
-            on_source = source.places(model, uids)
-            yield {}, target.snapshot(model, [uid for uid in uids if uid not in on_source])
+            yield {}, target.objects(model, source.lacking(model, uids))
 
     def _pieces(self, uids: Iterator[str]) -> Iterator[list[str]]:
         """Pieces of the top that are no more than is to be in memory at once, judged by the pieces before."""
@@ -153,13 +161,13 @@ class Differ:
 
     # Everywhere: two groups of siblings
 
-    def _compare(self, source: Objects, target: Objects) -> _Pair:
-        """Compare objects that stand at the same place, and all below them; what was found stands below the answer."""
-        place = _Pair("", None, None)
-        pairs = list(self._pairs(_union(source, target), source, target))
+    def _compare(self, model: str, source: Objects, target: Objects) -> _Pair:
+        """Compare objects of the top, and all below them; what was found stands below the answer."""
+        top = _Pair("", None, None)
+        pairs = list(self._pairs(model, source, target))
         self._compare_children(pairs)
-        self._keep(place, pairs)
-        return place
+        self._keep(top, model, pairs)
+        return top
 
     def _compare_children(self, pairs: list[_Pair]) -> None:
         """Compare what stands below these objects, one child model after the other."""
@@ -167,9 +175,10 @@ class Differ:
         for pair in pairs:
             shared, alone = self.alike.children(pair.source, pair.target)
             for model, source_field, target_field in shared:
-                source_uids: list[str] = getattr(pair.source, source_field) if source_field else []
-                target_uids: list[str] = getattr(pair.target, target_field) if target_field else []
-                if source_uids or target_uids:
+                source_uids: Sequence[str] = getattr(pair.source, source_field) if source_field else ABSENT
+                target_uids: Sequence[str] = getattr(pair.target, target_field) if target_field else ABSENT
+                if source_uids or target_uids or self.asks:
+                    pair.below[model] = []
                     families.setdefault(model, []).append((pair, source_uids, target_uids))
             for obj, field in alone:
                 self._skip(len(getattr(obj, field)))
@@ -193,59 +202,50 @@ class Differ:
         return (family for family in left if family[1] or family[2])
 
     def _compare_families(self, model: str, families: list[Family]) -> None:
-        sources = self._snapshot(self.source, model, [uid for _, uids, _ in families for uid in uids])
-        targets = self._snapshot(self.target, model, [uid for _, _, uids in families for uid in uids])
+        sources = self.sides[0].children(model, [uids for _, uids, _ in families])
+        targets = self.sides[1].children(model, [uids for _, _, uids in families])
         compared: list[tuple[_Pair, list[_Pair]]] = []
         everyone: list[_Pair] = []
-        for parent, source_uids, target_uids in families:
+        for (parent, _, _), source, target in zip(families, sources, targets, strict=True):
             # Only what both sides list under this parent is compared: an object that has moved is another's child.
-            source = {uid: sources[uid] for uid in source_uids}
-            target = {uid: targets[uid] for uid in target_uids}
-            pairs = list(self._pairs(_union(source, target), source, target))
+            pairs = list(self._pairs(model, source, target))
             compared.append((parent, pairs))
             everyone += pairs
         self._compare_children(everyone)
         for parent, pairs in compared:
-            self._keep(parent, pairs)
+            self._keep(parent, model, pairs)
 
-    def _snapshot(self, adapter: Adapter, model: str, uids: list[str]) -> Objects:
-        found = adapter.store.snapshot(model, uids) if uids else {}
-        if len(found) < len(uids):
-            for uid in uids:
-                if uid not in found:
-                    raise ObjectNotFound(
-                        f"{model} {uid} not present in {adapter.store}, although an object of {adapter} lists it as child"
-                    )
-        return found
-
-    def _keep(self, place: _Pair, pairs: Iterable[_Pair]) -> None:
+    def _keep(self, place: _Pair, model: str, pairs: Iterable[_Pair]) -> None:
         """Build what differs, and count the rest."""
+        found = place.below.setdefault(model, [])
         for pair in pairs:
-            if self.keeps_unchanged or pair.below or not self.alike.equal(pair.source, pair.target):
+            is_kept = self.keeps_unchanged or (bool(pair.below) and pair.has_found)
+            if is_kept or not self.alike.equal(pair.source, pair.target):
                 element = self._element(pair)
-                if self.keeps_unchanged or pair.below or element.action is not None:
-                    place.below.append(element)
+                if is_kept or element.action is not None:
+                    found.append(element)
                     continue
             place.unchanged += 1 + pair.unchanged
 
-    def _pairs(self, uids: Iterable[str], source: Objects, target: Objects) -> Iterator[_Pair]:
-        for uid in uids:
+    def _pairs(self, model: str, source: Objects, target: Objects) -> Iterator[_Pair]:
+        for uid in _union(source, target):
             source_obj, target_obj = source.get(uid), target.get(uid)
-            if self._is_skipped(source_obj, target_obj):
+            why = self._why_skipped(source_obj, target_obj)
+            if why:
+                self.logger.debug(f"Skipping due to {why}", model=model, unique_id=uid)
                 self._skip(1)
             else:
                 self._count((source_obj is not None) + (target_obj is not None))
                 self.compared += 1
                 yield _Pair(uid, source_obj, target_obj)
 
-    def _is_skipped(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:
-        if source is not None and target is not None:
-            return bool((source.model_flags.value | target.model_flags.value) & _IGNORE)
-        if source is not None:
-            return self.skips_new or bool(source.model_flags.value & _LEFT_OUT_OF_SOURCE)
-        if target is not None:
-            return self.skips_gone or bool(target.model_flags.value & _LEFT_OUT_OF_TARGET)
-        return True
+    def _why_skipped(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> str:
+        """The flag that keeps an object out of the diff; empty where none does."""
+        if target is None and self.skips_new:
+            return "SKIP_UNMATCHED_SRC flag on source adapter"
+        if source is None and self.skips_gone:
+            return "SKIP_UNMATCHED_DST flag on source adapter"
+        return _flag_that_skips(source, target)
 
     def _element(self, pair: _Pair) -> DiffElement:
         source, target = pair.source, pair.target
@@ -265,7 +265,7 @@ class Differ:
             element.flags |= target.model_flags.value
         if source is not None and target is not None:
             element.equal = _equal_forms(source, target)
-        for below in pair.below:
+        for below in chain.from_iterable(pair.below.values()):
             element.add_child(below)
         element.child_diff.unchanged = pair.unchanged
         return element
@@ -286,7 +286,7 @@ class Differ:
     # What is equal by its digests
 
     def _covers(self, model: str) -> bool:
-        return not self.keeps_unchanged and self.pruner.covers(model)
+        return not (self.keeps_unchanged or self.asks) and self.pruner.covers(model)
 
     def _left(
         self, place: Diff | _Pair, equal: Mapping[str, Any], source: Sequence[str], target: Sequence[str]
@@ -317,9 +317,24 @@ class Differ:
             self.callback("diff", self.diff.models_processed, self.total)
 
 
+def _flag_that_skips(source: DiffSyncModel | None, target: DiffSyncModel | None) -> str:
+    of_source = _NO_FLAGS if source is None else source.model_flags
+    of_target = _NO_FLAGS if target is None else target.model_flags
+    if of_source is _NO_FLAGS and of_target is _NO_FLAGS:
+        return ""
+    if target is None and of_source.value & _SKIP_NEW:
+        return "SKIP_UNMATCHED_SRC flag on model"
+    if source is None and of_target.value & _SKIP_GONE:
+        return "SKIP_UNMATCHED_DST flag on model"
+    if of_source.value & _IGNORE:
+        return "IGNORE flag on source object"
+    return "IGNORE flag on dest object" if of_target.value & _IGNORE else ""
+
+
 def _equal_forms(source: DiffSyncModel, target: DiffSyncModel) -> frozenset[str]:
     """The attributes that say how they compare and are equal by that."""
-    mine, others = normal_forms(source), normal_forms(target)
+    mine = normal_forms(source)
+    others = normal_forms(target) if mine else mine
     return frozenset(name for name in mine if name in others and mine[name] == others[name])
 
 

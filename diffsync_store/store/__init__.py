@@ -96,6 +96,10 @@ class BaseStore(ABC):
     def subtrees(self) -> Subtrees | None:
         """The digests of the store's objects as they are in it now; None where they cannot be trusted."""
 
+    def may_have_renamed(self) -> bool:
+        """Whether an object may stand under another unique id than the one that it has now."""
+        return False
+
     @abstractmethod
     def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
         """The live object with this unique id, if it takes no request to find it."""

@@ -55,6 +55,9 @@ class LocalStore(BaseStore):
         wanted = set(uids)
         return {uid: place for place, uid in enumerate(self._data.get(model, {})) if uid in wanted}
 
+    def may_have_renamed(self) -> bool:
+        return True  # nothing tells of changes to what is in memory
+
     def subtrees(self) -> Subtrees | None:
         return LocalSubtrees(self._data)
 

@@ -19,7 +19,7 @@ from tests.behaviour.api import (
     ObjectNotDeleted,
     ObjectNotUpdated,
 )
-from tests.behaviour.inventory import Adapters, Data, Device, Interface, Inventory, Site, Sites
+from tests.behaviour.inventory import Adapters, Data, Device, Interface, Inventory, Journaled, Site, Sites
 
 SOURCE: Sites = {
     "z": ("r1", {"d2": "x", "d1": "x"}),
@@ -343,6 +343,100 @@ def test_a_diff_class_decides_the_order_of_models(adapters: Adapters) -> None:
     source.add(Interface(device="d", name="e"))
     target.sync_from(source, diff_class=InterfacesFirst)
     assert target.operations() == ["create d__e", "create a"]
+
+
+class Host(Journaled):
+    _modelname = "host"
+    _identifiers = ("name",)
+    _attributes = ("role",)
+    _children = {"port": "ports", "address": "addresses", "note": "notes"}
+    name: str
+    role: str = ""
+    ports: list[str] = []
+    addresses: list[str] = []
+    notes: list[str] = []
+
+
+class Port(Journaled):
+    _modelname = "port"
+    _identifiers = ("name",)
+    _children = {"address": "addresses", "note": "notes"}
+    name: str
+    addresses: list[str] = []
+    notes: list[str] = []
+
+
+class Address(Journaled):
+    _modelname = "address"
+    _identifiers = ("name",)
+    name: str
+
+
+class Note(Journaled):
+    _modelname = "note"
+    _identifiers = ("name",)
+    name: str
+
+
+class OtherHost(Host):
+    _children = {"note": "notes", "address": "addresses", "port": "ports"}
+
+
+class Network(Inventory):
+    host, port, address, note = Host, Port, Address, Note
+    top_level = ["host"]
+
+
+class OtherNetwork(Network):
+    host = OtherHost
+
+
+MIXED = {"n": ["note"], "a": ["address"], "pa": ["port", "address"], "pan": ["port", "address", "note"]}
+"""Hosts whose first kinds of children are not the same."""
+
+
+def network(adapters: Adapters, adapter_class: type[Network], name: str, hosts: dict[str, list[str]]) -> Network:
+    adapter = adapters.make(adapter_class, name)
+    for host_name, models in hosts.items():
+        host = adapter.host(name=host_name)
+        adapter.add(host)
+        for model in reversed(models):
+            child = getattr(adapter, model)(name=f"{host_name}.{model}.{name}")
+            adapter.add(child)
+            host.add_child(child)
+            for below in ("note", "address") if model == "port" else ():
+                obj = getattr(adapter, below)(name=f"{child.name}.{below}")
+                adapter.add(obj)
+                child.add_child(obj)
+    return adapter
+
+
+def kinds(target: Network) -> dict[str, str]:
+    """By host, the kinds of children in the order of the operations; what stands below a port in brackets."""
+    found: dict[str, str] = {}
+    for _, model, uid, _ in target.journal:
+        host, *below = uid.split(".")
+        found[host] = found.get(host, "") + {1: "", 3: model[0], 4: f"({model[0]})"}[1 + len(below)]
+    return found
+
+
+def test_children_are_made_in_the_order_of_children_below_every_parent(adapters: Adapters) -> None:
+    source, target = network(adapters, Network, "S", MIXED), network(adapters, OtherNetwork, "T", {})
+    target.sync_from(source)
+    assert kinds(target) == {"n": "n", "a": "a", "pa": "p(a)(n)a", "pan": "p(a)(n)an"}
+
+
+def test_children_are_deleted_in_the_order_of_the_targets_class_below_every_parent(adapters: Adapters) -> None:
+    source, target = network(adapters, Network, "S", {}), network(adapters, OtherNetwork, "T", MIXED)
+    target.sync_from(source)
+    assert kinds(target) == {"n": "n", "a": "a", "pa": "ap(a)(n)", "pan": "nap(a)(n)"}
+
+
+def test_below_a_parent_of_both_sides_the_order_is_that_of_the_sources_class(adapters: Adapters) -> None:
+    source, target = network(adapters, OtherNetwork, "S", MIXED), network(adapters, Network, "T", MIXED)
+    diff = target.sync_from(source)
+    assert kinds(target) == {"n": "nn", "a": "aa", "pa": "aap(a)(n)p(a)(n)", "pan": "nnaap(a)(n)p(a)(n)"}
+    assert list(diff.dict()["host"]["pan"]) == ["-", "+", "note", "address", "port"]
 
 
 # A diff that no longer fits the target
