@@ -8,7 +8,7 @@ from prefect.client.schemas import State
 from prefect.client.schemas.objects import StateType
 from prefect.states import Completed
 
-from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, SyncResult, SyncStopped
+from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, StoreRecord, SyncResult, SyncStopped
 from diffsync_store.guards import Holds
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
@@ -193,8 +193,8 @@ def check_sync(diff_id: str, allow: list[str], rules: Mapping[str, Any]) -> None
         opened(target),
     ):
         record = saved.record
-        with config.open_store(record.source_store_id) as source:
-            source.record()
+        with source_of(config, record):
+            pass
         guarded(config, saved, target, allow)
         count_fitting(saved, (*rules["select"], *rules["exclude"]))
         get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, record.summary)
@@ -224,7 +224,7 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Appli
     with (
         target_of(diff_id) as (config, saved, target),
         config.lease(target.name, f"sync of diff {diff_id}", log.info) as lease,
-        config.open_store(saved.record.source_store_id) as source,
+        source_of(config, saved.record) as source,
         library_log(config.secrets.redact),
         config.secrets.redacted_errors(),
         opened(target),
@@ -297,10 +297,33 @@ def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str])
 
 @contextmanager
 def target_of(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
-    """The saved diff, and the adapter that it changes over the store that it was made from."""
+    """The saved diff, and the adapter that its own record names, over the store that it was made from."""
     config = read_config()
     with config.open_diffs() as diffs:
         saved = diffs.open(diff_id)
-        with config.open_store(saved.record.target_store_id) as store:
-            name = store.require_load(saved.record.target_generation).name
-            yield config, saved, config.classes.make(name, store)
+        record = saved.record
+        with config.open_store(record.target_store_id) as store:
+            require_own_store(record, store.require_load(record.target_generation), record.target_name)
+            yield config, saved, config.classes.make(record.target_name, store)
+
+
+@contextmanager
+def source_of(config: Config, record: DiffRecord) -> Iterator[RedisStore]:
+    """The store that was the source of a diff."""
+    with config.open_store(record.source_store_id) as store:
+        require_own_store(record, store.record(), record.source_name)
+        yield store
+
+
+def require_own_store(record: DiffRecord, store: StoreRecord, adapter: str) -> None:
+    """Refuse a store of another adapter than the diff is of: the adapter that is changed, the guards and the approval go together.
+
+    Raises:
+        Fault: it is.
+    """
+    if store.name not in {"", adapter}:
+        raise Fault(
+            f"Diff {record.diff_id} is {record.source_name} → {record.target_name}, and its store {store.store_id} says that "
+            f"it is of {store.name}, not of {adapter}: one of the two records was changed in Redis. Nothing was applied. Load "
+            f"{adapter} again, make a new diff, and find out who writes to this Redis."
+        )

@@ -62,7 +62,7 @@ def leave_one(config: Config, diffs: RedisDiffs, saved: SavedDiff, sync_name: st
     with _forgiven():
         timeout = config.sync(sync_name).approval_timeout
         for run, other in _older(config, diffs, saved.record):
-            is_same = _held(other) == _held(saved) and other.checksum() == saved.checksum()
+            is_same = _held(other) == _held(saved) and other.content() == saved.content()
             if is_same and _seconds_left(run) > timeout / 2 and _can_be_applied(config, diffs, other.record):
                 raise AskedAlready(
                     f"The same changes wait for a decision already, in {run.name}: {url_for(run)}. Resume that one, or in a "

@@ -17,7 +17,14 @@ from pydantic import BaseModel
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags, OperationState
-from diffsync_store.exceptions import DiffExists, DiffNotFound, ObjectNotFound, ObjectStoreException, StoreInUse
+from diffsync_store.exceptions import (
+    DiffExists,
+    DiffNotApproved,
+    DiffNotFound,
+    ObjectNotFound,
+    ObjectStoreException,
+    StoreInUse,
+)
 from diffsync_store.guards import Guards, Hold, Holds
 from diffsync_store.guards.withhold import withhold, withhold_below
 from diffsync_store.operation import Chosen, Operation, diff_of, id_in, operations_at, operations_of
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
     from diffsync_store.store.redis_lease import Lease
 
 _BATCH = 500
+"""Elements of a page: what is read at once, and what has a digest of its own in the checksum."""
 _PENDING = Entry(OperationState.PENDING, at=0.0)
 
 
@@ -122,12 +130,22 @@ class _SavedByAnother(StoreInUse):
     """Two processes save under one id."""
 
 
+def _digest_of(texts: list[bytes]) -> bytes:
+    """The digest of a page of elements, each by its length too: no two pages have the same bytes."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(b"%d:%b" % (len(text), text))
+    return digest.digest()
+
+
 class SavedDiff:
     """A diff in Redis; nothing of it is in memory until it is asked for."""
 
     def __init__(self, client: Any, record: DiffRecord) -> None:
         self._redis = client
         self._keys = DiffKeys(record.diff_id)
+        self._digests: list[bytes] | None = None
+        """Of each page of elements, once the checksum was asked for."""
         self.record = record
 
     def __str__(self) -> str:
@@ -170,15 +188,24 @@ class SavedDiff:
 
     def _texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
         stop = self.record.elements if limit is None else min(self.record.elements, start + limit)
-        for first in range(start, stop, _BATCH):
-            last = min(first + _BATCH, stop) - 1
-            with translated_errors():
-                texts = self._redis.lrange(self._keys.elements, first, last)
-            if len(texts) != last - first + 1:
-                raise DiffNotFound(
-                    f"Diff {self.record.diff_id!r} was dropped or expired while it was read. Make it anew."
+        for number in range(start // _BATCH, -(-stop // _BATCH)):
+            first = number * _BATCH
+            texts = self._page(number)
+            if self._digests is not None and self._digests[number] != _digest_of(texts):
+                raise DiffNotApproved(
+                    f"Elements {first} to {first + len(texts) - 1} of diff {self.record.diff_id!r} were changed in Redis after "
+                    "they were checked: nothing of them was applied. Find out who has written there, and make a new diff."
                 )
-            yield from texts
+            yield from texts[max(0, start - first) : stop - first]
+
+    def _page(self, number: int) -> list[bytes]:
+        first = number * _BATCH
+        last = min(first + _BATCH, self.record.elements) - 1
+        with translated_errors():
+            texts: list[bytes] = self._redis.lrange(self._keys.elements, first, last)
+        if len(texts) != last - first + 1:
+            raise DiffNotFound(f"Diff {self.record.diff_id!r} was dropped or expired while it was read. Make it anew.")
+        return texts
 
     def streamed(self, holds: Holds | None = None) -> StreamedDiff:
         """The diff for a sync: its elements are read as the sync comes to them, and let go of behind it.
@@ -224,7 +251,9 @@ class SavedDiff:
             StoreReloaded: the target's store was loaded anew since the diff was made.
             ObjectStoreException: the target is over another store than the diff was made from.
             BudgetExceeded: the diff changes more than the guards allow; nothing was applied.
-            DiffNotApproved, SyncStopped: as for `Sync.run`.
+            DiffNotApproved: also where an element was changed after the diff was checked against its approval; what stands
+                on its page and behind it is not applied.
+            SyncStopped: as for `Sync.run`.
         """
         if self.record.target_generation:
             self._require_store(target)
@@ -347,11 +376,22 @@ class SavedDiff:
         return rejection
 
     def checksum(self) -> str:
-        """What the diff's elements add up to; reads all of them."""
-        digest = hashlib.sha256()
-        for text in self._texts():
-            digest.update(text + b"\n")
-        return digest.hexdigest()
+        """What the diff's record and its elements add up to; reads all of them.
+
+        What this object reads of the diff from now on is what the checksum is of: an element that has become another one
+        meanwhile raises `DiffNotApproved`, and nothing of the page that it stands on is given away.
+        """
+        facts = self.record.model_dump_json(exclude_defaults=True).encode()
+        return hashlib.sha256(facts + b"\n" + self._content()).hexdigest()
+
+    def content(self) -> str:
+        """What the elements alone add up to: equal for two diffs of the same changes; as `checksum` else."""
+        return hashlib.sha256(self._content()).hexdigest()
+
+    def _content(self) -> bytes:
+        pages = range(-(-self.record.elements // _BATCH))
+        self._digests = [_digest_of(self._page(number)) for number in pages]
+        return b"".join(self._digests)
 
     def drop(self) -> None:
         """Remove the diff."""

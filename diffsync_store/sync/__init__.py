@@ -97,6 +97,8 @@ class Sync:
             require_approval(approval, self.checksum)
         else:
             refuse_rejected(approval)
+            if approval is not None and self.checksum is not None:  # what somebody has approved is not another one
+                require_approval(approval, self.checksum)
         before = self.journal.application()
         if before is not None:
             return self._told_before(before)

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
 from itertools import count
+from typing import Any
 
 import pytest
 
-from diffsync_store import Diff, DiffSyncFlags
+from diffsync_store import Diff, DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import (
     DiffExists,
@@ -23,7 +24,7 @@ from diffsync_store.exceptions import (
     StoreReloaded,
     SyncTakenOver,
 )
-from diffsync_store.guards import Guards
+from diffsync_store.guards import Guards, Hold
 from diffsync_store.result import SyncResult
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
@@ -35,7 +36,7 @@ from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.selection import Select
 from tests.servers import wait_until
 from tests.store.child import Child, listen, say
-from tests.sync.conftest import Bench
+from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Device, Mute, Network, Silent, Site, System
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
@@ -175,6 +176,70 @@ def test_an_approval_is_of_what_was_looked_at(bench: Bench) -> None:
     with pytest.raises(DiffNotApproved, match="ann has approved"):
         saved.apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
     assert bench.system.calls() == []
+
+
+@pytest.mark.parametrize("options", [SyncOptions(require_approval=True), SyncOptions()], ids=["required", "given"])
+@pytest.mark.parametrize("what", ["source", "flags", "identifiers"])
+def test_an_element_that_is_changed_between_approval_and_apply_is_not_applied(
+    bench: Bench, options: SyncOptions, what: str
+) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    saved.approve(by="ann", reason="CHG-1")
+    last = list(saved.elements())[-1]
+    theirs = {"source": {"theirs": 1}, "flags": DiffSyncModelFlags.IGNORE, "identifiers": {"name": "theirs"}}
+    bench.diffs._redis.lset(saved._keys.elements, -1, last.model_copy(update={what: theirs[what]}).model_dump_json())
+    with pytest.raises(DiffNotApproved, match="not the diff that ann has approved"):
+        bench.saved().apply(bench.source(), bench.target(), options=options)
+    assert bench.system.calls() == []
+
+
+@pytest.mark.parametrize("field", ["by_model", "target_name", "holds", "flags"])
+def test_a_record_that_is_changed_between_approval_and_apply_is_not_applied(bench: Bench, field: str) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    saved.approve(by="ann", reason="CHG-1")
+    theirs: dict[str, Any] = {
+        "by_model": {}, "target_name": "prod", "flags": 1, "holds": (Hold("site", "delete", "theirs", "partial:site"),)
+    }  # fmt: skip
+    record = saved.record.model_copy(update={field: theirs[field]})
+    bench.diffs._redis.set(saved._keys.record, record.model_dump_json())
+    with pytest.raises(DiffNotApproved, match="not the diff that ann has approved"):
+        bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
+    assert bench.system.calls() == []
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_an_element_that_is_changed_during_the_apply_is_noticed_before_its_page_is_applied(
+    bench: Bench, workers: int
+) -> None:
+    sites: Sites = {f"s{number:04}": ("new", {}) for number in range(1700)}
+    saved = bench.load(sites, {})
+    saved.approve(by="ann", reason="CHG-1")
+    theirs = list(saved.elements())[1200].model_copy(update={"source": {"region": "theirs", "tags": []}})
+
+    def change(call: str) -> None:
+        if call.startswith("create site s0100"):
+            bench.diffs._redis.lset(saved._keys.elements, 1200, theirs.model_dump_json())
+
+    target = bench.target()
+    bench.system.before = change
+    options = SyncOptions(require_approval=True, workers=workers)
+    with pytest.raises(DiffNotApproved, match=r"Elements 1000 to 1499 .* were changed in Redis after they were"):
+        bench.saved().apply(bench.source(), target, options=options)
+    done = {uid for _, uid in bench.system.records()}
+    assert "s0100" in done
+    assert not any(uid >= "s1000" for uid in done)
+    bench.system.before = lambda _: None
+    with pytest.raises(DiffNotApproved, match="not the diff that ann has approved"):
+        bench.saved().apply(bench.source(), bench.target(), options=options)
+
+
+def test_what_is_looked_at_after_the_checksum_is_what_the_checksum_is_of(bench: Bench) -> None:
+    saved = bench.load(SOURCE, TARGET)
+    saved.checksum()
+    first = next(saved.elements())
+    bench.diffs._redis.lset(saved._keys.elements, 0, first.model_copy(update={"name": "theirs"}).model_dump_json())
+    with pytest.raises(DiffNotApproved, match="Elements 0 to"):
+        list(saved.operations(limit=1))
 
 
 @pytest.mark.parametrize("decided", ["approved", "rejected", "begun", "applied"])
