@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import available_timezones
 
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.server.schemas.schedules import CronSchedule as CronDates
 from prefect.types.names import BANNED_CHARACTERS
+from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,10 +22,12 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic import ValidationError as PydanticError
+from pydantic_core import PydanticCustomError
 
 from diffsync_store import DiffSyncFlags, Guards, SyncOptions
 
@@ -34,6 +38,8 @@ CRON_FIELDS = 5
 PROJECT = "diffsync"
 DAY = 86400
 LONGEST = 100 * 365 * DAY
+NO_PLACES = {"Factory", "localtime"}
+"""Among the time zones of a system: of a host, or of nobody."""
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 """From which intervals are counted: always the same, so that a deployment stays as it is."""
 
@@ -82,10 +88,24 @@ WorkPool = Annotated[str, AfterValidator(right_pool)]
 Seconds = Annotated[int, Field(gt=0, le=LONGEST)]
 
 
+def _takes_truth(annotation: Any) -> bool:
+    return annotation in {bool, Any} or any(map(_takes_truth, get_args(annotation)))
+
+
 class Declaration(BaseModel):
     """A part of the file: a word that is not known is a fault."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic takes true for the number 1, and YAML takes yes and on for true."""
+        if isinstance(value, bool) and not _takes_truth(cls.model_fields[str(info.field_name)].annotation):
+            raise PydanticCustomError("other_type", "true and false may not stand here")
+        return value
 
 
 class StoreSettings(Declaration):
@@ -124,7 +144,7 @@ class Schedule(Declaration):
     @field_validator("timezone")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in available_timezones():
+        if name not in available_timezones() - NO_PLACES:
             raise ValueError("no such time zone; give an IANA name such as UTC or Europe/Zurich")
         return name
 
@@ -134,6 +154,8 @@ class Schedule(Declaration):
             raise ValueError("give either cron or interval")
         if self.cron is not None and not self._is_cron():
             raise ValueError(f"{self.cron!r} is no cron line: it has five fields, such as 30 2 * * 1-5, or is @daily")
+        if self.cron is not None and not comes(self.cron):
+            raise ValueError(f"{self.cron!r} never comes: none of its months has such a day")
         return self
 
     def _is_cron(self) -> bool:
@@ -151,6 +173,15 @@ class Schedule(Declaration):
             return CronSchedule(cron=self.cron, timezone=self.timezone)
         seconds = timedelta(seconds=self.interval or 0)
         return IntervalSchedule(interval=seconds, timezone=self.timezone, anchor_date=ANCHOR)
+
+
+@lru_cache(maxsize=1024)
+def comes(cron: str) -> bool:
+    """Whether Prefect finds a date for a cron line, within fifty years."""
+    try:
+        return bool(run_coro_as_sync(CronDates(cron=cron).get_dates(n=1)))
+    except ValueError:
+        return False
 
 
 class AdapterEntry(Declaration):

@@ -65,13 +65,14 @@ def place_of(fault: ErrorDetails) -> Location:
     return tuple(part for part in fault["loc"] if part != "[key]")
 
 
-def told(fault: ErrorDetails, schema: Schema, location: Location) -> str:
+def told(fault: ErrorDetails, schema: Schema, location: Location, written: str = "") -> str:
     """What is wrong, what was found, and what may stand there.
 
     Args:
         fault: as pydantic has it.
         schema: JSON Schema of the model.
         location: where in the file the model's data stand.
+        written: what stands in the file for a value that is no text.
     """
     at = place_of(fault)
     if fault["type"] == "extra_forbidden":
@@ -83,7 +84,7 @@ def told(fault: ErrorDetails, schema: Schema, location: Location) -> str:
         return fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     words = expected(part, schema) if fault["type"].endswith(OF_TYPE) else ""
     message = f"{words} is expected{_example(part, schema)}" if words else fault["msg"]
-    return f"{message}{_found(fault['input'], is_shown=not SECRET_PLACES & {*location, *at})}"
+    return f"{message}{_found(fault['input'], written, is_shown=not SECRET_PLACES & {*location, *at})}"
 
 
 def expected(part: Schema, schema: Schema) -> str:
@@ -113,12 +114,17 @@ def _unknown_word(word: str, allowed: list[str]) -> str:
     return f"no such key{instead_of(word, allowed)}" if allowed else "no such key; nothing may stand here"
 
 
-def _found(value: Any, *, is_shown: bool) -> str:
+def _found(value: Any, written: str, *, is_shown: bool) -> str:
     if value is None:
         return "; nothing was found"
     if isinstance(value, dict | list):
         return f"; a {'list' if isinstance(value, list) else 'mapping'} was found"
-    return f"; found {value!r}" if is_shown and len(repr(value)) <= LONGEST_FOUND else ""
+    if isinstance(value, bool) and written.lower() not in {"true", "false"}:
+        return (
+            f"; found {written}, which is {str(value).lower()} for YAML: a text is put into quotes" if is_shown else ""
+        )
+    found = repr(value) if isinstance(value, str | int | float) else written or repr(value)
+    return f"; found {found}" if is_shown and len(found) <= LONGEST_FOUND else ""
 
 
 def _example(part: Schema, schema: Schema) -> str:

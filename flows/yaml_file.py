@@ -1,5 +1,6 @@
 """A YAML file as plain data that remembers its lines, so that a fault can name the line."""
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,17 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticUserError
 
-from flows.fault_words import Location, hint_of_yaml, instead_of, place_of, told
+from flows.fault_words import SECRET_PLACES, Location, hint_of_yaml, instead_of, place_of, told
 from flows.faults import Fault
 
+LARGEST = 2**20
+"""Bytes of a file."""
+DEEPEST = 50
+"""Lists and mappings within each other."""
+MOST_REPEATED = 10_000
+"""Values that aliases may repeat: a few lines of aliases of aliases stand for billions."""
+OTHER_NUMBER = re.compile(r"[-+]?(0[0-7_]+|0b[01_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
+"""What YAML takes for a number and people write for something else: 010 is 8, and 1:30 is 90."""
 PLAIN = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 MERGE = "tag:yaml.org,2002:merge"
 
@@ -30,12 +39,13 @@ class YamlFile:
         self.path = path
         self.lines: dict[Location, int] = {}
         self._found: list[str] = []
+        self.written: dict[Location, str] = {}
+        """What stands in the file for a value that is no text, such as `no` for False."""
         self._open: list[yaml.Node] = []
-        try:
-            root = self._compose()
-            self.data = {} if root is None else self._read(root, ())
-        except RecursionError:
-            raise ConfigFault([f"{path}: its lists and mappings are nested too deeply"]) from None
+        self._seen: set[int] = set()
+        self._repeated = 0
+        root = self._compose()
+        self.data = {} if root is None else self._read(root, ())
         if self._found:
             raise ConfigFault(self._found)
 
@@ -62,7 +72,9 @@ class YamlFile:
         schema = _schema(model)
         found = {(*location, *place_of(fault)): fault for fault in error.errors(include_url=False)}
         return [
-            self.fault(place, told(fault, schema, location)) for place, fault in found.items() if place not in without
+            self.fault(place, told(fault, schema, location, self.written.get(place, "")))
+            for place, fault in found.items()
+            if place not in without
         ]
 
     def config_fault(self, location: Location, message: str) -> ConfigFault:
@@ -80,27 +92,48 @@ class YamlFile:
         return self.lines.get(location, 1)
 
     def _compose(self) -> yaml.Node | None:
-        text = ""
+        text = self._text()
         try:
-            text = self.path.read_text("utf-8")
-            return yaml.compose(text, yaml.SafeLoader)
+            return yaml.compose(text, _Loader)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            told = f"not YAML: {error.problem}{hint_of_yaml(error, text)}"
+            raise self._unreadable(line, told) from None
+        except yaml.reader.ReaderError as error:
+            told = f"not YAML: the character {chr(error.character)!a} may not stand in it"
+            raise self._unreadable(text.count("\n", 0, error.position) + 1, told) from None
+        except RecursionError:
+            raise ConfigFault([f"{self.path}: its lists and mappings are nested too deeply"]) from None
+
+    def _text(self) -> str:
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(LARGEST + 1)
         except FileNotFoundError:
             raise ConfigFault([f"{self.path}: no such file; DIFFSYNC_CONFIG names the one to read"]) from None
         except OSError as error:
             told = f"cannot be read: {error.strerror}; DIFFSYNC_CONFIG names the file to read"
             raise ConfigFault([f"{self.path}: {told}"]) from None
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            told = f"not YAML: {error.problem}{hint_of_yaml(error, text)}"
-            raise ConfigFault([f"{self.path}:{line}: {told}"]) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigFault([f"{self.path}: not YAML, which is text in UTF-8: {error}"]) from None
+        if len(content) > LARGEST:
+            raise ConfigFault(
+                [f"{self.path}: is larger than {LARGEST:,} bytes; DIFFSYNC_CONFIG names the file to read"]
+            )
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            told = f"not YAML, which is text in UTF-8: {error}, line {line}; save the file as UTF-8"
+            raise ConfigFault([f"{self.path}: {told}"]) from None
+
+    def _unreadable(self, line: int, told: str) -> ConfigFault:
+        return ConfigFault([_line(self.path, line, (), told)])
 
     def _read(self, node: yaml.Node, location: Location) -> Any:
         line = node.start_mark.line + 1
         self.lines.setdefault(location, line)
         if node in self._open:
             return self._note(line, location, "is an alias of what it stands in itself, and would never end")
+        self._count_repeated(node, location)
         if isinstance(node, yaml.ScalarNode):
             return self._read_scalar(node, location)
         if node.tag not in PLAIN:
@@ -113,14 +146,32 @@ class YamlFile:
         finally:
             self._open.pop()
 
+    def _count_repeated(self, node: yaml.Node, location: Location) -> None:
+        """Count what is read once more, by an alias."""
+        self._repeated += id(node) in self._seen
+        self._seen.add(id(node))
+        if self._repeated > MOST_REPEATED or len(self._open) > DEEPEST:
+            told = f"its aliases (*name, <<) repeat more than {MOST_REPEATED:,} values: write out what is meant"
+            stands_in = self._open[-1] if self._open else node
+            raise ConfigFault([_line(self.path, stands_in.start_mark.line + 1, location, told)])
+
     def _read_scalar(self, node: yaml.ScalarNode, location: Location) -> Any:
         loader = yaml.SafeLoader("")
         try:
-            return loader.construct_object(node)
+            value = loader.construct_object(node)
+            if not isinstance(value, str):
+                self.written[location] = node.value
+            if node.style is not None or isinstance(value, str) or not OTHER_NUMBER.fullmatch(node.value):
+                return value
+            taken = f", such as {node.value} for {value}" if _is_shown(location) else ""
+            message = (
+                f"YAML takes it for another number than it looks like{taken}: write the number, or a text in quotes"
+            )
         except yaml.constructor.ConstructorError:
             message = _wrong_tag(node)
         except (ValueError, LookupError, AttributeError):  # what YAML takes for a number or a date, and is none
-            message = f"{node.value[:60]!r} is no {node.tag.rsplit(':', 1)[-1]}; a text is put into quotes"
+            found = repr(node.value[:60]) if _is_shown(location) else "it"
+            message = f"{found} is no {node.tag.rsplit(':', 1)[-1]}; a text is put into quotes"
         finally:
             loader.dispose()
         return self._note(node.start_mark.line + 1, location, message)
@@ -150,6 +201,7 @@ class YamlFile:
                 node.start_mark.line + 1, location, "is an alias of what it stands in itself, and would never end"
             )
         else:
+            self._count_repeated(node, location)
             self._open.append(node)
             more = [pair for pair in node.value if (*location, str(pair[0].value)) not in self.lines]
             yield from self._read_pairs(yaml.MappingNode(node.tag, more, node.start_mark), location)
@@ -160,9 +212,28 @@ class YamlFile:
         self._found.append(_line(self.path, line, location, message))
 
 
+class _Loader(yaml.SafeLoader):
+    """Ends where a file is nested deeper than anybody needs, before Python does."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise RecursionError
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
 def _line(path: Path, line: int, location: Location, message: str) -> str:
     place = ".".join(map(str, location))
     return f"{path}:{line}: {place}: {message}" if place else f"{path}:{line}: {message}"
+
+
+def _is_shown(location: Location) -> bool:
+    """Whether what stands at a place may be repeated in a message."""
+    return not SECRET_PLACES & {*location}
 
 
 def _wrong_tag(node: yaml.Node) -> str:

@@ -1,5 +1,6 @@
 """`python -m flows check` names each fault of a file by file, line and place, with what was found and what mends it."""
 
+import asyncio
 from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
@@ -74,6 +75,22 @@ MALFORMED = "a ${ that begins no variable: ${NAME} has letters, digits and _ in 
 NO_VARIABLES = "no variables are taken here, only in the store's url and block, and in settings"
 QUOTE_SIGN = 'a text that begins with one of * & @ ` % is put into quotes, such as "*/5 * * * *"'
 
+LAUGHS = "".join(
+    [
+        f"{ADAPTER}    settings:\n",
+        "      - &a0 [x, x, x, x, x, x, x, x, x]\n",
+        *(f"      - &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 10)),
+    ]
+)
+"""Nine levels of aliases: half a kilobyte that stands for 3,486,784,401 values."""
+MERGES = "".join(
+    [
+        f"{ADAPTER}    settings:\n",
+        "      a0: &a0 {x: 1}\n",
+        *(f"      a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 9)}]}}\n" for level in range(1, 10)),
+    ]
+)
+
 FAULTS = {
     # what is not YAML, or more than this file takes of it
     "hello": f"1: {MAPPING_OF_ALL}; found 'hello'",
@@ -106,6 +123,38 @@ FAULTS = {
     ),
     f"{ADAPTER}    description: 2026-13-45": (
         "5: adapters.a.description: '2026-13-45' is no timestamp; a text is put into quotes"
+    ),
+    LAUGHS: "6: adapters.a.settings.4.0.2.0.6.7: its aliases (*name, <<) repeat more than 10,000 values: write out what is meant",
+    MERGES: "7: adapters.a.settings.a5: its aliases (*name, <<) repeat more than 10,000 values: write out what is meant",
+    "a: 1\nb: x\0y": "2: not YAML: the character '\\x00' may not stand in it",
+    f"{PAIR.replace('source: a', 'source: no')}": (
+        "5: syncs.s.source: a text is expected, such as netbox; found no, which is false for YAML: a text is put into quotes"
+    ),
+    f"{PAIR}    description: 1:30": (
+        "7: syncs.s.description: YAML takes it for another number than it looks like, such as 1:30 for 90: write the number, or "
+        "a text in quotes"
+    ),
+    f"{PAIR}    retention: 010": (
+        "7: syncs.s.retention: YAML takes it for another number than it looks like, such as 010 for 8: write the number, or a "
+        "text in quotes"
+    ),
+    f"{PAIR}    description: 2026-11-27": "7: syncs.s.description: a text is expected; found 2026-11-27",
+    f"{ADAPTER}    settings: {{label: 12:34:56}}": (
+        "5: adapters.a.settings.label: YAML takes it for another number than it looks like: write the number, or a text in quotes"
+    ),
+    f"{PAIR}    apply: {{workers: yes}}": (
+        "7: syncs.s.apply.workers: a whole number above 0 is expected; found yes, which is true for YAML: a text is put into quotes"
+    ),
+    f"{PAIR}    apply: {{rate: .inf}}": "7: syncs.s.apply.rate: a number above 0 is expected; found inf",
+    f"{PAIR}    schedule: {{cron: 0 0 30 2 *}}": (
+        "7: syncs.s.schedule: '0 0 30 2 *' never comes: none of its months has such a day"
+    ),
+    f"{PAIR}    schedule: {{cron: '0 0 31 apr,jun,9 *'}}": (
+        "7: syncs.s.schedule: '0 0 31 apr,jun,9 *' never comes: none of its months has such a day"
+    ),
+    f"{PAIR}    schedule: {{interval: 0}}": f"7: syncs.s.schedule.interval: a whole number {TIMES} is expected; found 0",
+    f"{PAIR}    schedule: {{cron: '@daily', timezone: localtime}}": (
+        "7: syncs.s.schedule.timezone: no such time zone; give an IANA name such as UTC or Europe/Zurich"
     ),
     f"{STORE}syncs: &a [*a]": "2: syncs.0: is an alias of what it stands in itself, and would never end",
     f"{STORE}syncs: {'[' * 2000}": "its lists and mappings are nested too deeply",
@@ -286,6 +335,38 @@ def test_a_file_that_cannot_be_read_is_told(path: Path, monkeypatch: pytest.Monk
 def test_a_file_that_is_no_text_is_told(path: Path) -> None:
     path.write_bytes(b"store: \xff")
     assert CliRunner().invoke(app, ["check"]).stderr.startswith(f"{path}: not YAML, which is text in UTF-8: ")
+
+
+def test_a_file_that_is_too_large_is_not_read(path: Path) -> None:
+    assert check(path, f"{PAIR}# {'x' * 2**20}").stderr == (
+        f"{path}: is larger than 1,048,576 bytes; DIFFSYNC_CONFIG names the file to read\n"
+    )
+
+
+def test_a_file_may_have_a_byte_order_mark_and_lines_of_another_system(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + PAIR.replace("\n", "\r\n").encode())
+    check_file(Config(path))
+
+
+def test_what_is_repeated_a_thousand_times_is_read(path: Path) -> None:
+    common = "store: {url: 'redis://127.0.0.1:1'}\nadapters:\n  a0: &a {class: 'tests.flows.systems:PlainAdapter'}\n"
+    path.write_text(common + "".join(f"  a{number}: *a\n" for number in range(1, 1000)), "utf-8")
+    assert len(Config(path).adapters) == 1000
+
+
+@pytest.mark.parametrize("cron", ["0 0 29 2 *", "0 0 29 2 1", "0 0 30 2,3 *", "0 0 l 2 *", "59 23 31 12 7", "@yearly"])
+def test_a_day_that_comes_seldom_is_right(path: Path, cron: str) -> None:
+    path.write_text(f"{PAIR}    schedule: {{cron: '{cron}', timezone: Europe/Zurich}}", "utf-8")
+    check_file(Config(path))
+
+
+async def read_it(path: Path) -> None:
+    check_file(Config(path))
+
+
+def test_a_schedule_is_checked_also_where_an_event_loop_runs(path: Path) -> None:
+    path.write_text(f"{PAIR}    schedule: {{cron: '0 0 28 2 *'}}", "utf-8")
+    asyncio.run(read_it(path))
 
 
 def test_a_store_that_does_not_answer_is_told_with_its_address_and_what_to_do(path: Path) -> None:
