@@ -1,5 +1,6 @@
 """diffsync-store: keep two systems in step, across processes and machines."""
 
+from diffsync_store import hints
 from diffsync_store.adapter import Adapter, DiffSync
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import (
@@ -111,3 +112,5 @@ __all__ = [
     "Unsettled",
     "unsettled",
 ]
+
+hints.publish()

@@ -49,11 +49,9 @@ class Adapter:
     """
 
     type: ClassVar[Text | None] = None
-    """Name of the kind of system; the class's name, unless a class or one of its bases says otherwise."""
+    """Name of the kind of system; an adapter's is its class's name where neither the class nor `__init__` has said it."""
     _is_stored: ClassVar[bool] = False
     """The objects' values are those of JSON, whatever their classes were."""
-    _own_type: ClassVar[str | None] = None
-    """The type that a class was given because it said none."""
 
     top_level: ClassVar[list[Text]] = []
     """Names of the models that diffs and syncs begin with."""
@@ -69,8 +67,8 @@ class Adapter:
             self.store.adapter = self
         else:
             self.store = internal_storage_engine(adapter=self)
-        # An instance has the type of its class, a bare Adapter too.
-        self.type = type(self).type or type(self).__name__  # type: ignore[misc]
+        if self.type is None:
+            self.type = type(self).__name__  # type: ignore[misc]  # each adapter has one, its class need not
         self.name = name or self.type
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -80,23 +78,27 @@ class Adapter:
             AttributeError: a model stands under another name than its own, or `top_level` names one that is missing.
         """
         super().__init_subclass__(**kwargs)
-        if cls.type is None or cls.type == cls.__base__.__dict__.get("_own_type"):
-            cls.type = cls._own_type = cls.__name__
         for name, value in vars(cls).items():
-            if isinstance(value, type) and issubclass(value, DiffSyncModel) and value.get_type() != name:
+            if not _is_model(value):
+                continue
+            if value.get_type() != name:
                 raise AttributeError(
                     f"{cls.__name__}.{name} is {value.__name__}, a model of name {value.get_type()!r}: "
                     f"call the class variable {value.get_type()!r}."
                 )
+            if name in _MEMBERS:
+                raise AttributeError(
+                    f"{cls.__name__}.{name} is a model, and {name!r} is a member of every adapter, which it would hide: "
+                    f"give {value.__name__} another `_modelname`."
+                )
         for name in cls.top_level:
             if not hasattr(cls, name):
                 raise AttributeError(
-                    f"{cls.__name__}.top_level names {name!r}, but the class has no such model: add `{name} = ...`."
+                    f"{cls.__name__}.top_level names {name!r}, which is not a class attribute: add `{name} = ...`."
                 )
-            declared = getattr(cls, name)
-            if not (isinstance(declared, type) and issubclass(declared, DiffSyncModel)):
-                raise AttributeError(  # noqa: TRY004  # diffsync raises AttributeError for every fault of a class
-                    f"{cls.__name__}.top_level names {name!r}, but {declared!r} is not a model."
+            if not _is_model(getattr(cls, name)):
+                raise AttributeError(
+                    f"{cls.__name__}.top_level names {name!r}, but {getattr(cls, name)!r} is not a DiffSyncModel."
                 )
 
     def __str__(self) -> Text:
@@ -161,7 +163,7 @@ class Adapter:
         margin = " " * indent
         parts = []
         for model in self.top_level:
-            objects = self.store.get_all(model=model)
+            objects = self.get_all(model)
             if not objects:
                 parts.append(f"{margin}{model}: []")
                 continue
@@ -256,7 +258,7 @@ class Adapter:
         """
         if diff is not None and not isinstance(diff, diff_class):
             raise DiffClassMismatch(
-                f"The diff to apply is a {type(diff).__name__}, not a {diff_class.__name__}: give its own diff_class."
+                f"The provided diff's class ({type(diff).__name__}) does not match the diff_class: {diff_class.__name__}"
             )
         if diff is None:
             diff = self.diff_from(source, diff_class=diff_class, flags=flags, callback=callback)
@@ -332,7 +334,7 @@ class Adapter:
     def get_or_none(self, obj: Any, identifier: Identifier) -> Any:
         """The object with this unique id, or these identifiers; None if there is none."""
         try:
-            return self.store.get(model=obj, identifier=identifier)
+            return self.get(obj, identifier)
         except ObjectNotFound:
             return None
 
@@ -403,6 +405,14 @@ class Adapter:
     def count(self, model: Model | None = None) -> int:
         """Number of objects of one model, or of all."""
         return self.store.count(model=model)
+
+
+_MEMBERS = frozenset({"store", "name", *(name for name in vars(Adapter) if not name.startswith("_"))})
+"""Names that a model cannot have, for it stands on the adapter's class under its own."""
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, DiffSyncModel)
 
 
 class DiffSync(Adapter):

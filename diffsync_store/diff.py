@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from functools import total_ordering
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from diffsync_store.aliases import Data, Text
@@ -49,12 +50,13 @@ class Diff:
             ObjectAlreadyExists: there is one of the same model and name.
         """
         group = self.children[element.type]
-        if group.setdefault(element.name, element) is not element:
+        if element.name in group:
             raise ObjectAlreadyExists(
                 f"Two objects of type {element.type} are named {element.name!r} at the same place: "
                 f"{group[element.name].keys} and {element.keys}. Make _shortname tell them apart.",
                 element,
             )
+        group[element.name] = element
 
     def leave_out(self, elements: Iterable[DiffElement]) -> None:
         """Take elements of this level out of the diff, with what is below them."""
@@ -115,6 +117,7 @@ class Diff:
         return found
 
 
+@total_ordering
 class DiffElement:
     """One object that differs, or stands above one that does."""
 
@@ -187,7 +190,8 @@ class DiffElement:
         """Names of the attributes that count: those of both sides, or of the only side there is."""
         if self.source_attrs is not None and self.dest_attrs is not None:
             return [key for key in self.source_attrs if key in self.dest_attrs]
-        return list(self.source_attrs or self.dest_attrs or ())
+        attrs = self.dest_attrs if self.source_attrs is None else self.source_attrs
+        return [] if attrs is None else attrs.keys()
 
     def get_attrs_diffs(self) -> dict[str, dict[str, Any]]:
         """Old values under "-", new ones under "+"; only what differs where both sides have the object."""

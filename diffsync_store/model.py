@@ -16,12 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.aliases import ChildFields, Data, Text
 from diffsync_store.children import INDEXED_FROM, ChildIndex
-from diffsync_store.classes import dumps_as_is
+from diffsync_store.classes import ModelType, dumps_as_is, overrides
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
+from diffsync_store.store import BaseStore
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
+
+_ADAPTER = frozenset({"adapter"})
 
 _SCALARS = (
     str, int, float, bool, bytes, complex, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
@@ -31,7 +34,7 @@ _SCALARS = (
 )  # fmt: skip
 
 
-class DiffSyncModel(BaseModel):
+class DiffSyncModel(BaseModel, metaclass=ModelType):
     """A class of record: what identifies it, what is compared, what stands below it.
 
     A subclass declares its fields as any pydantic model does, and names them in these class variables:
@@ -50,31 +53,35 @@ class DiffSyncModel(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="constants")
 
     # Slots, not private attributes of pydantic: those cost as much as a whole field for each object made.
-    __slots__ = ("__weakref__", "_child_indexes", "_status", "_tracked")
+    __slots__ = ("__weakref__", "_child_indexes", "_outcome", "_tracked")
 
     if TYPE_CHECKING:
-        _child_indexes: dict[str, ChildIndex]
-        _status: tuple[DiffSyncStatus, str]
+        _child_indexes: dict[Text, ChildIndex]
+        _outcome: tuple[DiffSyncStatus, Text]
         _tracked: bool
 
-    _modelname: ClassVar[str] = "diffsyncmodel"
-    _identifiers: ClassVar[tuple[str, ...]] = ()
-    _shortname: ClassVar[tuple[str, ...]] = ()
-    _attributes: ClassVar[tuple[str, ...]] = ()
-    _children: ClassVar[dict[str, str]] = {}
-    _secrets: ClassVar[tuple[str, ...]] = ()
+    _modelname: ClassVar[Text] = "diffsyncmodel"
+    _identifiers: ClassVar[tuple[Text, ...]] = ()
+    _shortname: ClassVar[tuple[Text, ...]] = ()
+    _attributes: ClassVar[tuple[Text, ...]] = ()
+    _children: ClassVar[ChildFields] = {}
+    _secrets: ClassVar[tuple[Text, ...]] = ()
 
     _tracks_changes: ClassVar[bool] = True
     """Assignments and releases reach the store."""
     _changes_in_place: ClassVar[bool] = False
     """A field may hold a value that can be changed without being assigned to."""
-    _changeable_fields: ClassVar[tuple[str, ...] | None] = ()
+    _changeable_fields: ClassVar[tuple[Text, ...] | None] = ()
     """The fields that may; None where any may."""
-    _identifier_values: ClassVar[itemgetter[Any] | None] = None
+    _identifier_values: ClassVar[Any] = None
     """Reads the identifiers from the fields, where the unique id is made of them as they are; one alone is no tuple."""
-    _plain_identifiers: ClassVar[tuple[str, ...] | None] = ()
-    _plain_attributes: ClassVar[tuple[str, ...] | None] = ()
+    _plain_identifiers: ClassVar[tuple[Text, ...] | None] = ()
+    _plain_attributes: ClassVar[tuple[Text, ...] | None] = ()
     """The identifiers, the attributes, in the order of the fields, where pydantic dumps them as they are; else None."""
+    _kept_slots: ClassVar[tuple[Text, ...]] = ("_outcome",)
+    """What goes with a copy or a pickle of an object beside its fields."""
+    _is_declared: ClassVar[bool] = False
+    """The class is made, and what is above follows from its declaration."""
 
     model_flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
     adapter: Any = Field(default=None, exclude=True, repr=False)
@@ -96,7 +103,8 @@ class DiffSyncModel(BaseModel):
         }
         for role, names in roles.items():
             for name in names:
-                if name not in cls.model_fields:
+                # An identifier may be anything that the class has, such as a computed field.
+                if name not in cls.model_fields and not (role == "_identifiers" and hasattr(cls, name)):
                     raise AttributeError(
                         f"{cls.__name__}.{role} names {name!r}, which is not a field of the class: "
                         f"add it with a type annotation (`{name}: str`)."
@@ -109,23 +117,38 @@ class DiffSyncModel(BaseModel):
             both = sorted(set(roles[first]) & set(roles[second]))
             if both:
                 raise AttributeError(f"{cls.__name__} has {', '.join(both)} in both {first} and {second}.")
+
+    @classmethod
+    def _read_declaration(cls) -> None:
+        """Work out what follows from the declaration, so that it is not looked for on each use."""
         takes_extra = cls.model_config.get("extra") == "allow"
         changeable = tuple(
             name
             for name, field in cls.model_fields.items()
             if name not in ("adapter", "model_flags") and not _is_scalar(field.annotation)
         )
-        cls._changeable_fields = None if takes_extra else changeable
-        cls._changes_in_place = takes_extra or bool(changeable)
-        cls._plain_identifiers = _plain(cls, cls._identifiers)
-        cls._plain_attributes = _plain(cls, cls._attributes)
-        own = cls.__mro__[: cls.__mro__.index(DiffSyncModel)]
-        has_own = any(name in vars(base) for base in own for name in ("create_unique_id", "get_identifiers"))
-        cls._identifier_values = None
-        if cls._identifiers and cls._plain_identifiers is not None and not has_own:
-            cls._identifier_values = itemgetter(*cls._identifiers)
-        if cls._changes_in_place:
-            cls.__del__ = _let_go  # type: ignore[attr-defined]  # only where it can matter: it costs time
+        found: Data = {
+            "_changeable_fields": None if takes_extra else changeable,
+            "_changes_in_place": takes_extra or bool(changeable),
+            "_plain_identifiers": cls._plain(cls._identifiers),
+            "_plain_attributes": cls._plain(cls._attributes),
+            "_is_declared": True,
+        }
+        plain = found["_plain_identifiers"] and not overrides(cls, ("get_identifiers", "create_unique_id"))
+        found["_identifier_values"] = itemgetter(*cls._identifiers) if plain else None
+        if found["_changes_in_place"]:
+            found["__del__"] = _let_go  # only where it can matter: it costs time
+        for name, value in found.items():
+            type.__setattr__(cls, name, value)
+
+    @classmethod
+    def _plain(cls, names: Iterable[Text]) -> tuple[Text, ...] | None:
+        """These fields in the order of the class, if its objects dump them as they are and none can be changed in place."""
+        wanted = set(names)
+        fields = tuple(name for name in cls.model_fields if name in wanted)
+        if len(fields) < len(wanted) or overrides(cls, ("dict",)) or not dumps_as_is(cls, fields):
+            return None
+        return fields if all(_is_scalar(cls.model_fields[name].annotation) for name in fields) else None
 
     def __repr__(self) -> Text:
         return f'{self.get_type()} "{self.get_unique_id()}"'
@@ -137,21 +160,46 @@ class DiffSyncModel(BaseModel):
         super().__setattr__(name, value)
         adapter = self.__dict__.get("adapter")
         if adapter is not None:
-            adapter.store.changed(self)
+            store = getattr(adapter, "store", None)
+            if isinstance(store, BaseStore):  # a mock or a stub in the place of the adapter has none
+                store.changed(self)
+
+    # Copies and pickles keep the status, as they would keep a private attribute of pydantic.
+
+    def __copy__(self) -> Self:
+        return super().__copy__()._take(self._beside_fields())
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """A copy of the object; the adapter, with its store and its connections, stays one and the same."""
+        """A copy of the object and of its adapter; an adapter whose store is elsewhere stays one and the same."""
         memo = {} if memo is None else memo
-        memo[id(self.adapter)] = self.adapter
-        return super().__deepcopy__(memo)
+        store = self._store()
+        if store is not None and not store.is_in_memory:
+            memo[id(self.adapter)] = self.adapter
+        return super().__deepcopy__(memo)._take(self._beside_fields())
+
+    def __getstate__(self) -> Data:
+        return {**super().__getstate__(), **self._beside_fields()}
+
+    def __setstate__(self, state: Data) -> None:
+        super().__setstate__(state)
+        self._take(state)
+
+    def _beside_fields(self) -> Data:
+        return {name: getattr(self, name) for name in self._kept_slots if hasattr(self, name)}
+
+    def _take(self, state: Mapping[Text, Any]) -> Self:
+        for name in self._kept_slots:
+            if name in state:
+                object.__setattr__(self, name, state[name])
+        return self
 
     def dict(self, **kwargs: Any) -> Data:
         """The fields as a dict; takes the arguments of pydantic's `model_dump`."""
-        return self.model_dump(**kwargs)
+        return super().model_dump(**{"exclude": _ADAPTER, **kwargs})
 
     def json(self, **kwargs: Any) -> Text:
         """The fields as JSON, without those that have their default; takes the arguments of `model_dump_json`."""
-        return self.model_dump_json(**{"exclude_defaults": True, **kwargs})
+        return super().model_dump_json(**{"exclude": _ADAPTER, "exclude_defaults": True, **kwargs})
 
     def str(self, include_children: bool = True, indent: int = 0) -> Text:
         """The object as text, and what stands below it."""
@@ -159,26 +207,48 @@ class DiffSyncModel(BaseModel):
         lines = [f"{margin}{self.get_type()}: {self.get_unique_id()}: {self.get_attrs()}"]
         for model, field in self._children.items():
             uids = getattr(self, field)
-            found = self.adapter.store.fetch(model, uids) if include_children and self.adapter is not None else {}
-            if not found:
+            store = self._store()
+            # In one request, so that they are at hand below.
+            held = store.fetch(model, uids) if store is not None and include_children else None
+            if not (uids and include_children and (held or self.adapter)):
                 lines.append(f"{margin}  {field}: {uids}")
                 continue
             lines.append(f"{margin}  {field}")
             for uid in uids:
-                child = found.get(uid)
-                lines.append(child.str(True, indent + 4) if child else f"{margin}    {uid} (not in the store)")
+                try:
+                    lines.append(self.adapter.get(model, uid).str(include_children, indent + 4))
+                except ObjectNotFound:
+                    lines.append(f"{margin}    {uid} (ERROR: details unavailable)")
+            del held
         return "\n".join(lines)
 
     def set_status(self, status: DiffSyncStatus, message: Text = "") -> None:
         """Say how the last operation on the object ended."""
-        object.__setattr__(self, "_status", (status, message))
+        object.__setattr__(self, "_outcome", (status, message))
 
     def get_status(self) -> tuple[DiffSyncStatus, Text]:
         """How the last operation on the object ended, and what was said about it."""
         try:
-            return self._status
+            return self._outcome
         except AttributeError:
             return DiffSyncStatus.SUCCESS, ""
+
+    @property
+    def _status(self) -> DiffSyncStatus:
+        """The name that diffsync has for what `get_status` says first; programs read it and set it."""
+        return self.get_status()[0]
+
+    @_status.setter
+    def _status(self, status: DiffSyncStatus) -> None:
+        self.set_status(status, self._status_message)
+
+    @property
+    def _status_message(self) -> Text:
+        return self.get_status()[1]
+
+    @_status_message.setter
+    def _status_message(self, message: Text) -> None:
+        self.set_status(self._status, message)
 
     @classmethod
     def create_base(cls, adapter: Adapter, ids: Mapping[Text, Any], attrs: Mapping[Text, Any]) -> Self | None:
@@ -259,7 +329,7 @@ class DiffSyncModel(BaseModel):
 
     def _dumped(self, plain: tuple[Text, ...] | None, names: tuple[Text, ...]) -> Data:
         if plain is None:
-            return self.model_dump(include=set(names))
+            return self.dict(include=set(names))
         fields = self.__dict__
         return {name: fields[name] for name in plain}
 
@@ -352,8 +422,13 @@ class DiffSyncModel(BaseModel):
         object.__setattr__(self, "_child_indexes", {})
 
     def _tell_change(self) -> None:
-        if self.adapter is not None:
-            self.adapter.store.changed(self)
+        store = self._store()
+        if store is not None:
+            store.changed(self)
+
+    def _store(self) -> BaseStore | None:
+        store = getattr(self.__dict__.get("adapter"), "store", None)
+        return store if isinstance(store, BaseStore) else None
 
 
 def _all_secrets(model: type[DiffSyncModel]) -> tuple[str, ...]:
@@ -381,22 +456,15 @@ def _all_secrets(model: type[DiffSyncModel]) -> tuple[str, ...]:
 def _let_go(obj: DiffSyncModel) -> None:
     if not obj.is_tracked():
         return
-    adapter = obj.__dict__.get("adapter")
-    if adapter is not None:
-        adapter.store.let_go(obj)
-
-
-def _plain(model: type[BaseModel], names: Iterable[str]) -> tuple[str, ...] | None:
-    """These fields in the order of the model, if pydantic dumps them as they are and none can be changed in place."""
-    fields = tuple(name for name in model.model_fields if name in names)
-    is_plain = dumps_as_is(model, fields) and all(_is_scalar(model.model_fields[name].annotation) for name in fields)
-    return fields if is_plain else None
+    store = obj._store()
+    if store is not None:
+        store.let_go(obj)
 
 
 def _is_scalar(annotation: Any) -> bool:
-    """Whether values of this type cannot be changed in place."""
+    """Whether values of this type cannot be changed in place, and pydantic dumps them as they are."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
-        return issubclass(annotation, _SCALARS)
+        return issubclass(annotation, _SCALARS) and not hasattr(annotation, "__get_pydantic_core_schema__")
     origin = get_origin(annotation)
     if origin is Literal:
         return True

@@ -30,8 +30,15 @@ class StoredModel(DiffSyncModel):
 
     _schema: ClassVar[ModelSchema | None] = None
     """What the store says of the model."""
+    _kept_slots: ClassVar[tuple[str, ...]] = (*DiffSyncModel._kept_slots, "_spoken")
     _listens: ClassVar[bool] = True
     """Takes what an object's own class said of it."""
+
+    @classmethod
+    def _read_declaration(cls) -> None:
+        super()._read_declaration()
+        # JSON is plain, whatever the fields may hold by their types.
+        type.__setattr__(cls, "_identifier_values", itemgetter(*cls._identifiers) if cls._identifiers else None)
 
     def listen(self, spoken: Spoken) -> None:
         """Take what the object's own class said of it."""
@@ -108,8 +115,6 @@ def _stored_model(description: str) -> type[StoredModel]:
             "_secrets": tuple(name for name in schema.secrets if name in names),
         },
     )
-    # JSON is plain, whatever the fields may hold by their types.
-    model._identifier_values = itemgetter(*schema.identifiers) if schema.identifiers else None
     made: type[StoredModel] = model
     return made
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+
+import structlog
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import (
@@ -15,18 +15,16 @@ from diffsync_store.exceptions import (
     StoreNotComplete,
     StoreReloaded,
 )
-from diffsync_store.store.findings import Findings, Gap, Rejecting, summary
+from diffsync_store.store.findings import Findings, Rejecting, summary
 from diffsync_store.store.interop import error_class
+from diffsync_store.store.primitives import Primitives
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.record import StoreRecord
-    from diffsync_store.store.subtrees import Subtrees
 
 M = TypeVar("M", bound="DiffSyncModel")
-
-NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
 
 _REMEDIES = {
     StoreState.LOADING: "Wait for the load to end; if it is no longer running, load the store again.",
@@ -35,14 +33,18 @@ _REMEDIES = {
 }
 
 
-class BaseStore(ABC):
+class BaseStore(Primitives):
     """Where an adapter's objects live.
 
     Objects that the program holds are live: the same object comes back from `get`, and what is changed on it is in the
     store at the latest when the store is flushed.
+
+    A store of a program's own extends this and has diffsync's methods: `get_all_model_names`, `get`, `get_all`,
+    `get_by_uids`, `add`, `update`, `remove_item`, `count`.
     """
 
-    store_id: str = ""
+    is_in_memory: bool = True
+    """It is copied and pickled with its adapter."""
     keeps_digests: bool = False
     """Digests are ready before they are asked for, so that reading them is cheaper than reading objects."""
 
@@ -50,6 +52,7 @@ class BaseStore(ABC):
     """Grows with every lease given out on the store; None where it is written under no lease."""
 
     def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
+        super().__init__()
         self.adapter = adapter
         self.name = name or type(self).__name__
         self._findings = Findings()
@@ -62,89 +65,6 @@ class BaseStore(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    # What a technology provides. Model classes are None where nothing is known but the name.
-
-    @abstractmethod
-    def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
-        """The live object with this unique id."""
-
-    @abstractmethod
-    def _fetch(
-        self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
-    ) -> dict[str, DiffSyncModel]:
-        """Those of the objects that are there, in the order asked for, in as few round trips as can be.
-
-        Objects that are not to be tracked need not be live: the caller only reads them.
-        """
-
-    @abstractmethod
-    def _iterate(
-        self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
-    ) -> Iterator[DiffSyncModel]:
-        """All objects of a model in order of insertion."""
-
-    @abstractmethod
-    def uids(self, model: str) -> Iterator[str]:
-        """The unique ids of all objects of a model in order of insertion."""
-
-    @abstractmethod
-    def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
-        """Those of the unique ids that there are objects of, each with a number that grows in order of insertion."""
-
-    @abstractmethod
-    def subtrees(self) -> Subtrees | None:
-        """The digests of the store's objects as they are in it now; None where they cannot be trusted."""
-
-    def may_have_renamed(self) -> bool:
-        """Whether an object may stand under another unique id than the one that it has now."""
-        return False
-
-    @abstractmethod
-    def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
-        """The live object with this unique id, if it takes no request to find it."""
-
-    @abstractmethod
-    def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        """Take in a new object; raise ObjectAlreadyExists where another one has its unique id."""
-
-    @abstractmethod
-    def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        """Take in an object, in the place of whatever has its unique id."""
-
-    @abstractmethod
-    def _delete(self, model: str, uid: str) -> bool:
-        """Remove an object; tell whether it was there."""
-
-    @abstractmethod
-    def _counts(self) -> dict[str, int]:
-        """Number of objects by model name, without models that have none."""
-
-    @abstractmethod
-    def _begin(self) -> None:
-        """Empty the store and set its state to loading."""
-
-    @abstractmethod
-    def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
-        """Declare what is known of the store's content; flushes first, but drops pending writes of a failed load.
-
-        Args:
-            state: how far the load came.
-            reason: why the store is partial or failed.
-            gaps: what a partial store lacks, by model; without any it may lack anything.
-        """
-
-    @abstractmethod
-    def record(self) -> StoreRecord:
-        """What the store says of itself.
-
-        Raises:
-            StoreNotFound: it was never written, was dropped, or expired.
-        """
-
-    @abstractmethod
-    def drop(self) -> None:
-        """Remove the store with everything in it; it may be written anew."""
 
     def flush(self) -> None:
         """Write everything that is pending, changes in place included."""
@@ -390,25 +310,49 @@ class BaseStore(ABC):
 
     def _remove_children(self, obj: DiffSyncModel) -> None:
         for model, field in obj.get_children_mapping().items():
-            for child in self.fetch(model, list(getattr(obj, field))).values():
-                self.remove(obj=child, remove_children=True)
+            uids = list(getattr(obj, field))
+            held = self.fetch(model, uids)  # in one request: they are at hand below
+            for uid in uids:
+                child = self._find(model, uid)
+                if child is not None:
+                    self.remove(obj=child, remove_children=True)
+                    continue
+                structlog.get_logger().error(
+                    "Unable to remove child element as it was not found!",
+                    store=self,
+                    parent_id=str(obj),
+                    parent_type=obj.get_type(),
+                    child_id=uid,
+                    child_type=model,
+                )
+            held.clear()
+
+    def _find(self, model: Any, identifier: Any) -> Any:
+        """The object that `get` finds; None if it finds none."""
+        if type(self).get is BaseStore.get and "get" not in vars(self):
+            model_class, name = self._get_object_class_and_model(model)
+            return self._get(name, model_class, self._get_uid(model, model_class, identifier))
+        try:
+            return self.get(model=model, identifier=identifier)
+        except ObjectNotFound:
+            return None
 
     def get_or_instantiate(
         self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any] | None = None
     ) -> tuple[M, bool]:
         """The object with these identifiers, made and added if there is none; and whether it was."""
-        existing = self._get(model.get_type(), model, model.create_unique_id(**ids))
+        existing: M | None = self._find(model, ids)
         if existing is not None:
-            return existing, False  # type: ignore[return-value]  # stored under the model's own name
+            return existing, False
         obj = model(**ids, **(attrs or {}))
         self.add(obj=obj)
         return obj, True
 
     def get_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
         """The object that has the same identifiers, or else `obj`, which is added; and whether it was."""
-        existing = self._get(obj.get_type(), type(obj), obj.get_unique_id())
+        existing: M | None = self._find(obj, obj.get_unique_id())
         if existing is not None:
-            return existing, False  # type: ignore[return-value]  # stored under the model's own name
+            return existing, False
         self.add(obj=obj)
         return obj, True
 
@@ -449,7 +393,7 @@ class BaseStore(ABC):
     def _get_uid(self, model: Any, model_class: type[DiffSyncModel] | None, identifier: Any) -> str:
         if isinstance(identifier, str):
             return identifier
-        if not isinstance(identifier, Mapping):
+        if not isinstance(identifier, dict) and not isinstance(identifier, Mapping):  # the second takes long
             self._raise(
                 ObjectStoreWrongType,
                 f"An identifier is a str or a dict of identifiers, not {type(identifier).__name__}: {identifier!r}",

@@ -16,10 +16,11 @@ import structlog
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
-from diffsync_store.store import NO_GAPS, BaseStore
+from diffsync_store.store import BaseStore
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.digest import digest_of
 from diffsync_store.store.encoding import decode, encode
+from diffsync_store.store.primitives import NO_GAPS
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
@@ -110,6 +111,7 @@ class RedisStore(BaseStore):
         TypeError: an option is not one of redis-py's.
     """
 
+    is_in_memory = False
     keeps_digests = True
 
     def __init__(
@@ -184,6 +186,13 @@ class RedisStore(BaseStore):
             self._writer.leave()
         _open_stores.discard(self)
         self._connection.close()
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        """Refuse to be copied or pickled."""
+        raise TypeError(
+            f"Store {self.store_id!r} is in Redis: it cannot be copied or pickled with its adapter. "
+            f"Open it where it is needed, with RedisStore(store_id={self.store_id!r}, ...)."
+        )
 
     def drop(self) -> None:
         self._forget_everything()
@@ -351,6 +360,9 @@ class RedisStore(BaseStore):
         except StoreNotFound:  # nothing has been written yet
             return RedisSubtrees(self._redis, self._keys, {})
         return None if record.undigested else RedisSubtrees(self._redis, self._keys, record.schema_.models)
+
+    def may_have_renamed(self) -> bool:
+        return False
 
     def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
         buffer = self._buffers.get(model)

@@ -1,0 +1,295 @@
+"""Model and adapter classes as programs make them: in pieces, at run time, with parts of their own."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from unittest import mock
+
+import pydantic
+import pytest
+from typing_extensions import TypedDict
+
+from tests.behaviour.api import (
+    IS_REFERENCE,
+    Adapter,
+    BaseStore,
+    Diff,
+    DiffElement,
+    DiffSyncModel,
+    DiffSyncModelFlags,
+    LocalStore,
+)
+from tests.behaviour.inventory import Adapters
+
+V = TypeVar("V")
+
+
+class Vlan(DiffSyncModel):
+    _modelname = "vlan"
+    _identifiers: ClassVar[tuple[str, ...]] = ("site", "number")
+    _attributes: ClassVar[tuple[str, ...]] = ("name",)
+    site: str
+    number: int
+    name: str = ""
+
+
+class Network(Adapter):
+    vlan = Vlan
+    top_level = ["vlan"]
+
+
+# What is declared after the class was made
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_a_class_may_be_declared_after_it_was_made(adapters: Adapters, kind: type[Any]) -> None:
+    made: Any = pydantic.create_model("Made", __base__=DiffSyncModel, name=(str, ...), role=(str, "leaf"))
+    made(name="a").get_attrs()  # what it was before is not remembered
+    made._modelname, made._identifiers, made._attributes = "made", kind(["name"]), kind(["role"])
+    obj = made(name="a")
+    assert (obj.get_type(), obj.get_unique_id(), obj.get_identifiers(), obj.get_attrs()) == (
+        "made", "a", {"name": "a"}, {"role": "leaf"},
+    )  # fmt: skip
+    network: type[Adapter] = type("Net", (Adapter,), {"made": made, "top_level": ["made"]})
+    source, target = adapters.make(network), adapters.make(network)
+    source.add(obj)
+    target.sync_from(source)
+    assert [each.role for each in target.get_all("made")] == ["leaf"]
+    assert not target.diff_from(source).has_diffs()
+
+
+def test_a_class_that_is_declared_anew_is_so_for_those_below_it() -> None:
+    class Base(DiffSyncModel):
+        name: str
+        other: str = "x"
+
+    class Below(Base):
+        pass
+
+    Base._identifiers = ("name",)
+    assert Below(name="a").get_unique_id() == "a"
+    Base._identifiers = ("name", "other")
+    assert Below(name="a").get_unique_id() == "a__x"
+    Below._identifiers = ("other",)
+    assert (Base(name="a").get_unique_id(), Below(name="a").get_unique_id()) == ("a__x", "x")
+
+
+def test_a_subclass_with_a_set_up_of_its_own_has_the_roles_it_says() -> None:
+    class OwnSetUp(Vlan):
+        @classmethod
+        def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+            """Without the base's."""
+
+    class Below(OwnSetUp):
+        _identifiers = ("name",)
+        _attributes = ("site",)
+
+    obj = Below(site="s", number=1, name="n")
+    assert (obj.get_unique_id(), obj.get_identifiers(), obj.get_attrs()) == ("n", {"name": "n"}, {"site": "s"})
+
+
+def test_a_class_whose_types_come_later_works_when_they_have_come() -> None:
+    class Later(DiffSyncModel):
+        _modelname = "later"
+        _identifiers = ("name",)
+        _attributes = ("value",)
+        name: str
+        value: Number  # type: ignore[name-defined]  # noqa: F821
+
+    Later.model_rebuild(_types_namespace={"Number": int})
+    obj = Later(name="a", value=1)
+    assert (obj.get_unique_id(), obj.get_attrs()) == ("a", {"value": 1})
+
+
+# What identifiers may be
+
+
+class Named(DiffSyncModel):
+    _modelname = "named"
+    _identifiers = ("key",)
+    _attributes = ("name",)
+    name: str
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @property
+    def key(self) -> str:
+        return f"k-{self.name}"
+
+
+class Naming(Adapter):
+    named = Named
+    top_level = ["named"]
+
+
+def test_an_identifier_may_be_computed() -> None:
+    source, target = Naming(), Naming()
+    source.add(Named(name="a"))
+    assert source.get(Named, "k-a").get_identifiers() == {"key": "k-a"}
+    assert source.get(Named, {"key": "k-a"}).name == "a"
+    assert target.diff_from(source).dict() == {"named": {"k-a": {"+": {"name": "a"}}}}
+
+
+def test_an_identifier_may_be_a_property_that_the_class_tells_of() -> None:
+    class Told(DiffSyncModel):
+        _modelname = "told"
+        _identifiers = ("key",)
+        name: str
+
+        @property
+        def key(self) -> str:
+            return f"k-{self.name}"
+
+        def get_identifiers(self) -> dict[str, Any]:
+            return {"key": self.key}
+
+    assert Told(name="a").get_unique_id() == "k-a"
+
+
+@pytest.mark.parametrize("role", ["_identifiers", "_attributes", "_shortname"])
+def test_a_role_of_something_that_the_class_has_not_is_refused(role: str) -> None:
+    with pytest.raises(AttributeError, match="nothing"):
+        type("Bad", (DiffSyncModel,), {"__module__": __name__, role: ("nothing",)})
+
+
+@pytest.mark.parametrize("role", ["_attributes", "_shortname"])
+def test_only_an_identifier_may_be_a_property(role: str) -> None:
+    with pytest.raises(AttributeError, match="key"):
+        type("Bad", (DiffSyncModel,), {"__module__": __name__, "key": property(repr), role: ("key",)})
+
+
+# Kinds of class
+
+
+def test_a_model_may_be_generic() -> None:
+    class Box(DiffSyncModel, Generic[V]):
+        _modelname = "box"
+        _identifiers = ("name",)
+        _attributes = ("value",)
+        name: str
+        value: V
+
+    box: Any = Box[int](name="a", value=3)
+    assert (box.get_type(), box.get_unique_id(), box.get_attrs()) == ("box", "a", {"value": 3})
+    with pytest.raises(pydantic.ValidationError):
+        Box[int](name="a", value="x")  # type: ignore[arg-type]
+
+
+class Tag(TypedDict):
+    name: str
+
+
+def test_attributes_may_be_annotated_and_typed_dicts() -> None:
+    class Tagged(Vlan):
+        _attributes = ("name", "tags", "vid")
+        tags: Annotated[list[Tag], "many"] = []
+        vid: Annotated[int | None, "custom"] = None
+
+    tagged = Tagged(site="s", number=1, tags=[{"name": "t"}])
+    assert tagged.get_attrs() == {"name": "", "tags": [{"name": "t"}], "vid": None}
+    assert typing.get_type_hints(Tagged, include_extras=True)["vid"] == Annotated[int | None, "custom"]
+
+
+class Redeclared(Vlan):
+    adapter: Any = None
+    model_flags: DiffSyncModelFlags = DiffSyncModelFlags.SKIP_UNMATCHED_DST
+
+
+class RedeclaredNetwork(Adapter):
+    vlan = Redeclared
+    top_level = ["vlan"]
+
+
+def test_a_class_may_declare_the_base_fields_again(adapters: Adapters) -> None:
+    source, target = adapters.make(RedeclaredNetwork), adapters.make(RedeclaredNetwork)
+    source.add(Redeclared(site="s", number=1, model_flags=DiffSyncModelFlags.NONE))
+    target.sync_from(source)
+    found = target.get(Redeclared, "s__1")
+    assert found.adapter is target
+    assert "adapter" not in found.dict()
+    assert "adapter" not in found.json()
+    assert target.dict() == {"vlan": {"s__1": {"site": "s", "number": 1}}}
+
+
+# Mocks in the place of methods
+
+
+@contextmanager
+def patched(where: Any, name: str, value: Any) -> Iterator[None]:
+    with mock.patch.object(where, name, value):
+        yield
+
+
+@pytest.mark.parametrize("where", [Vlan, DiffSyncModel])
+def test_methods_that_are_replaced_are_used_and_then_used_no_more(where: type[DiffSyncModel]) -> None:
+    vlan = Vlan(site="s", number=1, name="n")
+    assert (vlan.get_unique_id(), vlan.get_attrs()) == ("s__1", {"name": "n"})
+    with patched(where, "dict", lambda *_, **__: {"site": "mock", "number": 0, "name": "mock"}):
+        assert vlan.get_attrs() == {"site": "mock", "number": 0, "name": "mock"}
+        assert vlan.get_unique_id() == "mock__0"
+    with patched(where, "get_identifiers", lambda *_: {"site": "m", "number": 2}):
+        assert vlan.get_unique_id() == "m__2"
+        assert (str(vlan), repr(vlan), vlan.get_shortname()) == ("m__2", 'vlan "m__2"', "m__2")
+    with patched(where, "create_unique_id", classmethod(lambda *_, **identifiers: f"<{identifiers}>")):
+        assert vlan.get_unique_id() == "<{'site': 's', 'number': 1}>"
+    with patched(where, "get_attrs", lambda *_: {"name": "mock"}):
+        assert vlan.str() == "vlan: s__1: {'name': 'mock'}"
+    assert (vlan.get_unique_id(), vlan.get_attrs()) == ("s__1", {"name": "n"})
+
+
+def test_a_diff_asks_the_methods_that_are_replaced(adapters: Adapters) -> None:
+    source, target = adapters.make(Network), adapters.make(Network)
+    for network, name in ((source, "new"), (target, "old")):
+        network.add(Vlan(site="s", number=1, name=name))
+    assert target.diff_from(source).has_diffs()
+    with patched(Vlan, "get_attrs", lambda *_: {"name": "same"}):
+        assert not target.diff_from(source).has_diffs()
+    assert target.diff_from(source).has_diffs()
+
+
+# Adapters
+
+
+class Typed(Adapter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.type = "LibreNMS"  # type: ignore[misc]
+        super().__init__(*args, **kwargs)
+
+
+def test_an_adapter_may_say_its_type_before_the_base_does() -> None:
+    assert (Typed().type, Typed().name, str(Typed())) == ("LibreNMS", "LibreNMS", "LibreNMS")
+    assert str(Typed("one")) == 'LibreNMS "one"'
+
+
+def test_a_class_of_adapters_has_the_type_that_it_says() -> None:
+    class Said(Adapter):
+        type = "said"
+
+    class Below(Said):
+        pass
+
+    assert (Adapter.type, Network.type, Said.type, Below.type) == (None, None, "said", "said")
+    assert (Adapter().type, Network().type, Said().type, Below().type) == ("Adapter", "Network", "said", "said")
+
+
+# Type hints
+
+
+DESCRIBED: list[type[Any]] = [DiffSyncModel, Adapter, Diff, DiffElement, Vlan, Network]
+
+
+@pytest.mark.parametrize("described", DESCRIBED if IS_REFERENCE else [*DESCRIBED, BaseStore, LocalStore])
+def test_type_hints_are_found(described: type[Any]) -> None:
+    assert typing.get_type_hints(described) is not None
+    for name, member in inspect.getmembers(described):
+        function = getattr(member, "__func__", member)
+        if inspect.isfunction(function) and function.__module__.startswith("diffsync"):
+            assert typing.get_type_hints(function) is not None, name
+
+
+def test_fields_are_among_the_type_hints() -> None:
+    hints = typing.get_type_hints(Vlan)
+    assert (hints["site"], hints["number"], hints["model_flags"]) == (str, int, DiffSyncModelFlags)
