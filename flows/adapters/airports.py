@@ -15,14 +15,14 @@ decimals, the other with six. On the grid of four decimals (11 metres) 845 airpo
 11 metres is among them (744 airports), and 49 moved less than a metre, across a line of the grid.
 """
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, DirectoryPath, ValidationError
 
 from diffsync_store import Adapter, DiffSyncModel, DiffSyncModelFlags
+from flows.adapters.csv_file import rows
 
 COORDINATE_DECIMALS = 4
 """Decimals of a degree that count; 0.0001 degrees are at most 11 metres."""
@@ -122,15 +122,17 @@ class AirportsAdapter(Adapter):
             raise ValueError(f"{self.file} holds no airport: nothing was loaded. Is the file complete?")
 
     def _airports(self) -> Iterator[Airport]:
-        with self.file.open(encoding="utf-8", newline="") as lines:
-            rows = csv.DictReader(lines)
-            for row in rows:
-                try:
-                    yield Airport.model_validate({**row, "subdivision": row.get("subd")})
-                except ValidationError as error:
-                    raise ValueError(f"{self.file}:{rows.line_num}: {_first_fault(error)}") from error
+        for line, cells in rows(self.file):
+            try:
+                yield Airport.model_validate({**cells, "subdivision": cells.get("subd")})
+            except ValidationError as error:
+                raise ValueError(f"{self.file}:{line}: {_first_fault(error, cells)}") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def _first_fault(error: ValidationError, cells: Mapping[str, str]) -> str:
     fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+    field = ".".join(map(str, fault["loc"]))
+    column = "subd" if field == "subdivision" else field
+    if column not in cells:
+        return f"{field}: there is no column {column}; the first line names {', '.join(cells)}, which commas separate"
+    return f"{field}: {fault['msg']}"

@@ -34,7 +34,7 @@ SIZES = ("airports in the registry", "airports in the database")
 def compare(database: Path, registry: Path) -> dict[str, int]:
     """The answer to each question; all but the sizes are 0 where the two are equal."""
     with closing(sqlite3.connect(database)) as connection:
-        with registry.open(encoding="utf-8", newline="") as lines:
+        with registry.open(encoding="utf-8-sig", newline="") as lines:
             header, *rows = csv.reader(lines)
         connection.execute(f"CREATE TEMP TABLE registry ({', '.join(f'{name} TEXT' for name in header)})")
         connection.executemany(f"INSERT INTO registry VALUES ({', '.join('?' * len(header))})", rows)
@@ -64,5 +64,5 @@ def fingerprint(database: Path) -> str:
 
 
 def _places(registry: Path) -> dict[str, tuple[str, str]]:
-    with registry.open(encoding="utf-8", newline="") as lines:
+    with registry.open(encoding="utf-8-sig", newline="") as lines:
         return {row["icao"]: (row["country"], row["subd"]) for row in csv.DictReader(lines)}

@@ -67,5 +67,52 @@ def test_a_file_without_airports_is_no_empty_registry(tmp_path: Path) -> None:
 
 def test_a_file_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
     (tmp_path / "airports.csv").write_text("icao,country\nLSZH,CH\n")
-    with pytest.raises(ValueError, match=r"airports.csv:2: subdivision: "):
+    with pytest.raises(
+        ValueError, match=r"airports.csv:2: subdivision: there is no column subd; the first line names icao, country"
+    ):
+        loaded(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n"])
+def test_a_file_is_read_as_other_programs_write_it(tmp_path: Path, encoding: str, end: str) -> None:
+    folder = write_registry(tmp_path, [airport("LSZH"), airport("LSZB", name='The "old"\none')])
+    file = folder / "airports.csv"
+    text = file.read_bytes().decode().replace("\r\n", end)
+    file.write_bytes(text.encode(encoding))
+    found = loaded(folder)
+    assert [found.get(Airport, f"CH__Zurich__{icao}").city for icao in ("LSZH", "LSZB")] == ["Zürich", "Zürich"]
+    assert found.get(Airport, "CH__Zurich__LSZB").name == 'The "old"\none'
+
+
+FILES = {
+    "icao,icao\nLSZH,LSZB\n": "1: the first line has 'icao' more than once",
+    "icao;country\nLSZH;CH\n": "2: country: there is no column country; the first line names icao;country, which commas separate",
+    "icao,country\nLSZH,CH,CH\n": "2: it has 3 cells, and the first line has 2 names",
+    "icao,country\nLSZH\n": "2: it has 1 cells, and the first line has 2 names",
+    'icao,country\n"LSZH,CH\nLSZB,CH\n': "3: unexpected end of data",
+    "icao,country\nLS\0ZH,CH\n": "2: subdivision: ",
+}
+
+
+@pytest.mark.parametrize(("content", "told"), FILES.items())
+def test_a_file_that_is_cut_or_garbled_is_named_with_the_line(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "airports.csv").write_text(content)
+    with pytest.raises(ValueError, match=re.escape(f"airports.csv:{told}")):
+        loaded(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_no_empty_registry(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "airports.csv").write_bytes(content)
+    with pytest.raises(ValueError, match="holds no airport"):
+        loaded(tmp_path)
+
+
+def test_other_bytes_than_those_of_its_encoding_are_named(tmp_path: Path) -> None:
+    file = write_registry(tmp_path, [airport("LSZH")]) / "airports.csv"
+    file.write_bytes(file.read_bytes().decode().encode("latin-1"))
+    with pytest.raises(
+        ValueError, match=r"airports.csv:\d+: at or after this line is no text in utf-8: save the file as UTF-8"
+    ):
         loaded(tmp_path)
