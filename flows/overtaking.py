@@ -12,7 +12,7 @@ class Overtaking(NamedTuple):
 
     diff_id: str
     changed: datetime
-    """When it has changed the target, in UTC."""
+    """When it has changed the target, in UTC by the clock of Redis, as all times that are compared here."""
 
 
 def find_overtaking(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> Overtaking | None:
@@ -30,7 +30,7 @@ def find_overtaking(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> 
         if other.target_name != record.target_name or other.target_store_id == record.target_store_id:
             continue
         changed = diffs.saved(other).journal().last_written()
-        if changed is not None and changed > loaded:
+        if changed is not None and changed >= loaded:
             return Overtaking(other.diff_id, changed)
     return None
 
@@ -44,7 +44,12 @@ def refuse_overtaken(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) ->
     by = find_overtaking(diffs, record, loaded)
     if by is not None:
         raise Fault(
-            f"Diff {record.diff_id} is overtaken: {record.target_name} was loaded for it at {loaded:%Y-%m-%d %H:%M:%S} "
-            f"UTC, and was changed by diff {by.diff_id} at {by.changed:%Y-%m-%d %H:%M:%S} UTC. Load the target again, "
+            f"Diff {record.diff_id} is overtaken: {record.target_name} was loaded for it at {_clock(loaded)}, "
+            f"and was changed by diff {by.diff_id} at {_clock(by.changed)}. Load the target again, "
             "and make a new diff."
         )
+
+
+def _clock(moment: datetime) -> str:
+    """To the millisecond: two within one second are told apart."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03} UTC"

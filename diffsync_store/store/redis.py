@@ -26,7 +26,7 @@ from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
 from diffsync_store.store.redis_outbox import Outbox, Refused
-from diffsync_store.store.redis_record import gaps_text, read_models, read_record
+from diffsync_store.store.redis_record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis_subtrees import RedisSubtrees
 from diffsync_store.store.redis_writer import Batch, Writer
 
@@ -248,8 +248,9 @@ class RedisStore(BaseStore):
 
     def _list(self) -> None:
         """Note the store among the stores of this Redis."""
+        now = server_time(self._redis, self._keys.record)
         with translated_errors():
-            self._redis.zadd(STORES, {self.store_id: time.time()})
+            self._redis.zadd(STORES, {self.store_id: now.timestamp()})
 
     def _renew(self) -> None:
         """Begin the time to live anew, at most once a minute."""

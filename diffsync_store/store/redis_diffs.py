@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
@@ -35,6 +35,7 @@ from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_history import Past
 from diffsync_store.store.redis_journal import RedisJournal
 from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
+from diffsync_store.store.redis_record import server_time
 from diffsync_store.store.redis_stores import newest_first
 from diffsync_store.store.tally import Subtree, Tally
 from diffsync_store.sync import Sync, applied_before, refuse_rejected, within
@@ -365,15 +366,19 @@ class SavedDiff:
             exclude: leave these out of every sync of the diff, until it is approved again without them.
         """
         checksum = self.checksum() if checksum is None else checksum
-        approval = Approval(by=by, reason=reason, at=datetime.now(UTC), checksum=checksum, excluded=exclude)
+        approval = Approval(by=by, reason=reason, at=self.now(), checksum=checksum, excluded=exclude)
         self.journal().approve(approval)
         return approval
 
     def reject(self, *, by: str, reason: str) -> Approval:
         """Say that the diff is not to be applied; `approve` takes it back."""
-        rejection = Approval(by=by, reason=reason, at=datetime.now(UTC), checksum="", is_rejected=True)
+        rejection = Approval(by=by, reason=reason, at=self.now(), checksum="", is_rejected=True)
         self.journal().approve(rejection)
         return rejection
+
+    def now(self) -> datetime:
+        """The time in UTC by the clock of Redis, by which records and journals have their times."""
+        return server_time(self._redis, self._keys.record)
 
     def checksum(self) -> str:
         """What the diff's record and its elements add up to; reads all of them.
@@ -627,7 +632,7 @@ class RedisDiffs:
             largest=tally.largest(),
             target_counts=dict(about.target.counts) if about.target else {},
             elements=tally.elements,
-            created=datetime.now(UTC),
+            created=server_time(self._redis, keys.record),
             ttl=self._ttl,
             **about.facts(),
         )

@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 from diffsync_store.exceptions import DiffNotFound, JournalLost, SyncTakenOver
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import DiffKeys
+from diffsync_store.store.redis_record import server_time, time_of
 from diffsync_store.store.redis_script import Script
+from diffsync_store.store.redis_scripts import STAMP
 from diffsync_store.sync.journal import Application, Approval, Entry, Journal
 
 _BATCH = 1000
@@ -26,11 +28,12 @@ if not string.find(redis.call('GET', KEYS[1]) or '', ARGV[1], 1, true) then retu
 """
 
 _BEGIN = Script(
-    _IS_SAME
+    STAMP
+    + _IS_SAME
     + """
 -- KEYS: record, writer, journal. ARGV: made, by, seconds to live. Answers: nothing, or the number of this sync, larger
--- than that of every one before it, and whether entries may have been lost: another server process has them than the one
--- that took them.
+-- than that of every one before it, whether entries may have been lost: another server process has them than the one
+-- that took them, and the time.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
@@ -40,9 +43,9 @@ if last[1] and last[2] ~= run or not last[1] and redis.call('EXISTS', KEYS[3]) =
 local number = string.format('%.0f', math.max(now, tonumber(last[1] or 0) + 1))
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'number', number, 'by', ARGV[2], 'at', string.format('%.0f', now), 'run', run,
-  'suspect', suspect, 'alive', t[1])
+  'suspect', suspect, 'alive', stamp())
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-return {number, suspect}
+return {number, suspect, stamp()}
 """
 )
 
@@ -55,7 +58,9 @@ return {1}
 """
 )
 
-_WRITE = Script("""
+_WRITE = Script(
+    STAMP
+    + """
 -- KEYS: writer, journal. ARGV: number of the sync, stream, batch, then ids and entries. Answers: nothing, or who is in
 -- its place, and nothing was written. A batch that is there already is one whose answer was lost.
 local writer = redis.call('HMGET', KEYS[1], 'number', 'stream:' .. ARGV[2], 'by', 'at')
@@ -63,10 +68,11 @@ if writer[1] ~= ARGV[1] then return {writer[1] or '0', writer[3] or '', writer[4
 local batch = tonumber(writer[2] or 0)
 if batch == tonumber(ARGV[3]) then return {} end
 if batch ~= ARGV[3] - 1 then return {'0', '', '0'} end
-redis.call('HSET', KEYS[1], 'stream:' .. ARGV[2], ARGV[3], 'alive', redis.call('TIME')[1])
+redis.call('HSET', KEYS[1], 'stream:' .. ARGV[2], ARGV[3], 'alive', stamp())
 redis.call('HSET', KEYS[2], unpack(ARGV, 4))
 return {}
-""")
+"""
+)
 
 
 class RedisJournal(Journal):
@@ -83,6 +89,8 @@ class RedisJournal(Journal):
         self._renewed = 0.0
         self._number = ""
         """Of this sync; without one it is not fenced, as for somebody who settles an operation by hand."""
+        self._ahead: float | None = None
+        """Seconds by which the server's clock is ahead of this machine's, once it was asked."""
         self._free: deque[int] = deque()
         """Streams of batches that no thread is writing to; their batches are numbered, each stream's for itself."""
         self._streams = count()
@@ -92,8 +100,9 @@ class RedisJournal(Journal):
         with translated_errors():
             keys = [self._keys.record, self._keys.writer, self._keys.journal]
             answer = _BEGIN(self._redis, keys, [self._made, by, self._ttl])
-        number, suspect = answer or self._raise_gone()
+        number, suspect, now = answer or self._raise_gone()
         self._number = number.decode()
+        self._ahead = time_of(now).timestamp() - time.time()
         self._free.clear()
         self._batches.clear()
         return bool(suspect)
@@ -120,7 +129,9 @@ class RedisJournal(Journal):
     def write(self, entries: Mapping[str, Entry]) -> None:
         if not entries:
             return
-        values = ((name, entry.dumped()) for name, entry in entries.items())
+        if self._ahead is None:
+            self._ahead = server_time(self._redis, self._keys.journal).timestamp() - time.time()
+        values = ((name, entry.dumped(self._ahead)) for name, entry in entries.items())
         while batch := [part for pair in islice(values, _BATCH) for part in pair]:
             self._write(batch)
         with translated_errors():
@@ -163,8 +174,8 @@ class RedisJournal(Journal):
     def last_written(self) -> datetime | None:
         """When a sync of the diff has begun or last written here; None where there was none."""
         with translated_errors():
-            seconds = self._redis.hget(self._keys.writer, "alive")
-        return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+            at = self._redis.hget(self._keys.writer, "alive")
+        return time_of(at) if at else None
 
     def last_writer(self) -> str:
         """Who has applied the diff last, or has begun to; empty where nobody has."""
@@ -178,6 +189,7 @@ class RedisJournal(Journal):
         return Application.model_validate_json(text) if text else None
 
     def conclude(self, application: Application) -> None:
+        application = application.model_copy(update={"at": server_time(self._redis, self._keys.application)})
         with translated_errors():
             self._redis.set(self._keys.application, application.model_dump_json(), ex=self._ttl)
             self._renew()

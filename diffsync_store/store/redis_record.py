@@ -59,8 +59,8 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         counts={name: int(count) for name, count in counts.items()},
         top_level=top_level,
         schema_=StoreSchema(top_level=top_level, models=_models(schemas)),
-        created=_time(facts["created"]),
-        updated=_time(facts["updated"]),
+        created=time_of(facts["created"]),
+        updated=time_of(facts["updated"]),
         writer=facts["writer"].decode(),
         ttl=int(facts["ttl"]),
     )
@@ -81,5 +81,12 @@ def _pairs(answer: list[Any]) -> dict[str, Any]:
     return {name.decode(): value for name, value in zip(answer[::2], answer[1::2], strict=True)}
 
 
-def _time(milliseconds: bytes) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+def server_time(client: Any, key: str) -> datetime:
+    """The time in UTC of the server that has a key: what workers write is ordered by it, and not by their clocks."""
+    with translated_errors():
+        return time_of(scripts.NOW(client, [key], []))
+
+
+def time_of(milliseconds: bytes) -> datetime:
+    """A time as records and journals have it."""
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)

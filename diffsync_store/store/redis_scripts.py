@@ -33,8 +33,19 @@ local function fenced(record)
 end
 """
 
+STAMP = """
+-- The server's time in ms since 1970, to the microsecond: no worker's clock says which of two things was first.
+local function stamp()
+  local t = redis.call('TIME')
+  return string.format('%.0f.%03d', t[1] * 1000 + math.floor(t[2] / 1000), t[2] % 1000)
+end
+"""
+
+_NOW = STAMP + "return stamp()\n"
+
 _ADMIT = (
     _FENCED
+    + STAMP
     + """
 local function milliseconds()
   local t = redis.call('TIME')
@@ -50,7 +61,7 @@ local function admit(record)
   if newer then return 'fenced', newer, '' end
   if not r[1] then
     if generation ~= '' then return 'gone', '', '' end
-    redis.call('HSET', record, 'generation', ARGV[3], 'state', 'loading', 'created', now, 'layout', '1')
+    redis.call('HSET', record, 'generation', ARGV[3], 'state', 'loading', 'created', stamp(), 'layout', '1')
     r = {ARGV[3], false, false, false, '0'}
   elseif generation ~= '' and generation ~= r[1] then
     return 'replaced', '', ''
@@ -64,7 +75,7 @@ local function admit(record)
   if not mine then epoch = tostring(redis.call('HINCRBY', record, 'epoch', 1)) end
   local status, till = 'exclusive', now + lease
   if r[4] then status, till = 'shared', 0 end
-  redis.call('HSET', record, 'token', token, 'until', till, 'updated', now, 'writer', ARGV[5], 'ttl', ARGV[6])
+  redis.call('HSET', record, 'token', token, 'until', till, 'updated', stamp(), 'writer', ARGV[5], 'ttl', ARGV[6])
   return status, epoch, r[1]
 end
 """
@@ -212,7 +223,7 @@ for _, model in ipairs(models) do
   for i = 7, #ARGV do redis.call('UNLINK', ARGV[i] .. model) end
 end
 local now = milliseconds()
-redis.call('HSET', KEYS[1], 'generation', ARGV[3], 'state', 'loading', 'created', now, 'updated', now, 'layout', '1',
+redis.call('HSET', KEYS[1], 'generation', ARGV[3], 'state', 'loading', 'created', stamp(), 'updated', stamp(), 'layout', '1',
   'token', ARGV[1], 'until', now + tonumber(ARGV[4]), 'writer', ARGV[5], 'ttl', ARGV[6], 'epoch', '1', 'server', server())
 redis.call('EXPIRE', KEYS[1], ARGV[6])
 return {'exclusive', ''}
@@ -222,6 +233,7 @@ return {'exclusive', ''}
 _MARK = (
     _FENCED
     + _SERVER
+    + STAMP
     + """
 -- KEYS: record. ARGV: token, generation, then pairs of field and value. Writes facts about the store into its record.
 -- A load does not end well on another server than it began on: what Redis had answered may be missing there.
@@ -233,7 +245,7 @@ for i = 3, #ARGV, 2 do
   local ends_well = ARGV[i] == 'state' and ARGV[i + 1] ~= 'failed'
   if ends_well and r[2] == 'loading' and r[3] and r[3] ~= server() then return 'moved' end
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('HSET', KEYS[1], 'updated', stamp(), unpack(ARGV, 3))
 return 'done'
 """
 )
@@ -330,6 +342,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
+NOW = Script(_NOW)
 ACQUIRE = Script(_ACQUIRE)
 WRITE = Script(_WRITE)
 RELEASE = Script(_RELEASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 from typing import Any, TypeVar
 
 from diffsync_store.enum import StoreState
@@ -11,7 +12,7 @@ from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
-from diffsync_store.store.redis_record import read_record
+from diffsync_store.store.redis_record import read_record, server_time
 from diffsync_store.store.redis_script import Script
 
 _PAGE = 100
@@ -52,6 +53,10 @@ class RedisStores:
     def list(self) -> Iterator[StoreRecord]:
         """What each store says of itself, the one that was written last first; read as it is asked for."""
         return newest_first(self._redis, STORES, lambda name: read_record(self._redis, StoreKeys(name)))
+
+    def now(self) -> datetime:
+        """The time in UTC by the clock of Redis, by which all records have their times."""
+        return server_time(self._redis, STORES)
 
     def record(self, store_id: str) -> StoreRecord:
         """What one store says of itself.

@@ -150,7 +150,7 @@ class Writer:
 
     def mark(self, facts: Mapping[str, Any]) -> None:
         """Write facts about the store into its record."""
-        facts = {**facts, "updated": int(time.time() * 1000), "writer": self.name}
+        facts = {**facts, "writer": self.name}
         pairs = [item for pair in facts.items() for item in pair]
         with translated_errors():
             status = scripts.MARK(self._redis, [self._keys.record], [self._token, self.generation, *pairs])

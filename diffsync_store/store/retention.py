@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import DiffNotFound, StoreInUse, StoreNotFound
@@ -63,7 +63,7 @@ class Retention:
         What is in use does not expire either: a diff that is waited for, and the stores of every diff in use, live on for
         their time to live from now.
         """
-        now = datetime.now(UTC)
+        now = self._stores.now()
         waiting: list[DiffRecord] = []
         needed: set[str] = set()
         for diff in list(self._diffs.list()):
@@ -151,7 +151,7 @@ def drop_store(url: str, store_id: str, *, force: bool = False) -> None:
     with closing(RedisStores(url=url)) as stores, closing(RedisDiffs(url=url)) as diffs:
         store = stores.record(store_id)
         waiting = [diff for diff in diffs.list() if _is_to_be_applied(diffs.saved(diff))]
-        used = use_of_store(store, waiting, datetime.now(UTC))
+        used = use_of_store(store, waiting, stores.now())
     if used and not force:
         raise StoreInUse(f"Store {store_id!r} is in use: {used}. {_FORCE}")
     _drop(url, store_id)
@@ -164,7 +164,7 @@ def drop_diff(saved: SavedDiff, *, force: bool = False) -> None:
         StoreInUse: a sync is at work on it, or was within the last hour and has not applied all of it; or somebody has
             approved it, and it is not applied to its end.
     """
-    used = use_of_diff(saved, datetime.now(UTC))
+    used = use_of_diff(saved, saved.now())
     if used and not force:
         raise StoreInUse(f"Diff {saved} is in use: {used}. {_FORCE}")
     saved.drop()

@@ -26,8 +26,8 @@ class Entry:
     reason: str = ""
     fields: str = ""
     """The object as a create has left it, as JSON: a store that had no time to take it in gets it from here."""
-    at: float = field(default_factory=time.time)
-    """Seconds since 1970."""
+    at: float = field(default_factory=lambda: time.time())  # noqa: PLW0108  # the clock as it is then
+    """Seconds since 1970; in Redis by the clock of Redis."""
 
     @property
     def is_left_alone(self) -> bool:
@@ -39,11 +39,12 @@ class Entry:
         """Whether the target has it."""
         return self.state is OperationState.DONE and not self.is_left_alone
 
-    def dumped(self) -> str:
-        """The entry as JSON."""
+    def dumped(self, ahead: float = 0.0) -> str:
+        """The entry as JSON; its time by a clock that is `ahead` of this machine's by so many seconds."""
+        at = round(self.at + ahead, 6)
         if not self.reason and not self.fields:  # most are
-            return f'["{self.state.value}",{self.at!r},"",""]'
-        return json.dumps([self.state.value, self.at, self.reason, self.fields], separators=(",", ":"))
+            return f'["{self.state.value}",{at!r},"",""]'
+        return json.dumps([self.state.value, at, self.reason, self.fields], separators=(",", ":"))
 
     @classmethod
     def parsed(cls, text: str | bytes) -> Entry:

@@ -1,0 +1,71 @@
+"""What was first is said by the clock of Redis, to the microsecond, whatever the workers' clocks say."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.redis_stores import RedisStores
+from flows.overtaking import find_overtaking
+from tests.servers import RedisServer
+from tests.sync.conftest import Bench
+
+real = time.time
+
+
+@pytest.mark.parametrize("ahead", [-86400, 86400])
+def test_all_times_are_those_of_redis_where_the_clock_of_a_worker_is_wrong(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: real() + ahead)
+    saved = bench.load({"a": ("new", {"d1": "leaf"})}, {"a": ("old", {})})
+    saved.approve(by="ann", reason="")
+    saved.apply(bench.source(), bench.target())
+    journal, record = saved.journal(), bench.store("target").record()
+    approval, application, written = journal.approval(), journal.application(), journal.last_written()
+    assert approval is not None
+    assert application is not None
+    assert written is not None
+    entries = [datetime.fromtimestamp(entry.at, UTC) for _, entry in saved.outcomes()]
+    times = [record.created, saved.record.created, approval.at, *entries, written, application.at]
+    now = datetime.fromtimestamp(real(), UTC)
+    assert all(abs(now - at) < timedelta(minutes=5) for at in [*times, record.updated])
+    assert times == sorted(times)
+
+
+def test_the_newest_store_is_the_last_one_written_though_the_other_workers_clock_is_ahead(
+    redis_server: RedisServer, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, ahead in ((1, 86400), (2, 0)):
+        monkeypatch.setattr(time, "time", lambda ahead=ahead: real() + ahead)
+        with (
+            RedisStore(name=store_id, store_id=f"{store_id}-{number}", url=redis_server.url, ttl=60) as store,
+            store.loading(),
+        ):
+            pass
+    with closing(RedisStores(url=redis_server.url)) as stores:
+        assert stores.newest(store_id).store_id == f"{store_id}-2"
+        assert abs(stores.now().timestamp() - real()) < 60
+
+
+def test_a_diff_is_overtaken_within_the_same_second(bench: Bench) -> None:
+    time.sleep(1.02 - time.time() % 1)  # early in a second
+    saved = bench.load({"a": ("new", {})}, {"a": ("old", {})})
+    with RedisStore(store_id=f"{bench.name}-later", url=bench.url, ttl=60) as later, later.loading():
+        pass
+    loaded = later.record().created
+    other = saved.record.model_copy(update={"diff_id": "other", "target_store_id": later.store_id})
+    assert find_overtaking(bench.diffs, other, loaded) is None
+    saved.apply(bench.source(), bench.target())
+    found = find_overtaking(bench.diffs, other, loaded)
+    assert found is not None
+    assert found.diff_id == bench.name
+    assert int(found.changed.timestamp()) == int(loaded.timestamp()), "the test was too slow to show anything"
+    with RedisStore(store_id=later.store_id, url=bench.url, ttl=60) as again, again.loading():
+        pass
+    assert find_overtaking(bench.diffs, other, again.record().created) is None
+    again.drop()
