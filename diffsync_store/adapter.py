@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar, overload
 import structlog
 
 from diffsync_store.aliases import Data, Text
+from diffsync_store.classes import is_overridden
 from diffsync_store.diff import Diff
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
@@ -306,8 +307,8 @@ class Adapter:
         """Called after a sync that changed something, or tried to; does nothing, for a subclass to extend."""
 
     def _overrides(self, *names: Text) -> bool:
-        """Whether the adapter, or its store, has a way of its own for one of these methods: of its class, or set on it."""
-        return any(_is_own(self, Adapter, name) or _is_own(self.store, BaseStore, name) for name in names)
+        """Whether the adapter has a way of its own for one of these methods: of its class, or set on it."""
+        return is_overridden(self, Adapter, names)
 
     # The store's objects
 
@@ -433,10 +434,6 @@ def _warn_of_former_name() -> None:
         DeprecationWarning,
         stacklevel=3,
     )
-
-
-def _is_own(obj: Any, root: ModelClass[Any], name: str) -> bool:
-    return name in vars(obj) or getattr(type(obj), name, None) is not getattr(root, name, None)
 
 
 def _children_of(adapter: type[Adapter], name: str) -> list[str]:

@@ -107,3 +107,8 @@ def dumps_as_is(model: type[BaseModel], names: Iterable[str]) -> bool:
         field is None or field.exclude or getattr(field, "exclude_if", None) or "Serializer" in repr(field)
         for field in fields
     )
+
+
+def is_overridden(obj: Any, root: type[Any], names: Iterable[str]) -> bool:
+    """Whether an object's class, or the object itself, has something else than `root` under one of these names."""
+    return any(name in vars(obj) or getattr(type(obj), name) is not getattr(root, name) for name in names)

@@ -50,13 +50,17 @@ class Diff:
             ObjectAlreadyExists: there is one of the same model and name.
         """
         group = self.children[element.type]
-        if element.name in group:
-            raise ObjectAlreadyExists(
-                f"Two objects of type {element.type} are named {element.name!r} at the same place: "
-                f"{group[element.name].keys} and {element.keys}. Make _shortname tell them apart.",
-                element,
-            )
-        group[element.name] = element
+        existing = group.get(element.name)
+        if existing is None:
+            group[element.name] = element
+            return
+        if existing is element:
+            raise ObjectAlreadyExists(f"{element.type} {element.name!r} is added to the same place twice.", element)
+        raise ObjectAlreadyExists(
+            f"Two objects of type {element.type} are named {element.name!r} at the same place: "
+            f"{existing.keys} and {element.keys}. Make _shortname tell them apart.",
+            element,
+        )
 
     def leave_out(self, elements: Iterable[DiffElement]) -> None:
         """Take elements of this level out of the diff, with what is below them."""
@@ -187,11 +191,12 @@ class DiffElement:
             self.dest_attrs = dest
 
     def get_attrs_keys(self) -> Iterable[Text]:
-        """Names of the attributes that count: those of both sides, or of the only side there is."""
-        if self.source_attrs is not None and self.dest_attrs is not None:
-            return [key for key in self.source_attrs if key in self.dest_attrs]
-        attrs = self.dest_attrs if self.source_attrs is None else self.source_attrs
-        return [] if attrs is None else attrs.keys()
+        """Names of the attributes that count: those of both sides in the target's order, or of the only side there is."""
+        source, dest = self.source_attrs, self.dest_attrs
+        if source is not None and dest is not None:
+            return [key for key in dest if key in source]
+        only = dest if source is None else source
+        return [] if only is None else only.keys()
 
     def get_attrs_diffs(self) -> dict[str, dict[str, Any]]:
         """Old values under "-", new ones under "+"; only what differs where both sides have the object."""

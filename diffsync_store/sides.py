@@ -20,7 +20,8 @@ ABSENT: Sequence[str] = []
 
 def side_of(adapter: Adapter) -> Side:
     """How to read an adapter: straight from its store, unless it has its own way."""
-    if adapter._overrides("get_all", "get_by_uids"):
+    reads = "get_all", "get_by_uids"
+    if adapter._overrides(*reads) or adapter.store.overrides(*reads):
         return AskedSide(adapter)
     return WholeSide(adapter) if adapter.store.may_have_renamed() else Side(adapter)
 

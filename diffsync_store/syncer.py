@@ -11,10 +11,13 @@ from diffsync_store.canonical import restored
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import (
+    ObjectAlreadyExists,
     ObjectCrudException,
     ObjectNotCreated,
     ObjectNotDeleted,
+    ObjectNotFound,
     ObjectNotUpdated,
+    ObjectStoreWrongType,
     SyncStopped,
 )
 from diffsync_store.masking import declared_secrets, hidden, hide_in, masked_id, masked_text, reason_text
@@ -58,6 +61,7 @@ class Syncer:
         callback: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.diff = diff
+        self.source = source
         self.target = target
         self.flags = DiffSyncFlags(flags)
         self.callback = callback
@@ -67,6 +71,9 @@ class Syncer:
         self.processed = 0
         self.total = 0
         self.attempted = False
+        self.is_asked = target._overrides("get") or target.store.overrides("get")
+        """The target's own `get` says which objects it has."""
+        self.asks_source = source._overrides("get", "get_or_none")
         self.deletes: Deletes | None = None
         """What the diff deletes, once something stands in the way of a create."""
         self._declared: dict[str, frozenset[str]] = {}
@@ -106,15 +113,30 @@ class Syncer:
             held = self._fetch(batch)
             for element in batch:
                 # What an operation before this one has removed or added counts, so it is looked up once more.
-                self._apply_element(element, self.target.store.at_hand(element.type, self._uid(element)), parent)
+                obj = self._found(element)
+                if obj is not None:
+                    obj.set_status(DiffSyncStatus.UNKNOWN)
+                self._apply_element(element, obj, parent)
             held.clear()
 
     def _fetch(self, elements: list[DiffElement]) -> list[DiffSyncModel]:
         """The target's objects for these elements, in one request a model: at hand as long as they are held."""
         uids: dict[str, list[str]] = {}
-        for element in elements:
+        for element in () if self.is_asked else elements:
             uids.setdefault(element.type, []).append(self._uid(element))
         return [obj for model in uids for obj in self.target.store.fetch(model, uids[model]).values()]
+
+    def _found(self, element: DiffElement) -> DiffSyncModel | None:
+        """The target's object for an element, as it is now."""
+        if not (self.is_asked or self.asks_source):
+            return self.target.store.at_hand(element.type, self._uid(element))
+        model = self._class(element.type)
+        if self.asks_source:  # for what its method does: what is to be applied stands in the diff
+            self.source.get_or_none(model, element.keys)
+        try:
+            return self.target.get(model, element.keys)
+        except ObjectNotFound:
+            return None
 
     def _uid(self, element: DiffElement) -> str:
         if element.uid is None:
@@ -199,8 +221,6 @@ class Syncer:
         self.attempted = True
         try:
             done = self._call(element, obj)
-            if done is not None:
-                self._keep(element, obj, done, parent)
         except SyncStopped:
             raise
         except Exception as error:  # whatever an adapter's code raises is this operation's failure
@@ -209,8 +229,15 @@ class Syncer:
                 raise
             self._advance()
             return False, None
-        self._advance()
         self._land(element, told, done)
+        if done is not None:
+            try:
+                self._keep(element, obj, done, parent)
+            except (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType) as error:  # the system has done it
+                if DiffSyncFlags.CONTINUE_ON_FAILURE not in self.flags:
+                    raise
+                self._tell_of_store(told, error)
+        self._advance()
         return done is not None, done
 
     def _fail(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
@@ -222,6 +249,9 @@ class Syncer:
         self.result.rejects.append(Reject(str(element.action), element.type, self._shown_id(element), keys, reason))
         if element.action == DiffSyncActions.DELETE:
             self.gone_ahead.add(self._key(element))  # not to be tried again to make way
+
+    def _tell_of_store(self, told: dict[str, Any], error: Exception) -> None:
+        self.logger.error(f"The store does not take what was done: {error}", **told)
 
     def _land(self, element: DiffElement, told: dict[str, Any], done: DiffSyncModel | None) -> None:
         """Count and log what was done, or left alone on purpose."""
@@ -266,7 +296,7 @@ class Syncer:
         if element.action == DiffSyncActions.UPDATE:
             if obj is None:
                 raise ObjectNotUpdated(f"Failed to update {element.type} {self._shown_keys(element)} - not found!")
-            return obj.update(restored(type(obj), element.get_attrs_diffs()["+"]))
+            return obj.update(attrs=restored(type(obj), element.get_attrs_diffs()["+"]))
         if obj is None:
             raise ObjectNotDeleted(f"Failed to delete {element.type} {self._shown_keys(element)} - not found!")
         return obj.delete()
@@ -276,16 +306,16 @@ class Syncer:
     ) -> None:
         """Bring the target's store along."""
         if element.action == DiffSyncActions.CREATE:
-            self.target.add(done)
             if parent is not None:
                 parent.add_child(done)
+            self.target.add(done)
         elif element.action == DiffSyncActions.UPDATE:
             self.target.store.changed(done)
         elif obj is not None:
-            skips = self._has_flag(element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE)
-            self.target.remove(obj, remove_children=skips)
             if parent is not None:
                 parent.remove_child(obj)
+            skips = self._has_flag(element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE)
+            self.target.remove(obj, remove_children=skips)
 
     def _told(self, element: DiffElement) -> dict[str, Any]:
         """What each event about an element tells."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 import structlog
 
+from diffsync_store.classes import is_overridden
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import (
     ObjectNotFound,
@@ -65,6 +66,10 @@ class BaseStore(Primitives):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def overrides(self, *names: str) -> bool:
+        """Whether the store has a way of its own for one of the methods that all stores share."""
+        return is_overridden(self, BaseStore, names)
 
     def flush(self) -> None:
         """Write everything that is pending, changes in place included."""
@@ -329,7 +334,7 @@ class BaseStore(Primitives):
 
     def _find(self, model: Any, identifier: Any) -> Any:
         """The object that `get` finds; None if it finds none."""
-        if type(self).get is BaseStore.get and "get" not in vars(self):
+        if not self.overrides("get"):
             model_class, name = self._get_object_class_and_model(model)
             return self._get(name, model_class, self._get_uid(model, model_class, identifier))
         try:

@@ -175,6 +175,10 @@ class RedisStore(BaseStore):
         for buffer in list(self._buffers.values()):
             buffer.note_changes_in_place()
         self._write()
+        for buffer in self._buffers.values():
+            if buffer.has_renamed:
+                self._writer.mark({"renamed": 1})
+                buffer.has_renamed = False
         if self._writer.lease_until and not self._is_loading:  # a load keeps its claim until it ends
             self._writer.release()
             self._list()
@@ -360,10 +364,13 @@ class RedisStore(BaseStore):
             record = self.record()
         except StoreNotFound:  # nothing has been written yet
             return RedisSubtrees(self._redis, self._keys, {})
-        return None if record.undigested else RedisSubtrees(self._redis, self._keys, record.schema_.models)
+        if record.undigested or self.may_have_renamed():
+            return None
+        return RedisSubtrees(self._redis, self._keys, record.schema_.models)
 
     def may_have_renamed(self) -> bool:
-        return False
+        with translated_errors():
+            return bool(self._redis.hexists(self._keys.record, "renamed"))
 
     def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
         buffer = self._buffers.get(model)

@@ -62,6 +62,8 @@ class ModelBuffer:
         """Objects that were let go while a part of them was not: kept until the part is let go too."""
         self._pending_ids: set[int] = set()
         """`id` of each object that is to be written, held as long as it is: its changes need no further note."""
+        self.has_renamed = False
+        """An object has other identifiers now than it was added with; it stands under the old ones."""
         self.checked_adds = 0
         self._present: set[str] = set()
         self.known_in = b""
@@ -180,9 +182,13 @@ class ModelBuffer:
 
     def note_change(self, obj: Any) -> None:
         """Remember that a live object was changed."""
-        if id(obj) in self._pending_ids or not (self.keeps or obj.is_tracked()):
+        if id(obj) in self._pending_ids:
+            self.has_renamed = self.has_renamed or self.find(obj.get_unique_id()) is not obj
+            return
+        if not (self.keeps or obj.is_tracked()):
             return
         reference = self.reference_of(obj)
+        self.has_renamed = self.has_renamed or (reference is not None and reference.uid != obj.get_unique_id())
         if reference is not None and reference.uid not in self.adds and reference.uid not in self.puts:
             self.dirty[reference.uid] = obj
             self._pending_ids.add(id(obj))
@@ -213,6 +219,7 @@ class ModelBuffer:
                 continue
             if self._is_changed(reference, encode(obj)):
                 self.dirty[reference.uid] = obj
+                self.has_renamed = self.has_renamed or reference.uid != obj.get_unique_id()
 
     def _is_changed(self, reference: Live, data: bytes) -> bool:
         """Whether the object is another than Redis has.

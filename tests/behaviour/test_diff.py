@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 from typing import Any
 
 import pytest
@@ -564,3 +564,71 @@ def test_an_empty_diff_is_false_and_says_so() -> None:
     assert (len(diff), diff.has_diffs(), diff.groups(), list(diff.get_children())) == (0, False, [], [])
     assert (diff.str(), diff.str(indent=2), diff.dict()) == ("(no diffs)", "(no diffs)", {})
     assert diff.summary() == {"create": 0, "update": 0, "delete": 0, "no-change": 0, "skip": 0}
+
+
+def test_an_element_added_a_second_time_is_refused() -> None:
+    element, above, diff = DiffElement("site", "a", {"name": "a"}), DiffElement("region", "r", {"name": "r"}), Diff()
+    diff.add(element)
+    above.add_child(element)
+    for add in (diff.add, above.add_child):
+        with pytest.raises(ObjectAlreadyExists):
+            add(element)
+    assert (len(diff), len(above)) == (1, 2)
+
+
+def test_elements_compare_by_every_operator() -> None:
+    first, second = (DiffElement("site", name, {"name": name}) for name in "ab")
+    changed = DiffElement("site", "a", {"name": "a"})
+    changed.add_attrs(source={"region": "r"})
+    assert (first < second, first <= second, first > second, first >= second) == (True, True, False, False)
+    assert (first <= first, first >= first) == (True, True)  # noqa: PLR0124  # its own equal
+    assert (first < changed, first == changed, first != changed) == (False, False, True)
+
+
+def test_the_names_of_attributes_come_as_a_view_of_the_only_side_or_as_a_list_of_what_both_have() -> None:
+    element = DiffElement("site", "a", {"name": "a"})
+    assert element.get_attrs_keys() == []
+    element.add_attrs(dest={"b": 1, "a": 2, "c": 3})
+    assert isinstance(element.get_attrs_keys(), KeysView)
+    assert element.get_attrs_keys() & {"a", "z"} == {"a"}  # type: ignore[operator]
+    assert list(element.get_attrs_keys()) == ["b", "a", "c"]
+    element.add_attrs(source={"a": 1, "b": 2})
+    assert element.get_attrs_keys() == ["b", "a"]
+
+
+# What a diff knows objects by
+
+
+def numbered(adapters: Adapters, name: str) -> Inventory:
+    return adapters.filled(Inventory, {site: ("r", {"d": "x"}) for site in "abc"}, name)
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_an_object_is_compared_by_the_identifiers_that_it_has_now(adapters: Adapters, side: str) -> None:
+    source, target = numbered(adapters, "S"), numbered(adapters, "T")
+    changed = source if side == "source" else target
+    sites = changed.get_all(Site)
+    sites[0].name = "new"
+    only, missing = ("+", "-") if side == "source" else ("-", "+")
+    found = target.diff_from(source).dict()["site"]
+    assert {name: [sign for sign in changes if sign in "+-"] for name, changes in found.items()} == {
+        "new": [only],
+        "a": [missing],
+    }
+
+
+def test_an_object_that_has_taken_anothers_identifiers_is_compared_as_that_one(adapters: Adapters) -> None:
+    source, target = (adapters.filled(Inventory, {site: (site, {}) for site in "abc"}, name) for name in "ST")
+    first, second, _ = source.get_all(Site)
+    first.name, second.name = "b", "a"
+    assert target.diff_from(source).dict() == {
+        "site": {name: {"-": {"region": name}, "+": {"region": other}} for name, other in ("ba", "ab")}
+    }
+
+
+def test_a_child_is_compared_by_the_identifiers_that_it_has_now(adapters: Adapters) -> None:
+    source, target = numbered(adapters, "S"), numbered(adapters, "T")
+    device = source.get(Device, "a__d")
+    device.name = "e"
+    found = target.diff_from(source).dict()
+    assert list(found["site"]["a"]["device"]) == ["e", "d"]

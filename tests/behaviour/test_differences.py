@@ -287,6 +287,20 @@ def test_the_result_of_a_sync_that_was_ended_says_how_far_it_came(adapters: Adap
     assert (diff.result.created, diff.result.failed) == (1, 1)
 
 
+def test_a_sync_that_may_go_on_does_so_when_the_store_refuses_what_was_done(adapters: Adapters) -> None:
+    source, target = adapters.pair({"a": ("r", {})}, {"a": ("r", {"d": "x", "e": "x"})})
+    diff = target.diff_from(source)
+    target.get(Site, "a").devices.remove("a__d")
+    with capture_logs() as events:
+        target.sync_from(source, diff=diff, flags=GO_ON)
+    assert target.operations() == ["delete a__d", "delete a__e"]
+    errors = [(event["unique_id"], event["event"]) for event in events if event["log_level"] == "error"]
+    assert [uid for uid, _ in errors] == ["a__d"]
+    assert "not a child of" in errors[0][1]
+    assert diff.result is not None
+    assert (diff.result.deleted, diff.result.failed, target.get(Site, "a").devices) == (2, 0, [])
+
+
 def test_the_result_counts_every_operation_once(adapters: Adapters) -> None:
     source, target = adapters.pair(FAILING_SOURCE, FAILING_TARGET, target_class=Breaker)
     diff = target.sync_from(source, flags=GO_ON)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import pytest
+from structlog.testing import capture_logs
 from typing_extensions import override
 
 from tests.behaviour.api import (
@@ -18,6 +19,7 @@ from tests.behaviour.api import (
     ObjectNotCreated,
     ObjectNotDeleted,
     ObjectNotUpdated,
+    ObjectStoreException,
 )
 from tests.behaviour.inventory import Adapters, Data, Device, Interface, Inventory, Journaled, Site, Sites
 
@@ -741,3 +743,77 @@ def test_sync_to_calls_the_callback_too(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {})
     source.sync_to(target, callback=lambda *call: calls.append(call))
     assert calls == [("diff", 1, 1), ("sync", 1, 1)]
+
+
+# What a sync does to the objects and the store of the target
+
+
+def test_an_object_that_is_being_changed_has_no_status_yet(adapters: Adapters) -> None:
+    seen = []
+
+    class Looking(Device):
+        def update(self, attrs: Data) -> Self | None:
+            seen.append(self.get_status())
+            raise ObjectNotUpdated("no")
+
+    class Looker(Inventory):
+        device = Looking
+
+    source, target = adapters.pair({"a": ("r", {"d": "x"})}, {"a": ("r", {"d": "y"})}, Looker)
+    device = target.get(Device, "a__d")
+    target.sync_from(source, flags=GO_ON)
+    assert [*seen, device.get_status()] == [(DiffSyncStatus.UNKNOWN, "")] * 2
+
+
+def test_operations_are_called_by_keyword(adapters: Adapters) -> None:
+    class Strict(Site):
+        @classmethod
+        def create(cls, *, adapter: Any, ids: Data, attrs: Data) -> Self | None:  # type: ignore[override]
+            return super().create(adapter, ids, attrs)
+
+        def update(self, *, attrs: Data) -> Self | None:  # type: ignore[override]
+            return super().update(attrs)
+
+    class Strictly(Inventory):
+        site = Strict
+
+    source, target = adapters.pair({"new": ("r", {}), "old": ("r", {})}, {"old": ("q", {})}, Strictly)
+    target.sync_from(source)
+    assert target.operations() == ["create new", "update old"]
+
+
+@pytest.mark.parametrize("action", ["create", "delete"])
+def test_what_the_store_refuses_after_an_operation_ends_the_sync_with_the_operation_done(
+    adapters: Adapters, action: str
+) -> None:
+    """The parent lists the new child already, or no longer lists the one that has gone."""
+    sites: Sites = {"a": ("r", {"d": "x"})}
+    source, target = adapters.pair(
+        sites if action == "create" else {"a": ("r", {})}, {"a": ("r", {})} if action == "create" else sites
+    )
+    diff = target.diff_from(source)
+    site = target.get(Site, "a")
+    if action == "create":
+        site.devices.append("a__d")
+    else:
+        site.devices.clear()
+    with capture_logs() as events, pytest.raises(ObjectStoreException):
+        target.sync_from(source, diff=diff)
+    assert target.operations() == [f"{action} a__d"]
+    assert (events[-1]["action"], events[-1]["status"], events[-1]["log_level"]) == (action, "success", "info")
+    assert target.count(Device) == (0 if action == "create" else 1)
+
+
+def test_children_that_are_not_there_are_named_when_their_parent_goes_with_them(adapters: Adapters) -> None:
+    source, target = adapters.pair({}, {"a": ("r", {"d": "x", "e": "x"})})
+    site = target.get(Site, "a")
+    site.model_flags = DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
+    diff = target.diff_from(source)
+    target.remove(target.get(Device, "a__d"))
+    with capture_logs() as events:
+        target.sync_from(source, diff=diff)
+    errors = [event for event in events if event["log_level"] == "error"]
+    assert [(event["event"], event["child_type"], event["child_id"]) for event in errors] == [
+        ("Unable to remove child element as it was not found!", "device", "a__d")
+    ]
+    assert (errors[0]["parent_type"], errors[0]["parent_id"], target.count()) == ("site", "a", 0)
