@@ -20,6 +20,7 @@ from diffsync_store.guards import Guards, counted, withhold
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store import BaseStore
 from diffsync_store.store.local import LocalStore
+from diffsync_store.store.record import StoreRecord
 from diffsync_store.syncer import Syncer
 from diffsync_store.tree import tree_text
 
@@ -256,27 +257,33 @@ class Adapter:
             DiffClassMismatch: `diff` is not of the class `diff_class`.
             BudgetExceeded: the guards' budget does not allow it; nothing was applied.
             DiffException: guards were given with a diff that is not in memory.
+            StoreReloaded: with guards, one of the two stores was loaded anew while the diff was made; nothing was applied.
         """
         if diff is not None and not isinstance(diff, diff_class):
             raise DiffClassMismatch(
                 f"The provided diff's class ({type(diff).__name__}) does not match the diff_class: {diff_class.__name__}"
             )
+        loads = None if guards is None else (source.store.record(), self.store.record())
         if diff is None:
             diff = self.diff_from(source, diff_class=diff_class, flags=flags, callback=callback)
-        if guards is not None:
-            self._guard(diff, source, guards)
+        if guards is not None and loads is not None:
+            source.store.require_same_load(loads[0])
+            self.store.require_same_load(loads[1])
+            self._guard(diff, source, guards, *loads)
         if Syncer(diff, source, self, flags, callback).run():
             logger = structlog.get_logger().new(src=source, dst=self, flags=flags)
             self.sync_complete(source, diff, flags, logger)
             self.store.flush()
         return diff
 
-    def _guard(self, diff: Diff, source: Adapter, guards: Guards) -> None:
+    def _guard(
+        self, diff: Diff, source: Adapter, guards: Guards, of_source: StoreRecord, of_target: StoreRecord
+    ) -> None:
+        """Take out of a diff what the guards hold, by the records that the two stores had before it was made."""
         if "children" not in vars(diff):
             raise DiffException("Guards need a diff in memory: give `saved.diff()` instead of `saved.streamed()`.")
-        target = self.store.record()
-        held = withhold(diff, guards.holds(source.store.record(), target))
-        guards.check(counted(diff), target)
+        held = withhold(diff, guards.holds(of_source, of_target))
+        guards.check(counted(diff), of_target)
         numbers = Counter((element.type, element.action, reason) for element, reason in held)
         logger = structlog.get_logger().new(src=source, dst=self)
         for (model, action, reason), number in numbers.items():

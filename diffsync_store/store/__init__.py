@@ -186,12 +186,17 @@ class BaseStore(Primitives):
             StoreNotFound, StoreNotComplete: as for `require_loaded`.
         """
         record = self.require_loaded()
-        if record.generation != generation:
-            raise StoreReloaded(
-                f"{_named(record)} was loaded anew at {record.created:%Y-%m-%d %H:%M:%S} UTC by {record.writer}: what was "
-                "read of it before is out of date. Make a new diff of the stores as they are now, and look at it."
-            )
+        _require_generation(record, generation)
         return record
+
+    def require_same_load(self, before: StoreRecord) -> None:
+        """Refuse a store that was loaded anew since it had this record, also by a load that has not ended.
+
+        Raises:
+            StoreReloaded: it was.
+            StoreNotFound: it was dropped, or has expired.
+        """
+        _require_generation(self.record(), before.generation)
 
     # Reading
 
@@ -411,6 +416,14 @@ class BaseStore(Primitives):
 
     def _raise(self, error: type[Exception], message: str, *args: Any) -> NoReturn:
         raise error_class(error, self.adapter)(message, *args)
+
+
+def _require_generation(record: StoreRecord, generation: str) -> None:
+    if record.generation != generation:
+        raise StoreReloaded(
+            f"{_named(record)} was loaded anew at {record.created:%Y-%m-%d %H:%M:%S} UTC by {record.writer}: what was "
+            "read of it before is out of date. Make a new diff of the stores as they are now, and look at it."
+        )
 
 
 def _named(record: StoreRecord) -> str:

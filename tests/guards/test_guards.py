@@ -17,11 +17,14 @@ from diffsync_store import (
     Limit,
     Limits,
     LocalStore,
+    StoredAdapter,
     StoreRecord,
+    StoreReloaded,
     StoreState,
 )
 from diffsync_store.guards import holds
 from diffsync_store.store.record import ModelSchema
+from diffsync_store.store.redis import RedisStore
 from tests.store.inventory import Device, Inventory, Site, sites
 
 
@@ -275,3 +278,46 @@ def test_a_diff_that_is_read_piece_by_piece_needs_another_way() -> None:
     del diff.children
     with pytest.raises(DiffException, match="Guards need a diff in memory"):
         target.sync_from(source, diff=diff, guards=Guards())
+
+
+@pytest.mark.parametrize("after", ["it ends", "another one begins", "another one ends"])
+def test_what_a_load_brings_while_the_diff_is_made_is_not_deleted(redis_url: str, store_id: str, after: str) -> None:
+    """The guards judge the load that the diff has read, however it stands by then."""
+    source = sites(RedisStore(store_id=store_id, url=redis_url, ttl=60))
+    target = sites(LocalStore())
+    with target.store.loading():
+        for number in range(60):
+            target.add(Site(name=f"s{number}"))
+    load = source.store.loading()
+    load.__enter__()
+    for number in range(20):
+        source.add(Site(name=f"s{number}"))
+    source.store.flush()
+    if after != "it ends":
+        load.__exit__(None, None, None)
+    ended: list[bool] = []
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage != "diff" or done < total or ended:
+            return
+        ended.append(True)
+        if after == "it ends":
+            for number in range(20, 60):
+                source.add(Site(name=f"s{number}"))
+            load.__exit__(None, None, None)
+            return
+        again = source.store.loading()
+        again.__enter__()
+        if after == "another one ends":
+            again.__exit__(None, None, None)
+
+    reader = StoredAdapter(RedisStore(store_id=store_id, url=redis_url))
+    if after == "it ends":
+        diff = target.sync_from(reader, guards=Guards(), callback=progress)
+        assert diff.result is not None
+        assert diff.result.deleted == 0
+    else:
+        with pytest.raises(StoreReloaded, match="was loaded anew at"):
+            target.sync_from(reader, guards=Guards(), callback=progress)
+    assert (bool(ended), target.count("site")) == (True, 60)
+    source.store.drop()
