@@ -46,7 +46,7 @@ def diff(
         loaded = save_diff(*stores, diff_id, sync_name)
         record = tell_diff(diff_id)
         name, declared = config.sync_of(record.source_name, record.target_name)
-        run.name = name or f"{record.source_name}-{record.target_name}"
+        run.name = name or f"{record.source_name} → {record.target_name}"
         counts = {action: record.summary.get(action, 0) for action in ACTIONS}
         run.gauge("diff_operations", "Of the last diff", "action", counts, sync=run.name)
         run.gauge("diff_held_operations", "Held ones of the last diff", "sync", {run.name: held_in(record)})

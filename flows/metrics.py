@@ -113,7 +113,7 @@ def measured(flow: str, name: str, told: Metrics) -> Iterator[Measured]:
 def _tell(run: Measured, told: Metrics) -> None:
     try:
         if told.textfile:
-            _write(run, Path(told.textfile) / f"{artifact_key('diffsync', run.flow, run.name)}.prom")
+            _write(run, Path(told.textfile) / f"{artifact_key(f'diffsync-{run.flow}', run.name)}.prom")
         if told.pushgateway:
             group = {"flow": run.flow, "name": run.name}
             pushadd_to_gateway(told.pushgateway, "diffsync", run.registry, grouping_key=group, timeout=PUSH_SECONDS)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from diffsync_store.cli.output import console, json_line, shown, since, size, span, table
-from diffsync_store.cli.targets import leases_held, told_unheld, told_unknown
+from diffsync_store.cli.targets import lease_of_target, leases_held, told_unheld, told_unknown
 from diffsync_store.cli.views import (
     ACTIONS,
     json_of,
@@ -32,7 +32,7 @@ from diffsync_store.operation import Chosen
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_client import address_in
 from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import RedisLeases, in_a_command, target_lease
+from diffsync_store.store.redis_lease import RedisLeases, in_a_command
 from diffsync_store.store.redis_stores import RedisStores
 from diffsync_store.store.retention import drop_diff, drop_store
 from diffsync_store.stored import StoredAdapter
@@ -325,9 +325,9 @@ def hold(
     store: OfStore = False,
 ) -> None:
     """Keep every sync from a target until `unlock`, as for maintenance."""
-    if not store and (doubt := told_unknown(_Redis.url, in_a_command(target_lease(target)))):
-        typer.echo(shown(doubt).plain, err=True)
     name = _lease_name(target, store)
+    if not store and (doubt := told_unknown(_Redis.url, in_a_command(name))):
+        typer.echo(shown(doubt).plain, err=True)
     with closing(RedisLeases(url=_Redis.url)) as leases:
         held = leases.hold(name, reason, owner=by)
     typer.echo(shown(f"Held by {held}. `diffsync-store unlock {in_a_command(name)}` ends it.").plain)
@@ -354,7 +354,7 @@ def unlock(
 
 
 def _lease_name(target: str, is_store: bool) -> str:
-    return target if is_store else target_lease(target)
+    return target if is_store else lease_of_target(_Redis.url, target)
 
 
 @_command

@@ -27,6 +27,12 @@ def leases_held(url: str) -> Iterator[tuple[str, Holder]]:
             yield in_a_command(name), holder
 
 
+def lease_of_target(url: str, word: str) -> str:
+    """The name of the lease that a word means: an adapter's name, or, where no adapter is called so, the lease's own."""
+    named = [target for target in known_targets(url) if word in {target, target_lease(target)}] if "-" in word else []
+    return target_lease(word if word in named or not named else named[0])
+
+
 def told_unheld(url: str, what: str) -> str:
     """That nobody has a lease, and which ones somebody has."""
     held = ", ".join(name for name, _ in leases_held(url))

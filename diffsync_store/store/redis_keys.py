@@ -37,13 +37,18 @@ DEFAULT_TTL = 7 * 24 * 3600
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
+def is_id(value: str) -> bool:
+    """Whether a text may name a store or a diff."""
+    return bool(_ID.fullmatch(value))
+
+
 def check_id(value: str, what: str) -> str:
     """Return `value` if it may name a store or a diff.
 
     Raises:
         ObjectStoreException: it is not 1 to 128 letters, digits, `.`, `_`, `-`.
     """
-    if not _ID.fullmatch(value):
+    if not is_id(value):
         shown = repr(value) if len(repr(value)) < 160 else f"{repr(value)[:157]}..."
         raise ObjectStoreException(f"{what} {shown} is not valid: use 1 to 128 letters, digits, '.', '_' or '-'.")
     return value

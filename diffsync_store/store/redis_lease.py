@@ -7,8 +7,10 @@ thing: it is short, for buffering alone, and every writer may have it in turn.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
+import re
 import secrets
 import socket
 import threading
@@ -21,13 +23,15 @@ from typing import Any, Self
 
 from diffsync_store.exceptions import LeaseHeld, LeaseLost, ObjectStoreException
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys
+from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, is_id
 from diffsync_store.store.redis_script import Script
 
 TTL = 60.0
 """Seconds after its holder's last sign of life at which a lease ends."""
 
 _TARGET = "target-"
+_LONGEST_SLUG = 100
+_DIGESTED = re.compile(".*-[0-9a-f]{16}")
 
 _COMMON = """
 -- KEYS: lease. A lease is held while it has a nonce and its `until` lies ahead or is empty, which is for ever.
@@ -103,9 +107,12 @@ class Holder:
 def target_lease(adapter_name: str) -> str:
     """The name of the lease on an adapter's system, which stays while each run loads it into a store of its own.
 
-    A name that is one already is given back as it is.
+    Every adapter has a lease of its own, also one that is called `target-x`; a name that is no `store_id` gets a digest.
     """
-    return adapter_name if adapter_name.startswith(_TARGET) else f"{_TARGET}{adapter_name}"
+    if is_id(f"{_TARGET}{adapter_name}") and not _DIGESTED.fullmatch(adapter_name):
+        return f"{_TARGET}{adapter_name}"
+    slug = re.sub("[^A-Za-z0-9._-]+", "-", adapter_name)[:_LONGEST_SLUG]
+    return f"{_TARGET}{slug}-{hashlib.sha256(adapter_name.encode()).hexdigest()[:16]}"
 
 
 def in_a_command(name: str) -> str:

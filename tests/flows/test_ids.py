@@ -1,6 +1,9 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diffsync_store.store.redis_keys import StoreKeys
 from flows.ids import artifact_key, id_of_run
@@ -8,18 +11,45 @@ from flows.ids import artifact_key, id_of_run
 STARTED = datetime(2026, 11, 26, 2, 30, tzinfo=UTC)
 
 
+PREFECT_KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
 @pytest.mark.parametrize(
     ("names", "key"),
     [
-        (("load", "Registry_2024.1"), "load-registry-2024-1"),
-        (("diff", "-a-", "b"), "diff-a-b"),
-        (("Zürich",), "z-rich"),
-        (("ß€",), "unnamed"),
-        (("x" * 300,), "x" * 128),
+        (("load", "registry"), "load-registry"),
+        (("load", "site-a"), "load-site-a"),
+        (("diff", "registry", "database"), "diff-registry-database"),
+        (("load", "Registry_2024.1"), "load-registry-2024-1-81de8b29"),
+        (("load", "ß€"), "load-5a015778"),
     ],
 )
-def test_a_key_is_what_prefect_takes(names: tuple[str, ...], key: str) -> None:
+def test_a_key_is_readable(names: tuple[str, ...], key: str) -> None:
     assert artifact_key(*names) == key
+
+
+NAMES = st.text(st.sampled_from("aAbB01-_. ß"), max_size=8) | st.sampled_from(["a-progress", "a-totals", "x" * 300])
+
+
+@given(st.lists(st.tuples(NAMES) | st.tuples(NAMES, NAMES), min_size=2, max_size=40, unique=True))
+def test_other_names_have_another_key_that_prefect_takes(found: list[tuple[str, ...]]) -> None:
+    for number in (1, 2):
+        group = [names for names in found if len(names) == number]
+        keys = [f"{artifact_key('load', *names)}{end}" for names in group for end in ("", "-progress", "-totals")]
+        assert len(set(keys)) == len(keys)
+        assert all(PREFECT_KEY.fullmatch(key) and len(key) <= 137 for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("load", "a_b"), ("load", "a-b")),
+        (("load", "A.b"), ("load", "a.b")),
+        (("diff", "a-b", "c"), ("diff", "a", "b-c")),
+    ],
+)
+def test_names_that_have_the_same_letters_have_keys_of_their_own(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    assert artifact_key(*one) != artifact_key(*other)
 
 
 def test_runs_that_are_scheduled_for_one_time_have_ids_of_their_own() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
 import pytest
 
 from diffsync_store import LeaseHeld, LeaseLost, ObjectStoreException
 from diffsync_store.store.redis_keys import StoreKeys
-from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis_lease import RedisLeases, target_lease
 from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, say
 from tests.store.conftest import OpenStore
@@ -250,3 +250,20 @@ def test_a_lease_ends_with_its_process(leases: RedisLeases, redis_url: str, stor
         return False
 
     wait_until(is_free, 10)
+
+
+NAMES = ["db", "target-db", "target-target-db", "Nautobot (prod)", "Nautobot-prod-", "ä", "ö", "x" * 300, "x" * 301, ""]
+
+
+def test_each_adapter_has_a_lease_of_its_own(own_redis: RedisServer) -> None:
+    names = [target_lease(name) for name in NAMES]
+    assert len({*names}) == len(NAMES)
+    assert names[:3] == ["target-db", "target-target-db", "target-target-target-db"]
+    with closing(RedisLeases(url=own_redis.url)) as leases, ExitStack() as taken:
+        for name in names:
+            taken.enter_context(leases.take(name, "sync"))
+
+
+def test_a_name_that_looks_like_one_with_a_digest_has_another_lease() -> None:
+    odd = target_lease("a b")
+    assert target_lease(odd.removeprefix("target-")) != odd
