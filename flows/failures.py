@@ -1,5 +1,6 @@
 """A run that meets what a person can mend ends as Failed with that sentence, and nothing before it or after it."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from functools import wraps
@@ -11,7 +12,7 @@ from diffsync_store import ObjectStoreException
 from diffsync_store.transient import is_transient
 from flows.config import read_config
 from flows.faults import KNOWN
-from flows.orphans import leave_if_superseded
+from flows.orphans import leave_if_superseded, leave_if_superseded_async
 from flows.stopping import StoppedLate, leave_if_cancelled
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,10 +31,10 @@ def failing_plainly(function: F) -> F:
             try:
                 return await function(*args, **kwargs)
             except Exception as error:
-                leave_if_superseded()
+                await leave_if_superseded_async()
                 if not isinstance(error, KNOWN):
                     raise
-                return Failed(message=sentence(error))
+                return Failed(message=await asyncio.to_thread(sentence, error))
 
         return cast("F", run_async)
 

@@ -1,7 +1,9 @@
 """A process of which nobody has heard for so long that its run was started again has no say in that run any more."""
 
+import asyncio
 import time
-from functools import cache
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import httpx
@@ -11,6 +13,10 @@ from prefect.exceptions import Abort
 
 PATIENCE = 600.0
 """Seconds for which Prefect's server is asked, where it does not answer."""
+PAUSE = 1
+"""Seconds between two of these questions."""
+_run_counts: dict[str, int] = {}
+"""As the server had them; 0 where it did not answer. It is asked once for a run, when something has failed."""
 
 
 def leave_if_superseded() -> None:
@@ -19,19 +25,50 @@ def leave_if_superseded() -> None:
     Raises:
         Abort: it has; Prefect's engine ends the process by it and reports nothing.
     """
-    if runtime.flow_run.id and _current_run_count(runtime.flow_run.id) > runtime.flow_run.run_count:
-        get_run_logger().warning("This run was started again while nobody heard of this process, which ends here")
-        raise Abort("the run was started again")
-
-
-@cache
-def _current_run_count(flow_run_id: str) -> int:
-    """As the server has it, once it answers; 0 where it does not. It is asked once, when something has failed."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    flow_run_id, deadline = runtime.flow_run.id, time.monotonic() + PATIENCE
+    while flow_run_id and flow_run_id not in _run_counts:
         try:
             with get_client(sync_client=True) as client:
-                return client.read_flow_run(UUID(flow_run_id)).run_count
+                _run_counts[flow_run_id] = client.read_flow_run(UUID(flow_run_id)).run_count
         except httpx.HTTPError:
-            time.sleep(1)
-    return 0
+            _give_up_after(deadline, flow_run_id)
+            time.sleep(PAUSE)
+    _leave_if_superseded(flow_run_id)
+
+
+async def leave_if_superseded_async() -> None:
+    """The same where an event loop runs, which goes on meanwhile; it ends at once where it is cancelled.
+
+    Raises:
+        Abort: as above.
+    """
+    flow_run_id, deadline = runtime.flow_run.id, time.monotonic() + PATIENCE
+    while flow_run_id and flow_run_id not in _run_counts:
+        try:
+            async with get_client() as client:
+                _run_counts[flow_run_id] = (await client.read_flow_run(UUID(flow_run_id))).run_count
+        except httpx.HTTPError:
+            _give_up_after(deadline, flow_run_id)
+            await asyncio.sleep(PAUSE)
+    _leave_if_superseded(flow_run_id)
+
+
+@asynccontextmanager
+async def in_charge() -> AsyncIterator[None]:
+    """Where the body fails, ask first whether this process still has the run; what asks later has the answer at hand."""
+    try:
+        yield
+    except Exception:
+        await leave_if_superseded_async()
+        raise
+
+
+def _give_up_after(deadline: float, flow_run_id: str) -> None:
+    if time.monotonic() > deadline:
+        _run_counts[flow_run_id] = 0
+
+
+def _leave_if_superseded(flow_run_id: str | None) -> None:
+    if flow_run_id and _run_counts[flow_run_id] > runtime.flow_run.run_count:
+        get_run_logger().warning("This run was started again while nobody heard of this process, which ends here")
+        raise Abort("the run was started again")

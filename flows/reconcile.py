@@ -18,9 +18,11 @@ from flows.failures import failing_plainly
 from flows.faults import Fault
 from flows.ids import new_id
 from flows.metrics import measured
+from flows.orphans import in_charge
 from flows.retries import RESTARTS, RETRIED
 from flows.run_names import rename
 from flows.states import SUSPENDED, Ended
+from flows.threads import beside
 from flows.turns import TurnTaken, turn
 from flows.waiting import replace_older
 
@@ -58,7 +60,7 @@ async def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
         dry_run: Change nothing in the target.
     """
     config = read_config()
-    with measured("reconcile", sync_name, config.declared.metrics) as run:
+    async with beside(measured("reconcile", sync_name, config.declared.metrics)) as run, in_charge():
         try:
             async with turn(config, config.sync(sync_name), f"reconcile {sync_name}, flow run {runtime.flow_run.id}"):
                 ended = await reconcile_now(config, sync_name, dry_run)
@@ -80,7 +82,7 @@ async def reconcile_now(config: Config, sync_name: str, dry_run: bool) -> State[
         Step(f"load/{declared.target}", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
     )
     runs += await run_steps(Step(f"diff/{sync_name}", {**stores, "diff_id": diff_id, "sync_name": sync_name}))
-    found = read_diff_record(diff_id)
+    found = await asyncio.to_thread(read_diff_record, diff_id)
     if found.operations:
         is_child = dry_run or not declared.needs_approval(found.summary)
         runs += await run_steps(Step(f"sync/{sync_name}", {"diff_id": diff_id, "dry_run": dry_run}, is_child))
@@ -88,9 +90,10 @@ async def reconcile_now(config: Config, sync_name: str, dry_run: bool) -> State[
         get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
         if not dry_run:
             reason = f"{declared.source} and {declared.target} do not differ any more, as diff {diff_id} has found"
-            replace_older(config, found, sync_name, reason)
+            await asyncio.to_thread(replace_older, config, found, sync_name, reason)
     await show_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
-    rename(f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=tuple(stores.values()))
+    loaded = tuple(stores.values())
+    await asyncio.to_thread(rename, f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=loaded)
     ids = {**stores, "diff_id": diff_id}
     if waiting := next(filter(waits, runs), None):
         return Completed(name=Ended.AWAITING_APPROVAL, message=what_it_waits_for(waiting), data=ids)

@@ -13,6 +13,7 @@ from diffsync_store import LeaseHeld
 from diffsync_store.store.redis_lease import Lease, RedisLeases, target_lease
 from flows.config import Config
 from flows.declarations import SyncEntry
+from flows.threads import beside
 
 POLL_SECONDS = 1
 TTL = 150.0
@@ -35,9 +36,9 @@ async def turn(config: Config, sync: SyncEntry, reason: str) -> AsyncIterator[No
     Raises:
         TurnTaken: somebody else has it, and overlapping ones are to be skipped.
     """
-    with config.open_leases() as leases:
+    async with beside(config.open_leases()) as leases:
         lease = await _taken(leases, sync, reason)
-        with lease:
+        async with beside(lease):
             await _until_still(leases, sync)
             yield
 

@@ -1,0 +1,138 @@
+"""Whether a process still has its run: asked of a server that does not answer, or answers after a while."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+from prefect.exceptions import Abort
+from prefect.logging import disable_run_logger
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from flows import orphans
+from flows.failures import failing_plainly
+from flows.faults import Fault
+from flows.orphans import in_charge, leave_if_superseded, leave_if_superseded_async
+from flows.threads import beside
+from tests.http_service import HttpService
+
+
+@pytest.fixture
+def run_id(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A flow run that this process takes for its first."""
+    name = str(uuid4())
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", name)
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "1")
+    monkeypatch.setattr(orphans, "PAUSE", 0.05)
+    return name
+
+
+@contextmanager
+def server(run_id: str, run_count: int, *, silent: int = 0) -> Iterator[HttpService]:
+    """Prefect's, as far as it is asked here; it says nothing the first times."""
+    answer = json.dumps({"id": run_id, "flow_id": str(uuid4()), "run_count": run_count, "created": None}).encode()
+    with (
+        HttpService(lambda _: answer, failures=["drop"] * silent) as service,
+        temporary_settings({PREFECT_API_URL: f"{service.url}/api", PREFECT_CLIENT_MAX_RETRIES: 0}),
+        disable_run_logger(),
+    ):
+        yield service
+
+
+def asked(service: HttpService) -> int:
+    return sum(path.startswith("/api/flow_runs/") for _, path in service.requests)
+
+
+def at_once() -> None:
+    leave_if_superseded()
+
+
+def in_a_loop() -> None:
+    asyncio.run(leave_if_superseded_async())
+
+
+both = pytest.mark.parametrize("leave", [at_once, in_a_loop])
+
+
+@both
+def test_a_process_whose_run_was_started_again_ends(run_id: str, leave: Callable[[], None]) -> None:
+    with server(run_id, 2, silent=2) as service:
+        for _ in range(2):
+            with pytest.raises(Abort, match="started again"):
+                leave()
+    assert asked(service) == 3
+
+
+@both
+def test_a_process_that_has_its_run_goes_on(run_id: str, leave: Callable[[], None]) -> None:
+    with server(run_id, 1) as service:
+        leave()
+        leave()
+    assert asked(service) == 1
+
+
+@both
+def test_after_a_while_nobody_is_asked_any_more(
+    run_id: str, leave: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orphans, "PATIENCE", 0.2)
+    with server(run_id, 2, silent=1000):
+        leave()
+
+
+async def ticks_while(work: asyncio.Task[None]) -> int:
+    """How often an event loop comes round while something is under way."""
+    ticks = 0
+    while not work.done():
+        await asyncio.sleep(0.01)
+        ticks += 1
+    return ticks
+
+
+def test_an_event_loop_goes_on_while_a_server_does_not_answer_and_cancelling_ends_it_at_once(run_id: str) -> None:
+    @failing_plainly
+    async def fails() -> None:
+        async with in_charge():
+            raise Fault("no store")
+
+    async def cancelled() -> int:
+        work = asyncio.create_task(fails())
+        asyncio.get_running_loop().call_later(1, work.cancel)
+        ticks = await ticks_while(work)
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        return ticks
+
+    began = time.monotonic()
+    with server(run_id, 2, silent=1000):
+        assert asyncio.run(cancelled()) > 20
+    assert time.monotonic() - began < 10
+
+
+def test_what_blocks_is_entered_and_left_beside_the_loop() -> None:
+    seen: list[threading.Thread] = []
+
+    @contextmanager
+    def blocking() -> Iterator[str]:
+        seen.append(threading.current_thread())
+        try:
+            yield "entered"
+        except KeyError:
+            seen.append(threading.current_thread())
+
+    async def body(error: Exception | None) -> None:
+        async with beside(blocking()) as entered:
+            assert entered == "entered"
+            if error:
+                raise error
+
+    asyncio.run(body(None))
+    asyncio.run(body(KeyError("swallowed")))
+    with pytest.raises(ValueError, match="kept"):
+        asyncio.run(body(ValueError("kept")))
+    assert len(seen) == 4
+    assert threading.main_thread() not in seen
