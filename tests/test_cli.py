@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import uuid
@@ -266,12 +267,38 @@ def test_a_store_with_a_lease_of_its_own_is_held_and_unlocked(run: Run, name: st
         assert leases.holder(store_id) is None
 
 
-def test_a_hold_of_a_target_that_nobody_knows_says_so(run: Run, name: str) -> None:
-    assert name
-    told = run("hold", "tarket", "--reason", "upgrade")
+def test_a_hold_of_what_nobody_knows_is_refused_unless_it_is_meant(run: Run, name: str, server: RedisServer) -> None:
+    told = run("hold", "tarket", "--reason", "upgrade", code=1)
     assert "of an adapter 'tarket': see that the name is right; known are " in told.stderr
-    assert "source, target." in told.stderr
-    run("unlock", "tarket", "--yes")
+    assert "source, target; 'target' may be meant. Nothing was held; if the name is right, add --force." in told.stderr
+    told = run("hold", f"{name}-tarket", "--store", "--reason", "upgrade", code=1)
+    assert f"There is no store '{name}-tarket' here; '{name}-target' may be meant." in told.stderr
+    assert run("lease").output == "Nothing is held.\n"
+    with closing(RedisLeases(url=server.url)) as leases:
+        run("hold", "tarket", "--reason", "upgrade", "--force")
+        assert leases.holder(target_lease("tarket")) is not None
+        run("unlock", "tarket", "--yes")
+        run("hold", "target", "--reason", "upgrade")
+        assert (
+            "Nobody has the lease of tarket; 'target' may be meant. Held now: target." in run("unlock", "tarket").output
+        )
+        assert leases.holder(target_lease("target")) is not None
+        run("unlock", "target", "--yes")
+
+
+def test_a_name_that_is_like_another_is_told_with_it(run: Run, name: str) -> None:
+    other = name[:-1]
+    for words in (
+        ("show", other),
+        ("drop", other, "--yes"),
+        ("changes", other),
+        ("approve", other, "--by", "ann"),
+        ("settle", other, "00000", "--done"),
+        ("diff", other, f"{name}-target"),
+    ):
+        assert re.search(rf" '{name}(-\w+)?' may be meant\. `diffsync-store stores` lists", run(*words, code=1).stderr)
+    assert "'source' may be meant" in run("stores", "--adapter", "sorce").stderr
+    assert "'site' may be meant" in run("history", "sites", "1").stderr
 
 
 def test_a_diff_is_approved_and_an_operation_settled(run: Run, name: str, server: RedisServer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
 from itertools import islice
@@ -13,8 +13,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
+from diffsync_store.cli.names import meant
 from diffsync_store.cli.output import console, json_line, shown, since, size, span, table
-from diffsync_store.cli.targets import lease_of_target, leases_held, told_unheld, told_unknown
+from diffsync_store.cli.targets import (
+    known_diffs,
+    known_stores,
+    lease_of_target,
+    leases_held,
+    told_unheld,
+    told_unknown,
+)
 from diffsync_store.cli.views import (
     ACTIONS,
     json_of,
@@ -92,7 +100,7 @@ def _command(function: C) -> C:
         try:
             return function(*args, **kwargs)
         except (ObjectStoreException, ValueError) as error:
-            typer.echo(shown(f"{error}{_what_to_do(error)}").plain, err=True)
+            typer.echo(shown(f"{error}{_what_to_do(error, kwargs.values())}").plain, err=True)
             raise typer.Exit(1) from None
         except BrokenPipeError:  # the reader of a pipe has seen enough
             sys.stderr.close()
@@ -102,15 +110,23 @@ def _command(function: C) -> C:
     return function
 
 
-def _what_to_do(error: Exception) -> str:
-    """What somebody at a terminal can do who has met the error, where it does not say so itself."""
+def _what_to_do(error: Exception, given: Iterable[Any]) -> str:
+    """What somebody at a terminal can do who has met the error, where it does not say so itself.
+
+    Args:
+        error: what was met.
+        given: the command's arguments.
+    """
     if isinstance(error, StoreUnavailable):
         return (
             f" It is {address_in(_Redis.url)}: see that it runs and that {socket.gethostname()} reaches it, or name another "
             "one in DIFFSYNC_STORE_URL, with --url or with --url-file."
         )
     if isinstance(error, StoreNotFound | DiffNotFound):
-        return " `diffsync-store stores` lists the stores that are there, `diffsync-store diffs` the saved diffs."
+        words = [word for word in given if isinstance(word, str) and word]
+        guess = meant(words, [*known_stores(_Redis.url), *known_diffs(_Redis.url)]).removeprefix(";")
+        lists = " `diffsync-store stores` lists the stores that are there, `diffsync-store diffs` the saved diffs."
+        return f"{guess}.{lists}" if guess else lists
     return ""
 
 
@@ -127,7 +143,8 @@ def stores(
 ) -> None:
     """List the stores, the one that was written last first."""
     with closing(RedisStores(url=_Redis.url)) as found:
-        records = [record for record in found.list() if not adapter or record.name == adapter]
+        every = list(found.list())
+        records = [record for record in every if not adapter or record.name == adapter]
         rows = [
             (
                 record.store_id,
@@ -141,7 +158,8 @@ def stores(
             for record in records[:limit]
         ]
     if not rows:
-        typer.echo(f"There is no store{f' of {adapter}' if adapter else ''}.", err=True)
+        guess = meant([adapter], (record.name for record in every)) if adapter else ""
+        typer.echo(shown(f"There is no store{f' of {adapter}' if adapter else ''}{guess}.").plain, err=True)
         return
     console().print(table(("store_id", "adapter", "state", "objects", "written", "expires in", "memory"), rows))
     _rest(len(records), limit)
@@ -323,11 +341,14 @@ def hold(
     reason: Annotated[str, typer.Option(help="What for, for others to read.")],
     by: Annotated[str, typer.Option(help="Who.")] = "",
     store: OfStore = False,
+    force: Annotated[bool, typer.Option("--force", help="Also a target of which nothing is known here yet.")] = False,
 ) -> None:
     """Keep every sync from a target until `unlock`, as for maintenance."""
     name = _lease_name(target, store)
-    if not store and (doubt := told_unknown(_Redis.url, in_a_command(name))):
-        typer.echo(shown(doubt).plain, err=True)
+    doubt = told_unknown(_Redis.url, target if store else in_a_command(name), is_store=store)
+    if doubt and not force:
+        typer.echo(shown(f"{doubt} Nothing was held; if the name is right, add --force.").plain, err=True)
+        raise typer.Exit(1)
     with closing(RedisLeases(url=_Redis.url)) as leases:
         held = leases.hold(name, reason, owner=by)
     typer.echo(shown(f"Held by {held}. `diffsync-store unlock {in_a_command(name)}` ends it.").plain)

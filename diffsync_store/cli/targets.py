@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
+from diffsync_store.cli.names import meant
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_lease import Holder, RedisLeases, in_a_command, target_lease
 from diffsync_store.store.redis_stores import RedisStores
@@ -17,6 +18,18 @@ def known_targets(url: str) -> list[str]:
         for record in diffs.list():
             names |= {record.source_name, record.target_name}
     return sorted(names - {""})
+
+
+def known_stores(url: str) -> list[str]:
+    """The store_ids of the stores."""
+    with closing(RedisStores(url=url)) as stores:
+        return [record.store_id for record in stores.list()]
+
+
+def known_diffs(url: str) -> list[str]:
+    """The diff_ids of the saved diffs."""
+    with closing(RedisDiffs(url=url)) as diffs:
+        return [record.diff_id for record in diffs.list()]
 
 
 def leases_held(url: str) -> Iterator[tuple[str, Holder]]:
@@ -35,16 +48,18 @@ def lease_of_target(url: str, word: str) -> str:
 
 def told_unheld(url: str, what: str) -> str:
     """That nobody has a lease, and which ones somebody has."""
-    held = ", ".join(name for name, _ in leases_held(url))
-    return (
-        f"Nobody has the lease of {what}. {f'Held now: {held}.' if held else 'Of what is known here, nothing is held.'}"
-    )
+    held = [name for name, _ in leases_held(url)]
+    now = f"Held now: {', '.join(held)}." if held else "Of what is known here, nothing is held."
+    return f"Nobody has the lease of {what}{meant([what], held)}. {now}"
 
 
-def told_unknown(url: str, target: str) -> str:
-    """That nothing here is of a target; empty where something is."""
-    known = known_targets(url)
+def told_unknown(url: str, target: str, *, is_store: bool = False) -> str:
+    """That nothing here is of a target, or that there is no such store; empty where there is."""
+    known = known_stores(url) if is_store else known_targets(url)
     if target in known:
         return ""
+    guess = meant([target], known)
+    if is_store:
+        return f"There is no store {target!r} here{guess}. `diffsync-store stores` lists them."
     names = f"known are {', '.join(known)}" if known else "nothing was loaded here yet"
-    return f"No store and no saved diff here is of an adapter {target!r}: see that the name is right; {names}."
+    return f"No store and no saved diff here is of an adapter {target!r}: see that the name is right; {names}{guess}."

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from diffsync_store.cli.names import meant
 from diffsync_store.cli.output import console, facts, shown, span, table
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.operation import Operation
@@ -125,7 +126,8 @@ def told_without_past(records: Iterable[DiffRecord], model: str, unique_id: str)
     if not models:
         return "There is no saved diff that changes anything, so nothing is known of any object."
     if model not in models:
-        return f"No saved diff that is still there changes a {model!r}; models that they change: {', '.join(models)}."
+        guess = meant([model], models).replace(";", ".", 1)
+        return f"No saved diff that is still there changes a {model!r}; models that they change: {', '.join(models)}{guess}."
     return (
         f"No saved diff that is still there changes the {model} {unique_id!r}: it was alike on both sides, or its diffs have "
         f"expired. Unique ids are written as `diffsync-store changes DIFF_ID --model {model}` shows them."
