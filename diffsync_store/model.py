@@ -373,7 +373,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         try:
             self._children_in(field).remove(uid)
         except ValueError:
-            raise ObjectNotFound(f"{uid} is not a child of {self!r}: it is not in {field}") from None
+            raise ObjectNotFound(f"{child} is not a child of {self!r}: it is not in {field}") from None
         self._tell_change()
 
     def _field_for(self, child: DiffSyncModel) -> Text:

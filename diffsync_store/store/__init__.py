@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
 
 import structlog
 
-from diffsync_store.classes import is_overridden
+from diffsync_store.classes import CONTENT, is_overridden, overrides
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import (
     ObjectNotFound,
@@ -385,7 +385,8 @@ class BaseStore(Primitives):
     def update_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
         """The object that has the same identifiers, with the attributes of `obj`; or else `obj`, which is added."""
         existing, created = self.get_or_add_model_instance(obj)
-        if not created and existing is not obj:
+        # An object that is added takes what it says of itself too, which only a class of its own says otherwise.
+        if overrides(type(obj), CONTENT) if created else existing is not obj:
             for name, value in obj.get_attrs().items():
                 setattr(existing, name, value)
             self.changed(existing)
