@@ -17,6 +17,7 @@ from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffClassMismatch, DiffException, ObjectNotFound
 from diffsync_store.guards import Guards, counted, withhold
+from diffsync_store.lifecycle import opened
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store import BaseStore
 from diffsync_store.store.local import LocalStore
@@ -270,10 +271,11 @@ class Adapter:
             source.store.require_same_load(loads[0])
             self.store.require_same_load(loads[1])
             self._guard(diff, source, guards, *loads)
-        if Syncer(diff, source, self, flags, callback).run():
-            logger = structlog.get_logger().new(src=source, dst=self, flags=flags)
-            self.sync_complete(source, diff, flags, logger)
-            self.store.flush()
+        with opened(self):
+            if Syncer(diff, source, self, flags, callback).run():
+                logger = structlog.get_logger().new(src=source, dst=self, flags=flags)
+                self.sync_complete(source, diff, flags, logger)
+                self.store.flush()
         return diff
 
     def _guard(

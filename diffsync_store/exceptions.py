@@ -4,6 +4,7 @@ ObjectCrudException             raised by a model's `create`, `update`, `delete`
     ObjectNotCreated
     ObjectNotUpdated
     ObjectNotDeleted
+    OutcomeUnknown              the answer was lost: the operation may have been done or not
 ObjectStoreException            a store cannot do what was asked of it
     ObjectAlreadyExists         `.existing_object` is what stands in the way
     ObjectNotFound
@@ -51,6 +52,13 @@ class ObjectNotUpdated(ObjectCrudException):
 
 class ObjectNotDeleted(ObjectCrudException):
     """An object could not be deleted from its system."""
+
+
+class OutcomeUnknown(ObjectCrudException):
+    """The system's answer was lost: whether the operation was done is not known.
+
+    A model's `create`, `update` or `delete` raises it, or a `..._many` hook returns it for a record.
+    """
 
 
 class ObjectStoreException(Exception):

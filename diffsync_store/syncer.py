@@ -20,6 +20,7 @@ from diffsync_store.exceptions import (
     ObjectStoreWrongType,
     SyncStopped,
 )
+from diffsync_store.hooks import call_many, takes_one
 from diffsync_store.masking import declared_secrets, hidden, hide_in, masked_id, masked_text, reason_text
 from diffsync_store.result import Reject, SyncResult
 
@@ -292,14 +293,27 @@ class Syncer:
                 )
             model = self._class(element.type)
             ids, attrs = restored(model, element.keys), restored(model, element.source_attrs or {})
-            return model.create(adapter=self.target, ids=ids, attrs=attrs)
+            if takes_one(model, "create"):
+                return model.create(adapter=self.target, ids=ids, attrs=attrs)
+            return self._call_many(model, "create", (ids, attrs))
         if element.action == DiffSyncActions.UPDATE:
             if obj is None:
                 raise ObjectNotUpdated(f"Failed to update {element.type} {self._shown_keys(element)} - not found!")
-            return obj.update(attrs=restored(type(obj), element.get_attrs_diffs()["+"]))
+            attrs = restored(type(obj), element.get_attrs_diffs()["+"])
+            if takes_one(type(obj), "update"):
+                return obj.update(attrs=attrs)
+            return self._call_many(type(obj), "update", (obj, attrs))
         if obj is None:
             raise ObjectNotDeleted(f"Failed to delete {element.type} {self._shown_keys(element)} - not found!")
-        return obj.delete()
+        return obj.delete() if takes_one(type(obj), "delete") else self._call_many(type(obj), "delete", obj)
+
+    def _call_many(self, model: type[DiffSyncModel], action: str, record: Any) -> DiffSyncModel | None:
+        """Have the hook for many records do it with one, where the model has no other way."""
+        answer = call_many(model, action, self.target, [record])[0]
+        if isinstance(answer, Exception):
+            raise answer
+        found: DiffSyncModel | None = answer
+        return found
 
     def _keep(
         self, element: DiffElement, obj: DiffSyncModel | None, done: DiffSyncModel, parent: DiffSyncModel | None

@@ -3,8 +3,8 @@ from functools import partial
 from prefect import flow, get_run_logger, task
 
 from diffsync_store import ObjectStoreException, StoreRecord
+from diffsync_store.lifecycle import opened
 from diffsync_store.store.redis import RedisStore
-from flows.adapters.lifecycle import opened
 from flows.artifacts import show_load
 from flows.config import Config, read_config
 from flows.events import store_loaded

@@ -10,9 +10,9 @@ from prefect.states import Completed
 
 from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, StoreRecord, SyncResult, SyncStopped
 from diffsync_store.guards import Holds
+from diffsync_store.lifecycle import opened
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import DiffRecord, SavedDiff
-from flows.adapters.lifecycle import opened
 from flows.approval import Rejected, has_asked, require_approval
 from flows.artifacts import show_dry_run, show_sync
 from flows.config import Config, read_config

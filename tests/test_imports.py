@@ -62,6 +62,7 @@ PUBLIC_MODULES = {
     "diffsync_store.guards",
     "diffsync_store.logging",
     "diffsync_store.masking",
+    "diffsync_store.lifecycle",
     "diffsync_store.operation",
     "diffsync_store.store",
     "diffsync_store.store.local",

@@ -160,6 +160,11 @@ class SavedDiff:
         """
         return map(Operation.model_validate_json, self._texts(start, limit))
 
+    def elements_backwards(self) -> Iterator[Operation]:
+        """As `elements`, from the last to the first."""
+        for first in range((self.record.elements - 1) // _BATCH * _BATCH, -1, -_BATCH):
+            yield from reversed(list(self.elements(first, _BATCH)))
+
     def operations(
         self,
         start: int = 0,
@@ -299,7 +304,7 @@ class SavedDiff:
             return applied_before(before)
         if options.hold is None and self.record.holds:
             options = replace(options, hold=Holds(self.record.holds))
-        return Plan(journal, within(approval, options), flags).of(self.streamed(Holds()).get_children())
+        return Plan(self.streamed(Holds()), journal, within(approval, options), flags).counted()
 
     def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Holds:
         """What of the diff is held, the rest being within the budget.
@@ -451,6 +456,18 @@ class StreamedDiff(Diff):
             self.held.update((held.type, str(held.action), reason) for held, reason in found)
             if not is_held:
                 yield element
+
+    def get_children_backwards(self) -> Iterator[DiffElement]:
+        """The elements of the top as the saved diff has them, the last first; read piece by piece too."""
+        names = self._saved.record.source_name, self._saved.record.target_name
+        tree: list[Operation] = []
+        for operation in self._saved.elements_backwards():
+            tree.append(operation)
+            if not operation.parents:
+                [element] = diff_of(reversed(tree), *names).get_children()
+                if not withhold_below(element, self._holds)[1]:
+                    yield element
+                tree = []
 
     def _elements(self) -> Iterator[DiffElement]:
         names = self._saved.record.source_name, self._saved.record.target_name

@@ -14,11 +14,11 @@ import structlog
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffNotApproved, ObjectStoreException
+from diffsync_store.lifecycle import opened
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
 from diffsync_store.result import SyncResult
-from diffsync_store.sync.guarded import interrupted, is_of_redis
+from diffsync_store.sync.executor import Executor, interrupted, is_of_redis
 from diffsync_store.sync.journal import Application, Approval, Journal, MemoryJournal
-from diffsync_store.sync.moving import MovingSyncer
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.pace import Ended
 
@@ -103,7 +103,7 @@ class Sync:
         if before is not None:
             return self._told_before(before)
         may_lack_entries = self.journal.begin(self.by) and not self.options.trust_journal
-        syncer = MovingSyncer(
+        syncer = Executor(
             self._with_ids(),
             self.source,
             self.target,
@@ -114,6 +114,18 @@ class Sync:
             may_lack_entries=may_lack_entries,
             check_lease=self.lease.check if self.lease is not None else None,
         )
+        with opened(self.target):
+            self._apply(syncer)
+        result = self.diff.result = syncer.result
+        self._tell(result.stopped, *result.next_steps())
+        if result.is_complete:
+            done = result.applied + result.skipped + result.done_before
+            self.journal.conclude(
+                Application(by=self.by, at=datetime.now(UTC), operations=done, skipped=result.skipped)
+            )
+        return result
+
+    def _apply(self, syncer: Executor) -> None:
         try:
             syncer.run()
         except Ended as stop:
@@ -126,14 +138,6 @@ class Sync:
             logger = structlog.get_logger().new(src=self.source, dst=self.target, flags=self.flags)
             self.target.sync_complete(self.source, self.diff, self.flags, logger)
             self.target.store.flush()
-        result = self.diff.result = syncer.result
-        self._tell(result.stopped, *result.next_steps())
-        if result.is_complete:
-            done = result.applied + result.skipped + result.done_before
-            self.journal.conclude(
-                Application(by=self.by, at=datetime.now(UTC), operations=done, skipped=result.skipped)
-            )
-        return result
 
     def _with_ids(self) -> Diff:
         if self.diff.has_operation_ids:

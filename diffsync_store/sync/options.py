@@ -33,23 +33,27 @@ class SyncOptions:
     look_up: bool = False
     """Ask the target's system for each record before its operation, where the model has a `lookup`."""
     workers: int = 1
-    """Objects of the top, each with all that is below it, that are worked on side by side."""
+    """Calls of the target's system that are under way side by side."""
     bulk: int = 200
     """Most records in one call of a `..._many` hook; 1 uses the single ones."""
     rate: float | None = None
     """Most calls of the target's system in a second."""
     retries: int = 0
-    """How often a call is made again after one of the adapter's `transient_errors`."""
+    """How often a call is made again that failed in passing (`diffsync_store.transient`, the adapter's `transient_errors`)."""
     backoff: float = 0.5
-    """Seconds before the first of these, doubled with each, less a random share of up to a half."""
+    """Seconds before the first of these, doubled with each, less a random share of up to a half; what the system asks for counts
+    instead (`Retry-After`)."""
     stop_at_share: float | None = None
     """Stop when more than this share (0 to 1) of the operations has failed."""
     stop_after: int = 20
     """Operations after which that share is looked at."""
     stop: Callable[[], bool] | None = None
     """Asked before each operation: True ends the sync there; what was not tried is pending."""
-    deletes_last: bool = False
-    """Delete after everything else, in the reverse order."""
+    deletes_last: bool = True
+    """Delete after everything else, in the reverse order: what stands below an object goes before it.
+
+    Where it is False, deletes come in their places in the diff, an object before what stands below it.
+    """
 
     def __post_init__(self) -> None:
         """Check the numbers."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,15 +13,44 @@ from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound
+from diffsync_store.hooks import hook
 from diffsync_store.model import DiffSyncModel
-from diffsync_store.sync.hooks import hook
 from diffsync_store.sync.preconditions import differing
 
 
-def look_up(adapter: Any, model: type[DiffSyncModel], element: DiffElement) -> Any:
-    """What the target's system has for an element: attributes, None, or NotImplemented where nobody can tell."""
-    lookup = hook(model, "lookup")
-    return NotImplemented if lookup is None else lookup(adapter, restored(model, element.keys))
+def look_up(
+    adapter: Any, model: type[DiffSyncModel], elements: Sequence[DiffElement], call: Callable[[Callable[[], Any]], Any]
+) -> list[Any]:
+    """What the target's system has for elements of a model: attributes, None, or NotImplemented where nobody can tell.
+
+    Args:
+        adapter: the target.
+        model: the class of the records.
+        elements: what to look up.
+        call: makes one call.
+    """
+    ids = [restored(model, element.keys) for element in elements]
+    many, one = hook(model, "lookup_many"), hook(model, "lookup")
+    if many is not None and (one is None or len(ids) > 1):
+        found = call(lambda: many(adapter, ids))
+        if found is not NotImplemented:
+            return _one_each(model, ids, found)
+    if one is None:
+        return [NotImplemented] * len(ids)
+    return [call(lambda each=each: one(adapter, each)) for each in ids]  # type: ignore[misc]  # a default of a lambda
+
+
+def _one_each(model: type[DiffSyncModel], ids: list[dict[str, Any]], found: Any) -> list[Any]:
+    """The answers of a `lookup_many` in the order of the ids."""
+    if isinstance(found, Mapping):
+        return [found.get(model.create_unique_id(**each)) for each in ids]
+    answers = list(found)
+    return answers if len(answers) == len(ids) else [NotImplemented] * len(ids)
+
+
+def can_be_looked_up(model: type[DiffSyncModel]) -> bool:
+    """Whether a model says what its system has."""
+    return hook(model, "lookup") is not None or hook(model, "lookup_many") is not None
 
 
 def outcome(element: DiffElement, obj: DiffSyncModel | None, now: Any) -> State | None:
@@ -53,7 +83,13 @@ def _pending_if(holds: bool) -> State:
 
 
 def bring_along(
-    adapter: Any, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None, fields: str
+    adapter: Any,
+    element: DiffElement,
+    obj: DiffSyncModel | None,
+    parent: DiffSyncModel | None,
+    fields: str = "",
+    *,
+    now: Mapping[str, Any] | None = None,
 ) -> DiffSyncModel | None:
     """Put into the target's store what was done in its system, without calling the system; return the object.
 
@@ -63,24 +99,33 @@ def bring_along(
         obj: the store's object.
         parent: the store's object above it.
         fields: the object that a create has returned, as JSON, where it is known.
+        now: what a look at the system has shown, where somebody has looked.
     """
     if element.action == DiffSyncActions.UPDATE:
-        return obj and with_values(obj, element.get_attrs_diffs()["+"])
+        return obj and with_values(obj, {**element.get_attrs_diffs()["+"], **beyond(type(obj), now)})
     if element.action == DiffSyncActions.CREATE:
         if obj is None:
-            obj = made(adapter, element, fields)
+            obj = made(adapter, element, fields, now)
             adapter.add(obj)
-        _list(obj, parent)
+        else:
+            with_values(obj, {**(element.source_attrs or {}), **beyond(type(obj), now)})
+        listed(obj, parent)
         return obj
     if parent is not None:  # which may list it though it has gone: the two are not written at once
-        _unlist(obj or made(adapter, element), parent)
+        unlisted(obj or made(adapter, element), parent)
     if obj is not None:
         flags = obj.model_flags
         adapter.remove(obj, remove_children=DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE in flags)
     return None
 
 
-def made(adapter: Any, element: DiffElement, fields: str = "") -> DiffSyncModel:
+def beyond(model: type[DiffSyncModel], now: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a look at the system has shown of the fields that a diff does not compare, such as the system's own id."""
+    known = {*model._identifiers, *model._attributes, *model._children.values(), "adapter", "model_flags"}
+    return {name: value for name, value in (now or {}).items() if name in model.model_fields and name not in known}
+
+
+def made(adapter: Any, element: DiffElement, fields: str = "", now: Mapping[str, Any] | None = None) -> DiffSyncModel:
     """The object that a create has made, or a delete has removed, without making it in the system again."""
     model: type[DiffSyncModel] = getattr(adapter, element.type)
     if fields:
@@ -92,7 +137,7 @@ def made(adapter: Any, element: DiffElement, fields: str = "") -> DiffSyncModel:
             obj.adapter = adapter
             return obj
     attrs = element.source_attrs if element.source_attrs is not None else element.dest_attrs
-    ids, attrs = restored(model, element.keys), restored(model, attrs or {})
+    ids, attrs = restored(model, element.keys), {**restored(model, attrs or {}), **beyond(model, now)}
     found = model.create_base(adapter=adapter, ids=ids, attrs=attrs)
     assert found is not None  # noqa: S101  # for the type checker: the base class always returns it
     return found
@@ -102,17 +147,19 @@ def with_values(obj: DiffSyncModel, values: Mapping[str, Any]) -> DiffSyncModel:
     """The object with these values, which may have been JSON in between."""
     for name, value in restored(type(obj), values).items():
         if canonical(getattr(obj, name)) != canonical(value):
-            setattr(obj, name, value)
+            with suppress(AttributeError):  # it is computed, from fields that are not compared
+                setattr(obj, name, value)
     return obj
 
 
 def under(obj: DiffSyncModel, old: DiffSyncModel | None, new: DiffSyncModel | None) -> None:
     """Have the object listed by its new parent and no longer by its old one."""
-    _unlist(obj, old)
-    _list(obj, new)
+    unlisted(obj, old)
+    listed(obj, new)
 
 
-def _list(obj: DiffSyncModel, parent: DiffSyncModel | None) -> None:
+def listed(obj: DiffSyncModel, parent: DiffSyncModel | None) -> None:
+    """See to it that a parent lists an object."""
     if parent is not None:
         try:
             parent.add_child(obj)
@@ -120,7 +167,8 @@ def _list(obj: DiffSyncModel, parent: DiffSyncModel | None) -> None:
             return
 
 
-def _unlist(obj: DiffSyncModel, parent: DiffSyncModel | None) -> None:
+def unlisted(obj: DiffSyncModel, parent: DiffSyncModel | None) -> None:
+    """See to it that a parent does not list an object."""
     if parent is not None:
         try:
             parent.remove_child(obj)

@@ -1,5 +1,6 @@
 """What a guarded sync costs, and what its workers and bulk calls save: `python -m tests.bench.guards [creates] [operations]`.
 
+- calls: how many calls a sync with bulk hooks makes, beside the fewest that could be (`tests.bench.calls`);
 - pace: so many creates against a system that takes 20 ms a call, one by one, with 8 workers, in bulk, and with both;
 - overhead: a sync of operations that do nothing, of a saved diff over stores in Redis, by `sync_from` and under guards
   (journal, preconditions). Nobody sees the log of either: with one that is shown, both take longer by as much.
@@ -10,14 +11,17 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from diffsync_store import Adapter, DiffSyncModel
+from diffsync_store.exceptions import DiffNotFound
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.sync.options import SyncOptions
+from tests.bench import calls
 from tests.servers import RedisServer
 
 CALL_SECONDS = 0.02
@@ -95,6 +99,8 @@ def prepared(
         source.put(objects, "new")
         target.put(there, "old")
         diffs = RedisDiffs(url=url)
+        with suppress(DiffNotFound):  # of the round before
+            diffs.open("diff").drop()
         return diffs.open(diffs.compare(source, target, "diff")), source, target
 
     return prepare
@@ -145,20 +151,23 @@ def overhead(url: str, adapter: type[Inventory], operations: int, rounds: int) -
     prepare = prepared(url, adapter, operations, operations)
     number = 0
     best: dict[str, float] = {}
+    cpu: dict[str, float] = {}
     for _ in range(rounds):
         for name in ("plain", "guarded"):
             saved, source, target = prepare()
-            begin = time.perf_counter()
+            begin, begin_of_cpu = time.perf_counter(), time.process_time()
             if name == "plain":
                 target.sync_from(source, diff=saved.streamed())
             else:
                 assert saved.apply(source, target).is_complete
             number = saved.record.operations
             best[name] = min(best.get(name, 1e9), time.perf_counter() - begin)
-    each = {name: seconds / number * 1e6 for name, seconds in best.items()}
+            cpu[name] = min(cpu.get(name, 1e9), time.process_time() - begin_of_cpu)
+    each, of_cpu = ({name: seconds / number * 1e6 for name, seconds in found.items()} for found in (best, cpu))
     print(
         f"{number:,} operations that do nothing, {adapter.__name__}: {each['plain']:.0f} us each, "
-        f"{each['guarded']:.0f} us under guards: {best['guarded'] / best['plain'] - 1:+.0%}"
+        f"{each['guarded']:.0f} us under guards: {best['guarded'] / best['plain'] - 1:+.0%}; "
+        f"of the CPU {of_cpu['plain']:.0f} us and {of_cpu['guarded']:.0f} us"
     )
 
 
@@ -167,10 +176,13 @@ def main() -> None:
     parser.add_argument("creates", type=int, nargs="?", default=10_000)
     parser.add_argument("operations", type=int, nargs="?", default=10_000)
     parser.add_argument("--rounds", type=int, default=3, help="the best of how many, of the overhead")
+    parser.add_argument("--no-calls", action="store_true", help="leave out the counts of calls")
     parser.add_argument("--log", action="store_true", help="show the log, as a program does that configures nothing")
     arguments = parser.parse_args()
     if not arguments.log:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    if not arguments.no_calls:
+        calls.main()
     with RedisServer("valkey") as server:
         if arguments.operations:
             for adapter in (Inventory, SeenInventory):

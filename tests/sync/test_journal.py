@@ -30,7 +30,7 @@ from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.store.redis_keys import DiffKeys
 from diffsync_store.store.redis_lease import RedisLeases
-from diffsync_store.sync import ledger
+from diffsync_store.sync import ledger, scheduler
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.selection import Select
@@ -209,8 +209,10 @@ def test_a_record_that_is_changed_between_approval_and_apply_is_not_applied(benc
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_an_element_that_is_changed_during_the_apply_is_noticed_before_its_page_is_applied(
-    bench: Bench, workers: int
+    bench: Bench, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(scheduler, "_WINDOW", 500)
+    monkeypatch.setattr(scheduler, "_WIDEST", 500)
     sites: Sites = {f"s{number:04}": ("new", {}) for number in range(1700)}
     saved = bench.load(sites, {})
     saved.approve(by="ann", reason="CHG-1")
