@@ -209,7 +209,7 @@ class Apply(Declaration):
     model_config = ConfigDict(json_schema_extra={"examples": [{"workers": 8, "retries": 3}]})
 
     workers: PositiveInt = 1
-    """Objects of the top, each with all that is below it, that are worked on side by side."""
+    """Calls of the target's system that are under way side by side."""
     bulk: PositiveInt = 200
     """Most records in one call of an adapter's `..._many` hook; 1 uses the single ones."""
     rate: PositiveFloat | None = None
@@ -222,8 +222,8 @@ class Apply(Declaration):
     """Stop when more than this share of the operations has failed, such as 0.2."""
     stop_after: PositiveInt = 20
     """Operations after which that share is looked at."""
-    deletes_last: bool = False
-    """Delete after everything else, in the reverse order."""
+    deletes_last: bool = True
+    """Delete after everything else, in the reverse order: what stands below an object goes before it."""
     look_up: bool = False
     """Ask the target's system for each record before its operation, where its model has a `lookup`."""
     trust_journal: bool = False

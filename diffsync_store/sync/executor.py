@@ -500,11 +500,12 @@ class Executor(Scheduler):
                 raise
             except (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType) as error:  # the system has done it
                 self.ledger.send([step.id])  # another sync may be in this one's place: then that is the reason
-                self.logger.error(f"The store does not take what was done: {error}", **self._told(step.element))
                 refused = error
             except Exception as error:  # noqa: BLE001  # as for a call that fails
                 return self._fail(step, error)
         self._count(step, done)
+        if refused is not None:
+            self.logger.error(f"The store does not take what was done: {refused}", **self._told(step.element))
         self.note(step, Entry(State.DONE, LEFT_ALONE if done is None else "", _fields(step, done)))
         self.advance()
         self.end(step, done is not None)
