@@ -43,7 +43,7 @@ from diffsync_store.transient import is_transient
 from flows.adapter_classes import AdapterClasses
 from flows.blocks import DiffsyncStore
 from flows.consistency import read_declarations
-from flows.declarations import StoreSettings, SyncEntry
+from flows.declarations import PROJECT, StoreSettings, SyncEntry
 from flows.faults import Fault
 from flows.prefect_api import answering
 from flows.reader import Reader
@@ -74,6 +74,11 @@ class Config:
         self._reader = Reader(self.file, os.environ, self.secrets)
         self.classes = AdapterClasses(self.file, self.adapters, self._reader, self.secrets)
 
+    @property
+    def namespace(self) -> str:
+        """The namespace in Redis: a project's own, where the file names one."""
+        return "" if self.declared.project == PROJECT else self.declared.project
+
     def sync(self, name: str) -> SyncEntry:
         if name not in self.syncs:
             raise self.file.unknown("sync", name, self.syncs)
@@ -94,13 +99,13 @@ class Config:
 
     def open_store(self, store_id: str, name: str = "") -> RedisStore:
         url, ttl = self._store()
-        return RedisStore(name=name, store_id=store_id, url=url, ttl=ttl)
+        return RedisStore(name=name, store_id=store_id, url=url, ttl=ttl, namespace=self.namespace)
 
     @contextmanager
     def open_diffs(self, retention: int | None = None) -> Iterator[RedisDiffs]:
         """The saved diffs; what is saved is kept for `retention` seconds, or as long as a store."""
         url, ttl = self._store()
-        with closing(RedisDiffs(url=url, ttl=retention or ttl)) as diffs:
+        with closing(RedisDiffs(url=url, ttl=retention or ttl, namespace=self.namespace)) as diffs:
             yield diffs
 
     @contextmanager
@@ -108,7 +113,9 @@ class Config:
         """What is kept, and for how long; a diff that is waited for is in use."""
         told = self.declared.housekeeping
         stores, diffs = timedelta(seconds=told.stores), timedelta(seconds=told.diffs)
-        with closing(Retention(self._store()[0], stores=stores, diffs=diffs, waited_for=waited_for)) as retention:
+        url, _ = self._store()
+        made = Retention(url, stores=stores, diffs=diffs, waited_for=waited_for, namespace=self.namespace)
+        with closing(made) as retention:
             yield retention
 
     def newest_store(self, adapter: str) -> StoreRecord:
@@ -117,7 +124,7 @@ class Config:
         Raises:
             StoreNotFound: there is none.
         """
-        with closing(RedisStores(url=self._store()[0])) as stores:
+        with closing(RedisStores(url=self._store()[0], namespace=self.namespace)) as stores:
             return stores.newest(adapter)
 
     def last_count(self, adapter: str) -> int | None:
@@ -160,7 +167,7 @@ class Config:
     @contextmanager
     def open_leases(self) -> Iterator[RedisLeases]:
         """Who may do what of which there is one at a time."""
-        with closing(RedisLeases(url=self._store()[0])) as leases:
+        with closing(RedisLeases(url=self._store()[0], namespace=self.namespace)) as leases:
             yield leases
 
     def _taken(self, leases: RedisLeases, name: str, reason: str, told: Callable[[str], None]) -> Lease:

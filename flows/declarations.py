@@ -332,7 +332,7 @@ class Declarations(Declaration):
     """The whole file."""
 
     project: Project = PROJECT
-    """Name of this file in Prefect: what another file has deployed there is left alone. Begins the names of the work pools."""
+    """Name of this file in Prefect and in Redis: what another file has there is left alone. Begins the names of the work pools."""
     store: StoreSettings
     """Where stores and diffs live."""
     adapters: dict[Name, AdapterEntry] = Field({}, examples=[{"netbox": {"class": "my_adapters.netbox:NetBox"}}])

@@ -63,9 +63,15 @@ OfStore = Annotated[
 
 
 class _Redis:
-    """The URL that was given, until a command needs it."""
+    """The URL and the namespace that were given, until a command needs them."""
 
     url = ""
+    namespace = ""
+
+    @classmethod
+    def where(cls) -> dict[str, Any]:
+        """As arguments of what reads and writes there."""
+        return {"url": cls.url, "namespace": cls.namespace}
 
 
 @app.callback()
@@ -80,13 +86,21 @@ def _connect(
         ),
     ] = "",
     url_file: Annotated[Path | None, typer.Option(help="A file that holds the URL.")] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(
+            envvar="DIFFSYNC_STORE_NAMESPACE",
+            show_default=False,
+            help="Namespace of the stores and diffs: the `project` of the flows' file, unless that is `diffsync`.",
+        ),
+    ] = "",
 ) -> None:
     if url_file is not None:
         try:
             url = url_file.read_text("utf-8").strip()
         except OSError as error:
             raise typer.BadParameter(f"{url_file} cannot be read: {error.strerror}") from None
-    _Redis.url = url
+    _Redis.url, _Redis.namespace = url, namespace
 
 
 def _command(function: C) -> C:
@@ -124,15 +138,16 @@ def _what_to_do(error: Exception, given: Iterable[Any]) -> str:
         )
     if isinstance(error, StoreNotFound | DiffNotFound):
         words = [word for word in given if isinstance(word, str) and word]
-        guess = meant(words, [*known_stores(_Redis.url), *known_diffs(_Redis.url)]).removeprefix(";")
+        guess = meant(words, [*known_stores(_Redis.where()), *known_diffs(_Redis.where())]).removeprefix(";")
         lists = " `diffsync-store stores` lists the stores that are there, `diffsync-store diffs` the saved diffs."
+        lists += "" if _Redis.namespace else " Those of a project of its own: `diffsync-store --namespace PROJECT`."
         return f"{guess}.{lists}" if guess else lists
     return ""
 
 
 @contextmanager
 def _diffs() -> Iterator[RedisDiffs]:
-    with closing(RedisDiffs(url=_Redis.url)) as diffs:
+    with closing(RedisDiffs(**_Redis.where())) as diffs:
         yield diffs
 
 
@@ -142,7 +157,7 @@ def stores(
     adapter: Annotated[str, typer.Option(help="Those of this adapter only.")] = "",
 ) -> None:
     """List the stores, the one that was written last first."""
-    with closing(RedisStores(url=_Redis.url)) as found:
+    with closing(RedisStores(**_Redis.where())) as found:
         every = list(found.list())
         records = [record for record in every if not adapter or record.name == adapter]
         rows = [
@@ -217,7 +232,7 @@ def _named_store_or_diff(name: str) -> Iterator[None]:
 
 
 def _show_store(store_id: str) -> None:
-    with closing(RedisStores(url=_Redis.url)) as found:
+    with closing(RedisStores(**_Redis.where())) as found:
         show_store(found.record(store_id), found.expires_in(store_id))
 
 
@@ -231,8 +246,8 @@ def diff(
     """Compare two stores."""
     with _diffs() as found:
         with (
-            closing(RedisStore(store_id=source, url=_Redis.url)) as of_source,
-            closing(RedisStore(store_id=target, url=_Redis.url)) as of_target,
+            closing(RedisStore(store_id=source, **_Redis.where())) as of_source,
+            closing(RedisStore(store_id=target, **_Redis.where())) as of_target,
         ):
             name = found.compare(StoredAdapter(of_source), StoredAdapter(of_target))
         saved = found.open(name)
@@ -316,7 +331,7 @@ def drop(
         try:
             saved = found.open(name)
         except DiffNotFound:
-            drop_store(_Redis.url, name, force=force)
+            drop_store(_Redis.url, name, force=force, namespace=_Redis.namespace)
         else:
             drop_diff(saved, force=force)
     typer.echo(f"Dropped {name}.")
@@ -326,13 +341,13 @@ def drop(
 def lease(target: Target = "", store: OfStore = False) -> None:
     """Show who has the lease of a target, and since when; without a name, everything that is held."""
     if not target:
-        rows = [(name, told) for name, told in leases_held(_Redis.url)]
+        rows = [(name, told) for name, told in leases_held(_Redis.where())]
         console().print(table(("target", "held by"), rows) if rows else "Nothing is held.")
         return
-    with closing(RedisLeases(url=_Redis.url)) as leases:
+    with closing(RedisLeases(**_Redis.where())) as leases:
         name = _lease_name(target, store)
         holder = leases.holder(name)
-    typer.echo(shown(holder or told_unheld(_Redis.url, in_a_command(name))).plain)
+    typer.echo(shown(holder or told_unheld(_Redis.where(), in_a_command(name))).plain)
 
 
 @_command
@@ -345,11 +360,11 @@ def hold(
 ) -> None:
     """Keep every sync from a target until `unlock`, as for maintenance."""
     name = _lease_name(target, store)
-    doubt = told_unknown(_Redis.url, target if store else in_a_command(name), is_store=store)
+    doubt = told_unknown(_Redis.where(), target if store else in_a_command(name), is_store=store)
     if doubt and not force:
         typer.echo(shown(f"{doubt} Nothing was held; if the name is right, add --force.").plain, err=True)
         raise typer.Exit(1)
-    with closing(RedisLeases(url=_Redis.url)) as leases:
+    with closing(RedisLeases(**_Redis.where())) as leases:
         held = leases.hold(name, reason, owner=by)
     typer.echo(shown(f"Held by {held}. `diffsync-store unlock {in_a_command(name)}` ends it.").plain)
 
@@ -362,10 +377,10 @@ def unlock(
 ) -> None:
     """End a hold, or the lease of a process that will not end it."""
     name = _lease_name(target, store)
-    with closing(RedisLeases(url=_Redis.url)) as leases:
+    with closing(RedisLeases(**_Redis.where())) as leases:
         holder = leases.holder(name)
         if holder is None:
-            typer.echo(shown(told_unheld(_Redis.url, in_a_command(name))).plain)
+            typer.echo(shown(told_unheld(_Redis.where(), in_a_command(name))).plain)
             return
         typer.echo(shown(holder).plain)
         if not yes:
@@ -375,7 +390,7 @@ def unlock(
 
 
 def _lease_name(target: str, is_store: bool) -> str:
-    return target if is_store else lease_of_target(_Redis.url, target)
+    return target if is_store else lease_of_target(_Redis.where(), target)
 
 
 @_command

@@ -24,7 +24,7 @@ from diffsync_store.store.primitives import NO_GAPS
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
+from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores
 from diffsync_store.store.redis_outbox import Outbox, Refused
 from diffsync_store.store.redis_record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis_subtrees import RedisSubtrees
@@ -98,6 +98,8 @@ class RedisStore(BaseStore):
         client: a client to use instead, made with `decode_responses=False`; it is not closed with the store, and has
             timeouts and retries of its own.
         ttl: seconds without use after which the store expires, 7 days unless the store says otherwise.
+        namespace: keeps the store apart from those of others in the same Redis, which may have the same `store_id`; 1 to 64
+            letters, digits, `.`, `_`, `-`. Who is to find the store gives the same one.
         lease: the lease under which the store is written: writes are refused once a newer one was given out.
         options: any connection argument of redis-py: `username`, `password`, `ssl`, `ssl_ca_certs`,
             `ssl_certfile`, `ssl_keyfile`, `unix_socket_path`, `socket_timeout`, `retry`, ...; `sentinel_kwargs` for
@@ -127,15 +129,18 @@ class RedisStore(BaseStore):
         client: Any = None,
         ttl: int | None = None,
         lease: Lease | None = None,
+        namespace: str = "",
         **options: Any,
     ) -> None:
         super().__init__(*args, adapter=adapter, name=name)
         self._is_named = bool(name)
         self.store_id = str(uuid4()) if store_id is None else store_id
-        self._keys = StoreKeys(self.store_id)
-        if lease is not None and lease.store_id != self.store_id:
+        self.namespace = check_namespace(namespace)
+        self._keys = StoreKeys(self.store_id, namespace)
+        if lease is not None and (lease.store_id, lease.namespace) != (self.store_id, namespace):
+            of = f" of the namespace {lease.namespace!r}" if lease.namespace != namespace else ""
             raise ObjectStoreException(
-                f"The lease is on store {lease.store_id!r}, not on {self.store_id!r}: take that one."
+                f"The lease is on store {lease.store_id!r}{of}, not on {self.store_id!r}: take that one."
             )
         if ttl is not None and ttl < 1:
             raise ObjectStoreException(f"ttl must be at least 1 second, not {ttl}.")
@@ -203,7 +208,7 @@ class RedisStore(BaseStore):
         with translated_errors():
             models = [model.decode() for model in self._redis.hkeys(self._keys.schema)]
             self._redis.unlink(*self._keys.all(models))
-            self._redis.zrem(STORES, self.store_id)
+            self._redis.zrem(index_of_stores(self.namespace), self.store_id)
         self._writer = Writer(self._redis, self._keys, b"", self._ttl, self.fencing_token)
         self._outbox = Outbox(self._writer, self._connection.new_pipe())
 
@@ -254,7 +259,7 @@ class RedisStore(BaseStore):
         """Note the store among the stores of this Redis."""
         now = server_time(self._redis, self._keys.record)
         with translated_errors():
-            self._redis.zadd(STORES, {self.store_id: now.timestamp()})
+            self._redis.zadd(index_of_stores(self.namespace), {self.store_id: now.timestamp()})
 
     def _renew(self) -> None:
         """Begin the time to live anew, at most once a minute."""

@@ -34,7 +34,7 @@ from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_history import Past
 from diffsync_store.store.redis_journal import RedisJournal
-from diffsync_store.store.redis_keys import DEFAULT_TTL, DIFFS, DiffKeys
+from diffsync_store.store.redis_keys import DEFAULT_TTL, DiffKeys, check_namespace, command, index_of_diffs
 from diffsync_store.store.redis_record import server_time
 from diffsync_store.store.redis_stores import newest_first
 from diffsync_store.store.tally import Subtree, Tally
@@ -142,9 +142,10 @@ def _digest_of(texts: list[bytes]) -> bytes:
 class SavedDiff:
     """A diff in Redis; nothing of it is in memory until it is asked for."""
 
-    def __init__(self, client: Any, record: DiffRecord) -> None:
+    def __init__(self, client: Any, record: DiffRecord, namespace: str = "") -> None:
         self._redis = client
-        self._keys = DiffKeys(record.diff_id)
+        self._namespace = namespace
+        self._keys = DiffKeys(record.diff_id, namespace)
         self._digests: list[bytes] | None = None
         """Of each page of elements, once the checksum was asked for."""
         self.record = record
@@ -354,7 +355,7 @@ class SavedDiff:
             is_ = f"is {entry.state.value}" if entry else "was never sent"
             raise ObjectStoreException(
                 f"Operation {operation_id!r} of diff {self.record.diff_id!r} {is_}, so there is nothing to settle: "
-                f"`diffsync-store changes {self.record.diff_id} --state sent --json` shows what is unknown."
+                f"`{command(self._namespace)} changes {self.record.diff_id} --state sent --json` shows what is unknown."
             )
         state = OperationState.DONE if is_done else OperationState.PENDING
         self.journal().write({operation_id: Entry(state, "settled by hand")})
@@ -407,7 +408,7 @@ class SavedDiff:
         """Remove the diff."""
         with translated_errors():
             self._redis.unlink(*self._keys.all())
-            self._redis.zrem(DIFFS, self.record.diff_id)
+            self._redis.zrem(index_of_diffs(self._namespace), self.record.diff_id)
 
 
 class StreamedDiff(Diff):
@@ -481,9 +482,9 @@ class StreamedDiff(Diff):
 
 
 class RedisDiffs:
-    """The saved diffs of one Redis.
+    """The saved diffs of one Redis, in one namespace.
 
-    Takes the connection arguments of RedisStore; `ttl` is the number of seconds without use after which a diff expires.
+    Takes the connection arguments of RedisStore, and its `namespace`; `ttl` is the number of seconds without use after which a diff expires.
     """
 
     def __init__(
@@ -495,8 +496,10 @@ class RedisDiffs:
         db: int = 0,
         client: Any = None,
         ttl: int = DEFAULT_TTL,
+        namespace: str = "",
         **options: Any,
     ) -> None:
+        self.namespace = check_namespace(namespace)
         if ttl < 1:
             raise ObjectStoreException(f"ttl must be at least 1 second, not {ttl}.")
         self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
@@ -631,7 +634,7 @@ class RedisDiffs:
         self, diff_id: str | None, found: Iterator[Operation], summary: Callable[[], dict[str, int]], about: _About
     ) -> str:
         diff_id = str(uuid4()) if diff_id is None else diff_id
-        keys = DiffKeys(diff_id)
+        keys = DiffKeys(diff_id, self.namespace)
         self._make_room(keys)
         try:
             tally = self._save_elements(found, keys)
@@ -655,7 +658,7 @@ class RedisDiffs:
         )
         with translated_errors():
             self._redis.set(keys.record, record.model_dump_json(), ex=self._ttl)
-            self._redis.zadd(DIFFS, {diff_id: record.created.timestamp()})
+            self._redis.zadd(index_of_diffs(self.namespace), {diff_id: record.created.timestamp()})
         return diff_id
 
     def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> Tally:
@@ -675,7 +678,7 @@ class RedisDiffs:
             what = "somebody has approved or rejected it" if why == "approval" else "a sync has begun to apply it"
             raise DiffExists(
                 f"There is a diff {keys.diff_id!r} already, and {what}: it is not replaced. Give another diff_id, or none; "
-                f"or drop that one first: `diffsync-store drop {keys.diff_id} --force`.",
+                f"or drop that one first: `{command(self.namespace)} drop {keys.diff_id} --force`.",
                 keys.diff_id,
             )
 
@@ -688,7 +691,7 @@ class RedisDiffs:
 
     def list(self) -> Iterator[DiffRecord]:
         """The records of the saved diffs, the newest first; read as they are asked for. It is no use that keeps them."""
-        return newest_first(self._redis, DIFFS, lambda diff_id: self._record(DiffKeys(diff_id), diff_id))
+        return newest_first(self._redis, index_of_diffs(self.namespace), self._record_of)
 
     def history(self, model: str, unique_id: str) -> Iterator[Past]:
         """What the saved diffs that are still kept have done to one object, the newest first.
@@ -708,7 +711,7 @@ class RedisDiffs:
     def expires_in(self, diff_id: str) -> int | None:
         """Seconds until a diff expires if nobody uses it; None where it is not there."""
         with translated_errors():
-            seconds = self._redis.ttl(DiffKeys(diff_id).record)
+            seconds = self._redis.ttl(DiffKeys(diff_id, self.namespace).record)
         return int(seconds) if seconds >= 0 else None
 
     def open(self, diff_id: str) -> SavedDiff:
@@ -717,7 +720,7 @@ class RedisDiffs:
         Raises:
             DiffNotFound: there is none.
         """
-        keys = DiffKeys(diff_id)
+        keys = DiffKeys(diff_id, self.namespace)
         record = self._record(keys, diff_id)
         with translated_errors():
             for key in keys.all():
@@ -726,7 +729,10 @@ class RedisDiffs:
 
     def saved(self, record: DiffRecord) -> SavedDiff:
         """The diff that has this record. It is no use that keeps it, and it may have expired."""
-        return SavedDiff(self._redis, record)
+        return SavedDiff(self._redis, record, self.namespace)
+
+    def _record_of(self, diff_id: str) -> DiffRecord:
+        return self._record(DiffKeys(diff_id, self.namespace), diff_id)
 
     def _record(self, keys: DiffKeys, diff_id: str) -> DiffRecord:
         with translated_errors():

@@ -20,6 +20,9 @@ ever used as a pattern.
     dsd:{ID}:journal:application, journal:approval
                                  strings: who has applied the diff, who has approved it, as JSON
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
+
+A namespace NS keeps what is of one project apart from the rest of a Redis: its keys begin with `dss:NS:{ID}:` and
+`dsd:NS:{ID}:`, and its ids are in `dss:NS:stores` and `dsd:NS:diffs`. Without one, the keys are those above.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ DEFAULT_TTL = 7 * 24 * 3600
 """Seconds without use after which a store or a saved diff expires."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def is_id(value: str) -> bool:
@@ -54,12 +58,45 @@ def check_id(value: str, what: str) -> str:
     return value
 
 
+def check_namespace(value: str) -> str:
+    """Return `value` if it may name a namespace, or is the empty one that everything is in by default.
+
+    Raises:
+        ObjectStoreException: it is not up to 64 letters, digits, `.`, `_`, `-`.
+    """
+    if value and not _NAMESPACE.fullmatch(value):
+        raise ObjectStoreException(
+            f"namespace {value[:100]!r} is not valid: use 1 to 64 letters, digits, '.', '_' or '-', or none."
+        )
+    return value
+
+
+def command(namespace: str) -> str:
+    """How the library's command begins for what is in a namespace."""
+    return f"diffsync-store --namespace {namespace}" if namespace else "diffsync-store"
+
+
+def _space(kind: str, namespace: str) -> str:
+    return f"{kind}:{check_namespace(namespace)}:" if namespace else f"{kind}:"
+
+
+def index_of_stores(namespace: str) -> str:
+    """Key of the sorted set of the stores in a namespace."""
+    return f"{_space('dss', namespace)}stores" if namespace else STORES
+
+
+def index_of_diffs(namespace: str) -> str:
+    """Key of the sorted set of the saved diffs in a namespace."""
+    return f"{_space('dsd', namespace)}diffs" if namespace else DIFFS
+
+
 class StoreKeys:
     """The keys of one store."""
 
-    def __init__(self, store_id: str) -> None:
+    def __init__(self, store_id: str, namespace: str = "") -> None:
         self.store_id = check_id(store_id, "store_id")
-        self._prefix = f"dss:{{{store_id}}}:"
+        self.namespace = namespace
+        self._prefix = f"{_space('dss', namespace)}{{{store_id}}}:"
         self.record = f"{self._prefix}record"
         self.schema = f"{self._prefix}schema"
         self.counts = f"{self._prefix}counts"
@@ -89,9 +126,9 @@ class StoreKeys:
 class DiffKeys:
     """The keys of one saved diff."""
 
-    def __init__(self, diff_id: str) -> None:
+    def __init__(self, diff_id: str, namespace: str = "") -> None:
         self.diff_id = check_id(diff_id, "diff_id")
-        prefix = f"dsd:{{{diff_id}}}:"
+        prefix = f"{_space('dsd', namespace)}{{{diff_id}}}:"
         self.record = f"{prefix}record"
         self.elements = f"{prefix}elements"
         self.journal = f"{prefix}journal"

@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from diffsync_store.exceptions import LeaseHeld, LeaseLost, ObjectStoreException
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, is_id
+from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, check_namespace, command, is_id
 from diffsync_store.store.redis_script import Script
 
 TTL = 60.0
@@ -123,9 +123,12 @@ def in_a_command(name: str) -> str:
 class Lease:
     """A lease of this process, renewed in the background until it is released; used with `with`."""
 
-    def __init__(self, client: Any, store_id: str, token: int, nonce: str, ttl: float) -> None:
+    def __init__(  # noqa: PLR0917  # made here only
+        self, client: Any, store_id: str, token: int, nonce: str, ttl: float, namespace: str = ""
+    ) -> None:
         self._redis = client
-        self._key = StoreKeys(store_id).lease
+        self._key = StoreKeys(store_id, namespace).lease
+        self.namespace = namespace
         self._nonce = nonce
         self._ttl = ttl
         self.store_id = store_id
@@ -193,7 +196,7 @@ class Lease:
 
 
 class RedisLeases:
-    """The leases of one Redis. Takes the connection arguments of RedisStore."""
+    """The leases of one Redis, in one namespace. Takes the connection arguments of RedisStore, and its `namespace`."""
 
     def __init__(
         self,
@@ -203,8 +206,10 @@ class RedisLeases:
         url: str | None = None,
         db: int = 0,
         client: Any = None,
+        namespace: str = "",
         **options: Any,
     ) -> None:
+        self.namespace = check_namespace(namespace)
         self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
         self._redis = self._connection.client
 
@@ -229,7 +234,7 @@ class RedisLeases:
             raise ObjectStoreException(f"The ttl of a lease must be at least 0.1 seconds, not {ttl}.")
         nonce = secrets.token_hex(8)
         token = self._take(store_id, [nonce, owner or _this_process(), reason, math.ceil(ttl * 1000), _remembered(ttl)])
-        return Lease(self._redis, store_id, token, nonce, ttl)
+        return Lease(self._redis, store_id, token, nonce, ttl, self.namespace)
 
     def hold(self, store_id: str, reason: str, *, owner: str = "") -> Holder | None:
         """Keep everybody from taking the lease, as for maintenance, until `break_lease`; also after this process ends.
@@ -247,12 +252,12 @@ class RedisLeases:
         system is not, unless that system checks the fencing token: see that the process has ended.
         """
         with translated_errors():
-            return _read(_END(self._redis, [StoreKeys(store_id).lease], [_remembered(0)]))
+            return _read(_END(self._redis, [StoreKeys(store_id, self.namespace).lease], [_remembered(0)]))
 
     def holder(self, store_id: str) -> Holder | None:
         """Who has the lease; None if nobody has."""
         with translated_errors():
-            return _read(_HOLDER(self._redis, [StoreKeys(store_id).lease], []))
+            return _read(_HOLDER(self._redis, [StoreKeys(store_id, self.namespace).lease], []))
 
     def held(self, names: Iterable[str]) -> Iterator[tuple[str, Holder]]:
         """Those of the leases that somebody has, each with who it is."""
@@ -262,7 +267,7 @@ class RedisLeases:
 
     def _take(self, store_id: str, arguments: list[Any]) -> int:
         with translated_errors():
-            is_taken, *answer = _TAKE(self._redis, [StoreKeys(store_id).lease], arguments)
+            is_taken, *answer = _TAKE(self._redis, [StoreKeys(store_id, self.namespace).lease], arguments)
         if is_taken:
             return int(answer[0])
         holder = _read(answer)
@@ -273,7 +278,7 @@ class RedisLeases:
         )
         raise LeaseHeld(
             f"The lease on {_what(store_id)} is held by {holder}. {remedy}. Who is sure that nothing changes the target any more "
-            f"ends it: `diffsync-store unlock {in_a_command(store_id)}`, or RedisLeases(...).break_lease({store_id!r}).",
+            f"ends it: `{command(self.namespace)} unlock {in_a_command(store_id)}`, or RedisLeases(...).break_lease({store_id!r}).",
             holder,
         )
 

@@ -11,7 +11,7 @@ from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import DEFAULT_TTL, STORES, StoreKeys
+from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores
 from diffsync_store.store.redis_record import read_record, server_time
 from diffsync_store.store.redis_script import Script
 
@@ -31,7 +31,7 @@ return sum
 
 
 class RedisStores:
-    """The stores of one Redis. Takes the connection arguments of RedisStore."""
+    """The stores of one Redis, in one namespace. Takes the connection arguments of RedisStore, and its `namespace`."""
 
     def __init__(
         self,
@@ -41,8 +41,11 @@ class RedisStores:
         url: str | None = None,
         db: int = 0,
         client: Any = None,
+        namespace: str = "",
         **options: Any,
     ) -> None:
+        self.namespace = check_namespace(namespace)
+        self._index = index_of_stores(namespace)
         self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
         self._redis = self._connection.client
 
@@ -50,13 +53,16 @@ class RedisStores:
         """Close the connection if it was opened here."""
         self._connection.close()
 
+    def _keys(self, store_id: str) -> StoreKeys:
+        return StoreKeys(store_id, self.namespace)
+
     def list(self) -> Iterator[StoreRecord]:
         """What each store says of itself, the one that was written last first; read as it is asked for."""
-        return newest_first(self._redis, STORES, lambda name: read_record(self._redis, StoreKeys(name)))
+        return newest_first(self._redis, self._index, lambda name: read_record(self._redis, self._keys(name)))
 
     def now(self) -> datetime:
         """The time in UTC by the clock of Redis, by which all records have their times."""
-        return server_time(self._redis, STORES)
+        return server_time(self._redis, self._index)
 
     def record(self, store_id: str) -> StoreRecord:
         """What one store says of itself.
@@ -64,23 +70,23 @@ class RedisStores:
         Raises:
             StoreNotFound: there is none.
         """
-        return read_record(self._redis, StoreKeys(store_id))
+        return read_record(self._redis, self._keys(store_id))
 
     def expires_in(self, store_id: str) -> int | None:
         """Seconds until a store expires if nobody uses it; None where it is not there."""
         with translated_errors():
-            seconds = self._redis.ttl(StoreKeys(store_id).record)
+            seconds = self._redis.ttl(self._keys(store_id).record)
         return int(seconds) if seconds >= 0 else None
 
     def renew(self, record: StoreRecord) -> None:
         """Begin a store's time to live anew."""
-        keys = StoreKeys(record.store_id).all(list(record.schema_.models))
+        keys = self._keys(record.store_id).all(list(record.schema_.models))
         with translated_errors():
             scripts.RENEW(self._redis, keys, [record.ttl or DEFAULT_TTL])
 
     def memory(self, record: StoreRecord) -> int | None:
         """Bytes that a store takes in Redis, as an estimate; None where the user has no right to `MEMORY USAGE`."""
-        keys = StoreKeys(record.store_id).all(list(record.counts))
+        keys = self._keys(record.store_id).all(list(record.counts))
         with translated_errors():
             size = int(_MEMORY(self._redis, keys, []))
         return None if size < 0 else size

@@ -42,12 +42,22 @@ class Retention:
             saved with counts where it is longer.
         waited_for: diff_ids of saved diffs that somebody is going to apply, as a run that is suspended until they are
             approved; these are in use.
+        namespace: the namespace that the stores and the diffs are in; what is in others is left alone.
     """
 
-    def __init__(self, url: str, *, stores: timedelta, diffs: timedelta, waited_for: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        stores: timedelta,
+        diffs: timedelta,
+        waited_for: Collection[str] = (),
+        namespace: str = "",
+    ) -> None:
         self._url = url
-        self._stores = RedisStores(url=url)
-        self._diffs = RedisDiffs(url=url)
+        self._namespace = namespace
+        self._stores = RedisStores(url=url, namespace=namespace)
+        self._diffs = RedisDiffs(url=url, namespace=namespace)
         self._keep_stores = stores
         self._keep_diffs = diffs
         self._waited_for = frozenset(waited_for)
@@ -96,7 +106,7 @@ class Retention:
 
     def _treat_store(self, store: StoreRecord, *, is_dropped: bool, is_needed: bool) -> None:
         if is_dropped:
-            _drop(self._url, store.store_id)
+            _drop(self._url, store.store_id, self._namespace)
         elif is_needed:
             self._stores.renew(store)
 
@@ -141,20 +151,23 @@ def use_of_store(store: StoreRecord, waiting: list[DiffRecord], now: datetime) -
     return ""
 
 
-def drop_store(url: str, store_id: str, *, force: bool = False) -> None:
+def drop_store(url: str, store_id: str, *, force: bool = False, namespace: str = "") -> None:
     """Drop a store.
 
     Raises:
         StoreNotFound: there is none.
         StoreInUse: it is being loaded, or a diff of it is not applied yet.
     """
-    with closing(RedisStores(url=url)) as stores, closing(RedisDiffs(url=url)) as diffs:
+    with (
+        closing(RedisStores(url=url, namespace=namespace)) as stores,
+        closing(RedisDiffs(url=url, namespace=namespace)) as diffs,
+    ):
         store = stores.record(store_id)
         waiting = [diff for diff in diffs.list() if _is_to_be_applied(diffs.saved(diff))]
         used = use_of_store(store, waiting, stores.now())
     if used and not force:
         raise StoreInUse(f"Store {store_id!r} is in use: {used}. {_FORCE}")
-    _drop(url, store_id)
+    _drop(url, store_id, namespace)
 
 
 def drop_diff(saved: SavedDiff, *, force: bool = False) -> None:
@@ -174,8 +187,8 @@ def _clock(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _drop(url: str, store_id: str) -> None:
-    store = RedisStore(store_id=store_id, url=url)
+def _drop(url: str, store_id: str, namespace: str) -> None:
+    store = RedisStore(store_id=store_id, url=url, namespace=namespace)
     try:
         store.drop()
     except StoreNotFound:  # it has expired meanwhile
