@@ -6,7 +6,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from diffsync_store.classes import dumps_as_is, root_of
+from diffsync_store.classes import CONTENT, IDENTITY, dumps_as_is, overrides
 from diffsync_store.compare import normalisers
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 Fields = Callable[[dict[str, Any]], Any]
 Shared = tuple[str, str, str]
 """A child model and its field on either side, empty where a side does not take part."""
-
-_SAID = ("get_attrs", "get_identifiers", "get_shortname", "get_unique_id", "create_unique_id")
 
 
 class Alike:
@@ -69,10 +67,8 @@ def _comparable_fields(source: type[DiffSyncModel], target: type[DiffSyncModel])
 
 def _is_plain(model: type[DiffSyncModel]) -> bool:
     """Whether equal fields make objects that say the same of themselves."""
-    root = root_of(model)
     names = {*model._identifiers, *model._shortname, *model._attributes}
-    says_it_itself = any(getattr(model, name).__qualname__ != getattr(root, name).__qualname__ for name in _SAID)
-    return not says_it_itself and dumps_as_is(model, names) and not normalisers(model)
+    return not overrides(model, (*IDENTITY, *CONTENT)) and dumps_as_is(model, names) and not normalisers(model)
 
 
 def _child_models(

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import enum
-import ipaddress
-import types
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from operator import itemgetter
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.aliases import ChildFields, Data, Text
 from diffsync_store.children import INDEXED_FROM, ChildIndex
-from diffsync_store.classes import ModelType, dumps_as_is, overrides
+from diffsync_store.classes import ModelType, overrides
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
+from diffsync_store.fields import is_scalar, plain_fields
 from diffsync_store.store import BaseStore
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
 
-_ADAPTER = frozenset({"adapter"})
+M = TypeVar("M", bound="DiffSyncModel")
 
-_SCALARS = (
-    str, int, float, bool, bytes, complex, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
-    dt.datetime, dt.date, dt.time, dt.timedelta,
-    ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
-    ipaddress.IPv4Interface, ipaddress.IPv6Interface,
-)  # fmt: skip
+_ADAPTER = frozenset({"adapter"})
 
 
 class DiffSyncModel(BaseModel, metaclass=ModelType):
@@ -125,13 +115,13 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         changeable = tuple(
             name
             for name, field in cls.model_fields.items()
-            if name not in ("adapter", "model_flags") and not _is_scalar(field.annotation)
+            if name not in ("adapter", "model_flags") and not is_scalar(field.annotation)
         )
         found: Data = {
             "_changeable_fields": None if takes_extra else changeable,
             "_changes_in_place": takes_extra or bool(changeable),
-            "_plain_identifiers": cls._plain(cls._identifiers),
-            "_plain_attributes": cls._plain(cls._attributes),
+            "_plain_identifiers": plain_fields(cls, cls._identifiers),
+            "_plain_attributes": plain_fields(cls, cls._attributes),
             "_is_declared": True,
         }
         plain = found["_plain_identifiers"] and not overrides(cls, ("get_identifiers", "create_unique_id"))
@@ -140,15 +130,6 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             found["__del__"] = _let_go  # only where it can matter: it costs time
         for name, value in found.items():
             type.__setattr__(cls, name, value)
-
-    @classmethod
-    def _plain(cls, names: Iterable[Text]) -> tuple[Text, ...] | None:
-        """These fields in the order of the class, if its objects dump them as they are and none can be changed in place."""
-        wanted = set(names)
-        fields = tuple(name for name in cls.model_fields if name in wanted)
-        if len(fields) < len(wanted) or overrides(cls, ("dict",)) or not dumps_as_is(cls, fields):
-            return None
-        return fields if all(_is_scalar(cls.model_fields[name].annotation) for name in fields) else None
 
     def __repr__(self) -> Text:
         return f'{self.get_type()} "{self.get_unique_id()}"'
@@ -167,31 +148,22 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     # Copies and pickles keep the status, as they would keep a private attribute of pydantic.
 
     def __copy__(self) -> Self:
-        return super().__copy__()._take(self._beside_fields())
+        return _with_slots(super().__copy__(), _slots_of(self))
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """A copy of the object and of its adapter; an adapter whose store is elsewhere stays one and the same."""
         memo = {} if memo is None else memo
-        store = self._store()
+        store = _store_of(self)
         if store is not None and not store.is_in_memory:
             memo[id(self.adapter)] = self.adapter
-        return super().__deepcopy__(memo)._take(self._beside_fields())
+        return _with_slots(super().__deepcopy__(memo), _slots_of(self))
 
     def __getstate__(self) -> Data:
-        return {**super().__getstate__(), **self._beside_fields()}
+        return {**super().__getstate__(), **_slots_of(self)}
 
     def __setstate__(self, state: Data) -> None:
         super().__setstate__(state)
-        self._take(state)
-
-    def _beside_fields(self) -> Data:
-        return {name: getattr(self, name) for name in self._kept_slots if hasattr(self, name)}
-
-    def _take(self, state: Mapping[Text, Any]) -> Self:
-        for name in self._kept_slots:
-            if name in state:
-                object.__setattr__(self, name, state[name])
-        return self
+        _with_slots(self, state)
 
     def dict(self, **kwargs: Any) -> Data:
         """The fields as a dict; takes the arguments of pydantic's `model_dump`."""
@@ -207,7 +179,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         lines = [f"{margin}{self.get_type()}: {self.get_unique_id()}: {self.get_attrs()}"]
         for model, field in self._children.items():
             uids = getattr(self, field)
-            store = self._store()
+            store = _store_of(self)
             # In one request, so that they are at hand below.
             held = store.fetch(model, uids) if store is not None and include_children else None
             if not (uids and include_children and (held or self.adapter)):
@@ -422,13 +394,26 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         object.__setattr__(self, "_child_indexes", {})
 
     def _tell_change(self) -> None:
-        store = self._store()
+        store = _store_of(self)
         if store is not None:
             store.changed(self)
 
-    def _store(self) -> BaseStore | None:
-        store = getattr(self.__dict__.get("adapter"), "store", None)
-        return store if isinstance(store, BaseStore) else None
+
+def _store_of(obj: DiffSyncModel) -> BaseStore | None:
+    """The adapter's store; a mock or a stub in the place of the adapter has none."""
+    store = getattr(obj.__dict__.get("adapter"), "store", None)
+    return store if isinstance(store, BaseStore) else None
+
+
+def _slots_of(obj: DiffSyncModel) -> dict[str, Any]:
+    return {name: getattr(obj, name) for name in obj._kept_slots if hasattr(obj, name)}
+
+
+def _with_slots(obj: M, slots: Mapping[str, Any]) -> M:
+    for name in obj._kept_slots:
+        if name in slots:
+            object.__setattr__(obj, name, slots[name])
+    return obj
 
 
 def _all_secrets(model: type[DiffSyncModel]) -> tuple[str, ...]:
@@ -456,18 +441,6 @@ def _all_secrets(model: type[DiffSyncModel]) -> tuple[str, ...]:
 def _let_go(obj: DiffSyncModel) -> None:
     if not obj.is_tracked():
         return
-    store = obj._store()
+    store = _store_of(obj)
     if store is not None:
         store.let_go(obj)
-
-
-def _is_scalar(annotation: Any) -> bool:
-    """Whether values of this type cannot be changed in place, and pydantic dumps them as they are."""
-    if isinstance(annotation, type) and get_origin(annotation) is None:
-        return issubclass(annotation, _SCALARS) and not hasattr(annotation, "__get_pydantic_core_schema__")
-    origin = get_origin(annotation)
-    if origin is Literal:
-        return True
-    if origin is Annotated:
-        return _is_scalar(get_args(annotation)[0])
-    return origin in (Union, types.UnionType) and all(map(_is_scalar, get_args(annotation)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import typing
 from collections.abc import Iterator
@@ -293,3 +294,51 @@ def test_type_hints_are_found(described: type[Any]) -> None:
 def test_fields_are_among_the_type_hints() -> None:
     hints = typing.get_type_hints(Vlan)
     assert (hints["site"], hints["number"], hints["model_flags"]) == (str, int, DiffSyncModelFlags)
+
+
+# Names of a program's own
+
+
+def test_private_attributes_of_a_program_meet_none_of_the_library(adapters: Adapters) -> None:
+    class Private(Vlan):
+        _store: str = pydantic.PrivateAttr("shelf")
+        _take: int = pydantic.PrivateAttr(1)
+        _plain: list[int] = pydantic.PrivateAttr(default_factory=list)
+
+        def _copy(self) -> str:
+            return self._store
+
+    network = type("PrivateNetwork", (Adapter,), {"vlan": Private, "top_level": ["vlan"]})
+    source: Any = adapters.make(network)
+    target: Any = adapters.make(network)
+    source.add(Private(site="s", number=1, name="n"))
+    target.sync_from(source)
+    found = target.get("vlan", "s__1")
+    found.name = "changed"
+    assert (found._store, found._take, found._plain, found._copy()) == ("shelf", 1, [], "shelf")
+    assert copy.deepcopy(Private(site="s", number=1)).get_unique_id() == "s__1"
+
+
+def test_what_dict_says_of_other_fields_is_compared() -> None:
+    class Joined(DiffSyncModel):
+        _modelname = "joined"
+        _identifiers = ("name",)
+        _attributes = ("label",)
+        name: str
+        label: str = ""
+        owner: str = ""
+
+        def dict(self, **kwargs: Any) -> Any:
+            found = super().dict(**kwargs)
+            return found | {"label": f"{self.label} of {self.owner}"} if "label" in found else found
+
+    class Joining(Adapter):
+        joined = Joined
+        top_level = ["joined"]
+
+    source, target = Joining(), Joining()
+    source.add(Joined(name="a", label="l", owner="new"))
+    target.add(Joined(name="a", label="l", owner="old"))
+    assert target.diff_from(source).dict() == {
+        "joined": {"a": {"-": {"label": "l of old"}, "+": {"label": "l of new"}}}
+    }
