@@ -127,7 +127,12 @@ class Adapter:
     # What a load says of its own completeness
 
     def rejecting(
-        self, model: Text | ModelClass[Any], what: Any, payload: Any = None
+        self,
+        model: Text | ModelClass[Any],
+        what: Any,
+        payload: Any = None,
+        *,
+        below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> AbstractContextManager[None, bool]:
         """Take in one record of a load; if the block raises, count the record as rejected and go on.
 
@@ -135,12 +140,20 @@ class Adapter:
             model: the model that the record would have become an object of.
             what: the record's key, by which a person finds it.
             payload: the record; kept short, with what stands under names of secrets masked.
+            below: the object that the record would have stood below, at any depth, or its model and unique id: guards then
+                hold back what stands below it, and not every object of the model.
         """
-        return self.store.rejecting(model, what, payload)
+        return self.store.rejecting(model, what, payload, **({} if below is None else {"below": below}))
 
-    def incomplete(self, model: Text | ModelClass[Any], reason: Text) -> None:
-        """Say of a load that it lacks records of a model, though nothing raised."""
-        self.store.incomplete(model, reason)
+    def incomplete(
+        self,
+        model: Text | ModelClass[Any],
+        reason: Text,
+        *,
+        below: DiffSyncModel | tuple[Any, Any] | None = None,
+    ) -> None:
+        """Say of a load that it lacks records of a model, though nothing raised; of those `below` an object, or of all."""
+        self.store.incomplete(model, reason, **({} if below is None else {"below": below}))
 
     def expect(self, model: Text | ModelClass[Any], count: int, *, at_least: bool = False) -> None:
         """Say of a load how many records of a model the system has, exactly or at the least; the last word counts."""

@@ -274,6 +274,16 @@ def walk(
             yield from walk(element.get_children(), element)
 
 
+def paths(
+    elements: Iterator[DiffElement], above: tuple[DiffElement, ...] = ()
+) -> Iterator[tuple[DiffElement, tuple[DiffElement, ...]]]:
+    """All elements that have something to say, each with those above it, outermost first."""
+    for element in elements:
+        if element.has_diffs():
+            yield element, above
+            yield from paths(element.get_children(), (*above, element))
+
+
 _NO_CHANGE = "no-change"
 _COMPARED = ("type", "name", "keys", "source_attrs", "dest_attrs")
 

@@ -199,7 +199,7 @@ def _holds(record: DiffRecord) -> str:
     """What of the diff a sync leaves out, and what allows it."""
     if not record.holds:
         return ""
-    counts = ((hold, record.by_model.get(hold.model, {}).get(hold.action, 0)) for hold in record.holds)
+    counts = ((hold, hold.in_diff(record.by_model)) for hold in record.holds)
     rows = [(hold.model, hold.action, f"{count:,}", hold.reason, hold.override) for hold, count in counts if count]
     if not rows:
         return ""

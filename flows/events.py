@@ -77,7 +77,7 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
 
 def held_in(record: DiffRecord) -> int:
     """Operations of a diff that are held."""
-    return sum(record.by_model.get(hold.model, {}).get(hold.action, 0) for hold in record.holds)
+    return sum(hold.in_diff(record.by_model) for hold in record.holds)
 
 
 def is_child_run() -> bool:

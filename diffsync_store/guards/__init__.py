@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
@@ -13,7 +13,7 @@ from diffsync_store.exceptions import BudgetExceeded
 from diffsync_store.guards.allowance import Allowances, read_allowances
 from diffsync_store.guards.budget import Budget, Counts, Excess, Limit, Limits, excesses
 from diffsync_store.guards.completeness import Completeness, Hold, holds
-from diffsync_store.guards.withhold import withhold
+from diffsync_store.guards.withhold import Place, withhold
 from diffsync_store.store.record import StoreRecord
 
 __all__ = [
@@ -39,14 +39,40 @@ class Holds:
     """The holds of one sync; called with an element of a diff, the reason why its operation is held, or None."""
 
     all: tuple[Hold, ...] = ()
+    _by_operation: dict[tuple[str, str | None], list[tuple[Hold, frozenset[Place]]]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
-    def __call__(self, element: DiffElement) -> str | None:
-        """Why the element's operation is held; None where it is not."""
-        return self.reason(element.type, element.action)
+    def __post_init__(self) -> None:
+        """Sort them."""
+        for hold in self.all:
+            self._by_operation.setdefault((hold.model, hold.action), []).append((hold, frozenset(hold.below)))
 
-    def reason(self, model: str, action: str | None) -> str | None:
-        """Why operations of an action on a model are held; None where they are not."""
-        return next((str(hold) for hold in self.all if (hold.model, hold.action) == (model, action)), None)
+    @property
+    def is_scoped(self) -> bool:
+        """Whether some hold only what stands below certain objects."""
+        return any(hold.below for hold in self.all)
+
+    def __call__(self, element: DiffElement, above: Sequence[Place] = ()) -> str | None:
+        """Why the element's operation is held; None where it is not.
+
+        Args:
+            element: the element.
+            above: model and unique id of what it stands below.
+        """
+        return self.reason(element.type, element.action, above)
+
+    def reason(self, model: str, action: str | None, above: Sequence[Place] = ()) -> str | None:
+        """Why operations of an action on a model are held, of objects below these; None where they are not."""
+        hold = self.holding(model, action, above)
+        return None if hold is None else str(hold)
+
+    def holding(self, model: str, action: str | None, above: Sequence[Place] = ()) -> Hold | None:
+        """What holds operations of an action on a model, of objects below these."""
+        for hold, below in self._by_operation.get((model, action), ()):
+            if not below or not below.isdisjoint(above):
+                return hold
+        return None
 
 
 class Guards(BaseModel):

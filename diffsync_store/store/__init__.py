@@ -16,7 +16,7 @@ from diffsync_store.exceptions import (
     StoreNotComplete,
     StoreReloaded,
 )
-from diffsync_store.store.findings import Findings, Rejecting, summary
+from diffsync_store.store.findings import Findings, Place, Rejecting, summary
 from diffsync_store.store.interop import error_class
 from diffsync_store.store.primitives import Primitives
 
@@ -116,7 +116,14 @@ class BaseStore(Primitives):
                 error.add_note(f"The store could not be marked as failed either: {second}")
             raise
 
-    def rejecting(self, model: str | type[DiffSyncModel], what: Any, payload: Any = None) -> Rejecting:
+    def rejecting(
+        self,
+        model: str | type[DiffSyncModel],
+        what: Any,
+        payload: Any = None,
+        *,
+        below: DiffSyncModel | tuple[Any, Any] | None = None,
+    ) -> Rejecting:
         """Take in one record of a load; if the block raises, count the record as rejected and go on.
 
         What the block did before it raised stands. Troubles of the store itself are not taken for the record's.
@@ -125,18 +132,52 @@ class BaseStore(Primitives):
             model: the model that the record would have become an object of.
             what: the record's key, by which a person finds it.
             payload: the record; it is kept cut to 2,000 characters, with what stands under names of secrets masked.
+            below: the object that the record would have stood below, at any depth, or its model and unique id: guards then
+                hold back what stands below it, and not every object of the model.
         """
         model_class, name = self._get_object_class_and_model(model)
-        return Rejecting(self._findings, name, what, payload, model_class)
+        return Rejecting(self._findings, name, what, payload, model_class, below=self._place_of(below))
 
-    def reject(self, model: str | type[DiffSyncModel], what: Any, error: Exception, payload: Any = None) -> None:
+    def reject(
+        self,
+        model: str | type[DiffSyncModel],
+        what: Any,
+        error: Exception,
+        payload: Any = None,
+        *,
+        below: DiffSyncModel | tuple[Any, Any] | None = None,
+    ) -> None:
         """Count a record of a load that could not be taken; as `rejecting`, for an error that was caught already."""
         model_class, name = self._get_object_class_and_model(model)
-        self._findings.reject(name, what, error, payload, model_class)
+        self._findings.reject(name, what, error, payload, model_class, below=self._place_of(below))
 
-    def incomplete(self, model: str | type[DiffSyncModel], reason: str) -> None:
-        """Say of a load that it lacks records of a model, though nothing raised."""
-        self._findings.incomplete(self._get_object_class_and_model(model)[1], reason)
+    def incomplete(
+        self,
+        model: str | type[DiffSyncModel],
+        reason: str,
+        *,
+        below: DiffSyncModel | tuple[Any, Any] | None = None,
+    ) -> None:
+        """Say of a load that it lacks records of a model, though nothing raised; of those `below` an object, or of all."""
+        self._findings.incomplete(self._get_object_class_and_model(model)[1], reason, self._place_of(below))
+
+    def _place_of(self, below: Any) -> Place | None:
+        """Model and unique id of an object, given as it is or by these.
+
+        Raises:
+            ObjectStoreWrongType: it is given in another way.
+        """
+        if below is None:
+            return None
+        if isinstance(below, tuple) and len(below) == 2:  # model and unique id
+            model_class, name = self._get_object_class_and_model(below[0])
+            return name, self._get_uid(below[0], model_class, below[1])
+        if not hasattr(below, "get_unique_id"):
+            self._raise(
+                ObjectStoreWrongType,
+                f"`below` is an object, or a pair of model and unique id, not {type(below).__name__}: {below!r}",
+            )
+        return below.get_type(), below.get_unique_id()
 
     def expect(self, model: str | type[DiffSyncModel], count: int, *, at_least: bool = False) -> None:
         """Say of a load how many records of a model the system has, exactly or at the least; the last word counts.

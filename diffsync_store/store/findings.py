@@ -23,6 +23,11 @@ _OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType)
 KEPT = 100
 """Rejects of one model that are kept; the number of all is exact."""
 KEPT_IN_ALL = 1000
+MOST_PLACES = 1000
+"""Objects of one model's gap below which records are missing; with more of them, they may be missing anywhere."""
+
+Place = tuple[str, str]
+"""Model and unique id of an object."""
 
 
 class LoadReject(BaseModel):
@@ -47,6 +52,8 @@ class Gap(BaseModel):
     """Number of all rejected records."""
     rejects: tuple[LoadReject, ...] = ()
     """The first of them."""
+    below: tuple[Place, ...] = ()
+    """Objects below which records are missing; anywhere, where there are none."""
 
     def __str__(self) -> str:
         return "; ".join(self.reasons)
@@ -55,6 +62,8 @@ class Gap(BaseModel):
 @dataclass
 class _OfModel:
     incomplete: list[str] = field(default_factory=list)
+    below: dict[Place, None] = field(default_factory=dict)
+    is_anywhere: bool = False
     expected: int | None = None
     at_least: bool = False
     rejected: int = 0
@@ -68,7 +77,21 @@ class _OfModel:
         shortfall = None if loaded is None else self._shortfall(loaded)
         if shortfall:
             reasons.append(shortfall)
-        return Gap(reasons=tuple(reasons), rejected=self.rejected, rejects=tuple(self.rejects)) if reasons else None
+        if not reasons:
+            return None
+        is_anywhere = self.is_anywhere or shortfall
+        return Gap(
+            reasons=tuple(reasons),
+            rejected=self.rejected,
+            rejects=tuple(self.rejects),
+            below=() if is_anywhere else tuple(self.below),
+        )
+
+    def note_place(self, below: Place | None) -> None:
+        """Something is missing below an object; anywhere, where none is given."""
+        if below is not None:
+            self.below[below] = None
+        self.is_anywhere = self.is_anywhere or below is None or len(self.below) > MOST_PLACES
 
     def _shortfall(self, loaded: int) -> str:
         if self.expected is None:
@@ -102,16 +125,27 @@ class Findings:
         found = self._of(model)
         found.expected, found.at_least = count, at_least
 
-    def incomplete(self, model: str, reason: str) -> None:
-        """Say that records of a model are missing; the first ten reasons are kept."""
+    def incomplete(self, model: str, reason: str, below: Place | None = None) -> None:
+        """Say that records of a model are missing, of those below an object or of all; the first ten reasons are kept."""
+        self._of(model).note_place(below)
         reasons = self._of(model).incomplete
         reason = cut(without_credentials(self._redact(reason)), 500) or "incomplete"
         if reason not in reasons and len(reasons) < 10:
             reasons.append(reason)
 
-    def reject(self, model: str, what: Any, error: BaseException, payload: Any, owner: Any = None) -> None:
+    def reject(
+        self,
+        model: str,
+        what: Any,
+        error: BaseException,
+        payload: Any,
+        owner: Any = None,
+        *,
+        below: Place | None = None,
+    ) -> None:
         """Count a record that could not be taken, and keep it if it is one of the first; `owner` is its model's class."""
         found = self._of(model)
+        found.note_place(below)
         found.rejected += 1
         if len(found.rejects) >= KEPT or self._kept >= KEPT_IN_ALL:
             return
@@ -152,9 +186,19 @@ def _as_mapping(payload: Any) -> Mapping[str, Any] | None:
 class Rejecting:
     """A block that takes in one record of a load; if it raises, the record is rejected."""
 
-    def __init__(self, findings: Findings, model: str, what: Any, payload: Any, owner: Any = None) -> None:
+    def __init__(
+        self,
+        findings: Findings,
+        model: str,
+        what: Any,
+        payload: Any,
+        owner: Any = None,
+        *,
+        below: Place | None = None,
+    ) -> None:
         self._findings = findings
         self._record = model, what, payload, owner
+        self._below = below
 
     def __enter__(self) -> None:
         """Begin the record."""
@@ -166,7 +210,7 @@ class Rejecting:
         if isinstance(error, ObjectStoreException) and not isinstance(error, _OF_ONE_RECORD):
             return False
         model, what, payload, owner = self._record
-        self._findings.reject(model, what, error, payload, owner)
+        self._findings.reject(model, what, error, payload, owner, below=self._below)
         return True
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
-from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.diff import Diff, DiffElement, paths
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags, OperationState
 from diffsync_store.exceptions import (
@@ -25,8 +25,8 @@ from diffsync_store.exceptions import (
     ObjectStoreException,
     StoreInUse,
 )
-from diffsync_store.guards import Guards, Hold, Holds
-from diffsync_store.guards.withhold import withhold, withhold_below
+from diffsync_store.guards import Guards, Hold, Holds, counted
+from diffsync_store.guards.withhold import place_of, withhold, withhold_below
 from diffsync_store.operation import Chosen, Operation, diff_of, id_in, operations_at, operations_of
 from diffsync_store.result import SyncResult
 from diffsync_store.store import redis_scripts as scripts
@@ -107,6 +107,15 @@ class _About:
             "flags": self.flags,
             "holds": self.holds,
         }
+
+    def held_in(self, element: DiffElement) -> Iterator[Hold]:
+        """For each operation at and below an element, what holds it; only where that depends on its place."""
+        holds = Holds(self.holds)
+        if holds.is_scoped:
+            for below, above in paths(iter([element])):
+                hold = holds.holding(below.type, below.action, tuple(map(place_of, above)))
+                if hold is not None:
+                    yield hold
 
     def is_of(self, record: DiffRecord) -> bool:
         """Whether it is all that is known of the diff that has this record."""
@@ -321,7 +330,8 @@ class SavedDiff:
         # The target as the diff saw it: what a sync that was stopped has deleted does not make the others more.
         target = target.model_copy(update={"counts": self.record.target_counts or target.counts})
         holds = Holds() if source is None else guards.holds(source, target)
-        guards.check(self.record.by_model, target, holds)
+        counts = counted(self.streamed(holds)) if holds.is_scoped else self.record.by_model
+        guards.check(counts, target, holds)
         return holds
 
     def _require_store(self, target: Adapter) -> None:
@@ -586,6 +596,7 @@ class RedisDiffs:
         about = _about(source, target, flags, guards)
         differ = Differ(source, target, flags, callback=callback)
         totals: Counter[str] = Counter()
+        held: Counter[Hold] = Counter()
 
         def require_same_loads() -> None:
             for side, record in ((source, about.source), (target, about.target)):
@@ -596,6 +607,7 @@ class RedisDiffs:
             try:
                 for position, element in enumerate(differ.elements()):
                     totals.update(element.summary())
+                    held.update(about.held_in(element))
                     yield from operations_at(element, position)
             except ObjectNotFound:
                 require_same_loads()  # or else that is the reason
@@ -606,7 +618,7 @@ class RedisDiffs:
             counts = differ.diff.summary()
             return {action: count + totals[action] for action, count in counts.items()}
 
-        return self._save(diff_id, operations(), summary, about)
+        return self._save(diff_id, operations(), summary, about, held)
 
     def compare_once(
         self,
@@ -631,7 +643,12 @@ class RedisDiffs:
         return self.compare(source, target, diff_id, flags=flags, callback=callback, guards=guards)
 
     def _save(
-        self, diff_id: str | None, found: Iterator[Operation], summary: Callable[[], dict[str, int]], about: _About
+        self,
+        diff_id: str | None,
+        found: Iterator[Operation],
+        summary: Callable[[], dict[str, int]],
+        about: _About,
+        held: Counter[Hold] | None = None,
     ) -> str:
         diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id, self.namespace)
@@ -654,7 +671,13 @@ class RedisDiffs:
             elements=tally.elements,
             created=server_time(self._redis, keys.record),
             ttl=self._ttl,
-            **about.facts(),
+            **about.facts()
+            | {
+                "holds": tuple(
+                    replace(hold, number=held[hold] if held is not None and hold.below else None)
+                    for hold in about.holds
+                )
+            },
         )
         with translated_errors():
             self._redis.set(keys.record, record.model_dump_json(), ex=self._ttl)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from pydantic_core import PydanticSerializationError
 
-from diffsync_store.diff import Diff, DiffElement, walk
+from diffsync_store.diff import Diff, DiffElement, paths, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import (
@@ -26,6 +26,7 @@ from diffsync_store.exceptions import (
     SyncInterrupted,
     SyncStopped,
 )
+from diffsync_store.guards.withhold import place_of
 from diffsync_store.hooks import hook
 from diffsync_store.masking import declared_secrets, hide_in, masked, masked_id, masked_text
 from diffsync_store.result import Reject
@@ -56,6 +57,9 @@ from diffsync_store.transient import is_transient
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
+
+Relocated = tuple[DiffElement, tuple[DiffElement, ...], str]
+"""A delete of what is created at another place: its element, what it stands below, the id of the create."""
 
 _COUNTED = {"create": "created", "update": "updated", "delete": "deleted", MOVE: "moved"}
 _MOST_CALLS = 1.2
@@ -107,7 +111,7 @@ class Executor(Scheduler):
         """By action: what goes into the next call, while more may come."""
         self._sizes: dict[str, int] = {}
         """By action: how many records of the stage go into one call."""
-        self._relocated: dict[tuple[str, str], tuple[DiffElement, DiffElement | None, str]] | None = None
+        self._relocated: dict[tuple[str, str], Relocated] | None = None
         """What is deleted at one place and created at another: the delete, what it stands below, the id of the create."""
         self._arrived: deque[tuple[Request, Answer]] = deque()
         """What was done and is not taken in yet."""
@@ -256,7 +260,8 @@ class Executor(Scheduler):
             if self.is_resumed:
                 self.entries.update(self.entries_of(below for below, _ in walk(iter(places), None)))
             if self.selection.has_rules:
-                self.holds.update({**self.selection.held(move.create), **self.selection.held(move.delete)})
+                self.holds.update(self.selection.held(move.create, tuple(map(place_of, move.new))))
+                self.holds.update(self.selection.held(move.delete, tuple(map(place_of, move.old))))
         return stages
 
     # The target's objects
@@ -313,12 +318,12 @@ class Executor(Scheduler):
             return False
         return any(entry.state is State.DONE for entry in self.journal.read([found[2]]).values())
 
-    def _relocation(self, element: DiffElement) -> tuple[DiffElement, DiffElement | None, str] | None:
+    def _relocation(self, element: DiffElement) -> Relocated | None:
         if self._relocated is None:
             self._relocated = self._relocations()
         return self._relocated.get(self._key(element))
 
-    def _relocations(self) -> dict[tuple[str, str], tuple[DiffElement, DiffElement | None, str]]:
+    def _relocations(self) -> dict[tuple[str, str], Relocated]:
         creates: dict[tuple[str, str], str] = {}
         deletes: set[tuple[str, str]] = set()
         for element, _ in walk(self.diff.get_children(), None):
@@ -331,7 +336,7 @@ class Executor(Scheduler):
             return {}
         return {
             self._key(element): (element, above, creates[self._key(element)])
-            for element, above in walk(self.diff.get_children(), None)
+            for element, above in paths(self.diff.get_children())
             if element.action == DiffSyncActions.DELETE and self._key(element) in both
         }
 
@@ -342,7 +347,10 @@ class Executor(Scheduler):
             place = self._relocation(create.element)
             if place is not None and place[0].operation_id not in self.ahead:
                 delete, above, _ = place
-                top = self.step(delete, None if above is None else Step(above, None))
+                parent: Step | None = None
+                for element in above:
+                    parent = Step(element, parent)
+                top = self.step(delete, parent)
                 top.rides, top.is_last = False, True
                 tops.append(top)
         outer, self._open = self._open, {}
@@ -390,9 +398,11 @@ class Executor(Scheduler):
             return Request(step, obj, vars(obj).copy())
         return Request(step, None if step.action == DiffSyncActions.CREATE else obj)
 
-    def _at(self, element: DiffElement | None) -> DiffSyncModel | None:
-        if element is None:
+    def _at(self, path: tuple[DiffElement, ...]) -> DiffSyncModel | None:
+        """The store's object at the end of a path."""
+        if not path:
             return None
+        element = path[-1]
         return self.target.store.fetch(element.type, [self.uid(element)]).get(self.uid(element))
 
     def _put(self, request: Request) -> None:

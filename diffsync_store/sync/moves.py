@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from diffsync_store.diff import Diff, DiffElement, walk
+from diffsync_store.diff import Diff, DiffElement, paths
 from diffsync_store.enum import DiffSyncActions
 
 
@@ -14,10 +14,11 @@ class Move:
     """An object of a model that offers `move`, and what it stands under on either side."""
 
     create: DiffElement
-    new: DiffElement | None
+    new: tuple[DiffElement, ...]
+    """What it comes to stand below, outermost first."""
     delete: DiffElement
-    old: DiffElement | None
-    is_tried: bool = False
+    old: tuple[DiffElement, ...]
+    """What it stands below now."""
     is_done: bool = False
 
 
@@ -25,11 +26,11 @@ def moves_in(
     diff: Diff, key: Callable[[DiffElement], tuple[str, str]], models: set[str]
 ) -> dict[tuple[str, str], Move]:
     """What a diff deletes at one place and creates at another, of models that offer a `move`, by model and unique id."""
-    places: dict[str | None, dict[tuple[str, str], tuple[DiffElement, DiffElement | None]]] = {
+    places: dict[str | None, dict[tuple[str, str], tuple[DiffElement, tuple[DiffElement, ...]]]] = {
         DiffSyncActions.CREATE: {},
         DiffSyncActions.DELETE: {},
     }
-    for element, above in walk(diff.get_children(), None):
+    for element, above in paths(diff.get_children()):
         if element.type in models and element.action in places:
             places[element.action][key(element)] = element, above
     deletes = places[DiffSyncActions.DELETE]

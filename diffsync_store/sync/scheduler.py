@@ -147,7 +147,7 @@ class Scheduler(ABC):
             self.entries.update(self.entries_of(step.element for stage in stages for step in stage))
         if self.selection.has_rules:
             for top in tops:
-                self.holds.update(self.selection.held(top.element))
+                self.holds.update(self.selection.held(top.element, top.path()))
         return stages
 
     def step(self, element: DiffElement, parent: Step | None) -> Step:

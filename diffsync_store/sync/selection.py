@@ -8,6 +8,10 @@ from fnmatch import fnmatchcase
 
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
+from diffsync_store.guards import Holds
+from diffsync_store.guards.withhold import place_of
+
+Path = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class Selection:
 
     select: Sequence[Select] = ()
     exclude: Sequence[Select] = ()
-    hold: Callable[[DiffElement], str | None] | None = None
+    hold: Callable[[DiffElement], str | None] | Holds | None = None
     """Says why an operation is held; None lets it pass."""
 
     @property
@@ -65,32 +69,40 @@ class Selection:
         """Whether anything may be held."""
         return bool(self.select or self.exclude or self.hold)
 
-    def _excluded(self, element: DiffElement) -> str:
+    def _excluded(self, element: DiffElement, path: Path) -> str:
         if element.action is None:
             return ""
         for rule in self.exclude:
             if rule.fits(element):
                 return f"excluded: {rule}"
-        return (self.hold and self.hold(element)) or ""
+        if self.hold is None:
+            return ""
+        return (self.hold(element, path) if isinstance(self.hold, Holds) else self.hold(element)) or ""
 
-    def held(self, top: DiffElement) -> dict[str, str]:
-        """By id, the operations at and below an element that are held, with the reason."""
+    def held(self, top: DiffElement, path: Path = ()) -> dict[str, str]:
+        """By id, the operations at and below an element that are held, with the reason.
+
+        Args:
+            top: the element.
+            path: model and unique id of what it stands below.
+        """
         held: dict[str, str] = {}
-        self._visit(top, "", False, held)
+        self._visit(top, path, "", False, held)
         return held
 
-    def _visit(self, element: DiffElement, above: str, is_pulled: bool, held: dict[str, str]) -> bool:
+    def _visit(self, element: DiffElement, path: Path, above: str, is_pulled: bool, held: dict[str, str]) -> bool:
         """Judge an element and what is below it; `above` says why nothing can be done here. Tells if anything is done."""
         action = element.action
-        excluded = self._excluded(element)
+        excluded = self._excluded(element, path)
+        path = (*path, place_of(element))
         selected = action is not None and (not self.select or any(rule.fits(element) for rule in self.select))
         if action == DiffSyncActions.CREATE:
             why = above or excluded
-            below = [self._visit(child, why and _needs(element), False, held) for child in _below(element)]
+            below = [self._visit(child, path, why and _needs(element), False, held) for child in _below(element)]
             done = not why and (selected or any(below))
             return self._note(element, why or "not selected", done, held)
         pulled = action == DiffSyncActions.DELETE and (is_pulled or selected) and not excluded
-        below = [self._visit(child, above, pulled, held) for child in _below(element)]
+        below = [self._visit(child, path, above, pulled, held) for child in _below(element)]
         if action == DiffSyncActions.DELETE:
             done = pulled and not above and all(below)
             why = above or excluded or ("a delete below it is held" if pulled else "not selected")

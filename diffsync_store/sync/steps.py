@@ -7,6 +7,7 @@ from itertools import groupby
 
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
+from diffsync_store.guards.withhold import place_of
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.sync.moves import Move
 
@@ -78,6 +79,10 @@ class Step:
         while above is not None and not above.missing and above.is_last:
             above = above.parent
         return "" if above is None else above.missing
+
+    def path(self) -> tuple[tuple[str, str], ...]:
+        """Model and unique id of what it stands below, outermost first."""
+        return () if self.parent is None else (*self.parent.path(), place_of(self.parent.element))
 
     def below(self) -> Iterator[Step]:
         """Everything below it, from the top down."""
