@@ -3,18 +3,21 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from prefect.exceptions import PrefectException
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
 from diffsync_store import ObjectStoreException
+from flows.answers import resume_decided
 from flows.approval import decide
 from flows.artifacts import review
 from flows.checks import check_file
@@ -161,6 +164,33 @@ def approve(
         console.print(f"Resumed: {escape(name)}")
     if not resumed and not reject:
         console.print("No flow run waits for it: start one with this diff_id.")
+
+
+@app.command()
+def resume(
+    every: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="Look again after so many seconds, until it is stopped."),
+    ] = None,
+) -> None:
+    """Resume the syncs whose diffs were approved or rejected outside of Prefect, as by `diffsync-store approve`."""
+    config = _read()
+    if every is None:
+        with _told(), answering():
+            _resume(config)
+        return
+    while True:
+        try:
+            with answering():
+                _resume(config)
+        except (Fault, ObjectStoreException, PrefectException, RuntimeError) as error:  # it may be well the next time
+            _say(sentence(error))
+        time.sleep(every)
+
+
+def _resume(config: Config) -> None:
+    for name in resume_decided(config):
+        console.print(f"Resumed: {escape(name)}")
 
 
 def schema_text() -> str:

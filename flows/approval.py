@@ -9,6 +9,7 @@ from prefect import get_run_logger, runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.input import RunInput
+from prefect.utilities.urls import url_for
 from pydantic import Field, create_model
 
 from diffsync_store import Select
@@ -69,8 +70,17 @@ def require_approval(
     """
     approval, checksum = saved.journal().approval(), saved.checksum()
     if approval is not None and not approval.is_rejected and approval.checksum == checksum:
+        saved.journal().answered(runtime.flow_run.id)
         return
-    given, log = _answer(saved, sync, asked, checksum, before_asking), get_run_logger()
+    decided = approval.at if approval is not None else None
+
+    def ask_first() -> None:
+        before_asking()
+        by = f"flow run {runtime.flow_run.name}"
+        saved.journal().ask(runtime.flow_run.id, by=by, link=_own_page(), decided=decided)
+
+    given, log = _answer(saved, sync, asked, checksum, ask_first), get_run_logger()
+    saved.journal().answered(runtime.flow_run.id)
     by = given.by or "somebody in Prefect's UI"
     told, why = plain(by), plain(given.comment or NO_REASON)
     if given.decision == "approve":
@@ -79,6 +89,11 @@ def require_approval(
         return
     saved.reject(by=by, reason=given.comment)
     raise Rejected(f"{told} has rejected the diff: {why}")
+
+
+def _own_page() -> str:
+    """Address of the page of the running flow run."""
+    return url_for("flow-run", runtime.flow_run.id) or ""
 
 
 def has_asked() -> bool:

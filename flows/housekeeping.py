@@ -1,9 +1,13 @@
 from prefect import flow, get_run_logger, task
+from prefect.exceptions import PrefectException
 
+from diffsync_store import ObjectStoreException
+from flows.answers import resume_decided
 from flows.artifacts import show_housekeeping
 from flows.config import read_config
 from flows.failures import failing_plainly
 from flows.metrics import measured
+from flows.prefect_api import forgiven
 from flows.retries import RETRIED
 from flows.run_names import rename
 from flows.waiting import waited_for
@@ -27,6 +31,9 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
         rows = drop_what_is_past(dry_run)
         counts = {"dropped": sum(not used for *_, used in rows), "kept": sum(bool(used) for *_, used in rows)}
         run.gauge("housekeeping_items", "Of the last housekeeping", "outcome", counts)
+    with forgiven("Whether anybody has decided meanwhile is not known", PrefectException, ObjectStoreException):
+        for name in [] if dry_run else resume_decided(read_config()):
+            get_run_logger().info("%s goes on: somebody has decided about its diff", name)
     rename(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
     show_housekeeping(rows, counts, dry_run=dry_run)
     return counts

@@ -94,6 +94,7 @@ def replace_older(config: Config, newer: DiffRecord, sync_name: str, reason: str
             state = State[Any](type=StateType.CANCELLED, name=Ended.REPLACED, message=reason)
             if client.set_flow_run_state(run.id, state).status is not SetStateStatus.ACCEPT:
                 continue
+            other.journal().answered(str(run.id))
             get_run_logger().info("%s waits for a decision no more: %s", run.name, reason)
             Syncing(other.record.diff_id, sync_name, other.record, is_child=False).ended("replaced")
 

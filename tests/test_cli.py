@@ -316,6 +316,18 @@ def test_a_diff_is_approved_and_an_operation_settled(run: Run, name: str, server
     assert len(run("changes", name, "--json", "--state", "done").output.splitlines()) == 1
 
 
+def test_who_waits_for_a_decision_is_told(run: Run, name: str, server: RedisServer) -> None:
+    with closing(RedisDiffs(url=server.url)) as diffs:
+        journal = diffs.open(name).journal()
+        journal.ask("run-1", by=f"flow run {ESCAPE}", link="http://prefect/runs/1")
+        told = run("approve", name, "--by", "ann").output
+        assert "Waiting for it: flow run s\\x1b[31m<b>[red] (http://prefect/runs/1). It goes on by itself where" in told
+        journal.answered("run-1")
+        assert "Waiting" not in run("approve", name, "--by", "ann").output
+        journal.ask("run-2", by="flow run x")
+    assert "Waiting for it: flow run x. It goes on" in run("approve", name, "--by", "bob", "--reject").output
+
+
 def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": ""})
     assert (result.exit_code, result.stderr) == (

@@ -47,6 +47,10 @@ from diffsync_store.stored import StoredAdapter
 
 HAS_CHANGES = 3
 _FIRST = 50
+_GOES_ON = (
+    "It goes on by itself where `python -m flows resume --every 10` runs; else run `python -m flows resume` once, with the project's "
+    "YAML file and PREFECT_API_URL."
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -400,11 +404,15 @@ def approve(
     reason: Annotated[str, typer.Option(help="Why, or the number of a change.")] = "",
     reject: Annotated[bool, typer.Option("--reject", help="The other way round: it is not to be applied.")] = False,
 ) -> None:
-    """Approve a saved diff as it is now; a flow run that waits for it is resumed by `python -m flows approve`."""
+    """Approve a saved diff as it is now. A flow run that waits for it goes on by `python -m flows resume`."""
     with _diffs() as found:
         saved = found.open(diff_id)
         _ = saved.reject(by=by, reason=reason) if reject else saved.approve(by=by, reason=reason)
+        waiting = [*saved.journal().questions().values()]
     typer.echo(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations:,} operations.")
+    for question in waiting:
+        link = f" ({question.link})" if question.link else ""
+        typer.echo(shown(f"Waiting for it: {question.by}{link}. {_GOES_ON}").plain)
 
 
 @_command

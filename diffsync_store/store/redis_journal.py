@@ -15,7 +15,7 @@ from diffsync_store.store.redis_keys import DiffKeys
 from diffsync_store.store.redis_record import server_time, time_of
 from diffsync_store.store.redis_script import Script
 from diffsync_store.store.redis_scripts import STAMP
-from diffsync_store.sync.journal import Application, Approval, Entry, Journal
+from diffsync_store.sync.journal import Application, Approval, Entry, Journal, Question
 
 _BATCH = 1000
 _RENEWED_AFTER = 60.0
@@ -206,3 +206,28 @@ class RedisJournal(Journal):
             self._renew()
         if not is_set:
             self._raise_gone()
+
+    def questions(self) -> dict[str, Question]:
+        """What waits for a decision, by the name that each has given itself."""
+        with translated_errors():
+            found = self._redis.hgetall(self._keys.questions)
+        return {name.decode(): Question.model_validate_json(text) for name, text in found.items()}
+
+    def ask(self, name: str, *, by: str, link: str = "", decided: datetime | None = None) -> None:
+        """Set down that a decision is waited for, until it is `answered`.
+
+        Args:
+            name: of the question.
+            by: what waits.
+            link: where it can be answered.
+            decided: when the decision was made that was there before.
+        """
+        question = Question(by=by, link=link, decided=decided)
+        with translated_errors():
+            self._redis.hset(self._keys.questions, name, question.model_dump_json())
+            self._renew()
+
+    def answered(self, name: str) -> None:
+        """Forget the question that has this name."""
+        with translated_errors():
+            self._redis.hdel(self._keys.questions, name)

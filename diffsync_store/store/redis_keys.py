@@ -135,7 +135,9 @@ class DiffKeys:
         self.writer = f"{prefix}journal:writer"
         self.application = f"{prefix}journal:application"
         self.approval = f"{prefix}journal:approval"
+        self.questions = f"{prefix}journal:questions"
 
     def all(self) -> list[str]:
         """Every key of the diff."""
-        return [self.record, self.elements, self.journal, self.writer, self.application, self.approval]
+        of_journal = [self.journal, self.writer, self.application, self.approval, self.questions]
+        return [self.record, self.elements, *of_journal]

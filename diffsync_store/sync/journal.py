@@ -78,6 +78,17 @@ class Approval(BaseModel):
     """It is the other way round: nobody is to apply the diff."""
 
 
+class Question(BaseModel):
+    """That somebody is asked to decide about a diff, and that a run waits for it."""
+
+    by: str
+    """What asks, such as the name of a flow run."""
+    link: str = ""
+    """Where it can be answered."""
+    decided: datetime | None = None
+    """When the decision was made that there was before; it is no answer."""
+
+
 class Journal(ABC):
     """What became of the operations of one diff, by their ids. An operation without an entry is pending."""
 

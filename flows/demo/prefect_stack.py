@@ -88,6 +88,12 @@ class PrefectStack:
         if done.returncode != 0:
             raise RuntimeError(f"deploying ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
+    def start_resuming(self) -> Child:
+        """Have runs go on of which somebody has decided outside of Prefect."""
+        command = [sys.executable, "-m", "flows", "resume", "--every", "5"]
+        variables = self.environment | dict(self.variables["reconcile"])
+        return Child("resume", command, log=self.folder / "resume.log", environment=variables, cwd=ROOT)
+
     def answers(self, path: str) -> bool:
         try:
             return self.api.get(path, timeout=5).is_success
@@ -131,4 +137,5 @@ def prefect_stack(
         for pool, worker in stack.workers.items():
             worker.wait_until(partial(stack.answers, f"/work_pools/diffsync-{pool}"), START_SECONDS)
         stack.deploy()
+        running.enter_context(stack.start_resuming())
         yield stack

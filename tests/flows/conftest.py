@@ -212,6 +212,15 @@ class Project:
         )
         return found
 
+    def end_runs(self) -> None:
+        """End the runs that tests have started and that have not ended, except those that wait for their schedule."""
+        states = ["PAUSED", "SCHEDULED", "PENDING", "RUNNING"]
+        left = self.stack.post("/flow_runs/filter", flow_runs={"state": {"type": {"any_": states}}})
+        for run in left:
+            if not run["auto_scheduled"]:
+                state = "CANCELLING" if run["state_type"] == "RUNNING" else "CANCELLED"
+                self.stack.post(f"/flow_runs/{run['id']}/set_state", state={"type": state}, force=True)
+
     def store(self, store_id: str, name: str = "") -> RedisStore:
         return RedisStore(name=name, store_id=store_id, url=self.redis.url)
 
@@ -258,6 +267,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         variables = {"load": common | systems, "diff": common, "sync": common | systems, "reconcile": common}
         with prefect_stack(folder / "prefect", variables) as stack:
             yield Project(stack, folder, redis)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that ends in the middle leaves no question open, no pool held and no target locked to those after it."""
+    project: Project | None = request.getfixturevalue("project") if "project" in request.fixturenames else None
+    yield
+    if project is not None:
+        project.end_runs()
 
 
 def id_of(run: Run | str) -> str:

@@ -302,7 +302,7 @@ def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(proj
         assert told(project)["reconcile/cancelled"]["paused"]
     finally:
         config.write_text(whole, "utf-8")
-    flows_command(project, "flows", "deploy", "--yes")
+        flows_command(project, "flows", "deploy", "--yes")
     assert not told(project)["reconcile/cancelled"]["paused"]
 
 

@@ -1,15 +1,18 @@
 """`python -m flows approve`: what a person sees, leaves out and resumes in a terminal."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner, Result
 
+from diffsync_store.cli.commands import app as library_app
 from flows.__main__ import app
 from flows.demo.runs import finish, start_run
 from tests.flows.conftest import Project
 from tests.flows.test_operations import lines, question, state_of
+from tests.flows.test_questions import end
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -62,3 +65,43 @@ def test_a_diff_is_shown_then_approved_in_part_and_the_sync_that_waits_goes_on(p
         decision = diffs.open(diff_id).journal().approval()
     assert decision is not None
     assert decision.is_rejected
+
+
+def library(project: Project, *words: str) -> Result:
+    """The library's own command, which knows nothing of Prefect."""
+    return CliRunner().invoke(library_app, words, env={"DIFFSYNC_STORE_URL": project.redis.url})
+
+
+def test_what_the_librarys_command_decides_is_noticed_and_the_sync_goes_on(project: Project) -> None:
+    (project.folder / "terminal").unlink(missing_ok=True)
+    decided = {"approved": (), "refused": ("--reject",)}
+    for diff_id, words in decided.items():
+        project.compare("terminal", diff_id)
+        run_id = start_run(project.stack, "sync/terminal", diff_id=diff_id, allow=["delete:9:item"])
+        wait_until(partial(question, project, run_id), 60, "it asks")
+        told = library(project, "approve", diff_id, "--by", "ann", "--reason", "CHG-1", *words)
+        assert told.exit_code == 0, told.output
+        assert f"Waiting for it: flow run sync {diff_id} (" in told.stdout
+        assert (
+            f"/runs/flow-run/{run_id}). It goes on by itself where `python -m flows resume --every 10` runs"
+            in told.stdout
+        )
+        run = finish(project.stack, run_id, seconds=120)
+        if words:
+            assert (run.state, run.message) == ("Rejected", "ann has rejected the diff: CHG-1")
+        else:
+            assert run.state == "Completed", run.message
+        assert "Waiting" not in library(project, "approve", diff_id, "--by", "ann").stdout
+        (project.folder / "terminal").unlink(missing_ok=True)
+
+
+def test_a_question_that_is_asked_again_waits_for_a_new_answer(project: Project) -> None:
+    project.compare("terminal", "asked-again-after")
+    library(project, "approve", "asked-again-after", "--by", "bob", "--reject")
+    run_id = start_run(project.stack, "sync/terminal", diff_id="asked-again-after", allow=["delete:9:item"])
+    try:
+        wait_until(lambda: question(project, run_id), 60, "it asks")
+        assert CliRunner().invoke(app, ["resume"]).output == ""
+        assert state_of(project, run_id) == "Suspended"
+    finally:
+        end(project, run_id)
