@@ -2,9 +2,10 @@ from functools import partial
 
 from prefect import flow, get_run_logger, task
 
-from diffsync_store import ObjectStoreException, StoreRecord
+from diffsync_store import ObjectStoreException, StoreNotFound, StoreRecord
 from diffsync_store.lifecycle import opened
 from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.retention import refuse_load
 from flows.artifacts import show_load
 from flows.config import Config, read_config
 from flows.events import store_loaded
@@ -15,6 +16,7 @@ from flows.progress import Reached, progress
 from flows.retries import LOADED, judged_by
 from flows.run_log import library_log
 from flows.run_names import rename
+from flows.waiting import waited_for
 
 
 @flow(flow_run_name="load {adapter}")
@@ -49,6 +51,7 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
     """Every attempt begins with an empty store."""
     config = read_config()
     log = get_run_logger()
+    refuse_waited_for(config, store_id)
     with library_log(config.secrets.redact), config.open_store(store_id, name=adapter) as store:
         with store.loading(redact=config.secrets.redact), config.secrets.redacted_errors():
             system = config.classes.make(adapter, store)
@@ -60,6 +63,21 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
     if record.gaps:
         log.warning("Store %s is partial: %s", store_id, record.reason)
     return record
+
+
+def refuse_waited_for(config: Config, store_id: str) -> None:
+    """Refuse to empty a store whose diff waits for its approval.
+
+    Raises:
+        StoreInUse: there is such a diff; the message says what to do.
+    """
+    try:
+        with config.open_store(store_id) as store:
+            generation = store.record().generation
+    except StoreNotFound:
+        return
+    with config.open_diffs() as diffs:
+        refuse_load(diffs, store_id, generation, waited_for())
 
 
 def reached(config: Config, adapter: str, store: RedisStore) -> Reached | None:

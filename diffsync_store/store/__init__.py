@@ -101,7 +101,8 @@ class BaseStore(Primitives):
             redact: takes secrets out of what is kept of rejected records.
 
         Raises:
-            StoreInUse: another live process is writing to it.
+            StoreInUse: another live process is writing to it; or a diff was made of it that is approved or being applied.
+                Nothing was emptied.
         """
         self._findings = Findings(redact)
         self._begin()

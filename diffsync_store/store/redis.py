@@ -213,11 +213,23 @@ class RedisStore(BaseStore):
         self._outbox = Outbox(self._writer, self._connection.new_pipe())
 
     def _begin(self) -> None:
+        self._refuse_needed()
         self._forget_everything()
         self._writer.begin()
         self._is_loading = True
         self._writer.mark(self._facts())
         self._list()
+
+    def _refuse_needed(self) -> None:
+        """Refuse to empty what a diff needs."""
+        from diffsync_store.store.redis_diffs import RedisDiffs
+        from diffsync_store.store.retention import refuse_load
+
+        with translated_errors():
+            generation = self._redis.hget(self._keys.record, "generation")
+        if generation is not None:
+            diffs = RedisDiffs(client=self._redis, namespace=self.namespace)
+            refuse_load(diffs, self.store_id, generation.decode())
 
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
         if state is StoreState.FAILED:

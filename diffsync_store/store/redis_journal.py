@@ -49,6 +49,15 @@ return {number, suspect, stamp()}
 """
 )
 
+_END = Script(
+    STAMP
+    + """
+-- KEYS: writer. ARGV: number of the sync. Notes that it has ended, unless another one has begun.
+if redis.call('HGET', KEYS[1], 'number') == ARGV[1] then redis.call('HSET', KEYS[1], 'ended', stamp()) end
+return 1
+"""
+)
+
 _APPROVE = Script(
     _IS_SAME
     + """
@@ -106,6 +115,17 @@ class RedisJournal(Journal):
         self._free.clear()
         self._batches.clear()
         return bool(suspect)
+
+    def end(self) -> None:
+        if self._number:
+            with translated_errors():
+                _END(self._redis, [self._keys.writer], [self._number])
+
+    def is_at_work(self) -> bool:
+        """Whether a sync of the diff has begun, and has not said that it has ended; one that was killed says nothing."""
+        with translated_errors():
+            begun, ended = self._redis.hmget(self._keys.writer, "number", "ended")
+        return begun is not None and ended is None
 
     def _raise_gone(self) -> NoReturn:
         raise DiffNotFound(

@@ -12,6 +12,7 @@ from diffsync_store.exceptions import DiffNotFound, StoreInUse, StoreNotFound
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import DiffRecord, RedisDiffs, SavedDiff
+from diffsync_store.store.redis_keys import command
 from diffsync_store.store.redis_stores import RedisStores
 
 ALIVE = timedelta(hours=1)
@@ -168,6 +169,34 @@ def drop_store(url: str, store_id: str, *, force: bool = False, namespace: str =
     if used and not force:
         raise StoreInUse(f"Store {store_id!r} is in use: {used}. {_FORCE}")
     _drop(url, store_id, namespace)
+
+
+def refuse_load(diffs: RedisDiffs, store_id: str, generation: str, waited_for: Collection[str] = ()) -> None:
+    """Refuse to empty a store that a diff needs: one that is approved, waits for its approval, or is being applied.
+
+    Args:
+        diffs: the saved diffs.
+        store_id: of the store.
+        generation: that the store has now.
+        waited_for: diff_ids of those that somebody is going to apply.
+
+    Raises:
+        StoreInUse: such a diff was made of it.
+    """
+    for diff in diffs.list():
+        if generation not in {diff.source_generation, diff.target_generation} or not diff.operations:
+            continue
+        saved = diffs.saved(diff)
+        used = use_of_diff(saved, saved.now(), waited_for)
+        approval = saved.journal().approval()
+        is_approved = approval is not None and not approval.is_rejected
+        if used and (is_approved or diff.diff_id in waited_for or saved.journal().is_at_work()):
+            name = command(diffs.namespace)
+            raise StoreInUse(
+                f"Store {store_id!r} is in use: diff {diff.diff_id} was made of it, and {used}. Nothing was loaded. Load into "
+                f"another store_id, or into a new one; or give the diff up first: `{name} approve {diff.diff_id} --by NAME "
+                f"--reject`, or `{name} drop {diff.diff_id} --force`."
+            )
 
 
 def drop_diff(saved: SavedDiff, *, force: bool = False) -> None:

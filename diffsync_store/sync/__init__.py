@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -90,6 +91,9 @@ class Sync:
             if not is_of_redis(error):
                 raise
             raise interrupted(error) from error
+        finally:
+            with suppress(ObjectStoreException):  # what has ended counts, and Redis finds out by its silence
+                self.journal.end()
 
     def _run(self) -> SyncResult:
         approval = self.journal.approval()

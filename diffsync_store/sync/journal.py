@@ -107,6 +107,9 @@ class Journal(ABC):
         """
         return False
 
+    def end(self) -> None:
+        """Say that the sync that has begun here is not at work any more, however it has ended."""
+
     @abstractmethod
     def read(self, ids: Sequence[str]) -> dict[str, Entry]:
         """The entries of those of the operations that have one."""
