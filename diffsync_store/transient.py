@@ -144,7 +144,7 @@ def _passes(error: BaseException) -> bool:
         said = _attribute(link, "is_transient")
         if isinstance(said, bool):
             return said
-        status = status_of(link)
+        status = None if is_passing else status_of(link)  # below a lost connection it is not the service's
         if status is not None:
             return status in _LATER or status >= 500
         if _is_one_of(link, _LASTING):

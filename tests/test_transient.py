@@ -257,6 +257,19 @@ def test_an_adapter_adds_errors_of_its_own_or_switches_all_off() -> None:
     assert not is_transient(ThrottledError(), adapter)
 
 
+class CutError(Exception):
+    """As aiohttp has it for an answer that ends too early."""
+
+    status = 400
+
+
+def test_what_stands_below_a_lost_connection_is_no_answer_of_the_service() -> None:
+    lost = ConnectionResetError("gone")
+    lost.__cause__ = CutError()
+    assert is_transient(lost)
+    assert not is_transient(CutError())
+
+
 class HostileError(Exception):
     """Of a client whose properties raise."""
 
