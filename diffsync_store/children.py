@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from diffsync_store.locks import process_lock
+
 INDEXED_FROM = 64
 """Children from which on a list is worth an index; shorter ones are searched, and so may be edited by hand at will."""
 
 _REBUILD_AFTER = 512
 """Removals after which positions are counted anew; bounds how far a search can go."""
+
+
+CHILDREN_LOCK = process_lock()
+"""Held for the moment in which a list of children is searched and changed; nothing else happens meanwhile."""
 
 
 class ChildIndex:

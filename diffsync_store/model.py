@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.aliases import ChildFields, Data, Text
-from diffsync_store.children import INDEXED_FROM, ChildIndex
+from diffsync_store.children import CHILDREN_LOCK, INDEXED_FROM, ChildIndex
 from diffsync_store.classes import ModelType, overrides
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
@@ -18,6 +18,7 @@ from diffsync_store.store import BaseStore
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
+    from diffsync_store.store.releases import Tracked
 
 M = TypeVar("M", bound="DiffSyncModel")
 
@@ -37,6 +38,9 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     - `_secrets`: the fields whose values nobody is to read, beside those whose names say so (`password`, `api_key`, ...):
       logs, rejects, tables and forms show `***`. A subclass adds to those of its base class.
 
+    Threads may share an object: `add_child`, `remove_child` and assignments of several threads are all kept. What is changed
+    in place, as by an append to a list, is as safe as the list.
+
     A subclass that writes to a system extends `create`, `update` and `delete`.
     """
 
@@ -48,7 +52,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     if TYPE_CHECKING:
         _child_indexes: dict[Text, ChildIndex]
         _outcome: tuple[DiffSyncStatus, Text]
-        _tracked: bool
+        _tracked: Tracked | None
 
     _modelname: ClassVar[Text] = "diffsyncmodel"
     _identifiers: ClassVar[tuple[Text, ...]] = ()
@@ -126,8 +130,9 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         }
         plain = found["_plain_identifiers"] and not overrides(cls, ("get_identifiers", "create_unique_id"))
         found["_identifier_values"] = itemgetter(*cls._identifiers) if plain else None
-        if found["_changes_in_place"]:
-            found["__del__"] = _let_go  # only where it can matter: it costs time
+        ends = getattr(cls, "__del__", None)
+        if found["_changes_in_place"] and not hasattr(ends, "tells_store"):  # only where it can matter: it costs time
+            found["__del__"] = _telling(ends)
         for name, value in found.items():
             type.__setattr__(cls, name, value)
 
@@ -326,11 +331,14 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             ObjectStoreWrongType: the model has no such children.
             ObjectAlreadyExists: the child is listed already.
         """
-        field = self._field_for(child)
-        children, uid = self._children_in(field), child.get_unique_id()
-        if uid in children:
+        field, uid = self._field_for(child), child.get_unique_id()
+        with CHILDREN_LOCK:
+            children = self._children_in(field)
+            is_new = uid not in children
+            if is_new:
+                children.append(uid)
+        if not is_new:
             raise ObjectAlreadyExists(f"{child.get_type()} {uid} is a child of {self!r} already", child)
-        children.append(uid)
         self._tell_change()
 
     def remove_child(self, child: DiffSyncModel) -> None:
@@ -343,7 +351,8 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         field = self._field_for(child)
         uid = child.get_unique_id()
         try:
-            self._children_in(field).remove(uid)
+            with CHILDREN_LOCK:
+                self._children_in(field).remove(uid)
         except ValueError:
             raise ObjectNotFound(f"{child} is not a child of {self!r}: it is not in {field}") from None
         self._tell_change()
@@ -373,21 +382,16 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             index = indexes[field] = ChildIndex(children)
         return index
 
-    def tell_when_let_go(self) -> None:
-        """From now on a store keeps track of the object."""
-        object.__setattr__(self, "_tracked", True)
+    def tell_when_let_go(self, tracked: Tracked | None) -> None:
+        """From now on a store keeps track of the object; None if none does any more."""
+        object.__setattr__(self, "_tracked", tracked)
 
-    def untrack(self) -> None:
-        """No store keeps track of the object any more."""
-        object.__delattr__(self, "_tracked")
-
-    def is_tracked(self) -> bool:
-        """Whether a store keeps track of the object, or did."""
+    def tracked_by(self) -> Any:
+        """What the store that keeps track of the object knows it by; None where none does."""
         try:
-            object.__getattribute__(self, "_tracked")
+            return object.__getattribute__(self, "_tracked")  # pydantic would look for it elsewhere, which takes long
         except AttributeError:
-            return False
-        return True
+            return None
 
     def forget_child_indexes(self) -> None:
         """Let go of what makes finding children fast."""
@@ -438,9 +442,17 @@ def _all_secrets(model: type[DiffSyncModel]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*declared, *inherited)))
 
 
-def _let_go(obj: DiffSyncModel) -> None:
-    if not obj.is_tracked():
-        return
-    store = _store_of(obj)
-    if store is not None:
-        store.let_go(obj)
+def _telling(ends: Callable[[Any], None] | None) -> Callable[[Any], None]:
+    """A `__del__` that tells the store of the object's end, after the one that the class has."""
+
+    def let_go(obj: DiffSyncModel) -> None:
+        try:
+            if ends is not None:
+                ends(obj)
+        finally:
+            tracked = obj.tracked_by()
+            if tracked is not None:
+                tracked.let_go(obj)
+
+    let_go.tells_store = True  # type: ignore[attr-defined]
+    return let_go

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, overload
+from functools import wraps
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar, overload
 
 import structlog
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from diffsync_store.store.record import StoreRecord
 
 M = TypeVar("M", bound="DiffSyncModel")
+S = TypeVar("S", bound="BaseStore")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _REMEDIES = {
     StoreState.LOADING: "Wait for the load to end; if it is no longer running, load the store again.",
@@ -34,8 +40,22 @@ _REMEDIES = {
 }
 
 
+def in_turn(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """A method of a store that is done as a whole before another thread does anything with the store."""
+
+    @wraps(method)
+    def run(store: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with store._lock:
+            return method(store, *args, **kwargs)
+
+    return run
+
+
 class BaseStore(Primitives):
-    """Where an adapter's objects live.
+    """Where an adapter's objects live. Any number of threads may use one store at once.
+
+    Each call is done as a whole before the next one of another thread, but for iterating, which goes on as the store changes.
+    What an `add` or `update` that has returned has taken in is in the store, whoever adds at the same time.
 
     Objects that the program holds are live: the same object comes back from `get`, and what is changed on it is in the
     store at the latest when the store is flushed.
@@ -49,8 +69,16 @@ class BaseStore(Primitives):
     keeps_digests: bool = False
     """Digests are ready before they are asked for, so that reading them is cheaper than reading objects."""
 
+    if TYPE_CHECKING:
+        _lock: Any  # Held for as long as a call is at work in the store.
+
     fencing_token: int | None = None
     """Grows with every lease given out on the store; None where it is written under no lease."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        store = super().__new__(cls)
+        store._lock = RLock()
+        return store
 
     def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
         super().__init__()
@@ -60,6 +88,9 @@ class BaseStore(Primitives):
 
     def __str__(self) -> str:
         return self.name
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +111,6 @@ class BaseStore(Primitives):
     def changed(self, obj: DiffSyncModel) -> None:
         """A live object tells that it was assigned to."""
 
-    def let_go(self, obj: DiffSyncModel) -> None:
-        """A live object tells that the program holds it no longer."""
-
     # Lifecycle
 
     @property
@@ -95,7 +123,8 @@ class BaseStore(Primitives):
         """Fill the store anew: empty it, and mark it by how the block ends.
 
         It is complete if the block ends; partial if records were rejected, a model was said to be incomplete, or there
-        are not as many objects as were expected; failed if the block raises.
+        are not as many objects as were expected; failed if the block raises. What other threads add while it ends is in the
+        store too. A child process that was forked in the block, and leaves it, only flushes.
 
         Args:
             redact: takes secrets out of what is kept of rejected records.
@@ -104,13 +133,22 @@ class BaseStore(Primitives):
             StoreInUse: another live process is writing to it; or a diff was made of it that is approved or being applied.
                 Nothing was emptied.
         """
-        self._findings = Findings(redact)
-        self._begin()
+        with self._lock:
+            self._findings = Findings(redact)
+            self._begin()
+        process = os.getpid()
         try:
             yield self
-            gaps = self._findings.gaps(self._counts() if self._findings.expected() else None)
-            self.mark(StoreState.PARTIAL if gaps else StoreState.COMPLETE, summary(gaps), gaps=gaps)
+            if os.getpid() != process:
+                self.flush()
+                return
+            with self._lock:
+                gaps = self._findings.gaps(self._counts() if self._findings.expected() else None)
+                self.mark(StoreState.PARTIAL if gaps else StoreState.COMPLETE, summary(gaps), gaps=gaps)
         except BaseException as error:
+            if os.getpid() != process:
+                self.flush()
+                raise
             try:
                 self.mark(StoreState.FAILED, self._findings.failure(error), gaps=self._findings.gaps(None))
             except Exception as second:  # noqa: BLE001  # the load's own error is the one to see
@@ -330,6 +368,7 @@ class BaseStore(Primitives):
         if obj.adapter is None:
             obj.__dict__["adapter"] = self.adapter
 
+    @in_turn
     def update(self, *, obj: DiffSyncModel) -> None:
         """Take in an object, in the place of whatever has its identifiers."""
         model, uid = obj.get_type(), obj.get_unique_id()
@@ -349,6 +388,7 @@ class BaseStore(Primitives):
         if not self._delete(modelname, uid):
             self._raise(ObjectNotFound, f"{modelname} {uid} not present in {self}")
 
+    @in_turn
     def remove(self, *, obj: DiffSyncModel, remove_children: bool = False) -> None:
         """Remove an object, with everything below it if asked to.
 
@@ -389,6 +429,7 @@ class BaseStore(Primitives):
         except ObjectNotFound:
             return None
 
+    @in_turn
     def get_or_instantiate(
         self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any] | None = None
     ) -> tuple[M, bool]:
@@ -400,6 +441,7 @@ class BaseStore(Primitives):
         self.add(obj=obj)
         return obj, True
 
+    @in_turn
     def get_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
         """The object that has the same identifiers, or else `obj`, which is added; and whether it was."""
         existing: M | None = self._find(obj, obj.get_unique_id())
@@ -408,6 +450,7 @@ class BaseStore(Primitives):
         self.add(obj=obj)
         return obj, True
 
+    @in_turn
     def update_or_instantiate(self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any]) -> tuple[M, bool]:
         """The object with these identifiers, with these attributes; made and added if there is none.
 
@@ -424,6 +467,7 @@ class BaseStore(Primitives):
             self.changed(obj)
         return obj, created
 
+    @in_turn
     def update_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
         """The object that has the same identifiers, with the attributes of `obj`; or else `obj`, which is added."""
         existing, created = self.get_or_add_model_instance(obj)

@@ -15,10 +15,13 @@ from diffsync_store.exceptions import (
     ObjectStoreException,
     ObjectStoreWrongType,
 )
+from diffsync_store.locks import process_lock
 from diffsync_store.masking import cut, payload_text, reason_text, without_credentials
 
 _OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType)
 """What a store raises because of a record; whatever else it raises is its own trouble."""
+
+_LOCK = process_lock()
 
 KEPT = 100
 """Rejects of one model that are kept; the number of all is exact."""
@@ -68,6 +71,8 @@ class _OfModel:
     at_least: bool = False
     rejected: int = 0
     rejects: list[LoadReject] = field(default_factory=list)
+    kept: int = 0
+    """Those among the rejects, or about to be."""
 
     def gap(self, loaded: int | None) -> Gap | None:
         reasons = list(self.incomplete)
@@ -105,7 +110,7 @@ class _OfModel:
 
 
 class Findings:
-    """What one load has found so far, by model.
+    """What one load has found so far, by model; any number of threads may tell of it.
 
     Args:
         redact: takes secrets out of a text before it is kept or logged.
@@ -127,11 +132,12 @@ class Findings:
 
     def incomplete(self, model: str, reason: str, below: Place | None = None) -> None:
         """Say that records of a model are missing, of those below an object or of all; the first ten reasons are kept."""
-        self._of(model).note_place(below)
-        reasons = self._of(model).incomplete
         reason = cut(without_credentials(self._redact(reason)), 500) or "incomplete"
-        if reason not in reasons and len(reasons) < 10:
-            reasons.append(reason)
+        with _LOCK:
+            self._of(model).note_place(below)
+            reasons = self._of(model).incomplete
+            if reason not in reasons and len(reasons) < 10:
+                reasons.append(reason)
 
     def reject(
         self,
@@ -144,12 +150,14 @@ class Findings:
         below: Place | None = None,
     ) -> None:
         """Count a record that could not be taken, and keep it if it is one of the first; `owner` is its model's class."""
-        found = self._of(model)
-        found.note_place(below)
-        found.rejected += 1
-        if len(found.rejects) >= KEPT or self._kept >= KEPT_IN_ALL:
-            return
-        self._kept += 1
+        with _LOCK:
+            found = self._of(model)
+            found.note_place(below)
+            found.rejected += 1
+            if found.kept >= KEPT or self._kept >= KEPT_IN_ALL:
+                return
+            found.kept += 1
+            self._kept += 1
         reject = LoadReject(
             what=cut(self._redact(str(what)), 200),
             reason=self._redact(reason_text(error, owner, _as_mapping(payload))),
@@ -164,12 +172,13 @@ class Findings:
 
     def expected(self) -> dict[str, int]:
         """The number of records that was said, by model."""
-        return {model: found.expected for model, found in self._models.items() if found.expected is not None}
+        return {model: found.expected for model, found in list(self._models.items()) if found.expected is not None}
 
     def gaps(self, counts: Mapping[str, int] | None) -> dict[str, Gap]:
         """The gaps by model, given how many objects of each model there are; None if that does not matter."""
         gaps = {
-            model: found.gap(None if counts is None else counts.get(model, 0)) for model, found in self._models.items()
+            model: found.gap(None if counts is None else counts.get(model, 0))
+            for model, found in list(self._models.items())
         }
         return {model: gap for model, gap in gaps.items() if gap is not None}
 

@@ -9,6 +9,7 @@ import datetime as dt
 import decimal
 import enum
 import uuid
+from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache
 from sys import getrefcount
@@ -25,8 +26,8 @@ _UNCHANGEABLE = (
 _FREQUENT = frozenset({str, int, float, bool, type(None), DiffSyncModelFlags})
 
 
-def is_held(obj: BaseModel) -> bool:
-    """Whether anybody but the caller, who has it in one variable, refers to an object or to a changeable part of it."""
+def is_held_beside(obj: BaseModel) -> bool:
+    """Whether anybody but the caller, who has it in one variable and one container, refers to an object or a changeable part of it."""
     return getrefcount(obj) > _REFERENCES_OF_CALLER or has_held_part(obj)
 
 
@@ -46,14 +47,6 @@ def _changeable(model: type[BaseModel]) -> tuple[str, ...] | None:
     return names
 
 
-def let_go_of(objects: dict[str, Any]) -> None:
-    """Remove from a dict each object that nobody else holds, nor any part of it."""
-    for key in list(objects):
-        obj = objects[key]
-        if getrefcount(obj) <= _OWN_REFERENCES_IN_DICT and not has_held_part(obj):
-            del objects[key]
-
-
 def _is_any_held(values: Iterable[Any], adapter: Any = None) -> bool:
     for value in values:
         kind = type(value)
@@ -61,15 +54,20 @@ def _is_any_held(values: Iterable[Any], adapter: Any = None) -> bool:
             continue
         if not isinstance(value, tuple | frozenset) and getrefcount(value) > _OWN_REFERENCES:
             return True
-        if isinstance(value, dict):
-            if _is_any_held(value.values()):
-                return True
-        elif isinstance(value, list | set | tuple | frozenset):
-            if not _FREQUENT.issuperset(map(type, value)) and _is_any_held(value):
-                return True
-        elif isinstance(value, BaseModel) and has_held_part(value):
+        if _is_any_held(_parts(value)):
             return True
     return False
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """What may be held of a value, one by one; nothing of what holds only values that cannot be changed."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list | set | tuple | frozenset | deque):
+        return () if _FREQUENT.issuperset(map(type, value)) else value
+    if isinstance(value, BaseModel) and _changeable(type(value)) is not None:
+        return map(value.__dict__.get, _changeable(type(value)) or ())
+    return getattr(value, "__dict__", {}).values()
 
 
 def _own_references() -> int:
@@ -82,25 +80,14 @@ def _own_references() -> int:
 _OWN_REFERENCES = _own_references()
 
 
-def _own_references_in_dict() -> int:
-    """What `getrefcount` says in `let_go_of` of an object that only the dict holds."""
-    objects = {"": object()}
-    for key in list(objects):
-        obj = objects[key]
-        return getrefcount(obj)
-    raise AssertionError("unreachable")
-
-
-_OWN_REFERENCES_IN_DICT = _own_references_in_dict()
-
-
 def _references_of_caller() -> int:
-    """What `getrefcount` says in `is_held` of an object that only one variable of the caller refers to."""
+    """What `getrefcount` says in `is_held_beside` of an object that only a variable and a container of the caller refer to."""
 
     def count(obj: Any) -> int:
         return getrefcount(obj)
 
-    obj = object()
+    objects = [object()]
+    obj = objects[0]
     return count(obj)
 
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class LocalStore(BaseStore):
-    """A store in memory; it lives as long as the process."""
+    """A store in memory; it lives as long as the process, and any number of its threads may use it at once.
+
+    A child process that is forked has a copy of its own: what it adds stays there.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,7 +33,7 @@ class LocalStore(BaseStore):
         self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
     ) -> dict[str, DiffSyncModel]:
         objects = self._data.get(model, {})
-        return {uid: objects[uid] for uid in uids if uid in objects}
+        return {uid: obj for uid in uids if (obj := objects.get(uid)) is not None}
 
     def _iterate(
         self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
@@ -42,7 +45,7 @@ class LocalStore(BaseStore):
 
     def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
         wanted = set(uids)
-        return {uid: place for place, uid in enumerate(self._data.get(model, {})) if uid in wanted}
+        return {uid: place for place, uid in enumerate(list(self._data.get(model, {}))) if uid in wanted}
 
     def subtrees(self) -> Subtrees | None:
         return LocalSubtrees(self._data)
@@ -62,7 +65,7 @@ class LocalStore(BaseStore):
         return self._data.get(model, {}).pop(uid, None) is not None
 
     def _counts(self) -> dict[str, int]:
-        return {model: len(objects) for model, objects in self._data.items() if objects}
+        return {model: len(objects) for model, objects in list(self._data.items()) if objects}
 
     def _begin(self) -> None:
         self._data.clear()

@@ -149,8 +149,8 @@ class Primitives:
         """
         top_level = tuple(self.adapter.top_level) if self.adapter is not None else ()
         counts = self._counts()
-        classes = (type(next(self._iterate(model, None))) for model in counts)
-        models = {schema.name: schema for schema in map(ModelSchema.of, classes)}
+        firsts = (next(self._iterate(model, None), None) for model in counts)
+        models = {schema.name: schema for schema in (ModelSchema.of(type(obj)) for obj in firsts if obj is not None)}
         return StoreRecord(
             store_id=self.store_id,
             name=self.name,

@@ -8,7 +8,8 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ import structlog
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
-from diffsync_store.store import BaseStore
+from diffsync_store.store import BaseStore, in_turn
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.digest import digest_of
 from diffsync_store.store.encoding import decode, encode
@@ -29,6 +30,7 @@ from diffsync_store.store.redis_outbox import Outbox, Refused
 from diffsync_store.store.redis_record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis_subtrees import RedisSubtrees
 from diffsync_store.store.redis_writer import Batch, Writer
+from diffsync_store.store.releases import Releases
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -86,7 +88,9 @@ if hasattr(os, "register_at_fork"):
 
 
 class RedisStore(BaseStore):
-    """A store in Redis or Valkey.
+    """A store in Redis or Valkey. Any number of threads may use one at once, also those of event loops.
+
+    Its methods wait for Redis: in a coroutine call them by `asyncio.to_thread`.
 
     Args:
         store_id: the name under which other processes find the store: 1 to 128 letters, digits, `.`, `_`, `-`. A new
@@ -152,10 +156,12 @@ class RedisStore(BaseStore):
         self.fencing_token = None if lease is None else lease.token
         self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
         self._outbox = Outbox(self._writer, self._connection.new_pipe())
+        self._releases = Releases(self._lock)
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
         self._flush_due = _NEVER
         self._is_loading = False
+        self._writing = Lock()
         self._models: dict[str, ModelSchema] = {}
         self._renewed = time.monotonic() - _RENEW_AFTER
         _open_stores.add(self)
@@ -176,7 +182,9 @@ class RedisStore(BaseStore):
 
     # Lifecycle
 
+    @in_turn
     def flush(self) -> None:
+        self._releases.take()
         for buffer in list(self._buffers.values()):
             buffer.note_changes_in_place()
         self._write()
@@ -189,6 +197,7 @@ class RedisStore(BaseStore):
             self._list()
         self._renew()
 
+    @in_turn
     def close(self) -> None:
         self.flush()
         if self._writer.has_written:
@@ -203,6 +212,7 @@ class RedisStore(BaseStore):
             f"Open it where it is needed, with RedisStore(store_id={self.store_id!r}, ...)."
         )
 
+    @in_turn
     def drop(self) -> None:
         self._forget_everything()
         with translated_errors():
@@ -212,6 +222,7 @@ class RedisStore(BaseStore):
         self._writer = Writer(self._redis, self._keys, b"", self._ttl, self.fencing_token)
         self._outbox = Outbox(self._writer, self._connection.new_pipe())
 
+    @in_turn
     def _begin(self) -> None:
         self._refuse_needed()
         self._forget_everything()
@@ -231,6 +242,7 @@ class RedisStore(BaseStore):
             diffs = RedisDiffs(client=self._redis, namespace=self.namespace)
             refuse_load(diffs, self.store_id, generation.decode())
 
+    @in_turn
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
         if state is StoreState.FAILED:
             self._forget_everything()
@@ -283,12 +295,14 @@ class RedisStore(BaseStore):
             models = [model.decode() for model in self._redis.hkeys(self._keys.schema)]
             scripts.RENEW(self._redis, self._keys.all(models), [self._ttl])
 
+    @in_turn
     def record(self) -> StoreRecord:
         self._write()
         return read_record(self._redis, self._keys)
 
     # Reading
 
+    @in_turn
     def _counts(self) -> dict[str, int]:
         self._write()
         self._renew()
@@ -298,9 +312,11 @@ class RedisStore(BaseStore):
     def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
         return self._fetch(model, model_class, [uid]).get(uid)
 
+    @in_turn
     def _fetch(
         self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
     ) -> dict[str, DiffSyncModel]:
+        self._releases.take()
         buffer = self._buffer(model, model_class)
         found: dict[str, Any] = {}
         missing = []
@@ -328,44 +344,69 @@ class RedisStore(BaseStore):
     def _iterate(
         self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
     ) -> Iterator[DiffSyncModel]:
-        self._write()
+        last: Any = "-inf"
+        while True:
+            buffer, last, page = self._page(model, model_class, last)
+            if not page:
+                return
+            try:
+                for uid in list(page):
+                    with self._lock:
+                        obj = self._of_page(buffer, page, uid, track=track)
+                    if obj is not None:
+                        yield obj
+            finally:
+                buffer.close_page(page)
+
+    @in_turn
+    def _page(
+        self, model: str, model_class: type[DiffSyncModel] | None, last: Any
+    ) -> tuple[ModelBuffer, Any, dict[str, bytes | None]]:
+        """The next objects as they are in the store, and the place to go on after."""
+        if last == "-inf":
+            self._write()
         self._renew()
         buffer = self._buffer(model, model_class)
         keys = [self._keys.objects(model), self._keys.order(model)]
-        last: Any = "-inf"
-        while True:
-            with translated_errors():
-                last, ids, values = scripts.READ(self._redis, keys, [last, _BATCH, _BATCH_BYTES])
-            if not ids:
-                return
-            for id_, value in zip(ids, values, strict=True):
-                uid = id_.decode()
-                known = uid in buffer.live or uid in buffer.late
-                obj = self._at_hand(buffer, uid) if known else None
-                if obj is not None:
-                    yield obj
-                elif value is not None and uid not in buffer.deletes:
-                    yield self._decode(buffer, uid, value, track=track)
+        with translated_errors():
+            last, ids, values = scripts.READ(self._redis, keys, [last, _BATCH, _BATCH_BYTES])
+        page = {id_.decode(): value for id_, value in zip(ids, values, strict=True)}
+        if page:
+            buffer.open_page(page)
+        return buffer, last, page
+
+    def _of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
+        """The object, if it is still there; what was written of it after the page was read is read anew."""
+        if self._releases.waiting:
+            self._releases.take()
+        if uid in buffer.live or uid in buffer.dirty or uid in buffer.adds:
+            obj = self._at_hand(buffer, uid)
+            if obj is not None:
+                return obj
+        if uid in buffer.deletes:
+            return None
+        if uid not in page:
+            return self._fetch(buffer.model, None, [uid], track=track).get(uid)
+        value = page.pop(uid)
+        return None if value is None else self._decode(buffer, uid, value, track=track)
 
     def uids(self, model: str) -> Iterator[str]:
-        self._write()
         last: Any = "-inf"
-        while True:
-            with translated_errors():
-                page = self._redis.zrange(
-                    self._keys.order(model),
-                    f"({last}",
-                    "+inf",
-                    byscore=True,
-                    offset=0,
-                    num=10 * _BATCH,
-                    withscores=True,
-                )
-            if not page:
-                return
+        while page := self._page_of_uids(model, last):
             last = page[-1][1]
             yield from (uid.decode() for uid, _ in page)
 
+    @in_turn
+    def _page_of_uids(self, model: str, last: Any) -> list[tuple[bytes, float]]:
+        if last == "-inf":
+            self._write()
+        with translated_errors():
+            page: list[tuple[bytes, float]] = self._redis.zrange(
+                self._keys.order(model), f"({last}", "+inf", byscore=True, offset=0, num=10 * _BATCH, withscores=True
+            )
+        return page
+
+    @in_turn
     def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
         self._write()
         found: dict[str, float] = {}
@@ -389,32 +430,32 @@ class RedisStore(BaseStore):
         with translated_errors():
             return bool(self._redis.hexists(self._keys.record, "renamed"))
 
+    @in_turn
     def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
+        self._releases.take()
         buffer = self._buffers.get(model)
         return None if buffer is None else self._at_hand(buffer, uid)
 
     def _at_hand(self, buffer: ModelBuffer, uid: str) -> Any:
         """The object as this process has it, if it has."""
-        if uid in buffer.late:
-            buffer.dirty[uid] = obj = self._decode(buffer, uid, buffer.late.pop(uid)[0], track=True)
-            return obj
         obj = buffer.find(uid)
         if type(obj) is tuple:
-            obj = self._decode(buffer, uid, obj[0], track=False)
-            buffer.add(uid, obj)
+            value = obj[0]
+            obj = self._decode(buffer, uid, value, track=False)
+            buffer.revive(uid, obj, value)
         return obj
 
     def _decode(self, buffer: ModelBuffer, uid: str, value: bytes, *, track: bool) -> Any:
         obj = decode(buffer.model_class, value, uid)
         obj.__dict__["adapter"] = self.adapter
         if track:
-            buffer.track(uid, obj, value)
+            buffer.track(uid, obj, value, is_new=True)
         return obj
 
     def _buffer(self, model: str, model_class: type[Any] | None) -> ModelBuffer:
         buffer = self._buffers.get(model)
         if buffer is None:
-            buffer = self._buffers[model] = ModelBuffer(model, model_class or self._stored_class(model))
+            buffer = self._buffers[model] = ModelBuffer(model, model_class or self._stored_class(model), self._releases)
         elif model_class is not None:
             buffer.model_class = model_class
         return buffer
@@ -431,20 +472,21 @@ class RedisStore(BaseStore):
     # Writing
 
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        buffer = self._buffers.get(model)
-        if buffer is None or buffer.model_class is not type(obj):
-            buffer = self._buffer(model, type(obj))
-        now = time.monotonic()
-        if not self._knows_all(buffer, now):
-            self._prepare_to_add(buffer, now)
+        with self._lock:
+            buffer = self._buffers.get(model)
+            if buffer is None or buffer.model_class is not type(obj):
+                buffer = self._buffer(model, type(obj))
+            now = time.monotonic()
             if not self._knows_all(buffer, now):
-                self._insert_checked(buffer, uid, obj)
-                return
-        if buffer.has(uid):
-            self._already_there(buffer, uid, obj)
-        else:
-            buffer.add(uid, obj)
-            self._count_pending(now)
+                self._prepare_to_add(buffer, now)
+                if not self._knows_all(buffer, now):
+                    self._insert_checked(buffer, uid, obj)
+                    return
+            if buffer.has(uid):
+                self._already_there(buffer, uid, obj)
+            else:
+                buffer.add(uid, obj)
+                self._count_pending(now)
 
     def _knows_all(self, buffer: ModelBuffer, now: float) -> bool:
         """Whether this is the store's one writer and knows what is there."""
@@ -495,7 +537,8 @@ class RedisStore(BaseStore):
         batch = Batch(buffer.model, "adds")
         batch.take(uid, data, digest_of(obj))
         buffer.classes.add(type(obj))
-        self._put_out(buffer, batch)
+        self._describe(buffer, batch)
+        self._outbox.put(batch)
         if self._push():
             self._already_there(buffer, uid, obj)
         else:
@@ -509,6 +552,7 @@ class RedisStore(BaseStore):
         if existing is not obj:
             self._raise(ObjectAlreadyExists, f"Object {uid} already present", existing or obj)
 
+    @in_turn
     def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         buffer = self._buffer(model, type(obj))
         now = time.monotonic()
@@ -523,11 +567,13 @@ class RedisStore(BaseStore):
             buffer.put(uid, obj)
         self._count_pending(now)
 
+    @in_turn
     def _delete(self, model: str, uid: str) -> bool:
+        self._releases.take()
         buffer = self._buffer(model, None)
         if uid in buffer.deletes and uid not in buffer.adds and uid not in buffer.puts:
             return False
-        if buffer.find(uid) is None and uid not in buffer.late:
+        if buffer.find(uid) is None:
             self._settle()
             with translated_errors():
                 if not self._redis.hexists(self._keys.objects(model), uid):
@@ -537,16 +583,12 @@ class RedisStore(BaseStore):
         return True
 
     def changed(self, obj: DiffSyncModel) -> None:
-        buffer = self._buffers.get(obj.get_type())
-        if buffer is not None:
-            buffer.note_change(obj)
-            if len(buffer.dirty) >= _BATCH:
-                self._write()
-
-    def let_go(self, obj: DiffSyncModel) -> None:
-        buffer = self._buffers.get(obj.get_type())
-        if buffer is not None:
-            buffer.note_release(obj)
+        with self._lock:
+            buffer = self._buffers.get(obj.get_type())
+            if buffer is not None:
+                buffer.note_change(obj)
+                if len(buffer.dirty) >= _BATCH:
+                    self._write()
 
     def _count_pending(self, now: float) -> None:
         self._pending += 1
@@ -565,32 +607,39 @@ class RedisStore(BaseStore):
                 its lease, or was let in while this one had yet to read so, has added objects with the same identifiers;
                 its objects stand.
         """
+        if self._writing.locked():  # what is written calls the program's own code, and that has called here
+            return
+        with self._writing:
+            try:
+                refused = self._write_all(ahead=ahead)
+            except BaseException:
+                for buffer in self._buffers.values():
+                    buffer.settle(self._outbox, is_late=True)
+                raise
+        self._refuse(refused)
+
+    def _write_all(self, *, ahead: bool) -> Refused:
+        self._releases.take()
         self._pending = 0
         self._flush_due = _NEVER
         refused: Refused = []
         for buffer in list(self._buffers.values()):
-            if not len(buffer):
-                continue
-            for batch in buffer.batches():
-                self._put_out(buffer, batch)
+            for _ in buffer.write_to(self._outbox, partial(self._describe, buffer)):
                 if not ahead:
                     refused += self._push()
         if ahead:
             with translated_errors():
-                refused += self._outbox.push_ahead()
-        else:
-            refused += self._push()
-        self._refuse(refused)
+                return refused + self._outbox.push_ahead()
+        return refused + self._push()
 
     def _settle(self) -> None:
         """Wait for what was written ahead."""
         if len(self._outbox):
             self._refuse(self._push())
 
-    def _put_out(self, buffer: ModelBuffer, batch: Batch) -> None:
+    def _describe(self, buffer: ModelBuffer, batch: Batch) -> None:
         is_top = self.adapter is None or buffer.model in self.adapter.top_level
         batch.schema = _schema_text(frozenset(buffer.classes) or frozenset({buffer.model_class}), is_top)
-        self._outbox.put(batch)
 
     def _push(self) -> Refused:
         is_new = not self._writer.generation

@@ -39,6 +39,10 @@ class Outbox:
         """A batch is to be written after those before it."""
         self._waiting.append(batch)
 
+    def has_taken(self, batch: Batch) -> bool:
+        """Whether a batch was put here, in the past or now."""
+        return batch.number > 0 or any(waiting is batch for waiting in self._waiting)
+
     def push(self) -> Refused:
         """Write everything, and wait for it."""
         refused = self._heard()
@@ -59,10 +63,14 @@ class Outbox:
             while self._waiting:
                 started = time.monotonic()
                 self._pipe.send(scripts.WRITE, *self._writer.call(self._waiting[0]))
-                self._sent.append((self._waiting.popleft(), started))
+                self._sent.append((self._waiting[0], started))
+                self._waiting.popleft()
         except (redis_errors.RedisError, OSError):
             self._take_back()
             return refused + self.push()
+        except BaseException:  # it may strike between two steps
+            self._take_back()
+            raise
         return refused
 
     def discard(self) -> None:
@@ -88,11 +96,17 @@ class Outbox:
             self._pipe.release()
         except (redis_errors.RedisError, OSError, NotAdmitted):
             self._take_back()
+        except BaseException:
+            self._take_back()
+            raise
         return refused
 
     def _take_back(self) -> None:
         """Of what was sent it is not known what became."""
-        self._waiting.extendleft(batch for batch, _ in reversed(self._sent))
-        self._sent.clear()
+        while self._sent:
+            batch = self._sent[-1][0]
+            if not self._waiting or self._waiting[0] is not batch:
+                self._waiting.appendleft(batch)
+            self._sent.pop()
         if self._pipe is not None:
             self._pipe.close()

@@ -113,9 +113,8 @@ class Writer:
 
     def call(self, batch: Batch) -> tuple[list[str], list[Any]]:
         """Keys and arguments that write a batch. Batches have to be written in the order in which this was first called."""
-        if not batch.number:
-            self._batches += 1
-            batch.number = self._batches
+        batch.number = batch.number or self._batches + 1
+        self._batches = max(self._batches, batch.number)  # also after an interrupt between the two
         keys = [
             self._keys.record,
             self._keys.counts,

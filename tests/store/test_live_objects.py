@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import gc
+import sys
 import weakref
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from random import Random
+from typing import Any, ClassVar
 
 import pytest
+from pydantic import PrivateAttr
 
 from diffsync_store import BaseStore, ObjectNotFound
 from diffsync_store.store.redis import RedisStore
@@ -16,6 +20,7 @@ from tests.servers import RedisServer
 from tests.store.child import Child, listen, run, say
 from tests.store.conftest import NewStore, OpenStore, keys_of
 from tests.store.inventory import Device, Inventory, Site, content, open_store, read_sites, sites
+from tests.store.test_contract import reread
 
 Step = Callable[[Inventory], Any]
 
@@ -446,3 +451,148 @@ def test_a_reader_of_a_store_loaded_by_an_older_class_writes_nothing(
     gc.collect()
     reader.store.flush()
     assert open_redis().record().updated == before
+
+
+# Reference cycles, and ends of their own
+
+
+class Peered(Site):
+    """May refer to itself, or to another one that refers to it, beside its fields."""
+
+    _peer: Any = PrivateAttr(None)
+
+
+class PeeredInventory(Inventory):
+    site = Peered
+
+
+def change_peers(adapter: PeeredInventory, tag: str) -> None:
+    alone, one, two = (adapter.get(Peered, f"s{number}") for number in range(3))
+    alone._peer, one._peer, two._peer = alone, two, one
+    adapter.store.flush()
+    for site in (alone, one, two):
+        site.tags.append(tag)
+
+
+def test_a_change_in_place_of_an_object_in_a_reference_cycle_is_kept(store: BaseStore) -> None:
+    adapter = PeeredInventory(internal_storage_engine=store)
+    with store.loading():
+        for number in range(4):
+            adapter.add(Peered(name=f"s{number}"))
+    for again in range(3):  # an object that was collected comes back as another one
+        change_peers(adapter, str(again))
+        gc.collect()
+        store.flush()
+    assert [site.tags for site in reread(adapter).get_all(Peered)] == [["0", "1", "2"]] * 3 + [[]]
+
+
+def added_in_a_cycle(adapter: PeeredInventory, name: str) -> weakref.ref[Any]:
+    site = Peered(name=name)
+    site._peer = site
+    adapter.add(site)
+    site.tags.append("late")
+    return weakref.ref(site)
+
+
+def test_objects_in_reference_cycles_are_not_kept_alive(open_redis: OpenStore) -> None:
+    adapter = PeeredInventory(internal_storage_engine=open_redis())
+    alive = [added_in_a_cycle(adapter, f"s{number}") for number in range(6000)]
+    adapter.store.flush()
+    gc.collect()
+    adapter.store.flush()
+    assert sum(reference() is not None for reference in alive) == 0
+    assert all(site.tags == ["late"] for site in adapter.get_all(Peered))
+
+
+class Ending(Site):
+    ended: ClassVar[list[str]] = []
+
+    def __del__(self) -> None:
+        self.ended.append(self.name)
+
+
+class EndingLater(Ending):
+    __slots__ = ("own",)
+
+
+@pytest.mark.parametrize("model", [Ending, EndingLater])
+def test_a_class_may_have_a_del_of_its_own(store: BaseStore, model: type[Ending]) -> None:
+    adapter = sites(store)
+    adapter.site = model
+    adapter.add(model(name="ber"))
+    store.flush()
+    model.ended.clear()
+    adapter.get(model, "ber").tags.append("a")
+    gc.collect()
+    store.flush()
+    assert reread(adapter).get(model, "ber").tags == ["a"]
+    if isinstance(store, RedisStore):
+        assert "ber" in model.ended
+
+
+def test_an_object_in_two_stores_is_live_in_both(new_store: NewStore) -> None:
+    one, two = sites(new_store()), sites(new_store())
+    site = Site(name="ber")
+    for adapter in (one, two):
+        adapter.add(site)
+        adapter.store.flush()
+    site.tags.append("a")
+    del site
+    gc.collect()
+    for adapter in (one, two):
+        adapter.store.flush()
+        assert reread(adapter).get(Site, "ber").tags == ["a"]
+
+
+class Interrupt(BaseException):
+    """As KeyboardInterrupt, which may strike between any two steps."""
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_flush_that_is_interrupted_anywhere_loses_nothing(open_redis: OpenStore, seed: int) -> None:
+    adapter = sites(open_redis())
+    with adapter.store.loading():
+        adapter.add(Device(name="old"))
+        adapter.add(Site(name="old"))
+    expected, random = {"old": "leaf"}, Random(seed)
+    held = [adapter.get(Site, "old")]
+    for number in range(40):
+        for position in range(3):
+            adapter.add(Device(name=f"{number}-{position}"))
+            expected[f"{number}-{position}"] = "leaf"
+        adapter.get(Device, "old").role = str(number)
+        expected["old"] = str(number)
+        held[0].tags.append(str(number))
+        if number % 4 == 3:
+            adapter.remove(adapter.get(Device, f"{number - 1}-0"))
+            del expected[f"{number - 1}-0"]
+        with suppress(Interrupt):
+            interrupted_after(random.randrange(1, 1500), adapter.store.flush)
+        if number % 3 == 0:
+            adapter.get(Device, f"{number}-1").role = "changed"
+            expected[f"{number}-1"] = "changed"
+    adapter.store.flush()
+    again = sites(open_redis())
+    assert {device.name: device.role for device in again.get_all(Device)} == expected
+    assert again.get(Site, "old").tags == [str(number) for number in range(40)]
+
+
+def interrupted_after(steps: int, work: Callable[[], None]) -> None:
+    """Do the work, and raise after so many lines of the library."""
+    left = [steps]
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if "diffsync_store" not in frame.f_code.co_filename or frame.f_code.co_name in ("__del__", "let_go", "tell"):
+            return None
+        # A signal comes in where something is called, not at the end of a `with`, which has a line all the same.
+        if event == "line" and frame.f_code.co_name != "_write":
+            left[0] -= 1
+            if left[0] == 0:
+                raise Interrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(None)

@@ -1,0 +1,45 @@
+"""What the program has let go of: told at any moment, in any thread, and taken in when the store can."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from diffsync_store.store.redis_buffer import Live
+
+
+class Tracked(Protocol):
+    """What a store knows one object by."""
+
+    def let_go(self, obj: Any) -> None:
+        """The program lets go of the object."""
+
+
+class Releases:
+    """Objects that the program has let go of, each with a reference that one store had of it.
+
+    Python tells of them between any two steps of any thread: the store may be at work, in this thread or in another. Whoever
+    tells never waits, and what is told in the middle of something is taken in at the next beginning.
+    """
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+        self.waiting: deque[tuple[Live, Any]] = deque()
+
+    def tell(self, reference: Live, obj: Any) -> None:
+        """The program lets go of an object; None where it is gone already."""
+        lock = self._lock
+        if self.waiting and not lock._is_owned() and lock.acquire(blocking=False):
+            try:
+                self.take()
+            finally:
+                lock.release()
+        # Last: who tells of an object has it as long as this takes, and it would look as if it were held.
+        self.waiting.append((reference, obj))
+
+    def take(self) -> None:
+        """Take in what was told; for who has the lock."""
+        while self.waiting:
+            let_go = self.waiting.popleft()
+            let_go[0].buffer.note_release(let_go)
