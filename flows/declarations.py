@@ -35,6 +35,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 CRON_WORDS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
 CRON_FIELDS = 5
+SELDOM_DAYS = re.compile("29|30|31")
+"""Among the days of a month."""
 PROJECT = "diffsync"
 DAY = 86400
 LONGEST = 100 * 365 * DAY
@@ -177,7 +179,9 @@ class Schedule(Declaration):
 
 @lru_cache(maxsize=1024)
 def comes(cron: str) -> bool:
-    """Whether Prefect finds a date for a cron line, within fifty years."""
+    """Whether Prefect finds a date for a cron line, within fifty years; it is asked about days that not every month has."""
+    if cron in CRON_WORDS or not SELDOM_DAYS.search(cron.split()[2]):
+        return True
     try:
         return bool(run_coro_as_sync(CronDates(cron=cron).get_dates(n=1)))
     except ValueError:
