@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.behaviour.api import IS_REFERENCE
+from tests.behaviour.api import IS_REFERENCE, LocalStore
 from tests.behaviour.twin import OVERRIDES, Reference, told
 
 pytestmark = pytest.mark.skipif(IS_REFERENCE, reason="it compares with the reference by itself")
@@ -60,15 +60,32 @@ def reference(diffsync_dir: Path) -> Iterator[Reference]:
         yield started
 
 
-def check(reference: Reference, program: dict[str, Any], passed_over: set[str] = KNOWN) -> None:
+def check(
+    reference: Reference, program: dict[str, Any], passed_over: set[str] = KNOWN, store: type[Any] = LocalStore
+) -> None:
     """Compare a program on both libraries; a diff or a sync may do without calls of `passed_over`."""
-    ours, theirs = told(**program), reference.told(**program)
+    ours, theirs = told(**program, store=store), reference.told(**program)
     steps = program["steps"] if len(ours) == len(program["steps"]) else ["set-up"]
     for step, here, there in zip(steps, ours, theirs, strict=True):
         assert (step, here["given"]) == (step, there["given"])
         assert (step, here["logged"]) == (step, there["logged"])
         missing = set(there["calls"]) - set(here["calls"]) - (passed_over if step[0] in ("diff", "sync") else KNOWN)
         assert not missing, f"{step} does not call {sorted(missing)}"
+
+
+@pytest.fixture(params=["local", "redis"])
+def store(request: pytest.FixtureRequest, redis_kind: str) -> type[Any]:
+    if request.param == "local":
+        return LocalStore
+    from diffsync_store.store.redis import RedisStore
+
+    url = request.getfixturevalue("redis_url")
+
+    class Store(RedisStore):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, url=url, ttl=60, **kwargs)
+
+    return Store
 
 
 @given(
@@ -78,11 +95,13 @@ def check(reference: Reference, program: dict[str, Any], passed_over: set[str] =
     steps=st.lists(STEPS, min_size=1, max_size=6),
 )
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_programs_of_own_classes_do_what_they_do_on_diffsync(
-    reference: Reference, overrides: list[str], source: Any, target: Any, steps: list[Any]
+def test_programs_of_own_classes_do_what_they_do_on_diffsync(  # noqa: PLR0917  # hypothesis gives them by place
+    reference: Reference, store: type[Any], overrides: list[str], source: Any, target: Any, steps: list[Any]
 ) -> None:
     # What is equal, or left out by a flag, is not looked at a second time: nothing that was chosen needs to be called.
-    check(reference, {"overrides": overrides, "source": source, "target": target, "steps": steps}, set(OVERRIDES))
+    check(
+        reference, {"overrides": overrides, "source": source, "target": target, "steps": steps}, set(OVERRIDES), store
+    )
 
 
 EVERY_STEP: list[list[Any]] = [

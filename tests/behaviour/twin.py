@@ -32,7 +32,9 @@ class Program:
     Each override does what the base does and leaves its mark on what comes of it.
     """
 
-    def __init__(self, overrides: Iterable[str], source: dict[str, Any], target: dict[str, Any]) -> None:
+    def __init__(
+        self, overrides: Iterable[str], source: dict[str, Any], target: dict[str, Any], store: type[Any] = LocalStore
+    ) -> None:
         self.calls: set[str] = set()
         wanted = [name.split(".") for name in overrides]
         marks = {"model": _MODEL_MARKS, "adapter": _ADAPTER_MARKS, "store": _STORE_MARKS}
@@ -41,7 +43,7 @@ class Program:
             self.own[kind][name] = self._recording(f"{kind}.{name}", marks[kind][name])
         self.device: Any = type("Device", (Device,), {"__module__": __name__, **self.own["model"]})
         self.site: Any = type("Site", (Site,), {"__module__": __name__, **self.own["model"]})
-        self.store: Any = type("Store", (LocalStore,), self.own["store"])
+        self.store: Any = type("Store", (store,), self.own["store"])
         members = {"site": self.site, "device": self.device, "top_level": ["site"], **self.own["adapter"]}
         self.network: Any = type("Network", (Adapter,), members)
         self.source = self._filled("source", source)
@@ -294,11 +296,17 @@ OVERRIDES = [
 ]
 
 
-def told(overrides: list[str], source: dict[str, Any], target: dict[str, Any], steps: list[Step]) -> list[Told]:
+def told(
+    overrides: list[str],
+    source: dict[str, Any],
+    target: dict[str, Any],
+    steps: list[Step],
+    store: type[Any] = LocalStore,
+) -> list[Told]:
     """Run a program from the beginning; what its set-up raises is all that it gives."""
     structlog.reset_defaults()
     try:
-        program = Program(overrides, source, target)
+        program = Program(overrides, source, target, store)
     except Exception as error:  # noqa: BLE001  # what it raises is what is compared
         return [{"given": f"raised {type(error).__name__}", "calls": [], "logged": []}]
     found: list[Told] = json.loads(json.dumps(program.run(steps)))
