@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache, partial
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-
-import structlog
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
@@ -27,6 +22,7 @@ from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores
 from diffsync_store.store.redis_outbox import Outbox, Refused
+from diffsync_store.store.redis_processes import close_unasked, note_closed, note_open
 from diffsync_store.store.redis_record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis_subtrees import RedisSubtrees
 from diffsync_store.store.redis_writer import Batch, Writer
@@ -51,46 +47,16 @@ _INDEX_AFTER = 64
 """Checked adds to one model after which its ids are fetched, so that no further add needs a round trip."""
 _NEVER = float("inf")
 
-_open_stores: weakref.WeakSet[RedisStore] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_open_stores() -> None:
-    for store in list(_open_stores):
-        _close_unasked(store)
-
-
-def _close_unasked(store: RedisStore) -> None:
-    """Nobody is there to catch an error."""
-    try:
-        store.close()
-    except (ObjectStoreException, ObjectAlreadyExists) as error:
-        structlog.get_logger().error(f"Store {store.store_id!r}: what was not written to it yet is lost. {error}")
-
 
 def _let_go(_: Connection) -> None:
     """A store that used the connection is about to end."""
 
 
-def _write_before_fork() -> None:
-    for store in list(_open_stores):
-        with suppress(ObjectStoreException, ObjectAlreadyExists):  # it stays pending in this process
-            store._write()
-
-
-def _begin_as_fork() -> None:
-    for store in list(_open_stores):
-        store._begin_as_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_write_before_fork, after_in_child=_begin_as_fork)
-
-
 class RedisStore(BaseStore):
     """A store in Redis or Valkey. Any number of threads may use one at once, also those of event loops.
 
-    Its methods wait for Redis: in a coroutine call them by `asyncio.to_thread`.
+    Its methods wait for Redis: in a coroutine call them by `asyncio.to_thread`. A child process that is forked may use it too,
+    and writes at once what it adds, outside of a load of its own; one that is spawned opens it by its `store_id`.
 
     Args:
         store_id: the name under which other processes find the store: 1 to 128 letters, digits, `.`, `_`, `-`. A new
@@ -162,9 +128,11 @@ class RedisStore(BaseStore):
         self._flush_due = _NEVER
         self._is_loading = False
         self._writing = Lock()
+        self._is_forked = False
+        """It was opened by a parent process."""
         self._models: dict[str, ModelSchema] = {}
         self._renewed = time.monotonic() - _RENEW_AFTER
-        _open_stores.add(self)
+        note_open(self)
         # What keeps the connection alive until then makes it usable in `__del__`, also among cyclic garbage.
         weakref.finalize(self, _let_go, self._connection).atexit = False
 
@@ -178,7 +146,7 @@ class RedisStore(BaseStore):
 
     def __del__(self) -> None:
         if len(getattr(self, "_outbox", ())) or any(len(buffer) for buffer in getattr(self, "_buffers", {}).values()):
-            _close_unasked(self)
+            close_unasked(self)
 
     # Lifecycle
 
@@ -202,7 +170,7 @@ class RedisStore(BaseStore):
         self.flush()
         if self._writer.has_written:
             self._writer.leave()
-        _open_stores.discard(self)
+        note_closed(self)
         self._connection.close()
 
     def __reduce_ex__(self, _: Any) -> Any:
@@ -257,13 +225,34 @@ class RedisStore(BaseStore):
         self._is_loading = False
         self._list()
 
+    def _prepare_to_fork(self) -> None:
+        """Write what is pending, and let the child process write without waiting for this one."""
+        self._write()
+        if self._writer.lease_until:
+            self._writer.release()
+
     def _begin_as_fork(self) -> None:
         """Be another writer than the parent process, whose is all that is still to be written."""
         for buffer in self._buffers.values():
             buffer.drop_pending()
         self._writer.change_token()
         self._outbox = Outbox(self._writer, self._connection.new_pipe())
+        self._pending, self._flush_due = 0, _NEVER
+        self._writing = Lock()
         self._is_loading = False
+        self._is_forked = True
+
+    @property
+    def _writes_at_once(self) -> bool:
+        """A process that was forked may end without a word; a load of its own would not be complete then."""
+        return self._is_forked and not self._is_loading
+
+    def _new_lock(self) -> None:
+        """Nobody of this process is at work in the store, though the lock says so."""
+        self._lock = RLock()
+        self._releases = Releases(self._lock)
+        self._buffers.clear()
+        self._begin_as_fork()
 
     def _facts(self) -> dict[str, str]:
         facts = {"name": self.name} if self._is_named else {}
@@ -587,14 +576,17 @@ class RedisStore(BaseStore):
             buffer = self._buffers.get(obj.get_type())
             if buffer is not None:
                 buffer.note_change(obj)
-                if len(buffer.dirty) >= _BATCH:
+                if len(buffer.dirty) >= _BATCH or (self._writes_at_once and buffer.dirty):
                     self._write()
 
     def _count_pending(self, now: float) -> None:
         self._pending += 1
         if self._flush_due is _NEVER:
             self._flush_due = now + _FLUSH_AFTER
-        if self._pending >= _BATCH or now >= self._flush_due:
+            note_open(self)  # it may have been closed
+        if self._writes_at_once:
+            self._write()
+        elif self._pending >= _BATCH or now >= self._flush_due:
             self._write(ahead=True)
 
     def _write(self, *, ahead: bool = False) -> None:

@@ -424,7 +424,7 @@ class SavedDiff:
 class StreamedDiff(Diff):
     """A saved diff that is read piece by piece, without what is held.
 
-    `get_children` reads it anew each time it is called. What cannot be told without all of it, such as its text, reads
+    One thread reads it. `get_children` reads it anew each time it is called. What cannot be told without all of it, such as its text, reads
     all of it.
     """
 
@@ -492,7 +492,7 @@ class StreamedDiff(Diff):
 
 
 class RedisDiffs:
-    """The saved diffs of one Redis, in one namespace.
+    """The saved diffs of one Redis, in one namespace; threads may share it, and child processes that are forked.
 
     Takes the connection arguments of RedisStore, and its `namespace`; `ttl` is the number of seconds without use after which a diff expires.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -87,7 +88,8 @@ return {}
 class RedisJournal(Journal):
     """The journal of the diff that has these keys.
 
-    `made` is when the diff was made, as its record has it: another diff of its id has a journal of its own.
+    Any number of threads may write to it, and child processes that are forked. `made` is when the diff was made, as its record
+    has it: another diff of its id has a journal of its own.
     """
 
     def __init__(self, client: Any, keys: DiffKeys, ttl: int, made: str) -> None:
@@ -100,10 +102,11 @@ class RedisJournal(Journal):
         """Of this sync; without one it is not fenced, as for somebody who settles an operation by hand."""
         self._ahead: float | None = None
         """Seconds by which the server's clock is ahead of this machine's, once it was asked."""
-        self._free: deque[int] = deque()
+        self._free: deque[str] = deque()
         """Streams of batches that no thread is writing to; their batches are numbered, each stream's for itself."""
         self._streams = count()
-        self._batches: dict[int, int] = {}
+        self._batches: dict[str, int] = {}
+        self._process = os.getpid()
 
     def begin(self, by: str) -> bool:
         with translated_errors():
@@ -163,10 +166,13 @@ class RedisJournal(Journal):
             with translated_errors():
                 self._redis.hset(self._keys.journal, mapping=dict(zip(parts[::2], parts[1::2], strict=True)))
             return
+        if self._process != os.getpid():  # those streams are the parent process's
+            self._process = os.getpid()
+            self._free, self._batches = deque(), {}
         try:
             stream = self._free.pop()
         except IndexError:
-            stream = next(self._streams)
+            stream = f"{self._process}-{next(self._streams)}"
         batch = self._batches[stream] = self._batches.get(stream, 0) + 1
         with translated_errors():
             answer = _WRITE(self._redis, [self._keys.writer, self._keys.journal], [self._number, stream, batch, *parts])

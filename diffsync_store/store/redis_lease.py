@@ -15,6 +15,7 @@ import secrets
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,8 +121,23 @@ def in_a_command(name: str) -> str:
     return name.removeprefix(_TARGET) if name.startswith(_TARGET) else f"{name} --store"
 
 
+_leases: weakref.WeakSet[Lease] = weakref.WeakSet()
+
+
+def _begin_as_fork() -> None:
+    for lease in list(_leases):
+        lease._begin_as_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_as_fork)
+
+
 class Lease:
-    """A lease of this process, renewed in the background until it is released; used with `with`."""
+    """A lease of this process, renewed in the background until it is released; used with `with`. Threads may share it.
+
+    A child process that is forked may use it too, as long as its parent has it: the parent renews it, and alone releases it.
+    """
 
     def __init__(  # noqa: PLR0917  # made here only
         self, client: Any, store_id: str, token: int, nonce: str, ttl: float, namespace: str = ""
@@ -138,9 +154,16 @@ class Lease:
         """A newer lease was given out, or this one was broken."""
         self._alive = time.monotonic()
         """Of the last sign of life."""
+        self._lock = threading.Lock()
+        self._process = os.getpid()
         self._ended = threading.Event()
         self._renewer = threading.Thread(target=self._keep, name=f"lease {store_id}", daemon=True)
         self._renewer.start()
+        _leases.add(self)
+
+    def _begin_as_fork(self) -> None:
+        self._lock = threading.Lock()  # the parent's renewer may have had it
+        self._alive = -math.inf
 
     def __enter__(self) -> Self:
         return self
@@ -156,13 +179,15 @@ class Lease:
         Raises:
             LeaseLost: a newer lease was given out, or this one was broken.
         """
-        now = time.monotonic()
         arguments = [self.token, self._nonce, math.ceil(self._ttl * 1000), _remembered(self._ttl)]
-        with translated_errors():
-            self.is_lost = not _RENEW(self._redis, [self._key], arguments)
-        if self.is_lost:
-            raise LeaseLost(lost_message(self.store_id, ""))
-        self._alive = now
+        with self._lock:  # what is said of the lease last is what was heard last
+            now = time.monotonic()
+            with translated_errors():
+                self.is_lost = not _RENEW(self._redis, [self._key], arguments)
+            if not self.is_lost:
+                self._alive = now
+                return
+        raise LeaseLost(lost_message(self.store_id, ""))
 
     @property
     def silence(self) -> float:
@@ -175,11 +200,15 @@ class Lease:
         Raises:
             LeaseLost: a newer lease was given out, or this one was broken.
         """
-        if self.is_lost or self.silence > self._ttl:
+        # Nobody renews it in a child process, nor knows whether the parent still has it.
+        patience = self._ttl if self._process == os.getpid() else self._ttl / 3
+        if self.is_lost or self.silence > patience:
             self.renew()
 
     def release(self) -> None:
-        """Let the next one have it; does nothing to a lease that was lost."""
+        """Let the next one have it; does nothing to a lease that was lost, nor in a child process to that of its parent."""
+        if self._process != os.getpid():
+            return
         self._ended.set()
         self._renewer.join()
         with translated_errors():
@@ -196,7 +225,7 @@ class Lease:
 
 
 class RedisLeases:
-    """The leases of one Redis, in one namespace. Takes the connection arguments of RedisStore, and its `namespace`."""
+    """The leases of one Redis, in one namespace; threads may share it, and child processes that are forked. Takes the connection arguments of RedisStore, and its `namespace`."""
 
     def __init__(
         self,

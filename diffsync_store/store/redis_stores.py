@@ -31,7 +31,10 @@ return sum
 
 
 class RedisStores:
-    """The stores of one Redis, in one namespace. Takes the connection arguments of RedisStore, and its `namespace`."""
+    """The stores of one Redis, in one namespace; threads may share it, and child processes that are forked.
+
+    Takes the connection arguments of RedisStore, and its `namespace`.
+    """
 
     def __init__(
         self,
