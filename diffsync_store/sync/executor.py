@@ -316,6 +316,7 @@ class Executor(Scheduler):
         found = self._relocation(element)
         if found is None:
             return False
+        self.ledger.tell()
         return any(entry.state is State.DONE for entry in self.journal.read([found[2]]).values())
 
     def _relocation(self, element: DiffElement) -> Relocated | None:
@@ -382,6 +383,9 @@ class Executor(Scheduler):
             self._make_way(in_the_way)
         self.ledger.foresee([step.id for step in steps if step.action != MOVE and self._is_seen(step.element.type)])
         for step in steps:
+            if step.id in self.ahead:  # it stood in the way of another one of these
+                self.end(step, self.ahead[step.id])
+                continue
             obj = self._object_of(step)
             element = step.element if step.move is None else step.move.delete
             reason = conflict(element, None if obj is None else obj.get_attrs(), self._class(element.type))
