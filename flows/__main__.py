@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import httpx
 import typer
 from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_API_URL
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
@@ -30,6 +32,7 @@ from flows.faults import Fault
 from flows.prefect_api import answering, require_prefect
 from flows.prefect_yaml import prefect_yaml
 from flows.selection import count_fitting, selected
+from flows.sharing import others, server_id
 from flows.waiting import asked_by, waiting
 from flows.yaml_file import ConfigFault
 
@@ -62,9 +65,22 @@ def check() -> None:
         config.reach()
     except ConfigFault as fault:
         _fail(fault.faults)
+    _refuse_others(config)
     console.print(
         f"{config.path}: all right; adapters: {len(config.adapters)}, syncs: {len(config.syncs)}.", markup=False
     )
+
+
+def _refuse_others(config: Config) -> None:
+    """Where a Prefect server is named and answers, see that no other one has the same project in the same Redis."""
+    if not PREFECT_API_URL.value():
+        return
+    try:
+        found = list(others(config, server_id()))
+    except (httpx.HTTPError, PrefectException, ObjectStoreException):  # the file is all right without them
+        return
+    if found:
+        _fail(found)
 
 
 @app.command(name="deploy")

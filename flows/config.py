@@ -124,8 +124,12 @@ class Config:
         Raises:
             StoreNotFound: there is none.
         """
-        with closing(RedisStores(url=self._store()[0], namespace=self.namespace)) as stores:
+        with closing(self.open_stores()) as stores:
             return stores.newest(adapter)
+
+    def open_stores(self) -> RedisStores:
+        """The project's stores; the caller closes them."""
+        return RedisStores(url=self._store()[0], namespace=self.namespace)
 
     def last_count(self, adapter: str) -> int | None:
         """How many objects the last complete load of an adapter had; None where none is left."""

@@ -15,6 +15,7 @@ from flows.progress import progress
 from flows.retries import RETRIED
 from flows.run_log import library_log
 from flows.run_names import ACTIONS, rename
+from flows.sharing import warn_of_others
 
 
 @flow(flow_run_name="diff")
@@ -76,6 +77,7 @@ def find_stores(source_store_id: str | None, target_store_id: str | None, sync_n
 @task(**RETRIED)
 def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None) -> datetime:
     """Compare the two stores, if a run before this one has not; when the source's was loaded."""
+    warn_of_others()
     config = read_config()
     with (
         library_log(config.secrets.redact),

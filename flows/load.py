@@ -16,6 +16,7 @@ from flows.progress import Reached, progress
 from flows.retries import LOADED, judged_by
 from flows.run_log import library_log
 from flows.run_names import rename
+from flows.sharing import warn_of_others
 from flows.waiting import waited_for
 
 
@@ -49,6 +50,7 @@ def load(adapter: str, store_id: str | None = None) -> str:
 @task(**LOADED)
 def load_records(adapter: str, store_id: str) -> StoreRecord:
     """Every attempt begins with an empty store."""
+    warn_of_others()
     config = read_config()
     log = get_run_logger()
     refuse_waited_for(config, store_id)

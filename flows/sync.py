@@ -28,6 +28,7 @@ from flows.retries import ONCE, RETRIED, judged_by
 from flows.run_log import library_log
 from flows.run_names import rename
 from flows.selection import Selection, count_fitting
+from flows.sharing import warn_of_others
 from flows.states import Ended
 from flows.stopping import stoppable
 from flows.waiting import AskedAlready, applies_all, leave_one, replace_older
@@ -186,6 +187,7 @@ def declared_of(config: Config, record: DiffRecord) -> tuple[str, SyncEntry]:
 @task(**RETRIED)
 def check_sync(diff_id: str, allow: list[str], rules: Mapping[str, Any]) -> None:
     """Reach the target's store, the source's and the target; changes nothing, so it may be tried again."""
+    warn_of_others()
     with (
         target_of(diff_id) as (config, saved, target),
         config.secrets.redacted_errors(),

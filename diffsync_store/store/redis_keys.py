@@ -19,10 +19,11 @@ ever used as a pattern.
     dsd:{ID}:journal:writer      hash: who applies the diff, and how many batches of the journal came from there
     dsd:{ID}:journal:application, journal:approval
                                  strings: who has applied the diff, who has approved it, as JSON
+    dss:users                    hash: who has used this Redis lately, by an id of theirs
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
 
 A namespace NS keeps what is of one project apart from the rest of a Redis: its keys begin with `dss:NS:{ID}:` and
-`dsd:NS:{ID}:`, and its ids are in `dss:NS:stores` and `dsd:NS:diffs`. Without one, the keys are those above.
+`dsd:NS:{ID}:`, its ids are in `dss:NS:stores` and `dsd:NS:diffs`, its users in `dss:NS:users`. Without one, the keys are those above.
 """
 
 from __future__ import annotations
@@ -88,6 +89,11 @@ def index_of_stores(namespace: str) -> str:
 def index_of_diffs(namespace: str) -> str:
     """Key of the sorted set of the saved diffs in a namespace."""
     return f"{_space('dsd', namespace)}diffs" if namespace else DIFFS
+
+
+def users_of(namespace: str) -> str:
+    """Key of the hash of those who use a namespace."""
+    return f"{_space('dss', namespace)}users"
 
 
 class StoreKeys:

@@ -11,9 +11,10 @@ from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores
-from diffsync_store.store.redis_record import read_record, server_time
+from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores, users_of
+from diffsync_store.store.redis_record import read_record, server_time, time_of
 from diffsync_store.store.redis_script import Script
+from diffsync_store.store.redis_scripts import STAMP
 
 _PAGE = 100
 T = TypeVar("T")
@@ -28,6 +29,29 @@ for _, key in ipairs(KEYS) do
 end
 return sum
 """)
+
+
+_MEET = Script(
+    STAMP
+    + """
+-- KEYS: users. ARGV: id of one of them, what is told of it, seconds after which others are forgotten.
+-- Notes that it is here. Answers: of each of the others what is told of it, and when it was here last.
+local now, found = tonumber(stamp()), {}
+local users = redis.call('HGETALL', KEYS[1])
+for i = 1, #users, 2 do
+  local at, told = string.match(users[i + 1], '^(%S+) (.*)$')
+  if tonumber(at) < now - tonumber(ARGV[3]) * 1000 then
+    redis.call('HDEL', KEYS[1], users[i])
+  elseif users[i] ~= ARGV[1] then
+    found[#found + 1] = told
+    found[#found + 1] = at
+  end
+end
+redis.call('HSET', KEYS[1], ARGV[1], stamp() .. ' ' .. ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return found
+"""
+)
 
 
 class RedisStores:
@@ -66,6 +90,18 @@ class RedisStores:
     def now(self) -> datetime:
         """The time in UTC by the clock of Redis, by which all records have their times."""
         return server_time(self._redis, self._index)
+
+    def meet(self, who: str, told: str, seconds: int) -> dict[str, datetime]:
+        """Note that somebody uses this namespace; what is told of others who have within so many seconds, and when they did.
+
+        Args:
+            who: an id, the same each time.
+            told: what the others are told.
+            seconds: after which somebody is forgotten.
+        """
+        with translated_errors():
+            found = iter(_MEET(self._redis, [users_of(self.namespace)], [who, told, seconds]))
+        return {told.decode(): time_of(at) for told, at in zip(found, found, strict=True)}
 
     def record(self, store_id: str) -> StoreRecord:
         """What one store says of itself.

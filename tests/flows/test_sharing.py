@@ -1,0 +1,65 @@
+"""Two Prefect servers with one project in one Redis: each is told of the other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from typer.testing import CliRunner
+
+from diffsync_store.store.redis_keys import users_of
+from flows.__main__ import app
+from flows.config import Config
+from flows.sharing import others, server_id
+from tests.flows.conftest import Project
+from tests.servers import RedisServer, wait_until
+
+
+def config(redis: RedisServer, folder: Path, project: str) -> Config:
+    file = folder / f"{project}.yaml"
+    file.write_text(f"project: {project}\nstore: {{url: '{redis.url}'}}\n")
+    return Config(file)
+
+
+def test_each_of_two_servers_with_one_project_is_told_of_the_other(own_redis: RedisServer, tmp_path: Path) -> None:
+    ours, theirs = (config(own_redis, tmp_path, project) for project in ("diffsync", "branches"))
+    assert [list(others(each, "a")) for each in (ours, ours, theirs)] == [[], [], []]
+    with temporary_settings({PREFECT_API_URL: "http://ann:s3cret@prefect-b/api"}):
+        assert list(others(theirs, "a")) == []
+        [told] = others(ours, "b")
+    assert "under the same project 'diffsync': each takes the other's newest stores and leases" in told
+    [told] = others(ours, "a")
+    assert "http://ann:***@prefect-b/api" in told
+    assert "Give each file a `project` of its own" in told
+    with own_redis.client() as client:
+        client.hset(users_of(""), "b", "1000.000 long ago")
+    assert list(others(ours, "a")) == []
+
+
+@pytest.fixture
+def other_server(project: Project) -> Iterator[None]:
+    """Another one has used the project's Redis."""
+    with project.redis.client() as client:
+        client.hset(users_of(""), "other", "99999999999999.000 http://other/api")
+        yield
+        client.hdel(users_of(""), "other")
+
+
+@pytest.mark.prefect
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("other_server")
+def test_the_check_of_a_file_and_each_run_say_that_another_server_is_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = project.run("load/five")
+    assert run.state == "Completed"
+    said = "Another Prefect server (http://other/api) was at redis://"
+    wait_until(lambda: any(said in line for line in project.logs(run)), 30, "the log has it")
+    file = config(project.redis, tmp_path, "diffsync").path
+    monkeypatch.setenv("DIFFSYNC_CONFIG", str(file))
+    with temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}):
+        assert len({server_id(), server_id()}) == 1
+        checked = CliRunner().invoke(app, ["check"])
+    assert said in checked.stderr
+    assert checked.exit_code == 1
