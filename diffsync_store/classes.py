@@ -53,7 +53,7 @@ class ModelType(ModelMetaclass):
 
 def _note_change(model: ModelType, name: str) -> None:
     # Pydantic sets names of its own while it makes the class, and one when forward references are resolved.
-    if name.startswith(("__", "_abc_")) and name != "__pydantic_complete__":
+    if name.startswith(("__", "_abc_")) and name not in ("__pydantic_complete__", "__del__"):
         return
     if "_is_declared" in vars(model):
         for cache in _CACHES:

@@ -10,9 +10,10 @@ from diffsync_store.adapter import Adapter
 from diffsync_store.guards.budget import Excess
 from diffsync_store.store import local, primitives
 from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.releases import Tracked
 from diffsync_store.store.subtrees import Subtrees
 
-_NAMED = (Adapter, diff.DiffElement, model.DiffSyncModel, result.SyncResult, Excess, StoreRecord, Subtrees)
+_NAMED = (Adapter, diff.DiffElement, model.DiffSyncModel, result.SyncResult, Excess, StoreRecord, Subtrees, Tracked)
 
 
 def publish() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import inspect
 import typing
 from collections.abc import Iterator
@@ -342,3 +343,29 @@ def test_what_dict_says_of_other_fields_is_compared() -> None:
     assert target.diff_from(source).dict() == {
         "joined": {"a": {"-": {"label": "l of old"}, "+": {"label": "l of new"}}}
     }
+
+
+def test_an_end_that_a_class_has_or_is_given_later_comes(adapters: Adapters) -> None:
+    ended: list[str] = []
+
+    class Ending(Vlan):
+        tags: list[str] = []
+
+        def __del__(self) -> None:
+            ended.append(self.name)
+
+    class Below(Ending):
+        pass
+
+    network = type("Ends", (Adapter,), {"vlan": Ending, "top_level": ["vlan"]})
+    adapter: Any = adapters.make(network)
+    adapter.add(Ending(site="s", number=1, name="stored"))
+    for model in (Ending, Below):
+        model(site="s", number=2, name=model.__name__)
+    with patched(Ending, "__del__", lambda obj: ended.append(f"patched {obj.name}")):
+        Ending(site="s", number=2, name="a")
+        Below(site="s", number=2, name="b")
+        adapter.get("vlan", "s__1").tags.append("kept")
+        gc.collect()
+        assert adapter.get("vlan", "s__1").tags == ["kept"]
+    assert [name for name in ended if "stored" not in name] == ["Ending", "Below", "patched a", "patched b"]

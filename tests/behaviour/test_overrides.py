@@ -74,18 +74,23 @@ def check(
 
 
 @pytest.fixture(params=["local", "redis"])
-def store(request: pytest.FixtureRequest, redis_kind: str) -> type[Any]:
+def store(request: pytest.FixtureRequest, redis_kind: str) -> Iterator[type[Any]]:
     if request.param == "local":
-        return LocalStore
+        yield LocalStore
+        return
     from diffsync_store.store.redis import RedisStore
 
-    url = request.getfixturevalue("redis_url")
+    url, made = request.getfixturevalue("redis_url"), []
 
     class Store(RedisStore):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, url=url, ttl=60, **kwargs)
+            super().__init__(*args, url=url, **kwargs)
+            made.append(self)
 
-    return Store
+    yield Store
+    for each in made:
+        each.drop()
+        each.close()
 
 
 @given(
