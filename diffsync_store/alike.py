@@ -33,7 +33,12 @@ class Alike:
             fields = self._fields[classes]
         except KeyError:
             fields = self._fields[classes] = _comparable_fields(*classes)
-        return fields is not None and bool(fields(source.__dict__) == fields(target.__dict__))
+        if fields is None:
+            return False
+        try:
+            return bool(fields(source.__dict__) == fields(target.__dict__))
+        except Exception:  # noqa: BLE001  # whatever a value's own `==` raises
+            return False
 
     def children(
         self, source: DiffSyncModel | None, target: DiffSyncModel | None

@@ -1,112 +1,152 @@
-"""Values as they travel between processes: written so that equal values are written alike, read as a model's types."""
+"""Values for people, as JSON; and values as the fields of a model have them, after they were JSON in between."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import decimal
+import enum
 import json
+from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import to_jsonable_python
+
+from diffsync_store.classes import known_classes
+from diffsync_store.values import PLAIN, StandIn, equal, pack, unpack
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
 
-_AMBIGUOUS = (set, frozenset, decimal.Decimal, dt.datetime)
-"""Types that have equal values which JSON writes in several ways: orders of a set, 1.0 and 1.00, time zones."""
-
-_PLAIN = frozenset((str, int, float, bool, type(None)))
-"""Types whose values JSON has as they are; a subclass may have a way of its own."""
-
-_NATIVE = (str, int, float, bool, type(None), list, dict)
+_EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+_LONGEST = 60
+"""Zeros that are written out in a number."""
 
 
-def canonical(value: Any) -> Any:  # noqa: PLR0911  # one line a kind of value
-    """The value as JSON has it; equal values come out equal."""
-    if type(value) in _PLAIN:
+def canonical(value: Any) -> Any:  # noqa: C901, PLR0911  # one line a kind of value
+    """The value as JSON has it, for people to read; equal values come out equal, and some others too."""
+    if type(value) in PLAIN:
         return value
+    if type(value) is StandIn:
+        return canonical(value.plain)
     if isinstance(value, BaseModel):
         return canonical(dict(value))
     if isinstance(value, Mapping):
-        return {_name(key): canonical(item) for key, item in value.items()}
+        return _canonical_mapping(value)
     if isinstance(value, set | frozenset):
         return sorted(map(canonical, value), key=lambda item: json.dumps(item, sort_keys=True))
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | deque):
         return [canonical(item) for item in value]
-    if isinstance(value, decimal.Decimal) and value.is_finite():
-        return format(value.normalize() + 0, "f")
+    if isinstance(value, enum.Enum):
+        return canonical(value.value)
+    if isinstance(value, decimal.Decimal):
+        return _canonical_decimal(value)
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
-        return value.astimezone(dt.UTC).isoformat()
-    return to_jsonable_python(value, inf_nan_mode="constants")
+        return _canonical_datetime(value)
+    if isinstance(value, bytes | bytearray):
+        return value.decode("utf-8", "backslashreplace")
+    return to_jsonable_python(value, inf_nan_mode="constants", fallback=str)
+
+
+def _canonical_mapping(value: Mapping[Any, Any]) -> Any:
+    found = {_name(key): canonical(item) for key, item in value.items()}
+    return found if len(found) == len(value) else [[canonical(key), canonical(item)] for key, item in value.items()]
 
 
 def _name(key: Any) -> str:
-    return key if type(key) is str else str(to_jsonable_python(key))
+    found = canonical(key)
+    return found if type(found) is str else json.dumps(found)
 
 
-@lru_cache(maxsize=1024)
-def has_ambiguous_attributes(model: type[DiffSyncModel]) -> bool:
-    """Whether attributes of the model may be equal without being written alike by pydantic."""
-    return any(mentions(model.model_fields[name].annotation, _AMBIGUOUS) for name in model._attributes)
+def _canonical_decimal(value: decimal.Decimal) -> str:
+    if not value.is_finite():
+        return str(value)
+    exact = value.normalize(_EXACT)
+    exact = exact or abs(exact)
+    return format(exact, "f") if abs(int(exact.as_tuple().exponent)) <= _LONGEST else str(exact)
+
+
+def _canonical_datetime(value: dt.datetime) -> str:
+    try:
+        return value.astimezone(dt.UTC).isoformat()
+    except OverflowError:  # near the first or the last year that there is
+        return value.isoformat()
+
+
+# After they were JSON
 
 
 def restored(model: type[DiffSyncModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Values that may have been JSON in between, as the model's fields have them.
 
-    A value that does not fit its field is left as it is: what to say of it is the model's to decide.
+    Values of classes that were not at hand become what the model's annotations say; no other value is changed.
     """
-    readers = _readers(model)
-    return {name: _read(readers[name], value) if name in readers else value for name, value in values.items()}
+    return {name: typed(model, name, value) for name, value in values.items()}
 
 
-@lru_cache(maxsize=1024)
-def _readers(model: type[DiffSyncModel]) -> dict[str, TypeAdapter[Any]]:
-    """For each field whose values JSON cannot hold as they are, what reads them."""
-    readers: dict[str, TypeAdapter[Any]] = {}
-    for name in (*model._identifiers, *model._attributes):
-        annotation: Any = model.model_fields[name].annotation
-        if is_native(annotation):
-            continue
-        try:
-            readers[name] = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
-        except PydanticUserError:  # a type with a configuration of its own takes no other
-            readers[name] = TypeAdapter(annotation)
-    return readers
+def typed(model: Any, name: str, value: Any) -> Any:
+    """The value of a field with the classes that the field's annotation names."""
+    if type(value) in PLAIN:
+        return value
+    if _holds_stand_in(value):
+        value = unpack(pack(value), known_classes(model).find)
+        if _holds_stand_in(value):
+            value = canonical(value)
+            return _read_as(model, name, value)
+    if _names_made_of_fields(model, name) and _holds_dict(value):
+        made = _read_as(model, name, value)
+        return made if equal(_dumped(model, name, made), value) else value
+    return value
 
 
-def _read(reader: TypeAdapter[Any], value: Any) -> Any:
+def _holds_stand_in(value: Any) -> bool:
+    kind = type(value)
+    if kind in PLAIN:
+        return False
+    if isinstance(value, Mapping):
+        return any(map(_holds_stand_in, value)) or any(map(_holds_stand_in, value.values()))
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return not PLAIN.issuperset(map(type, value)) and any(map(_holds_stand_in, value))
+    return kind is StandIn
+
+
+def _holds_dict(value: Any) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list | tuple | set | frozenset | deque) and any(map(_holds_dict, value))
+    )
+
+
+@lru_cache(maxsize=4096)
+def _names_made_of_fields(model: Any, name: str) -> bool:
+    """Whether an annotation names a class that is dumped as a dict."""
+    field = model.model_fields.get(name)
+    return field is not None and _is_made_of_fields(field.annotation)
+
+
+def _is_made_of_fields(annotation: Any) -> bool:
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)
+    return any(map(_is_made_of_fields, get_args(annotation)))
+
+
+@lru_cache(maxsize=4096)
+def _reader(model: Any, name: str) -> TypeAdapter[Any]:
+    annotation = model.model_fields[name].annotation
     try:
-        return reader.validate_python(value)
-    except ValidationError:
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError:  # a type with a configuration of its own takes no other
+        return TypeAdapter(annotation)
+
+
+def _read_as(model: Any, name: str, value: Any) -> Any:
+    try:
+        return _reader(model, name).validate_python(value)
+    except Exception:  # noqa: BLE001  # it does not fit, or code of one's own fails: what to say is the model's to decide
         return value
 
 
-def is_native(annotation: Any) -> bool:
-    if annotation is Any or annotation in _NATIVE:
-        return True
-    if isinstance(annotation, type) and get_origin(annotation) is None:
-        return False
-    origin = get_origin(annotation)
-    if isinstance(origin, type) and issubclass(origin, dict):
-        return get_args(annotation)[0] is str and is_native(get_args(annotation)[1])
-    if isinstance(origin, type) and not issubclass(origin, list) and origin.__module__ != "types":
-        return False
-    return all(is_native(argument) for argument in get_args(annotation) if not isinstance(argument, str | int))
-
-
-def mentions(annotation: Any, kinds: tuple[type, ...], seen: frozenset[type] = frozenset()) -> bool:
-    """Whether a value of this type may be, or hold, a value of one of these kinds."""
-    if isinstance(annotation, type) and get_origin(annotation) is None:
-        if not issubclass(annotation, BaseModel):
-            return issubclass(annotation, kinds)
-        if annotation in seen:
-            return False
-        fields = annotation.model_fields.values()
-        return any(mentions(field.annotation, kinds, seen | {annotation}) for field in fields)
-    origin = get_origin(annotation)
-    if isinstance(origin, type) and issubclass(origin, kinds):
-        return True
-    return any(mentions(argument, kinds, seen) for argument in get_args(annotation))
+def _dumped(model: Any, name: str, value: Any) -> Any:
+    return _reader(model, name).dump_python(value)

@@ -20,15 +20,16 @@ import json
 import re
 import types
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from diffsync_store.canonical import canonical
+from diffsync_store.classes import per_class
 from diffsync_store.exceptions import DiffException
 from diffsync_store.functions import text_of
+from diffsync_store.values import comparable
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -37,6 +38,9 @@ Normaliser = Callable[[Any], Any]
 
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 """However many digits there are."""
+
+_SEPARATORS = re.compile(r"[-:. ]")
+_MAC_DIGITS = re.compile(r"[0-9a-f]{12}|[0-9a-f]{16}")
 
 
 class Comparison(ABC):
@@ -60,7 +64,7 @@ class Unordered(Comparison):
     def normal(self, value: Any) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
             return value
-        return sorted(canonical(list(value)), key=lambda item: json.dumps(item, sort_keys=True))
+        return sorted(map(comparable, value), key=lambda item: json.dumps(item, sort_keys=True))
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Precision(Comparison):
 
 @dataclass(frozen=True)
 class IPAddress(Comparison):
-    """Addresses, interfaces and prefixes are equal in whatever form: `2001:DB8:0::1`, `10.0.0.1/255.255.255.0`.
+    """Addresses, interfaces and prefixes are equal in whatever form: `2001:DB8:0::1`, `10.0.0.1 255.255.255.0`.
 
     Args:
         host_prefix: an address equals the same address with a prefix for one host, `10.0.0.1` and `10.0.0.1/32`.
@@ -101,25 +105,31 @@ class IPAddress(Comparison):
     host_prefix: bool = False
 
     def normal(self, value: Any) -> Any:
+        text = "/".join(str(value).split())  # a mask may stand behind a blank
         try:
-            interface = ipaddress.ip_interface(str(value))
+            interface = ipaddress.ip_interface(text)
         except ValueError:
             return value
         address, _, prefix = str(interface).partition("/")  # the address with its zone
-        if "/" not in str(value) or (self.host_prefix and int(prefix) == interface.max_prefixlen):
+        if "/" not in text or (self.host_prefix and int(prefix) == interface.max_prefixlen):
             return address
         return f"{address}/{prefix}"
 
 
 @dataclass(frozen=True)
 class MACAddress(Comparison):
-    """MAC addresses are equal in whatever form: `00:1B:44:11:3A:B7`, `001b.4411.3ab7`, `00-1b-44-11-3a-b7`."""
+    """MAC addresses are equal in whatever form: `00:1B:44:11:3A:B7`, `0:1b:44:11:3a:b7`, `001b.4411.3ab7`, `0x001b44113ab7`.
+
+    Those of 64 bits too.
+    """
 
     def normal(self, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        digits = re.sub(r"[-:. ]", "", value).lower()
-        return digits if re.fullmatch(r"[0-9a-f]{12}", digits) else value
+        groups = _SEPARATORS.split(value.strip().lower().removeprefix("0x"))
+        are_bytes = len(groups) in {6, 8} and all(len(group) in {1, 2} for group in groups)
+        digits = "".join(group.zfill(2) if are_bytes else group for group in groups)
+        return digits if _MAC_DIGITS.fullmatch(digits) else value
 
 
 @dataclass(frozen=True)
@@ -146,12 +156,14 @@ class By(Comparison):
         return f"By({text_of(self.function)})"
 
 
-@lru_cache(maxsize=1024)
+@per_class
 def normalisers(model: type[DiffSyncModel]) -> Mapping[str, Normaliser]:
     """For each attribute that says how it compares, what makes its normal form."""
     found: dict[str, Normaliser] = {}
     for name in model._attributes:
-        field = model.model_fields[name]
+        field = model.model_fields.get(name)
+        if field is None:  # it is computed
+            continue
         steps = _of_type(field.annotation)
         steps += [part.normal for part in field.metadata if isinstance(part, Comparison)]
         if steps:
@@ -181,7 +193,7 @@ def _normal_form(obj: DiffSyncModel, name: str, normal: Normaliser) -> Any:
         ) from error
 
 
-@lru_cache(maxsize=1024)
+@per_class
 def _heard_by(model: type[DiffSyncModel]) -> Callable[[DiffSyncModel], dict[str, Any]] | None:
     return getattr(model, "heard_normal_forms", None)
 
@@ -190,7 +202,9 @@ def comparison_fingerprints(model: type[DiffSyncModel]) -> dict[str, list[str]]:
     """For each attribute that says how it compares, what it says."""
     found = {}
     for name in model._attributes:
-        field = model.model_fields[name]
+        field = model.model_fields.get(name)
+        if field is None:  # it is computed
+            continue
         parts = [*_parts(field.annotation), *field.metadata]
         told = [part.fingerprint() for part in parts if isinstance(part, Comparison)]
         if told:
@@ -202,7 +216,7 @@ def _composed(steps: list[Normaliser]) -> Normaliser:
     def normal(value: Any) -> Any:
         for step in steps:
             value = step(value)
-        return canonical(value)
+        return comparable(value)
 
     return normal
 
@@ -216,10 +230,10 @@ def _of_type(annotation: Any) -> list[Normaliser]:
         return [step for argument in arguments for step in _of_type(argument)]
     if not isinstance(origin, type):
         return []
-    if issubclass(origin, dict):
-        of_values = _of_type(arguments[1])
+    if issubclass(origin, Mapping):
+        of_values = _of_type(arguments[1]) if len(arguments) > 1 else []  # a counter's values are numbers
         return [_of_values(_composed(of_values))] if of_values else []
-    if issubclass(origin, list | tuple | set | frozenset):
+    if issubclass(origin, list | tuple | set | frozenset | deque):
         of_items = [step for argument in dict.fromkeys(arguments) for step in _of_type(argument)]
         return [_of_items(_composed(of_items))] if of_items else []
     return []
@@ -228,8 +242,8 @@ def _of_type(annotation: Any) -> list[Normaliser]:
 def _of_items(normal: Normaliser) -> Normaliser:
     def each(value: Any) -> Any:
         if isinstance(value, set | frozenset):
-            return canonical({json.dumps(normal(item), sort_keys=True) for item in value})
-        return [normal(item) for item in value] if isinstance(value, list | tuple) else value
+            return sorted({json.dumps(normal(item), sort_keys=True) for item in value})
+        return [normal(item) for item in value] if isinstance(value, list | tuple | deque) else value
 
     return each
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from diffsync_store.aliases import Data, Text
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.exceptions import ObjectAlreadyExists
+from diffsync_store.values import equal
 
 if TYPE_CHECKING:
     from diffsync_store.result import SyncResult
@@ -179,8 +180,6 @@ class DiffElement:
             return DiffSyncActions.DELETE
         if self.source_attrs is None or self.dest_attrs is None:
             return DiffSyncActions.NO_CHANGE
-        if self.source_attrs == self.dest_attrs:
-            return DiffSyncActions.NO_CHANGE
         return DiffSyncActions.UPDATE if self._changed() else DiffSyncActions.NO_CHANGE
 
     def add_attrs(self, source: dict[str, Any] | None = None, dest: dict[str, Any] | None = None) -> None:
@@ -212,7 +211,7 @@ class DiffElement:
 
     def _changed(self) -> list[Text]:
         source, dest = self.source_attrs or {}, self.dest_attrs or {}
-        return [key for key in self.get_attrs_keys() if source[key] != dest[key] and key not in self.equal]
+        return [key for key in self.get_attrs_keys() if key not in self.equal and not equal(source[key], dest[key])]
 
     def add_child(self, element: DiffElement) -> None:
         """Add an element below this one.

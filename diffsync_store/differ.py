@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from diffsync_store.alike import Alike
-from diffsync_store.canonical import canonical
 from diffsync_store.compare import normal_forms
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
@@ -17,6 +16,7 @@ from diffsync_store.exceptions import DiffClassMismatch
 from diffsync_store.masking import declared_secrets
 from diffsync_store.pruner import Pruner
 from diffsync_store.sides import ABSENT, Objects, side_of
+from diffsync_store.values import equal
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -83,8 +83,6 @@ class Differ:
         self.skips_new = DiffSyncFlags.SKIP_UNMATCHED_SRC in asked
         self.skips_gone = DiffSyncFlags.SKIP_UNMATCHED_DST in asked
         self.logger = structlog.get_logger().new(src=source, dst=target, flags=flags)
-        self.is_mixed = source._is_stored != target._is_stored
-        """JSON's values on one side only: the other side's are brought to the same form."""
         self.diff = diff_class()
         self.total = 0
         self.names = {"source_name": str(source.name), "dest_name": str(target.name)}
@@ -116,8 +114,8 @@ class Differ:
         for model in models:
             for source, target in self._top_level(model):
                 yield from self._given_away(self._compare(model, source, target))
-        for side in self.sides:
-            alone = sum(side.count(model) for model in side.adapter.top_level if model not in models)
+        for side in (self.source, self.target):
+            alone = sum(side.count(model) for model in side.top_level if model not in models)
             self._skip(alone)
         self.logger.info("Diff calculation complete")
 
@@ -250,18 +248,18 @@ class Differ:
     def _element(self, pair: _Pair) -> DiffElement:
         source, target = pair.source, pair.target
         obj: Any = source if source is not None else target
-        model, name, keys = obj.get_type(), obj.get_shortname(), self._values(obj.get_identifiers())
+        model, name, keys = obj.get_type(), obj.get_shortname(), obj.get_identifiers()
         if source is not None and target is not None:
-            _check_comparable(model, name, keys, target, self._values(target.get_identifiers()))
+            _check_comparable(model, name, keys, target, target.get_identifiers())
         element = DiffElement(model, name, keys, diff_class=self.diff_class, **self.names)
         element.uid = pair.uid
         if secrets := self._secrets(model, source, target):
             element._secrets = secrets
         if source is not None:
-            element.source_attrs = self._values(source.get_attrs())
+            element.source_attrs = source.get_attrs()
             element.flags |= source.model_flags.value
         if target is not None:
-            element.dest_attrs = self._values(target.get_attrs())
+            element.dest_attrs = target.get_attrs()
             element.flags |= target.model_flags.value
         if source is not None and target is not None:
             element.equal = _equal_forms(source, target)
@@ -277,10 +275,6 @@ class Differ:
         if found is None:
             classes = (getattr(side, model, None) for side in (self.source, self.target))
             found = self.secrets[key] = declared_secrets(type(source), type(target), *classes)
-        return found
-
-    def _values(self, values: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = canonical(values) if self.is_mixed else values
         return found
 
     # What is equal by its digests
@@ -351,7 +345,7 @@ def _check_comparable(
         raise DiffClassMismatch(f"Type mismatch: {model} vs {target.get_type()}")
     if target.get_shortname() != name:
         raise ValueError(f"Shortname mismatch: {name} vs {target.get_shortname()}")
-    if target_keys != keys:
+    if not equal(target_keys, keys):
         raise ValueError(f"Keys mismatch: {keys} vs {target_keys}")
 
 

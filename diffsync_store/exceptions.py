@@ -9,6 +9,7 @@ ObjectStoreException            a store cannot do what was asked of it
     ObjectAlreadyExists         `.existing_object` is what stands in the way
     ObjectNotFound
     ObjectStoreWrongType
+    ObjectNotStorable           a value of the object would not come back from the store as it is
     StoreUnavailable            Redis cannot be reached, or does not answer
     StoreNotFound               no store has this `store_id`: never loaded, dropped or expired
     StoreNotComplete            the store's load did not end; `.record` says how far it came
@@ -38,6 +39,20 @@ if TYPE_CHECKING:
     from diffsync_store.store.redis_lease import Holder
 
 
+class _WithFacts(Exception):
+    """An exception that knows more than its message, and keeps it when it is copied or sent to another process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(kind: type[Exception], args: tuple[Any, ...], facts: dict[str, Any]) -> Exception:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
+
 class ObjectCrudException(Exception):
     """An object could not be created, updated or deleted in its system."""
 
@@ -65,7 +80,7 @@ class ObjectStoreException(Exception):
     """A store could not do what was asked of it."""
 
 
-class ObjectAlreadyExists(ObjectStoreException):
+class ObjectAlreadyExists(_WithFacts, ObjectStoreException):
     """An object with the same identifiers is there already."""
 
     def __init__(self, message: str, existing_object: DiffSyncModel | DiffElement, *args: Any, **kwargs: Any) -> None:
@@ -84,6 +99,10 @@ class ObjectStoreWrongType(ObjectStoreException):
     """A store was given something that it cannot look up."""
 
 
+class ObjectNotStorable(ObjectStoreException):
+    """A value of the object would not come back from the store as it is; the message names the field and the type."""
+
+
 class StoreUnavailable(ObjectStoreException):
     """Redis cannot be reached, or does not answer; its error is the cause."""
 
@@ -92,7 +111,7 @@ class StoreNotFound(ObjectStoreException):
     """No store has this `store_id`: it was never loaded, was dropped, or expired."""
 
 
-class StoreNotComplete(ObjectStoreException):
+class StoreNotComplete(_WithFacts, ObjectStoreException):
     """The store's load did not end, so what it lacks means nothing."""
 
     def __init__(self, message: str, record: StoreRecord) -> None:
@@ -104,7 +123,7 @@ class StoreInUse(ObjectStoreException):
     """Somebody works with the store or the saved diff."""
 
 
-class LeaseHeld(StoreInUse):
+class LeaseHeld(_WithFacts, StoreInUse):
     """Another one has the lease on the target."""
 
     def __init__(self, message: str, holder: Holder | None) -> None:
@@ -124,7 +143,7 @@ class DiffNotFound(ObjectStoreException):
     """No saved diff has this `diff_id`."""
 
 
-class DiffExists(ObjectStoreException):
+class DiffExists(_WithFacts, ObjectStoreException):
     """A saved diff has this `diff_id`, and it is not replaced: somebody has approved it, or begun to apply it."""
 
     def __init__(self, message: str, diff_id: str) -> None:
@@ -164,7 +183,7 @@ class DiffClassMismatch(DiffException):
     """Two objects that were to be compared are of different types."""
 
 
-class BudgetExceeded(Exception):
+class BudgetExceeded(_WithFacts):
     """A sync would change more than its budget allows; nothing was applied."""
 
     def __init__(self, message: str, excesses: tuple[Excess, ...]) -> None:

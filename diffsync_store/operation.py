@@ -10,13 +10,14 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
 from diffsync_store.canonical import canonical
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectStoreException
-from diffsync_store.masking import CHANGED, masked, masked_id, masked_text
+from diffsync_store.masking import CHANGED, masked, masked_id
+from diffsync_store.values import NotStorable, is_plain, pack, unpack
 
 
 class Operation(BaseModel):
@@ -46,6 +47,8 @@ class Operation(BaseModel):
     """Place among its siblings in the diff's text, which may be another than in the order of a sync."""
     secrets: tuple[str, ...] = ()
     """The fields that the models of the two sides declare as secret, beside those whose names say so."""
+    exact: dict[str, dict[str, Any]] = {}
+    """Of `identifiers`, `source` and `target`, those values that JSON does not have as they are, as `values` writes them."""
 
     @property
     def _secrets(self) -> tuple[str, ...]:
@@ -60,15 +63,16 @@ class Operation(BaseModel):
         """
         try:
             return cls._of(element, above, position)
-        except PydanticSerializationError as error:
+        except (NotStorable, RecursionError) as error:
             raise ObjectStoreException(
-                f"{element.type} {masked(element, element.keys)} cannot be saved as JSON: "
-                f"{masked_text(element, str(error), element.source_attrs, element.dest_attrs, element.keys)}. "
-                "Give its attributes types that pydantic can write."
+                f"{element.type} {masked(element, element.keys)} cannot be saved as JSON: one of its values {error}. "
+                "Give its attributes types that can be stored."
             ) from error
 
     @classmethod
     def _of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
+        found = {"identifiers": element.keys, "source": element.source_attrs, "target": element.dest_attrs}
+        exact = {side: _exact(values) for side, values in found.items() if values}
         action, parents = element.action, tuple((parent.type, parent.name) for parent in above)
         shown = tuple((parent.type, masked_id(parent, parent.keys, parent.name)) for parent in above)
         identifiers = canonical(element.keys)
@@ -88,11 +92,13 @@ class Operation(BaseModel):
             flags=DiffSyncModelFlags(element.flags),
             position=position,
             secrets=tuple(sorted(element._secrets)),
+            exact={side: values for side, values in exact.items() if values},
         )
 
     def changes(self) -> dict[str, dict[str, Any]]:
         """Old values under "-", new ones under "+", as `DiffElement.get_attrs_diffs` has them."""
-        return self.element("source", "target").get_attrs_diffs()
+        found = self.element("source", "target").get_attrs_diffs()
+        return {sign: canonical(values) for sign, values in found.items()}
 
     def shown(self) -> Operation:
         """The operation for people to look at: secret values are `***`."""
@@ -103,6 +109,7 @@ class Operation(BaseModel):
                 "name": masked_id(self, self.identifiers, self.name),
                 "source": self.source if self.source is None else masked(self, self.source),
                 "target": self.target if self.target is None else masked(self, self.target),
+                "exact": {},
             }
         )
 
@@ -121,8 +128,9 @@ class Operation(BaseModel):
 
     def element(self, source_name: str, target_name: str) -> DiffElement:
         """The element again, without what stands below it."""
-        element = SavedElement(self.model, self.name, self.identifiers, source_name, target_name, SavedOrderDiff)
-        element.add_attrs(source=self.source, dest=self.target)
+        keys = self._values("identifiers", self.identifiers) or {}
+        element = SavedElement(self.model, self.name, keys, source_name, target_name, SavedOrderDiff)
+        element.add_attrs(source=self._values("source", self.source), dest=self._values("target", self.target))
         element.uid = self.unique_id
         element.equal = frozenset(self.equal)
         element.flags = self.flags.value
@@ -130,6 +138,16 @@ class Operation(BaseModel):
         if self.secrets:
             element._secrets = self.secrets
         return element
+
+    def _values(self, side: str, values: dict[str, Any] | None) -> dict[str, Any] | None:
+        exact = self.exact.get(side)
+        if not exact or values is None:
+            return values
+        return values | {name: unpack(value) for name, value in exact.items()}
+
+
+def _exact(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: pack(value) for name, value in values.items() if not is_plain(value)}
 
 
 class SavedElement(DiffElement):

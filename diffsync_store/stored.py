@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from functools import lru_cache
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict
 
 from diffsync_store.adapter import Adapter
-from diffsync_store.canonical import canonical
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store import BaseStore
 from diffsync_store.store.encoding import SAID_NOTHING, Spoken
 from diffsync_store.store.record import ModelSchema
+from diffsync_store.values import PLAIN, pack, unpack
 
 
 class StoredModel(DiffSyncModel):
@@ -23,69 +23,75 @@ class StoredModel(DiffSyncModel):
     model_config = ConfigDict(extra="allow")
 
     # A slot, not a private attribute of pydantic: reading one of those takes as long as reading the whole object.
-    __slots__ = ("_spoken",)
+    __slots__ = ("_spoken", "_stored_uid")
 
     if TYPE_CHECKING:
         _spoken: Spoken
+        _stored_uid: str
 
     _schema: ClassVar[ModelSchema | None] = None
     """What the store says of the model."""
-    _kept_slots: ClassVar[tuple[str, ...]] = (*DiffSyncModel._kept_slots, "_spoken")
+    _kept_slots: ClassVar[tuple[str, ...]] = (*DiffSyncModel._kept_slots, "_spoken", "_stored_uid")
     _listens: ClassVar[bool] = True
     """Takes what an object's own class said of it."""
 
-    @classmethod
-    def _read_declaration(cls) -> None:
-        super()._read_declaration()
-        # JSON is plain, whatever the fields may hold by their types.
-        type.__setattr__(cls, "_identifier_values", itemgetter(*cls._identifiers) if cls._identifiers else None)
-
-    def listen(self, spoken: Spoken) -> None:
-        """Take what the object's own class said of it."""
+    def listen(self, spoken: Spoken, uid: str) -> None:
+        """Take what the object's own class said of it, and the unique id that it is stored under."""
         object.__setattr__(self, "_spoken", spoken)
+        object.__setattr__(self, "_stored_uid", uid)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        heard = self._heard()
+        heard = self.heard()
         if heard.get_attrs is not None and name in heard.get_attrs:
-            heard = heard.model_copy(update={"get_attrs": {**heard.get_attrs, name: canonical(value)}})
+            heard = heard.model_copy(update={"get_attrs": {**heard.get_attrs, name: pack(value)}})
         if heard.normal_forms is not None and name in heard.normal_forms:
             forms = {other: form for other, form in heard.normal_forms.items() if other != name}
             heard = heard.model_copy(update={"normal_forms": forms})
-        self.listen(heard)
+        object.__setattr__(self, "_spoken", heard)
         super().__setattr__(name, value)
 
-    def _heard(self) -> Spoken:
+    def heard(self) -> Spoken:
+        """What the object's own class said of it."""
         return getattr(self, "_spoken", SAID_NOTHING)  # nothing of one that was made here, and not read
 
     def _dumped(self, plain: tuple[str, ...] | None, names: tuple[str, ...]) -> dict[str, Any]:
         fields = self.__dict__
         values = {name: fields[name] for name in names}
         for name, value in values.items():
-            if isinstance(value, list | dict):
+            if type(value) not in PLAIN:
                 values[name] = copy.deepcopy(value)
         return values
 
     def get_identifiers(self) -> dict[str, Any]:
-        heard = self._heard().get_identifiers
-        return super().get_identifiers() if heard is None else dict(heard)
+        heard = self.heard().get_identifiers
+        return super().get_identifiers() if heard is None else unpacked(heard)
 
     def get_attrs(self) -> dict[str, Any]:
-        heard = self._heard().get_attrs
-        return super().get_attrs() if heard is None else dict(heard)
+        heard = self.heard().get_attrs
+        return super().get_attrs() if heard is None else unpacked(heard)
 
     def heard_normal_forms(self) -> dict[str, Any]:
         """The normal forms that the object's own class has made."""
-        return self._heard().normal_forms or {}
+        return self.heard().normal_forms or {}
 
     def get_unique_id(self) -> str:
-        heard = self._heard()
-        if heard.get_unique_id is None and heard.get_identifiers is not None:
-            return self.create_unique_id(**heard.get_identifiers)
-        return super().get_unique_id() if heard.get_unique_id is None else heard.get_unique_id
+        heard = self.heard()
+        if heard.get_unique_id is not None:
+            return heard.get_unique_id
+        identifiers = self.get_identifiers()
+        if PLAIN.issuperset(map(type, identifiers.values())):
+            return self.create_unique_id(**identifiers)
+        stored: str | None = getattr(self, "_stored_uid", None)  # text that only the values' own classes can make
+        return self.create_unique_id(**identifiers) if stored is None else stored
 
     def get_shortname(self) -> str:
-        heard = self._heard().get_shortname
+        heard = self.heard().get_shortname
         return super().get_shortname() if heard is None else heard
+
+
+def unpacked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that were packed one by one."""
+    return {name: unpack(value) for name, value in values.items()}
 
 
 def stored_model(schema: ModelSchema) -> type[StoredModel]:
@@ -98,7 +104,7 @@ def _stored_model(description: str) -> type[StoredModel]:
     schema = ModelSchema.model_validate_json(description)
     names = dict.fromkeys((*schema.identifiers, *schema.shortname, *schema.attributes, *schema.children.values()))
     fields: dict[str, Any] = dict.fromkeys(names, (Any, None))
-    fields |= {name: (list[str], []) for name in schema.children.values()}
+    fields |= {name: (Any, []) for name in schema.children.values()}
     model: Any = type(
         "StoredModel",
         (StoredModel,),

@@ -30,6 +30,11 @@ from diffsync_store.compare import (
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
 
+MAC_FORMS = (
+    "00:1B:44:08:3A:0D", "001b.4408.3a0d", "00-1b-44-08-3a-0d", "001b44-083a0d", "001b44083a0d", "0:1b:44:8:3a:d",
+    "0x001b44083a0d", "00 1B 44 08 3A 0D", " 00:1b:44:08:3a:0d ", "0-1b-44-8-3a-d",
+)  # fmt: skip
+
 EQUAL = [
     (Unordered(), [3, 1, 2], [1, 2, 3]),
     (Unordered(), [{"b": 1}, {"a": 1}], [{"a": 1}, {"b": 1}]),
@@ -42,6 +47,9 @@ EQUAL = [
     (IPAddress(), "10.0.0.1/255.255.255.0", "10.0.0.1/24"),
     (IPAddress(host_prefix=True), "10.0.0.1/32", "10.0.0.1"),
     (MACAddress(), "00:1B:44:11:3A:B7", "001b.4411.3ab7"),
+    *((MACAddress(), "00:1b:44:08:3a:0d", form) for form in MAC_FORMS),
+    (MACAddress(), "00:1b:44:ff:fe:08:3a:0d", "0:1B:44:FF:FE:8:3A:D"),
+    *((IPAddress(), "10.0.0.1/24", form) for form in ("10.0.0.1 255.255.255.0", " 10.0.0.1/24 ", "10.0.0.1/0.0.0.255")),
     (EmptyIsNone(), "", None),
     (EmptyIsNone(), [], {}),
     (By(lambda value: value % 10), 17, 7),
@@ -54,6 +62,8 @@ DIFFERENT = [
     (IPAddress(), "fe80::1%eth0", "fe80::1%eth1"),
     (IPAddress(), "gateway", "Gateway"),
     (MACAddress(), "00:1b:44:11:3a:b7", "00:1b:44:11:3a:b8"),
+    (MACAddress(), "1:11:1:11:1:11", "11:1:11:1:11:1"),
+    (MACAddress(), "0x1", "1"),
     (EmptyIsNone(), 0, None),
     (EmptyIsNone(), False, None),
     (IgnoreCase(), None, "none"),

@@ -12,25 +12,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
-from diffsync_store.canonical import canonical, is_native, mentions
-from diffsync_store.classes import dumps_as_is
+from diffsync_store.classes import dumps_as_is, per_class
 from diffsync_store.compare import comparison_fingerprints, normal_forms, normalisers
 from diffsync_store.enum import DiffSyncModelFlags
 from diffsync_store.functions import text_of
 from diffsync_store.store.encoding import spoken_of
+from diffsync_store.values import PLAIN, NotStorable, comparable, is_plain
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
 
-VERSION = 1
+VERSION = 2
 """Changes with whatever changes digests; stores with another one are compared in full."""
 
 SIZE = 12
@@ -48,41 +46,28 @@ def digest_of(obj: DiffSyncModel) -> bytes:
         content = read(obj)
         for model, field in children:
             content += to_json((model, sorted(set(getattr(obj, field)))))
-    except (PydanticSerializationError, ValueError, TypeError, AttributeError):
+    except (PydanticSerializationError, ValueError, TypeError, AttributeError, KeyError, RecursionError, NotStorable):
         content = os.urandom(SIZE)
-    if b"NaN" in content:  # equals nothing, not even itself
-        content += os.urandom(SIZE)
     if obj.model_flags is not _NO_FLAGS and obj.model_flags.value & _IGNORE:
         return blake2b(b"ignored" + content, digest_size=SIZE).digest() + b"i"
     return blake2b(content, digest_size=SIZE).digest() + b"-"
 
 
-@lru_cache(maxsize=1024)
+@per_class
 def fingerprint(model: type[DiffSyncModel]) -> str:
     """What makes the digests of two classes comparable: they are if this is equal."""
-    types = {
-        name: _type_text(model.model_fields[name].annotation)
-        for name in (*model._identifiers, *model._shortname, *model._attributes)
-        if not is_native(model.model_fields[name].annotation)
-    }
     said = [
         VERSION,
         model._modelname,
         list(model._identifiers),
         list(model._shortname),
         sorted(model._attributes),
-        types,
         comparison_fingerprints(model),
     ]
     return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=SIZE).hexdigest()
 
 
-def _type_text(annotation: Any) -> str:
-    """With the module, which enumerations leave out of their text."""
-    return text_of(annotation) if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
-
-
-@lru_cache(maxsize=1024)
+@per_class
 def said_by(model: type[DiffSyncModel]) -> str:
     """The class's own code that digests are made by; empty where they are made of the fields alone."""
     names, decorators = spoken_of(model), model.__pydantic_decorators__
@@ -98,7 +83,7 @@ def said_by(model: type[DiffSyncModel]) -> str:
 Reader = Callable[["DiffSyncModel"], bytes]
 
 
-@lru_cache(maxsize=1024)
+@per_class
 def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], ...]]:
     """What makes the content of an object that is to be digested; and its child models with their fields."""
     names = tuple(dict.fromkeys((*model._identifiers, *model._shortname)))
@@ -106,7 +91,7 @@ def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], 
     known = getattr(model, "_schema", None)
     if known is not None and known.said:  # the class that would say what it is is not at hand
         read = _equal_to_none
-    elif _is_plain(model):
+    elif _says_its_fields(model):
         read = _fields_reader(model, names)
     else:
         read = _said_reader(model, names, () if known is not None else spoken_of(model))
@@ -117,35 +102,42 @@ def _equal_to_none(_: DiffSyncModel) -> bytes:
     return os.urandom(SIZE)
 
 
-def _is_plain(model: type[DiffSyncModel]) -> bool:
-    """Whether the fields' values, as JSON, say what a diff compares."""
+def _says_its_fields(model: type[DiffSyncModel]) -> bool:
+    """Whether the fields' values say what a diff compares, where JSON has them as they are."""
     names = {*model._identifiers, *model._shortname, *model._attributes}
-    if spoken_of(model) or normalisers(model) or not dumps_as_is(model, names):
-        return False
-    return not any(mentions(model.model_fields[name].annotation, (dict, BaseModel)) for name in names)
+    return not spoken_of(model) and not normalisers(model) and dumps_as_is(model, names)
+
+
+def _head(model: type[DiffSyncModel]) -> bytes:
+    """Of all digests of a class: those of another class are comparable only where it compares the same."""
+    known = getattr(model, "_schema", None)
+    return to_json([known.digest, known.said] if known is not None else [fingerprint(model), said_by(model)])
 
 
 def _fields_reader(model: type[DiffSyncModel], names: tuple[str, ...]) -> Reader:
-    head = to_json(model._modelname)
-    fields = [*names, *sorted(model._attributes), "model_flags"]  # the last only so that there are two
+    head, attributes = _head(model), sorted(model._attributes)
+    fields = [*names, *attributes, "model_flags"]  # the last only so that there are two
     values = itemgetter(*fields)
+    said = _said_reader(model, names, ())
 
     def read(obj: DiffSyncModel) -> bytes:
-        return head + to_json(values(obj.__dict__)[:-1], inf_nan_mode="constants")
+        found = values(obj.__dict__)[:-1]
+        if PLAIN.issuperset(map(type, found)) or all(map(is_plain, found)):
+            return head + to_json(found, inf_nan_mode="constants")
+        return said(obj)
 
     return read
 
 
 def _said_reader(model: type[DiffSyncModel], names: tuple[str, ...], said: tuple[str, ...]) -> Reader:
     """From what the object says of itself; as from the fields, where that is the same."""
-    head = to_json(model._modelname)
-    attributes = sorted(model._attributes)
+    head, attributes = _head(model), sorted(model._attributes)
 
     def read(obj: DiffSyncModel) -> bytes:
-        identifiers, attrs = canonical(obj.get_identifiers()), canonical(obj.get_attrs())
+        identifiers, attrs = _compared(obj.get_identifiers()), _compared(obj.get_attrs())
         attrs |= {name: form for name, form in normal_forms(obj).items() if name in attrs}
         for name in names:
-            identifiers.setdefault(name, canonical(getattr(obj, name)))
+            identifiers.setdefault(name, comparable(getattr(obj, name)))
         content: list[Any] = [identifiers.pop(name) for name in names]
         content += [attrs.pop(name, _ABSENT) for name in attributes]
         rest = [identifiers, attrs]
@@ -156,14 +148,12 @@ def _said_reader(model: type[DiffSyncModel], names: tuple[str, ...], said: tuple
     return read
 
 
-_ABSENT = {"absent": True}
+def _compared(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: comparable(value) for name, value in values.items()}
+
+
+_ABSENT = {"~absent": True}
 
 
 def _as_text(content: Any) -> bytes:
-    return to_json(_sorted(content), inf_nan_mode="constants")
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+    return to_json(content, inf_nan_mode="constants")

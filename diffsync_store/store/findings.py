@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict
 from diffsync_store.exceptions import (
     ObjectAlreadyExists,
     ObjectNotFound,
+    ObjectNotStorable,
     ObjectStoreException,
     ObjectStoreWrongType,
 )
 from diffsync_store.locks import process_lock
 from diffsync_store.masking import cut, payload_text, reason_text, without_credentials
 
-_OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType)
+_OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectNotStorable, ObjectStoreWrongType)
 """What a store raises because of a record; whatever else it raises is its own trouble."""
 
 _LOCK = process_lock()

@@ -23,7 +23,9 @@ class LocalSubtrees(Subtrees):
         self._objects = objects
         self._known: dict[tuple[str, str], Subtree] = {}
         self.schemas = {
-            model: schema_of(set(map(type, of_model.values()))) for model, of_model in objects.items() if of_model
+            model: schema_of(sorted(set(map(type, of_model.values())), key=lambda kind: len(kind.__mro__)))
+            for model, of_model in objects.items()
+            if of_model
         }
 
     def of(self, model: str, uids: Sequence[str]) -> list[Subtree]:

@@ -61,11 +61,21 @@ class ModelSchema(BaseModel):
 
 
 def schema_of(classes: Collection[type[DiffSyncModel]], *, is_top: bool = False) -> ModelSchema:
-    """Describe a model whose objects are of these classes; without a digest where they are not alike."""
+    """Describe a model whose objects are of these classes, the first of which is the adapter's.
+
+    The digests of objects of different classes differ where the classes compare differently. The children are those of
+    all classes; where two of them list the same children in different fields, the digests cannot be used.
+    """
     first, *others = (ModelSchema.of(model, is_top=is_top) for model in classes)
     secrets = tuple(sorted({name for schema in (first, *others) for name in schema.secrets}))
-    first = first if secrets == first.secrets else first.model_copy(update={"secrets": secrets})
-    return first if all(map(first.is_alike, others)) else first.model_copy(update={"digest": ""})
+    children = dict(first.children)
+    is_clear = not any(
+        children.setdefault(child, field) != field for other in others for child, field in other.children.items()
+    )
+    if (secrets, children) == (first.secrets, first.children) and is_clear:
+        return first
+    digest = first.digest if is_clear else ""
+    return first.model_copy(update={"secrets": secrets, "children": children, "digest": digest})
 
 
 class StoreSchema(BaseModel):

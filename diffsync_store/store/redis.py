@@ -15,7 +15,7 @@ from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException,
 from diffsync_store.store import BaseStore, in_turn
 from diffsync_store.store import redis_scripts as scripts
 from diffsync_store.store.digest import digest_of
-from diffsync_store.store.encoding import decode, encode
+from diffsync_store.store.encoding import decode, encode, ensure_storable, first_of
 from diffsync_store.store.primitives import NO_GAPS
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis_buffer import ModelBuffer
@@ -441,12 +441,14 @@ class RedisStore(BaseStore):
             buffer.track(uid, obj, value, is_new=True)
         return obj
 
-    def _buffer(self, model: str, model_class: type[Any] | None) -> ModelBuffer:
+    def _buffer(self, model: str, model_class: Any) -> ModelBuffer:
         buffer = self._buffers.get(model)
         if buffer is None:
-            buffer = self._buffers[model] = ModelBuffer(model, model_class or self._stored_class(model), self._releases)
-        elif model_class is not None:
-            buffer.model_class = model_class
+            declared: Any = self._get_object_class_and_model(model)[0]
+            model_class = declared or (model_class and first_of(model_class)) or self._stored_class(model)
+            buffer = self._buffers[model] = ModelBuffer(model, model_class, self._releases, declared)
+        elif model_class is not None and buffer.declared is None:
+            buffer.model_class = first_of(model_class)
         return buffer
 
     def _stored_class(self, model: str) -> type[Any]:
@@ -463,8 +465,9 @@ class RedisStore(BaseStore):
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         with self._lock:
             buffer = self._buffers.get(model)
-            if buffer is None or buffer.model_class is not type(obj):
+            if buffer is None or (buffer.declared is None and buffer.model_class is not first_of(obj.__class__)):
                 buffer = self._buffer(model, type(obj))
+            ensure_storable(obj, uid, buffer.declared)
             now = time.monotonic()
             if not self._knows_all(buffer, now):
                 self._prepare_to_add(buffer, now)
@@ -522,7 +525,7 @@ class RedisStore(BaseStore):
             self._write()
         except ObjectAlreadyExists as error:  # of an earlier add: this one is not to be lost for it
             refused = error
-        data = encode(obj)
+        data = encode(obj, buffer.declared)
         batch = Batch(buffer.model, "adds")
         batch.take(uid, data, digest_of(obj))
         buffer.classes.add(type(obj))
@@ -544,6 +547,7 @@ class RedisStore(BaseStore):
     @in_turn
     def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         buffer = self._buffer(model, type(obj))
+        ensure_storable(obj, uid, buffer.declared)
         now = time.monotonic()
         if not self._knows_all(buffer, now):
             self._prepare_to_add(buffer, now)
@@ -631,7 +635,8 @@ class RedisStore(BaseStore):
 
     def _describe(self, buffer: ModelBuffer, batch: Batch) -> None:
         is_top = self.adapter is None or buffer.model in self.adapter.top_level
-        batch.schema = _schema_text(frozenset(buffer.classes) or frozenset({buffer.model_class}), is_top)
+        model: Any = buffer.model_class
+        batch.schema = _schema_text(model, frozenset(buffer.classes), is_top)
 
     def _push(self) -> Refused:
         is_new = not self._writer.generation
@@ -652,5 +657,5 @@ class RedisStore(BaseStore):
 
 
 @lru_cache(maxsize=1024)
-def _schema_text(classes: frozenset[Any], is_top: bool) -> str:
-    return schema_of(classes, is_top=is_top).model_dump_json()
+def _schema_text(model: Any, classes: frozenset[Any], is_top: bool) -> str:
+    return schema_of((model, *(classes - {model})), is_top=is_top).model_dump_json()

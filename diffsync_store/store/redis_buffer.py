@@ -73,9 +73,11 @@ class ModelBuffer:
     removed and added again stands at the end, as in a dict.
     """
 
-    def __init__(self, model: str, model_class: type[Any], releases: Releases) -> None:
+    def __init__(self, model: str, model_class: Any, releases: Releases, declared: Any = None) -> None:
         self.model = model
         self.model_class = model_class
+        self.declared = declared
+        """The class that the store's adapter declares: objects of others are written with their class."""
         self.releases = releases
         self.keeps = not hasattr(model_class, "_tracks_changes")
         """A model of another library does not tell when it is let go: its objects are kept as long as the store."""
@@ -166,7 +168,7 @@ class ModelBuffer:
             if obj is None or type(obj) is tuple or self.keeps or is_held_beside(obj):
                 continue
             with suppress(Exception):  # whoever has it written is told
-                encoded = encode(obj), digest_of(obj)
+                encoded = encode(obj, self.declared), digest_of(obj)
                 self.classes.add(type(obj))
                 self._pending_ids.discard(id(obj))
                 adds[uid] = encoded
@@ -257,7 +259,7 @@ class ModelBuffer:
 
     def _note_last(self, uid: str, obj: Any, written: bytes | int) -> None:
         """Nobody can change an object any more: keep what is to be written of it."""
-        data = encode(obj)
+        data = encode(obj, self.declared)
         if self._is_changed(uid, data, written):
             self.has_renamed = self.has_renamed or uid != obj.get_unique_id()
             self.dirty[uid] = data, digest_of(obj)
@@ -274,7 +276,7 @@ class ModelBuffer:
             obj, uid = reference(), reference.uid
             if obj is None or uid in self.adds or uid in self.puts or self._tells_of_changes(obj):
                 continue
-            if self._is_changed(uid, encode(obj), reference.written):
+            if self._is_changed(uid, encode(obj, self.declared), reference.written):
                 self._note_dirty(uid, obj)
                 self.has_renamed = self.has_renamed or uid != obj.get_unique_id()
 
@@ -293,7 +295,7 @@ class ModelBuffer:
         """
         if isinstance(written, int):
             return hash(data) != written
-        return data != written and data != encode(decode(self.model_class, written, uid))
+        return data != written and data != encode(decode(self.model_class, written, uid), self.declared)
 
     # Iterating
 
@@ -352,7 +354,7 @@ class ModelBuffer:
             # Nobody can change it any more if nobody else has it: then it need not be known.
             is_known = self.keeps or is_held_beside(obj)
             try:
-                data, digest = encode(obj), digest_of(obj)
+                data, digest = encode(obj, self.declared), digest_of(obj)
             except Exception as error:  # noqa: BLE001  # it stays pending; what came before it is written first
                 return batch, moved, error
             self.classes.add(type(obj))
@@ -383,7 +385,7 @@ class ModelBuffer:
                 self._forget_written(uid, obj)
                 continue
             self._note_written(uid, obj, written or 0)
-            if is_late and hash(encode(obj)) != written:
+            if is_late and hash(encode(obj, self.declared)) != written:
                 self._note_dirty(uid, obj)
         self._moving = None
 

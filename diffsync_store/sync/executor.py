@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from pydantic_core import PydanticSerializationError
 
 from diffsync_store.diff import Diff, DiffElement, paths, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
@@ -20,6 +19,7 @@ from diffsync_store.exceptions import (
     LeaseLost,
     ObjectAlreadyExists,
     ObjectNotFound,
+    ObjectNotStorable,
     ObjectStoreException,
     ObjectStoreWrongType,
     StoreUnavailable,
@@ -30,6 +30,7 @@ from diffsync_store.guards.withhold import place_of
 from diffsync_store.hooks import hook
 from diffsync_store.masking import declared_secrets, hide_in, masked, masked_id, masked_text
 from diffsync_store.result import Reject
+from diffsync_store.store.encoding import encode
 from diffsync_store.sync.calls import Answer, Became, Calls, Request, goes_together, place_in_store
 from diffsync_store.sync.journal import LEFT_ALONE, Entry, Journal
 from diffsync_store.sync.ledger import Ledger
@@ -752,8 +753,8 @@ def _fields(step: Step, done: DiffSyncModel | None) -> str:
     if done is None or step.action != DiffSyncActions.CREATE:
         return ""
     try:
-        return done.model_dump_json()
-    except PydanticSerializationError:  # a field that is not stored either; the attributes are known
+        return encode(done).decode()
+    except ObjectNotStorable:  # a field that is not stored either; the attributes are known
         return ""
 
 

@@ -9,6 +9,7 @@ from diffsync_store.canonical import canonical
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.masking import declared_secrets, masked
+from diffsync_store.values import equal
 
 
 def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) -> str:
@@ -34,6 +35,9 @@ def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) ->
 
 def differing(expected: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Names of the values that both have and that differ."""
-    if expected == now:
-        return []
-    return [name for name in expected if name in now and canonical(expected[name]) != canonical(now[name])]
+    return [name for name in expected if name in now and not is_same_value(expected[name], now[name])]
+
+
+def is_same_value(one: Any, other: Any) -> bool:
+    """Whether a system may have the values for one: it may write them in another form than the diff has."""
+    return equal(one, other) or canonical(one) == canonical(other)

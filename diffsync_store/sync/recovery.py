@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pydantic import ValidationError
-
-from diffsync_store.canonical import canonical, restored
+from diffsync_store.canonical import restored
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
-from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreException
 from diffsync_store.hooks import hook
 from diffsync_store.model import DiffSyncModel
+from diffsync_store.store.encoding import decode
 from diffsync_store.sync.preconditions import differing
+from diffsync_store.values import equal
 
 
 def look_up(
@@ -130,8 +130,8 @@ def made(adapter: Any, element: DiffElement, fields: str = "", now: Mapping[str,
     model: type[DiffSyncModel] = getattr(adapter, element.type)
     if fields:
         try:
-            obj = model.model_validate_json(fields)
-        except ValidationError:  # the class has changed since: its values are known all the same
+            obj: DiffSyncModel = decode(model, fields.encode(), element.uid or "")
+        except ObjectStoreException:  # the class has changed since: its values are known all the same
             pass
         else:
             obj.adapter = adapter
@@ -146,7 +146,7 @@ def made(adapter: Any, element: DiffElement, fields: str = "", now: Mapping[str,
 def with_values(obj: DiffSyncModel, values: Mapping[str, Any]) -> DiffSyncModel:
     """The object with these values, which may have been JSON in between."""
     for name, value in restored(type(obj), values).items():
-        if canonical(getattr(obj, name)) != canonical(value):
+        if not equal(getattr(obj, name), value):
             with suppress(AttributeError):  # it is computed, from fields that are not compared
                 setattr(obj, name, value)
     return obj

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import PrivateAttr
 
-from diffsync_store import BaseStore, ObjectNotFound
+from diffsync_store import Adapter, BaseStore, ObjectNotFound
 from diffsync_store.store.redis import RedisStore
 from tests.servers import RedisServer
 from tests.store.child import Child, listen, run, say
@@ -442,12 +442,12 @@ def test_a_reader_of_a_store_loaded_by_an_older_class_writes_nothing(
     class Older(Site):
         tags: set[str] = set()  # type: ignore[assignment]
 
-    older = sites(open_redis())
+    older = type("Olders", (Adapter,), {"site": Older})(internal_storage_engine=open_redis())
     older.add(Older(name="ber", tags={"a"}))
     older.store.flush()
     before = open_redis().record().updated
     reader = sites(open_redis())
-    assert reader.get(Site, "ber").tags == ["a"]
+    assert reader.get(Site, "ber").tags == {"a"}  # type: ignore[comparison-overlap]
     gc.collect()
     reader.store.flush()
     assert open_redis().record().updated == before

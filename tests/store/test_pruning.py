@@ -655,9 +655,11 @@ class Narrows(Wides):
 
 def test_objects_of_unlike_classes_in_one_store_are_all_looked_at(open_two: OpenTwo) -> None:
     reading = Reading(open_two, Narrows, Narrows)
-    reading.fill([Wide(name="x", c=1), Narrow(name="y")], [Wide(name="x", c=2), Narrow(name="y")])
+    source = [Wide(name="x", a=1), Narrow(name="y", c=3), Narrow(name="z")]
+    reading.fill(source, [Wide(name="x", a=2), Narrow(name="y", c=4), Narrow(name="z")])
     pruned, plain = reading.compared()
-    assert pruned == plain == {"thing": {"x": {"-": {"c": 2}, "+": {"c": 1}}}}
+    changed = {"x": {"-": {"a": 2}, "+": {"a": 1}}, "y": {"-": {"c": 4}, "+": {"c": 3}}}
+    assert pruned == plain == {"thing": changed}
 
 
 def test_objects_of_unlike_classes_in_memory_are_all_looked_at(open_two: OpenTwo) -> None:

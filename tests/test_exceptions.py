@@ -1,0 +1,70 @@
+"""An exception keeps what it knows where it is copied or goes to another process."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import pickle
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import diffsync_store
+from diffsync_store import DiffSyncModel
+from diffsync_store.enum import StoreState
+from diffsync_store.store.record import StoreRecord
+
+
+class Thing(DiffSyncModel):
+    _modelname = "thing"
+    _identifiers = ("name",)
+    name: str
+
+
+RECORD = StoreRecord.model_validate({"store_id": "s", "state": StoreState.FAILED, "created": 0, "updated": 0})
+FACTS: dict[str, Any] = {
+    "existing_object": Thing(name="a"),
+    "record": RECORD,
+    "holder": None,
+    "diff_id": "d",
+    "excesses": (1, 2),
+}
+"""What exceptions are given beside their message, by the name of the argument."""
+
+
+def classes() -> list[type[Exception]]:
+    """Every exception class of the library."""
+    names = [module.name for module in pkgutil.walk_packages(diffsync_store.__path__, "diffsync_store.")]
+    modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
+    members = [member for module in modules for _, member in inspect.getmembers(module, inspect.isclass)]
+    own = {member for member in members if issubclass(member, Exception) and member.__module__.startswith("diffsync")}
+    return sorted(own, key=str)
+
+
+def made(kind: type[Exception]) -> Exception:
+    init: Any = kind.__init__
+    parameters = inspect.signature(init).parameters if inspect.isfunction(init) else ()
+    error = kind("what is wrong", *(FACTS[name] for name in parameters if name in FACTS))
+    error.add_note("a note")
+    return error
+
+
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "pickle": lambda error: pickle.loads(pickle.dumps(error)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.__name__)
+def test_an_exception_comes_through_with_all_it_knows(kind: type[Exception], way: str) -> None:
+    error = made(kind)
+    again = WAYS[way](error)
+    assert type(again) is kind
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
+    assert again.__notes__ == ["a note"]
