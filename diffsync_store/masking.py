@@ -22,6 +22,8 @@ from diffsync_store.canonical import canonical
 MASK = "***"
 CHANGED = " (changed)"
 """What a text says behind two values that look alike because what differs in them is masked."""
+SAID_BY_ITSELF = frozenset({"Created successfully", "Updated successfully", "Deleted successfully"})
+"""What most objects say of an operation: there is no need to look for secrets in it."""
 _SHORT = 4
 """Secrets that are shorter are not looked for in texts: they would be found in any."""
 LONGEST = 2000
@@ -87,11 +89,13 @@ def _names_a_key(words: list[str]) -> bool:
 
 def declared_secrets(*owners: Any) -> frozenset[str]:
     """The fields that models, or what is known of them, declare as secret in `_secrets`."""
+    if len(owners) == 1 and type(owners[0]) is frozenset:
+        return owners[0]
     return frozenset(name for owner in owners for name in _declared(owner))
 
 
 def _declared(owner: Any) -> Iterable[str]:
-    names = owner if isinstance(owner, frozenset) else getattr(owner, "_secrets", ())
+    names = getattr(owner, "_secrets", ())
     if isinstance(names, ModelPrivateAttr):  # of a class that is none of this library's
         names = names.default
     return (names,) if isinstance(names, str) else names if isinstance(names, Collection) else ()
@@ -113,14 +117,17 @@ def masked(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return _masked(declared_secrets(owner), values)
 
 
-def _masked(secrets: Collection[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: MASK if name in secrets or is_secret_name(name) else _inside(secrets, value)
-        for name, value in values.items()
-    }
+def _masked(secrets: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    hits = _secret_among(secrets, tuple(values))
+    return {name: MASK if name in hits else _inside(secrets, value) for name, value in values.items()}
 
 
-def _inside(secrets: Collection[str], value: Any) -> Any:
+@lru_cache(maxsize=4096)
+def _secret_among(secrets: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name for name in names if name in secrets or is_secret_name(name))
+
+
+def _inside(secrets: frozenset[str], value: Any) -> Any:
     if type(value) in _PLAIN:
         return without_url_passwords(value) if type(value) is str and "://" in value else value
     value = canonical(value)
@@ -134,14 +141,23 @@ def _inside(secrets: Collection[str], value: Any) -> Any:
 def hidden(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """As `masked`, with what is not secret as it is, and not as JSON has it."""
     secrets = declared_secrets(owner)
+    hits = _secret_among(secrets, tuple(values))
     return {
-        name: MASK if name in secrets or is_secret_name(name) else _hidden_inside(secrets, value)
+        name: MASK
+        if name in hits
+        else value
+        if type(value) in _PLAIN and (type(value) is not str or "://" not in value)
+        else _hidden_inside(secrets, value)
         for name, value in values.items()
     }
 
 
-def _hidden_inside(secrets: Collection[str], value: Any) -> Any:
-    if type(value) is not str and not isinstance(value, Mapping | list | tuple | set | frozenset | BaseModel):
+def _hidden_inside(secrets: frozenset[str], value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return without_url_passwords(value) if type(value) is str and "://" in value else value
+    if not isinstance(value, Mapping | list | tuple | set | frozenset | BaseModel):
+        return value
+    if type(value) is list and _PLAIN.issuperset(map(type, value)) and "://" not in str(value):
         return value
     plain, shown = canonical(value), _inside(secrets, value)
     return value if shown == plain else shown
@@ -162,7 +178,7 @@ def _secret_texts(secrets: Collection[str], values: Mapping[str, Any]) -> Iterat
         if str(name) in secrets or is_secret_name(str(name)):
             for text in _texts_in(value):
                 yield from (form for form in _forms(text) if len(form) >= _SHORT)
-        else:
+        elif type(value) not in _PLAIN:
             for part in _mappings_in(value):
                 yield from _secret_texts(secrets, part)
 
@@ -202,8 +218,8 @@ def _mappings_in(value: Any) -> Iterator[Mapping[str, Any]]:
 def masked_id(owner: Any, identifiers: Mapping[str, Any], text: str) -> str:
     """A unique id, or another name made of identifiers, without those that are secret."""
     secrets = declared_secrets(owner)
-    hits = [value for name, value in identifiers.items() if name in secrets or is_secret_name(name)]
-    if not any(str(value) in text for value in hits):
+    hits = _secret_among(secrets, tuple(identifiers))
+    if not hits or not any(str(identifiers[name]) in text for name in hits):
         return text
     if text == "__".join(str(value) for value in identifiers.values()):
         return "__".join(str(value) for value in _masked(secrets, identifiers).values())

@@ -427,7 +427,7 @@ def _all_secrets(model: type[DiffSyncModel]) -> tuple[str, ...]:
         AttributeError: what it declares is no tuple of names of fields.
     """
     declared = vars(model).get("_secrets", ())
-    if isinstance(declared, str) or not all(isinstance(name, str) for name in declared):
+    if not isinstance(declared, tuple | list | set | frozenset) or not all(isinstance(name, str) for name in declared):
         raise AttributeError(
             f"{model.__name__}._secrets is {declared!r}, which is not a tuple of names of fields: "
             'write it as `_secrets = ("psk",)`.'

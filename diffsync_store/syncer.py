@@ -21,7 +21,15 @@ from diffsync_store.exceptions import (
     SyncStopped,
 )
 from diffsync_store.hooks import call_many, takes_one
-from diffsync_store.masking import declared_secrets, hidden, hide_in, masked_id, masked_text, reason_text
+from diffsync_store.masking import (
+    SAID_BY_ITSELF,
+    declared_secrets,
+    hidden,
+    hide_in,
+    masked_id,
+    masked_text,
+    reason_text,
+)
 from diffsync_store.result import Reject, SyncResult
 
 if TYPE_CHECKING:
@@ -237,7 +245,7 @@ class Syncer:
             except (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType) as error:  # the system has done it
                 if DiffSyncFlags.CONTINUE_ON_FAILURE not in self.flags:
                     raise
-                self._tell_of_store(told, error)
+                self._tell_of_store(element, told, error)
         self._advance()
         return done is not None, done
 
@@ -251,8 +259,9 @@ class Syncer:
         if element.action == DiffSyncActions.DELETE:
             self.gone_ahead.add(self._key(element))  # not to be tried again to make way
 
-    def _tell_of_store(self, told: dict[str, Any], error: Exception) -> None:
-        self.logger.error(f"The store does not take what was done: {error}", **told)
+    def _tell_of_store(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
+        refused = masked_text(self._secrets(element), str(error), element.keys)
+        self.logger.error(f"The store does not take what was done: {refused}", **told)
 
     def _land(self, element: DiffElement, told: dict[str, Any], done: DiffSyncModel | None) -> None:
         """Count and log what was done, or left alone on purpose."""
@@ -270,6 +279,8 @@ class Syncer:
             DiffSyncStatus.SUCCESS.value: self.logger.info,
             DiffSyncStatus.FAILURE.value: self.logger.warning,
         }
+        if message not in SAID_BY_ITSELF:
+            message = masked_text(self._secrets(element), message, element.source_attrs, element.dest_attrs)
         log.get(said, self.logger.error)(message, **told, status=said)
 
     def _make_way(self, element: DiffElement, obj: DiffSyncModel) -> bool:

@@ -28,7 +28,7 @@ from diffsync_store.exceptions import (
 )
 from diffsync_store.guards.withhold import place_of
 from diffsync_store.hooks import hook
-from diffsync_store.masking import declared_secrets, hide_in, masked, masked_id, masked_text
+from diffsync_store.masking import SAID_BY_ITSELF, declared_secrets, hide_in, masked, masked_id, masked_text
 from diffsync_store.result import Reject
 from diffsync_store.store.encoding import encode
 from diffsync_store.sync.calls import Answer, Became, Calls, Request, goes_together, place_in_store
@@ -520,7 +520,8 @@ class Executor(Scheduler):
                 return self._fail(step, error)
         self._count(step, done)
         if refused is not None:
-            self.logger.error(f"The store does not take what was done: {refused}", **self._told(step.element))
+            told = masked_text(self._secrets(step.element), str(refused), step.element.keys)
+            self.logger.error(f"The store does not take what was done: {told}", **self._told(step.element))
         self.note(step, Entry(State.DONE, LEFT_ALONE if done is None else "", _fields(step, done)))
         self.advance()
         self.end(step, done is not None)
@@ -549,7 +550,10 @@ class Executor(Scheduler):
             DiffSyncStatus.FAILURE.value: self.logger.warning,
         }.get(said, self.logger.error)
         if said != DiffSyncStatus.SUCCESS.value or self._logs_successes:
-            log(message, **self._told(step.element), status=said)
+            element = step.element
+            if message not in SAID_BY_ITSELF:
+                message = masked_text(self._secrets(element), message, element.source_attrs, element.dest_attrs)
+            log(message, **self._told(element), status=said)
 
     def _keep(self, request: Request, done: DiffSyncModel) -> None:
         """Bring the target's store along."""

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from diffsync_store import Adapter, DiffSyncFlags, DiffSyncModel, LocalStore, StoredAdapter
+from diffsync_store import Adapter, DiffSyncFlags, DiffSyncModel, DiffSyncStatus, LocalStore, StoredAdapter
 from diffsync_store.cli.commands import app
 from diffsync_store.masking import hide_in, is_secret_name, masked, masked_text, reason_text, without_credentials
 from diffsync_store.store.redis import RedisStore
@@ -192,6 +192,26 @@ def test_the_secrets_that_only_one_side_declares_are_secret_on_both() -> None:
         with capture_logs() as logs:
             target.sync_from(source, flags=GO_ON)
         assert "S3cret" not in str(logs)
+
+
+def test_what_an_object_says_of_its_own_status_is_logged_without_its_secrets() -> None:
+    class Chatty(Peer):
+        def update(self, attrs: dict[str, Any]) -> Any:
+            super().update_base(attrs)
+            self.set_status(DiffSyncStatus.SUCCESS, f"sent {attrs['psk']}")
+            return self
+
+    class Loud(House):
+        peer = Chatty
+
+    target, source = Loud("target"), Loud("source")
+    for house, age in ((source, "new"), (target, "old")):
+        with house.store.loading():
+            house.add(Chatty(name="as64500", psk=f"S3cret-{age}"))
+    with capture_logs() as logs:
+        target.sync_from(source)
+    assert [log["event"] for log in logs if log.get("status") == "success"] == ["sent ***"]
+    assert "S3cret" not in str(logs)
 
 
 def test_a_rejected_record_of_a_load_is_kept_without_what_its_model_declares_as_secret() -> None:
