@@ -114,8 +114,8 @@ class Differ:
         for model in models:
             for source, target in self._top_level(model):
                 yield from self._given_away(self._compare(model, source, target))
-        for side in (self.source, self.target):
-            alone = sum(side.count(model) for model in side.top_level if model not in models)
+        for side in self.sides:
+            alone = sum(side.count(model) for model in side.adapter.top_level if model not in models)
             self._skip(alone)
         self.logger.info("Diff calculation complete")
 

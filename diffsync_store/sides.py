@@ -36,6 +36,10 @@ class Side:
         self.adapter = adapter
         self.store = adapter.store
 
+    def count(self, model: str) -> int:
+        """Number of objects of a model."""
+        return self.adapter.count(model)
+
     def uids(self, model: str) -> Iterator[str]:
         """The unique ids of all objects of a model, in their order."""
         return self.store.uids(model)
@@ -104,6 +108,9 @@ class AskedSide(WholeSide):
     """A side that is read through the adapter's own `get_all` and `get_by_uids`."""
 
     is_asked = True
+
+    def count(self, model: str) -> int:
+        return len(self.adapter.get_all(model))
 
     def _read(self, model: str) -> Iterable[DiffSyncModel]:
         return self.adapter.get_all(model)

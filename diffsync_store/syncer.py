@@ -174,7 +174,7 @@ class Syncer:
                     status=DiffSyncStatus.SUCCESS.value,
                 )
             self._advance()
-            if obj is None and element.has_diffs():  # it has gone since the diff was made: nothing can stand below it
+            if obj is None:  # it has gone since the diff was made: nothing can stand below it
                 self._block(element)
             else:
                 self._apply(element.get_children(), obj)

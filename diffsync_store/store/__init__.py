@@ -406,18 +406,26 @@ class BaseStore(Primitives):
             held = self.fetch(model, uids)  # in one request: they are at hand below
             for uid in uids:
                 child = self._find(model, uid)
-                if child is not None:
-                    self.remove(obj=child, remove_children=True)
-                    continue
-                structlog.get_logger().error(
-                    "Unable to remove child element as it was not found!",
-                    store=self,
-                    parent_id=str(obj),
-                    parent_type=obj.get_type(),
-                    child_id=uid,
-                    child_type=model,
-                )
+                if child is None or not self._is_removed(child):
+                    self._tell_missing_child(obj, model, uid)
             held.clear()
+
+    def _is_removed(self, obj: DiffSyncModel) -> bool:
+        try:
+            self.remove(obj=obj, remove_children=True)
+        except ObjectNotFound:  # it has other identifiers now than it was added with
+            return False
+        return True
+
+    def _tell_missing_child(self, parent: DiffSyncModel, model: str, uid: str) -> None:
+        structlog.get_logger().error(
+            "Unable to remove child element as it was not found!",
+            store=self,
+            parent_id=str(parent),
+            parent_type=parent.get_type(),
+            child_id=uid,
+            child_type=model,
+        )
 
     def _find(self, model: Any, identifier: Any) -> Any:
         """The object that `get` finds; None if it finds none."""

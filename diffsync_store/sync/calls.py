@@ -195,7 +195,7 @@ class Calls:
             elif state is State.PENDING or _may_be_repeated(step, error):
                 again.append(at)
             else:
-                answers[at] = Answer(Became.UNKNOWN, error)
+                answers[at] = Answer(Became.UNKNOWN, error, error)
         return again
 
     def _after_lost_move(
@@ -209,7 +209,7 @@ class Calls:
         elif place == old:
             return left
         else:
-            answers[0] = Answer(Became.UNKNOWN, error)
+            answers[0] = Answer(Became.UNKNOWN, error, error)
         return []
 
     def place_of(self, element: DiffElement) -> Any:
