@@ -26,7 +26,9 @@ down to the record that the exception is about. An exception that is transient (
 was done counts as done, and only the rest is sent again. What cannot be looked up is unknown, and is not sent again.
 
 A model that has only the `..._many` hook of an action gets single records through it too; a model that has both gets single
-records through `create`, `update` or `delete`. A model that has neither changes the store alone, as in diffsync.
+records through `create`, `update` or `delete`. A model that has neither changes the store alone, as in diffsync; where it has a
+`..._many` for another action, this is logged when its class is made, as is a hook that cannot be called as it will be. A model that
+has taken away a method (`update: ClassVar[None] = None`) without a hook in its place is an `AttributeError` then.
 
     @classmethod
     def lookup(cls, adapter, ids) -> dict | None
@@ -55,13 +57,26 @@ With `SyncOptions(workers=...)` hooks are called by several threads at once. The
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
+
 from diffsync_store.exceptions import OutcomeUnknown
-from diffsync_store.model import DiffSyncModel
 
 ACTIONS = ("create", "update", "delete")
+_OF_CLASSES = {
+    "create_many": "adapter, records",
+    "update_many": "adapter, changes",
+    "delete_many": "adapter, objects",
+    "lookup": "adapter, ids",
+    "lookup_many": "adapter, ids",
+    "lookup_parent": "adapter, ids",
+}
+"""Hooks that are called on a model's class, with their arguments."""
+_CALLS_NO_SYSTEM = {"diffsync_store.model", "diffsync"}
+"""Modules of base classes whose `create`, `update` and `delete` call no system."""
 
 
 def hook(owner: Any, name: str) -> Any:
@@ -70,20 +85,64 @@ def hook(owner: Any, name: str) -> Any:
     return found if callable(found) else None
 
 
-def takes_many(model: type[DiffSyncModel], action: str) -> bool:
+def takes_many(model: type[Any], action: str) -> bool:
     """Whether a model has a `..._many` hook for an action."""
     return action in ACTIONS and hook(model, f"{action}_many") is not None
 
 
-def takes_one(model: type[DiffSyncModel], action: str) -> bool:
+def takes_one(model: type[Any], action: str) -> bool:
     """Whether single records go through the model's method for an action: it has one of its own, or no other way."""
     return not takes_many(model, action) or is_own(model, action)
 
 
 def is_own(model: type[Any], action: str) -> bool:
     """Whether a model has a method for an action that is not the one of `DiffSyncModel`, which calls no system."""
-    own, inherited = getattr(model, action, None), getattr(DiffSyncModel, action)
-    return callable(own) and getattr(own, "__func__", own) is not getattr(inherited, "__func__", inherited)
+    for base in model.__mro__:
+        if action in vars(base):
+            return callable(getattr(model, action, None)) and base.__module__ not in _CALLS_NO_SYSTEM
+    return False
+
+
+def require_hooks(model: type[Any], fields: Iterable[str]) -> None:
+    """Check the hooks of a model when its class is made; what a sync could not use is logged.
+
+    Args:
+        model: the class.
+        fields: names of its fields, which are no hooks.
+
+    Raises:
+        AttributeError: there is no way at all for an action.
+    """
+    offered = [action for action in ACTIONS if hook(model, f"{action}_many") is not None]
+    for name, arguments in _OF_CLASSES.items():
+        found = getattr(model, name, None)
+        if found is not None and name not in fields and not _can_be_called(found):
+            structlog.get_logger().warning(
+                f"{model.__name__}.{name} cannot be called as the hook of this name: write `@classmethod` and "
+                f"`def {name}(cls, {arguments})`, or give it another name."
+            )
+    for action in ACTIONS:
+        if action in offered:
+            continue
+        if not callable(getattr(model, action, None)):
+            raise AttributeError(  # noqa: TRY004  # diffsync raises AttributeError for every fault of a class
+                f"{model.__name__} can {action} neither one record nor many: give it a method `{action}` or `{action}_many`."
+            )
+        if offered and not is_own(model, action):
+            structlog.get_logger().warning(
+                f"{model.__name__} writes to its system with {offered[0]}_many and has neither `{action}` nor "
+                f"`{action}_many`: to {action} changes the store alone."
+            )
+
+
+def _can_be_called(found: Any) -> bool:
+    try:
+        inspect.signature(found).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # it does not say what it takes
+        return True
+    return True
 
 
 def call_many(model: type[Any], action: str, adapter: Any, records: list[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from diffsync_store.classes import ModelType, overrides
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
 from diffsync_store.fields import is_scalar, plain_fields
+from diffsync_store.hooks import require_hooks
 from diffsync_store.store import BaseStore
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Check that the class variables name fields, and that no field has two roles.
+        """Check that the class variables name fields, that no field has two roles, and that the hooks can be called.
 
         Raises:
             AttributeError: they do not.
@@ -111,6 +112,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             both = sorted(set(roles[first]) & set(roles[second]))
             if both:
                 raise AttributeError(f"{cls.__name__} has {', '.join(both)} in both {first} and {second}.")
+        require_hooks(cls, cls.model_fields)
 
     @classmethod
     def _read_declaration(cls) -> None:

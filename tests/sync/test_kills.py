@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from diffsync_store.store.redis_diffs import RedisDiffs, SavedDiff
+from diffsync_store.sync import scheduler
 from diffsync_store.sync.options import SyncOptions
 from tests.conftest import demand
 from tests.servers import RedisServer
@@ -122,7 +123,9 @@ CASES = {
     "four workers": (airports.Registry, SyncOptions(workers=4)),
     "moves": (airports.Moving, SyncOptions()),
     "bulk": (airports.Bulk, SyncOptions(bulk=20)),
-    "deletes last": (airports.Bulk, SyncOptions(deletes_last=True)),
+    "bulk and workers": (airports.Bulk, SyncOptions(bulk=20, workers=4)),
+    "small windows": (airports.Bulk, SyncOptions(bulk=20)),
+    "deletes at their places": (airports.Bulk, SyncOptions(deletes_last=False)),
 }
 
 
@@ -130,9 +133,12 @@ CASES = {
 @pytest.mark.timeout(120 + 10 * KILLS)
 @pytest.mark.parametrize("case", CASES)
 def test_a_sync_killed_at_random_points_does_everything_once(
-    bench: Airports, releases: tuple[Path, Path], case: str
+    bench: Airports, releases: tuple[Path, Path], case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.adapter, options = CASES[case]
+    if case == "small windows":  # of the diff, of which one is in memory
+        monkeypatch.setattr(scheduler, "_WINDOW", 300)
+        monkeypatch.setattr(scheduler, "_WIDEST", 300)
     saved = bench.prepare(*releases)
     assert saved.record.operations > 2000
     die_over_and_over(bench, saved, options, releases[1])
