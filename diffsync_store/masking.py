@@ -265,16 +265,26 @@ def url_passwords(text: str) -> Iterator[str]:
 
 def hide_in(error: BaseException, owner: Any, *groups: Mapping[str, Any] | None) -> None:
     """Mask secret values in the texts of an error, in its notes and in those of its causes."""
+    for each in _chain(error):
+        args = tuple(masked_text(owner, arg, *groups) if isinstance(arg, str) else arg for arg in each.args)
+        if args != each.args:
+            each.args = args
+        notes = getattr(each, "__notes__", None)
+        if notes:
+            each.__notes__ = [masked_text(owner, note, *groups) for note in notes]
+
+
+def shows_input(error: BaseException) -> bool:
+    """Whether an error, or one of its causes, is pydantic's: its text has the values that do not fit, whatever they are."""
+    return any(isinstance(each, ValidationError) for each in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
     at: BaseException | None = error
     for _ in range(_MOST_CAUSES):
         if at is None:
             return
-        args = tuple(masked_text(owner, arg, *groups) if isinstance(arg, str) else arg for arg in at.args)
-        if args != at.args:
-            at.args = args
-        notes = getattr(at, "__notes__", None)
-        if notes:
-            at.__notes__ = [masked_text(owner, note, *groups) for note in notes]
+        yield at
         at = at.__cause__ or at.__context__
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from diffsync_store.masking import MASK, hide_in, is_secret_name, url_passwords, without_credentials
+from diffsync_store.masking import (
+    MASK,
+    hide_in,
+    is_secret_name,
+    reason_text,
+    shows_input,
+    url_passwords,
+    without_credentials,
+)
 from diffsync_store.transient import is_transient, retry_after
 from flows.faults import KNOWN, Fault
 
@@ -62,13 +70,13 @@ class Secrets:
             yield
         except Exception as error:
             shown = "".join(format_exception(error))
-            if self._without_known(shown) == shown:
+            if self._without_known(shown) == shown and not shows_input(error):
                 hide_in(error, None)
                 raise
             raise self._redacted(error) from None
 
     def _redacted(self, error: Exception) -> Exception:
-        told = self.redact(f"{type(error).__name__}: {error}")
+        told = self.redact(reason_text(error) if shows_input(error) else f"{type(error).__name__}: {error}")
         if is_transient(error):
             passing = ConnectionError(told)
             vars(passing)["retry_after"] = retry_after(error)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+from diffsync_store.masking import masked_id
 from diffsync_store.operation import Operation
 
 MOST_SUBTREES = 10
@@ -41,7 +42,7 @@ class Tally:
             self.elements += 1
             if not operation.parents:
                 self._end_tree()
-                self._top = (operation.model, operation.name)
+                self._top = (operation.model, masked_id(operation, operation.identifiers, operation.name))
             if operation.action is not None:
                 self._by_model[operation.model][operation.action] += 1
                 self._below_top += 1

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from traceback import format_exception
 from typing import Any
 
 import jsonschema
+import pydantic
 import pytest
 import yaml
 from pydantic import BaseModel, PostgresDsn, SecretBytes, SecretStr
@@ -509,3 +511,25 @@ def test_a_fault_of_a_guard_names_its_line_and_what_is_allowed(path: Path) -> No
             "absolute, floor"
         ),
     ]
+
+
+@pytest.mark.parametrize("is_cause", [False, True])
+def test_a_record_that_does_not_fit_its_model_is_told_without_its_values(path: Path, *, is_cause: bool) -> None:
+    """Pydantic's message has the value that does not fit, and that may be the secret."""
+
+    class Login(pydantic.BaseModel):
+        password: int
+
+    def load() -> None:
+        try:
+            Login.model_validate({"password": "s3cr3t"})
+        except pydantic.ValidationError as error:
+            if is_cause:
+                raise LookupError("no such login") from error
+            raise
+
+    config = write(path, STORE)
+    with pytest.raises(RuntimeError) as raised, config.secrets.redacted_errors():
+        load()
+    assert "s3cr3t" not in "".join(format_exception(raised.value))
+    assert ("no such login" if is_cause else "password: Input should be a valid integer") in str(raised.value)
