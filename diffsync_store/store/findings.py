@@ -160,7 +160,7 @@ class Findings:
             found.kept += 1
             self._kept += 1
         reject = LoadReject(
-            what=cut(self._redact(str(what)), 200),
+            what=cut(without_credentials(self._redact(str(what))), 200),
             reason=self._redact(reason_text(error, owner, _as_mapping(payload))),
             payload=self._redact(payload_text(payload, owner)),
         )

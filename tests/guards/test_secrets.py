@@ -222,7 +222,9 @@ def test_a_rejected_record_of_a_load_is_kept_without_what_its_model_declares_as_
             with store.rejecting(Peer, "one", record):
                 told = record if isinstance(record, dict) else record.model_dump()
                 raise ValueError(f"no room for {told['psk']}, see https://ann:S3cret-url@host/x?token=S3cret-t")
-    assert house.store.record().gaps["peer"].rejected == 2
+        with store.rejecting(Peer, "https://ann:S3cret-url@host/peers/3"):
+            raise ValueError("404")
+    assert house.store.record().gaps["peer"].rejected == 3
     assert "S3cret" not in store.record().model_dump_json()
 
 
