@@ -429,7 +429,7 @@ class BaseStore(Primitives):
 
     def _find(self, model: Any, identifier: Any) -> Any:
         """The object that `get` finds; None if it finds none."""
-        if not self.overrides("get"):
+        if type(self).get is BaseStore.get and "get" not in self.__dict__:  # as `overrides`, for what is called often
             model_class, name = self._get_object_class_and_model(model)
             return self._get(name, model_class, self._get_uid(model, model_class, identifier))
         try:

@@ -127,8 +127,8 @@ class Naming(Adapter):
     top_level = ["named"]
 
 
-def test_an_identifier_may_be_computed() -> None:
-    source, target = Naming(), Naming()
+def test_an_identifier_may_be_computed(adapters: Adapters) -> None:
+    source, target = adapters.make(Naming), adapters.make(Naming)
     source.add(Named(name="a"))
     assert source.get(Named, "k-a").get_identifiers() == {"key": "k-a"}
     assert source.get(Named, {"key": "k-a"}).name == "a"
@@ -320,7 +320,7 @@ def test_private_attributes_of_a_program_meet_none_of_the_library(adapters: Adap
     assert copy.deepcopy(Private(site="s", number=1)).get_unique_id() == "s__1"
 
 
-def test_what_dict_says_of_other_fields_is_compared() -> None:
+def test_what_dict_says_of_other_fields_is_compared(adapters: Adapters) -> None:
     class Joined(DiffSyncModel):
         _modelname = "joined"
         _identifiers = ("name",)
@@ -337,7 +337,7 @@ def test_what_dict_says_of_other_fields_is_compared() -> None:
         joined = Joined
         top_level = ["joined"]
 
-    source, target = Joining(), Joining()
+    source, target = adapters.make(Joining), adapters.make(Joining)
     source.add(Joined(name="a", label="l", owner="new"))
     target.add(Joined(name="a", label="l", owner="old"))
     assert target.diff_from(source).dict() == {
