@@ -184,7 +184,9 @@ class Syncer:
         # Flags that ask for children first are the target's own: the object knows them.
         if action == DiffSyncActions.DELETE and self._deletes_children_first(element, obj):
             self._apply(element.get_children(), obj)
-            self._operate(element, obj, parent)
+            goes_on, _ = self._operate(element, obj, parent)
+            if not goes_on:
+                self._tell_that_nothing_came_of(element)
             return
         goes_with_it = action == DiffSyncActions.DELETE and self._has_flag(
             element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
@@ -215,9 +217,12 @@ class Syncer:
 
     def _block(self, element: DiffElement) -> None:
         """Count what stands below an object that was refused: it cannot be done."""
-        self.logger.warning("No object resulted from sync, will not process child objects.", **self._told(element))
+        self._tell_that_nothing_came_of(element)
         self.result.blocked += _operations(element.get_children())
         self._advance(self._size(element.get_children()))
+
+    def _tell_that_nothing_came_of(self, element: DiffElement) -> None:
+        self.logger.warning("No object resulted from sync, will not process child objects.", **self._told(element))
 
     def _operate(
         self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.bench import bare, checks, children, claims, compare, conditions, limit, records, scale, table
+from tests.bench import bare, checks, children, claims, compare, conditions, growth, limit, records, scale, table
 from tests.bench.__main__ import PARTS, main, measure, parse
 from tests.bench.process import Bench, empty, used_memory
 from tests.bench.results import OURS, THEIRS, Result, best
@@ -66,6 +66,15 @@ def test_children_are_measured_in_both_stores() -> None:
     results = list(children.results(BENCH, 100, ["local", "redis"]))
     assert checks.faults(results) == []
     assert all(0 < result["call_seconds"] < result["seconds"] for result in results)
+
+
+def test_a_diff_in_memory_is_measured_at_two_sizes() -> None:
+    results = list(growth.results(BENCH, OBJECTS))
+    assert checks.faults(results) == []
+    assert [result["objects"] for result in results] == [OBJECTS, growth.TIMES * OBJECTS]
+    [claim] = claims.claims(results)
+    assert claim.text == "diff, flat, LocalStore, 800 objects: beside 200 objects"
+    assert claim.goal == 1.5 * growth.TIMES
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ limit       a load beside a bare pipeline that writes the same
 neighbours  load and diff among ten times as many keys of others
 latency     load and diff with a network that answers later
 children    40,000 children under one parent
+growth      a diff in memory of one flat model, and of four times as many objects
 scale       workers at the largest of the sizes and at ten times that
 
 All but compare measure at the largest of the sizes.
@@ -21,13 +22,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import children, claims, compare, conditions, limit, scale
+from tests.bench import children, claims, compare, conditions, growth, limit, scale
 from tests.bench.checks import faults
 from tests.bench.process import PYTHONS, ROOT, Bench
 from tests.bench.results import OURS, Result
 from tests.bench.table import table
 
-PARTS = (compare.PART, limit.PART, conditions.NEIGHBOURS, conditions.LATENCY, children.PART, scale.PART)
+PARTS = (compare.PART, limit.PART, conditions.NEIGHBOURS, conditions.LATENCY, children.PART, growth.PART, scale.PART)
 LARGER = 10
 OWN_ON_REDIS = {limit.PART, conditions.NEIGHBOURS, conditions.LATENCY}
 
@@ -43,6 +44,7 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> Iterator[Result]:
         conditions.NEIGHBOURS: lambda: conditions.neighbours(bench, largest, LARGER * largest),
         conditions.LATENCY: lambda: conditions.latency(bench, largest),
         children.PART: lambda: children.results(bench, arguments.children, stores),
+        growth.PART: lambda: growth.results(bench, largest),
         scale.PART: lambda: scale.results(bench, largest, LARGER * largest, stores, libraries),
     }
     for part in PARTS:
@@ -53,6 +55,8 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> Iterator[Result]:
 def _is_asked_for(part: str, stores: list[str], libraries: list[str]) -> bool:
     if part in {compare.PART, scale.PART}:
         return True
+    if part == growth.PART:
+        return OURS in libraries and "local" in stores
     return OURS in libraries and ("redis" in stores or part not in OWN_ON_REDIS)
 
 

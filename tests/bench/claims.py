@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from tests.bench import children, compare, conditions, limit, scale
+from tests.bench import children, compare, conditions, growth, limit, scale
 from tests.bench.records import SHAPES
 from tests.bench.results import OURS, THEIRS, Result
 
@@ -45,7 +45,7 @@ class Results:
 
 def claims(results: Iterable[Result]) -> Iterator[Claim]:
     found = Results(results)
-    for of_part in (_of_compare, _of_limit, _of_scale, _of_conditions, _of_children):
+    for of_part in (_of_compare, _of_limit, _of_scale, _of_conditions, _of_children, _of_growth):
         yield from of_part(found)
 
 
@@ -131,6 +131,15 @@ def _of_children(found: Results) -> Iterator[Claim]:
         if result:
             text = f"add_child, {result['objects']:,} calls for one parent in {name}"
             yield Claim(text, result["call_seconds"], 0.3, "s")
+
+
+def _of_growth(found: Results) -> Iterator[Claim]:
+    if not (sizes := found.sizes(growth.PART)):
+        return
+    less, more = (found.get(growth.PART, "diff", objects=size) for size in (sizes[0], sizes[-1]))
+    if less and more and less is not more:
+        text = f"diff, flat, LocalStore, {sizes[-1]:,} objects: beside {sizes[0]:,} objects"
+        yield Claim(text, more["seconds"] / less["seconds"], 1.5 * sizes[-1] / sizes[0], "x its time")
 
 
 def table(found: Iterable[Claim]) -> Table:
