@@ -342,8 +342,19 @@ class Executor(Scheduler):
             if element.action == DiffSyncActions.DELETE and self._key(element) in both
         }
 
+    def _clear_the_way(self, steps: list[Step]) -> None:
+        """Delete ahead what stands in the way of a create, if the diff deletes it: it moves to another parent."""
+        if self._in_the_way(steps) and not self.options.deletes_last:
+            self.finish()  # it may be on its way already
+        creates = self._in_the_way(steps)
+        if creates:
+            self._make_way(creates)
+
+    def _in_the_way(self, steps: list[Step]) -> list[Step]:
+        """Creates of objects that are there."""
+        return [step for step in steps if step.action == DiffSyncActions.CREATE and self._object_of(step) is not None]
+
     def _make_way(self, creates: list[Step]) -> None:
-        """Delete ahead what stands in the way of creates, if the diff deletes it: it moves to another parent."""
         tops: list[Step] = []
         for create in creates:
             place = self._relocation(create.element)
@@ -377,11 +388,7 @@ class Executor(Scheduler):
                 self._sizes[action] = math.ceil(number / even)
 
     def send(self, steps: list[Step]) -> None:
-        in_the_way = [
-            step for step in steps if step.action == DiffSyncActions.CREATE and self._object_of(step) is not None
-        ]
-        if in_the_way:
-            self._make_way(in_the_way)
+        self._clear_the_way(steps)
         self.ledger.foresee([step.id for step in steps if step.action != MOVE and self._is_seen(step.element.type)])
         for step in steps:
             if step.id in self.ahead:  # it stood in the way of another one of these
@@ -594,11 +601,7 @@ class Executor(Scheduler):
         moves = [step for step in steps if step.action == MOVE]
         others = [step for step in steps if step.action != MOVE]
         again = [step for step in moves if self._is_to_be_moved(step)]
-        in_the_way = [
-            step for step in others if step.action == DiffSyncActions.CREATE and self._object_of(step) is not None
-        ]
-        if in_the_way:
-            self._make_way(in_the_way)
+        self._clear_the_way(others)
         found = self.calls.look_up([step.element for step in others]) if others else []
         again += [step for step, now in zip(others, found, strict=True) if self._is_pending(step, now)]
         return [step for step in again if not self._is_held(step)]
