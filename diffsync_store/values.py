@@ -93,21 +93,16 @@ def class_name(kind: Any) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def is_plain(value: Any) -> bool:
-    """Whether JSON has the value as it is."""
+def is_plain(value: Any, left: int = DEEPEST) -> bool:
+    """Whether JSON has the value as it is, and it is nested no deeper than JSON's reader goes."""
     kind = type(value)
     if kind in PLAIN:
         return True
-    if kind is list:
-        return PLAIN.issuperset(map(type, value)) or _are_plain(value)
-    return kind is dict and _are_untagged(value) and _are_plain(value.values())
-
-
-def _are_plain(values: Any) -> bool:
-    try:
-        return all(map(is_plain, values))
-    except RecursionError:
+    if left <= 0:
         return False
+    if kind is list:
+        return PLAIN.issuperset(map(type, value)) or all(is_plain(item, left - 1) for item in value)
+    return kind is dict and _are_untagged(value) and all(is_plain(item, left - 1) for item in value.values())
 
 
 def _are_untagged(value: Mapping[Any, Any]) -> bool:
@@ -148,7 +143,7 @@ def _pack(value: Any, allows: Allows | None, left: int) -> Any:  # noqa: PLR0911
     container = _CONTAINERS.get(kind)
     if container is not None:
         return {container.tag: container.write(value, lambda item: _pack(item, allows, left - 2))}
-    return _packed_object(value, kind, allows, left - 3)
+    return _packed_object(value, kind, allows, left - 4)
 
 
 def _packed_key(key: str) -> str:

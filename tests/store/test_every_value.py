@@ -16,7 +16,7 @@ import uuid
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import closing
 from typing import Any, ClassVar, Literal, NamedTuple, Optional, TypedDict, Union
 
 import pydantic
@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 from diffsync_store import Adapter, BaseStore, Diff, DiffSyncModel, LocalStore, StoredAdapter
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis_diffs import RedisDiffs
+from tests.servers import RedisServer
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "200"))
 
@@ -403,13 +404,13 @@ def changes(diff: Diff) -> dict[str, Any]:
 
 
 class Bench:
-    """Makes stores that are dropped at the end."""
+    """Makes stores, over one connection."""
 
-    def __init__(self, url: str, stack: ExitStack) -> None:
-        self.url, self.stack, self.tag = url, stack, uuid.uuid4().hex
+    def __init__(self, client: Any) -> None:
+        self.client, self.tag = client, uuid.uuid4().hex
 
     def store(self, name: str) -> RedisStore:
-        return RedisStore(store_id=f"value-{self.tag}-{name}", url=self.url, ttl=600)
+        return RedisStore(store_id=f"value-{self.tag}-{name}", client=self.client, ttl=600)
 
     def loaded(self, store: BaseStore, model: type[Base], records: list[dict[str, Any]], name: str) -> Adapter:
         adapter_class: Any = type("Things", (Adapter,), {"thing": model, "top_level": ["thing"]})
@@ -421,10 +422,10 @@ class Bench:
 
 
 @pytest.fixture
-def new_bench(redis_url: str) -> Iterator[Callable[[], Bench]]:
+def new_bench(redis_server: RedisServer) -> Iterator[Callable[[], Bench]]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    with ExitStack() as stack:
-        yield lambda: Bench(redis_url, stack)
+    with closing(redis_server.client()) as client:
+        yield lambda: Bench(client)
     structlog.reset_defaults()
 
 
@@ -437,6 +438,7 @@ def is_text(key: Any) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of what was assigned without being validated
+@pytest.mark.timeout(0)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -490,7 +492,7 @@ def test_a_value_of_any_type_comes_back_as_it_was_loaded(  # noqa: C901
     assert changes(opened("target").diff_from(StoredAdapter(bench.store("source")))) == expected
 
     # → saved diff → apply
-    diffs = RedisDiffs(url=bench.url, ttl=600)
+    diffs = RedisDiffs(client=bench.client, ttl=600)
     sources = {"of stores": StoredAdapter(bench.store("source")), "of memory": local["source"]}
     targets = {"of stores": StoredAdapter(bench.store("target")), "of memory": local["target"]}
     ids = {way: diffs.compare(sources[way], targets[way], f"value-{bench.tag}-{way[3:]}") for way in sources}
