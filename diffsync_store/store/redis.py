@@ -67,7 +67,8 @@ class RedisStore(BaseStore):
         db: number of the database.
         client: a client to use instead, made with `decode_responses=False`; it is not closed with the store, and has
             timeouts and retries of its own.
-        ttl: seconds without use after which the store expires, 7 days unless the store says otherwise.
+        ttl: seconds without use after which the store expires, 7 days unless the store says otherwise. While it is loaded it
+            lives for an hour after the last write at the least.
         namespace: keeps the store apart from those of others in the same Redis, which may have the same `store_id`; 1 to 64
             letters, digits, `.`, `_`, `-`. Who is to find the store gives the same one.
         lease: the lease under which the store is written: writes are refused once a newer one was given out.
@@ -218,7 +219,7 @@ class RedisStore(BaseStore):
             self.flush()
         if not self._writer.generation:
             self._writer.acquire("")
-        known = {"state": state.value, "reason": reason, "gaps": gaps_text(gaps)}
+        known = {"state": state.value, "reason": reason, "gaps": gaps_text(gaps), "hold": ""}
         self._writer.mark({**self._facts(), **known, "until": 0})
         self._writer.end_sharing()
         self._writer.lease_until = 0.0
@@ -275,14 +276,13 @@ class RedisStore(BaseStore):
             self._redis.zadd(index_of_stores(self.namespace), {self.store_id: now.timestamp()})
 
     def _renew(self) -> None:
-        """Begin the time to live anew, at most once a minute."""
+        """Begin the time to live anew, at most once a minute, or in a tenth of it."""
         now = time.monotonic()
-        if now - self._renewed < _RENEW_AFTER:
+        if now - self._renewed < min(_RENEW_AFTER, self._ttl / 10):
             return
         self._renewed = now
         with translated_errors():
-            models = [model.decode() for model in self._redis.hkeys(self._keys.schema)]
-            scripts.RENEW(self._redis, self._keys.all(models), [self._ttl])
+            scripts.RENEW(self._redis, [self._keys.record], [self._ttl])
 
     @in_turn
     def record(self) -> StoreRecord:

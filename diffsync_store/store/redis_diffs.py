@@ -136,6 +136,9 @@ def _about(source: Adapter, target: Adapter, flags: DiffSyncFlags, guards: Guard
     return _About(*names, of_source, of_target, flags.value, guards.holds(of_source, of_target).all)
 
 
+_ANOTHER = "A diff of the same id is being saved by another process. Let only one do it."
+
+
 class _SavedByAnother(StoreInUse):
     """Two processes save under one id."""
 
@@ -680,7 +683,12 @@ class RedisDiffs:
             },
         )
         with translated_errors():
-            self._redis.set(keys.record, record.model_dump_json(), ex=self._ttl)
+            is_whole = scripts.FINISH(
+                self._redis, [keys.elements, keys.record], [record.elements, self._ttl, record.model_dump_json()]
+            )
+        if not is_whole:
+            raise _SavedByAnother(_ANOTHER)
+        with translated_errors():
             self._redis.zadd(index_of_diffs(self.namespace), {diff_id: record.created.timestamp()})
         return diff_id
 
@@ -689,9 +697,14 @@ class RedisDiffs:
         while batch := list(islice(found, _BATCH)):
             texts = [operation.model_dump_json() for operation in batch]
             with translated_errors():
-                is_there = scripts.APPEND(self._redis, [keys.elements], [tally.elements, self._ttl, *texts])
-            if not is_there:
-                raise _SavedByAnother("A diff of the same id is being saved by another process. Let only one do it.")
+                life = max(self._ttl, scripts.LOAD_LIFE)
+                answer = scripts.APPEND(self._redis, [keys.elements], [tally.elements, life, *texts])
+            if answer < 0:
+                raise ObjectStoreException(
+                    f"What was saved of diff {keys.diff_id!r} is gone: it was dropped, or Redis has lost it. Make it anew."
+                )
+            if not answer:
+                raise _SavedByAnother(_ANOTHER)
             tally.add(batch)
         return tally
 

@@ -78,8 +78,8 @@ if writer[1] ~= ARGV[1] then return {writer[1] or '0', writer[3] or '', writer[4
 local batch = tonumber(writer[2] or 0)
 if batch == tonumber(ARGV[3]) then return {} end
 if batch ~= ARGV[3] - 1 then return {'0', '', '0'} end
-redis.call('HSET', KEYS[1], 'stream:' .. ARGV[2], ARGV[3], 'alive', stamp())
 redis.call('HSET', KEYS[2], unpack(ARGV, 4))
+redis.call('HSET', KEYS[1], 'stream:' .. ARGV[2], ARGV[3], 'alive', stamp()) -- last: what fails before is written again
 return {}
 """
 )

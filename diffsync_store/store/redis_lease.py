@@ -78,8 +78,9 @@ _END = Script(
     + """
 -- ARGV: seconds to remember, and the token where only the holder's own lease is to end. Answers: the holder, or nothing.
 if not held or (ARGV[2] and r[5] ~= ARGV[2]) then return {} end
-redis.call('HSET', KEYS[1], 'nonce', '', 'until', '0')
-if not ARGV[2] then redis.call('HSET', KEYS[1], 'owner', '', 'token', next_token()) end -- a late write is refused
+local owner, token = r[1], r[5]
+if not ARGV[2] then owner, token = '', next_token() end -- a late write is refused
+redis.call('HSET', KEYS[1], 'nonce', '', 'until', '0', 'owner', owner, 'token', token)
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return r
 """

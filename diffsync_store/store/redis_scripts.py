@@ -15,6 +15,10 @@ buffered objects are checked one by one.
 Each writer numbers its batches, and the record has the number of the last one that was written: a batch that is sent again
 because its answer was lost gets its answer and is not written twice, and one that comes without those before it, which Redis
 or the network has lost, is refused.
+
+A script is atomic towards others, but an error in its midst undoes nothing of it. Each does its work first and says last that it
+is done, and may be run again: `WRITE` says in the record that it is at work, so that a store in which it has failed is not
+taken for complete until it was run again. Digests are worth no failure: where they cannot be kept, the record says so.
 """
 
 from __future__ import annotations
@@ -43,10 +47,37 @@ end
 
 _NOW = STAMP + "return stamp()\n"
 
+LOAD_LIFE = 3600
+"""Seconds that a store lives at the least while it is loaded, also where the load pauses for longer than its time to live."""
+
+_LIVE_ON = """
+-- Begins the time to live of all of a store anew. The record comes first, so that nothing of it outlives the rest.
+local function live_on(record, seconds)
+  local space = string.sub(record, 1, -7) -- the record's key without 'record'
+  redis.call('EXPIRE', record, seconds)
+  redis.call('EXPIRE', space .. 'schema', seconds)
+  redis.call('EXPIRE', space .. 'counts', seconds)
+  for _, model in ipairs(redis.call('HKEYS', space .. 'schema')) do
+    for _, kind in ipairs({'objects', 'order', 'tree', 'sums', 'members'}) do
+      redis.call('EXPIRE', space .. kind .. ':' .. model, seconds)
+    end
+  end
+end
+"""
+
 _ADMIT = (
     _FENCED
     + STAMP
+    + _LIVE_ON
     + """
+local life = tonumber(ARGV[6]) -- seconds, longer during a load
+
+-- For who has written: all of the store lives on, in one go, when a tenth of its time has passed.
+local function keep_alive(record)
+  local left = redis.call('TTL', record)
+  if left < life * 0.9 or left > life then live_on(record, life) end
+end
+
 local function milliseconds()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
@@ -56,12 +87,14 @@ end
 -- token, generation, a fresh generation, lease in ms, writer's name, seconds to live.
 local function admit(record)
   local token, generation, lease = ARGV[1], ARGV[2], tonumber(ARGV[4])
-  local r = redis.call('HMGET', record, 'generation', 'token', 'until', 'shared', 'epoch')
+  local r = redis.call('HMGET', record, 'generation', 'token', 'until', 'shared', 'epoch', 'hold')
+  life = math.max(life, tonumber(r[6] or '') or 0)
   local now, newer = milliseconds(), fenced(record)
   if newer then return 'fenced', newer, '' end
   if not r[1] then
     if generation ~= '' then return 'gone', '', '' end
     redis.call('HSET', record, 'generation', ARGV[3], 'state', 'loading', 'created', stamp(), 'layout', '1')
+    redis.call('EXPIRE', record, life)
     r = {ARGV[3], false, false, false, '0'}
   elseif generation ~= '' and generation ~= r[1] then
     return 'replaced', '', ''
@@ -85,9 +118,10 @@ _ACQUIRE = (
     _ADMIT
     + """
 -- KEYS: record, objects. Answers: status, epoch, generation, number of objects.
+local number = redis.call('HLEN', KEYS[2])
 local status, epoch, generation = admit(KEYS[1])
-redis.call('EXPIRE', KEYS[1], ARGV[6])
-return {status, epoch, generation, redis.call('HLEN', KEYS[2])}
+if status == 'exclusive' or status == 'shared' then keep_alive(KEYS[1]) end
+return {status, epoch, generation, number}
 """
 )
 
@@ -104,28 +138,39 @@ _WRITE = (
 local record, counts, schema, objects, order = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local status, epoch, generation = admit(record)
 if status ~= 'exclusive' and status ~= 'shared' then return {status, epoch, generation, {}} end
-local of_token = redis.call('HMGET', record, 'batch:' .. ARGV[1], 'refused:' .. ARGV[1])
+local of_token = redis.call('HMGET', record, 'batch:' .. ARGV[1], 'refused:' .. ARGV[1], 'at_work:' .. ARGV[1])
 local last, number = tonumber(of_token[1] or 0), tonumber(ARGV[8])
 if number > last + 1 then return {'early', epoch, generation, {}} end
 if number <= last then
   local answered = of_token[2] and cmsgpack.unpack(of_token[2]) or {}
   return {status, epoch, generation, answered[1] == number and answered[2] or {}}
 end
-redis.call('HSET', record, 'batch:' .. ARGV[1], number)
-local model, ttl = ARGV[9], ARGV[6]
-local kind, refused = ARGV[11], {}
+redis.call('HSET', record, 'at_work:' .. ARGV[1], number)
+local is_again = tonumber(of_token[3] or '') == number -- it failed in its midst the last time
+local model, kind, refused = ARGV[9], ARGV[11], {}
+local digested = not redis.call('HGET', record, 'undigested')
+
+-- Does something for the digests; where it fails they are kept no longer.
+local function for_digests(body)
+  if not digested then return end
+  local ok, why = pcall(body)
+  if not ok then distrust('they cannot be kept: ' .. tostring(type(why) == 'table' and why.err or why)) end
+  digested = ok and not redis.call('HGET', record, 'undigested')
+end
+
+if is_again then for_digests(function() error('a batch of ' .. model .. ' objects has failed in its midst', 0) end) end
 local written_as = redis.call('HGET', schema, model)
 if written_as ~= ARGV[10] then
   redis.call('HSET', schema, model, ARGV[10])
-  if written_as and written_as ~= '' and not alike(cjson.decode(written_as), schema_of(model)) then
-    distrust(model .. ' objects were written by classes that compare differently')
-  end
+  for_digests(function()
+    if written_as and written_as ~= '' and not alike(cjson.decode(written_as), schema_of(model)) then
+      distrust(model .. ' objects were written by classes that compare differently')
+    end
+  end)
 end
-local digested = not redis.call('HGET', record, 'undigested')
 
 -- The digests of those of the pairs that are `wanted`, of all without it.
 local function keep_pairs(wanted)
-  if not digested then return end
   local uids, values, digests = {}, {}, {}
   for at = 13, #ARGV, 2 do
     local uid = ARGV[at]
@@ -159,26 +204,28 @@ end
 local function is_there(uid) return redis.call('HEXISTS', objects, uid) == 1 end
 
 if kind == 'deletes' then
-  if digested then keep_tree(model, {unpack(ARGV, 13)}, {}, {}) end
+  for_digests(function() keep_tree(model, {unpack(ARGV, 13)}, {}, {}) end)
   redis.call('HDEL', objects, unpack(ARGV, 13))
   redis.call('ZREM', order, unpack(ARGV, 13))
 elseif kind == 'puts' or (kind == 'adds' and status == 'exclusive' and epoch == ARGV[7]) then
   local uids = ids_of_pairs()
-  if not digested or kind == 'puts' or not keep_new_leaves(model, uids) then keep_pairs() end
+  for_digests(function()
+    if kind == 'puts' or not keep_new_leaves(model, uids) then keep_pairs() end
+  end)
   redis.call('HSET', objects, unpack(ARGV, 13))
   place(uids)
 elseif kind == 'adds' then
-  keep_pairs(function(uid) return not is_there(uid) end)
+  for_digests(function() keep_pairs(function(uid) return not is_there(uid) end) end)
   for at = 13, #ARGV, 2 do
-    if redis.call('HSETNX', objects, ARGV[at], ARGV[at + 1]) == 1 then
+    local is_new = redis.call('HSETNX', objects, ARGV[at], ARGV[at + 1]) == 1
+    if is_new or (is_again and redis.call('HGET', objects, ARGV[at]) == ARGV[at + 1]) then
       place({ARGV[at]})
     else
       refused[#refused + 1] = ARGV[at]
     end
   end
-  if #refused > 0 then redis.call('HSET', record, 'refused:' .. ARGV[1], cmsgpack.pack({number, refused})) end
 else
-  keep_pairs(is_there)
+  for_digests(function() keep_pairs(is_there) end)
   for at = 13, #ARGV, 2 do
     if is_there(ARGV[at]) then redis.call('HSET', objects, ARGV[at], ARGV[at + 1]) end
   end
@@ -187,8 +234,14 @@ end
 local n = redis.call('HLEN', objects)
 if n > 0 then redis.call('HSET', counts, model, n) else redis.call('HDEL', counts, model) end
 redis.call('HSET', record, 'models', redis.call('HLEN', counts))
-save_tree(ttl)
-for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ttl) end
+for_digests(save_tree)
+keep_alive(record)
+for i = 2, #KEYS do redis.call('EXPIRE', KEYS[i], life) end
+local done = {'batch:' .. ARGV[1], number, 'at_work:' .. ARGV[1], ''}
+if #refused > 0 then
+  done[5], done[6] = 'refused:' .. ARGV[1], cmsgpack.pack({number, refused})
+end
+redis.call('HSET', record, unpack(done))
 return {status, epoch, generation, refused}
 """
 )
@@ -218,34 +271,40 @@ local r = redis.call('HMGET', KEYS[1], 'token', 'until', 'writer')
 if r[1] and r[1] ~= ARGV[1] and tonumber(r[2] or 0) > milliseconds() then return {'wait', r[3]} end
 local models = redis.call('HKEYS', KEYS[3])
 for _, model in ipairs(redis.call('HKEYS', KEYS[2])) do models[#models + 1] = model end -- the schema may have been lost
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-for _, model in ipairs(models) do
+for _, model in ipairs(models) do -- first: the record tells of what it has lost
   for i = 7, #ARGV do redis.call('UNLINK', ARGV[i] .. model) end
 end
+redis.call('DEL', KEYS[3], KEYS[2], KEYS[1])
+life = math.max(life, LOAD_LIFE)
 local now = milliseconds()
-redis.call('HSET', KEYS[1], 'generation', ARGV[3], 'state', 'loading', 'created', stamp(), 'updated', stamp(), 'layout', '1',
+redis.call('HSET', KEYS[1], 'hold', life, 'generation', ARGV[3], 'state', 'loading', 'created', stamp(), 'updated', stamp(), 'layout', '1',
   'token', ARGV[1], 'until', now + tonumber(ARGV[4]), 'writer', ARGV[5], 'ttl', ARGV[6], 'epoch', '1', 'server', server())
-redis.call('EXPIRE', KEYS[1], ARGV[6])
+redis.call('EXPIRE', KEYS[1], life)
 return {'exclusive', ''}
 """
-)
+).replace("LOAD_LIFE", str(LOAD_LIFE))
 
 _MARK = (
     _FENCED
     + _SERVER
     + STAMP
+    + _LIVE_ON
     + """
--- KEYS: record. ARGV: token, generation, then pairs of field and value. Writes facts about the store into its record.
+-- KEYS: record. ARGV: token, generation, seconds to live, then pairs of field and value. Writes facts about the store into its
+-- record; with a state a load has ended, and the store lives on for as long as it is to live without use.
 -- A load does not end well on another server than it began on: what Redis had answered may be missing there.
 if fenced(KEYS[1]) then return 'fenced' end
 local r = redis.call('HMGET', KEYS[1], 'generation', 'state', 'server')
 if not r[1] then return 'gone' end
 if r[1] ~= ARGV[2] then return 'replaced' end
-for i = 3, #ARGV, 2 do
+local ends = false
+for i = 4, #ARGV, 2 do
+  ends = ends or ARGV[i] == 'state'
   local ends_well = ARGV[i] == 'state' and ARGV[i + 1] ~= 'failed'
   if ends_well and r[2] == 'loading' and r[3] and r[3] ~= server() then return 'moved' end
 end
-redis.call('HSET', KEYS[1], 'updated', stamp(), unpack(ARGV, 3))
+if ends then live_on(KEYS[1], ARGV[3]) end
+redis.call('HSET', KEYS[1], 'updated', stamp(), unpack(ARGV, 4))
 return 'done'
 """
 )
@@ -309,11 +368,15 @@ end
 return {redis.call('HGETALL', KEYS[1]), counts, schemas, found}
 """
 
-_RENEW = """
--- KEYS: all of a store. ARGV: seconds to live.
-for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+_RENEW = (
+    _LIVE_ON
+    + """
+-- KEYS: record. ARGV: seconds to live. A store that lives longer by itself is left as it is.
+local left = redis.call('TTL', KEYS[1])
+if left >= 0 and left <= tonumber(ARGV[1]) then live_on(KEYS[1], ARGV[1]) end
 return 1
 """
+)
 
 _CLEAR = """
 -- KEYS: approval of a saved diff, its journal, the journal's writer and application, then what else it has.
@@ -326,19 +389,28 @@ return ''
 
 _APPEND = """
 -- KEYS: elements. ARGV: how many there are before these, seconds to live, elements.
--- Answers 1 if they stand at their place, also from a try whose answer was lost, 0 if something else does.
+-- Answers 1 if they stand at their place, also from a try whose answer was lost, 0 if something else does, -1 if those before
+-- them are gone.
 local there = redis.call('LRANGE', KEYS[1], ARGV[1], -1)
 if #there > 0 then
   if #there ~= #ARGV - 2 then return 0 end
   for i = 1, #there do
     if there[i] ~= ARGV[i + 2] then return 0 end
   end
-elseif redis.call('LLEN', KEYS[1]) == tonumber(ARGV[1]) then
-  redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
 else
-  return 0
+  local before = redis.call('LLEN', KEYS[1])
+  if before ~= tonumber(ARGV[1]) then return before == 0 and -1 or 0 end
+  redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
 end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
+_FINISH = """
+-- KEYS: elements, record. ARGV: how many elements there are, seconds to live, record. Answers 1, or 0 if elements are missing.
+if redis.call('LLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return 0 end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[2])
 return 1
 """
 
@@ -354,3 +426,4 @@ RECORD = Script(_RECORD)
 RENEW = Script(_RENEW)
 CLEAR = Script(_CLEAR)
 APPEND = Script(_APPEND)
+FINISH = Script(_FINISH)

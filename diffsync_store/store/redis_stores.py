@@ -119,9 +119,8 @@ class RedisStores:
 
     def renew(self, record: StoreRecord) -> None:
         """Begin a store's time to live anew."""
-        keys = self._keys(record.store_id).all(list(record.schema_.models))
         with translated_errors():
-            scripts.RENEW(self._redis, keys, [record.ttl or DEFAULT_TTL])
+            scripts.RENEW(self._redis, [self._keys(record.store_id).record], [record.ttl or DEFAULT_TTL])
 
     def memory(self, record: StoreRecord) -> int | None:
         """Bytes that a store takes in Redis, as an estimate; None where the user has no right to `MEMORY USAGE`."""

@@ -332,7 +332,7 @@ local function keep_new_leaves(model, uids)
     packed[2 * i] = (string.sub(ARGV[12], at + 12, at + 12) == 'i' and '\\3' or '\\1') .. string.sub(ARGV[12], at, at + 11)
   end
   redis.call('HSET', key, unpack(packed))
-  redis.call('EXPIRE', key, ARGV[6])
+  redis.call('EXPIRE', key, life)
   return true
 end
 
@@ -386,7 +386,7 @@ local function save_buckets(model, buckets)
   end)
 end
 
-local function save_tree(ttl)
+local function save_tree()
   for model, uids in pairs(touched) do
     local key, pairs_, gone = space .. 'tree:' .. model, {}, {}
     for uid in pairs(uids) do
@@ -401,7 +401,7 @@ local function save_tree(ttl)
     end
     in_pieces(pairs_, 2000, function(from, to) redis.call('HSET', key, unpack(pairs_, from, to)) end)
     in_pieces(gone, 1000, function(from, to) redis.call('HDEL', key, unpack(gone, from, to)) end)
-    redis.call('EXPIRE', key, ttl)
+    redis.call('EXPIRE', key, life)
     redis.call('HSETNX', space .. 'schema', model, '') -- children that are listed before any is written
   end
   for model, top in pairs(tops) do
@@ -410,15 +410,15 @@ local function save_tree(ttl)
     for name, by in pairs({n = top.n, k = top.k, m = top.m}) do
       if by ~= 0 then redis.call('HINCRBY', sums, name, by) end
     end
-    redis.call('EXPIRE', sums, ttl)
-    redis.call('EXPIRE', space .. 'members:' .. model, ttl)
+    redis.call('EXPIRE', sums, life)
+    redis.call('EXPIRE', space .. 'members:' .. model, life)
   end
 end
 """
 )
 """Defines `keep_tree` and `keep_new_leaves`, to be called before objects are written or removed, and `save_tree`, at the end.
 
-KEYS[1] is the record, ARGV 6 the seconds to live.
+KEYS[1] is the record, `life` the seconds to live.
 """
 
 SUBTREES = Script(

@@ -152,7 +152,7 @@ class Writer:
         facts = {**facts, "writer": self.name}
         pairs = [item for pair in facts.items() for item in pair]
         with translated_errors():
-            status = scripts.MARK(self._redis, [self._keys.record], [self._token, self.generation, *pairs])
+            status = scripts.MARK(self._redis, [self._keys.record], [self._token, self.generation, self._ttl, *pairs])
         if status != b"done":
             self._refuse(status, b"")
 
@@ -176,7 +176,9 @@ class Writer:
     def leave(self) -> None:
         """Nothing more is written under this token: Redis need not remember it, and forgets it with the store if not now."""
         with suppress(ObjectStoreException), translated_errors():
-            self._redis.hdel(self._keys.record, f"batch:{self._token}", f"refused:{self._token}")
+            self._redis.hdel(
+                self._keys.record, *(f"{field}:{self._token}" for field in ("batch", "refused", "at_work"))
+            )
         self.change_token()
 
     def release(self) -> None:
@@ -219,7 +221,8 @@ class Writer:
             raise LeaseLost(lost_message(store_id, holder.decode()))
         if status == b"gone":
             raise StoreNotFound(
-                f"Store {store_id!r} was dropped or expired while it was open: nothing was written. Load it again."
+                f"Store {store_id!r} was dropped or expired while it was open (its ttl is {self._ttl} seconds): nothing was written. "
+                "Load it again, with a longer ttl if it was not used for so long."
             )
         if status == b"early":
             raise ObjectStoreException(
