@@ -24,3 +24,8 @@ def visible(text: str) -> str:
     if text.isprintable() and not _SHAPELESS.search(text):
         return text
     return "".join(char if is_visible(char) else ascii(char)[1:-1] for char in text)
+
+
+def visible_lines(text: str) -> str:
+    """The same of a text of several lines, which stay lines."""
+    return "\n".join(map(visible, text.split("\n")))

@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from diffsync_store import ObjectStoreException
+from diffsync_store.visible import visible_lines
 from flows.answers import resume_decided
 from flows.approval import decide
 from flows.artifacts import review
@@ -245,7 +246,7 @@ def _fail(faults: list[str] | tuple[str, ...]) -> NoReturn:
 
 def _say(*lines: str) -> None:
     for line in lines:
-        typer.echo(line, err=True)
+        typer.echo(visible_lines(line), err=True)
 
 
 if __name__ == "__main__":

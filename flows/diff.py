@@ -4,6 +4,7 @@ from prefect import flow, get_run_logger, task
 
 from diffsync_store import StoredAdapter
 from diffsync_store.store.redis_diffs import DiffRecord
+from diffsync_store.visible import visible
 from flows.artifacts import show_diff
 from flows.config import read_config
 from flows.events import diff_saved, held_in
@@ -105,6 +106,6 @@ def tell_diff(diff_id: str) -> DiffRecord:
         log = get_run_logger()
         log.info("Saved diff %s: %s", diff_id, saved.record.summary)
         for hold in saved.record.holds:
-            log.warning("%s", hold)
+            log.warning("%s", visible(str(hold)))
         show_diff(saved)
         return saved.record

@@ -10,6 +10,7 @@ from prefect.states import Failed
 
 from diffsync_store import ObjectStoreException
 from diffsync_store.transient import is_transient
+from diffsync_store.visible import visible_lines
 from flows.config import read_config
 from flows.faults import KNOWN
 from flows.orphans import leave_if_superseded, leave_if_superseded_async
@@ -58,5 +59,5 @@ def failing_plainly(function: F) -> F:
 def sentence(error: Exception) -> str:
     """What the error says; of a store that does not answer also which one it is, and what to do."""
     if not (isinstance(error, ObjectStoreException) and is_transient(error)):
-        return str(error)
+        return visible_lines(str(error))
     return read_config().sentence(error)

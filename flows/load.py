@@ -6,6 +6,7 @@ from diffsync_store import ObjectStoreException, StoreNotFound, StoreRecord
 from diffsync_store.lifecycle import opened
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.retention import refuse_load
+from diffsync_store.visible import visible
 from flows.artifacts import show_load
 from flows.config import Config, read_config
 from flows.events import store_loaded
@@ -63,7 +64,7 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
         record = store.record()
     log.info("Loaded %s into store %s: %s objects", adapter, store_id, f"{sum(record.counts.values()):,}")
     if record.gaps:
-        log.warning("Store %s is partial: %s", store_id, record.reason)
+        log.warning("Store %s is partial: %s", store_id, visible(record.reason))
     return record
 
 

@@ -5,6 +5,8 @@ from diffsync_store.cli.output import json_line, shown
 from diffsync_store.visible import visible
 from flows.artifacts import operation_row
 from flows.escape import markdown, markdown_table, plain
+from flows.failures import sentence
+from flows.faults import Fault
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,10 @@ def test_the_form_of_an_approval_and_the_table_show_every_character_of_a_name() 
     )
     row = operation_row(operation)
     assert row == {"action": "delete", "model": "m\\u202e", "name": "n\\u200b", "changes": "a\\u2066: v\\xad"}
+
+
+def test_what_a_run_ends_with_shows_every_character_and_keeps_its_lines() -> None:
+    assert sentence(Fault("no store of 'a\u202eb'\nload it")) == "no store of 'a\\u202eb'\nload it"
 
 
 def test_a_table_has_one_line_for_each_row_whatever_the_cells_hold() -> None:
