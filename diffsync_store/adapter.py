@@ -271,7 +271,8 @@ class Adapter:
             DiffClassMismatch: `diff` is not of the class `diff_class`.
             BudgetExceeded: the guards' budget does not allow it; nothing was applied.
             DiffException: guards were given with a diff that is not in memory.
-            StoreReloaded: with guards, one of the two stores was loaded anew while the diff was made; nothing was applied.
+            StoreReloaded: with guards, a load of one of the two stores has begun since the diff was made, or while it was; or
+                one has ended since. Nothing was applied.
         """
         if diff is not None and not isinstance(diff, diff_class):
             raise DiffClassMismatch(
@@ -280,6 +281,9 @@ class Adapter:
         loads = None if guards is None else (source.store.record(), self.store.record())
         if diff is None:
             diff = self.diff_from(source, diff_class=diff_class, flags=flags, callback=callback)
+        elif guards is not None:
+            for side, seen in zip((source, self), diff.loads_seen, strict=False):
+                side.store.require_load_seen(seen)
         if guards is not None and loads is not None:
             source.store.require_same_load(loads[0])
             self.store.require_same_load(loads[1])

@@ -93,6 +93,7 @@ class Differ:
 
     def run(self) -> Diff:
         """Compare."""
+        self.diff.loads_seen = self.source.store.load_seen(), self.target.store.load_seen()
         for element in self.elements():
             self.diff.add(element)
         self.diff.complete()

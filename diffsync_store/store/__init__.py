@@ -269,6 +269,24 @@ class BaseStore(Primitives):
         _require_generation(record, generation)
         return record
 
+    def load_seen(self) -> tuple[str, str]:
+        """Generation and state of the load that a reader sees now."""
+        return self._generation, self._state.value
+
+    def require_load_seen(self, seen: tuple[str, str]) -> None:
+        """Refuse a store whose load has ended, or that was loaded anew, since a reader saw this.
+
+        Raises:
+            StoreReloaded: it is so.
+        """
+        if self.load_seen() != seen:
+            record = self.record()
+            _require_generation(record, seen[0])
+            raise StoreReloaded(
+                f"{_named(record)} was {seen[1]} when the diff was made, and is {record.state.value} now: the diff has not seen "
+                "all of its load. Make a new diff, and look at it."
+            )
+
     def require_same_load(self, before: StoreRecord) -> None:
         """Refuse a store that was loaded anew since it had this record, also by a load that has not ended.
 

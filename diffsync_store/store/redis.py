@@ -285,6 +285,12 @@ class RedisStore(BaseStore):
             scripts.RENEW(self._redis, [self._keys.record], [self._ttl])
 
     @in_turn
+    def load_seen(self) -> tuple[str, str]:
+        with translated_errors():
+            found = self._redis.hmget(self._keys.record, "generation", "state")
+        generation, state = (value.decode() if value else "" for value in found)
+        return generation, state
+
     def record(self) -> StoreRecord:
         self._write()
         return read_record(self._redis, self._keys)

@@ -321,3 +321,29 @@ def test_what_a_load_brings_while_the_diff_is_made_is_not_deleted(redis_url: str
             target.sync_from(reader, guards=Guards(), callback=progress)
     assert (bool(ended), target.count("site")) == (True, 60)
     source.store.drop()
+
+
+@pytest.mark.parametrize("after", ["it ends", "another one begins"])
+@pytest.mark.parametrize("is_local", [True, False], ids=["local", "redis"])
+def test_a_diff_of_ones_own_is_refused_when_its_load_has_ended_or_another_has_begun(
+    redis_url: str, store_id: str, after: str, *, is_local: bool
+) -> None:
+    source = sites(LocalStore() if is_local else RedisStore(store_id=store_id, url=redis_url, ttl=60))
+    target = sites(LocalStore())
+    with target.store.loading():
+        target.add(Site(name="a"))
+    load = source.store.loading()
+    load.__enter__()
+    if after != "it ends":
+        load.__exit__(None, None, None)
+    diff = target.diff_from(source)
+    if after == "it ends":
+        source.add(Site(name="a"))
+        load.__exit__(None, None, None)
+    else:
+        again = source.store.loading()
+        again.__enter__()
+    with pytest.raises(StoreReloaded, match="was loading when" if after == "it ends" else "was loaded anew"):
+        target.sync_from(source, diff=diff, guards=Guards())
+    assert target.count("site") == 1
+    source.store.drop()
