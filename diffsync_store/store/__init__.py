@@ -419,21 +419,34 @@ class BaseStore(Primitives):
             self._remove_children(obj)
 
     def _remove_children(self, obj: DiffSyncModel) -> None:
+        is_own = self.overrides("remove")
+        families = [self._children_of(obj)]
+        while families:
+            found = next(families[-1], None)
+            if found is None:
+                families.pop()
+                continue
+            parent, uid, child = found
+            try:
+                self.remove(obj=child, remove_children=is_own)
+            except ObjectNotFound:  # it has other identifiers now than it was added with
+                self._tell_missing_child(parent, child.get_type(), uid)
+                continue
+            if not is_own:
+                families.append(self._children_of(child))
+
+    def _children_of(self, obj: DiffSyncModel) -> Iterator[tuple[DiffSyncModel, str, DiffSyncModel]]:
+        """An object, with the unique id that it lists and the object of each of its children."""
         for model, field in obj.get_children_mapping().items():
             uids = list(getattr(obj, field))
             held = self.fetch(model, uids)  # in one request: they are at hand below
             for uid in uids:
                 child = self._find(model, uid)
-                if child is None or not self._is_removed(child):
+                if child is None:
                     self._tell_missing_child(obj, model, uid)
+                else:
+                    yield obj, uid, child
             held.clear()
-
-    def _is_removed(self, obj: DiffSyncModel) -> bool:
-        try:
-            self.remove(obj=obj, remove_children=True)
-        except ObjectNotFound:  # it has other identifiers now than it was added with
-            return False
-        return True
 
     def _tell_missing_child(self, parent: DiffSyncModel, model: str, uid: str) -> None:
         structlog.get_logger().error(

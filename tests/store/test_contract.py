@@ -268,6 +268,27 @@ def test_removing_with_children_takes_all_below(inventory: Inventory, flush: boo
         assert adapter.count() == 1
 
 
+class Region(DiffSyncModel):
+    _modelname = "region"
+    _identifiers = ("name",)
+    _children = {"region": "regions"}
+    name: str
+    regions: list[str] = []
+
+
+class World(Adapter):
+    region = Region
+    top_level = ["region"]
+
+
+def test_removing_with_children_goes_down_to_any_depth(store: BaseStore) -> None:
+    world = World("world", store)
+    for number in range(1500):
+        world.add(Region(name=str(number), regions=[str(number + 1)] if number < 1499 else []))
+    world.remove(world.get(Region, "0"), remove_children=True)
+    assert world.count() == 0
+
+
 def test_removing_with_children_does_not_mind_a_child_that_is_not_there(inventory: Inventory) -> None:
     site = tree(inventory)
     inventory.remove(inventory.get(Device, "ber-1"))
