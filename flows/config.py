@@ -234,13 +234,13 @@ class Config:
     def _url_of_block(self, name: str) -> SecretStr:
         try:
             with answering():
-                found = DiffsyncStore.load(name)
+                found = DiffsyncStore.load(name, _sync=True)  # type: ignore[call-arg]  # also in a flow that is async
         except ValueError as error:
             kind = DiffsyncStore._block_type_name
             raise self.file.config_fault(
                 ("store", "block"), f"no block {name!r} of the type {kind!r} can be read: {error}"
             ) from None
-        assert isinstance(found, DiffsyncStore)  # noqa: S101  # for the type checker: outside of a loop it is no coroutine
+        assert isinstance(found, DiffsyncStore)  # noqa: S101  # for the type checker: it is no coroutine
         return found.url
 
 

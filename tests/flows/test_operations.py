@@ -363,6 +363,9 @@ BY_BLOCK = """
 store: {block: shared}
 adapters:
   five: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 5}}
+  seven: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 7}}
+syncs:
+  busy: {source: seven, target: five}
 """
 
 
@@ -382,6 +385,9 @@ def test_the_url_of_the_store_can_be_in_a_block_and_its_password_is_shown_nowher
     with project.store("by-block") as store:
         assert store.record().counts == {"item": 5}
     wait_until(lambda: "by-block" in str(project.logs(run)), 60, "its log is there")
+    reconciled = project.run_with(environment, "reconcile/busy", sync_name="busy", dry_run=True)
+    assert reconciled.state == "Completed", reconciled.message
     shown = [project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")]
+    shown += [project.logs(reconciled), project.artifacts(reconciled)]
     shown.append(project.stack.post("/block_documents/filter"))
     assert secret not in json.dumps(shown)
