@@ -77,7 +77,9 @@ def require_approval(
     def ask_first() -> None:
         before_asking()
         by = f"flow run {runtime.flow_run.name}"
-        saved.journal().ask(runtime.flow_run.id, by=by, link=_own_page(), decided=decided)
+        saved.journal().ask(
+            runtime.flow_run.id, by=by, link=_own_page(), seconds=sync.approval_timeout, decided=decided
+        )
 
     given, log = _answer(saved, sync, asked, checksum, ask_first), get_run_logger()
     saved.journal().answered(runtime.flow_run.id)

@@ -324,8 +324,11 @@ def test_who_waits_for_a_decision_is_told(run: Run, name: str, server: RedisServ
         assert "Waiting for it: flow run s\\x1b[31m<b>[red] (http://prefect/runs/1). It goes on by itself where" in told
         journal.answered("run-1")
         assert "Waiting" not in run("approve", name, "--by", "ann").output
-        journal.ask("run-2", by="flow run x")
-    assert "Waiting for it: flow run x. It goes on" in run("approve", name, "--by", "bob", "--reject").output
+        journal.ask("run-2", by="flow run x", seconds=3600)
+        journal.ask("run-3", by="flow run y", seconds=0.001)
+    told = run("approve", name, "--by", "bob", "--reject").output
+    assert "Waiting for it: flow run x. It goes on" in told
+    assert "flow run y" not in told
 
 
 def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:

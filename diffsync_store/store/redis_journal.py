@@ -6,7 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import Any, NoReturn
 
@@ -234,21 +234,29 @@ class RedisJournal(Journal):
             self._raise_gone()
 
     def questions(self) -> dict[str, Question]:
-        """What waits for a decision, by the name that each has given itself."""
+        """What waits for a decision, by the name that each has given itself; without those whose time is over."""
         with translated_errors():
             found = self._redis.hgetall(self._keys.questions)
-        return {name.decode(): Question.model_validate_json(text) for name, text in found.items()}
+        if not found:
+            return {}
+        now = server_time(self._redis, self._keys.questions)
+        questions = {name.decode(): Question.model_validate_json(text) for name, text in found.items()}
+        return {name: asked for name, asked in questions.items() if asked.until is None or asked.until > now}
 
-    def ask(self, name: str, *, by: str, link: str = "", decided: datetime | None = None) -> None:
+    def ask(
+        self, name: str, *, by: str, link: str = "", seconds: float | None = None, decided: datetime | None = None
+    ) -> None:
         """Set down that a decision is waited for, until it is `answered`.
 
         Args:
             name: of the question.
             by: what waits.
             link: where it can be answered.
+            seconds: for how long it waits; for good, where nothing is given.
             decided: when the decision was made that was there before.
         """
-        question = Question(by=by, link=link, decided=decided)
+        until = server_time(self._redis, self._keys.questions) + timedelta(seconds=seconds) if seconds else None
+        question = Question(by=by, link=link, until=until, decided=decided)
         with translated_errors():
             self._redis.hset(self._keys.questions, name, question.model_dump_json())
             self._renew()

@@ -85,6 +85,8 @@ class Question(BaseModel):
     """What asks, such as the name of a flow run."""
     link: str = ""
     """Where it can be answered."""
+    until: datetime | None = None
+    """When it ends to wait."""
     decided: datetime | None = None
     """When the decision was made that there was before; it is no answer."""
 
