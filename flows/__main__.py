@@ -200,14 +200,14 @@ def resume(
         try:
             with answering():
                 _resume(config)
-        except (Fault, ObjectStoreException, PrefectException, RuntimeError) as error:  # it may be well the next time
+        except (Fault, ObjectStoreException, PrefectException) as error:  # it may be well the next time
             _say(sentence(error))
         time.sleep(every)
 
 
 def _resume(config: Config) -> None:
-    for name in resume_decided(config):
-        console.print(f"Resumed: {escape(name)}")
+    for line in resume_decided(config):
+        console.print(line, markup=False)
 
 
 def schema_text() -> str:

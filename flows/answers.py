@@ -18,16 +18,20 @@ GONE = (NotPausedError, FlowPauseTimeout, ObjectNotFound)
 
 
 def resume_decided(config: Config) -> list[str]:
-    """Resume the project's flow runs whose diffs were approved or rejected since they asked; their names.
+    """Resume the project's flow runs whose diffs were approved or rejected since they asked; a line for each.
 
     An approval of other elements than the diff has now is none: its run waits on.
     """
-    resumed = []
+    told = []
     for run, answer in list(_decided(config)):
-        with suppress(*GONE):
+        try:
             resume_flow_run(run.id, run_input=answer)
-            resumed.append(run.name)
-    return resumed
+            told.append(f"Resumed: {run.name}")
+        except RuntimeError as error:
+            told.append(f"Not resumed: {run.name}: {error}")
+        except GONE:
+            continue
+    return told
 
 
 def _decided(config: Config) -> Iterator[tuple[FlowRun, Answer]]:

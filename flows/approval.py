@@ -1,12 +1,14 @@
 """Asking a person before a diff is applied, without holding a worker meanwhile; who, when and why is kept with the diff."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from glob import escape
 from itertools import count
 from typing import Any, Literal
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import NotPausedError
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from prefect.utilities.urls import url_for
@@ -188,12 +190,13 @@ def decide(
         checksum: what the diff had when it was looked at.
         exclude: what is left out.
     """
+    runs = waiting(saved.record, project)
     if is_approved:
         saved.approve(by=by, reason=reason, checksum=checksum, exclude=exclude)
     else:
         saved.reject(by=by, reason=reason)
     answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": reason}
-    runs = waiting(saved.record, project)
     for run in runs:
-        resume_flow_run(run.id, run_input=answer)
+        with suppress(NotPausedError):  # `resume --every` was faster
+            resume_flow_run(run.id, run_input=answer)
     return [run.name for run in runs]

@@ -32,8 +32,8 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
         counts = {"dropped": sum(not used for *_, used in rows), "kept": sum(bool(used) for *_, used in rows)}
         run.gauge("housekeeping_items", "Of the last housekeeping", "outcome", counts)
     with forgiven("Whether anybody has decided meanwhile is not known", PrefectException, ObjectStoreException):
-        for name in [] if dry_run else resume_decided(read_config()):
-            get_run_logger().info("%s goes on: somebody has decided about its diff", name)
+        for line in [] if dry_run else resume_decided(read_config()):
+            get_run_logger().info(line)
     rename(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
     show_housekeeping(rows, counts, dry_run=dry_run)
     return counts
