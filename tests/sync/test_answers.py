@@ -23,6 +23,7 @@ from diffsync_store import (
     SyncOptions,
     SyncResult,
 )
+from diffsync_store.store.redis import RedisStore
 from diffsync_store.sync.journal import Entry, MemoryJournal
 
 Data = dict[str, Any]
@@ -441,7 +442,9 @@ def test_an_update_of_computed_attributes_that_fails_says_why() -> None:
 
 
 @pytest.mark.parametrize("many", [True, False])
-def test_hooks_of_workers_use_the_adapters_store(many: bool) -> None:
+@pytest.mark.parametrize("kind", ["local", "redis"])
+def test_hooks_of_workers_use_the_adapters_store(redis_url: str, store_id: str, kind: str, *, many: bool) -> None:
+    store = LocalStore() if kind == "local" else RedisStore(url=redis_url, store_id=store_id)
     together = threading.Barrier(4)
 
     class Looking(Host):
@@ -474,9 +477,12 @@ def test_hooks_of_workers_use_the_adapters_store(many: bool) -> None:
         pool = Pool
         lock, begun = threading.Lock(), 0
 
-    source, target = Hosts("source").fill(hosts(40)), Pools("target")
+    source, target = Hosts("source").fill(hosts(40)), Pools("target", store)
     for name in hosts(40):
         target.add(Pool(name=name))
+    store.flush()
     result = Sync(target.diff_from(source), source, target, SyncOptions(workers=4, bulk=10)).run()
     assert (result.created, result.is_complete) == (40, True)
     assert [pool.used for pool in target.get_all("pool")] == [1] * 40
+    store.drop()
+    store.close()

@@ -299,3 +299,19 @@ def test_counts_add_up() -> None:
     Sync(diff, wanted, there, SyncOptions(bulk=4), callback=lambda _, at, of: done.append((at, of))).run()
     assert done == [(number, 6) for number in range(1, 7)]
     assert there.system.calls == Counter({"create site": math.ceil(6 / 4)})
+
+
+def test_a_delete_that_waits_for_a_full_call_is_not_sent_ahead_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "AT_ONCE", 1)
+    data: Data = {
+        "sites": ["a"],
+        "devices": {"d0": ("a", "x"), "d1": ("a", "x")},
+        "interfaces": {("d0", "0"): "x"},
+        "addresses": {"1": ("d1", "d0__0")},
+        "vlans": {},
+    }
+    wanted = ManyRing("source").fill(data)
+    there = ManyRing("target").fill({**data, "addresses": {"1": ("d0", "d0__0")}})
+    result = Sync(there.diff_from(wanted), wanted, there, SyncOptions(deletes_last=False)).run()
+    assert there.system.log == ["delete address 1", "create address 1"]
+    assert (result.created, result.deleted, result.is_complete) == (1, 1, True)
