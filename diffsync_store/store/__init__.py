@@ -45,7 +45,7 @@ def in_turn(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P
 
     @wraps(method)
     def run(store: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        with store._lock:
+        with store._turn:
             return method(store, *args, **kwargs)
 
     return run
@@ -70,14 +70,14 @@ class BaseStore(Primitives):
     """Digests are ready before they are asked for, so that reading them is cheaper than reading objects."""
 
     if TYPE_CHECKING:
-        _lock: Any  # Held for as long as a call is at work in the store.
+        _turn: Any  # Held for as long as a call is at work in the store.
 
     fencing_token: int | None = None
     """Grows with every lease given out on the store; None where it is written under no lease."""
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         store = super().__new__(cls)
-        store._lock = RLock()
+        store._turn = RLock()
         return store
 
     def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
@@ -90,7 +90,7 @@ class BaseStore(Primitives):
         return self.name
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
+        return {name: value for name, value in vars(self).items() if name != "_turn"}
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +133,7 @@ class BaseStore(Primitives):
             StoreInUse: another live process is writing to it; or a diff was made of it that is approved or being applied.
                 Nothing was emptied.
         """
-        with self._lock:
+        with self._turn:
             self._findings = Findings(redact)
             self._begin()
         process = os.getpid()
@@ -142,7 +142,7 @@ class BaseStore(Primitives):
             if os.getpid() != process:
                 self.flush()
                 return
-            with self._lock:
+            with self._turn:
                 gaps = self._findings.gaps(self._counts() if self._findings.expected() else None)
                 self.mark(StoreState.PARTIAL if gaps else StoreState.COMPLETE, summary(gaps), gaps=gaps)
         except BaseException as error:
@@ -271,7 +271,7 @@ class BaseStore(Primitives):
 
     def load_seen(self) -> tuple[str, str]:
         """Generation and state of the load that a reader sees now."""
-        return self._generation, self._state.value
+        return self._kept_record.generation, self._kept_record.state.value
 
     def require_load_seen(self, seen: tuple[str, str]) -> None:
         """Refuse a store whose load has ended, or that was loaded anew, since a reader saw this.

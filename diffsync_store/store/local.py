@@ -9,6 +9,7 @@ from uuid import uuid4
 from diffsync_store.exceptions import ObjectAlreadyExists
 from diffsync_store.store import BaseStore
 from diffsync_store.store.local_subtrees import LocalSubtrees
+from diffsync_store.store.primitives import KeptRecord
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -69,4 +70,4 @@ class LocalStore(BaseStore):
 
     def _begin(self) -> None:
         self._data.clear()
-        self._begin_record()
+        self._kept_record = KeptRecord()

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,22 @@ if TYPE_CHECKING:
 NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class KeptRecord:
+    """What a store in memory keeps of its load, from the moment on in which it is emptied."""
+
+    state: StoreState = StoreState.LOADING
+    reason: str = ""
+    gaps: dict[str, Gap] = field(default_factory=dict)
+    generation: str = field(default_factory=lambda: secrets.token_hex(8))
+    created: datetime = field(default_factory=_now)
+    updated: datetime = field(default_factory=_now)
+
+
 class Primitives:
     """What a store has to provide. Model classes are None where nothing is known but the name."""
 
@@ -35,13 +52,7 @@ class Primitives:
     name: str
 
     def __init__(self) -> None:
-        self._begin_record()
-
-    def _begin_record(self) -> None:
-        self._state, self._reason = StoreState.LOADING, ""
-        self._gaps: dict[str, Gap] = {}
-        self._generation = secrets.token_hex(8)
-        self._created = self._updated = datetime.now(UTC)
+        self._kept_record = KeptRecord()
 
     def _own(self, name: str) -> Any:
         """The store's own way to do what one of diffsync's methods does.
@@ -129,7 +140,7 @@ class Primitives:
         for model in self._own("get_all_model_names")():
             for uid in list(self.uids(model)):
                 self._own("remove_item")(model, uid)
-        self._begin_record()
+        self._kept_record = KeptRecord()
 
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
         """Declare what is known of the store's content; flushes first, but drops pending writes of a failed load.
@@ -139,7 +150,8 @@ class Primitives:
             reason: why the store is partial or failed.
             gaps: what a partial store lacks, by model; without any it may lack anything.
         """
-        self._state, self._reason, self._gaps, self._updated = state, reason, dict(gaps), datetime.now(UTC)
+        kept = self._kept_record
+        self._kept_record = replace(kept, state=state, reason=reason, gaps=dict(gaps), updated=_now())
 
     def record(self) -> StoreRecord:
         """What the store says of itself.
@@ -155,15 +167,10 @@ class Primitives:
             store_id=self.store_id,
             name=self.name,
             adapter=str(self.adapter.type) if self.adapter is not None else "",
-            state=self._state,
-            reason=self._reason,
-            gaps=self._gaps,
-            generation=self._generation,
             counts=counts,
             top_level=top_level,
             schema_=StoreSchema(top_level=top_level, models=models),
-            created=self._created,
-            updated=self._updated,
+            **vars(self._kept_record),
             writer=f"{socket.gethostname()}:{os.getpid()}",
         )
 

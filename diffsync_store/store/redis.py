@@ -123,7 +123,7 @@ class RedisStore(BaseStore):
         self.fencing_token = None if lease is None else lease.token
         self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
         self._outbox = Outbox(self._writer, self._connection.new_pipe())
-        self._releases = Releases(self._lock)
+        self._releases = Releases(self._turn)
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
         self._flush_due = _NEVER
@@ -250,8 +250,8 @@ class RedisStore(BaseStore):
 
     def _new_lock(self) -> None:
         """Nobody of this process is at work in the store, though the lock says so."""
-        self._lock = RLock()
-        self._releases = Releases(self._lock)
+        self._turn = RLock()
+        self._releases = Releases(self._turn)
         self._buffers.clear()
         self._begin_as_fork()
 
@@ -346,7 +346,7 @@ class RedisStore(BaseStore):
                 return
             try:
                 for uid in list(page):
-                    with self._lock:
+                    with self._turn:
                         obj = self._of_page(buffer, page, uid, track=track)
                     if obj is not None:
                         yield obj
@@ -469,7 +469,7 @@ class RedisStore(BaseStore):
     # Writing
 
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        with self._lock:
+        with self._turn:
             buffer = self._buffers.get(model)
             if buffer is None or (buffer.declared is None and buffer.model_class is not first_of(obj.__class__)):
                 buffer = self._buffer(model, type(obj))
@@ -582,7 +582,7 @@ class RedisStore(BaseStore):
         return True
 
     def changed(self, obj: DiffSyncModel) -> None:
-        with self._lock:
+        with self._turn:
             buffer = self._buffers.get(obj.get_type())
             if buffer is not None:
                 buffer.note_change(obj)

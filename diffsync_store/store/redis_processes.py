@@ -77,7 +77,7 @@ _ends = _Ends()
 
 def _before_fork() -> None:
     for store in _stores():
-        if store._lock.acquire(timeout=_PATIENCE):
+        if store._turn.acquire(timeout=_PATIENCE):
             _forking.append(store)
             with suppress(ObjectStoreException, ObjectAlreadyExists):  # it stays pending in this process
                 store._prepare_to_fork()
@@ -88,7 +88,7 @@ def _after_fork(begin: Callable[[RedisStore], None] | None = None) -> None:
         store = _forking.pop()
         if begin is not None:
             begin(store)
-        store._lock.release()
+        store._turn.release()
 
 
 def _after_fork_in_child() -> None:

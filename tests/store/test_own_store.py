@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -21,6 +22,13 @@ class DictStore(BaseStore):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rows: dict[tuple[str, str], Any] = {}
+        self._lock, self._state, self._created = Lock(), "open", 0  # names that a store may well have of its own
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=Lock())
 
     def _key(self, model: Any, identifier: Any) -> tuple[str, str]:
         model_class, name = self._get_object_class_and_model(model)
@@ -30,10 +38,11 @@ class DictStore(BaseStore):
         return {name for name, _ in self.rows}
 
     def get(self, *, model: Any, identifier: Any) -> Any:
-        try:
-            return self.rows[self._key(model, identifier)]
-        except KeyError:
-            raise ObjectNotFound(f"{model} {identifier}") from None
+        with self._lock:
+            try:
+                return self.rows[self._key(model, identifier)]
+            except KeyError:
+                raise ObjectNotFound(f"{model} {identifier}") from None
 
     def get_all(self, *, model: Any) -> list[Any]:
         wanted = self._get_object_class_and_model(model)[1]
@@ -43,7 +52,8 @@ class DictStore(BaseStore):
         return [self.get(model=model, identifier=uid) for uid in uids]
 
     def add(self, *, obj: Any) -> None:
-        existing = self.rows.setdefault((obj.get_type(), obj.get_unique_id()), obj)
+        with self._lock:
+            existing = self.rows.setdefault((obj.get_type(), obj.get_unique_id()), obj)
         if existing is not obj:
             raise ObjectAlreadyExists("there", existing)
         obj.adapter = obj.adapter or self.adapter
