@@ -182,7 +182,18 @@ class DiffElement:
             return DiffSyncActions.DELETE
         if self.source_attrs is None or self.dest_attrs is None:
             return DiffSyncActions.NO_CHANGE
-        return DiffSyncActions.UPDATE if self._changed() else DiffSyncActions.NO_CHANGE
+        return (
+            DiffSyncActions.UPDATE if self._differs(self.source_attrs, self.dest_attrs) else DiffSyncActions.NO_CHANGE
+        )
+
+    def _differs(self, source: dict[str, Any], dest: dict[str, Any]) -> bool:
+        """Whether anything changes; asked for often, so it ends with the first."""
+        for key, old in dest.items():
+            if key in source:
+                new = source[key]
+                if new is not old and key not in self.equal and not equal(new, old):
+                    return True
+        return False
 
     def add_attrs(self, source: dict[str, Any] | None = None, dest: dict[str, Any] | None = None) -> None:
         """Set the attributes of either side; what is None stays as it is."""

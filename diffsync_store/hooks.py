@@ -63,6 +63,7 @@ from typing import Any
 
 import structlog
 
+from diffsync_store.classes import per_class
 from diffsync_store.exceptions import OutcomeUnknown
 
 ACTIONS = ("create", "update", "delete")
@@ -85,11 +86,13 @@ def hook(owner: Any, name: str) -> Any:
     return found if callable(found) else None
 
 
+@per_class
 def takes_many(model: type[Any], action: str) -> bool:
     """Whether a model has a `..._many` hook for an action."""
     return action in ACTIONS and hook(model, f"{action}_many") is not None
 
 
+@per_class
 def takes_one(model: type[Any], action: str) -> bool:
     """Whether single records go through the model's method for an action: it has one of its own, or no other way."""
     return not takes_many(model, action) or is_own(model, action)
