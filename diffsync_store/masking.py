@@ -35,6 +35,7 @@ _PLAIN = {str, int, bool, type(None)}
 """Of which most values are, and nothing can stand inside."""
 _DEEPEST = 6
 _MOST_CAUSES = 20
+_VALUE = frozenset({"value"})
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_A-Za-z]+")
 _ENDS = (
@@ -132,10 +133,16 @@ def _inside(secrets: frozenset[str], value: Any) -> Any:
         return without_url_passwords(value) if type(value) is str and "://" in value else value
     value = canonical(value)
     if isinstance(value, dict):
-        return _masked(secrets, value)
+        return _masked(secrets | _named_beside(value), value)
     if isinstance(value, list):
         return [_inside(secrets, item) for item in value]
     return value
+
+
+def _named_beside(values: Mapping[str, Any]) -> frozenset[str]:
+    """`value`, where a dict has the name of what it holds beside it: `{"name": "password", "value": ...}`."""
+    names = (values.get(key) for key in ("name", "key", "field"))
+    return _VALUE if any(isinstance(name, str) and is_secret_name(name) for name in names) else frozenset()
 
 
 def hidden(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +179,7 @@ def masked_text(owner: Any, text: str, *groups: Mapping[str, Any] | None) -> str
     return without_credentials(text)
 
 
-def _secret_texts(secrets: Collection[str], values: Mapping[str, Any]) -> Iterator[str]:
+def _secret_texts(secrets: frozenset[str], values: Mapping[str, Any]) -> Iterator[str]:
     """The secret values among these, in the forms in which a message may have them."""
     for name, value in values.items():
         if str(name) in secrets or is_secret_name(str(name)):
@@ -180,7 +187,7 @@ def _secret_texts(secrets: Collection[str], values: Mapping[str, Any]) -> Iterat
                 yield from (form for form in _forms(text) if len(form) >= _SHORT)
         elif type(value) not in _PLAIN:
             for part in _mappings_in(value):
-                yield from _secret_texts(secrets, part)
+                yield from _secret_texts(secrets | _named_beside(part), part)
 
 
 def _forms(text: str) -> set[str]:

@@ -156,7 +156,7 @@ class SavedDiff:
 
     def __init__(self, client: Any, record: DiffRecord, namespace: str = "") -> None:
         self._redis = client
-        self._namespace = namespace
+        self.namespace = namespace
         self._keys = DiffKeys(record.diff_id, namespace)
         self._digests: list[bytes] | None = None
         """Of each page of elements, once the checksum was asked for."""
@@ -368,7 +368,7 @@ class SavedDiff:
             is_ = f"is {entry.state.value}" if entry else "was never sent"
             raise ObjectStoreException(
                 f"Operation {operation_id!r} of diff {self.record.diff_id!r} {is_}, so there is nothing to settle: "
-                f"`{command(self._namespace)} changes {self.record.diff_id} --state sent --json` shows what is unknown."
+                f"`{command(self.namespace)} changes {self.record.diff_id} --state sent --json` shows what is unknown."
             )
         state = OperationState.DONE if is_done else OperationState.PENDING
         self.journal().write({operation_id: Entry(state, "settled by hand")})
@@ -421,7 +421,7 @@ class SavedDiff:
         """Remove the diff."""
         with translated_errors():
             self._redis.unlink(*self._keys.all())
-            self._redis.zrem(index_of_diffs(self._namespace), self.record.diff_id)
+            self._redis.zrem(index_of_diffs(self.namespace), self.record.diff_id)
 
 
 class StreamedDiff(Diff):

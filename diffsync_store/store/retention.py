@@ -18,7 +18,7 @@ from diffsync_store.store.redis_stores import RedisStores
 ALIVE = timedelta(hours=1)
 """A load or a sync that has written nothing for so long is taken for dead."""
 
-_FORCE = "`diffsync-store drop --force`, or force=True, drops it all the same."
+_FORCE = "`{} drop {} --force`, or force=True, drops it all the same."
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def drop_store(url: str, store_id: str, *, force: bool = False, namespace: str =
         waiting = [diff for diff in diffs.list() if _is_to_be_applied(diffs.saved(diff))]
         used = use_of_store(store, waiting, stores.now())
     if used and not force:
-        raise StoreInUse(f"Store {store_id!r} is in use: {used}. {_FORCE}")
+        raise StoreInUse(f"Store {store_id!r} is in use: {used}. {_FORCE.format(command(namespace), store_id)}")
     _drop(url, store_id, namespace)
 
 
@@ -208,7 +208,7 @@ def drop_diff(saved: SavedDiff, *, force: bool = False) -> None:
     """
     used = use_of_diff(saved, saved.now())
     if used and not force:
-        raise StoreInUse(f"Diff {saved} is in use: {used}. {_FORCE}")
+        raise StoreInUse(f"Diff {saved} is in use: {used}. {_FORCE.format(command(saved.namespace), saved)}")
     saved.drop()
 
 

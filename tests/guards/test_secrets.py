@@ -294,6 +294,12 @@ def test_credentials_are_taken_out_of_a_text(text: str, shown: str) -> None:
     assert without_credentials(text) == shown
 
 
+def test_a_value_is_secret_whose_name_stands_beside_it() -> None:
+    fields: list[dict[str, Any]] = [{"name": "db_password", "value": "hunter2"}, {"key": "mtu", "value": 9000}]
+    assert masked(None, {"fields": fields})["fields"] == [{**fields[0], "value": "***"}, fields[1]]
+    assert masked_text(None, "no hunter2, no 9000", {"fields": fields}) == "no ***, no 9000"
+
+
 def test_a_secret_is_found_in_a_message_however_it_is_written_there() -> None:
     secret = 'p"ä\\ss/w d'
     told = f"{secret} {secret!r} {json.dumps(secret)} p%22%C3%A4%5Css%2Fw%20d"
