@@ -7,16 +7,17 @@ import datetime as dt
 import decimal
 import enum
 import json
+import types
 from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from diffsync_store.classes import known_classes
-from diffsync_store.values import PLAIN, StandIn, equal, pack, unpack
+from diffsync_store.values import PLAIN, StandIn, build, equal, pack, rebuild, unpack
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -97,9 +98,47 @@ def typed(model: Any, name: str, value: Any) -> Any:
             value = canonical(value)
             return _read_as(model, name, value)
     if _names_made_of_fields(model, name) and _holds_dict(value):
-        made = _read_as(model, name, value)
+        made = _rebuilt(model.model_fields[name].annotation, value)
         return made if equal(_dumped(model, name, made), value) else value
     return value
+
+
+def _rebuilt(annotation: Any, value: Any) -> Any:  # noqa: C901, PLR0911
+    """The value with the objects that dicts in it were dumped from; none of their code is called.
+
+    What the annotation does not say how to make is left as it is.
+    """
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        if not isinstance(value, dict):
+            return value
+        if issubclass(annotation, BaseModel):
+            fields = {name: field.annotation for name, field in annotation.model_fields.items() if not field.exclude}
+            return build(annotation, _parts(fields, value)) if fields.keys() == value.keys() else value
+        if dataclasses.is_dataclass(annotation):
+            fields = {name: kind for name, kind in get_type_hints(annotation).items() if name in value}
+            return rebuild(annotation, _parts(fields, value)) if fields.keys() == value.keys() else value
+        return value
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _rebuilt(arguments[0], value)
+    if origin in {Union, types.UnionType}:
+        made = (_rebuilt(argument, value) for argument in arguments)
+        return next((found for found in made if not equal(found, value)), value)
+    if not isinstance(origin, type) or not isinstance(value, origin):
+        return value
+    if type(value) is dict:
+        return {key: _rebuilt(arguments[-1], item) for key, item in value.items()}
+    if isinstance(value, tuple) and Ellipsis not in arguments:
+        return tuple(_rebuilt(argument, item) for argument, item in zip(arguments, value, strict=False))
+    if isinstance(value, deque):
+        return deque((_rebuilt(arguments[0], item) for item in value), value.maxlen)
+    if isinstance(value, list | tuple):
+        return type(value)([_rebuilt(arguments[0], item) for item in value])
+    return value
+
+
+def _parts(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _rebuilt(annotation, values[name]) for name, annotation in fields.items()}
 
 
 def _holds_stand_in(value: Any) -> bool:

@@ -388,7 +388,8 @@ def private_of(kind: Any, known: Mapping[str, Any] | None = None) -> dict[str, A
     return {name: value for name, value in found.items() if value is not PydanticUndefined}
 
 
-def _make_object(kind: Any, attributes: dict[str, Any]) -> Any:
+def rebuild(kind: Any, attributes: dict[str, Any]) -> Any:
+    """An object with exactly these attributes; no code of its class runs."""
     obj = object.__new__(kind)
     for name, value in attributes.items():
         _set(obj, name, value)
@@ -428,7 +429,7 @@ _FITS: dict[str, Callable[[type[Any]], bool]] = {
 _MAKE: dict[str, Callable[..., Any]] = {
     "~enum": _make_enum,
     "~model": _make_model,
-    "~object": _make_object,
+    "~object": rebuild,
     "~named": _make_named,
     "~pattern": _make_pattern,
     "~sub": _make_sub,
