@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
@@ -189,7 +189,11 @@ def _parts_of(annotation: Any) -> Iterable[Any]:
         return (getattr(annotation, "__value__", None), getattr(annotation, "__supertype__", None))
     if issubclass(annotation, BaseModel):
         return [field.annotation for field in annotation.model_fields.values()]
-    if dataclasses.is_dataclass(annotation) or hasattr(annotation, "_fields") or is_typeddict(annotation):
+    if (
+        dataclasses.is_dataclass(annotation)
+        or hasattr(annotation, "_fields")
+        or hasattr(annotation, "__required_keys__")
+    ):
         try:
             return get_type_hints(annotation, include_extras=True).values()
         except Exception:  # noqa: BLE001  # a name that cannot be resolved any more

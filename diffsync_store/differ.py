@@ -10,6 +10,7 @@ import structlog
 
 from diffsync_store.alike import Alike
 from diffsync_store.compare import normal_forms
+from diffsync_store.depth import allow
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.exceptions import DiffClassMismatch
@@ -88,6 +89,8 @@ class Differ:
         self.names = {"source_name": str(source.name), "dest_name": str(target.name)}
         self.alike = Alike()
         self.secrets: dict[tuple[str, type, type], frozenset[str]] = {}
+        self.depth = 0
+        """Levels above those that are compared."""
         self.compared = 0
         """Pairs of objects that were looked at."""
 
@@ -210,7 +213,10 @@ class Differ:
             pairs = list(self._pairs(model, source, target))
             compared.append((parent, pairs))
             everyone += pairs
+        self.depth += 1
+        allow(self.depth)
         self._compare_children(everyone)
+        self.depth -= 1
         for parent, pairs in compared:
             self._keep(parent, model, pairs)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from diffsync_store.aliases import ChildFields, Data, Text
 from diffsync_store.children import CHILDREN_LOCK, INDEXED_FROM, ChildIndex
 from diffsync_store.classes import ModelType, overrides
+from diffsync_store.depth import allow
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
 from diffsync_store.fields import is_scalar, plain_fields
@@ -183,6 +184,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     def str(self, include_children: bool = True, indent: int = 0) -> Text:
         """The object as text, and what stands below it."""
         margin = " " * indent
+        allow(indent // 4)
         lines = [f"{margin}{self.get_type()}: {self.get_unique_id()}: {self.get_attrs()}"]
         for model, field in self._children.items():
             uids = getattr(self, field)

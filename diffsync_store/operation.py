@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from diffsync_store.canonical import canonical
+from diffsync_store.depth import allow
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectStoreException
@@ -226,6 +227,7 @@ def diff_of(operations: Iterable[Operation], source_name: str, target_name: str)
     places: list[SavedOrderDiff] = [diff]
     for operation in operations:
         del above[len(operation.parents) :]
+        allow(len(operation.parents))
         element = operation.element(source_name, target_name)
         place = above[-1].child_diff if above else diff
         place.add(element)

@@ -17,7 +17,7 @@ import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from typing import Any, ClassVar, Literal, NamedTuple, Optional, TypedDict, Union
+from typing import Any, ClassVar, Literal, NamedTuple, Optional, Union
 
 import pydantic
 import pydantic_extra_types.color
@@ -26,6 +26,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
+from typing_extensions import TypedDict
 
 from diffsync_store import Adapter, BaseStore, Diff, DiffSyncModel, LocalStore, StoredAdapter
 from diffsync_store.store.redis import RedisStore
