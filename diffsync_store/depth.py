@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from diffsync_store.exceptions import DiffException
+from diffsync_store.exceptions import TreeTooDeep
 
 DEEPEST = 500
 """Levels of objects that stand below each other."""
@@ -19,10 +19,10 @@ def allow(levels: int) -> None:
     """See to it that a tree of so many levels can be gone through.
 
     Raises:
-        DiffException: it is deeper than any that can be.
+        TreeTooDeep: it is deeper than any that can be.
     """
     if levels > DEEPEST:
-        raise DiffException(
+        raise TreeTooDeep(
             f"Objects stand below each other in more than {DEEPEST} levels. Look for one that stands below itself, or list "
             "some of them below another parent."
         )

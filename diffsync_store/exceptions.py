@@ -22,6 +22,7 @@ ObjectStoreException            a store cannot do what was asked of it
     DiffNotApproved             nobody has approved the saved diff, or it is not what was approved
 DiffException
     DiffClassMismatch
+    TreeTooDeep                 objects stand below each other in too many levels, or below themselves
 BudgetExceeded                  a sync would change more than it may; `.excesses` says what; nothing was applied
 SyncStopped                     a guard has ended a sync
 InvalidOptions                  an option of a sync is out of its range; a ValueError
@@ -177,6 +178,10 @@ class InvalidOptions(ValueError):
 
 class DiffException(Exception):
     """A diff could not be built."""
+
+
+class TreeTooDeep(DiffException, RecursionError):
+    """Objects stand below each other in more levels than can be gone through, or below themselves."""
 
 
 class DiffClassMismatch(DiffException):
