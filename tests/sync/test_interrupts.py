@@ -165,11 +165,11 @@ def test_once_the_breaker_is_open_nothing_is_tried_again(bench: Bench, workers: 
         raise (RuntimeError if call == "create site s000" and workers > 1 else ValueError)(call)
 
     bench.system.before = refuse
-    options = SyncOptions(workers=workers, retries=20, backoff=5, stop_at_share=0.5, stop_after=6)
+    options = SyncOptions(workers=workers, retries=20, backoff=100, stop_at_share=0.5, stop_after=6)
     begin = time.monotonic()
     result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=options)
     assert result.stopped.startswith("Stopped: ")
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 25
     assert len(begun) <= 6 + 2 * workers
     assert result.failed == len(begun)
     bench.system.before = lambda _: None
