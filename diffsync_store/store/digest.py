@@ -95,7 +95,7 @@ def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], 
         read = _fields_reader(model, names)
     else:
         read = _said_reader(model, names, () if known is not None else spoken_of(model))
-    return read, tuple(sorted(model._children.items()))
+    return read, tuple(sorted(model.get_children_mapping().items()))
 
 
 def _equal_to_none(_: DiffSyncModel) -> bytes:

@@ -48,7 +48,7 @@ class ModelSchema(BaseModel):
             identifiers=model._identifiers,
             shortname=model._shortname,
             attributes=tuple(name for name in model.model_fields if name in model._attributes),
-            children=dict(model._children),
+            children=dict(model.get_children_mapping()),
             digest=fingerprint(model),
             said=said_by(model),
             secrets=tuple(sorted(declared_secrets(model))),

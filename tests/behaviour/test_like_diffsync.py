@@ -183,7 +183,7 @@ def expect_saved_alike(program: Program, theirs: Found, new_store: Callable[[], 
         for adapter in (run.source, run.target):
             adapter.store.mark(StoreState.COMPLETE)
         source, target = (
-            StoredAdapter(adapter.store, name) for adapter, name in ((run.source, "S"), (run.target, "T"))
+            StoredAdapter(second_store(adapter.store), name) for adapter, name in ((run.source, "S"), (run.target, "T"))
         )
         saved = diffs.open(diffs.compare(source, target, flags=program.flags_of(OURS)))
         in_memory, told = saved.diff(), theirs["diff"]
