@@ -254,31 +254,42 @@ class ModelBuffer:
             if is_garbage:
                 self.track(uid, obj, reference.written)
             return
-        del self.live[uid]
         self._note_last(uid, obj, reference.written)
+        del self.live[uid]
 
     def _note_last(self, uid: str, obj: Any, written: bytes | int) -> None:
         """Nobody can change an object any more: keep what is to be written of it."""
-        data = encode(obj, self.declared)
+        try:
+            data = encode(obj, self.declared)
+            encoded = data, digest_of(obj)
+        except Exception:  # noqa: BLE001  # whoever flushes is told, not whoever comes next
+            self._note_dirty(uid, obj)
+            return
         if self._is_changed(uid, data, written):
             self.has_renamed = self.has_renamed or uid != obj.get_unique_id()
-            self.dirty[uid] = data, digest_of(obj)
+            self.dirty[uid] = encoded
 
     def note_changes_in_place(self) -> None:
         """Look at every live object for changes that nobody told of, such as an append to a list."""
         for uid in list(self.held):
             obj = self.held[uid]
             if id(obj) not in self._pending_ids and not is_held_beside(obj):
-                reference = self.live.pop(uid)
-                self._note_last(uid, obj, reference.written)
-                del self.held[uid]
+                self._note_last(uid, obj, self.live[uid].written)
+                del self.live[uid], self.held[uid]
         for reference in list(self.live.values()):
             obj, uid = reference(), reference.uid
             if obj is None or uid in self.adds or uid in self.puts or self._tells_of_changes(obj):
                 continue
-            if self._is_changed(uid, encode(obj, self.declared), reference.written):
+            if self._looks_changed(uid, obj, reference.written):
                 self._note_dirty(uid, obj)
                 self.has_renamed = self.has_renamed or uid != obj.get_unique_id()
+
+    def _looks_changed(self, uid: str, obj: Any, written: bytes | int) -> bool:
+        """Whether an object is another than Redis has, or one that cannot be written: whoever writes it is told."""
+        try:
+            return self._is_changed(uid, encode(obj, self.declared), written)
+        except Exception:  # noqa: BLE001
+            return True
 
     def _tells_of_changes(self, obj: Any) -> bool:
         """Whether every change of the object comes by assignment, and its assignments reach this store."""
@@ -385,7 +396,7 @@ class ModelBuffer:
                 self._forget_written(uid, obj)
                 continue
             self._note_written(uid, obj, written or 0)
-            if is_late and hash(encode(obj, self.declared)) != written:
+            if is_late and self._looks_changed(uid, obj, written or 0):
                 self._note_dirty(uid, obj)
         self._moving = None
 

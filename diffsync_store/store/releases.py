@@ -41,5 +41,7 @@ class Releases:
     def take(self) -> None:
         """Take in what was told; for who has the lock."""
         while self.waiting:
-            let_go = self.waiting.popleft()
+            let_go = self.waiting[0]
             let_go[0].buffer.note_release(let_go)
+            if self.waiting and self.waiting[0] is let_go:  # what an interrupt leaves is taken in again
+                self.waiting.popleft()

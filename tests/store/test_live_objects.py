@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import PrivateAttr
 
-from diffsync_store import Adapter, BaseStore, ObjectNotFound
+from diffsync_store import Adapter, BaseStore, ObjectNotFound, ObjectStoreException
 from diffsync_store.store.redis import RedisStore
 from tests.servers import RedisServer
 from tests.store.child import Child, listen, run, say
@@ -596,3 +596,28 @@ def interrupted_after(steps: int, work: Callable[[], None]) -> None:
         work()
     finally:
         sys.settrace(None)
+
+
+def make_unwritable(adapter: Inventory) -> None:
+    adapter.get(Site, "bad").facts["object"] = object()
+
+
+def test_an_object_that_cannot_be_written_any_more_fails_the_flush_and_nothing_else(open_redis: OpenStore) -> None:
+    adapter = sites(open_redis())
+    for name in ("good", "bad"):
+        adapter.add(Site(name=name))
+    adapter.store.flush()
+    make_unwritable(adapter)
+    gc.collect()
+    adapter.get(Site, "good").tags.append("a")  # not the fault of this
+    good = adapter.get(Site, "good")
+    good.tags.append("b")
+    for _ in range(2):
+        with pytest.raises(ObjectStoreException, match="bad"):
+            adapter.store.flush()
+    assert adapter.get(Site, "good") is good
+    bad = adapter.get(Site, "bad")
+    bad.facts.clear()
+    bad.tags.append("mended")
+    adapter.store.flush()
+    assert [site.tags for site in reread(adapter).get_all(Site)] == [["a", "b"], ["mended"]]
