@@ -30,6 +30,7 @@ InvalidOptions                  an option of a sync is out of its range; a Value
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -87,6 +88,18 @@ class ObjectAlreadyExists(_WithFacts, ObjectStoreException):
     def __init__(self, message: str, existing_object: DiffSyncModel | DiffElement, *args: Any, **kwargs: Any) -> None:
         super().__init__(message, existing_object, *args, **kwargs)
         self.existing_object = existing_object
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets the object without its adapter where that one's store cannot go there."""
+        made, (kind, args, facts) = super().__reduce__()
+        found = self.existing_object
+        store = getattr(getattr(found, "adapter", None), "store", None)
+        if getattr(store, "is_in_memory", True):
+            return made, (kind, args, facts)
+        alone = copy(found)
+        alone.__dict__["adapter"] = None
+        args = tuple(alone if arg is found else arg for arg in args)
+        return made, (kind, args, {**facts, "existing_object": alone})
 
     def __str__(self) -> str:
         return str(self.args[0])

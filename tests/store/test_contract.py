@@ -7,6 +7,7 @@ import decimal
 import enum
 import ipaddress
 import math
+import pickle
 import uuid
 from typing import Any, Literal
 
@@ -211,6 +212,16 @@ def test_a_second_object_with_the_same_identifiers_is_refused(inventory: Invento
     assert raised.value.existing_object is site
     assert second.adapter is None
     assert reread(inventory).get(Site, "ber").region == "north"
+
+
+def test_what_is_raised_of_an_object_goes_to_another_process(inventory: Inventory) -> None:
+    inventory.add(Site(name="ber", region="north"))
+    with pytest.raises(ObjectAlreadyExists) as raised:
+        inventory.add(Site(name="ber", region="south"))
+    there = pickle.loads(pickle.dumps(raised.value))
+    assert str(there) == str(raised.value)
+    assert there.existing_object.region == there.args[1].region == "north"
+    assert inventory.get(Site, "ber").adapter is inventory
 
 
 def test_an_object_from_before_is_refused_by_a_new_reader_too(inventory: Inventory) -> None:
