@@ -365,7 +365,7 @@ def same(one: Any, other: Any) -> bool:  # noqa: PLR0911
     if isinstance(one, Mapping):
         if getattr(one, "default_factory", None) is not getattr(other, "default_factory", None):
             return False
-        return len(one) == len(other) and all(map(same, sorted(one.items(), key=repr), sorted(other.items(), key=repr)))
+        return len(one) == len(other) and all(map(same, *(sorted(side.items(), key=told) for side in (one, other))))
     if isinstance(one, set | frozenset):
         return sorted(map(told, one)) == sorted(map(told, other))
     if isinstance(one, list | tuple | deque):
@@ -380,6 +380,8 @@ def same(one: Any, other: Any) -> bool:  # noqa: PLR0911
 def told(value: Any) -> str:
     if isinstance(value, frozenset):
         return str(sorted(map(told, value)))
+    if isinstance(value, tuple):
+        return str(list(map(told, value)))
     zone = type(value.tzinfo) if isinstance(value, dt.datetime | dt.time) else None
     return f"{type(value)} {zone} {value!r}"
 
