@@ -16,6 +16,7 @@ from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import (
     ObjectNotFound,
     ObjectStoreWrongType,
+    StoreInUse,
     StoreNotComplete,
     StoreReloaded,
 )
@@ -69,6 +70,9 @@ class BaseStore(Primitives):
     keeps_digests: bool = False
     """Digests are ready before they are asked for, so that reading them is cheaper than reading objects."""
 
+    _loaded_by: int | None = None
+    """The process that is in `loading()`."""
+
     if TYPE_CHECKING:
         _turn: Any  # Held for as long as a call is at work in the store.
 
@@ -90,7 +94,7 @@ class BaseStore(Primitives):
         return self.name
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_turn"}
+        return {name: value for name, value in vars(self).items() if name not in {"_turn", "_loaded_by"}}
 
     def __enter__(self) -> Self:
         return self
@@ -130,13 +134,23 @@ class BaseStore(Primitives):
             redact: takes secrets out of what is kept of rejected records.
 
         Raises:
-            StoreInUse: another live process is writing to it; or a diff was made of it that is approved or being applied.
-                Nothing was emptied.
+            StoreInUse: it is being loaded already; another live process is writing to it; or a diff was made of it that is
+                approved or being applied. Nothing was emptied.
         """
-        with self._turn:
-            self._findings = Findings(redact)
-            self._begin()
         process = os.getpid()
+        with self._turn:
+            if self._loaded_by == process:
+                raise StoreInUse(
+                    f"Store {self} is being loaded already, in this process: nothing was emptied. Let one thread enter "
+                    "`loading()`; the others only add."
+                )
+            findings, self._findings = self._findings, Findings(redact)
+            try:
+                self._begin()
+            except BaseException:
+                self._findings = findings
+                raise
+            self._loaded_by = process
         try:
             yield self
             if os.getpid() != process:
@@ -154,6 +168,9 @@ class BaseStore(Primitives):
             except Exception as second:  # noqa: BLE001  # the load's own error is the one to see
                 error.add_note(f"The store could not be marked as failed either: {second}")
             raise
+        finally:
+            if self._loaded_by == process:
+                self._loaded_by = None
 
     def rejecting(
         self,

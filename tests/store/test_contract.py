@@ -9,6 +9,7 @@ import ipaddress
 import math
 import pickle
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import pydantic
@@ -25,6 +26,7 @@ from diffsync_store import (
     ObjectNotStorable,
     ObjectStoreException,
     ObjectStoreWrongType,
+    StoreInUse,
     StoreNotComplete,
     StoreNotFound,
     StoreState,
@@ -861,3 +863,24 @@ def test_2500_objects_are_stored_and_read_in_order(store: BaseStore) -> None:
         assert reader.count() == 2500
         assert named(reader.get_by_uids(expected[::-1], Device)) == expected[::-1]
     assert isinstance(adapter, Flat)
+
+
+def test_a_store_that_is_being_loaded_is_not_emptied_by_another_load(store: BaseStore) -> None:
+    inventory = Inventory(internal_storage_engine=store)
+
+    def load_again() -> None:
+        with store.loading():
+            raise AssertionError("never here")
+
+    with store.loading():
+        inventory.add(Site(name="ber"))
+        with ThreadPoolExecutor(1) as pool, pytest.raises(StoreInUse, match="is being loaded already"):
+            pool.submit(load_again).result()
+        with pytest.raises(StoreInUse, match="Let one thread enter"):
+            load_again()
+        inventory.add(Site(name="muc"))
+    assert store.state is StoreState.COMPLETE
+    assert named(reread(inventory).get_all("site")) == ["ber", "muc"]
+    with store.loading():  # the next one may
+        inventory.add(Site(name="nue"))
+    assert named(reread(inventory).get_all("site")) == ["nue"]
