@@ -14,21 +14,24 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from diffsync_store.classes import known_classes
-from diffsync_store.values import PLAIN, StandIn, build, equal, pack, rebuild, unpack
+from diffsync_store.values import PLAIN, StandIn, build, equal, is_unicode, pack, rebuild, unpack
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
 
 _EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+_NUMBERS = PLAIN - {str}
 _LONGEST = 60
 """Zeros that are written out in a number."""
 
 
-def canonical(value: Any) -> Any:  # noqa: C901, PLR0911  # one line a kind of value
+def canonical(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one line a kind of value
     """The value as JSON has it, for people to read; equal values come out equal, and some others too."""
+    if type(value) is str:
+        return value if value.isascii() else readable(value)
     if type(value) in PLAIN:
         return value
     if type(value) is StandIn:
@@ -49,7 +52,18 @@ def canonical(value: Any) -> Any:  # noqa: C901, PLR0911  # one line a kind of v
         return _canonical_datetime(value)
     if isinstance(value, bytes | bytearray):
         return value.decode("utf-8", "backslashreplace")
-    return to_jsonable_python(value, inf_nan_mode="constants", fallback=str)
+    if isinstance(value, str):
+        return readable(str.__str__(value))
+    try:
+        found = to_jsonable_python(value, inf_nan_mode="constants", fallback=str)
+    except (UnicodeEncodeError, PydanticSerializationError):  # a text deep in it is no Unicode
+        return readable(str(value))
+    return found if type(found) in _NUMBERS else canonical(found)
+
+
+def readable(text: str) -> str:
+    r"""The text with half a surrogate pair, as `os.fsdecode` gives it, as its escape, such as `\udcff`: it is no Unicode."""
+    return text if is_unicode(text) else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _canonical_mapping(value: Mapping[Any, Any]) -> Any:

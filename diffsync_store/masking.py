@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import ModelPrivateAttr
 
-from diffsync_store.canonical import canonical
+from diffsync_store.canonical import canonical, readable
 
 MASK = "***"
 CHANGED = " (changed)"
@@ -129,8 +129,11 @@ def _secret_among(secrets: frozenset[str], names: tuple[str, ...]) -> frozenset[
 
 
 def _inside(secrets: frozenset[str], value: Any) -> Any:
+    if type(value) is str:
+        value = value if value.isascii() else readable(value)
+        return without_url_passwords(value) if "://" in value else value
     if type(value) in _PLAIN:
-        return without_url_passwords(value) if type(value) is str and "://" in value else value
+        return value
     value = canonical(value)
     if isinstance(value, dict):
         return _masked(secrets | _named_beside(value), value)
@@ -176,7 +179,7 @@ def masked_text(owner: Any, text: str, *groups: Mapping[str, Any] | None) -> str
     found = {secret for group in groups if group for secret in _secret_texts(secrets, group)}
     for secret in sorted(found, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return without_credentials(text)
+    return without_credentials(readable(text))
 
 
 def _secret_texts(secrets: frozenset[str], values: Mapping[str, Any]) -> Iterator[str]:
@@ -227,7 +230,7 @@ def masked_id(owner: Any, identifiers: Mapping[str, Any], text: str) -> str:
     secrets = declared_secrets(owner)
     hits = _secret_among(secrets, tuple(identifiers))
     if not hits or not any(str(identifiers[name]) in text for name in hits):
-        return text
+        return text if text.isascii() else readable(text)
     if text == "__".join(str(value) for value in identifiers.values()):
         return "__".join(str(value) for value in _masked(secrets, identifiers).values())
     return MASK
@@ -299,7 +302,8 @@ def payload_text(payload: Any, owner: Any = None) -> str:
     """The record as JSON, cut at 2,000 characters; what is secret is `***`."""
     if payload is None:
         return ""
-    return cut(json.dumps(_shown(payload, declared_secrets(owner), 0), default=_unknown, ensure_ascii=False), LONGEST)
+    text = json.dumps(_shown(payload, declared_secrets(owner), 0), default=_unknown, ensure_ascii=False)
+    return cut(readable(text), LONGEST)
 
 
 def reason_text(error: BaseException, owner: Any = None, *groups: Mapping[str, Any] | None) -> str:

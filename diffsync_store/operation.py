@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from diffsync_store.canonical import canonical
 from diffsync_store.depth import allow
@@ -49,7 +49,7 @@ class Operation(BaseModel):
     secrets: tuple[str, ...] = ()
     """The fields that the models of the two sides declare as secret, beside those whose names say so."""
     exact: dict[str, dict[str, Any]] = {}
-    """Of `identifiers`, `source` and `target`, those values that JSON does not have as they are, as `values` writes them."""
+    """Of `identifiers`, `source`, `target` and the operation itself, those values that JSON does not have, as `values` writes them."""
 
     @property
     def _secrets(self) -> tuple[str, ...]:
@@ -73,6 +73,7 @@ class Operation(BaseModel):
     @classmethod
     def _of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
         found = {"identifiers": element.keys, "source": element.source_attrs, "target": element.dest_attrs}
+        found["itself"] = {"name": element.name, "unique_id": element.uid}
         exact = {side: _exact(values) for side, values in found.items() if values}
         action, parents = element.action, tuple((parent.type, parent.name) for parent in above)
         shown = tuple((parent.type, masked_id(parent, parent.keys, parent.name)) for parent in above)
@@ -82,9 +83,9 @@ class Operation(BaseModel):
             id=_operation_id([action, element.type, identifiers, _what(element, source, target), parents]),
             action=action,
             model=element.type,
-            unique_id=element.uid,
+            unique_id=canonical(element.uid),
             identifiers=identifiers,
-            name=element.name,
+            name=canonical(element.name),
             parents=shown,
             parent_id=masked_id(above[-1], above[-1].keys, above[-1].uid) if above and above[-1].uid else None,
             source=source,
@@ -95,6 +96,20 @@ class Operation(BaseModel):
             secrets=tuple(sorted(element._secrets)),
             exact={side: values for side, values in exact.items() if values},
         )
+
+    def text(self) -> str:
+        """The operation as JSON.
+
+        Raises:
+            ObjectStoreException: it cannot be written.
+        """
+        try:
+            return self.model_dump_json()
+        except PydanticSerializationError as error:
+            raise ObjectStoreException(
+                f"{self.model} {self.shown().identifiers!a} cannot be saved as JSON: {error}. Give its attributes names "
+                "and types that can be stored."
+            ) from error
 
     def changes(self) -> dict[str, dict[str, Any]]:
         """Old values under "-", new ones under "+", as `DiffElement.get_attrs_diffs` has them."""
@@ -130,9 +145,10 @@ class Operation(BaseModel):
     def element(self, source_name: str, target_name: str) -> DiffElement:
         """The element again, without what stands below it."""
         keys = self._values("identifiers", self.identifiers) or {}
-        element = SavedElement(self.model, self.name, keys, source_name, target_name, SavedOrderDiff)
+        itself = self._values("itself", {"name": self.name, "unique_id": self.unique_id}) or {}
+        element = SavedElement(self.model, itself["name"], keys, source_name, target_name, SavedOrderDiff)
         element.add_attrs(source=self._values("source", self.source), dest=self._values("target", self.target))
-        element.uid = self.unique_id
+        element.uid = itself["unique_id"]
         element.equal = frozenset(self.equal)
         element.flags = self.flags.value
         element.operation_id = self.id
@@ -268,8 +284,8 @@ class Chosen:
 
     @cached_property
     def _begin(self) -> bytes:
-        model = b'"model":%b,' % to_json(self.model) if self.model else b'"model":'
-        return model + b'"unique_id":%b,' % to_json(self.unique_id) if self.unique_id else model
+        model = b'"model":%b,' % to_json(canonical(self.model)) if self.model else b'"model":'
+        return model + b'"unique_id":%b,' % to_json(canonical(self.unique_id)) if self.unique_id else model
 
     def __contains__(self, text: bytes) -> bool:
         at = text.index(b'"action":') + len(b'"action":')

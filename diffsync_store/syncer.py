@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from diffsync_store.canonical import restored
+from diffsync_store.canonical import readable, restored
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import (
@@ -380,7 +380,7 @@ class Syncer:
 
 def reason_of(error: Exception) -> str:
     """What an exception says, with its class where it is not one that says that an operation was refused."""
-    return str(error) if isinstance(error, ObjectCrudException) else reason_text(error)
+    return readable(str(error)) if isinstance(error, ObjectCrudException) else reason_text(error)
 
 
 def _operations(elements: Iterator[DiffElement]) -> int:

@@ -37,7 +37,9 @@ Allows = Callable[[type[Any]], bool]
 """Whether a class can be found again by whoever reads the value."""
 
 PLAIN = frozenset((str, int, float, bool, type(None)))
-"""Types whose values JSON has as they are; a subclass is another type."""
+"""Types whose values JSON has as they are; a subclass is another type. A text has to be Unicode, too: see `is_plain`."""
+_STR = {str}
+_UNDOUBTED = PLAIN - _STR
 
 DEEPEST = 150
 """Levels of nesting that a value may have: the reader of JSON takes 200, and a tag takes one of its own."""
@@ -96,17 +98,31 @@ def class_name(kind: Any) -> str:
 def is_plain(value: Any, left: int = DEEPEST) -> bool:
     """Whether JSON has the value as it is, and it is nested no deeper than JSON's reader goes."""
     kind = type(value)
+    if kind is str:
+        return value.isascii() or is_unicode(value)
     if kind in PLAIN:
         return True
     if left <= 0:
         return False
     if kind is list:
-        return PLAIN.issuperset(map(type, value)) or all(is_plain(item, left - 1) for item in value)
+        kinds = set(map(type, value))
+        if kinds == _STR and all(map(str.isascii, value)):
+            return True
+        return kinds <= _UNDOUBTED or all(is_plain(item, left - 1) for item in value)
     return kind is dict and _are_untagged(value) and all(is_plain(item, left - 1) for item in value.values())
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: half of a surrogate pair, as `os.fsdecode` gives it, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _are_untagged(value: Mapping[Any, Any]) -> bool:
-    return all(type(key) is str and key[:1] != "~" for key in value)
+    return all(type(key) is str and key[:1] != "~" and (key.isascii() or is_unicode(key)) for key in value)
 
 
 # Writing
@@ -138,7 +154,7 @@ def _pack(value: Any, allows: Allows | None, left: int) -> Any:  # noqa: PLR0911
         return [_pack(item, allows, left - 1) for item in value]
     if kind is dict:
         if _are_untagged(value):
-            return {_packed_key(key): _pack(item, allows, left - 1) for key, item in value.items()}
+            return {key: _pack(item, allows, left - 1) for key, item in value.items()}
         return {"~dict": _packed_pairs(value, allows, left)}
     container = _CONTAINERS.get(kind)
     if container is not None:
@@ -146,27 +162,11 @@ def _pack(value: Any, allows: Allows | None, left: int) -> Any:  # noqa: PLR0911
     return _packed_object(value, kind, allows, left - 4)
 
 
-def _packed_key(key: str) -> str:
-    if not key.isascii():
-        _utf8(key)
-    return key
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise NotStorable("has a key that is no valid Unicode") from None
-
-
 def _packed_scalar(value: Any, kind: type) -> Any:
     if kind is int and value.bit_length() > _LONGEST_INT:
         return {"~int": hex(value)}
-    if kind is str and not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return {"~text": base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()}
+    if kind is str and not value.isascii() and not is_unicode(value):
+        return {"~text": base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()}
     return value
 
 
@@ -468,7 +468,7 @@ def _zone(value: Any) -> Any:
         return (
             ["fixed", seconds]
             if dt.timezone(dt.timedelta(seconds=seconds)).tzname(None) == name
-            else ["fixed", seconds, name]
+            else ["fixed", seconds, _packed_scalar(name, str)]
         )
     offset = value.utcoffset()
     if type(zone) is TzInfo:
@@ -492,7 +492,7 @@ def _read_zone(zone: Any) -> dt.tzinfo | None:
         return TzInfo(int(zone[1]))
     offset = dt.timedelta(seconds=zone[1])
     if len(zone) > 2:
-        return dt.timezone(offset, zone[2])
+        return dt.timezone(offset, _unpack(zone[2], _knows_none))
     return dt.timezone(offset) if offset else dt.UTC
 
 
@@ -662,7 +662,9 @@ def comparable(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one line a
         NotStorable: it is a value that JSON cannot hold.
     """
     kind = type(value)
-    if kind is str or kind is int or value is None:
+    if kind is str:
+        return value if value.isascii() else _packed_scalar(value, str)
+    if kind is int or value is None:
         return value
     if kind is bool:
         return int(value)

@@ -38,6 +38,7 @@ from diffsync_store.values import (
     class_name,
     equal,
     is_plain,
+    is_unicode,
     pack,
     private_of,
     unpack,
@@ -261,14 +262,11 @@ def ensure_storable(obj: DiffSyncModel, uid: str, declared: type[Any] | None = N
     Raises:
         ObjectNotStorable: a field holds something that does not come back as it was, or the unique id is no Unicode.
     """
-    if not uid.isascii():
-        try:
-            uid.encode()
-        except UnicodeEncodeError:
-            raise ObjectNotStorable(
-                f"{obj.get_type()} {uid!r} cannot be stored: its unique id is no valid Unicode, for it holds half of a "
-                "surrogate pair. Replace it in the identifiers."
-            ) from None
+    if not uid.isascii() and not is_unicode(uid):
+        raise ObjectNotStorable(
+            f"{obj.get_type()} {uid!r} cannot be stored: its unique id is no valid Unicode, for {_of_no_unicode(obj)} holds "
+            "half of a surrogate pair. Replace it in the identifiers."
+        )
     way = _way(type(obj))
     try:
         kinds = tuple(map(type, way.values(obj.__dict__)[:-2]))
@@ -278,6 +276,13 @@ def ensure_storable(obj: DiffSyncModel, uid: str, declared: type[Any] | None = N
         if way.is_simple and (SAFE.issuperset(kinds) or way.verdicts.get(kinds) == ()):
             return
     encode(obj, declared)
+
+
+def _of_no_unicode(obj: DiffSyncModel) -> str:
+    """The first of the identifiers that is no Unicode, and its type."""
+    values = ((name, getattr(obj, name, "")) for name in obj._identifiers)
+    found = (f"its field {name!r}, a {type(value).__name__}," for name, value in values if not is_unicode(str(value)))
+    return next(found, "it")
 
 
 def _uid(obj: DiffSyncModel) -> str:
@@ -305,6 +310,8 @@ def _packed(obj: Any, way: _Way, name: str, value: Any) -> Any:
     """The value of a field as JSON."""
     if name[:1] == "~":
         raise NotStorable(f"the name {name!r} begins with a ~")
+    if not is_unicode(name):
+        raise NotStorable(f"the name {name!r} is no valid Unicode")
     known = known_classes(way.model)
     try:
         packed = pack(value, None if way.listens else known.allows)

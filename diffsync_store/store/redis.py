@@ -20,7 +20,7 @@ from diffsync_store.store.primitives import NO_GAPS
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis_buffer import ModelBuffer
 from diffsync_store.store.redis_connection import Connection, translated_errors
-from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores
+from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, asked_for, check_namespace, index_of_stores
 from diffsync_store.store.redis_outbox import Outbox, Refused
 from diffsync_store.store.redis_processes import close_unasked, note_closed, note_open
 from diffsync_store.store.redis_record import gaps_text, read_models, read_record, server_time
@@ -329,7 +329,7 @@ class RedisStore(BaseStore):
         while done < len(missing):
             batch = missing[done : done + _BATCH]
             with translated_errors():
-                values = scripts.FETCH(self._redis, keys, [_BATCH_BYTES, *batch])
+                values = scripts.FETCH(self._redis, keys, [_BATCH_BYTES, *asked_for(batch)])
             done += len(values)
             for uid, value in zip(batch, values, strict=False):  # the values may be of the first ones only
                 if value is not None:
@@ -408,7 +408,7 @@ class RedisStore(BaseStore):
         for start in range(0, len(uids), _BATCH):
             batch = uids[start : start + _BATCH]
             with translated_errors():
-                places = self._redis.zmscore(self._keys.order(model), batch)
+                places = self._redis.zmscore(self._keys.order(model), asked_for(batch))
             found |= {uid: place for uid, place in zip(batch, places, strict=True) if place is not None}
         return found
 
@@ -575,7 +575,7 @@ class RedisStore(BaseStore):
         if buffer.find(uid) is None:
             self._settle()
             with translated_errors():
-                if not self._redis.hexists(self._keys.objects(model), uid):
+                if not self._redis.hexists(self._keys.objects(model), *asked_for([uid])):
                     return False
         buffer.delete(uid)
         self._count_pending(time.monotonic())

@@ -695,7 +695,7 @@ class RedisDiffs:
     def _save_elements(self, found: Iterator[Operation], keys: DiffKeys) -> Tally:
         tally = Tally()
         while batch := list(islice(found, _BATCH)):
-            texts = [operation.model_dump_json() for operation in batch]
+            texts = [operation.text() for operation in batch]
             with translated_errors():
                 life = max(self._ttl, scripts.LOAD_LIFE)
                 answer = scripts.APPEND(self._redis, [keys.elements], [tally.elements, life, *texts])

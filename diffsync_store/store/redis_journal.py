@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import Any, NoReturn
 
+from diffsync_store.canonical import readable
 from diffsync_store.exceptions import DiffNotFound, JournalLost, SyncTakenOver
 from diffsync_store.store.redis_connection import translated_errors
 from diffsync_store.store.redis_keys import DiffKeys
@@ -111,7 +112,7 @@ class RedisJournal(Journal):
     def begin(self, by: str) -> bool:
         with translated_errors():
             keys = [self._keys.record, self._keys.writer, self._keys.journal]
-            answer = _BEGIN(self._redis, keys, [self._made, by, self._ttl])
+            answer = _BEGIN(self._redis, keys, [self._made, readable(by), self._ttl])
         number, suspect, now = answer or self._raise_gone()
         self._number = number.decode()
         self._ahead = time_of(now).timestamp() - time.time()
@@ -215,7 +216,8 @@ class RedisJournal(Journal):
         return Application.model_validate_json(text) if text else None
 
     def conclude(self, application: Application) -> None:
-        application = application.model_copy(update={"at": server_time(self._redis, self._keys.application)})
+        at, by = server_time(self._redis, self._keys.application), readable(application.by)
+        application = application.model_copy(update={"at": at, "by": by})
         with translated_errors():
             self._redis.set(self._keys.application, application.model_dump_json(), ex=self._ttl)
             self._renew()
@@ -226,6 +228,7 @@ class RedisJournal(Journal):
         return Approval.model_validate_json(text) if text else None
 
     def approve(self, approval: Approval) -> None:
+        approval = approval.model_copy(update={"by": readable(approval.by), "reason": readable(approval.reason)})
         with translated_errors():
             keys = [self._keys.record, self._keys.approval]
             is_set = _APPROVE(self._redis, keys, [self._made, approval.model_dump_json(), self._ttl])

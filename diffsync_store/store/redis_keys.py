@@ -29,6 +29,7 @@ A namespace NS keeps what is of one project apart from the rest of a Redis: its 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from diffsync_store.exceptions import ObjectStoreException
 
@@ -45,6 +46,11 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 def is_id(value: str) -> bool:
     """Whether a text may name a store or a diff."""
     return bool(_ID.fullmatch(value))
+
+
+def asked_for(uids: Iterable[str]) -> list[str | bytes]:
+    """Unique ids as Redis is asked for them; there is none that is no Unicode, so nobody is told that it is there."""
+    return [uid if uid.isascii() else uid.encode("utf-8", "surrogatepass") for uid in uids]
 
 
 def check_id(value: str, what: str) -> str:

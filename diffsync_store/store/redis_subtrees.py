@@ -9,7 +9,7 @@ from typing import Any
 from diffsync_store.store.digest import SIZE
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.redis_connection import translated_errors
-from diffsync_store.store.redis_keys import StoreKeys
+from diffsync_store.store.redis_keys import StoreKeys, asked_for
 from diffsync_store.store.redis_tree import MEMBERS, NODE_SIZE, SUBTREES, SUMS
 from diffsync_store.store.subtrees import Subtree, Subtrees, Sums
 
@@ -32,7 +32,7 @@ class RedisSubtrees(Subtrees):
         found: list[Subtree] = []
         for start in range(0, len(uids), _BATCH):
             with translated_errors():
-                packed = SUBTREES(self._redis, self._keys, [model, *uids[start : start + _BATCH]])
+                packed = SUBTREES(self._redis, self._keys, [model, *asked_for(uids[start : start + _BATCH])])
             found += map(Subtree._make, _NODE.iter_unpack(packed))
         return found
 

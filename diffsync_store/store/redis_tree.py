@@ -221,7 +221,7 @@ local function listed(model, value)
     found[child_model] = uids
     if type(fields[field]) == 'table' then
       for _, uid in ipairs(fields[field]) do
-        if type(uid) ~= 'userdata' then uids[tostring(uid)] = true end
+        if type(uid) ~= 'userdata' and type(uid) ~= 'table' then uids[tostring(uid)] = true end -- a table is no Unicode
       end
     end
   end

@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from diffsync_store import (
     Adapter,
@@ -23,13 +24,18 @@ from diffsync_store import (
     DiffSyncModel,
     DiffSyncModelFlags,
     LocalStore,
+    ObjectNotCreated,
+    ObjectNotFound,
+    ObjectNotStorable,
     ObjectStoreException,
     StoredAdapter,
 )
+from diffsync_store.cli.commands import app
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.sync import report
 from tests.servers import RedisServer
 from tests.store.child import run
-from tests.store.conftest import NewStore, keys_of
+from tests.store.conftest import NewStore, OpenStore, keys_of
 from tests.store.inventory import Device, Inventory, Site, content, flat, open_store, read_sites, sites
 
 
@@ -567,3 +573,94 @@ def test_a_diff_that_could_not_be_saved_leaves_nothing(
         diffs.save(sites().diff_from(wanted), diff_id)
     with closing(redis_server.client()) as client:
         assert keys_of(client, diff_id) == set()
+
+
+NO_UNICODE = "a\udcff"
+"""As `os.fsdecode` gives a name whose bytes are no UTF-8."""
+
+
+class File(DiffSyncModel):
+    _modelname = "file"
+    _identifiers = ("folder", "name")
+    _shortname = ("name",)
+    _attributes = ("text", "lines", "tags")
+    folder: str
+    name: str
+    text: str = ""
+    lines: list[str] = []
+    tags: dict[str, str] = {}
+
+    @classmethod
+    def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:
+        if ids["name"].startswith("refused"):
+            raise ObjectNotCreated(f"no {ids['name']} with {attrs['text']}")
+        return super().create(adapter, ids, attrs)
+
+
+class Folder(DiffSyncModel):
+    _modelname = "folder"
+    _identifiers = ("name",)
+    _attributes = ("text",)
+    _children = {"file": "files"}
+    name: str
+    text: str = ""
+    files: list[str] = []
+
+
+class Disk(Adapter):
+    folder = Folder
+    file = File
+    top_level = ["folder"]
+
+
+def disk(name: str, text: str, names: tuple[str, ...]) -> Disk:
+    found = Disk(name)
+    with found.store.loading():
+        for folder_name in ("plain", NO_UNICODE):
+            folder = Folder(name=folder_name, text=text)
+            found.add(folder)
+            for each in names:
+                file = File(folder=folder_name, name=each, text=text, lines=[text], tags={text: text})
+                found.add(file)
+                folder.add_child(file)
+    return found
+
+
+def test_a_text_that_is_no_unicode_is_saved_shown_and_applied(diffs: RedisDiffs, redis_url: str, diff_id: str) -> None:
+    source = disk("source", "x\ud800", ("1", "2" + NO_UNICODE, "refused" + NO_UNICODE))
+    target = disk("target", "y\ud800", ("1", "3" + NO_UNICODE))
+    expected = target.diff_from(source)
+    diffs.compare(source, target, diff_id)
+    saved = diffs.open(diff_id)
+    assert saved.diff().dict() == expected.dict()
+
+    result = saved.apply(source, target, flags=DiffSyncFlags.CONTINUE_ON_FAILURE, by=NO_UNICODE)
+    assert len(result.rejects) == 2
+    assert report.to_json(result.rejects).encode()
+    assert "refuseda\\udcff with x\\ud800" in report.to_csv(result.rejects).encode().decode()
+    assert target.get("file", f"{NO_UNICODE}__2{NO_UNICODE}").tags == {"x\ud800": "x\ud800"}
+    assert target.diff_from(source).summary()["create"] == len(result.rejects)
+    assert [past.record.diff_id for past in diffs.history("file", f"{NO_UNICODE}__2{NO_UNICODE}")] == [diff_id]
+
+    object_words = ["history", "file", f"{NO_UNICODE}__2{NO_UNICODE}"]
+    for words in (["show", diff_id], ["changes", diff_id], ["changes", diff_id, "--json"], object_words):
+        shown = CliRunner().invoke(app, words, env={"DIFFSYNC_STORE_URL": redis_url})
+        assert not shown.exception, (words, shown.output)
+        assert shown.output.encode()
+        assert "udcff" in shown.output or words[0] == "show"
+
+
+def test_an_identifier_that_is_no_unicode_is_refused_and_never_found(open_redis: OpenStore) -> None:
+    disk = Disk("disk", internal_storage_engine=open_redis())
+    with disk.store.loading():
+        with pytest.raises(ObjectNotStorable, match=r"folder .*its field 'name', a str, .*surrogate"):
+            disk.add(Folder(name=NO_UNICODE))
+        disk.add(Folder(name="plain", files=[NO_UNICODE]))
+    for adapter in (disk, StoredAdapter(disk.store)):
+        assert adapter.get_or_none("folder", NO_UNICODE) is None
+        with pytest.raises(ObjectNotFound):
+            adapter.diff_to(Disk("empty"))
+        assert StoredAdapter(disk.store).diff_to(StoredAdapter(disk.store)).has_diffs() is False
+    disk.remove(disk.get("folder", "plain"), remove_children=True)
+    with pytest.raises(ObjectNotFound):
+        disk.remove(Folder(name=NO_UNICODE))
