@@ -36,7 +36,7 @@ _SKIP_NEW = DiffSyncModelFlags.SKIP_UNMATCHED_SRC.value
 _SKIP_GONE = DiffSyncModelFlags.SKIP_UNMATCHED_DST.value
 
 
-class _Pair:
+class Pair:
     """An object on both sides, or on one, and what was found below it."""
 
     __slots__ = ("below", "source", "target", "uid", "unchanged")
@@ -56,7 +56,7 @@ class _Pair:
         return any(self.below.values())
 
 
-Family = tuple[_Pair, Sequence[str], Sequence[str]]
+Family = tuple[Pair, Sequence[str], Sequence[str]]
 """A parent and the unique ids of its children of one model, on the source's side and on the target's."""
 
 
@@ -123,7 +123,7 @@ class Differ:
             self._skip(alone)
         self.logger.info("Diff calculation complete")
 
-    def _given_away(self, top: _Pair) -> Iterator[DiffElement]:
+    def _given_away(self, top: Pair) -> Iterator[DiffElement]:
         """What was found, without keeping it."""
         self.diff.unchanged += top.unchanged
         for found in top.below.values():
@@ -163,15 +163,15 @@ class Differ:
 
     # Everywhere: two groups of siblings
 
-    def _compare(self, model: str, source: Objects, target: Objects) -> _Pair:
+    def _compare(self, model: str, source: Objects, target: Objects) -> Pair:
         """Compare objects of the top, and all below them; what was found stands below the answer."""
-        top = _Pair("", None, None)
+        top = Pair("", None, None)
         pairs = list(self._pairs(model, source, target))
         self._compare_children(pairs)
         self._keep(top, model, pairs)
         return top
 
-    def _compare_children(self, pairs: list[_Pair]) -> None:
+    def _compare_children(self, pairs: list[Pair]) -> None:
         """Compare what stands below these objects, one child model after the other."""
         families: dict[str, list[Family]] = {}
         for pair in pairs:
@@ -206,8 +206,8 @@ class Differ:
     def _compare_families(self, model: str, families: list[Family]) -> None:
         sources = self.sides[0].children(model, [uids for _, uids, _ in families])
         targets = self.sides[1].children(model, [uids for _, _, uids in families])
-        compared: list[tuple[_Pair, list[_Pair]]] = []
-        everyone: list[_Pair] = []
+        compared: list[tuple[Pair, list[Pair]]] = []
+        everyone: list[Pair] = []
         for (parent, _, _), source, target in zip(families, sources, targets, strict=True):
             # Only what both sides list under this parent is compared: an object that has moved is another's child.
             pairs = list(self._pairs(model, source, target))
@@ -220,7 +220,7 @@ class Differ:
         for parent, pairs in compared:
             self._keep(parent, model, pairs)
 
-    def _keep(self, place: _Pair, model: str, pairs: Iterable[_Pair]) -> None:
+    def _keep(self, place: Pair, model: str, pairs: Iterable[Pair]) -> None:
         """Build what differs, and count the rest."""
         found = place.below.setdefault(model, [])
         for pair in pairs:
@@ -232,8 +232,8 @@ class Differ:
                     continue
             place.unchanged += 1 + pair.unchanged
 
-    def _pairs(self, model: str, source: Objects, target: Objects) -> Iterator[_Pair]:
-        for uid in _union(source, target):
+    def _pairs(self, model: str, source: Objects, target: Objects) -> Iterator[Pair]:
+        for uid in union(source, target):
             source_obj, target_obj = source.get(uid), target.get(uid)
             why = self._why_skipped(source_obj, target_obj)
             if why:
@@ -242,7 +242,7 @@ class Differ:
             else:
                 self._count((source_obj is not None) + (target_obj is not None))
                 self.compared += 1
-                yield _Pair(uid, source_obj, target_obj)
+                yield Pair(uid, source_obj, target_obj)
 
     def _why_skipped(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> str:
         """The flag that keeps an object out of the diff; empty where none does."""
@@ -252,7 +252,7 @@ class Differ:
             return "SKIP_UNMATCHED_DST flag on source adapter"
         return _flag_that_skips(source, target)
 
-    def _element(self, pair: _Pair) -> DiffElement:
+    def _element(self, pair: Pair) -> DiffElement:
         source, target = pair.source, pair.target
         obj: Any = source if source is not None else target
         model, name, keys = obj.get_type(), obj.get_shortname(), obj.get_identifiers()
@@ -290,7 +290,7 @@ class Differ:
         return not (self.keeps_unchanged or self.asks) and self.pruner.covers(model)
 
     def _left(
-        self, place: Diff | _Pair, equal: Mapping[str, Any], source: Sequence[str], target: Sequence[str]
+        self, place: Diff | Pair, equal: Mapping[str, Any], source: Sequence[str], target: Sequence[str]
     ) -> tuple[Sequence[str], Sequence[str]]:
         """What is left of siblings without those that are equal: these are counted at the place."""
         on_target = set(target)
@@ -303,7 +303,7 @@ class Differ:
 
     # Counting
 
-    def _leave_out(self, place: Diff | _Pair, counted: int, skipped: int) -> None:
+    def _leave_out(self, place: Diff | Pair, counted: int, skipped: int) -> None:
         place.unchanged += counted
         self._count(2 * counted)
         self._skip(skipped)
@@ -356,7 +356,7 @@ def _check_comparable(
         raise ValueError(f"Keys mismatch: {keys} vs {target_keys}")
 
 
-def _union(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[str]:
+def union(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[str]:
     """What the source has, in its order, then what only the target has."""
     return [*source, *(uid for uid in target if uid not in source)]
 
