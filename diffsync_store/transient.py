@@ -96,12 +96,13 @@ def is_transient(error: BaseException, adapter: Any = None) -> bool:
 def was_not_done(error: BaseException) -> bool:
     """Whether a request has surely changed nothing: nobody was reached, or the service put it off.
 
-    False where it may have been done, and only its answer was lost.
+    False where it may have been done, and only its answer was lost. So is a 503 with a `Retry-After`: a proxy may give it in the place
+    of a service that has done it.
     """
     for link in _chain(error):
         status = status_of(link)
         if status is not None:
-            return status in _LATER or (status == 503 and retry_after(link) is not None)
+            return status in _LATER
         if _is_one_of(link, _NOT_SENT) or (isinstance(link, OSError) and link.errno in _UNREACHABLE):
             return True
     return False

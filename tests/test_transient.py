@@ -154,7 +154,7 @@ def test_the_service_says_when_to_come_back(get: Get) -> None:
     for nonsense in ("soon", "", "inf", "nan", "Thu, 99 Nov 2026 25:00:00 GMT"):
         assert retry_after(failing(get, (429, {"Retry-After": nonsense}))) is None
     assert retry_after(failing(get, 503)) is None
-    assert was_not_done(failing(get, (503, {"Retry-After": "1"})))
+    assert not was_not_done(failing(get, (503, {"Retry-After": "1"})))  # a proxy's, it may be
 
 
 def caught(raising: Callable[[], object]) -> Exception:

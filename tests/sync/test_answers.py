@@ -34,6 +34,13 @@ class Lost(Exception):
     """The answer of a call that may have been done."""
 
 
+class Unavailable(Exception):
+    """What a proxy answers in the place of the system, with a `Retry-After`."""
+
+    status_code = 503
+    retry_after = 0.0
+
+
 class Host(DiffSyncModel):
     _modelname = "host"
     _identifiers = ("name",)
@@ -188,6 +195,24 @@ def test_what_a_call_has_done_whose_answer_was_lost_is_done_once(
     counted = Counter(name for name, _ in case.system.calls)
     assert counted == {action: 1, "lookup": lookups}
     assert case.is_settled()
+
+
+@pytest.mark.parametrize("action", CASES)
+@pytest.mark.parametrize(("model", "lookups"), [(Seen, 1), (Single, 100)])
+def test_what_a_proxy_says_is_unavailable_may_have_been_done(model: type[Any], lookups: int, action: str) -> None:
+    case = Case(model, *CASES[action])
+    case.system.lose, case.system.error = [100], Unavailable
+    assert case.sync(retries=3).is_complete
+    assert Counter(name for name, _ in case.system.calls) == {action: 1, "lookup": lookups}
+    assert case.is_settled()
+
+
+@pytest.mark.parametrize("action", ["create", "delete"])
+def test_what_a_proxy_says_is_unavailable_and_nobody_can_look_up_is_not_sent_again(action: str) -> None:
+    case = Case(Blind, *CASES[action])
+    case.system.lose, case.system.error = [100], Unavailable
+    assert case.sync(retries=3).unknown == 100
+    assert [name for name, _ in case.system.calls] == [action]
 
 
 @pytest.mark.parametrize("action", CASES)
