@@ -166,6 +166,10 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             memo[id(self.adapter)] = self.adapter
         return _with_slots(super().__deepcopy__(memo), _slots_of(self))
 
+    def copy(self, **kwargs: Any) -> Self:
+        """As pydantic's, which is deprecated: use `model_copy`."""
+        return _with_slots(super().copy(**kwargs), _slots_of(self))
+
     def __getstate__(self) -> Data:
         return {**super().__getstate__(), **_slots_of(self)}
 
@@ -197,7 +201,8 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             lines.append(f"{margin}  {field}")
             for uid in uids:
                 try:
-                    lines.append(self.adapter.get(model, uid).str(include_children, indent + 4))
+                    # What stands in the place of an adapter, such as a mock, may give anything.
+                    lines.append(f"{self.adapter.get(model, uid).str(include_children, indent + 4)}")
                 except ObjectNotFound:
                     lines.append(f"{margin}    {uid} (ERROR: details unavailable)")
             del held

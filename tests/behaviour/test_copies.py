@@ -22,6 +22,17 @@ def pickled(value: Any) -> Any:
 
 deep = pytest.mark.parametrize("duplicate", [copy.deepcopy, pickled], ids=["deepcopy", "pickle"])
 every = pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled], ids=["copy", "deepcopy", "pickle"])
+by_each = pytest.mark.parametrize(
+    "duplicate",
+    [
+        *(copy.copy, copy.deepcopy, pickled),
+        lambda obj: obj.model_copy(),
+        lambda obj: obj.model_copy(deep=True),
+        lambda obj: obj.copy(),
+        lambda obj: obj.copy(deep=True),
+        lambda obj: obj.copy(update={"region": obj.region}),
+    ],
+)
 Duplicate = Callable[[Any], Any]
 
 
@@ -32,7 +43,8 @@ def inventory(name: str | None = None) -> Inventory:
     return made
 
 
-@every
+@pytest.mark.filterwarnings("ignore:The `copy` method is deprecated")
+@by_each
 def test_a_copy_of_an_object_has_its_status(duplicate: Duplicate) -> None:
     site = Site(name="a", region="r")
     site.set_status(DiffSyncStatus.FAILURE, "why")
@@ -208,3 +220,14 @@ def test_a_mock_of_an_adapter_is_asked_nothing_by_a_model() -> None:
     vlan.add_child(Vlan(number=2))
     del vlan
     assert adapter.mock_calls == []
+
+
+@pytest.mark.parametrize("told", ["text", None])
+def test_what_a_mock_of_an_adapter_says_of_children_is_text(told: str | None) -> None:
+    adapter = mock.MagicMock(spec=Client)
+    adapter.__len__.return_value = 1
+    if told is not None:
+        adapter.get.return_value.str.return_value = told
+    vlan = Vlan(number=1, name="n", adapter=adapter, below=["2"])
+    assert str(told or "MagicMock") in f"{vlan.str()}"
+    assert vlan.str(include_children=False) == "vlan: 1: {'name': 'n'}\n  below: ['2']"
