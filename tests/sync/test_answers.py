@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, Self
 
 import pytest
@@ -23,6 +26,7 @@ from diffsync_store import (
     SyncOptions,
     SyncResult,
 )
+from diffsync_store.lifecycle import opened
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.sync.journal import Entry, MemoryJournal
 
@@ -433,6 +437,82 @@ def test_an_adapter_is_closed_when_a_sync_fails() -> None:
         with pytest.raises(ValueError, match="504"):
             sync.run() if way == "guarded" else target.sync_from(source)
         assert target.told == ["open", "close"]
+
+
+class Shared(Connected):
+    """Takes its time to open, and tells what is done meanwhile."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.begun, self.go_on, self.error = threading.Event(), threading.Event(), error
+
+    def open(self) -> None:
+        with opened(self):  # by what its own `open` calls
+            super().open()
+        self.begun.set()
+        assert self.go_on.wait(20)
+        if self.error is not None and self.told.count("open") == 1:
+            raise self.error
+        self.told.append("is open")
+
+    def close(self) -> None:
+        time.sleep(0.05)
+        super().close()
+
+
+def use_at_once(adapter: Shared, number: int, together: threading.Barrier) -> list[Exception | None]:
+    """Threads use an adapter, the others while the first one opens it; what each has failed with."""
+
+    def use() -> Exception | None:
+        try:
+            with opened(adapter):
+                adapter.told.append("used")
+                together.wait(20)
+        except LookupError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(number) as pool:
+        first = pool.submit(use)
+        assert adapter.begun.wait(20)
+        others = [pool.submit(use) for _ in range(number - 1)]
+        time.sleep(0.2)
+        assert adapter.told == ["open"]
+        adapter.go_on.set()
+        return [each.result(20) for each in (first, *others)]
+
+
+def test_threads_wait_until_the_first_has_opened_and_the_last_one_closes() -> None:
+    adapter = Shared()
+    assert use_at_once(adapter, 3, threading.Barrier(3)) == [None] * 3
+    assert adapter.told == ["open", "is open", "used", "used", "used", "close"]
+    with opened(adapter), opened(adapter):
+        adapter.told.clear()
+    assert adapter.told == ["close"]
+
+
+def test_threads_that_wait_for_what_cannot_be_opened_fail_too_and_may_try_again() -> None:
+    error = LookupError("no such system")
+    adapter = Shared(error)
+    assert use_at_once(adapter, 3, threading.Barrier(3)) == [error] * 3
+    assert adapter.told == ["open"]
+    with opened(adapter):
+        adapter.told.append("used")
+    assert adapter.told == ["open", "open", "is open", "used", "close"]
+
+
+def test_an_adapter_that_is_being_closed_is_opened_anew() -> None:
+    adapter = Shared()
+    adapter.go_on.set()
+
+    def use(_: int) -> None:
+        with opened(adapter):
+            adapter.told.append("used")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(use, range(40)))
+    told = " ".join(adapter.told)
+    assert re.fullmatch(r"(open is open( used)+ close ?)+", told), told
 
 
 # An update that fails
