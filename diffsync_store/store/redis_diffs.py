@@ -136,6 +136,30 @@ def _about(source: Adapter, target: Adapter, flags: DiffSyncFlags, guards: Guard
     return _About(*names, of_source, of_target, flags.value, guards.holds(of_source, of_target).all)
 
 
+def _require_namespace(namespace: str, **sides: Adapter) -> None:
+    """Refuse stores in Redis of another namespace than the diff's: nothing there knows of the diff that needs them.
+
+    Raises:
+        ObjectStoreException: one of them is.
+    """
+    spaces = {name: getattr(side.store, "namespace", None) for name, side in sides.items()}
+    if all(space in {None, namespace} for space in spaces.values()):
+        return
+    told = [
+        f"the {name}'s store {sides[name].store.store_id!r} is in {_space(space)}"
+        for name, space in spaces.items()
+        if space is not None
+    ]
+    raise ObjectStoreException(
+        f"A saved diff and its stores are in one namespace, but the diff is in {_space(namespace)}, {' and '.join(told)}. "
+        "Give RedisDiffs and each RedisStore the same `namespace`, and load what is in another one again."
+    )
+
+
+def _space(namespace: str) -> str:
+    return f"the namespace {namespace!r}" if namespace else "none"
+
+
 _ANOTHER = "A diff of the same id is being saved by another process. Let only one do it."
 
 
@@ -268,7 +292,7 @@ class SavedDiff:
 
         Raises:
             StoreReloaded: the target's store was loaded anew since the diff was made.
-            ObjectStoreException: the target is over another store than the diff was made from.
+            ObjectStoreException: the target is over another store than the diff was made from, or in another namespace.
             BudgetExceeded: the diff changes more than the guards allow; nothing was applied.
             DiffNotApproved: also where an element was changed after the diff was checked against its approval; what stands
                 on its page and behind it is not applied.
@@ -276,6 +300,7 @@ class SavedDiff:
         """
         if self.record.target_generation:
             self._require_store(target)
+            _require_namespace(self.namespace, target=target)
             target.store.require_load(self.record.target_generation)
         options = options or SyncOptions()
         holds = Holds(self.record.holds)
@@ -594,8 +619,10 @@ class RedisDiffs:
         Raises:
             StoreNotFound, StoreNotComplete: one of the stores cannot be compared.
             StoreReloaded: one of them was loaded anew meanwhile.
+            ObjectStoreException: a store is in another namespace than the diffs.
             DiffExists: a diff of this id is there, and is not replaced.
         """
+        _require_namespace(self.namespace, source=source, target=target)
         about = _about(source, target, flags, guards)
         differ = Differ(source, target, flags, callback=callback)
         totals: Counter[str] = Counter()
@@ -639,6 +666,7 @@ class RedisDiffs:
         same flags and with the same operations held, is left as it is, with its approval and its journal. What a sync has
         brought into the stores since then does not count.
         """
+        _require_namespace(self.namespace, source=source, target=target)
         about = _about(source, target, flags, guards)
         with suppress(DiffNotFound):
             if about.is_of(self.open(diff_id).record):

@@ -47,6 +47,36 @@ def filled(own_redis: RedisServer) -> str:
     return own_redis.url
 
 
+@pytest.mark.parametrize(
+    ("diff", "source", "target"),
+    [
+        ("", "branches", "head-office"),
+        ("", "branches", "branches"),
+        ("branches", "branches", ""),
+        ("branches", "", "branches"),
+        ("branches", "branches", "head-office"),
+    ],
+)
+def test_a_diff_and_its_stores_are_in_one_namespace(filled: str, diff: str, source: str, target: str) -> None:
+    with (
+        closing(RedisStore(store_id="s", url=filled, namespace=source)) as of_source,
+        closing(RedisStore(store_id="t", url=filled, namespace=target)) as of_target,
+        closing(RedisDiffs(url=filled, namespace=diff)) as diffs,
+    ):
+        for compare in (diffs.compare, diffs.compare_once):
+            with pytest.raises(ObjectStoreException) as caught:
+                compare(sites(of_source), sites(of_target), "another")
+            told = str(caught.value)
+            assert all((repr(space) if space else "none") in told for space in (diff, source, target)), told
+            assert "the same `namespace`" in told
+        with pytest.raises(DiffNotFound):
+            diffs.open("another")
+        saved = diffs.open("d")
+        if target != diff:
+            with pytest.raises(ObjectStoreException, match="the same `namespace`"):
+                saved.apply(sites(), sites(of_target))
+
+
 def test_each_namespace_has_stores_and_diffs_of_its_own_under_the_same_names(filled: str) -> None:
     for number, namespace in enumerate(SPACES, 1):
         with (
