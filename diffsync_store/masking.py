@@ -179,7 +179,7 @@ def masked_text(owner: Any, text: str, *groups: Mapping[str, Any] | None) -> str
     found = {secret for group in groups if group for secret in _secret_texts(secrets, group)}
     for secret in sorted(found, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return without_credentials(readable(text))
+    return without_credentials(text)
 
 
 def _secret_texts(secrets: frozenset[str], values: Mapping[str, Any]) -> Iterator[str]:
@@ -237,8 +237,8 @@ def masked_id(owner: Any, identifiers: Mapping[str, Any], text: str) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """A text without the passwords of the URLs in it, and without what stands under a secret name or in a header."""
-    text = without_url_passwords(text)
+    """A text, readable, without the passwords of the URLs in it, and without what stands under a secret name or in a header."""
+    text = without_url_passwords(readable(text))
     if "=" in text or ":" in text:
         text = _ASSIGNED.sub(_assigned_masked, text)
     return _HEADER.sub(_header_masked, text)

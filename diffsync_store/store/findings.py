@@ -18,6 +18,7 @@ from diffsync_store.exceptions import (
 )
 from diffsync_store.locks import process_lock
 from diffsync_store.masking import cut, payload_text, reason_text, without_credentials
+from diffsync_store.values import is_unicode
 
 _OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectNotStorable, ObjectStoreWrongType)
 """What a store raises because of a record; whatever else it raises is its own trouble."""
@@ -94,7 +95,9 @@ class _OfModel:
         )
 
     def note_place(self, below: Place | None) -> None:
-        """Something is missing below an object; anywhere, where none is given."""
+        """Something is missing below an object; anywhere, where none is given, or one that no store in Redis can name."""
+        if below is not None and not is_unicode(below[1]):
+            below = None
         if below is not None:
             self.below[below] = None
         self.is_anywhere = self.is_anywhere or below is None or len(self.below) > MOST_PLACES

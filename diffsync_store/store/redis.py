@@ -27,6 +27,7 @@ from diffsync_store.store.redis_record import gaps_text, read_models, read_recor
 from diffsync_store.store.redis_subtrees import RedisSubtrees
 from diffsync_store.store.redis_writer import Batch, Writer
 from diffsync_store.store.releases import Releases
+from diffsync_store.values import is_unicode
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -104,6 +105,8 @@ class RedisStore(BaseStore):
         **options: Any,
     ) -> None:
         super().__init__(*args, adapter=adapter, name=name)
+        if not is_unicode(name):
+            raise ObjectStoreException(f"The name {name!r} of a store is no valid Unicode. Give it another one.")
         self._is_named = bool(name)
         self.store_id = str(uuid4()) if store_id is None else store_id
         self.namespace = check_namespace(namespace)

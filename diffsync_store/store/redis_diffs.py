@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
+from diffsync_store.canonical import readable
 from diffsync_store.diff import Diff, DiffElement, paths
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags, OperationState
@@ -98,8 +99,8 @@ class _About:
         """What the record says of it."""
         source, target = self.source, self.target
         return {
-            "source_name": self.source_name,
-            "target_name": self.target_name,
+            "source_name": readable(self.source_name),
+            "target_name": readable(self.target_name),
             "source_store_id": source.store_id if source else "",
             "target_store_id": target.store_id if target else "",
             "source_generation": source.generation if source else "",

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from diffsync_store.canonical import readable
 from diffsync_store.exceptions import LeaseHeld, LeaseLost, ObjectStoreException
 from diffsync_store.store.redis_connection import Connection, translated_errors
 from diffsync_store.store.redis_keys import DEFAULT_TTL, StoreKeys, check_namespace, command, is_id
@@ -263,7 +264,8 @@ class RedisLeases:
         if not ttl >= 0.1:
             raise ObjectStoreException(f"The ttl of a lease must be at least 0.1 seconds, not {ttl}.")
         nonce = secrets.token_hex(8)
-        token = self._take(store_id, [nonce, owner or _this_process(), reason, math.ceil(ttl * 1000), _remembered(ttl)])
+        told = [readable(owner or _this_process()), readable(reason)]
+        token = self._take(store_id, [nonce, *told, math.ceil(ttl * 1000), _remembered(ttl)])
         return Lease(self._redis, store_id, token, nonce, ttl, self.namespace)
 
     def hold(self, store_id: str, reason: str, *, owner: str = "") -> Holder | None:
@@ -272,7 +274,7 @@ class RedisLeases:
         Raises:
             LeaseHeld: another one has the lease.
         """
-        self._take(store_id, [secrets.token_hex(8), owner or _this_process(), reason, "", ""])
+        self._take(store_id, [secrets.token_hex(8), readable(owner or _this_process()), readable(reason), "", ""])
         return self.holder(store_id)
 
     def break_lease(self, store_id: str) -> Holder | None:

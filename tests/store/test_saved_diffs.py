@@ -31,7 +31,9 @@ from diffsync_store import (
     StoredAdapter,
 )
 from diffsync_store.cli.commands import app
+from diffsync_store.guards import Guards
 from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.store.redis_lease import RedisLeases
 from diffsync_store.sync import report
 from tests.servers import RedisServer
 from tests.store.child import run
@@ -664,3 +666,31 @@ def test_an_identifier_that_is_no_unicode_is_refused_and_never_found(open_redis:
     disk.remove(disk.get("folder", "plain"), remove_children=True)
     with pytest.raises(ObjectNotFound):
         disk.remove(Folder(name=NO_UNICODE))
+
+
+def test_what_a_load_tells_of_a_text_that_is_no_unicode_is_readable(
+    open_redis: OpenStore, diffs: RedisDiffs, diff_id: str, redis_url: str
+) -> None:
+    source = Disk("source", internal_storage_engine=open_redis())
+    with source.store.loading():
+        source.add(Folder(name="plain"))
+        with source.rejecting("folder", NO_UNICODE, {"name": NO_UNICODE, NO_UNICODE: 1}):
+            source.add(Folder(name=NO_UNICODE))
+        with source.rejecting("file", NO_UNICODE, below=("folder", NO_UNICODE)):
+            raise ValueError(NO_UNICODE)
+        source.incomplete("file", f"{NO_UNICODE} cannot be read")
+    gaps = source.store.record().gaps
+    assert [(reject.what, "udcff" in reject.payload) for reject in gaps["folder"].rejects] == [("a\\udcff", True)]
+    assert gaps["file"].rejects[0].reason == "ValueError: a\\udcff"
+    assert "a\\udcff cannot be read" in gaps["file"].reasons
+    assert gaps["file"].below == ()
+
+    target = disk(NO_UNICODE, "y", (NO_UNICODE,))
+    diffs.compare(source, target, diff_id, guards=Guards())
+    assert {(hold.model, hold.action) for hold in diffs.open(diff_id).record.holds} >= {("file", "delete")}
+    lease_id = f"lease-{uuid.uuid4().hex}"
+    with closing(RedisLeases(url=redis_url)) as leases, leases.take(lease_id, NO_UNICODE, owner=NO_UNICODE):
+        assert (holder := leases.holder(lease_id)) is not None
+        assert holder.reason == "a\\udcff"
+    with pytest.raises(ObjectStoreException, match=r"name .* is no valid Unicode"):
+        open_redis(name=NO_UNICODE)
