@@ -387,7 +387,7 @@ def test_a_store_may_lie_in_a_cluster_or_behind_sentinels(
 def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:
     path.write_text(STORE + "adapters: {a: {class: no.such:Class}}", "utf-8")
     command = [sys.executable, "-m", "flows", "check"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 1
     assert done.stderr.strip() == f"{path}:2: adapters.a.class: cannot import no.such: No module named 'no'"
 

@@ -32,7 +32,7 @@ def deploy(project: Project, file: Path, *words: str, answer: str | None = None)
     environment["DIFFSYNC_CONFIG"] = str(file)
     command = [sys.executable, "-m", "flows", "deploy", *words]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdin=stdin, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=ROOT, env=environment, stdin=stdin, capture_output=True, text=True, check=False, timeout=400
     )
     if keyboard:
         os.close(keyboard)

@@ -274,7 +274,7 @@ def told(project: Project) -> dict[str, dict[str, Any]]:
 def flows_command(project: Project, *words: str) -> str:
     variables = project.stack.environment | dict(project.stack.variables["reconcile"])
     command = [sys.executable, "-m", *words]
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

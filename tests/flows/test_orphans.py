@@ -109,8 +109,8 @@ def test_an_event_loop_goes_on_while_a_server_does_not_answer_and_cancelling_end
 
     began = time.monotonic()
     with server(run_id, 2, silent=1000):
-        assert asyncio.run(cancelled()) > 20
-    assert time.monotonic() - began < 10
+        assert asyncio.run(cancelled()) > 5  # of a hundred; a loop that is blocked comes round once
+    assert time.monotonic() - began < 60
 
 
 def test_what_blocks_is_entered_and_left_beside_the_loop() -> None:
