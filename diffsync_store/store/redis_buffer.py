@@ -261,13 +261,14 @@ class ModelBuffer:
         """Nobody can change an object any more: keep what is to be written of it."""
         try:
             data = encode(obj, self.declared)
+            if not self._is_changed(uid, data, written):
+                return
             encoded = data, digest_of(obj)
         except Exception:  # noqa: BLE001  # whoever flushes is told, not whoever comes next
             self._note_dirty(uid, obj)
             return
-        if self._is_changed(uid, data, written):
-            self.has_renamed = self.has_renamed or uid != obj.get_unique_id()
-            self.dirty[uid] = encoded
+        self.has_renamed = self.has_renamed or uid != obj.get_unique_id()
+        self.dirty[uid] = encoded
 
     def note_changes_in_place(self) -> None:
         """Look at every live object for changes that nobody told of, such as an append to a list."""

@@ -116,6 +116,7 @@ def test_a_first_sync_keeps_few_elements_in_memory(
         with stores[1].loading(), stores[0].loading():
             for number in range(40_000):
                 source.add(Device(name=f"device {number}"))
+    gc.collect()
     before = elements_alive()
     compared, applied = Peak(5000), Peak(5000)
     saved = diffs.open(diffs.compare(StoredAdapter(stores[0]), StoredAdapter(stores[1]), callback=compared))
