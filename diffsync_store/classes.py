@@ -127,12 +127,14 @@ class KnownClasses:
         found: dict[Any, None] = {}
         for field in model.model_fields.values():
             _collect(field.annotation, found)
-        self._bases: tuple[Any, ...] = tuple(kind for kind in found if isinstance(kind, type) and kind not in _TOO_WIDE)
+        self._bases: dict[Any, None] = dict.fromkeys(
+            kind for kind in found if isinstance(kind, type) and kind not in _TOO_WIDE
+        )
         self._by_name: dict[str, type[Any]] = {}
 
     def allows(self, kind: Any) -> bool:
-        """Whether the class is one of them."""
-        return issubclass(kind, self._bases)
+        """Whether the class is one of them. Looked up, and not asked: a TypedDict refuses to tell."""
+        return any(base in self._bases for base in kind.__mro__)
 
     def find(self, name: str) -> type[Any] | None:
         """The class that `values.class_name` calls by this name."""

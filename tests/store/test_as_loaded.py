@@ -1,7 +1,6 @@
 """What a load takes is what everybody reads, of the class it was; what cannot be kept is refused while it is loaded."""
 
-from __future__ import annotations
-
+import dataclasses
 import datetime as dt
 import decimal
 import uuid
@@ -11,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 import pydantic
 import pytest
+from typing_extensions import TypedDict
 
 from diffsync_store import (
     Adapter,
@@ -182,6 +182,34 @@ def test_a_field_of_any_type_gives_its_value_back(open_redis: OpenStore, value: 
     found = Net(internal_storage_engine=open_redis()).get(Anything, "a").value
     assert found == value
     assert type(found) is type(value)
+
+
+class Row(TypedDict, total=False):
+    number: int
+
+
+@dataclasses.dataclass
+class Point:
+    name: str
+
+
+def test_a_value_beside_a_class_that_tells_nothing_of_others_comes_back(open_redis: OpenStore) -> None:
+    """A TypedDict refuses `issubclass`."""
+
+    class Mixed(DiffSyncModel):
+        _modelname = "mixed"
+        _identifiers = ("name",)
+        _attributes = ("value",)
+        name: str
+        value: tuple[Row | Point | pydantic.HttpUrl, ...] = ()
+
+    mixed = type("Mixes", (Adapter,), {"mixed": Mixed, "top_level": ["mixed"]})
+    values: Any = ({"number": 1}, Point("p"), pydantic.HttpUrl("https://example.com/x?y=1"))
+    adapter = mixed(internal_storage_engine=open_redis())
+    adapter.add(Mixed.model_construct(name="a", value=values))
+    adapter.store.close()
+    found = mixed(internal_storage_engine=open_redis()).get("mixed", "a")
+    assert found.value == values
 
 
 class Region(DiffSyncModel):
