@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, Self, TypeVar
 
@@ -26,7 +28,9 @@ class Workers(Generic[T, R]):
         self._number = number
         self._work = work
         self._tasks: SimpleQueue[T | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[T, R | None, BaseException | None]] = SimpleQueue()
+        self._done: deque[tuple[T, R | None, BaseException | None]] = deque()
+        self._signals: SimpleQueue[None] = SimpleQueue()
+        """One for each item that is done. An interrupt that strikes while one is waited for takes no item with it."""
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._running = 0
@@ -60,7 +64,8 @@ class Workers(Generic[T, R]):
 
     def take(self) -> tuple[T, R | None, BaseException | None]:
         """Wait for an item that is done: the item, and what came of it or what was raised."""
-        found = self._done.get()
+        self._signals.get()
+        found = self._done.popleft()
         self.busy -= 1
         return found
 
@@ -68,14 +73,13 @@ class Workers(Generic[T, R]):
         """Wait for everything that was given out, also where `take` was interrupted."""
         while True:
             is_last = not self._running
-            try:
-                found = self._done.get(block=not is_last, timeout=None if is_last else 0.05)
-            except Empty:
-                if is_last:
-                    self.busy = 0
-                    return
-                continue
-            yield found
+            while self._done:
+                yield self._done.popleft()
+            if is_last:
+                self.busy = 0
+                return
+            with suppress(Empty):
+                self._signals.get(timeout=0.05)
 
     def _run(self) -> None:
         while (item := self._tasks.get()) is not None:
@@ -83,6 +87,7 @@ class Workers(Generic[T, R]):
                 found: tuple[T, R | None, BaseException | None] = item, self._work(item), None
             except BaseException as error:  # noqa: BLE001  # it is raised by the thread that asked for it
                 found = item, None, error
-            self._done.put(found)
+            self._done.append(found)
+            self._signals.put(None)
             with self._lock:
                 self._running -= 1
