@@ -212,6 +212,24 @@ def test_a_value_beside_a_class_that_tells_nothing_of_others_comes_back(open_red
     assert found.value == values
 
 
+@pytest.mark.parametrize("value", [{}, {"a": "b"}, {"name": "p"}, Point("p")], ids=str)
+def test_a_dict_where_a_class_may_stand_too_comes_back(open_redis: OpenStore, value: Any) -> None:
+    class Either(DiffSyncModel):
+        _modelname = "either"
+        _identifiers = ("name",)
+        _attributes = ("value",)
+        name: str
+        value: dict[str, str] | Point
+
+    either = type("Eithers", (Adapter,), {"either": Either, "top_level": ["either"]})
+    adapter = either(internal_storage_engine=open_redis())
+    adapter.add(Either(name="a", value=value))
+    adapter.store.close()
+    found = either(internal_storage_engine=open_redis()).get("either", "a")
+    assert type(found.value) is type(value)
+    assert found.value == value
+
+
 class Region(DiffSyncModel):
     _modelname = "region"
     _identifiers = ("name",)
