@@ -135,7 +135,7 @@ def import_local(library: Library) -> Any:
     return import_module(f"{library.package}.store.local").LocalStore
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(program=programs())
 def test_a_program_does_the_same_in_memory(diffsync: Library, program: Program) -> None:
     theirs = Run(program, diffsync, import_local(diffsync)).do()
@@ -153,7 +153,7 @@ def diffs(redis_url: str) -> Iterator[RedisDiffs]:
         yield diffs
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(program=programs())
 def test_a_program_does_the_same_in_redis(
     diffsync: Library, new_store: Callable[[], RedisStore], diffs: RedisDiffs, program: Program
