@@ -102,14 +102,11 @@ class Syncer:
         if self.callback is not None:
             self.total = self._size(self.diff.get_children()) if self.logs_unchanged else self.diff.size()
         try:
-            self._apply_all()
+            self._apply(self.diff.get_children(), None)
         finally:
             self.target.store.flush()
         self.logger.info("Sync complete")
         return self.attempted
-
-    def _apply_all(self) -> None:
-        self._apply(self.diff.get_children(), None)
 
     def _wanted(self, elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
         return (element for element in elements if self.logs_unchanged or element.has_diffs())
@@ -156,13 +153,7 @@ class Syncer:
         return element.type, self._uid(element)
 
     def _class(self, model: str) -> type[DiffSyncModel]:
-        found: type[DiffSyncModel] | None = getattr(self.target, model, None)
-        if found is None:
-            raise AttributeError(
-                f"{type(self.target).__name__} has no model {model!r}: "
-                f"declare it as a class variable, `{model} = ...`, or leave it out of top_level."
-            )
-        return found
+        return class_of(self.target, model)
 
     def _apply_element(self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None) -> None:
         action = element.action
@@ -192,7 +183,7 @@ class Syncer:
             element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
         )
         goes_on, done = self._operate(element, obj, parent)
-        if goes_with_it and self._is_done(element, goes_on):
+        if goes_with_it and goes_on:
             self._skip_children(element)
         elif goes_on and not goes_with_it:
             self._apply(element.get_children(), done)
@@ -206,10 +197,6 @@ class Syncer:
 
     def _has_flag(self, element: DiffElement, obj: DiffSyncModel | None, flag: DiffSyncModelFlags) -> bool:
         return obj is not None and bool(obj.model_flags.value & flag.value)
-
-    def _is_done(self, element: DiffElement, goes_on: bool) -> bool:
-        """Whether an operation was done, of which it is known whether it goes on below it."""
-        return goes_on
 
     def _skip_children(self, element: DiffElement) -> None:
         """Count what was deleted together with the object that it stands below."""
@@ -376,6 +363,21 @@ class Syncer:
         if self.callback is not None and elements:
             self.processed += elements
             self.callback("sync", self.processed, self.total)
+
+
+def class_of(adapter: Adapter, model: str) -> type[DiffSyncModel]:
+    """The class that an adapter has for a model.
+
+    Raises:
+        AttributeError: it has none.
+    """
+    found: type[DiffSyncModel] | None = getattr(adapter, model, None)
+    if found is None:
+        raise AttributeError(
+            f"{type(adapter).__name__} has no model {model!r}: "
+            f"declare it as a class variable, `{model} = ...`, or leave it out of top_level."
+        )
+    return found
 
 
 def reason_of(error: Exception) -> str:

@@ -52,7 +52,7 @@ from diffsync_store.sync.recovery import (
 from diffsync_store.sync.scheduler import Scheduler
 from diffsync_store.sync.steps import MOVE, Step
 from diffsync_store.sync.workers import Workers
-from diffsync_store.syncer import reason_of
+from diffsync_store.syncer import class_of, reason_of
 from diffsync_store.transient import is_transient
 
 if TYPE_CHECKING:
@@ -208,13 +208,7 @@ class Executor(Scheduler):
     # What is known of models and elements
 
     def _class(self, model: str) -> type[DiffSyncModel]:
-        found: type[DiffSyncModel] | None = getattr(self.target, model, None)
-        if found is None:
-            raise AttributeError(
-                f"{type(self.target).__name__} has no model {model!r}: "
-                f"declare it as a class variable, `{model} = ...`, or leave it out of top_level."
-            )
-        return found
+        return class_of(self.target, model)
 
     def _is_seen(self, model: str) -> bool:
         """Whether records of a model can be looked up."""
