@@ -40,7 +40,7 @@ help: ## list the targets
 setup: .venv/.ready ## make .venv with everything locked, and this project in it
 
 demo: .venv/.ready ## run the worked example (KEEP=1 leaves it running, REDIS_URL takes a server of yours)
-	$(BIN)/python -m flows.demo
+	$(BIN)/python -m airports.demo
 
 test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k word", JOBS=2 side by side)
 	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup) $(TESTS) $(ARGS)
@@ -63,15 +63,15 @@ types: .venv/.ready ## mypy
 	$(BIN)/mypy
 
 lock: $(UV) ## renew the locks (UPGRADE=1 takes new releases too)
-	$(BIN)/python -m tests.lock write $(if $(UPGRADE),--upgrade)
+	$(BIN)/python -m tools.lock write $(if $(UPGRADE),--upgrade)
 
 lock-check: .venv/.ready ## is the lock made from this pyproject.toml? Asks no network
-	$(BIN)/python -m tests.lock check
+	$(BIN)/python -m tools.lock check
 
 diffsync: .venv-diffsync/.ready ## diffsync itself, for the compatibility tests
 
 bench: .venv/.ready .venv-bench/.ready ## measure beside diffsync and the goals (SIZES="10000 100000", ARGS="--parts limit")
-	$(BIN)/python -m tests.bench $(SIZES) $(ARGS)
+	$(BIN)/python -m benchmarks $(SIZES) $(ARGS)
 
 bench-setup: .venv-bench/.ready ## diffsync with its own redis client, for the benchmark
 
@@ -92,15 +92,15 @@ $(UV):
 	touch $@
 
 # A folder to put on a path, not an environment: diffsync's redis extra and Prefect exclude each other.
-.venv-diffsync/.ready: tests/bench/diffsync.lock | .venv/.ready
+.venv-diffsync/.ready: benchmarks/diffsync.lock | .venv/.ready
 	rm -rf .venv-diffsync && mkdir .venv-diffsync
-	$(call section,diffsync,tests/bench/diffsync.lock) > .venv-diffsync/diffsync.txt
+	$(call section,diffsync,benchmarks/diffsync.lock) > .venv-diffsync/diffsync.txt
 	$(UV) pip install --python $(BIN)/python --target .venv-diffsync --no-deps --require-hashes --compile-bytecode --requirement .venv-diffsync/diffsync.txt
 	touch $@
 
-.venv-bench/.ready: tests/bench/diffsync.lock | .venv/.ready
+.venv-bench/.ready: benchmarks/diffsync.lock | .venv/.ready
 	$(PYTHON) -m venv --clear .venv-bench
-	$(UV) pip sync --python .venv-bench/bin/python --require-hashes --compile-bytecode tests/bench/diffsync.lock
+	$(UV) pip sync --python .venv-bench/bin/python --require-hashes --compile-bytecode benchmarks/diffsync.lock
 	touch $@
 
 endif

@@ -1,6 +1,5 @@
 """diffsync-store: keep two systems in step, across processes and machines."""
 
-from diffsync_store import hints
 from diffsync_store.adapter import Adapter, DiffSync
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import (
@@ -41,19 +40,20 @@ from diffsync_store.exceptions import (
     SyncStopped,
     SyncTakenOver,
 )
-from diffsync_store.guards import Budget, Completeness, Guards, Hold, Limit, Limits
+from diffsync_store.guards.guards import Budget, Completeness, Guards, Hold, Limit, Limits
+from diffsync_store.introspection import type_hints as hints
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
-from diffsync_store.store import BaseStore
-from diffsync_store.store.findings import Gap, LoadReject
+from diffsync_store.store.base import BaseStore
+from diffsync_store.store.load_report import Gap, LoadReject
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
-from diffsync_store.stored import StoredAdapter
-from diffsync_store.sync import Sync
+from diffsync_store.stored_adapter import StoredAdapter
 from diffsync_store.sync.convergence import Unsettled, unsettled
+from diffsync_store.sync.filters import Select
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.selection import Select
+from diffsync_store.sync.sync import Sync
 
 __all__ = [
     "Adapter",

@@ -10,20 +10,20 @@ from typing import Any, ClassVar, TypeVar, overload
 
 import structlog
 
-from diffsync_store.aliases import Data, Text
-from diffsync_store.classes import is_overridden
+from diffsync_store._text_tree import tree_text
 from diffsync_store.diff import Diff
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffClassMismatch, DiffException, ObjectNotFound
-from diffsync_store.guards import Guards, counted, withhold
+from diffsync_store.guards.guards import Guards, counted, withhold
+from diffsync_store.introspection.builtin_aliases import Data, Text
+from diffsync_store.introspection.model_classes import is_overridden
 from diffsync_store.lifecycle import opened
 from diffsync_store.model import DiffSyncModel
-from diffsync_store.store import BaseStore
+from diffsync_store.store.base import BaseStore
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.syncer import Syncer
-from diffsync_store.tree import tree_text
 
 M = TypeVar("M", bound=DiffSyncModel)
 Callback = Callable[[str, int, int], None]

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from diffsync_store.classes import per_class
 from diffsync_store.exceptions import DiffException
-from diffsync_store.functions import text_of
-from diffsync_store.values import comparable
+from diffsync_store.introspection.function_identity import text_of
+from diffsync_store.introspection.model_classes import per_class
+from diffsync_store.values.codec import comparable
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel

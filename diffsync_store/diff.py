@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import total_ordering
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from diffsync_store.aliases import Data, Text
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.exceptions import ObjectAlreadyExists
-from diffsync_store.values import equal
+from diffsync_store.introspection.builtin_aliases import Data, Text
+from diffsync_store.values.codec import equal
 
 if TYPE_CHECKING:
     from diffsync_store.result import SyncResult

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from diffsync_store.alike import Alike
 from diffsync_store.compare import normal_forms
-from diffsync_store.depth import allow
 from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.diffing.digest_pruning import Pruner
+from diffsync_store.diffing.object_comparer import ObjectComparer
+from diffsync_store.diffing.sides import ABSENT, Objects, side_of
+from diffsync_store.diffing.tree_depth import allow
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.exceptions import DiffClassMismatch
-from diffsync_store.masking import declared_secrets
-from diffsync_store.pruner import Pruner
-from diffsync_store.sides import ABSENT, Objects, side_of
-from diffsync_store.values import equal
+from diffsync_store.redaction import declared_secrets
+from diffsync_store.values.codec import equal
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -87,7 +87,7 @@ class Differ:
         self.diff = diff_class()
         self.total = 0
         self.names = {"source_name": str(source.name), "dest_name": str(target.name)}
-        self.alike = Alike()
+        self.alike = ObjectComparer()
         self.secrets: dict[tuple[str, type, type], frozenset[str]] = {}
         self.depth = 0
         """Levels above those that are compared."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from diffsync_store.guards.budget import Excess
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.record import StoreRecord
-    from diffsync_store.store.redis_lease import Holder
+    from diffsync_store.store.redis.leases import Holder
 
 
 class _WithFacts(Exception):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from diffsync_store.classes import is_overridden
-from diffsync_store.depth import allow
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.differ import Differ, Pair, union
+from diffsync_store.diffing.sides import ABSENT, Objects
+from diffsync_store.diffing.tree_depth import allow
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.sides import ABSENT, Objects
+from diffsync_store.introspection.model_classes import is_overridden
 from diffsync_store.syncer import Syncer
 
 if TYPE_CHECKING:

@@ -63,8 +63,8 @@ from typing import Any
 
 import structlog
 
-from diffsync_store.classes import per_class
 from diffsync_store.exceptions import OutcomeUnknown
+from diffsync_store.introspection.model_classes import per_class
 
 ACTIONS = ("create", "update", "delete")
 _OF_CLASSES = {

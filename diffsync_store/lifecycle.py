@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from diffsync_store.locks import process_lock
+from diffsync_store._process_lock import process_lock
 
 
 class _Use:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from diffsync_store.aliases import ChildFields, Data, Text
-from diffsync_store.children import CHILDREN_LOCK, INDEXED_FROM, ChildIndex
-from diffsync_store.classes import ModelType, overrides
-from diffsync_store.depth import allow
+from diffsync_store._child_index import CHILDREN_LOCK, INDEXED_FROM, ChildIndex
+from diffsync_store.diffing.tree_depth import allow
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
-from diffsync_store.fields import is_scalar, plain_fields
 from diffsync_store.hooks import require_hooks
-from diffsync_store.store import BaseStore
+from diffsync_store.introspection.builtin_aliases import ChildFields, Data, Text
+from diffsync_store.introspection.field_types import is_scalar, plain_fields
+from diffsync_store.introspection.model_classes import ModelType, overrides
+from diffsync_store.store.base import BaseStore
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter

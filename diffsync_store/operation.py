@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticSerializationError, to_json
 
-from diffsync_store.canonical import canonical
-from diffsync_store.depth import allow
 from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.diffing.tree_depth import allow
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectStoreException
-from diffsync_store.masking import CHANGED, masked, masked_id
-from diffsync_store.values import NotStorable, is_plain, pack, unpack
+from diffsync_store.redaction import CHANGED, masked, masked_id
+from diffsync_store.values.codec import NotStorable, is_plain, pack, unpack
+from diffsync_store.values.readable import canonical
 
 
 class Operation(BaseModel):
@@ -274,7 +274,7 @@ def _operation_id(parts: list[Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class OperationFilter:
     """Chooses operations that are JSON still, by their first fields: `id`, `action`, `model`, `unique_id`; empty chooses all."""
 
     model: str = ""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from diffsync_store.canonical import readable, restored
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import (
@@ -21,7 +20,7 @@ from diffsync_store.exceptions import (
     SyncStopped,
 )
 from diffsync_store.hooks import call_many, takes_one
-from diffsync_store.masking import (
+from diffsync_store.redaction import (
     SAID_BY_ITSELF,
     declared_secrets,
     hidden,
@@ -31,6 +30,7 @@ from diffsync_store.masking import (
     reason_text,
 )
 from diffsync_store.result import Reject, SyncResult
+from diffsync_store.values.readable import readable, restored
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter

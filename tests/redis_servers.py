@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from flows.demo.ports import free_port
+from airports.demo.ports import free_port
 from tests.certificates import Certificates
 from tests.servers import RedisServer, Server, wait_until
 

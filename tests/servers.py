@@ -28,7 +28,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from flows.demo.ports import free_port
+from airports.demo.ports import free_port
 
 if TYPE_CHECKING:
     from tests.certificates import Certificates

@@ -5,9 +5,9 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.stored import StoredAdapter
+from diffsync_store.stored_adapter import StoredAdapter
 from tests.conftest import demand
 from tests.servers import MissingPart, RedisServer, wait_until
 from tests.store.inventory import Inventory, Site

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import redis
 
-from tests.bench import bare, checks, children, claims, compare, conditions, growth, limit, records, scale, table
-from tests.bench.__main__ import PARTS, main, measure, parse
-from tests.bench.process import Bench, empty, used_memory
-from tests.bench.results import OURS, THEIRS, Result, best
-from tests.bench.slow_proxy import SlowProxy
+from benchmarks import bare, checks, children, claims, compare, conditions, growth, limit, records, scale, table
+from benchmarks.__main__ import PARTS, main, measure, parse
+from benchmarks.process import Bench, empty, used_memory
+from benchmarks.results import OURS, THEIRS, Result, best
+from benchmarks.slow_proxy import SlowProxy
 from tests.servers import RedisServer
 
 OBJECTS = 200

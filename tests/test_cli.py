@@ -17,14 +17,12 @@ from typer.testing import CliRunner, Result
 
 from diffsync_store import Guards, StoredAdapter, StoreInUse, StoreNotFound, StoreState
 from diffsync_store.cli.commands import app
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound, LeaseHeld
-from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
-from diffsync_store.store.redis_lease import RedisLeases, target_lease
-from diffsync_store.store.redis_stores import RedisStores
-from diffsync_store.store.retention import Retention, drop_store, use_of_diff
+from diffsync_store.retention import Retention, drop_store, use_of_diff
+from diffsync_store.store.redis import RedisLeases, RedisStore, RedisStores, target_lease
+from diffsync_store.store.redis.keys import DiffKeys, StoreKeys
 from diffsync_store.sync.journal import Entry
 from tests.servers import RedisServer
 from tests.sync.conftest import Sites

@@ -27,8 +27,8 @@ from diffsync_store.compare import (
     Unordered,
     normal_forms,
 )
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
 
 MAC_FORMS = (
     "00:1B:44:08:3A:0D", "001b.4408.3a0d", "00-1b-44-08-3a-0d", "001b44-083a0d", "001b44083a0d", "0:1b:44:8:3a:d",

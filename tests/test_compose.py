@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.demo.ports import free_port
+from airports.demo.ports import free_port
 from tests.conftest import demand
 from tests.servers import PostgresServer, RedisServer, Server, wait_until
 

@@ -190,7 +190,7 @@ def test_only_the_workers_that_speak_to_the_systems_know_their_secrets() -> None
 
 
 def test_the_deploy_step_brings_the_server_up_to_date_with_the_declarations() -> None:
-    assert SERVICES["deploy"]["command"] == ["python", "-m", "flows", "deploy", "--yes"]
+    assert SERVICES["deploy"]["command"] == ["python", "-m", "diffsync_flows", "deploy", "--yes"]
 
 
 def test_the_deployments_ask_for_these_pools() -> None:

@@ -41,8 +41,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[PurePosixPath]:
     return [PurePosixPath(name) for name in zipfile.ZipFile(file).namelist()]
 
 
-def test_the_wheel_holds_the_library_and_nothing_else(wheel: list[PurePosixPath]) -> None:
-    assert {path.parts[0] for path in wheel if not path.parts[0].endswith(".dist-info")} == {"diffsync_store"}
+def test_the_wheel_holds_both_packages_and_nothing_else(wheel: list[PurePosixPath]) -> None:
+    assert {path.parts[0] for path in wheel if not path.parts[0].endswith(".dist-info")} == {
+        "diffsync_flows",
+        "diffsync_store",
+    }
 
 
 def test_the_wheel_holds_the_whole_library(wheel: list[PurePosixPath]) -> None:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import lock
-from tests.lock import LOCKS, Lock
+from tools import lock
+from tools.lock import LOCKS, Lock
 
 
 @pytest.mark.parametrize("each", LOCKS, ids=lambda each: each.path)

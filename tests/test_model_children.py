@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffsync_store import Adapter, DiffSyncModel, ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
-from diffsync_store.children import ChildIndex
+from diffsync_store._child_index import ChildIndex
 
 
 class Device(DiffSyncModel):

@@ -13,9 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from diffsync_store.cli.names import meant
-from diffsync_store.cli.output import console, json_line, shown, since, size, span, table
-from diffsync_store.cli.targets import (
+from diffsync_store.cli.formatting import console, json_line, shown, since, size, span, table
+from diffsync_store.cli.leases import (
     known_diffs,
     known_stores,
     lease_of_target,
@@ -23,7 +22,7 @@ from diffsync_store.cli.targets import (
     told_unheld,
     told_unknown,
 )
-from diffsync_store.cli.views import (
+from diffsync_store.cli.render import (
     ACTIONS,
     json_of,
     json_of_operation,
@@ -34,21 +33,22 @@ from diffsync_store.cli.views import (
     show_store,
     told_without_past,
 )
+from diffsync_store.cli.suggestions import meant
+from diffsync_store.diffs.repository import RedisDiffs
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound, ObjectStoreException, StoreNotFound, StoreUnavailable
-from diffsync_store.operation import Chosen
-from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_client import address_in
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import RedisLeases, in_a_command
-from diffsync_store.store.redis_stores import RedisStores
-from diffsync_store.store.retention import drop_diff, drop_store
-from diffsync_store.stored import StoredAdapter
+from diffsync_store.operation import OperationFilter
+from diffsync_store.retention import drop_diff, drop_store
+from diffsync_store.store.redis.catalog import RedisStores
+from diffsync_store.store.redis.connection.client import address_in
+from diffsync_store.store.redis.leases import RedisLeases, in_a_command
+from diffsync_store.store.redis.store import RedisStore
+from diffsync_store.stored_adapter import StoredAdapter
 
 HAS_CHANGES = 3
 _FIRST = 50
 _GOES_ON = (
-    "It goes on by itself where `python -m flows resume --every 10` runs; else run `python -m flows resume` once, with the project's "
+    "It goes on by itself where `diffsync-flows resume --every 10` runs; else run `diffsync-flows resume` once, with the project's "
     "YAML file and PREFECT_API_URL."
 )
 
@@ -283,7 +283,7 @@ def changes(
     """Page through the operations of a saved diff."""
     if unique_id and not model:
         raise typer.BadParameter("--id needs --model: objects of two models may have the same id")
-    chosen = Chosen(model, action, unique_id)
+    chosen = OperationFilter(model, action, unique_id)
     with _diffs() as found:
         saved = found.open(diff_id)
         found_now = list(saved.operations(start, limit + 1, chosen=chosen, state=state))
@@ -297,7 +297,7 @@ def changes(
         return
     show_changes(page)
     if len(found_now) > limit:
-        of = "" if state or chosen != Chosen() else f" of {saved.record.operations:,}"
+        of = "" if state or chosen != OperationFilter() else f" of {saved.record.operations:,}"
         typer.echo(f"{start} to {start + limit - 1}{of}; --start {start + limit} shows the next.")
 
 
@@ -404,7 +404,7 @@ def approve(
     reason: Annotated[str, typer.Option(help="Why, or the number of a change.")] = "",
     reject: Annotated[bool, typer.Option("--reject", help="The other way round: it is not to be applied.")] = False,
 ) -> None:
-    """Approve a saved diff as it is now. A flow run that waits for it goes on by `python -m flows resume`."""
+    """Approve a saved diff as it is now. A flow run that waits for it goes on by `diffsync-flows resume`."""
     with _diffs() as found:
         saved = found.open(diff_id)
         _ = saved.reject(by=by, reason=reason) if reject else saved.approve(by=by, reason=reason)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from diffsync_store.classes import dumps_as_is, per_class
 from diffsync_store.compare import comparison_fingerprints, normal_forms, normalisers
 from diffsync_store.enum import DiffSyncModelFlags
-from diffsync_store.functions import text_of
-from diffsync_store.store.encoding import spoken_of
-from diffsync_store.values import PLAIN, NotStorable, comparable, is_plain
+from diffsync_store.introspection.function_identity import text_of
+from diffsync_store.introspection.model_classes import dumps_as_is, per_class
+from diffsync_store.store.serialization import reported_values_of
+from diffsync_store.values.codec import PLAIN, NotStorable, comparable, is_plain
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -70,7 +70,7 @@ def fingerprint(model: type[DiffSyncModel]) -> str:
 @per_class
 def said_by(model: type[DiffSyncModel]) -> str:
     """The class's own code that digests are made by; empty where they are made of the fields alone."""
-    names, decorators = spoken_of(model), model.__pydantic_decorators__
+    names, decorators = reported_values_of(model), model.__pydantic_decorators__
     serializers: list[Any] = [*decorators.field_serializers.values(), *decorators.model_serializers.values()]
     if not names and not serializers:
         return ""
@@ -94,7 +94,7 @@ def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], 
     elif _says_its_fields(model):
         read = _fields_reader(model, names)
     else:
-        read = _said_reader(model, names, () if known is not None else spoken_of(model))
+        read = _said_reader(model, names, () if known is not None else reported_values_of(model))
     return read, tuple(sorted(model.get_children_mapping().items()))
 
 
@@ -105,7 +105,7 @@ def _equal_to_none(_: DiffSyncModel) -> bytes:
 def _says_its_fields(model: type[DiffSyncModel]) -> bool:
     """Whether the fields' values say what a diff compares, where JSON has them as they are."""
     names = {*model._identifiers, *model._shortname, *model._attributes}
-    return not spoken_of(model) and not normalisers(model) and dumps_as_is(model, names)
+    return not reported_values_of(model) and not normalisers(model) and dumps_as_is(model, names)
 
 
 def _head(model: type[DiffSyncModel]) -> bytes:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from diffsync_store.exceptions import ObjectAlreadyExists
-from diffsync_store.store import BaseStore
-from diffsync_store.store.local_subtrees import LocalSubtrees
+from diffsync_store.store.base import BaseStore
+from diffsync_store.store.local_subtree_digests import LocalSubtrees
 from diffsync_store.store.primitives import KeptRecord
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.subtrees import Subtrees
+    from diffsync_store.store.subtree_digests import Subtrees
 
 
 class LocalStore(BaseStore):

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectNotFound
-from diffsync_store.store.findings import Gap
+from diffsync_store.store.load_report import Gap
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.subtrees import Subtrees
+    from diffsync_store.store.subtree_digests import Subtrees
 
 NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
 
@@ -61,7 +61,7 @@ class Primitives:
             NotImplementedError: it has none.
         """
         provider = next(base for base in type(self).__mro__ if name in vars(base))
-        if provider.__module__ == "diffsync_store.store":
+        if provider.__module__ == "diffsync_store.store.base":
             raise NotImplementedError(
                 f"{type(self).__name__} has no {name}(): add it, with the arguments of BaseStore's."
             )

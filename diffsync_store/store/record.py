@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import StoreState
-from diffsync_store.masking import declared_secrets
+from diffsync_store.redaction import declared_secrets
 from diffsync_store.store.digest import fingerprint, said_by
-from diffsync_store.store.findings import Gap
+from diffsync_store.store.load_report import Gap
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel

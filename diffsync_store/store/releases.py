@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from diffsync_store.store.redis_buffer import Live
+    from diffsync_store.store.redis.writing.model_buffer import Live
 
 
 class Tracked(Protocol):

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from diffsync_store.canonical import restored
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import OutcomeUnknown
 from diffsync_store.hooks import call_many, hook, takes_many, takes_one
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.pace import Pace
 from diffsync_store.sync.preconditions import conflict
 from diffsync_store.sync.recovery import look_up, outcome
 from diffsync_store.sync.steps import MOVE, Step
+from diffsync_store.sync.throttle import Throttle
 from diffsync_store.transient import status_of, was_not_done
+from diffsync_store.values.readable import restored
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -80,7 +80,7 @@ class Calls:
     """
 
     def __init__(
-        self, target: Adapter, model_class: Callable[[str], type[DiffSyncModel]], options: SyncOptions, pace: Pace
+        self, target: Adapter, model_class: Callable[[str], type[DiffSyncModel]], options: SyncOptions, pace: Throttle
     ) -> None:
         self._target = target
         self._class = model_class

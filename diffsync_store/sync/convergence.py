@@ -8,7 +8,7 @@ from typing import Any
 
 from diffsync_store.diff import Diff, walk
 from diffsync_store.enum import DiffSyncActions
-from diffsync_store.masking import masked, masked_id
+from diffsync_store.redaction import masked, masked_id
 
 
 @dataclass(frozen=True, slots=True)

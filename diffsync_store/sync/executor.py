@@ -26,17 +26,16 @@ from diffsync_store.exceptions import (
     SyncInterrupted,
     SyncStopped,
 )
-from diffsync_store.guards.withhold import place_of
+from diffsync_store.guards.withholding import place_of
 from diffsync_store.hooks import hook
-from diffsync_store.masking import SAID_BY_ITSELF, declared_secrets, hide_in, masked, masked_id, masked_text
+from diffsync_store.redaction import SAID_BY_ITSELF, declared_secrets, hide_in, masked, masked_id, masked_text
 from diffsync_store.result import Reject
-from diffsync_store.store.encoding import encode
+from diffsync_store.store.serialization import encode
 from diffsync_store.sync.calls import Answer, Became, Calls, Request, goes_together, place_in_store
 from diffsync_store.sync.journal import LEFT_ALONE, Entry, Journal
-from diffsync_store.sync.ledger import Ledger
+from diffsync_store.sync.journal_writer import JournalWriter
 from diffsync_store.sync.moves import moves_in
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.pace import Pace
 from diffsync_store.sync.preconditions import conflict
 from diffsync_store.sync.recovery import (
     beyond,
@@ -51,7 +50,8 @@ from diffsync_store.sync.recovery import (
 )
 from diffsync_store.sync.scheduler import Scheduler
 from diffsync_store.sync.steps import MOVE, Step
-from diffsync_store.sync.workers import Workers
+from diffsync_store.sync.throttle import Throttle
+from diffsync_store.sync.worker_pool import WorkerPool
 from diffsync_store.syncer import class_of, reason_of
 from diffsync_store.transient import is_transient
 
@@ -100,10 +100,10 @@ class Executor(Scheduler):
         self.is_resumed = self.is_resumed or may_lack_entries
         self.check_lease = check_lease
         self.logger = structlog.get_logger().new(src=source, dst=target, flags=flags)
-        self.ledger = Ledger(journal)
-        self.pace = Pace(options, lambda error: is_transient(error, target))
+        self.ledger = JournalWriter(journal)
+        self.pace = Throttle(options, lambda error: is_transient(error, target))
         self.calls = Calls(target, self._class, options, self.pace)
-        self.workers: Workers[list[Request], list[Answer]] = Workers(options.workers, self.calls.perform)
+        self.workers: WorkerPool[list[Request], list[Answer]] = WorkerPool(options.workers, self.calls.perform)
         self.attempted = False
         """Whether any operation was sent."""
         self.processed = 0

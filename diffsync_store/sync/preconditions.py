@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from diffsync_store.canonical import canonical
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
-from diffsync_store.masking import declared_secrets, masked
-from diffsync_store.values import equal
+from diffsync_store.redaction import declared_secrets, masked
+from diffsync_store.values.codec import equal
+from diffsync_store.values.readable import canonical
 
 
 def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) -> str:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from diffsync_store.canonical import restored
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreException
 from diffsync_store.hooks import hook
 from diffsync_store.model import DiffSyncModel
-from diffsync_store.store.encoding import decode
+from diffsync_store.store.serialization import decode
 from diffsync_store.sync.preconditions import differing
-from diffsync_store.values import equal
+from diffsync_store.values.codec import equal
+from diffsync_store.values.readable import restored
 
 
 def look_up(

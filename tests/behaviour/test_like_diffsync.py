@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diffsync_store import LocalStore, StoredAdapter
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import DiffSyncFlags, StoreState
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
 from tests.behaviour.api import IS_REFERENCE
 from tests.behaviour.twin_programs import FIELDS, MODELS, MOODS, Found, Library, Node, Overrides, Program, Run, order_of
 

@@ -10,16 +10,16 @@ from unittest import mock
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from airports.database import SqlAdapter
+from airports.demo import check
+from airports.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
+from airports.demo.runs import Run, children, finish, start_run
+from airports.registry import AirportsAdapter
+from diffsync_flows.config.config import read_config
+from diffsync_flows.reporting.events import ENDED
 from diffsync_store import StoredAdapter
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from flows.adapters.airports import AirportsAdapter
-from flows.adapters.sql import SqlAdapter
-from flows.config import read_config
-from flows.demo import check
-from flows.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
-from flows.demo.runs import Run, children, finish, start_run
-from flows.events import ENDED
 from tests.conftest import demand
 from tests.flows.registry import airport, write_registry
 from tests.servers import RedisServer, wait_until
@@ -37,16 +37,16 @@ store:
   url: ${REDIS_URL}
 adapters:
   registry:
-    class: flows.adapters.airports:AirportsAdapter
+    class: airports.registry:AirportsAdapter
     settings: {folder: "${FOLDER}/after"}
   database:
-    class: flows.adapters.sql:SqlAdapter
+    class: airports.database:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/airports.db"}
   inventory:
-    class: flows.adapters.sql:SqlAdapter
+    class: airports.database:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/inventory.db"}
   picky:
-    class: flows.adapters.sql:SqlAdapter
+    class: airports.database:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/picky.db"}
   slow:
     class: tests.flows.systems:SlowAdapter

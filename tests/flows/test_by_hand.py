@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from flows.demo import check
+from airports.demo import check
 from tests.flows.conftest import Project, fill
 from tests.flows.ui import Ui
 

@@ -14,17 +14,17 @@ import pytest
 import yaml
 from pydantic import BaseModel, PostgresDsn, SecretBytes, SecretStr
 
+from diffsync_flows.__main__ import SCHEMA, schema_text
+from diffsync_flows.config.check import check_file
+from diffsync_flows.config.config import Config, environment, read_config
+from diffsync_flows.config.schema import LONGEST
+from diffsync_flows.config.secrets import Secrets
+from diffsync_flows.config.yaml_source import ConfigFault
+from diffsync_flows.deploy.deployments import declared
+from diffsync_flows.deploy.prefect_yaml import prefect_yaml
+from diffsync_flows.runtime.errors import UserError
 from diffsync_store import Adapter, DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore, ObjectStoreException
-from diffsync_store.masking import is_secret_name
-from flows.__main__ import SCHEMA, schema_text
-from flows.checks import check_file
-from flows.config import Config, environment, read_config
-from flows.declarations import LONGEST
-from flows.deployments import declared
-from flows.faults import Fault
-from flows.prefect_yaml import prefect_yaml
-from flows.redaction import Secrets
-from flows.yaml_file import ConfigFault
+from diffsync_store.redaction import is_secret_name
 from tests.conftest import demand
 from tests.redis_servers import RedisClusterServers, SentinelServers
 
@@ -68,10 +68,10 @@ def test_a_file_is_read(path: Path, tmp_path: Path) -> None:
           url: redis://127.0.0.1:1
         adapters:
           registry:
-            class: flows.adapters.airports:AirportsAdapter
+            class: airports.registry:AirportsAdapter
             settings: {{folder: {tmp_path}}}
           database:
-            class: flows.adapters.sql:SqlAdapter
+            class: airports.database:SqlAdapter
         syncs:
           airports:
             source: registry
@@ -157,12 +157,11 @@ def test_every_fault_is_named_by_its_line_all_at_once(path: Path) -> None:
             "2: adapters.a.class: cannot import no.such: No module named 'no'",
         ),
         (
-            STORE + "adapters:\n  a:\n    class: flows.adapters.sql:SqlAdapter\n    settings:\n      uri: x",
+            STORE + "adapters:\n  a:\n    class: airports.database:SqlAdapter\n    settings:\n      uri: x",
             "6: adapters.a.settings.uri: no such key; 'url' may be meant; there are url",
         ),
         (
-            STORE
-            + "adapters:\n  a:\n    class: flows.adapters.airports:AirportsAdapter\n    settings: {folder: /no/such}",
+            STORE + "adapters:\n  a:\n    class: airports.registry:AirportsAdapter\n    settings: {folder: /no/such}",
             "5: adapters.a.settings.folder: Path does not point to a directory",
         ),
         (
@@ -260,7 +259,7 @@ def test_flags_of_a_pair_without_a_sync_are_those_of_a_sync_that_states_none(pat
 def test_a_secret_is_in_no_message(path: Path, monkeypatch: pytest.MonkeyPatch, shown: str) -> None:
     monkeypatch.setenv("URL", "pg://me:s3cr3t@host/db")
     config = write(
-        path, f"{STORE}adapters: {{a: {{class: 'flows.adapters.sql:SqlAdapter', settings: {{url: '${{URL}}'}}}}}}"
+        path, f"{STORE}adapters: {{a: {{class: 'airports.database:SqlAdapter', settings: {{url: '${{URL}}'}}}}}}"
     )
     with pytest.raises(Exception, match="a") as caught:  # no such dialect
         config.classes.make("a", LocalStore())
@@ -337,7 +336,7 @@ def test_a_name_says_that_what_it_holds_is_secret(name: str, is_secret: bool) ->
 @pytest.mark.parametrize(
     ("error", "kind", "told"),
     [
-        (ObjectStoreException("in the way: s3cr3t"), Fault, "in the way: ***"),
+        (ObjectStoreException("in the way: s3cr3t"), UserError, "in the way: ***"),
         (ConnectionResetError("s3cr3t"), ConnectionError, "ConnectionResetError: ***"),
         (KeyError("s3cr3t"), RuntimeError, "KeyError: '***'"),
     ],
@@ -386,7 +385,7 @@ def test_a_store_may_lie_in_a_cluster_or_behind_sentinels(
 
 def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:
     path.write_text(STORE + "adapters: {a: {class: no.such:Class}}", "utf-8")
-    command = [sys.executable, "-m", "flows", "check"]
+    command = [sys.executable, "-m", "diffsync_flows", "check"]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 1
     assert done.stderr.strip() == f"{path}:2: adapters.a.class: cannot import no.such: No module named 'no'"
@@ -471,8 +470,8 @@ def test_the_example_fits_the_schema() -> None:
 
 GUARDED = """
     adapters:
-      registry: {class: "flows.adapters.airports:AirportsAdapter"}
-      database: {class: "flows.adapters.sql:SqlAdapter"}
+      registry: {class: "airports.registry:AirportsAdapter"}
+      database: {class: "airports.database:SqlAdapter"}
     syncs:
       airports:
         source: registry

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from airports.database import SqlAdapter
+from diffsync_flows.config.config import Config, read_config
+from diffsync_flows.runtime.errors import UserError
+from diffsync_flows.sync import declared_of, source_of, target_of
 from diffsync_store import StoredAdapter
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_keys import StoreKeys
-from flows.adapters.sql import SqlAdapter
-from flows.config import Config, read_config
-from flows.faults import Fault
-from flows.sync import declared_of, source_of, target_of
+from diffsync_store.diffs import RedisDiffs
+from diffsync_store.store.redis.keys import StoreKeys
 
 
 @pytest.fixture
 def config(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     file = tmp_path / "syncs.yaml"
     adapters = "".join(
-        f"  {name}: {{class: 'flows.adapters.sql:SqlAdapter', settings: {{url: 'sqlite:///{tmp_path}/{name}.db'}}}}\n"
+        f"  {name}: {{class: 'airports.database:SqlAdapter', settings: {{url: 'sqlite:///{tmp_path}/{name}.db'}}}}\n"
         for name in ("src", "staging", "prod")
     )
     file.write_text(
@@ -67,7 +67,7 @@ def test_a_store_whose_record_names_another_adapter_than_the_diff_is_refused(
         diffs._redis.hset(StoreKeys(f"{diff_id}-{side}").record, "name", "prod")
         saved = diffs.open(diff_id)
     with (
-        pytest.raises(Fault, match=f"says that it is of prod, not of {side}"),
+        pytest.raises(UserError, match=f"says that it is of prod, not of {side}"),
         target_of(diff_id),
         source_of(config, saved.record),
     ):

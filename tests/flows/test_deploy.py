@@ -1,4 +1,4 @@
-"""`python -m flows deploy` beside what is there: nothing of anybody else is touched, and nothing is paused unasked."""
+"""`diffsync-flows deploy` beside what is there: nothing of anybody else is touched, and nothing is paused unasked."""
 
 import os
 import pty
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.demo.prefect_stack import ROOT
+from airports.demo.prefect_stack import ROOT
 from tests.flows.conftest import Project
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -30,7 +30,7 @@ def deploy(project: Project, file: Path, *words: str, answer: str | None = None)
         os.write(keyboard, answer.encode())
     environment = project.stack.environment | {"DIFFSYNC_CONFIG": str(file)} | dict(project.stack.variables["load"])
     environment["DIFFSYNC_CONFIG"] = str(file)
-    command = [sys.executable, "-m", "flows", "deploy", *words]
+    command = [sys.executable, "-m", "diffsync_flows", "deploy", *words]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdin=stdin, capture_output=True, text=True, check=False, timeout=400
     )

@@ -1,12 +1,12 @@
 import pytest
 
+from diffsync_flows.reporting.artifacts import operation_row
+from diffsync_flows.reporting.escape import markdown, markdown_table, plain
+from diffsync_flows.runtime.error_handling import sentence
+from diffsync_flows.runtime.errors import UserError
 from diffsync_store import Operation
-from diffsync_store.cli.output import json_line, shown
-from diffsync_store.visible import visible
-from flows.artifacts import operation_row
-from flows.escape import markdown, markdown_table, plain
-from flows.failures import sentence
-from flows.faults import Fault
+from diffsync_store.cli.formatting import json_line, shown
+from diffsync_store.printable import printable
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_character_that_nobody_sees_is_written_out_wherever_a_name_is_shown(ch
     assert plain(f"a{char}b") == f"a{escape}b"
     assert markdown(f"a{char}b") == f"a\\{escape}b"
     assert char not in markdown_table(("a",), [(char,)]) + shown(char).plain + json_line(char)
-    assert visible(f"{char}é€中🙂 |") == f"{escape}é€中🙂 |"
+    assert printable(f"{char}é€中🙂 |") == f"{escape}é€中🙂 |"
 
 
 def test_the_form_of_an_approval_and_the_table_show_every_character_of_a_name() -> None:
@@ -67,7 +67,7 @@ def test_the_form_of_an_approval_and_the_table_show_every_character_of_a_name() 
 
 
 def test_what_a_run_ends_with_shows_every_character_and_keeps_its_lines() -> None:
-    assert sentence(Fault("no store of 'a\u202eb'\nload it")) == "no store of 'a\\u202eb'\nload it"
+    assert sentence(UserError("no store of 'a\u202eb'\nload it")) == "no store of 'a\\u202eb'\nload it"
 
 
 def test_a_table_has_one_line_for_each_row_whatever_the_cells_hold() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from flows.config import read_config
-from flows.demo.ports import free_port
-from flows.demo.prefect_stack import ROOT
-from flows.demo.runs import Run, finish, start_run
-from flows.failures import failing_plainly
+from airports.demo.ports import free_port
+from airports.demo.prefect_stack import ROOT
+from airports.demo.runs import Run, finish, start_run
+from diffsync_flows.config.config import read_config
+from diffsync_flows.runtime.error_handling import report_expected_errors
 from tests.flows.conftest import Project
 from tests.flows.test_operations import lines, state_of, states_of, tried_again
 from tests.servers import wait_until
@@ -64,7 +64,7 @@ def test_a_step_that_was_not_deployed_is_named_with_what_to_do(project: Project,
     )
     run = project.run_with({"DIFFSYNC_CONFIG": str(config)}, "reconcile/lacking")
     assert run.state == "Failed"
-    told = "Prefect has no deployment load/renamed. Run `python -m flows deploy` with the file that declares it."
+    told = "Prefect has no deployment load/renamed. Run `diffsync-flows deploy` with the file that declares it."
     assert run.message == told
 
 
@@ -98,13 +98,13 @@ def unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"redis://ann:***@127.0.0.1:{port}/0"
 
 
-@failing_plainly
+@report_expected_errors
 def reach() -> Any:
     with read_config().open_store("any"):
         pass
 
 
-@failing_plainly
+@report_expected_errors
 async def reach_async() -> Any:
     return read_config().open_store("any")
 
@@ -117,7 +117,7 @@ def test_a_store_that_does_not_answer_is_named_with_what_to_do(unreachable: str)
 
 
 def test_what_nobody_has_foreseen_is_not_touched() -> None:
-    @failing_plainly
+    @report_expected_errors
     def broken() -> None:
         raise KeyError("x")
 

@@ -1,4 +1,4 @@
-"""`python -m flows check` names each fault of a file by file, line and place, with what was found and what mends it."""
+"""`diffsync-flows check` names each fault of a file by file, line and place, with what was found and what mends it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel
 from typer.testing import CliRunner, Result
 
+from diffsync_flows.__main__ import app
+from diffsync_flows.config.adapter_arguments import accepted
+from diffsync_flows.config.check import check_file
+from diffsync_flows.config.config import Config
+from diffsync_flows.config.schema import LONGEST
+from diffsync_flows.config.yaml_source import ConfigFault, YamlFile
 from diffsync_store import Adapter
-from flows.__main__ import app
-from flows.checks import check_file
-from flows.config import Config
-from flows.constructors import accepted
-from flows.declarations import LONGEST
-from flows.yaml_file import ConfigFault, YamlFile
 from tests.flows.systems import CountingAdapter, PlainAdapter
 from tests.servers import RedisServer
 

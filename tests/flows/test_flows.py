@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from airports.database import SqlAdapter
+from airports.demo import check
+from airports.demo.prefect_stack import ROOT
+from airports.demo.runs import Run, finish, start_run
+from airports.registry import AirportsAdapter
 from diffsync_store import StoreRecord, StoreState
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import RedisLeases
-from flows.adapters.airports import AirportsAdapter
-from flows.adapters.sql import SqlAdapter
-from flows.demo import check
-from flows.demo.prefect_stack import ROOT
-from flows.demo.runs import Run, finish, start_run
+from diffsync_store.diffs import RedisDiffs
+from diffsync_store.store.redis import RedisLeases
 from tests.flows.conftest import MANY, PASSWORD, History, Project
 from tests.servers import wait_until
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffsync_store.store.redis_keys import StoreKeys
-from flows.ids import artifact_key, id_of_run
+from diffsync_flows.runtime.ids import artifact_key, id_of_run
+from diffsync_store.store.redis.keys import StoreKeys
 
 STARTED = datetime(2026, 11, 26, 2, 30, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from prefect.exceptions import Pause
 from prefect.logging import disable_run_logger
 from prometheus_client.parser import text_string_to_metric_families
 
-from flows.declarations import Metrics
-from flows.metrics import measured
+from diffsync_flows.config.schema import Metrics
+from diffsync_flows.reporting.metrics import measured
 
 
 def read(text: str) -> dict[str, float]:

@@ -14,12 +14,12 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
+from airports.demo.prefect_stack import ROOT
+from airports.demo.runs import finish, start_run
+from diffsync_flows.blocks import DiffsyncStore
 from diffsync_store import StoreNotFound
-from diffsync_store.store.redis_diffs import DiffRecord
-from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
-from flows.blocks import DiffsyncStore
-from flows.demo.prefect_stack import ROOT
-from flows.demo.runs import finish, start_run
+from diffsync_store.diffs import DiffRecord
+from diffsync_store.store.redis.keys import DiffKeys, StoreKeys
 from tests.flows.conftest import Project
 from tests.servers import wait_until
 
@@ -286,9 +286,9 @@ def test_what_is_declared_with_a_schedule_has_its_next_runs(project: Project) ->
 
 
 def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(project: Project) -> None:
-    flows_command(project, "flows", "deploy", "--yes")
+    flows_command(project, "diffsync_flows", "deploy", "--yes")
     before = project.stack.post("/deployments/filter")
-    output = flows_command(project, "flows", "deploy", "--yes")
+    output = flows_command(project, "diffsync_flows", "deploy", "--yes")
     assert output.splitlines()[-1].startswith("0 changed, ")
     after = project.stack.post("/deployments/filter")
     assert {each["id"]: each["updated"] for each in before} == {each["id"]: each["updated"] for each in after}
@@ -296,25 +296,25 @@ def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(proj
     whole = config.read_text("utf-8")
     try:
         config.write_text("\n".join(line for line in whole.splitlines() if "  cancelled: {source" not in line), "utf-8")
-        output = flows_command(project, "flows", "deploy", "--yes")
+        output = flows_command(project, "diffsync_flows", "deploy", "--yes")
         paused = {line.split()[1] for line in output.splitlines() if line.split()[0] == "paused"}
         assert paused == {"diff/cancelled", "sync/cancelled", "reconcile/cancelled"}
         assert told(project)["reconcile/cancelled"]["paused"]
     finally:
         config.write_text(whole, "utf-8")
-        flows_command(project, "flows", "deploy", "--yes")
+        flows_command(project, "diffsync_flows", "deploy", "--yes")
     assert not told(project)["reconcile/cancelled"]["paused"]
 
 
 def test_prefect_deploy_makes_the_same_deployments(project: Project) -> None:
     """Under a version that Prefect makes: `flows deploy` writes them once more after it."""
-    flows_command(project, "flows", "deploy", "--yes")
+    flows_command(project, "diffsync_flows", "deploy", "--yes")
     before = told(project)
     file = project.folder / "prefect.yaml"
-    file.write_text(flows_command(project, "flows", "prefect-yaml"), "utf-8")
+    file.write_text(flows_command(project, "diffsync_flows", "prefect-yaml"), "utf-8")
     flows_command(project, "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
     assert told(project) == before
-    flows_command(project, "flows", "deploy", "--yes")
+    flows_command(project, "diffsync_flows", "deploy", "--yes")
     assert told(project) == before
 
 

@@ -13,11 +13,11 @@ from prefect.exceptions import Abort
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows import orphans
-from flows.failures import failing_plainly
-from flows.faults import Fault
-from flows.orphans import in_charge, leave_if_superseded, leave_if_superseded_async
-from flows.threads import beside
+from diffsync_flows.runtime import superseded_runs as orphans
+from diffsync_flows.runtime.error_handling import report_expected_errors
+from diffsync_flows.runtime.errors import UserError
+from diffsync_flows.runtime.superseded_runs import in_charge, leave_if_superseded, leave_if_superseded_async
+from diffsync_flows.runtime.threads import beside
 from tests.http_service import HttpService
 
 
@@ -94,10 +94,10 @@ async def ticks_while(work: asyncio.Task[None]) -> int:
 
 
 def test_an_event_loop_goes_on_while_a_server_does_not_answer_and_cancelling_ends_it_at_once(run_id: str) -> None:
-    @failing_plainly
+    @report_expected_errors
     async def fails() -> None:
         async with in_charge():
-            raise Fault("no store")
+            raise UserError("no store")
 
     async def cancelled() -> int:
         work = asyncio.create_task(fails())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flows.demo.runs import finish, start_run
+from airports.demo.runs import finish, start_run
 from tests.flows.conftest import Project
 from tests.flows.test_operations import state_of
 from tests.servers import wait_until

@@ -12,7 +12,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
 
-from flows.__main__ import app
+from diffsync_flows.__main__ import app
 
 COMMANDS = {"deploy": ["deploy", "--yes"], "approve": ["approve", "a-diff", "--by", "ann", "--yes"]}
 FORGOTTEN = "PREFECT_API_URL names the address that ends in /api, such as http://127.0.0.1:4200/api"

@@ -2,7 +2,7 @@ from threading import Event
 
 import pytest
 
-from flows.progress import Reached, repeated, told
+from diffsync_flows.reporting.progress import Reached, repeated, told
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.demo.runs import Run, finish, start_run
+from airports.demo.runs import Run, finish, start_run
 from tests.flows.conftest import Project
 from tests.flows.test_operations import answer_to, lines, question, state_of, waiting_diff
 from tests.servers import wait_until
@@ -35,9 +35,9 @@ def expect_asked_already(project: Project, reconciled: Run, waits: str) -> None:
         "The same changes wait for a decision already, in sync seven → repeated · 7 create: "
     )
     sync = project.runs(f"diff:{waiting_diff(project, 'repeated')}", "sync")[0]
-    assert sync["state_name"] == "AskedAlready"
+    assert sync["state_name"] == "PendingElsewhere"
     assert f"/runs/flow-run/{waits}" in sync["state"]["message"]
-    assert "python -m flows approve repeated-1 --by NAME" in sync["state"]["message"]
+    assert "diffsync-flows approve repeated-1 --by NAME" in sync["state"]["message"]
     assert f"/runs/flow-run/{sync['id']}" in project.artifacts(reconciled)["reconcile-repeated"]["data"]
 
 

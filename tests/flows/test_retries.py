@@ -9,11 +9,11 @@ from prefect.states import Failed
 from redis.exceptions import ClusterDownError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from diffsync_flows import diff, housekeeping, load, reconcile, sync
+from diffsync_flows.config.secrets import Secrets
+from diffsync_flows.runtime.retries import RETRIED, judged_by
 from diffsync_store import Adapter, ObjectStoreException, StoreNotFound
 from diffsync_store.transient import is_transient, retry_after
-from flows import diff, housekeeping, load, reconcile, sync
-from flows.redaction import Secrets
-from flows.retries import RETRIED, judged_by
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -82,7 +82,7 @@ class ThrottledError(ConnectionError):
 
 def test_a_service_that_says_when_is_left_alone_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("flows.retries.time.sleep", waited.append)
+    monkeypatch.setattr("diffsync_flows.runtime.retries.time.sleep", waited.append)
     with disable_run_logger():
         assert RETRIED["retry_condition_fn"](load.load_records, None, Failed(data=ThrottledError()))
     assert waited == [7]

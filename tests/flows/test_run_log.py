@@ -5,7 +5,7 @@ import pytest
 import structlog
 from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
 
-from flows.run_log import library_log
+from diffsync_flows.reporting.run_log import library_log
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from diffsync_flows.runtime.errors import UserError
+from diffsync_flows.runtime.filters import selected
 from diffsync_store import Select
-from flows.faults import Fault
-from flows.selection import selected
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,6 @@ def test_a_word_names_a_model_an_object_or_what_a_form_takes(word: str, select: 
     ],
 )
 def test_what_is_none_of_these_is_refused(word: str, told: str) -> None:
-    with pytest.raises(Fault, match="selects nothing") as caught:
+    with pytest.raises(UserError, match="selects nothing") as caught:
         selected(word)
     assert told in str(caught.value)

@@ -7,10 +7,10 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
 
-from diffsync_store.store.redis_keys import users_of
-from flows.__main__ import app
-from flows.config import Config
-from flows.sharing import others, server_id
+from diffsync_flows.__main__ import app
+from diffsync_flows.config.config import Config
+from diffsync_flows.runtime.shared_redis import others, server_id
+from diffsync_store.store.redis.keys import users_of
 from tests.flows.conftest import Project
 from tests.servers import RedisServer, wait_until
 

@@ -1,4 +1,4 @@
-"""`python -m flows approve`: what a person sees, leaves out and resumes in a terminal."""
+"""`diffsync-flows approve`: what a person sees, leaves out and resumes in a terminal."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,9 +7,9 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner, Result
 
+from airports.demo.runs import finish, start_run
+from diffsync_flows.__main__ import app
 from diffsync_store.cli.commands import app as library_app
-from flows.__main__ import app
-from flows.demo.runs import finish, start_run
 from tests.flows.conftest import Project
 from tests.flows.test_operations import lines, question, state_of
 from tests.flows.test_questions import end
@@ -83,7 +83,7 @@ def test_what_the_librarys_command_decides_is_noticed_and_the_sync_goes_on(proje
         assert told.exit_code == 0, told.output
         assert f"Waiting for it: flow run sync {diff_id} (" in told.stdout
         assert (
-            f"/runs/flow-run/{run_id}). It goes on by itself where `python -m flows resume --every 10` runs"
+            f"/runs/flow-run/{run_id}). It goes on by itself where `diffsync-flows resume --every 10` runs"
             in told.stdout
         )
         run = finish(project.stack, run_id, seconds=120)

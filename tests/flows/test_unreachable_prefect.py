@@ -6,9 +6,9 @@ import pytest
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.artifacts import show_housekeeping
-from flows.demo.ports import free_port
-from flows.links import run_link
+from airports.demo.ports import free_port
+from diffsync_flows.reporting.artifacts import show_housekeeping
+from diffsync_flows.reporting.links import run_link
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.demo.prefect_stack import ROOT
+from airports.demo.prefect_stack import ROOT
 
 PAGE = ROOT / "docs" / "how-to" / "when-it-breaks.md"
 OF_PREFECT = ("prefect.runner._flow_run_executor",)

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from flows.demo.prefect_stack import PrefectStack
+from airports.demo.prefect_stack import PrefectStack
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 MOST_TRIES = 10

@@ -22,7 +22,7 @@ from diffsync_store import (
     StoreReloaded,
     StoreState,
 )
-from diffsync_store.guards import holds
+from diffsync_store.guards.completeness import holds
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.redis import RedisStore
 from tests.store.inventory import Device, Inventory, Site, sites

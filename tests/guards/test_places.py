@@ -23,9 +23,9 @@ from diffsync_store import (
     ObjectStoreWrongType,
     SyncOptions,
 )
-from diffsync_store.store.findings import MOST_PLACES
+from diffsync_store.diffs import RedisDiffs
+from diffsync_store.store.load_report import MOST_PLACES
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
 
 Rows = list[tuple[str, str, str]]
 """Maker, type, port; empty where there is no such object."""

@@ -8,9 +8,9 @@ from contextlib import ExitStack, closing
 import pytest
 
 from diffsync_store import Budget, BudgetExceeded, Guards, Limit, Limits, StoredAdapter, StoreNotComplete, SyncOptions
+from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.guards import Holds
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs, SavedDiff
 from tests.store.inventory import Device, Inventory, Site, sites
 
 NAMES = ("a", "b", "c")

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from diffsync_store import Adapter, DiffSyncFlags, DiffSyncModel, DiffSyncStatus, LocalStore, StoredAdapter
 from diffsync_store.cli.commands import app
-from diffsync_store.masking import hide_in, is_secret_name, masked, masked_text, reason_text, without_credentials
+from diffsync_store.diffs import RedisDiffs
+from diffsync_store.redaction import hide_in, is_secret_name, masked, masked_text, reason_text, without_credentials
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
 from diffsync_store.sync.convergence import unsettled
-from diffsync_store.sync.report import to_csv, to_json
+from diffsync_store.sync.reject_export import to_csv, to_json
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
 IS_OPEN = "shown"

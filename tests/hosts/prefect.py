@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from flows.demo.child import Child
-from flows.demo.prefect_stack import PREFECT, ROOT, START_SECONDS, PrefectStack
+from airports.demo.child import Child
+from airports.demo.prefect_stack import PREFECT, ROOT, START_SECONDS, PrefectStack
 from tests.hosts.network import Host
 from tests.servers import RedisServer
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from airports.database import SqlAdapter
+from airports.demo import check
+from airports.demo.runs import finish, start_run
+from airports.registry import AirportsAdapter
 from diffsync_store import OperationState
-from diffsync_store.store.redis_diffs import RedisDiffs
-from flows.adapters.airports import AirportsAdapter
-from flows.adapters.sql import SqlAdapter
-from flows.demo import check
-from flows.demo.runs import finish, start_run
+from diffsync_store.diffs import RedisDiffs
 from tests.conftest import demand
 from tests.flows.registry import airport, write_registry
 from tests.hosts.network import Host, Network
@@ -33,7 +33,7 @@ store:
   url: ${REDIS_URL}
 adapters:
   registry:
-    class: flows.adapters.airports:AirportsAdapter
+    class: airports.registry:AirportsAdapter
     settings: {folder: "${FOLDER}/after"}
   database:
     class: tests.hosts.systems:GatedDatabase

@@ -24,7 +24,7 @@ from diffsync_store import (
     StoredAdapter,
     StoreState,
 )
-from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.diffs import RedisDiffs
 from tests.servers import RedisServer
 from tests.store.conftest import NewStore, OpenStore, keys_of
 

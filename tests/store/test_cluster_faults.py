@@ -11,11 +11,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from airports.demo.ports import free_port
 from diffsync_store import ObjectStoreException, StoredAdapter, StoreState
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_retry import PassingCluster
-from flows.demo.ports import free_port
+from diffsync_store.store.redis.connection.retry import PassingCluster
 from tests.conftest import demand
 from tests.proxy import Proxy
 from tests.redis_servers import ClusterNode, RedisClusterServers
@@ -87,7 +87,7 @@ def test_a_loaded_store_is_whole_after_its_slot_has_moved(cluster: RedisClusterS
 def test_a_store_that_is_being_moved_is_said_to_be_and_nothing_is_half_written(
     cluster: RedisClusterServers, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diffsync_store.store.redis_retry._MOVING_PATIENCE", 0.0)
+    monkeypatch.setattr("diffsync_store.store.redis.connection.retry._MOVING_PATIENCE", 0.0)
     with RedisStore(url=cluster.url, store_id=store_id) as store:
         fill(store, "abc")
         migration = Migration(cluster, store_id)
@@ -141,7 +141,7 @@ def test_a_diff_is_the_same_after_the_slot_of_its_source_has_moved(cluster: Redi
 def test_a_load_that_loses_answers_of_a_cluster_is_whole(
     cluster: RedisClusterServers, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diffsync_store.store.redis_retry.EqualJitterBackoff", lambda **_: NoBackoff())
+    monkeypatch.setattr("diffsync_store.store.redis.connection.retry.EqualJitterBackoff", lambda **_: NoBackoff())
     with ExitStack() as stack:
         proxies = {node.port: stack.enter_context(Proxy(node.port)) for node in cluster.nodes}
 

@@ -13,14 +13,12 @@ import pytest
 import redis
 from redis.sentinel import Sentinel
 
+from airports.demo.ports import free_port
 from diffsync_store import ObjectStoreException, StoredAdapter, StoreNotFound, StoreState
-from diffsync_store.store import redis_client
-from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_connection import Connection
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import RedisLeases
-from diffsync_store.store.redis_stores import RedisStores
-from flows.demo.ports import free_port
+from diffsync_store.diffs import RedisDiffs
+from diffsync_store.store.redis import RedisLeases, RedisStore, RedisStores
+from diffsync_store.store.redis.connection import client as redis_client
+from diffsync_store.store.redis.connection.connection import Connection
 from tests.certificates import Certificates
 from tests.conftest import ROOT, demand
 from tests.redis_servers import RedisClusterServers, SentinelServers
@@ -456,7 +454,7 @@ def test_a_right_that_is_lacking_in_a_script_is_said_to_be(
 
 def test_each_command_of_the_scripts_is_in_the_rule_of_the_readme() -> None:
     rule = {word.removeprefix("+").upper() for word in acl_rule("x") if word.startswith("+")}
-    sources = [path.read_text() for path in (ROOT / "diffsync_store" / "store").glob("redis*.py")]
+    sources = [path.read_text() for path in (ROOT / "diffsync_store").rglob("*.py")]
     # What is asked by pcall is done without, where it is not allowed.
     used = {command for source in sources for command in re.findall(r"redis\.call\(\s*'(\w+)'", source)}
     assert used, "no script was found"

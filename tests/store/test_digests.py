@@ -24,9 +24,9 @@ from diffsync_store import (
     LocalStore,
     StoredAdapter,
 )
-from diffsync_store.store.local_subtrees import LocalSubtrees
+from diffsync_store.store.local_subtree_digests import LocalSubtrees
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.subtrees import Subtrees
+from diffsync_store.store.subtree_digests import Subtrees
 from tests.servers import RedisServer
 
 NAMES = ["a", "b", "c", "d", "é:*\n"]

@@ -29,8 +29,8 @@ from hypothesis import strategies as st
 from typing_extensions import TypedDict
 
 from diffsync_store import Adapter, BaseStore, Diff, DiffSyncModel, LocalStore, StoredAdapter
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
 from tests.servers import RedisServer
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "200"))

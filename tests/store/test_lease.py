@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from diffsync_store import LeaseHeld, LeaseLost, ObjectStoreException
-from diffsync_store.store.redis_keys import StoreKeys
-from diffsync_store.store.redis_lease import RedisLeases, target_lease
+from diffsync_store.store.redis import RedisLeases, target_lease
+from diffsync_store.store.redis.keys import StoreKeys
 from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, say
 from tests.store.conftest import OpenStore

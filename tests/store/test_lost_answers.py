@@ -14,11 +14,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from diffsync_store import ObjectStoreException, StoredAdapter, StoreInUse
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.operation import operations_of
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_keys import DiffKeys
-from diffsync_store.store.redis_retry import RETRIES
+from diffsync_store.store.redis.connection.retry import RETRIES
+from diffsync_store.store.redis.keys import DiffKeys
 from tests.proxy import Proxy
 from tests.servers import RedisServer, wait_until
 from tests.store.conftest import OpenStore
@@ -41,7 +41,7 @@ def proxy(redis_server: RedisServer) -> Iterator[Proxy]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries follow each other at once: how long they wait is redis-py's business."""
-    monkeypatch.setattr("diffsync_store.store.redis_retry.EqualJitterBackoff", lambda **_: NoBackoff())
+    monkeypatch.setattr("diffsync_store.store.redis.connection.retry.EqualJitterBackoff", lambda **_: NoBackoff())
 
 
 def devices(count: int) -> list[Device]:

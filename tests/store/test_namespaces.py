@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from diffsync_flows.config.config import Config
 from diffsync_store import DiffNotFound, LeaseHeld, ObjectStoreException, StoreNotFound
 from diffsync_store.cli.commands import app
-from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_keys import DIFFS, STORES, DiffKeys, StoreKeys, index_of_diffs, index_of_stores
-from diffsync_store.store.redis_lease import RedisLeases, target_lease
-from diffsync_store.store.redis_stores import RedisStores
-from diffsync_store.store.retention import Retention
-from flows.config import Config
+from diffsync_store.diffs import RedisDiffs
+from diffsync_store.retention import Retention
+from diffsync_store.store.redis import RedisLeases, RedisStore, RedisStores, target_lease
+from diffsync_store.store.redis.keys import DIFFS, STORES, DiffKeys, StoreKeys, index_of_diffs, index_of_stores
 from tests.servers import RedisServer
 from tests.store.inventory import Site, sites
 

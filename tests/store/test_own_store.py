@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from diffsync_store import Adapter, BaseStore, LocalStore, ObjectAlreadyExists, ObjectNotFound, StoreState
-from diffsync_store.store.redis_diffs import RedisDiffs
+from diffsync_store.diffs import RedisDiffs
 from tests.behaviour.inventory import Device, Inventory, Site, Sites
 
 SITES: Sites = {"z": ("r1", {"d2": "leaf", "d1": "spine"}), "a": (None, {})}

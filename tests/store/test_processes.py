@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from diffsync_store import LeaseLost, StoreState
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import OperationState
-from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis import RedisLeases, RedisStore
 from diffsync_store.sync.journal import Entry
 from tests.servers import RedisServer
 from tests.store.child import run

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from diffsync_store import ObjectAlreadyExists, StoreInUse, StoreState
-from diffsync_store.store import redis as redis_store
-from diffsync_store.store import redis_writer
+from diffsync_store.store.redis import store as redis_store
+from diffsync_store.store.redis.writing import writer as redis_writer
 from tests.store.child import Child, is_told, listen, run, say
 from tests.store.conftest import OpenStore
 from tests.store.inventory import Device, flat, open_store, read_flat
@@ -28,7 +28,7 @@ def add_all(url: str, store_id: str, role: str, names: list[str], flush_every: i
     No process is taken for a silent one, and nothing is sent ahead because a machine stood still: each refusal is that of
     the device that is being added.
     """
-    redis_writer.LEASE, redis_store._FLUSH_AFTER = 20.0, 20.0
+    redis_writer.CLAIM_SECONDS, redis_store._FLUSH_AFTER = 20.0, 20.0
     adapter = flat(open_store(url, store_id))
     outcome: dict[str, list[str]] = {"taken": [], "refused": [], "roles": []}
     say("ready")
@@ -167,9 +167,9 @@ def test_an_object_is_not_lost_because_an_earlier_one_is_refused_late(
     assert read_flat(redis_url, store_id) == {"contested": "second", "own": "silent"}
 
 
-def load(url: str, store_id: str, role: str, pause_after: int = 0, lease: float = redis_writer.LEASE) -> str:
+def load(url: str, store_id: str, role: str, pause_after: int = 0, lease: float = redis_writer.CLAIM_SECONDS) -> str:
     """Load 50 devices; say so and wait after the first `pause_after` of them."""
-    redis_writer.LEASE = lease
+    redis_writer.CLAIM_SECONDS = lease
     adapter = flat(open_store(url, store_id))
     try:
         with adapter.store.loading():
@@ -207,7 +207,7 @@ def test_of_two_processes_that_load_one_store_at_once_the_result_is_the_load_of_
 
 def load_steadily(url: str, store_id: str, flush: bool) -> int:
     """Load devices until told to end; how many they were."""
-    redis_writer.LEASE = STEADY
+    redis_writer.CLAIM_SECONDS = STEADY
     store = open_store(url, store_id)
     adapter, number = flat(store), 0
     with store.loading():

@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from structlog.testing import capture_logs
 
+from airports.demo.ports import free_port
 from diffsync_store import (
     DiffSyncModel,
     ObjectStoreException,
@@ -30,7 +31,6 @@ from diffsync_store import (
     StoreState,
 )
 from diffsync_store.store.redis import RedisStore
-from flows.demo.ports import free_port
 from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, run, say
 from tests.store.conftest import OpenStore, keys_of

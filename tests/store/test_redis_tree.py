@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from diffsync_store import Adapter, DiffSyncModel, DiffSyncModelFlags, ObjectAlreadyExists, ObjectNotFound
 from diffsync_store.store.digest import SIZE
-from diffsync_store.store.local_subtrees import LocalSubtrees
+from diffsync_store.store.local_subtree_digests import LocalSubtrees
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_keys import StoreKeys
-from diffsync_store.store.redis_subtrees import RedisSubtrees
-from diffsync_store.store.redis_tree import BUCKETS
-from diffsync_store.store.subtrees import Subtree
+from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.scripts.subtree_digests import BUCKETS
+from diffsync_store.store.redis.subtree_digests import RedisSubtrees
+from diffsync_store.store.subtree_digests import Subtree
 from tests.servers import RedisServer
 from tests.store.conftest import OpenStore, keys_of
 

@@ -31,10 +31,10 @@ from diffsync_store import (
     StoredAdapter,
 )
 from diffsync_store.cli.commands import app
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.guards import Guards
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_lease import RedisLeases
-from diffsync_store.sync import report
+from diffsync_store.store.redis import RedisLeases
+from diffsync_store.sync import reject_export as report
 from tests.servers import RedisServer
 from tests.store.child import run
 from tests.store.conftest import NewStore, OpenStore, keys_of

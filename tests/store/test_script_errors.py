@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from diffsync_store import ObjectStoreException, StoreState
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import OperationState
-from diffsync_store.store import redis as redis_store
-from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_keys import DiffKeys, StoreKeys
-from diffsync_store.store.redis_lease import RedisLeases
+from diffsync_store.store.redis import RedisLeases, RedisStore
+from diffsync_store.store.redis import store as redis_store
+from diffsync_store.store.redis.keys import DiffKeys, StoreKeys
 from diffsync_store.sync.journal import Entry
 from tests.servers import RedisServer
 from tests.store.conftest import OpenStore

@@ -11,8 +11,8 @@ from contextlib import closing
 import pytest
 
 from diffsync_store import Adapter, DiffElement, DiffSyncFlags, StoredAdapter, StoreNotComplete, StoreReloaded
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
 from tests.store.inventory import Device, Flat, Inventory, Site
 
 FEW = 12_000

@@ -333,7 +333,7 @@ def check_pools(target: Adapter) -> None:
 def test_hooks_use_the_store_while_workers_work(new_store: NewStore, redis_url: str, store_id: str, run: int) -> None:
     from contextlib import closing
 
-    from diffsync_store.store.redis_diffs import RedisDiffs
+    from diffsync_store.diffs import RedisDiffs
     from diffsync_store.sync.options import SyncOptions
 
     source, target = pools(new_store)

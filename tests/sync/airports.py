@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from airports.demo.releases import RELEASES, install_release
 from diffsync_store import BaseStore, LocalStore
 from diffsync_store.adapter import Adapter
-from flows.demo.releases import RELEASES, install_release
 from tests.sync.systems import Data, Seen, System
 
 FOLDER = Path(__file__).parents[2] / "demo-output" / "releases"

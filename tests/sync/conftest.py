@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs, SavedDiff
-from diffsync_store.store.redis_keys import DIFFS, DiffKeys
+from diffsync_store.store.redis.keys import DIFFS, DiffKeys
 from tests.servers import RedisServer
 from tests.sync.systems import Network, System
 

@@ -6,7 +6,7 @@ import pytest
 
 from diffsync_store import DiffSyncFlags, DiffSyncModelFlags, SyncOptions
 from diffsync_store.enum import OperationState as State
-from diffsync_store.sync.selection import Select
+from diffsync_store.sync.filters import Select
 from tests.sync.conftest import Bench
 from tests.sync.systems import Network, Site
 

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_stores import RedisStores
-from flows.overtaking import find_overtaking
+from diffsync_flows.approval.stale_diffs import find_overtaking
+from diffsync_store.store.redis import RedisStore, RedisStores
 from tests.servers import RedisServer
 from tests.sync.conftest import Bench
 

@@ -16,7 +16,7 @@ import pytest
 from diffsync_store import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.pace import Pace
+from diffsync_store.sync.throttle import Throttle
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Network
 from tests.sync.test_pace import Bulk
@@ -205,8 +205,8 @@ def test_what_the_system_asks_for_holds_for_all_workers(bench: Bench) -> None:
 
 
 def test_a_pace_that_has_ended_calls_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pace, "_wait", lambda *_: pytest.fail("waits"))
-    pace, calls = Pace(SyncOptions(retries=5, backoff=1.0), (OSError,)), []
+    monkeypatch.setattr(Throttle, "_wait", lambda *_: pytest.fail("waits"))
+    pace, calls = Throttle(SyncOptions(retries=5, backoff=1.0), (OSError,)), []
     pace.end()
 
     def fail() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from diffsync_store import Diff, DiffSyncFlags, DiffSyncModelFlags
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import (
     DiffExists,
@@ -26,14 +27,12 @@ from diffsync_store.exceptions import (
 )
 from diffsync_store.guards import Guards, Hold
 from diffsync_store.result import SyncResult
-from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs
-from diffsync_store.store.redis_keys import DiffKeys
-from diffsync_store.store.redis_lease import RedisLeases
-from diffsync_store.sync import ledger, scheduler
+from diffsync_store.store.redis import RedisLeases, RedisStore
+from diffsync_store.store.redis.keys import DiffKeys
+from diffsync_store.sync import journal_writer, scheduler
+from diffsync_store.sync.filters import Select
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.selection import Select
 from tests.servers import wait_until
 from tests.store.child import Child, listen, say
 from tests.sync.conftest import Bench, Sites
@@ -355,7 +354,7 @@ def test_an_entry_survives_its_text() -> None:
 def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
     bench: Bench, adapter: type[Network], options: SyncOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "_SILENCE", 0)  # as if each call took longer
+    monkeypatch.setattr(journal_writer, "_SILENCE", 0)  # as if each call took longer
     bench.load(SOURCE, TARGET)
     bench.adapter_class = adapter
     first, lock = bench.target(), threading.Lock()

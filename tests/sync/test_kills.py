@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from diffsync_store.store.redis_diffs import RedisDiffs, SavedDiff
+from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.sync import scheduler
 from diffsync_store.sync.options import SyncOptions
 from tests.conftest import demand

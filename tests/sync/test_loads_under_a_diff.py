@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from diffsync_store import StoreInUse, StoreNotFound
-from diffsync_store.store.redis_diffs import SavedDiff
-from diffsync_store.store.retention import refuse_load
+from diffsync_store.diffs.saved_diff import SavedDiff
+from diffsync_store.retention import refuse_load
+from diffsync_store.sync.filters import Select
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.selection import Select
 from tests.sync.conftest import Bench, Sites
 
 SOURCE: Sites = {"a": ("new", {"d1": "leaf"})}

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.calls import count, device_types, fewest
 from diffsync_store import Diff, DiffElement, DiffSyncFlags, DiffSyncModelFlags, Sync, SyncOptions
 from diffsync_store.diff import walk
 from diffsync_store.sync import scheduler
 from diffsync_store.sync.journal import MemoryJournal
 from diffsync_store.sync.steps import Step, stages_of, windows
-from tests.bench.calls import count, device_types, fewest
 from tests.sync.constrained import Data, ManyRing, MixedRing, ParentMissing, Ring
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE

@@ -13,7 +13,7 @@ import pytest
 from diffsync_store import DiffSyncFlags
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import InvalidOptions
-from diffsync_store.sync import pace
+from diffsync_store.sync import throttle as pace
 from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Data, Device, Network, Site, System
@@ -253,10 +253,10 @@ def test_no_more_calls_are_made_in_a_second_than_asked_for(monkeypatch: pytest.M
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
-    def wait(_: pace.Pace, seconds: float) -> None:
+    def wait(_: pace.Throttle, seconds: float) -> None:
         clock[0] += max(0.0, seconds)
 
-    monkeypatch.setattr(pace.Pace, "_wait", wait)
-    slow = pace.Pace(SyncOptions(rate=5), ())
+    monkeypatch.setattr(pace.Throttle, "_wait", wait)
+    slow = pace.Throttle(SyncOptions(rate=5), ())
     called = [slow.call(lambda: clock[0], lambda: None) for _ in range(11)]
     assert called == pytest.approx([100.0 + number / 5 for number in range(11)])

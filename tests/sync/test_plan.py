@@ -11,9 +11,9 @@ from diffsync_store import DiffSyncFlags, Guards
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import DiffNotApproved
 from diffsync_store.result import SyncResult
+from diffsync_store.sync.filters import Select
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.selection import Select
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Data, Device, Network
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from diffsync_store import ObjectStoreException, StoreState
+from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.exceptions import DiffNotFound, JournalLost, StoreNotComplete, SyncInterrupted
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis_diffs import RedisDiffs, SavedDiff
 from diffsync_store.sync.options import SyncOptions
 from tests.conftest import demand
 from tests.proxy import Proxy

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from diffsync_store import DiffSyncFlags, ObjectNotCreated
 from diffsync_store.enum import OperationState as State
 from diffsync_store.result import Reject
+from diffsync_store.sync.filters import Select
 from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.report import to_csv, to_json
-from diffsync_store.sync.selection import Select
+from diffsync_store.sync.reject_export import to_csv, to_json
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Device, Network, Silent, Site
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.adapters.airports import Airport, AirportsAdapter, Country, Subdivision, on_grid
+from airports.registry import Airport, AirportsAdapter, Country, Subdivision, on_grid
 from tests.flows.registry import airport, write_registry
 
 

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from airports import database as sql
+from airports.database import SqlAdapter, SqlAirport, SqlCountry, new_engine
+from airports.registry import Airport, AirportsAdapter
 from diffsync_store import DiffSyncFlags, DiffSyncModel, ObjectNotDeleted, ObjectNotUpdated
-from flows.adapters import sql
-from flows.adapters.airports import Airport, AirportsAdapter
-from flows.adapters.sql import SqlAdapter, SqlAirport, SqlCountry, new_engine
 from tests.flows.registry import airport, write_registry
 
 FIRST = [

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.adapters.airports import AirportsAdapter
-from flows.adapters.sql import SqlAdapter
-from flows.demo import check
+from airports.database import SqlAdapter
+from airports.demo import check
+from airports.registry import AirportsAdapter
 from tests.flows.registry import airport, write_registry
 
 AIRPORTS = [airport("LSZH"), airport("LSGG", subd="", lat="46.2380981", lon="-6.1089501")]

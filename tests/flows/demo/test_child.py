@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.config import environment
-from flows.demo.child import Child
+from airports.demo.child import Child
+from diffsync_flows.config.config import environment
 from tests.servers import is_gone, wait_until
 
 PARENT = """

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.demo.__main__ import exports, variables
+from airports.demo.__main__ import exports, variables
 
 
 def test_what_the_demo_prints_sets_all_that_its_file_and_the_commands_need(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,195 @@
+"""What a guarded sync costs, and what its workers and bulk calls save: `python -m benchmarks.guards [creates] [operations]`.
+
+- calls: how many calls a sync with bulk hooks makes, beside the fewest that could be (`benchmarks.calls`);
+- pace: so many creates against a system that takes 20 ms a call, one by one, with 8 workers, in bulk, and with both;
+- overhead: a sync of operations that do nothing, of a saved diff over stores in Redis, by `sync_from` and under guards
+  (journal, preconditions). Nobody sees the log of either: with one that is shown, both take longer by as much.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from benchmarks import calls
+from diffsync_store import Adapter, DiffSyncModel
+from diffsync_store.diffs import RedisDiffs
+from diffsync_store.exceptions import DiffNotFound
+from diffsync_store.store.redis import RedisStore
+from diffsync_store.sync.options import SyncOptions
+from tests.servers import RedisServer
+
+CALL_SECONDS = 0.02
+DEVICES = 20
+
+
+class Site(DiffSyncModel):
+    _modelname = "site"
+    _identifiers = ("name",)
+    _attributes = ("region",)
+    _children = {"device": "devices"}
+
+    name: str
+    region: str = ""
+    devices: list[str] = []
+
+
+class Device(DiffSyncModel):
+    _modelname = "device"
+    _identifiers = ("site", "name")
+    _attributes = ("role", "serial", "description")
+
+    site: str
+    name: str
+    role: str = ""
+    serial: str = ""
+    description: str = ""
+
+
+class Inventory(Adapter):
+    site = Site
+    device = Device
+    top_level = ["site"]
+
+    def put(self, objects: int, role: str) -> None:
+        with self.store.loading():
+            for number in range(max(1, objects // (DEVICES + 1))):
+                site = Site(name=f"s{number}", region=role)
+                self.add(site)
+                for each in range(DEVICES):
+                    device = Device(site=site.name, name=f"d{each}", role=role, serial=f"{number}-{each}")
+                    self.add(device)
+                    site.add_child(device)
+
+
+class SlowSite(Site):
+    @classmethod
+    def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:
+        time.sleep(CALL_SECONDS)
+        return super().create(adapter, ids, attrs)
+
+    @classmethod
+    def create_many(cls, adapter: Any, records: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[Any]:
+        time.sleep(CALL_SECONDS)
+        return [cls.create_base(adapter, ids, attrs) for ids, attrs in records]
+
+
+class Slow(Inventory):
+    site = SlowSite
+
+    def put(self, objects: int, role: str) -> None:
+        with self.store.loading():
+            for number in range(objects):
+                self.add(SlowSite(name=f"s{number}", region=role))
+
+
+def prepared(
+    url: str, adapter: type[Inventory], objects: int, there: int
+) -> Callable[[], tuple[Any, Inventory, Inventory]]:
+    """Loads both stores anew and saves their diff."""
+
+    def prepare() -> tuple[Any, Inventory, Inventory]:
+        source = adapter("source", RedisStore(store_id="source", url=url))
+        target = adapter("target", RedisStore(store_id="target", url=url))
+        source.put(objects, "new")
+        target.put(there, "old")
+        diffs = RedisDiffs(url=url)
+        with suppress(DiffNotFound):  # of the round before
+            diffs.open("diff").drop()
+        return diffs.open(diffs.compare(source, target, "diff")), source, target
+
+    return prepare
+
+
+def pace(url: str, creates: int) -> None:
+    """Creates one by one, side by side, in bulk, and both."""
+    prepare = prepared(url, Slow, creates, 0)
+    ways = {
+        "one by one": SyncOptions(bulk=1),
+        "8 workers": SyncOptions(bulk=1, workers=8),
+        "bulk": SyncOptions(),
+        "bulk and 8 workers": SyncOptions(workers=8),
+    }
+    first = 0.0
+    for name, options in ways.items():
+        saved, source, target = prepare()
+        begin = time.perf_counter()
+        result = saved.apply(source, target, options=options)
+        seconds = time.perf_counter() - begin
+        assert (result.created, result.is_complete) == (creates, True)
+        assert target.store.count(model="site") == creates
+        first = first or seconds
+        print(f"{creates:,} creates, {name}: {seconds:.2f} s, {first / seconds:.1f} times as fast")
+
+
+class SeenSite(Site):
+    @classmethod
+    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> Any:  # noqa: ARG003  # never asked
+        return NotImplemented
+
+
+class SeenDevice(Device):
+    @classmethod
+    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> Any:  # noqa: ARG003  # never asked
+        return NotImplemented
+
+
+class SeenInventory(Inventory):
+    """Its records can be looked up, so that a journal tells many of them at once."""
+
+    site = SeenSite
+    device = SeenDevice
+
+
+def overhead(url: str, adapter: type[Inventory], operations: int, rounds: int) -> None:
+    """Updates that do nothing, without guards and with them; the best of the rounds."""
+    prepare = prepared(url, adapter, operations, operations)
+    number = 0
+    best: dict[str, float] = {}
+    cpu: dict[str, float] = {}
+    for _ in range(rounds):
+        for name in ("plain", "guarded"):
+            saved, source, target = prepare()
+            begin, begin_of_cpu = time.perf_counter(), time.process_time()
+            if name == "plain":
+                target.sync_from(source, diff=saved.streamed())
+            else:
+                assert saved.apply(source, target).is_complete
+            number = saved.record.operations
+            best[name] = min(best.get(name, 1e9), time.perf_counter() - begin)
+            cpu[name] = min(cpu.get(name, 1e9), time.process_time() - begin_of_cpu)
+    each, of_cpu = ({name: seconds / number * 1e6 for name, seconds in found.items()} for found in (best, cpu))
+    print(
+        f"{number:,} operations that do nothing, {adapter.__name__}: {each['plain']:.0f} us each, "
+        f"{each['guarded']:.0f} us under guards: {best['guarded'] / best['plain'] - 1:+.0%}; "
+        f"of the CPU {of_cpu['plain']:.0f} us and {of_cpu['guarded']:.0f} us"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("creates", type=int, nargs="?", default=10_000)
+    parser.add_argument("operations", type=int, nargs="?", default=10_000)
+    parser.add_argument("--rounds", type=int, default=3, help="the best of how many, of the overhead")
+    parser.add_argument("--no-calls", action="store_true", help="leave out the counts of calls")
+    parser.add_argument("--log", action="store_true", help="show the log, as a program does that configures nothing")
+    arguments = parser.parse_args()
+    if not arguments.log:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    if not arguments.no_calls:
+        calls.main()
+    with RedisServer("valkey") as server:
+        if arguments.operations:
+            for adapter in (Inventory, SeenInventory):
+                overhead(server.url, adapter, arguments.operations, arguments.rounds)
+        if arguments.creates:
+            pace(server.url, arguments.creates)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""A saved diff as a Diff that is read as a sync comes to its elements."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.guards.guards import Holds
+from diffsync_store.guards.withholding import withhold, withhold_below
+from diffsync_store.operation import Operation, diff_of
+
+if TYPE_CHECKING:
+    from diffsync_store.diffs.saved_diff import SavedDiff
+
+
+class StreamedDiff(Diff):
+    """A saved diff that is read piece by piece, without what is held.
+
+    One thread reads it. `get_children` reads it anew each time it is called. What cannot be told without all of it, such as its text, reads
+    all of it.
+    """
+
+    has_operation_ids: ClassVar[bool] = True
+
+    def __init__(self, saved: SavedDiff, holds: Holds) -> None:
+        super().__init__()
+        del self.children
+        self._saved = saved
+        self._holds = holds
+        self.held: Counter[tuple[str, str, str]] = Counter()
+        """Operations that were left out, as far as it was read the last time: by model, action and reason."""
+        summary = saved.record.summary
+        self.skipped = summary.get("skip", 0)
+        self.unchanged = max(0, summary.get("no-change", 0) - (saved.record.elements - saved.record.operations))
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "children":
+            diff = self._saved.diff()
+            withhold(diff, self._holds)
+            return diff.children
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __len__(self) -> int:
+        return self.unchanged + (sum(map(len, self.get_children())) if self._holds.all else self._saved.record.elements)
+
+    def size(self) -> int:
+        return super().size() if self._holds.all else self._saved.record.elements
+
+    def has_diffs(self) -> bool:
+        return super().has_diffs() if self._holds.all else self._saved.record.operations > 0
+
+    def summary(self) -> dict[str, int]:
+        return super().summary() if self._holds.all else dict(self._saved.record.summary)
+
+    def get_children(self) -> Iterator[DiffElement]:
+        self.held.clear()
+        for element in self._elements():
+            found, is_held = withhold_below(element, self._holds)
+            self.held.update((held.type, str(held.action), reason) for held, reason in found)
+            if not is_held:
+                yield element
+
+    def get_children_backwards(self) -> Iterator[DiffElement]:
+        """The elements of the top as the saved diff has them, the last first; read piece by piece too."""
+        names = self._saved.record.source_name, self._saved.record.target_name
+        tree: list[Operation] = []
+        for operation in self._saved.elements_backwards():
+            tree.append(operation)
+            if not operation.parents:
+                [element] = diff_of(reversed(tree), *names).get_children()
+                if not withhold_below(element, self._holds)[1]:
+                    yield element
+                tree = []
+
+    def _elements(self) -> Iterator[DiffElement]:
+        names = self._saved.record.source_name, self._saved.record.target_name
+        tree: list[Operation] = []
+        for operation in self._saved.elements():
+            if tree and not operation.parents:
+                yield from diff_of(tree, *names).get_children()
+                tree = []
+            tree.append(operation)
+        yield from diff_of(tree, *names).get_children()

@@ -1,0 +1,1 @@
+"""What model classes, fields and functions declare, read once per class."""

@@ -1,0 +1,45 @@
+"""What the fields of a model may hold, by their types."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import ipaddress
+import types
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from diffsync_store.introspection.model_classes import dumps_as_is, overrides
+
+if TYPE_CHECKING:
+    from diffsync_store.model import DiffSyncModel
+
+_SCALARS = (
+    str, int, float, bool, bytes, complex, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
+    dt.datetime, dt.date, dt.time, dt.timedelta,
+    ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
+    ipaddress.IPv4Interface, ipaddress.IPv6Interface,
+)  # fmt: skip
+
+
+def plain_fields(model: type[DiffSyncModel], names: Iterable[str]) -> tuple[str, ...] | None:
+    """These fields in the order of the class, if its objects dump them as they are and none can be changed in place."""
+    wanted = set(names)
+    fields = tuple(name for name in model.model_fields if name in wanted)
+    if len(fields) < len(wanted) or overrides(model, ("dict",)) or not dumps_as_is(model, fields):
+        return None
+    return fields if all(is_scalar(model.model_fields[name].annotation) for name in fields) else None
+
+
+def is_scalar(annotation: Any) -> bool:
+    """Whether values of this type cannot be changed in place, and pydantic dumps them as they are."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return issubclass(annotation, _SCALARS) and not hasattr(annotation, "__get_pydantic_core_schema__")
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return True
+    if origin is Annotated:
+        return is_scalar(get_args(annotation)[0])
+    return origin in (Union, types.UnionType) and all(map(is_scalar, get_args(annotation)))

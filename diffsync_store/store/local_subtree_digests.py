@@ -1,0 +1,75 @@
+"""Digests of objects in memory, made when a store that keeps digests is to be compared with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from diffsync_store.store.digest import SIZE, digest_of
+from diffsync_store.store.record import schema_of
+from diffsync_store.store.subtree_digests import ABSENT, Subtree, Subtrees, Sums
+
+if TYPE_CHECKING:
+    from diffsync_store.model import DiffSyncModel
+
+_LISTED_AND_ABSENT = ABSENT._replace(missing=1)
+_LANE = SIZE // 2
+
+
+class LocalSubtrees(Subtrees):
+    """Digests of the objects that the dicts hold now; each object's is made once, when it is first asked for."""
+
+    def __init__(self, objects: Mapping[str, Mapping[str, DiffSyncModel]]) -> None:
+        self._objects = objects
+        self._known: dict[tuple[str, str], Subtree] = {}
+        self.schemas = {
+            model: schema_of(sorted(set(map(type, of_model.values())), key=lambda kind: len(kind.__mro__)))
+            for model, of_model in objects.items()
+            if of_model
+        }
+
+    def of(self, model: str, uids: Sequence[str]) -> list[Subtree]:
+        objects = self._objects.get(model, {})
+        return [self._subtree(model, uid) if uid in objects else ABSENT for uid in uids]
+
+    def sums(self, model: str) -> Sums | None:
+        return None
+
+    def members(self, model: str, buckets: Iterable[int]) -> dict[str, Subtree]:
+        return {}
+
+    def _subtree(self, model: str, uid: str) -> Subtree:
+        """As a parent takes it in."""
+        known = self._known.get((model, uid))
+        if known is not None:
+            return known
+        obj = self._objects.get(model, {}).get(uid)
+        if obj is None:
+            return _LISTED_AND_ABSENT
+        digest = digest_of(obj)
+        digest, is_ignored = digest[:SIZE], digest.endswith(b"i", SIZE)
+        if is_ignored:
+            found = Subtree(digest, 0, 1, 0)
+        else:
+            self._known[model, uid] = _LISTED_AND_ABSENT  # what stands below itself has to be looked at
+            below = [
+                self._subtree(child, child_uid)
+                for child, field in obj.get_children_mapping().items()
+                for child_uid in dict.fromkeys(getattr(obj, field))
+            ]
+            found = Subtree(
+                _sum([digest, *(child.digest for child in below)]),
+                1 + sum(child.counted for child in below),
+                sum(child.skipped for child in below),
+                sum(child.missing for child in below),
+            )
+        self._known[model, uid] = found
+        return found
+
+
+def _sum(digests: list[bytes]) -> bytes:
+    """Lane by lane, as the Lua of Redis adds them up."""
+    if len(digests) == 1:
+        return digests[0]
+    lanes = (sum(int.from_bytes(digest[at : at + _LANE], "big") for digest in digests) for at in (0, _LANE))
+    return b"".join((lane % 256**_LANE).to_bytes(_LANE, "big") for lane in lanes)

@@ -1,0 +1,249 @@
+"""Making Redis clients, from a URL of any kind or from a host, each with timeouts and retries."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import starmap
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.store.redis.connection.driver import (
+    ClusterNode,
+    NoBackoff,
+    Retry,
+    Sentinel,
+    UsernamePasswordCredentialProvider,
+    parse_url,
+    redis,
+    redis_errors,
+)
+from diffsync_store.store.redis.connection.error_hints import remedy_for
+from diffsync_store.store.redis.connection.retry import PASSING, PassingCluster, passing_retry, try_on_cluster
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds until a silent server counts as unavailable; `socket_timeout` and `socket_connect_timeout` override it."""
+
+_PLAIN = ("redis://", "rediss://", "unix://")
+_SCHEMES = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://"
+_HAS_CLUSTER_RETRY = int(redis.__version__.split(".")[0]) >= 6
+
+# Without types in redis-py.
+_parse_url: Any = parse_url
+_ClusterNode: Any = ClusterNode
+
+
+class _Sentinels(Sentinel):
+    """redis-py's Sentinels, which say no more of a connection that failed than its error's name."""
+
+    def discover_master(self, service_name: str) -> Any:
+        find: Any = super().discover_master
+        try:
+            return find(service_name)
+        except redis_errors.ConnectionError as error:
+            unfound = error
+        raise unfound from next(filter(remedy_for, self._failures()), None)
+
+    def _failures(self) -> Iterator[redis_errors.RedisError]:
+        for sentinel in self.sentinels:
+            try:
+                sentinel.ping()
+            except redis_errors.RedisError as error:
+                yield error
+
+
+@dataclass(frozen=True)
+class _Location:
+    """What a URL of a cluster or of Sentinels says."""
+
+    hosts: list[tuple[str, int]]
+    path: list[str]
+    options: dict[str, Any]
+
+
+def make_client(
+    *, host: str | None, port: int, url: str | None, db: int, options: dict[str, Any], made: ExitStack
+) -> Any:
+    """A client; `made` closes it.
+
+    Raises:
+        ObjectStoreException: what was given is not valid, or does not go together.
+        TypeError: an option is not one of redis-py's.
+    """
+    _check_mix(host, url, options)
+    options = {"socket_timeout": DEFAULT_TIMEOUT, "socket_connect_timeout": DEFAULT_TIMEOUT, **options}
+    if url is None:
+        _check_files(options)
+        client = redis.Redis(host=host or "localhost", port=port, db=db, **_with_retries(options))
+    else:
+        options.pop("ssl", None)  # the URL says it too
+        client = _MAKERS.get(url.partition("://")[0], _from_plain_url)(url, db, options, made)
+    made.callback(client.close)
+    return client
+
+
+def address_in(url: str) -> str:
+    """Where a URL leads, without user, password and options.
+
+    Raises:
+        ObjectStoreException: it is not valid.
+    """
+    scheme = url.partition("://")[0]
+    if scheme in _MAKERS:
+        location = _read(url, 26379 if scheme.endswith("sentinel") else 6379)
+        return "/".join([f"{scheme}://{','.join(starmap(_host, location.hosts))}", *location.path])
+    try:
+        found = _parse_url(url)
+    except ValueError as error:
+        raise _not_valid(f"it must begin with {_SCHEMES}") from _nameless(error)
+    if "path" in found:
+        return f"{scheme}://{found['path']}"
+    return f"{scheme}://{_host(found.get('host', 'localhost'), found.get('port', 6379))}/{found.get('db', 0)}"
+
+
+def _host(name: str, port: int) -> str:
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+
+
+def _check_mix(host: str | None, url: str | None, options: dict[str, Any]) -> None:
+    if host and url:
+        raise ObjectStoreException("'host' and 'url' can not be specified at the same time.")
+    if (host or url) and options.get("unix_socket_path"):
+        raise ObjectStoreException("Give either 'unix_socket_path', or 'host' or 'url', not both.")
+    if "decode_responses" in options:
+        raise TypeError("decode_responses cannot be set: a store reads bytes.")
+    if url and not url.startswith("rediss") and options.get("ssl"):
+        raise ObjectStoreException("The URL is one without TLS: write rediss:// for 'ssl'.")
+    is_tls = url.startswith("rediss") if url else options.get("ssl")
+    unused = [name for name in options if name.startswith("ssl_")]
+    if unused and not is_tls:
+        raise ObjectStoreException(f"{', '.join(unused)} would do nothing without TLS: write rediss:// or ssl=True.")
+
+
+def _check_files(options: dict[str, Any]) -> None:
+    """Files that cannot be read would otherwise look like a server that cannot be reached."""
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        try:
+            if options.get(name):
+                Path(options[name]).open("rb").close()
+        except OSError as error:
+            raise ObjectStoreException(f"{name} cannot be read: {error.strerror}: {options[name]}") from error
+
+
+def _with_retries(options: dict[str, Any]) -> dict[str, Any]:
+    """The options, with retries of ours unless there are others."""
+    if "retry" in options:
+        return options
+    # redis-py 5 tries a command again only for errors that are named, and leaves to Retry what a socket raises.
+    return {"retry": passing_retry(OSError), "retry_on_error": list(PASSING), **options}
+
+
+def _from_plain_url(url: str, db: int, options: dict[str, Any], _: ExitStack) -> Any:
+    try:
+        _check_files({**options, **_parse_url(url)})
+        _check_database(url)
+        # A database in the URL wins over `db`, as redis-py has it.
+        return redis.Redis.from_url(url, db=db, **_with_retries(options))
+    except ValueError as error:
+        why = "what follows its scheme cannot be read" if url.startswith(_PLAIN) else f"it must begin with {_SCHEMES}"
+        raise _not_valid(why) from _nameless(error)
+
+
+def _check_database(url: str) -> None:
+    """redis-py takes database 0 where it cannot read the number."""
+    path = urlsplit(url).path.strip("/")
+    if path and not path.isdecimal() and not url.startswith("unix://"):
+        raise _not_valid("what follows its address is the number of a database, or nothing")
+
+
+def _from_cluster_url(url: str, db: int, options: dict[str, Any], _: ExitStack) -> Any:
+    location = _read(url, 6379)
+    if location.options.pop("db", db) or [part for part in location.path if part != "0"]:
+        raise ObjectStoreException("A Redis Cluster has one database only: give no other than 0.")
+    options = {**options, **location.options}
+    _check_files(options)
+    _check_names(options, redis.Redis, redis.RedisCluster)
+    nodes = [_ClusterNode(*host) for host in location.hosts]
+    if options.keys() & {"retry", "cluster_error_retry_attempts"}:
+        return redis.RedisCluster(startup_nodes=nodes, **options)
+    own = {"retry": Retry(NoBackoff(), 0)} if _HAS_CLUSTER_RETRY else {"cluster_error_retry_attempts": 0}
+    return try_on_cluster(lambda: PassingCluster(startup_nodes=nodes, **own, **options))
+
+
+def _from_sentinel_url(url: str, db: int, options: dict[str, Any], made: ExitStack) -> Any:
+    location = _read(url, 26379)
+    match location.path:
+        case [service]:
+            database = location.options.get("db", db)
+        case [service, number] if number.isdecimal():
+            database = int(number)
+        case _:
+            raise _not_valid("it is written as redis+sentinel://host:port,host:port/service or .../service/database")
+    options = {**options, **location.options, "db": database}
+    own = _sentinel_options(options)
+    _check_files(options)
+    make_sentinels: Any = _Sentinels
+    sentinels = make_sentinels(location.hosts, sentinel_kwargs=own)
+    for sentinel in sentinels.sentinels:
+        made.callback(sentinel.close)
+    return sentinels.master_for(service, **_with_retries(options))
+
+
+def _sentinel_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Takes what is for the Sentinels out of the options; timeouts and TLS are for them too."""
+    shared = {name: value for name, value in options.items() if name.startswith(("socket_", "ssl"))}
+    own = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    own |= options.pop("sentinel_kwargs", {})
+    username, password = own.pop("username"), own.pop("password")
+    if username or password:
+        # What redis-py 6 says of a Sentinel that it cannot reach shows the password that it was given as such.
+        own["credential_provider"] = UsernamePasswordCredentialProvider(username, password)
+    # The next Sentinel is the next try.
+    return {"retry": Retry(NoBackoff(), 0), **shared, **own}
+
+
+def _check_names(options: dict[str, Any], *classes: type[Any]) -> None:
+    """RedisCluster drops options that it does not know."""
+    known = {name for made in classes for name in inspect.signature(made).parameters}
+    unknown = options.keys() - known
+    if unknown:
+        raise TypeError(f"unexpected keyword arguments: {', '.join(sorted(unknown))}")
+
+
+def _read(url: str, default_port: int) -> _Location:
+    scheme, _, rest = url.partition("://")
+    rest, _, query = rest.partition("?")
+    authority, _, path = rest.partition("/")
+    credentials, at, hosts = authority.rpartition("@")
+    try:
+        addresses = [urlsplit(f"//{host}") for host in hosts.split(",")]
+        options = _parse_url(f"redis://{credentials}{at}host?{query}")
+        del options["host"]
+        return _Location(
+            hosts=[(address.hostname or "localhost", address.port or default_port) for address in addresses],
+            path=[unquote(part) for part in path.split("/") if part],
+            options={**options, **({"ssl": True} if scheme.startswith("rediss") else {})},
+        )
+    except ValueError as error:
+        raise _not_valid("what follows its scheme cannot be read") from _nameless(error)
+
+
+def _not_valid(why: str) -> ObjectStoreException:
+    # The URL may hold a password: it is not repeated here, nor is the cause, whose text may hold it.
+    return ObjectStoreException(f"The Redis URL is not valid: {why}.")
+
+
+def _nameless(error: Exception) -> Exception:
+    return type(error)("invalid Redis URL")
+
+
+_MAKERS = {
+    "redis+cluster": _from_cluster_url,
+    "rediss+cluster": _from_cluster_url,
+    "redis+sentinel": _from_sentinel_url,
+    "rediss+sentinel": _from_sentinel_url,
+}

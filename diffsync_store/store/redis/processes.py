@@ -1,0 +1,105 @@
+"""Open stores, when their process forks or ends.
+
+A child process that was forked is another writer than its parent. It may end by `os._exit`, which runs nothing of ours, so
+that it writes at once what it adds, where the parent would gather it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException
+
+if TYPE_CHECKING:
+    from diffsync_store.store.redis.store import RedisStore
+
+_PATIENCE = 60.0
+"""Seconds to wait, before a fork, for a thread that is at work in a store."""
+
+_open: weakref.WeakValueDictionary[int, RedisStore] = weakref.WeakValueDictionary()
+_forking: list[RedisStore] = []
+"""The stores that nobody else is at work in while the process forks."""
+
+
+def note_open(store: RedisStore) -> None:
+    """See to it that what the store has still to write is written when the process ends."""
+    _open[id(store)] = store
+    _end_as_multiprocessing_does()
+
+
+def note_closed(store: RedisStore) -> None:
+    """Nothing of the store is to be written any more."""
+    _open.pop(id(store), None)
+
+
+def close_unasked(store: RedisStore) -> None:
+    """Close a store where nobody is there to catch an error."""
+    try:
+        store.close()
+    except (ObjectStoreException, ObjectAlreadyExists) as error:
+        structlog.get_logger().error(f"Store {store.store_id!r}: what was not written to it yet is lost. {error}")
+
+
+def _stores() -> list[RedisStore]:
+    return [store for reference in _open.valuerefs() if (store := reference()) is not None]
+
+
+@atexit.register
+def _close_open_stores() -> None:
+    for store in _stores():
+        close_unasked(store)
+
+
+def _end_as_multiprocessing_does() -> None:
+    """Its child processes end by `os._exit`, after the finalizers of its own."""
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None and _ends.pid != os.getpid():
+        _ends.pid = os.getpid()
+        util.Finalize(None, _close_open_stores, exitpriority=100)
+
+
+class _Ends:
+    """The process in which multiprocessing has been told."""
+
+    pid = 0
+
+
+_ends = _Ends()
+
+
+def _before_fork() -> None:
+    for store in _stores():
+        if store._turn.acquire(timeout=_PATIENCE):
+            _forking.append(store)
+            with suppress(ObjectStoreException, ObjectAlreadyExists):  # it stays pending in this process
+                store._prepare_to_fork()
+
+
+def _after_fork(begin: Callable[[RedisStore], None] | None = None) -> None:
+    while _forking:
+        store = _forking.pop()
+        if begin is not None:
+            begin(store)
+        store._turn.release()
+
+
+def _after_fork_in_child() -> None:
+    for store in _stores():
+        if store not in _forking:  # a thread of the parent was at work in it
+            store._new_lock()
+    _after_fork(lambda store: store._begin_as_fork())
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None:  # it forgets all finalizers when its child begins, and calls this then
+        util.register_after_fork(_ends, lambda _: _end_as_multiprocessing_does())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

@@ -1,0 +1,95 @@
+"""Reading what a store in Redis says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from diffsync_store.enum import StoreState
+from diffsync_store.exceptions import StoreNotFound
+from diffsync_store.store.load_report import Gap
+from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
+from diffsync_store.store.redis.connection.connection import translated_errors
+from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.scripts import catalog as scripts
+
+_GAPS = TypeAdapter(dict[str, Gap])
+
+
+def gaps_text(gaps: Mapping[str, Gap]) -> bytes:
+    """The gaps as they stand in the record."""
+    return _GAPS.dump_json(dict(gaps))
+
+
+def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
+    """The record, with counts and schema.
+
+    Objects that the store had and Redis has no more, evicted or expired before the rest, make it failed.
+
+    Raises:
+        StoreNotFound: there is no such store.
+    """
+    with translated_errors():
+        answer = scripts.RECORD(client, [keys.record, keys.counts, keys.schema], [])
+    facts, counts, schemas, found = map(_pairs, answer)
+    if not facts:
+        raise StoreNotFound(
+            f"There is no store {keys.store_id!r}: it was never loaded, was dropped, or expired. Load it again."
+        )
+    top_level = StoreSchema.model_validate_json(facts.get("top_level", b"{}")).top_level
+    lost = [model for model, count in counts.items() if int(count) != int(found[model]) or not schemas.get(model)]
+    if len(counts) != int(facts.get("models", 0)):
+        lost.append("whole models")
+    state, reason = StoreState(facts["state"].decode()), facts.get("reason", b"").decode()
+    if lost and state is not StoreState.LOADING:
+        state = StoreState.FAILED
+        reason = f"Redis has lost {', '.join(lost)}: set its maxmemory-policy to noeviction"
+    if state is not StoreState.LOADING and any(name.startswith("at_work:") and facts[name] for name in facts):
+        state = StoreState.FAILED
+        reason = "a batch of its objects has failed in its midst, and was not written again"
+    return StoreRecord(
+        store_id=keys.store_id,
+        name=facts.get("name", b"").decode(),
+        adapter=facts.get("adapter", b"").decode(),
+        state=state,
+        reason=reason,
+        gaps=_GAPS.validate_json(facts.get("gaps", b"{}")),
+        generation=facts["generation"].decode(),
+        undigested=facts.get("undigested", b"").decode(),
+        counts={name: int(count) for name, count in counts.items()},
+        top_level=top_level,
+        schema_=StoreSchema(top_level=top_level, models=_models(schemas)),
+        created=time_of(facts["created"]),
+        updated=time_of(facts["updated"]),
+        writer=facts["writer"].decode(),
+        ttl=int(facts["ttl"]),
+    )
+
+
+def read_models(client: Any, keys: StoreKeys) -> dict[str, ModelSchema]:
+    """The shapes of the store's models."""
+    with translated_errors():
+        schemas = client.hgetall(keys.schema)
+    return _models({name.decode(): text for name, text in schemas.items()})
+
+
+def _models(schemas: dict[str, bytes]) -> dict[str, ModelSchema]:
+    return {name: ModelSchema.model_validate_json(text) for name, text in schemas.items() if text}
+
+
+def _pairs(answer: list[Any]) -> dict[str, Any]:
+    return {name.decode(): value for name, value in zip(answer[::2], answer[1::2], strict=True)}
+
+
+def server_time(client: Any, key: str) -> datetime:
+    """The time in UTC of the server that has a key: what workers write is ordered by it, and not by their clocks."""
+    with translated_errors():
+        return time_of(scripts.NOW(client, [key], []))
+
+
+def time_of(milliseconds: bytes) -> datetime:
+    """A time as records and journals have it."""
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)

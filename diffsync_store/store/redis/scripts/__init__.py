@@ -1,0 +1,1 @@
+"""The Lua scripts that run inside Redis: each script is one atomic step."""

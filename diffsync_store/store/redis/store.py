@@ -1,0 +1,670 @@
+"""RedisStore: objects in Redis, where any other process finds them by `store_id`."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from threading import Lock, RLock
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from diffsync_store.enum import StoreState
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
+from diffsync_store.store.base import BaseStore, in_turn
+from diffsync_store.store.digest import digest_of
+from diffsync_store.store.primitives import NO_GAPS
+from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
+from diffsync_store.store.redis.connection.connection import Connection, translated_errors
+from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, asked_for, check_namespace, index_of_stores
+from diffsync_store.store.redis.processes import close_unasked, note_closed, note_open
+from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
+from diffsync_store.store.redis.scripts import catalog as scripts
+from diffsync_store.store.redis.subtree_digests import RedisSubtrees
+from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
+from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
+from diffsync_store.store.redis.writing.writer import Batch, Writer
+from diffsync_store.store.releases import Releases
+from diffsync_store.store.serialization import decode, encode, ensure_storable, first_of
+from diffsync_store.values.codec import is_unicode
+
+if TYPE_CHECKING:
+    from diffsync_store.adapter import Adapter
+    from diffsync_store.model import DiffSyncModel
+    from diffsync_store.store.load_report import Gap
+    from diffsync_store.store.redis.leases import Lease
+    from diffsync_store.store.subtree_digests import Subtrees
+
+_BATCH = 1000
+"""Objects that are read at once, or buffered before they are written."""
+_BATCH_BYTES = 4_000_000
+"""Bytes of objects after which a read gives what it has."""
+_FLUSH_AFTER = 0.1
+"""Seconds after which buffered objects are written with the next `add`."""
+_RENEW_AFTER = 60.0
+"""Seconds of use after which the time to live begins anew."""
+_INDEX_AFTER = 64
+"""Checked adds to one model after which its ids are fetched, so that no further add needs a round trip."""
+_NEVER = float("inf")
+
+
+def _let_go(_: Connection) -> None:
+    """A store that used the connection is about to end."""
+
+
+class RedisStore(BaseStore):
+    """A store in Redis or Valkey. Any number of threads may use one at once, also those of event loops.
+
+    Its methods wait for Redis: in a coroutine call them by `asyncio.to_thread`. A child process that is forked may use it too,
+    and writes at once what it adds, outside of a load of its own; one that is spawned opens it by its `store_id`.
+
+    Args:
+        store_id: the name under which other processes find the store: 1 to 128 letters, digits, `.`, `_`, `-`. A new
+            one is made up when it is not given.
+        host: where Redis is; or give a `url`, not both.
+        port: of the host.
+        url: redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://.
+        db: number of the database.
+        client: a client to use instead, made with `decode_responses=False`; it is not closed with the store, and has
+            timeouts and retries of its own.
+        ttl: seconds without use after which the store expires, 7 days unless the store says otherwise. While it is loaded it
+            lives for an hour after the last write at the least.
+        namespace: keeps the store apart from those of others in the same Redis, which may have the same `store_id`; 1 to 64
+            letters, digits, `.`, `_`, `-`. Who is to find the store gives the same one.
+        lease: the lease under which the store is written: writes are refused once a newer one was given out.
+        options: any connection argument of redis-py: `username`, `password`, `ssl`, `ssl_ca_certs`,
+            `ssl_certfile`, `ssl_keyfile`, `unix_socket_path`, `socket_timeout`, `retry`, ...; `sentinel_kwargs` for
+            the connections to Sentinels.
+
+    Writes are buffered; they are in Redis after `flush()`, which happens by itself on size, before a diff, after a
+    sync, when the store is marked, on `close()` and at the end of the process.
+
+    Raises:
+        ObjectStoreException: Redis cannot be reached or refuses the password; the `store_id` is not valid.
+        TypeError: an option is not one of redis-py's.
+    """
+
+    is_in_memory = False
+    keeps_digests = True
+
+    def __init__(
+        self,
+        *args: Any,
+        adapter: Adapter | None = None,
+        name: str = "",
+        store_id: str | None = None,
+        host: str | None = None,
+        port: int = 6379,
+        url: str | None = None,
+        db: int = 0,
+        client: Any = None,
+        ttl: int | None = None,
+        lease: Lease | None = None,
+        namespace: str = "",
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, adapter=adapter, name=name)
+        if not is_unicode(name):
+            raise ObjectStoreException(f"The name {name!r} of a store is no valid Unicode. Give it another one.")
+        self._is_named = bool(name)
+        self.store_id = str(uuid4()) if store_id is None else store_id
+        self.namespace = check_namespace(namespace)
+        self._keys = StoreKeys(self.store_id, namespace)
+        if lease is not None and (lease.store_id, lease.namespace) != (self.store_id, namespace):
+            of = f" of the namespace {lease.namespace!r}" if lease.namespace != namespace else ""
+            raise ObjectStoreException(
+                f"The lease is on store {lease.store_id!r}{of}, not on {self.store_id!r}: take that one."
+            )
+        if ttl is not None and ttl < 1:
+            raise ObjectStoreException(f"ttl must be at least 1 second, not {ttl}.")
+        self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
+        self._redis = self._connection.client
+        with translated_errors():
+            generation, own_ttl = self._redis.hmget(self._keys.record, "generation", "ttl")
+        self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
+        self.fencing_token = None if lease is None else lease.token
+        self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
+        self._outbox = SendQueue(self._writer, self._connection.new_pipe())
+        self._releases = Releases(self._turn)
+        self._buffers: dict[str, ModelBuffer] = {}
+        self._pending = 0
+        self._flush_due = _NEVER
+        self._is_loading = False
+        self._writing = Lock()
+        self._is_forked = False
+        """It was opened by a parent process."""
+        self._models: dict[str, ModelSchema] = {}
+        self._renewed = time.monotonic() - _RENEW_AFTER
+        note_open(self)
+        # What keeps the connection alive until then makes it usable in `__del__`, also among cyclic garbage.
+        weakref.finalize(self, _let_go, self._connection).atexit = False
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.store_id})"
+
+    def __call__(self, adapter: Adapter) -> RedisStore:
+        """Serve as the `internal_storage_engine` of an adapter class that calls what it is given."""
+        self.adapter = adapter
+        return self
+
+    def __del__(self) -> None:
+        if len(getattr(self, "_outbox", ())) or any(len(buffer) for buffer in getattr(self, "_buffers", {}).values()):
+            close_unasked(self)
+
+    # Lifecycle
+
+    @in_turn
+    def flush(self) -> None:
+        self._releases.take()
+        for buffer in list(self._buffers.values()):
+            buffer.note_changes_in_place()
+        self._write()
+        for buffer in self._buffers.values():
+            if buffer.has_renamed:
+                self._writer.mark({"renamed": 1})
+                buffer.has_renamed = False
+        if self._writer.lease_until and not self._is_loading:  # a load keeps its claim until it ends
+            self._writer.release()
+            self._list()
+        self._renew()
+
+    @in_turn
+    def close(self) -> None:
+        self.flush()
+        if self._writer.has_written:
+            self._writer.leave()
+        note_closed(self)
+        self._connection.close()
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        """Refuse to be copied or pickled."""
+        raise TypeError(
+            f"Store {self.store_id!r} is in Redis: it cannot be copied or pickled with its adapter. "
+            f"Open it where it is needed, with RedisStore(store_id={self.store_id!r}, ...)."
+        )
+
+    @in_turn
+    def drop(self) -> None:
+        self._forget_everything()
+        with translated_errors():
+            models = [model.decode() for model in self._redis.hkeys(self._keys.schema)]
+            self._redis.unlink(*self._keys.all(models))
+            self._redis.zrem(index_of_stores(self.namespace), self.store_id)
+        self._writer = Writer(self._redis, self._keys, b"", self._ttl, self.fencing_token)
+        self._outbox = SendQueue(self._writer, self._connection.new_pipe())
+
+    @in_turn
+    def _begin(self) -> None:
+        self._refuse_needed()
+        self._forget_everything()
+        self._writer.begin()
+        self._is_loading = True
+        self._writer.mark(self._facts())
+        self._list()
+
+    def _refuse_needed(self) -> None:
+        """Refuse to empty what a diff needs."""
+        from diffsync_store.diffs.repository import RedisDiffs
+        from diffsync_store.retention import refuse_load
+
+        with translated_errors():
+            generation = self._redis.hget(self._keys.record, "generation")
+        if generation is not None:
+            diffs = RedisDiffs(client=self._redis, namespace=self.namespace)
+            refuse_load(diffs, self.store_id, generation.decode())
+
+    @in_turn
+    def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
+        if state is StoreState.FAILED:
+            self._forget_everything()
+        else:
+            self.flush()
+        if not self._writer.generation:
+            self._writer.acquire("")
+        known = {"state": state.value, "reason": reason, "gaps": gaps_text(gaps), "hold": ""}
+        self._writer.mark({**self._facts(), **known, "until": 0})
+        self._writer.end_sharing()
+        self._writer.lease_until = 0.0
+        self._is_loading = False
+        self._list()
+
+    def _prepare_to_fork(self) -> None:
+        """Write what is pending, and let the child process write without waiting for this one."""
+        self._write()
+        if self._writer.lease_until:
+            self._writer.release()
+
+    def _begin_as_fork(self) -> None:
+        """Be another writer than the parent process, whose is all that is still to be written."""
+        for buffer in self._buffers.values():
+            buffer.drop_pending()
+        self._writer.change_token()
+        self._outbox = SendQueue(self._writer, self._connection.new_pipe())
+        self._pending, self._flush_due = 0, _NEVER
+        self._writing = Lock()
+        self._is_loading = False
+        self._is_forked = True
+
+    @property
+    def _writes_at_once(self) -> bool:
+        """A process that was forked may end without a word; a load of its own would not be complete then."""
+        return self._is_forked and not self._is_loading
+
+    def _new_lock(self) -> None:
+        """Nobody of this process is at work in the store, though the lock says so."""
+        self._turn = RLock()
+        self._releases = Releases(self._turn)
+        self._buffers.clear()
+        self._begin_as_fork()
+
+    def _facts(self) -> dict[str, str]:
+        facts = {"name": self.name} if self._is_named else {}
+        if self.adapter is not None:
+            schema = StoreSchema(top_level=tuple(self.adapter.top_level))
+            facts |= {"adapter": str(self.adapter.type), "top_level": schema.model_dump_json()}
+        return facts
+
+    def _forget_everything(self) -> None:
+        self._outbox.discard()
+        self._buffers.clear()
+        self._models.clear()
+        self._pending = 0
+        self._flush_due = _NEVER
+
+    def _list(self) -> None:
+        """Note the store among the stores of this Redis."""
+        now = server_time(self._redis, self._keys.record)
+        with translated_errors():
+            self._redis.zadd(index_of_stores(self.namespace), {self.store_id: now.timestamp()})
+
+    def _renew(self) -> None:
+        """Begin the time to live anew, at most once a minute, or in a tenth of it."""
+        now = time.monotonic()
+        if now - self._renewed < min(_RENEW_AFTER, self._ttl / 10):
+            return
+        self._renewed = now
+        with translated_errors():
+            scripts.RENEW(self._redis, [self._keys.record], [self._ttl])
+
+    @in_turn
+    def load_seen(self) -> tuple[str, str]:
+        with translated_errors():
+            found = self._redis.hmget(self._keys.record, "generation", "state")
+        generation, state = (value.decode() if value else "" for value in found)
+        return generation, state
+
+    def record(self) -> StoreRecord:
+        self._write()
+        return read_record(self._redis, self._keys)
+
+    # Reading
+
+    @in_turn
+    def _counts(self) -> dict[str, int]:
+        self._write()
+        self._renew()
+        with translated_errors():
+            return {name.decode(): int(count) for name, count in self._redis.hgetall(self._keys.counts).items()}
+
+    def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
+        return self._fetch(model, model_class, [uid]).get(uid)
+
+    @in_turn
+    def _fetch(
+        self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
+    ) -> dict[str, DiffSyncModel]:
+        self._releases.take()
+        buffer = self._buffer(model, model_class)
+        found: dict[str, Any] = {}
+        missing = []
+        for uid in uids:
+            obj = self._at_hand(buffer, uid)
+            if obj is not None:
+                found[uid] = obj
+            elif uid not in buffer.deletes:
+                missing.append(uid)
+        if not missing:
+            return found
+        self._settle()
+        self._renew()
+        keys, done = [self._keys.objects(model)], 0
+        while done < len(missing):
+            batch = missing[done : done + _BATCH]
+            with translated_errors():
+                values = scripts.FETCH(self._redis, keys, [_BATCH_BYTES, *asked_for(batch)])
+            done += len(values)
+            for uid, value in zip(batch, values, strict=False):  # the values may be of the first ones only
+                if value is not None:
+                    found[uid] = self._decode(buffer, uid, value, track=track)
+        return {uid: found[uid] for uid in uids if uid in found}
+
+    def _iterate(
+        self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
+    ) -> Iterator[DiffSyncModel]:
+        last: Any = "-inf"
+        while True:
+            buffer, last, page = self._page(model, model_class, last)
+            if not page:
+                return
+            try:
+                for uid in list(page):
+                    with self._turn:
+                        obj = self._of_page(buffer, page, uid, track=track)
+                    if obj is not None:
+                        yield obj
+            finally:
+                buffer.close_page(page)
+
+    @in_turn
+    def _page(
+        self, model: str, model_class: type[DiffSyncModel] | None, last: Any
+    ) -> tuple[ModelBuffer, Any, dict[str, bytes | None]]:
+        """The next objects as they are in the store, and the place to go on after."""
+        if last == "-inf":
+            self._write()
+        self._renew()
+        buffer = self._buffer(model, model_class)
+        keys = [self._keys.objects(model), self._keys.order(model)]
+        with translated_errors():
+            last, ids, values = scripts.READ(self._redis, keys, [last, _BATCH, _BATCH_BYTES])
+        page = {id_.decode(): value for id_, value in zip(ids, values, strict=True)}
+        if page:
+            buffer.open_page(page)
+        return buffer, last, page
+
+    def _of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
+        """The object, if it is still there; what was written of it after the page was read is read anew."""
+        if self._releases.waiting:
+            self._releases.take()
+        if uid in buffer.live or uid in buffer.dirty or uid in buffer.adds:
+            obj = self._at_hand(buffer, uid)
+            if obj is not None:
+                return obj
+        if uid in buffer.deletes:
+            return None
+        if uid not in page:
+            return self._fetch(buffer.model, None, [uid], track=track).get(uid)
+        value = page.pop(uid)
+        return None if value is None else self._decode(buffer, uid, value, track=track)
+
+    def uids(self, model: str) -> Iterator[str]:
+        last: Any = "-inf"
+        while page := self._page_of_uids(model, last):
+            last = page[-1][1]
+            yield from (uid.decode() for uid, _ in page)
+
+    @in_turn
+    def _page_of_uids(self, model: str, last: Any) -> list[tuple[bytes, float]]:
+        if last == "-inf":
+            self._write()
+        with translated_errors():
+            page: list[tuple[bytes, float]] = self._redis.zrange(
+                self._keys.order(model), f"({last}", "+inf", byscore=True, offset=0, num=10 * _BATCH, withscores=True
+            )
+        return page
+
+    @in_turn
+    def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
+        self._write()
+        found: dict[str, float] = {}
+        for start in range(0, len(uids), _BATCH):
+            batch = uids[start : start + _BATCH]
+            with translated_errors():
+                places = self._redis.zmscore(self._keys.order(model), asked_for(batch))
+            found |= {uid: place for uid, place in zip(batch, places, strict=True) if place is not None}
+        return found
+
+    def subtrees(self) -> Subtrees | None:
+        try:
+            record = self.record()
+        except StoreNotFound:  # nothing has been written yet
+            return RedisSubtrees(self._redis, self._keys, {})
+        if record.undigested or self.may_have_renamed():
+            return None
+        return RedisSubtrees(self._redis, self._keys, record.schema_.models)
+
+    def may_have_renamed(self) -> bool:
+        with translated_errors():
+            return bool(self._redis.hexists(self._keys.record, "renamed"))
+
+    @in_turn
+    def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
+        self._releases.take()
+        buffer = self._buffers.get(model)
+        return None if buffer is None else self._at_hand(buffer, uid)
+
+    def _at_hand(self, buffer: ModelBuffer, uid: str) -> Any:
+        """The object as this process has it, if it has."""
+        obj = buffer.find(uid)
+        if type(obj) is tuple:
+            value = obj[0]
+            obj = self._decode(buffer, uid, value, track=False)
+            buffer.revive(uid, obj, value)
+        return obj
+
+    def _decode(self, buffer: ModelBuffer, uid: str, value: bytes, *, track: bool) -> Any:
+        obj = decode(buffer.model_class, value, uid)
+        obj.__dict__["adapter"] = self.adapter
+        if track:
+            buffer.track(uid, obj, value, is_new=True)
+        return obj
+
+    def _buffer(self, model: str, model_class: Any) -> ModelBuffer:
+        buffer = self._buffers.get(model)
+        if buffer is None:
+            declared: Any = self._get_object_class_and_model(model)[0]
+            model_class = declared or (model_class and first_of(model_class)) or self._stored_class(model)
+            buffer = self._buffers[model] = ModelBuffer(model, model_class, self._releases, declared)
+        elif model_class is not None and buffer.declared is None:
+            buffer.model_class = first_of(model_class)
+        return buffer
+
+    def _stored_class(self, model: str) -> type[Any]:
+        """A class made from the store's schema, for a model that no adapter declares."""
+        from diffsync_store.stored_adapter import stored_model
+
+        if model not in self._models:
+            self._settle()
+            self._models = read_models(self._redis, self._keys)
+        return stored_model(self._models.get(model) or ModelSchema(name=model, identifiers=()))
+
+    # Writing
+
+    def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
+        with self._turn:
+            buffer = self._buffers.get(model)
+            if buffer is None or (buffer.declared is None and buffer.model_class is not first_of(obj.__class__)):
+                buffer = self._buffer(model, type(obj))
+            ensure_storable(obj, uid, buffer.declared)
+            now = time.monotonic()
+            if not self._knows_all(buffer, now):
+                self._prepare_to_add(buffer, now)
+                if not self._knows_all(buffer, now):
+                    self._insert_checked(buffer, uid, obj)
+                    return
+            if buffer.has(uid):
+                self._already_there(buffer, uid, obj)
+            else:
+                buffer.add(uid, obj)
+                self._count_pending(now)
+
+    def _knows_all(self, buffer: ModelBuffer, now: float) -> bool:
+        """Whether this is the store's one writer and knows what is there."""
+        return now < self._writer.lease_until and buffer.knows_all(self._writer.epoch)
+
+    def _prepare_to_add(self, buffer: ModelBuffer, now: float) -> None:
+        """Be the store's one writer, unless there are others, and know what is there, unless it is much."""
+        if self._writer.is_shared:
+            return
+        self._settle()
+        if now >= self._writer.lease_until or not (buffer.knows_all(self._writer.epoch) or buffer.checked_adds):
+            is_new = not self._writer.generation
+            count = self._writer.acquire(buffer.model)
+            if is_new:
+                self._writer.mark(self._facts())
+            if count == 0 and not len(buffer) and not buffer.knows_all(self._writer.epoch):
+                buffer.know_all(set(), self._writer.epoch)
+        if buffer.checked_adds >= _INDEX_AFTER and not buffer.knows_all(self._writer.epoch):
+            self._fetch_index(buffer)
+
+    def _fetch_index(self, buffer: ModelBuffer) -> None:
+        """Know all unique ids of a model that has objects from before."""
+        self._write()
+        self._writer.acquire(buffer.model)
+        epoch, start = self._writer.epoch, 0
+        present: set[str] = set()
+        while not self._writer.is_shared:
+            with translated_errors():
+                page = self._redis.zrange(self._keys.order(buffer.model), start, start + 10 * _BATCH - 1)
+            present.update(uid.decode() for uid in page)
+            start += len(page)
+            if not page:
+                break
+        self._writer.acquire(buffer.model)
+        if epoch == self._writer.epoch and not self._writer.is_shared:
+            buffer.know_all(present, epoch)
+
+    def _insert_checked(self, buffer: ModelBuffer, uid: str, obj: DiffSyncModel) -> None:
+        if buffer.find(uid) is not None:
+            self._already_there(buffer, uid, obj)
+            return
+        refused: Exception | None = None
+        try:
+            self._write()
+        except ObjectAlreadyExists as error:  # of an earlier add: this one is not to be lost for it
+            refused = error
+        data = encode(obj, buffer.declared)
+        batch = Batch(buffer.model, "adds")
+        batch.take(uid, data, digest_of(obj))
+        buffer.classes.add(type(obj))
+        self._describe(buffer, batch)
+        self._outbox.put(batch)
+        if self._push():
+            self._already_there(buffer, uid, obj)
+        else:
+            buffer.note_added(uid, obj, data)
+        if refused is not None:
+            raise refused
+
+    def _already_there(self, buffer: ModelBuffer, uid: str, obj: DiffSyncModel) -> None:
+        """Refuse a second object; the same one may be added again."""
+        existing = self._get(buffer.model, None, uid)
+        if existing is not obj:
+            self._raise(ObjectAlreadyExists, f"Object {uid} already present", existing or obj)
+
+    @in_turn
+    def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
+        buffer = self._buffer(model, type(obj))
+        ensure_storable(obj, uid, buffer.declared)
+        now = time.monotonic()
+        if not self._knows_all(buffer, now):
+            self._prepare_to_add(buffer, now)
+        knows_all = self._knows_all(buffer, now)
+        if knows_all and not buffer.has(uid):
+            buffer.add(uid, obj)  # in line with other new objects
+        else:
+            if buffer.adds and not knows_all:
+                self._write()  # they came first, and this one may be new too
+            buffer.put(uid, obj)
+        self._count_pending(now)
+
+    @in_turn
+    def _delete(self, model: str, uid: str) -> bool:
+        self._releases.take()
+        buffer = self._buffer(model, None)
+        if uid in buffer.deletes and uid not in buffer.adds and uid not in buffer.puts:
+            return False
+        if buffer.find(uid) is None:
+            self._settle()
+            with translated_errors():
+                if not self._redis.hexists(self._keys.objects(model), *asked_for([uid])):
+                    return False
+        buffer.delete(uid)
+        self._count_pending(time.monotonic())
+        return True
+
+    def changed(self, obj: DiffSyncModel) -> None:
+        with self._turn:
+            buffer = self._buffers.get(obj.get_type())
+            if buffer is not None:
+                buffer.note_change(obj)
+                if len(buffer.dirty) >= _BATCH or (self._writes_at_once and buffer.dirty):
+                    self._write()
+
+    def _count_pending(self, now: float) -> None:
+        self._pending += 1
+        if self._flush_due is _NEVER:
+            self._flush_due = now + _FLUSH_AFTER
+            note_open(self)  # it may have been closed
+        if self._writes_at_once:
+            self._write()
+        elif self._pending >= _BATCH or now >= self._flush_due:
+            self._write(ahead=True)
+
+    def _write(self, *, ahead: bool = False) -> None:
+        """Write what is known to be pending; `flush` looks for changes that nobody told of as well.
+
+        Written `ahead`, it is on its way and may fail with a later call.
+
+        Raises:
+            ObjectAlreadyExists: another process, which took the store over while this one was silent for longer than
+                its lease, or was let in while this one had yet to read so, has added objects with the same identifiers;
+                its objects stand.
+        """
+        if self._writing.locked():  # what is written calls the program's own code, and that has called here
+            return
+        with self._writing:
+            try:
+                refused = self._write_all(ahead=ahead)
+            except BaseException:
+                for buffer in self._buffers.values():
+                    buffer.settle(self._outbox, is_late=True)
+                raise
+        self._refuse(refused)
+
+    def _write_all(self, *, ahead: bool) -> Refused:
+        self._releases.take()
+        self._pending = 0
+        self._flush_due = _NEVER
+        refused: Refused = []
+        for buffer in list(self._buffers.values()):
+            for _ in buffer.write_to(self._outbox, partial(self._describe, buffer)):
+                if not ahead:
+                    refused += self._push()
+        if ahead:
+            with translated_errors():
+                return refused + self._outbox.push_ahead()
+        return refused + self._push()
+
+    def _settle(self) -> None:
+        """Wait for what was written ahead."""
+        if len(self._outbox):
+            self._refuse(self._push())
+
+    def _describe(self, buffer: ModelBuffer, batch: Batch) -> None:
+        is_top = self.adapter is None or buffer.model in self.adapter.top_level
+        model: Any = buffer.model_class
+        batch.schema = _schema_text(model, frozenset(buffer.classes), is_top)
+
+    def _push(self) -> Refused:
+        is_new = not self._writer.generation
+        refused = self._outbox.push()
+        if is_new and self._writer.generation:
+            self._writer.mark(self._facts())
+        return refused
+
+    def _refuse(self, refused: Refused) -> None:
+        for model, uid in refused:
+            self._buffers[model].forget(uid)
+        if refused:
+            model, uid = refused[0]
+            message = f"Object {uid} already present"
+            if len(refused) > 1:
+                message = f"{message}, and {len(refused) - 1} more that another process has added"
+            self._raise(ObjectAlreadyExists, message, self._get(model, None, uid))
+
+
+@lru_cache(maxsize=1024)
+def _schema_text(model: Any, classes: frozenset[Any], is_top: bool) -> str:
+    return schema_of((model, *(classes - {model})), is_top=is_top).model_dump_json()

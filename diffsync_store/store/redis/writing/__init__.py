@@ -1,0 +1,1 @@
+"""How the objects of a store get to Redis: buffer, send queue, pipeline, writer."""

@@ -1,0 +1,149 @@
+"""Reading a store without the code that filled it: models and an adapter made from the store's own schema."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import ConfigDict
+
+from diffsync_store.adapter import Adapter
+from diffsync_store.model import DiffSyncModel
+from diffsync_store.store.base import BaseStore
+from diffsync_store.store.record import ModelSchema
+from diffsync_store.store.serialization import SAID_NOTHING, ReportedValues
+from diffsync_store.values.codec import PLAIN, pack, unpack
+
+
+class StoredModel(DiffSyncModel):
+    """An object of a model whose class is not at hand; its values are those of the stored JSON."""
+
+    model_config = ConfigDict(extra="allow")
+
+    # A slot, not a private attribute of pydantic: reading one of those takes as long as reading the whole object.
+    __slots__ = ("_spoken", "_stored_uid")
+
+    if TYPE_CHECKING:
+        _spoken: ReportedValues
+        _stored_uid: str
+
+    _schema: ClassVar[ModelSchema | None] = None
+    """What the store says of the model."""
+    _kept_slots: ClassVar[tuple[str, ...]] = (*DiffSyncModel._kept_slots, "_spoken", "_stored_uid")
+    _listens: ClassVar[bool] = True
+    """Takes what an object's own class said of it."""
+
+    def listen(self, spoken: ReportedValues, uid: str) -> None:
+        """Take what the object's own class said of it, and the unique id that it is stored under."""
+        object.__setattr__(self, "_spoken", spoken)
+        object.__setattr__(self, "_stored_uid", uid)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        heard = self.heard()
+        if heard.get_attrs is not None and name in heard.get_attrs:
+            heard = heard.model_copy(update={"get_attrs": {**heard.get_attrs, name: pack(value)}})
+        if heard.normal_forms is not None and name in heard.normal_forms:
+            forms = {other: form for other, form in heard.normal_forms.items() if other != name}
+            heard = heard.model_copy(update={"normal_forms": forms})
+        object.__setattr__(self, "_spoken", heard)
+        super().__setattr__(name, value)
+
+    def heard(self) -> ReportedValues:
+        """What the object's own class said of it."""
+        return getattr(self, "_spoken", SAID_NOTHING)  # nothing of one that was made here, and not read
+
+    def _dumped(self, plain: tuple[str, ...] | None, names: tuple[str, ...]) -> dict[str, Any]:
+        fields = self.__dict__
+        values = {name: fields[name] for name in names}
+        for name, value in values.items():
+            if type(value) not in PLAIN:
+                values[name] = copy.deepcopy(value)
+        return values
+
+    def get_identifiers(self) -> dict[str, Any]:
+        heard = self.heard().get_identifiers
+        return super().get_identifiers() if heard is None else unpacked(heard)
+
+    def get_attrs(self) -> dict[str, Any]:
+        heard = self.heard().get_attrs
+        return super().get_attrs() if heard is None else unpacked(heard)
+
+    def heard_normal_forms(self) -> dict[str, Any]:
+        """The normal forms that the object's own class has made."""
+        return self.heard().normal_forms or {}
+
+    def get_unique_id(self) -> str:
+        heard = self.heard()
+        if heard.get_unique_id is not None:
+            return heard.get_unique_id
+        identifiers = self.get_identifiers()
+        if PLAIN.issuperset(map(type, identifiers.values())):
+            return self.create_unique_id(**identifiers)
+        stored: str | None = getattr(self, "_stored_uid", None)  # text that only the values' own classes can make
+        return self.create_unique_id(**identifiers) if stored is None else stored
+
+    def get_shortname(self) -> str:
+        heard = self.heard().get_shortname
+        return super().get_shortname() if heard is None else heard
+
+
+def unpacked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that were packed one by one."""
+    return {name: unpack(value) for name, value in values.items()}
+
+
+def stored_model(schema: ModelSchema) -> type[StoredModel]:
+    """A class for the stored objects of a model."""
+    return _stored_model(schema.model_dump_json())
+
+
+@lru_cache(maxsize=256)
+def _stored_model(description: str) -> type[StoredModel]:
+    schema = ModelSchema.model_validate_json(description)
+    names = dict.fromkeys((*schema.identifiers, *schema.shortname, *schema.attributes, *schema.children.values()))
+    fields: dict[str, Any] = dict.fromkeys(names, (Any, None))
+    fields |= {name: (Any, []) for name in schema.children.values()}
+    model: Any = type(
+        "StoredModel",
+        (StoredModel,),
+        {
+            "__module__": __name__,
+            "__annotations__": {name: annotation for name, (annotation, _) in fields.items()},
+            **{name: default for name, (_, default) in fields.items()},
+            "_schema": schema,
+            "_modelname": schema.name,
+            "_identifiers": schema.identifiers,
+            "_shortname": schema.shortname,
+            "_attributes": schema.attributes,
+            "_children": dict(schema.children),
+            "_secrets": tuple(name for name in schema.secrets if name in names),
+        },
+    )
+    made: type[StoredModel] = model
+    return made
+
+
+class StoredAdapter(Adapter):
+    """An adapter over a store that some other process has filled; needs nothing but the store.
+
+    It reads and compares. As the target of a sync it changes the store only: it knows of no system.
+
+    Raises:
+        StoreNotFound: there is no such store.
+    """
+
+    top_level: ClassVar[list[str]] = []
+    _is_stored: ClassVar[bool] = True
+
+    def __init__(self, store: BaseStore, name: str | None = None) -> None:
+        record = store.record()
+        super().__init__(name or record.name or record.adapter, internal_storage_engine=store)
+        self.type = record.adapter or self.type  # type: ignore[misc]
+        models = record.schema_.models
+        below = {child for schema in models.values() for child in schema.children}
+        # A store that was filled without an adapter does not say what stands on top.
+        self.top_level = list(record.top_level) or [name for name in models if name not in below]  # type: ignore[misc]
+        for model, schema in models.items():
+            setattr(self, model, stored_model(schema))

@@ -1,0 +1,209 @@
+"""Values for people, as JSON; and values as the fields of a model have them, after they were JSON in between."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import json
+import types
+from collections import deque
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from diffsync_store.introspection.model_classes import known_classes
+from diffsync_store.values.codec import PLAIN, StandIn, build, equal, is_unicode, pack, rebuild, unpack
+
+if TYPE_CHECKING:
+    from diffsync_store.model import DiffSyncModel
+
+_EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+_NUMBERS = PLAIN - {str}
+_LONGEST = 60
+"""Zeros that are written out in a number."""
+
+
+def canonical(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one line a kind of value
+    """The value as JSON has it, for people to read; equal values come out equal, and some others too."""
+    if type(value) is str:
+        return value if value.isascii() else readable(value)
+    if type(value) in PLAIN:
+        return value
+    if type(value) is StandIn:
+        return canonical(value.plain)
+    if isinstance(value, BaseModel):
+        return canonical(dict(value))
+    if isinstance(value, Mapping):
+        return _canonical_mapping(value)
+    if isinstance(value, set | frozenset):
+        return sorted(map(canonical, value), key=lambda item: json.dumps(item, sort_keys=True))
+    if isinstance(value, list | tuple | deque):
+        return [canonical(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return canonical(value.value)
+    if isinstance(value, decimal.Decimal):
+        return _canonical_decimal(value)
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return _canonical_datetime(value)
+    if isinstance(value, bytes | bytearray):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, str):
+        return readable(str.__str__(value))
+    try:
+        found = to_jsonable_python(value, inf_nan_mode="constants", fallback=str)
+    except (UnicodeEncodeError, PydanticSerializationError):  # a text deep in it is no Unicode
+        return readable(str(value))
+    return found if type(found) in _NUMBERS else canonical(found)
+
+
+def readable(text: str) -> str:
+    r"""The text with half a surrogate pair, as `os.fsdecode` gives it, as its escape, such as `\udcff`: it is no Unicode."""
+    return text if is_unicode(text) else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _canonical_mapping(value: Mapping[Any, Any]) -> Any:
+    found = {_name(key): canonical(item) for key, item in value.items()}
+    return found if len(found) == len(value) else [[canonical(key), canonical(item)] for key, item in value.items()]
+
+
+def _name(key: Any) -> str:
+    found = canonical(key)
+    return found if type(found) is str else json.dumps(found)
+
+
+def _canonical_decimal(value: decimal.Decimal) -> str:
+    if not value.is_finite():
+        return str(value)
+    exact = value.normalize(_EXACT)
+    exact = exact or abs(exact)
+    return format(exact, "f") if abs(int(exact.as_tuple().exponent)) <= _LONGEST else str(exact)
+
+
+def _canonical_datetime(value: dt.datetime) -> str:
+    try:
+        return value.astimezone(dt.UTC).isoformat()
+    except OverflowError:  # near the first or the last year that there is
+        return value.isoformat()
+
+
+# After they were JSON
+
+
+def restored(model: type[DiffSyncModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that may have been JSON in between, as the model's fields have them.
+
+    Values of classes that were not at hand become what the model's annotations say; no other value is changed.
+    """
+    return {name: typed(model, name, value) for name, value in values.items()}
+
+
+def typed(model: Any, name: str, value: Any) -> Any:
+    """The value of a field with the classes that the field's annotation names."""
+    if type(value) in PLAIN:
+        return value
+    if _holds_stand_in(value):
+        value = unpack(pack(value), known_classes(model).find)
+        if _holds_stand_in(value):
+            value = canonical(value)
+            return _read_as(model, name, value)
+    if _names_made_of_fields(model, name) and _holds_dict(value):
+        made = _rebuilt(model.model_fields[name].annotation, value)
+        return made if _is_written_so(model, name, made, value) else value
+    return value
+
+
+def _rebuilt(annotation: Any, value: Any) -> Any:  # noqa: C901, PLR0911
+    """The value with the objects that dicts in it were dumped from; none of their code is called.
+
+    What the annotation does not say how to make is left as it is.
+    """
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        if not isinstance(value, dict):
+            return value
+        if issubclass(annotation, BaseModel):
+            fields = {name: field.annotation for name, field in annotation.model_fields.items() if not field.exclude}
+            return build(annotation, _parts(fields, value)) if fields.keys() == value.keys() else value
+        if dataclasses.is_dataclass(annotation):
+            fields = {name: kind for name, kind in get_type_hints(annotation).items() if name in value}
+            return rebuild(annotation, _parts(fields, value)) if fields.keys() == value.keys() else value
+        return value
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _rebuilt(arguments[0], value)
+    if origin in {Union, types.UnionType}:
+        made = (_rebuilt(argument, value) for argument in arguments)
+        return next((found for found in made if not equal(found, value)), value)
+    if not isinstance(origin, type) or not isinstance(value, origin):
+        return value
+    if type(value) is dict:
+        return {key: _rebuilt(arguments[-1], item) for key, item in value.items()}
+    if isinstance(value, tuple) and Ellipsis not in arguments:
+        return tuple(_rebuilt(argument, item) for argument, item in zip(arguments, value, strict=False))
+    if isinstance(value, deque):
+        return deque((_rebuilt(arguments[0], item) for item in value), value.maxlen)
+    if isinstance(value, list | tuple):
+        return type(value)([_rebuilt(arguments[0], item) for item in value])
+    return value
+
+
+def _parts(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _rebuilt(annotation, values[name]) for name, annotation in fields.items()}
+
+
+def _holds_stand_in(value: Any) -> bool:
+    kind = type(value)
+    if kind in PLAIN:
+        return False
+    if isinstance(value, Mapping):
+        return any(map(_holds_stand_in, value)) or any(map(_holds_stand_in, value.values()))
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return not PLAIN.issuperset(map(type, value)) and any(map(_holds_stand_in, value))
+    return kind is StandIn
+
+
+def _holds_dict(value: Any) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list | tuple | set | frozenset | deque) and any(map(_holds_dict, value))
+    )
+
+
+@lru_cache(maxsize=4096)
+def _names_made_of_fields(model: Any, name: str) -> bool:
+    """Whether an annotation names a class that is dumped as a dict."""
+    field = model.model_fields.get(name)
+    return field is not None and _is_made_of_fields(field.annotation)
+
+
+def _is_made_of_fields(annotation: Any) -> bool:
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)
+    return any(map(_is_made_of_fields, get_args(annotation)))
+
+
+@lru_cache(maxsize=4096)
+def _reader(model: Any, name: str) -> TypeAdapter[Any]:
+    annotation = model.model_fields[name].annotation
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError:  # a type with a configuration of its own takes no other
+        return TypeAdapter(annotation)
+
+
+def _read_as(model: Any, name: str, value: Any) -> Any:
+    try:
+        return _reader(model, name).validate_python(value)
+    except Exception:  # noqa: BLE001  # it does not fit, or code of one's own fails: what to say is the model's to decide
+        return value
+
+
+def _is_written_so(model: Any, name: str, made: Any, value: Any) -> bool:
+    """Whether pydantic writes what was made of a value as that value; what lacks fields it does not write."""
+    try:
+        return equal(_reader(model, name).dump_python(made), value)
+    except Exception:  # noqa: BLE001  # it does not fit, or code of one's own fails
+        return False

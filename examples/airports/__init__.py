@@ -1,0 +1,1 @@
+"""The worked example: two releases of the airport registry, reconciled into a database."""

@@ -1,0 +1,1 @@
+"""The worked example, start to end: `python -m airports.demo`."""

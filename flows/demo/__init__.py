@@ -1,1 +1,0 @@
-"""The worked example, start to end: `python -m flows.demo`."""

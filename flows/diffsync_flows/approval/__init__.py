@@ -1,0 +1,1 @@
+"""Asking a person before a diff is applied."""

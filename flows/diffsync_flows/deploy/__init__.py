@@ -1,0 +1,1 @@
+"""Deployments, work pools and automations in Prefect, made from the YAML file."""

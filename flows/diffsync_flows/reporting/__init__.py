@@ -1,0 +1,1 @@
+"""What a run shows: artifacts, events, metrics, logs, progress."""

@@ -1,0 +1,64 @@
+"""The library's log in the flow run's log.
+
+Not the line of each record that went well: a first sync has one for every record. What failed, what was skipped and
+what the steps say of themselves comes through.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from prefect.logging.handlers import APILogHandler
+from structlog.typing import EventDict, WrappedLogger
+
+from diffsync_store.printable import printable
+
+LIBRARY = "diffsync_store"
+LEFT_OUT = {"src", "dst", "flags", "diffs"}
+"""The same in every line of a run, or the whole record."""
+
+
+@contextmanager
+def library_log(redact: Callable[[str], str]) -> Iterator[None]:
+    """Send what the library logs in the body to the flow run, without secrets."""
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, _drop_success, _as_text],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = APILogHandler()
+    handler.addFilter(_Redaction(redact))
+    logger = logging.getLogger(LIBRARY)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    others, logger.handlers = logger.handlers, [handler]  # PREFECT_LOGGING_EXTRA_LOGGERS adds one that shows secrets
+    try:
+        yield
+    finally:
+        logger.handlers = others
+        logger.setLevel(level)
+        handler.close()
+
+
+class _Redaction(logging.Filter):
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._redact(record.getMessage()), None
+        return True
+
+
+def _drop_success(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    if event.get("status") == "success":
+        raise structlog.DropEvent
+    return event
+
+
+def _as_text(_: WrappedLogger, __: str, event: EventDict) -> str:
+    text = str(event.pop("event", ""))
+    details = " ".join(f"{key}={value}" for key, value in event.items() if key not in LEFT_OUT)
+    return printable(f"{text} ({details})" if details else text)

@@ -1,0 +1,1 @@
+"""How a flow run behaves: errors, retries, states, cancellation, locks."""

@@ -1,0 +1,167 @@
+"""Batches that are on their way to Redis while the next ones are made: none is lost, doubled or out of order."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from diffsync_store import ObjectAlreadyExists, ObjectStoreException
+from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.redis import store as redis_store
+from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.scripts import catalog as scripts
+from diffsync_store.store.redis.writing import writer as redis_writer
+from diffsync_store.store.redis.writing.writer import CLAIM_SECONDS
+from tests.proxy import Proxy
+from tests.servers import RedisServer
+from tests.store.child import run
+from tests.store.conftest import OpenStore
+from tests.store.inventory import Device, flat, open_store, read_flat
+
+BATCH = 1000
+
+
+def names(start: int, stop: int) -> list[str]:
+    return [f"d{number:05}" for number in range(start, stop)]
+
+
+@pytest.fixture
+def by_size_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch is sent because it is full, however long that takes."""
+    monkeypatch.setattr(redis_store, "_FLUSH_AFTER", 60.0)
+
+
+@pytest.mark.usefixtures("by_size_alone")
+def test_a_load_does_not_wait_for_a_batch_to_be_written(
+    own_redis: RedisServer, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_writer, "CLAIM_SECONDS", 60.0)  # else who has stood still asks first
+    with RedisStore(url=own_redis.url, store_id=store_id) as store:
+        adapter = flat(store)
+        for name in names(0, 2 * BATCH):  # the server knows the script from here on
+            adapter.add(Device(name=name))
+        store.flush()
+        for name in names(2 * BATCH, 3 * BATCH - 1):
+            adapter.add(Device(name=name))
+        last = Device(name=f"d{3 * BATCH - 1:05}")
+        own_redis.pause()
+        adapter.add(last)  # the batch is full
+        last.role = "changed on the way"
+        own_redis.resume()
+    assert read_flat(own_redis.url, store_id) == {
+        **dict.fromkeys(names(0, 3 * BATCH - 1), "leaf"),
+        last.name: "changed on the way",
+    }
+
+
+@pytest.mark.usefixtures("by_size_alone")
+def test_a_batch_whose_answer_was_lost_is_no_duplicate_of_itself(redis_server: RedisServer, store_id: str) -> None:
+    """Another writer has taken the store over by the time at which it is sent again."""
+    with Proxy(redis_server.port) as proxy:
+        through = RedisStore(url=proxy.url, store_id=store_id)
+        adapter = flat(through)
+        for name in names(0, BATCH):
+            adapter.add(Device(name=name))
+        through.flush()
+        proxy.lose_answers(scripts.WRITE.command([], [])[1].encode())
+        for name in names(BATCH, 2 * BATCH):
+            adapter.add(Device(name=name))
+        with closing(redis_server.client()) as client:
+            key = StoreKeys(store_id).objects("device")
+            deadline = time.monotonic() + 10
+            while client.hlen(key) < 2 * BATCH and time.monotonic() < deadline:
+                time.sleep(0.01)
+        time.sleep(CLAIM_SECONDS)
+        with RedisStore(url=redis_server.url, store_id=store_id) as other:
+            flat(other).add(Device(name="of another"))
+        proxy.lose_answers(b"", every=0)
+        through.flush()
+        through.close()
+        assert proxy.lost >= 1
+    assert list(read_flat(redis_server.url, store_id)) == [*names(0, 2 * BATCH), "of another"]
+    with RedisStore(url=redis_server.url, store_id=store_id) as store:
+        store.drop()
+
+
+def test_a_gap_in_what_was_written_is_told(own_redis: RedisServer, store_id: str) -> None:
+    """A server that comes back with an older state takes nothing on top of it."""
+    store = RedisStore(url=own_redis.url, store_id=store_id)
+    adapter = flat(store)
+    for name in names(0, BATCH):
+        adapter.add(Device(name=name))
+    store.flush()
+    with closing(own_redis.client()) as client:
+        client.save()
+    for name in names(BATCH, 2 * BATCH):
+        adapter.add(Device(name=name))
+    store.flush()
+    own_redis.kill()
+    own_redis.start()
+    adapter.add(Device(name="later"))
+    with pytest.raises(ObjectStoreException, match=f"Redis has lost something .* store '{store_id}'.* Load it again"):
+        store.flush()
+    assert list(read_flat(own_redis.url, store_id)) == names(0, BATCH)
+    store.drop()
+
+
+def fork_and_write(url: str, store_id: str) -> int:
+    store = open_store(url, store_id)
+    adapter = flat(store)
+    for name in names(0, BATCH + 10):
+        adapter.add(Device(name=name))
+    pid = os.fork()
+    if pid == 0:
+        failed = 1
+        try:
+            assert adapter.get(Device, "d01005").role == "leaf"
+            adapter.add(Device(name="childs"))
+            store.close()
+            failed = 0
+        finally:
+            os._exit(failed)
+    for name in names(BATCH + 10, 2 * BATCH + 20):
+        adapter.add(Device(name=name))
+    _, status = os.waitpid(pid, 0)
+    store.close()
+    return status
+
+
+def test_a_fork_and_its_parent_both_write(open_redis: OpenStore, redis_url: str, store_id: str) -> None:
+    open_redis()
+    assert run(fork_and_write, url=redis_url, store_id=store_id) == 0
+    assert sorted(read_flat(redis_url, store_id)) == sorted([*names(0, 2 * BATCH + 20), "childs"])
+
+
+def test_a_closed_store_leaves_nothing_of_its_writer(open_redis: OpenStore, redis_server: RedisServer) -> None:
+    store = open_redis()
+    flat(store).add(Device(name="one"))
+    store.close()
+    with closing(redis_server.client()) as client:
+        fields: Any = client.hkeys(StoreKeys(store.store_id).record)
+    assert not [field for field in fields if field.startswith((b"batch:", b"refused:"))]
+
+
+def test_new_objects_that_were_let_go_are_found_changed_and_removed_before_they_are_written(
+    open_redis: OpenStore, redis_url: str, store_id: str
+) -> None:
+    store = open_redis()
+    adapter = flat(store)
+    for name in names(0, 200):  # less than a batch, more than are kept as objects
+        adapter.add(Device(name=name))
+    found = adapter.get(Device, "d00003")
+    assert found is adapter.get(Device, "d00003")
+    found.role = "changed"
+    adapter.remove(adapter.get(Device, "d00005"))
+    adapter.update(Device(name="d00007", role="replaced"))
+    with pytest.raises(ObjectAlreadyExists):
+        adapter.add(Device(name="d00009"))
+    store.flush()
+    found.role = "changed again"
+    store.flush()
+    expected = dict.fromkeys(names(0, 200), "leaf") | {"d00003": "changed again", "d00007": "replaced"}
+    del expected["d00005"]
+    assert list(read_flat(redis_url, store_id).items()) == list(expected.items())
