@@ -45,13 +45,13 @@ from diffsync_store.introspection import type_hints as hints
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
+from diffsync_store.selection import Select
 from diffsync_store.store.base import BaseStore
 from diffsync_store.store.load_report import Gap, LoadReject
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.stored_adapter import StoredAdapter
 from diffsync_store.sync.convergence import Unsettled, unsettled
-from diffsync_store.sync.filters import Select
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.sync import Sync
 

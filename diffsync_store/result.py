@@ -11,8 +11,8 @@ _NEXT_STEPS = {
     "blocked": "blocked, because what they stand below was not done: once that is mended, the same does them too.",
     "conflicts": "in conflict: the target has something else than the diff saw, and it was left alone. Load the target "
     "again, make a new diff and look at it.",
-    "unknown": "unknown: look each up in the target, say so with saved.settle(operation_id, is_done=...) or "
-    "`diffsync-store settle DIFF_ID OPERATION_ID --done` (--not-done), and apply the diff again.",
+    "unknown": "unknown: look each up in the target, say so with saved.resolve(operation_id, is_done=...) or "
+    "`diffsync-store resolve DIFF_ID OPERATION_ID --done` (--not-done), and apply the diff again.",
     "held": "held: each says why. What is let through or selected later is done when the diff is applied again.",
 }
 

@@ -20,10 +20,10 @@ from diffsync_store.cli.commands import app
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound, LeaseHeld
+from diffsync_store.journal import Entry
 from diffsync_store.retention import Retention, drop_store, use_of_diff
 from diffsync_store.store.redis import RedisLeases, RedisStore, RedisStores, target_lease
 from diffsync_store.store.redis.keys import DiffKeys, StoreKeys
-from diffsync_store.sync.journal import Entry
 from tests.servers import RedisServer
 from tests.sync.conftest import Sites
 from tests.sync.systems import Network
@@ -291,7 +291,7 @@ def test_a_name_that_is_like_another_is_told_with_it(run: Run, name: str) -> Non
         ("drop", other, "--yes"),
         ("changes", other),
         ("approve", other, "--by", "ann"),
-        ("settle", other, "00000", "--done"),
+        ("resolve", other, "00000", "--done"),
         ("diff", other, f"{name}-target"),
     ):
         assert re.search(rf" '{name}(-\w+)?' may be meant\. `diffsync-store stores` lists", run(*words, code=1).stderr)
@@ -299,18 +299,18 @@ def test_a_name_that_is_like_another_is_told_with_it(run: Run, name: str) -> Non
     assert "'site' may be meant" in run("history", "sites", "1").stderr
 
 
-def test_a_diff_is_approved_and_an_operation_settled(run: Run, name: str, server: RedisServer) -> None:
+def test_a_diff_is_approved_and_an_operation_resolved(run: Run, name: str, server: RedisServer) -> None:
     assert "Approved: 31 operations." in run("approve", name, "--by", "ann", "--reason", "CHG-1").output
     assert "by ann at" in run("show", name).output
     assert "Rejected" in run("approve", name, "--by", "bob", "--reject").output
     operation = json.loads(run("changes", name, "--json", "--limit", "1").output)["id"]
     for other, why in (("00000", "was never sent"), (operation, "was never sent")):
-        assert f"Operation '{other}' of diff '{name}' {why}" in run("settle", name, other, "--done", code=1).stderr
+        assert f"Operation '{other}' of diff '{name}' {why}" in run("resolve", name, other, "--done", code=1).stderr
     with closing(RedisDiffs(url=server.url)) as diffs:
         journal = diffs.open(name).journal()
         journal.begin("ann")
         journal.write({operation: Entry(OperationState.SENT)})
-    run("settle", name, operation, "--done")
+    run("resolve", name, operation, "--done")
     assert len(run("changes", name, "--json", "--state", "done").output.splitlines()) == 1
 
 

@@ -416,12 +416,12 @@ def approve(
 
 
 @_command
-def settle(
+def resolve(
     diff_id: str,
     operation_id: Annotated[str, typer.Argument(help="As `changes --state sent --json` shows it.")],
     is_done: Annotated[bool, typer.Option("--done/--not-done", help="What a look at the target has shown.")],
 ) -> None:
     """Say what became of an operation that was sent, and of which nobody can tell whether it was done."""
     with _diffs() as found:
-        found.open(diff_id).settle(operation_id, is_done=is_done)
+        found.open(diff_id).resolve(operation_id, is_done=is_done)
     typer.echo(f"{operation_id} is {'done' if is_done else 'pending'}.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from diffsync_store.enum import OperationState
 from diffsync_store.guards.guards import Holds
+from diffsync_store.journal import Approval, Entry
 from diffsync_store.operation import Operation
-from diffsync_store.sync.journal import Approval, Entry
 
 if TYPE_CHECKING:
     from diffsync_store.diffs.record import DiffRecord

@@ -11,12 +11,12 @@ from itertools import count, islice
 from typing import Any, NoReturn
 
 from diffsync_store.exceptions import DiffNotFound, JournalLost, SyncTakenOver
+from diffsync_store.journal import Application, Approval, Entry, Journal, Question
 from diffsync_store.store.redis.connection.connection import translated_errors
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.store.redis.record import server_time, time_of
 from diffsync_store.store.redis.scripts.catalog import STAMP
 from diffsync_store.store.redis.scripts.script import Script
-from diffsync_store.sync.journal import Application, Approval, Entry, Journal, Question
 from diffsync_store.values.readable import readable
 
 _BATCH = 1000
@@ -100,7 +100,7 @@ class RedisJournal(Journal):
         self._made = made
         self._renewed = 0.0
         self._number = ""
-        """Of this sync; without one it is not fenced, as for somebody who settles an operation by hand."""
+        """Of this sync; without one it is not fenced, as for somebody who resolves an operation by hand."""
         self._ahead: float | None = None
         """Seconds by which the server's clock is ahead of this machine's, once it was asked."""
         self._free: deque[str] = deque()

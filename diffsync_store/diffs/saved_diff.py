@@ -18,15 +18,15 @@ from diffsync_store.exceptions import (
     ObjectStoreException,
 )
 from diffsync_store.guards.guards import Guards, Holds, counted
+from diffsync_store.journal import Approval, Entry
 from diffsync_store.operation import Operation, OperationFilter, diff_of, id_in
 from diffsync_store.result import SyncResult
+from diffsync_store.selection import Select
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection.connection import translated_errors
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
 from diffsync_store.store.redis.record import server_time
 from diffsync_store.sync.dry_run import Plan
-from diffsync_store.sync.filters import Select
-from diffsync_store.sync.journal import Approval, Entry
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.sync import Sync, applied_before, refuse_rejected, within
 
@@ -198,7 +198,7 @@ class SavedDiff:
         )
         return sync.run()
 
-    def planned(self, options: SyncOptions | None = None, *, flags: DiffSyncFlags = DiffSyncFlags.NONE) -> SyncResult:
+    def dry_run(self, options: SyncOptions | None = None, *, flags: DiffSyncFlags = DiffSyncFlags.NONE) -> SyncResult:
         """What `apply` would do with these options now, if the target refused nothing and were what the diff saw.
 
         Neither system is asked and nothing is written. What a sync that died has sent is `unknown`; what moves counts
@@ -256,7 +256,7 @@ class SavedDiff:
             entries = journal.read([operation.id for operation in batch])
             yield from ((operation, entries.get(operation.id, PENDING)) for operation in batch)
 
-    def settle(self, operation_id: str, *, is_done: bool) -> None:
+    def resolve(self, operation_id: str, *, is_done: bool) -> None:
         """Say of an operation with unknown outcome what a look at the target has shown.
 
         Raises:
@@ -266,11 +266,11 @@ class SavedDiff:
         if entry is None or entry.state is not OperationState.SENT:
             is_ = f"is {entry.state.value}" if entry else "was never sent"
             raise ObjectStoreException(
-                f"Operation {operation_id!r} of diff {self.record.diff_id!r} {is_}, so there is nothing to settle: "
+                f"Operation {operation_id!r} of diff {self.record.diff_id!r} {is_}, so there is nothing to resolve: "
                 f"`{command(self.namespace)} changes {self.record.diff_id} --state sent --json` shows what is unknown."
             )
         state = OperationState.DONE if is_done else OperationState.PENDING
-        self.journal().write({operation_id: Entry(state, "settled by hand")})
+        self.journal().write({operation_id: Entry(state, "resolved by hand")})
 
     def approve(
         self, *, by: str, reason: str, checksum: str | None = None, exclude: tuple[Select, ...] = ()

@@ -1,6 +1,6 @@
 """Applying a diff under guards."""
 
-from diffsync_store.sync.filters import Select
+from diffsync_store.selection import Select
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.sync import Sync
 

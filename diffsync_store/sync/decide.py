@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
-from diffsync_store.sync.journal import Entry
+from diffsync_store.journal import Entry
 from diffsync_store.sync.options import SyncOptions
 
 NOT_TRIED = "not tried before, so not tried again"

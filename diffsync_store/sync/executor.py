@@ -28,11 +28,11 @@ from diffsync_store.exceptions import (
 )
 from diffsync_store.guards.withholding import place_of
 from diffsync_store.hooks import hook
+from diffsync_store.journal import LEFT_ALONE, Entry, Journal
 from diffsync_store.redaction import SAID_BY_ITSELF, declared_secrets, hide_in, masked, masked_id, masked_text
 from diffsync_store.result import Reject
 from diffsync_store.store.serialization import encode
 from diffsync_store.sync.calls import Answer, Became, Calls, Request, goes_together, place_in_store
-from diffsync_store.sync.journal import LEFT_ALONE, Entry, Journal
 from diffsync_store.sync.journal_writer import JournalWriter
 from diffsync_store.sync.moves import moves_in
 from diffsync_store.sync.options import SyncOptions
@@ -69,7 +69,7 @@ _ALONG = "moved with what stands above it"
 _NEITHER = "It is neither as before the operation nor as after it."
 UNKNOWN = (
     "It was sent, no answer was heard, and nobody can tell whether it was done: look at the record in the target, say what "
-    "it shows with saved.settle(operation_id, is_done=...) or `diffsync-store settle DIFF_ID OPERATION_ID --done` "
+    "it shows with saved.resolve(operation_id, is_done=...) or `diffsync-store resolve DIFF_ID OPERATION_ID --done` "
     "(--not-done), and apply the diff again. A model with a `lookup` is asked."
 )
 

@@ -4,51 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.guards.guards import Holds
 from diffsync_store.guards.withholding import place_of
+from diffsync_store.selection import Select
 
 Path = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Select:
-    """Operations that fit everything that is given here.
-
-    Patterns are those of file names (`*`, `?`, `[abc]`), never regular expressions.
-    """
-
-    model: str = "*"
-    """Pattern of the model's name."""
-    unique_id: str = "*"
-    """Pattern of the object's unique id."""
-    attribute: str = "*"
-    """Pattern of the name of an attribute that the operation changes; a create or delete changes all.
-
-    An operation is applied whole or not at all: an update that fits changes its other attributes too.
-    """
-    action: str = "*"
-    """`create`, `update`, `delete`."""
-
-    def __str__(self) -> str:
-        told = ((name, getattr(self, name)) for name in ("model", "unique_id", "attribute", "action"))
-        return ", ".join(f"{name} {pattern}" for name, pattern in told if pattern != "*") or "everything"
-
-    def fits(self, element: DiffElement) -> bool:
-        """Whether an operation is among these."""
-        return (
-            fnmatchcase(element.type, self.model)
-            and fnmatchcase(element.uid or element.name, self.unique_id)
-            and fnmatchcase(element.action or "", self.action)
-            and (self.attribute == "*" or any(fnmatchcase(name, self.attribute) for name in _attributes(element)))
-        )
-
-
-def _attributes(element: DiffElement) -> set[str]:
-    return {name for side in element.get_attrs_diffs().values() for name in side}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +36,7 @@ class Selection:
         if element.action is None:
             return ""
         for rule in self.exclude:
-            if rule.fits(element):
+            if rule.matches(element):
                 return f"excluded: {rule}"
         if self.hold is None:
             return ""
@@ -95,7 +58,7 @@ class Selection:
         action = element.action
         excluded = self._excluded(element, path)
         path = (*path, place_of(element))
-        selected = action is not None and (not self.select or any(rule.fits(element) for rule in self.select))
+        selected = action is not None and (not self.select or any(rule.matches(element) for rule in self.select))
         if action == DiffSyncActions.CREATE:
             why = above or excluded
             below = [self._visit(child, path, why and _needs(element), False, held) for child in _below(element)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from diffsync_store.enum import OperationState
-from diffsync_store.sync.journal import Entry, Journal
+from diffsync_store.journal import Entry, Journal
 
 _MOST_TOGETHER = 1000
 """Operations that can be looked up and are told together, before their time; fewer where they take longer."""

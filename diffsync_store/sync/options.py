@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from diffsync_store.diff import DiffElement
 from diffsync_store.exceptions import InvalidOptions
-from diffsync_store.sync.filters import Select
+from diffsync_store.selection import Select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
+from diffsync_store.journal import Entry, Journal
 from diffsync_store.redaction import masked_id
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.sync.decide import Do, decide
 from diffsync_store.sync.filters import Selection
-from diffsync_store.sync.journal import Entry, Journal
 from diffsync_store.sync.moves import Move, merged
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.steps import MOVE, Step, backwards, stages_of, windows

@@ -15,11 +15,11 @@ import structlog
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffNotApproved, ObjectStoreException
+from diffsync_store.journal import Application, Approval, Journal, MemoryJournal
 from diffsync_store.lifecycle import opened
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
 from diffsync_store.result import SyncResult
 from diffsync_store.sync.executor import Executor, interrupted, is_of_redis
-from diffsync_store.sync.journal import Application, Approval, Journal, MemoryJournal
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.throttle import Ended
 

@@ -209,7 +209,7 @@ def plan_sync(diff_id: str, allow: list[str], options: dict[str, Any]) -> Counts
         record, (_, declared) = saved.record, declared_of(config, saved.record)
         needs_approval = declared.needs_approval(record.summary)
         held = guarded(config, saved, target, allow)
-        planned = saved.planned(
+        planned = saved.dry_run(
             declared.options(hold=held, require_approval=needs_approval, **options), flags=declared.combined_flags
         )
         get_run_logger().info(

@@ -179,7 +179,7 @@ def test_a_saved_diff_knows_what_of_it_is_held(
         fewer = Guards(budget=Budget(models={"kind": Limits(delete=Limit(absolute=2))}))
         with pytest.raises(BudgetExceeded, match="3 deletes of kind"):
             saved.guarded(fewer, left.store.record(), source.store.record())
-        planned = saved.planned(SyncOptions())
+        planned = saved.dry_run(SyncOptions())
         done = saved.apply(source, left)
         assert planned.counts() == done.counts()
         assert (done.held, done.deleted) == (6, 11)

@@ -18,8 +18,8 @@ import pytest
 from diffsync_store import LeaseLost, StoreState
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import OperationState
+from diffsync_store.journal import Entry
 from diffsync_store.store.redis import RedisLeases, RedisStore
-from diffsync_store.sync.journal import Entry
 from tests.servers import RedisServer
 from tests.store.child import run
 from tests.store.conftest import OpenStore

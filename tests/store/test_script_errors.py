@@ -11,10 +11,10 @@ import pytest
 from diffsync_store import ObjectStoreException, StoreState
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import OperationState
+from diffsync_store.journal import Entry
 from diffsync_store.store.redis import RedisLeases, RedisStore
 from diffsync_store.store.redis import store as redis_store
 from diffsync_store.store.redis.keys import DiffKeys, StoreKeys
-from diffsync_store.sync.journal import Entry
 from tests.servers import RedisServer
 from tests.store.conftest import OpenStore
 from tests.store.inventory import Device, Inventory, Site, content, flat, sites

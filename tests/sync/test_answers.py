@@ -26,9 +26,9 @@ from diffsync_store import (
     SyncOptions,
     SyncResult,
 )
+from diffsync_store.journal import Entry, MemoryJournal
 from diffsync_store.lifecycle import opened
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.sync.journal import Entry, MemoryJournal
 
 Data = dict[str, Any]
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE

@@ -6,7 +6,7 @@ import pytest
 
 from diffsync_store import DiffSyncFlags, DiffSyncModelFlags, SyncOptions
 from diffsync_store.enum import OperationState as State
-from diffsync_store.sync.filters import Select
+from diffsync_store.selection import Select
 from tests.sync.conftest import Bench
 from tests.sync.systems import Network, Site
 
@@ -40,7 +40,7 @@ def test_what_stands_below_a_delete_that_was_not_done_is_not_said_to_be_gone(
         raise ValueError(f"not now: {call}")
 
     options = SyncOptions(deletes_last=deletes_last, exclude=(SITE,) if way == "held" else ())
-    planned = bench.saved().planned(options, flags=GO_ON)
+    planned = bench.saved().dry_run(options, flags=GO_ON)
     if way == "refused":
         bench.system.before = refuse
     done = bench.saved().apply(bench.source(), bench.target(), options=options, flags=GO_ON)

@@ -26,12 +26,12 @@ from diffsync_store.exceptions import (
     SyncTakenOver,
 )
 from diffsync_store.guards import Guards, Hold
+from diffsync_store.journal import Entry
 from diffsync_store.result import SyncResult
+from diffsync_store.selection import Select
 from diffsync_store.store.redis import RedisLeases, RedisStore
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.sync import journal_writer, scheduler
-from diffsync_store.sync.filters import Select
-from diffsync_store.sync.journal import Entry
 from diffsync_store.sync.options import SyncOptions
 from tests.servers import wait_until
 from tests.store.child import Child, listen, say
@@ -99,7 +99,7 @@ def test_without_a_lookup_what_was_sent_is_reported_and_not_tried_again(bench: B
     result = bench.saved().apply(bench.source(), bench.target())
     [reject] = result.rejects
     assert (reject.state, result.unknown, len(bench.system.calls())) == ("unknown", 1, 1)
-    bench.saved().settle(reject.operation_id, is_done=True)
+    bench.saved().resolve(reject.operation_id, is_done=True)
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
     assert len(bench.system.calls()) == 1
     assert bench.settled()

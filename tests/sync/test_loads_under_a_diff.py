@@ -7,7 +7,7 @@ import pytest
 from diffsync_store import StoreInUse, StoreNotFound
 from diffsync_store.diffs.saved_diff import SavedDiff
 from diffsync_store.retention import refuse_load
-from diffsync_store.sync.filters import Select
+from diffsync_store.selection import Select
 from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench, Sites
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from benchmarks.calls import count, device_types, fewest
 from diffsync_store import Diff, DiffElement, DiffSyncFlags, DiffSyncModelFlags, Sync, SyncOptions
 from diffsync_store.diff import walk
+from diffsync_store.journal import MemoryJournal
 from diffsync_store.sync import scheduler
-from diffsync_store.sync.journal import MemoryJournal
 from diffsync_store.sync.steps import Step, stages_of, windows
 from tests.sync.constrained import Data, ManyRing, MixedRing, ParentMissing, Ring
 

@@ -10,9 +10,9 @@ import pytest
 from diffsync_store import DiffSyncFlags, Guards
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import DiffNotApproved
+from diffsync_store.journal import Entry
 from diffsync_store.result import SyncResult
-from diffsync_store.sync.filters import Select
-from diffsync_store.sync.journal import Entry
+from diffsync_store.selection import Select
 from diffsync_store.sync.options import SyncOptions
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Data, Device, Network
@@ -91,7 +91,7 @@ class Choosy(Network):
 def test_what_is_planned_is_what_is_done(bench: Bench, before: Callable[[Bench], None], options: SyncOptions) -> None:
     bench.load(SOURCE, TARGET)
     before(bench)
-    planned = bench.saved().planned(options, flags=GO_ON)
+    planned = bench.saved().dry_run(options, flags=GO_ON)
     done = bench.saved().apply(bench.source(), bench.target(), options=options, flags=GO_ON)
     if before is left_alone:  # what a model will leave alone it says only when it is asked
         assert planned.skipped == 1
@@ -107,7 +107,7 @@ def listed(result: SyncResult) -> list[tuple[str, str, str, str, str]]:
 
 def test_a_plan_sends_and_writes_nothing(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
-    assert saved.planned(SyncOptions(exclude=(GONE,))).held == 3
+    assert saved.dry_run(SyncOptions(exclude=(GONE,))).held == 3
     assert saved.journal().is_empty()
     assert bench.system.calls() == []
 
@@ -119,7 +119,7 @@ def test_what_is_held_is_planned_as_held(bench: Bench) -> None:
             if side.name == "source":
                 side.incomplete("device", "page 2: 502")
     bench.diffs.compare(bench.source(), bench.target(), bench.name, guards=Guards())
-    planned = bench.saved().planned()
+    planned = bench.saved().dry_run()
     assert (planned.created, planned.updated, planned.deleted, planned.held) == (3, 2, 0, 3)
     assert any("page 2: 502" in held.reason for held in planned.held_operations)
 
@@ -128,7 +128,7 @@ def test_what_was_sent_by_a_sync_that_died_is_unknown(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     first = next(saved.operations())
     saved.journal().write({first.id: Entry(State.SENT)})
-    planned = saved.planned()
+    planned = saved.dry_run()
     assert (planned.unknown, planned.applied) == (1, 7)
     assert planned.rejects[0].unique_id == first.unique_id
 
@@ -137,8 +137,8 @@ def test_a_diff_that_somebody_has_rejected_is_planned_only_to_be_asked_for_again
     saved = bench.load(SOURCE, TARGET)
     saved.reject(by="bob", reason="not tonight")
     with pytest.raises(DiffNotApproved, match="bob has rejected this diff"):
-        saved.planned()
-    assert saved.planned(SyncOptions(require_approval=True)).applied == 8
+        saved.dry_run()
+    assert saved.dry_run(SyncOptions(require_approval=True)).applied == 8
 
 
 def test_what_a_model_has_left_alone_is_no_more_applied_when_the_diff_is_applied_again(bench: Bench) -> None:

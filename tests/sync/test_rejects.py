@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from diffsync_store import DiffSyncFlags, ObjectNotCreated
 from diffsync_store.enum import OperationState as State
+from diffsync_store.journal import Entry
 from diffsync_store.result import Reject
-from diffsync_store.sync.filters import Select
-from diffsync_store.sync.journal import Entry
+from diffsync_store.selection import Select
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.reject_export import to_csv, to_json
 from tests.sync.conftest import Bench, Sites

@@ -53,7 +53,7 @@ def count_fitting(saved: SavedDiff, rules: Sequence[Select]) -> int:
     total, unused = 0, set(rules)
     for operation in saved.operations():
         element = operation.element(saved.record.source_name, saved.record.target_name)
-        fitting = {rule for rule in rules if rule.fits(element)}
+        fitting = {rule for rule in rules if rule.matches(element)}
         total += bool(fitting)
         unused -= fitting
     if unused:

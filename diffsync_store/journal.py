@@ -12,7 +12,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from diffsync_store.enum import OperationState
-from diffsync_store.sync.filters import Select
+from diffsync_store.selection import Select
 
 LEFT_ALONE = "left alone by the model"
 """Reason of an operation that was given to its model, which has done nothing."""
