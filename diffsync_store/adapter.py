@@ -282,8 +282,8 @@ class Adapter:
         if diff is None:
             diff = self.diff_from(source, diff_class=diff_class, flags=flags, callback=callback)
         elif guards is not None:
-            for side, seen in zip((source, self), diff.loads_seen, strict=False):
-                side.store.require_load_seen(seen)
+            for side, seen in zip((source, self), diff.load_versions, strict=False):
+                side.store.require_load_version(seen)
         if guards is not None and loads is not None:
             source.store.require_same_load(loads[0])
             self.store.require_same_load(loads[1])

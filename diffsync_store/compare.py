@@ -177,9 +177,9 @@ def normal_forms(obj: DiffSyncModel) -> dict[str, Any]:
     Raises:
         DiffException: a comparison cannot make one.
     """
-    heard = _heard_by(type(obj))
-    if heard is not None:  # the object's own class is not at hand, but has said it
-        return heard(obj)
+    reported = _reported_normal_forms(type(obj))
+    if reported is not None:  # its own class is not known here, but stored them
+        return reported(obj)
     return {name: _normal_form(obj, name, normal) for name, normal in normalisers(type(obj)).items()}
 
 
@@ -194,8 +194,8 @@ def _normal_form(obj: DiffSyncModel, name: str, normal: Normaliser) -> Any:
 
 
 @per_class
-def _heard_by(model: type[DiffSyncModel]) -> Callable[[DiffSyncModel], dict[str, Any]] | None:
-    return getattr(model, "heard_normal_forms", None)
+def _reported_normal_forms(model: type[DiffSyncModel]) -> Callable[[DiffSyncModel], dict[str, Any]] | None:
+    return getattr(model, "reported_normal_forms", None)
 
 
 def comparison_fingerprints(model: type[DiffSyncModel]) -> dict[str, list[str]]:

@@ -23,7 +23,7 @@ class Diff:
     elements of one model, and an overridden `get_children` orders all.
     """
 
-    loads_seen: tuple[tuple[str, str], ...] = ()
+    load_versions: tuple[tuple[str, str], ...] = ()
     """Generation and state of the loads of the source and of the target that the diff was made of, for guards to judge."""
     has_operation_ids: ClassVar[bool] = False
     """Its elements have the ids of saved operations."""

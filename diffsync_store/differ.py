@@ -96,7 +96,7 @@ class Differ:
 
     def run(self) -> Diff:
         """Compare."""
-        self.diff.loads_seen = self.source.store.load_seen(), self.target.store.load_seen()
+        self.diff.load_versions = self.source.store.load_version(), self.target.store.load_version()
         for element in self.elements():
             self.diff.add(element)
         self.diff.complete()
@@ -141,9 +141,9 @@ class Differ:
         if found is not None:
             from_source, only_target, equal = found
             self._leave_out(self.diff, equal.counted, equal.skipped)
-            for uids in self._pieces(_in_order(source.store.places(model, from_source))):
+            for uids in self._pieces(_in_order(source.store.positions(model, from_source))):
                 yield source.objects(model, uids), target.objects(model, uids)
-            for uids in self._pieces(_in_order(target.store.places(model, only_target))):
+            for uids in self._pieces(_in_order(target.store.positions(model, only_target))):
                 yield {}, target.objects(model, uids)
             return
         for uids in self._pieces(source.uids(model)):

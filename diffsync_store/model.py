@@ -151,7 +151,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         if adapter is not None:
             store = getattr(adapter, "store", None)
             if isinstance(store, BaseStore):  # a mock or a stub in the place of the adapter has none
-                store.changed(self)
+                store.mark_dirty(self)
 
     # Copies and pickles keep the status, as they would keep a private attribute of pydantic.
 
@@ -409,7 +409,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     def _tell_change(self) -> None:
         store = _store_of(self)
         if store is not None:
-            store.changed(self)
+            store.mark_dirty(self)
 
 
 def _store_of(obj: DiffSyncModel) -> BaseStore | None:

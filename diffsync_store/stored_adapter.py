@@ -13,7 +13,7 @@ from diffsync_store.adapter import Adapter
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.base import BaseStore
 from diffsync_store.store.record import ModelSchema
-from diffsync_store.store.serialization import SAID_NOTHING, ReportedValues
+from diffsync_store.store.serialization import NOTHING_REPORTED, ReportedValues
 from diffsync_store.values.codec import PLAIN, pack, unpack
 
 
@@ -23,36 +23,36 @@ class StoredModel(DiffSyncModel):
     model_config = ConfigDict(extra="allow")
 
     # A slot, not a private attribute of pydantic: reading one of those takes as long as reading the whole object.
-    __slots__ = ("_spoken", "_stored_uid")
+    __slots__ = ("_reported", "_stored_uid")
 
     if TYPE_CHECKING:
-        _spoken: ReportedValues
+        _reported: ReportedValues
         _stored_uid: str
 
     _schema: ClassVar[ModelSchema | None] = None
     """What the store says of the model."""
-    _kept_slots: ClassVar[tuple[str, ...]] = (*DiffSyncModel._kept_slots, "_spoken", "_stored_uid")
-    _listens: ClassVar[bool] = True
+    _kept_slots: ClassVar[tuple[str, ...]] = (*DiffSyncModel._kept_slots, "_reported", "_stored_uid")
+    _stores_reported_values: ClassVar[bool] = True
     """Takes what an object's own class said of it."""
 
-    def listen(self, spoken: ReportedValues, uid: str) -> None:
+    def set_reported_values(self, reported: ReportedValues, uid: str) -> None:
         """Take what the object's own class said of it, and the unique id that it is stored under."""
-        object.__setattr__(self, "_spoken", spoken)
+        object.__setattr__(self, "_reported", reported)
         object.__setattr__(self, "_stored_uid", uid)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        heard = self.heard()
-        if heard.get_attrs is not None and name in heard.get_attrs:
-            heard = heard.model_copy(update={"get_attrs": {**heard.get_attrs, name: pack(value)}})
-        if heard.normal_forms is not None and name in heard.normal_forms:
-            forms = {other: form for other, form in heard.normal_forms.items() if other != name}
-            heard = heard.model_copy(update={"normal_forms": forms})
-        object.__setattr__(self, "_spoken", heard)
+        reported = self.reported_values()
+        if reported.get_attrs is not None and name in reported.get_attrs:
+            reported = reported.model_copy(update={"get_attrs": {**reported.get_attrs, name: pack(value)}})
+        if reported.normal_forms is not None and name in reported.normal_forms:
+            forms = {other: form for other, form in reported.normal_forms.items() if other != name}
+            reported = reported.model_copy(update={"normal_forms": forms})
+        object.__setattr__(self, "_reported", reported)
         super().__setattr__(name, value)
 
-    def heard(self) -> ReportedValues:
+    def reported_values(self) -> ReportedValues:
         """What the object's own class said of it."""
-        return getattr(self, "_spoken", SAID_NOTHING)  # nothing of one that was made here, and not read
+        return getattr(self, "_reported", NOTHING_REPORTED)  # nothing of one that was made here, and not read
 
     def _dumped(self, plain: tuple[str, ...] | None, names: tuple[str, ...]) -> dict[str, Any]:
         fields = self.__dict__
@@ -63,21 +63,21 @@ class StoredModel(DiffSyncModel):
         return values
 
     def get_identifiers(self) -> dict[str, Any]:
-        heard = self.heard().get_identifiers
-        return super().get_identifiers() if heard is None else unpacked(heard)
+        reported = self.reported_values().get_identifiers
+        return super().get_identifiers() if reported is None else unpacked(reported)
 
     def get_attrs(self) -> dict[str, Any]:
-        heard = self.heard().get_attrs
-        return super().get_attrs() if heard is None else unpacked(heard)
+        reported = self.reported_values().get_attrs
+        return super().get_attrs() if reported is None else unpacked(reported)
 
-    def heard_normal_forms(self) -> dict[str, Any]:
+    def reported_normal_forms(self) -> dict[str, Any]:
         """The normal forms that the object's own class has made."""
-        return self.heard().normal_forms or {}
+        return self.reported_values().normal_forms or {}
 
     def get_unique_id(self) -> str:
-        heard = self.heard()
-        if heard.get_unique_id is not None:
-            return heard.get_unique_id
+        reported = self.reported_values()
+        if reported.get_unique_id is not None:
+            return reported.get_unique_id
         identifiers = self.get_identifiers()
         if PLAIN.issuperset(map(type, identifiers.values())):
             return self.create_unique_id(**identifiers)
@@ -85,8 +85,8 @@ class StoredModel(DiffSyncModel):
         return self.create_unique_id(**identifiers) if stored is None else stored
 
     def get_shortname(self) -> str:
-        heard = self.heard().get_shortname
-        return super().get_shortname() if heard is None else heard
+        reported = self.reported_values().get_shortname
+        return super().get_shortname() if reported is None else reported
 
 
 def unpacked(values: Mapping[str, Any]) -> dict[str, Any]:

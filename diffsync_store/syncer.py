@@ -135,7 +135,7 @@ class Syncer:
     def _found(self, element: DiffElement) -> DiffSyncModel | None:
         """The target's object for an element, as it is now."""
         if not (self.is_asked or self.asks_source):
-            return self.target.store.at_hand(element.type, self._uid(element))
+            return self.target.store.get_cached(element.type, self._uid(element))
         model = self._class(element.type)
         if self.asks_source:  # for what its method does: what is to be applied stands in the diff
             self.source.get_or_none(model, element.keys)
@@ -327,7 +327,7 @@ class Syncer:
                 parent.add_child(done)
             self.target.add(done)
         elif element.action == DiffSyncActions.UPDATE:
-            self.target.store.changed(done)
+            self.target.store.mark_dirty(done)
         elif obj is not None:
             if parent is not None:
                 parent.remove_child(obj)

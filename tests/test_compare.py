@@ -132,7 +132,7 @@ def test_a_sync_settles_that_never_did(stores: tuple[RedisStore, RedisStore]) ->
     assert not in_redis[1].diff_from(in_redis[0]).has_diffs()
     assert not StoredAdapter(stores[1]).diff_from(StoredAdapter(stores[0])).has_diffs()
     assert not in_redis[1].diff_from(source).has_diffs()
-    assert stores[0].subtrees().of("port", ["eth0"]) == stores[1].subtrees().of("port", ["eth0"])  # type: ignore[union-attr]
+    assert stores[0].subtree_digests().of("port", ["eth0"]) == stores[1].subtree_digests().of("port", ["eth0"])  # type: ignore[union-attr]
 
 
 def test_a_sync_writes_only_what_differs_and_as_the_source_has_it(

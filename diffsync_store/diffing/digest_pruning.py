@@ -10,7 +10,7 @@ from diffsync_store.store.record import ModelSchema
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
-    from diffsync_store.store.subtree_digests import Subtree, Subtrees, Sums
+    from diffsync_store.store.subtree_digests import BucketSums, SubtreeDigest, SubtreeDigests
 
 _MANY = 4
 """Where more than one bucket in so many differs, the objects are gone through in their order instead."""
@@ -33,10 +33,10 @@ class Pruner:
     def __init__(self, source: Adapter, target: Adapter) -> None:
         self._sides = (source, target)
         self._covered: dict[str, bool] = {}
-        self._source: Subtrees | None = None
-        self._target: Subtrees | None = None
+        self._source: SubtreeDigests | None = None
+        self._target: SubtreeDigests | None = None
         if source.store.keeps_digests or target.store.keeps_digests:
-            self._source, self._target = source.store.subtrees(), target.store.subtrees()
+            self._source, self._target = source.store.subtree_digests(), target.store.subtree_digests()
 
     def covers(self, model: str) -> bool:
         """Whether digests can be used for a model."""
@@ -48,7 +48,7 @@ class Pruner:
             known = self._covered[model] = all(self._decide(name, self._source, self._target) for name in below)
         return known
 
-    def _at_and_below(self, model: str, side: Subtrees) -> set[str]:
+    def _at_and_below(self, model: str, side: SubtreeDigests) -> set[str]:
         """The model and those whose objects may stand below its objects."""
         found, ahead = set[str](), [model]
         while ahead:
@@ -58,18 +58,18 @@ class Pruner:
                 ahead += side.schemas[name].children if name in side.schemas else ()
         return found
 
-    def _decide(self, model: str, source: Subtrees, target: Subtrees) -> bool:
+    def _decide(self, model: str, source: SubtreeDigests, target: SubtreeDigests) -> bool:
         of_source, of_target = source.schemas.get(model), target.schemas.get(model)
         if of_source is None or of_target is None:  # one side has no such object, so none is equal to another's
             return True
-        if not of_source.digest or of_source.digest != of_target.digest:
+        if not of_source.fingerprint or of_source.fingerprint != of_target.fingerprint:
             return False
         if of_source.children.keys() != of_target.children.keys():
             return False
         sides = zip(self._sides, (of_source, of_target), strict=True)
         return all(_reads_as_written(*side, model) for side in sides)
 
-    def equal(self, model: str, source_uids: Sequence[str], target_uids: Iterable[str]) -> dict[str, Subtree]:
+    def equal(self, model: str, source_uids: Sequence[str], target_uids: Iterable[str]) -> dict[str, SubtreeDigest]:
         """Which objects that both sides have are equal, with all below them."""
         if self._source is None or self._target is None:
             return {}
@@ -112,13 +112,13 @@ def _reads_as_written(adapter: Adapter, schema: ModelSchema, model: str) -> bool
     declared = getattr(adapter, model, None)
     if declared is None:
         return True
-    return ModelSchema.of(declared).is_alike(schema)
+    return ModelSchema.of(declared).has_same_digests(schema)
 
 
-def _is_whole(subtree: Subtree) -> bool:
+def _is_whole(subtree: SubtreeDigest) -> bool:
     return not subtree.missing and bool(subtree.counted or subtree.skipped)
 
 
-def _differing_buckets(source: Sums, target: Sums) -> list[int]:
+def _differing_buckets(source: BucketSums, target: BucketSums) -> list[int]:
     both = {*source.buckets, *target.buckets}
     return [bucket for bucket in both if source.buckets.get(bucket) != target.buckets.get(bucket)]

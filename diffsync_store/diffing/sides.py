@@ -23,7 +23,7 @@ def side_of(adapter: Adapter) -> Side:
     reads = "get_all", "get_by_uids"
     if adapter._overrides(*reads) or adapter.store.overrides(*reads):
         return AskedSide(adapter)
-    return WholeSide(adapter) if adapter.store.may_have_renamed() else Side(adapter)
+    return WholeSide(adapter) if adapter.store.may_have_changed_uids() else Side(adapter)
 
 
 class Side:
@@ -46,7 +46,7 @@ class Side:
 
     def lacking(self, model: str, uids: Sequence[str]) -> list[str]:
         """Those of the unique ids that it has no objects of."""
-        there = self.store.places(model, uids)
+        there = self.store.positions(model, uids)
         return [uid for uid in uids if uid not in there]
 
     def objects(self, model: str, uids: Sequence[str]) -> Objects:

@@ -11,9 +11,18 @@ from diffsync_store.guards.budget import Excess
 from diffsync_store.store import base, local, primitives
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.releases import Tracked
-from diffsync_store.store.subtree_digests import Subtrees
+from diffsync_store.store.subtree_digests import SubtreeDigests
 
-_NAMED = (Adapter, diff.DiffElement, model.DiffSyncModel, result.SyncResult, Excess, StoreRecord, Subtrees, Tracked)
+_NAMED = (
+    Adapter,
+    diff.DiffElement,
+    model.DiffSyncModel,
+    result.SyncResult,
+    Excess,
+    StoreRecord,
+    SubtreeDigests,
+    Tracked,
+)
 
 
 def publish() -> None:

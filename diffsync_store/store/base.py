@@ -21,7 +21,7 @@ from diffsync_store.exceptions import (
 )
 from diffsync_store.introspection.model_classes import CONTENT, is_overridden, overrides
 from diffsync_store.store.diffsync_errors import error_class
-from diffsync_store.store.load_report import LoadReport, Place, Rejecting, summary
+from diffsync_store.store.load_report import LoadReport, ObjectKey, Rejecting, summary
 from diffsync_store.store.primitives import Primitives
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ _REMEDIES = {
 }
 
 
-def in_turn(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+def synchronized(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """A method of a store that is done as a whole before another thread does anything with the store."""
 
     @wraps(method)
     def run(store: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        with store._turn:
+        with store._store_lock:
             return method(store, *args, **kwargs)
 
     return run
@@ -74,27 +74,27 @@ class BaseStore(Primitives):
     """The process that is in `loading()`."""
 
     if TYPE_CHECKING:
-        _turn: Any  # Held for as long as a call is at work in the store.
+        _store_lock: Any  # Held for as long as a call is at work in the store.
 
     fencing_token: int | None = None
     """Grows with every lease given out on the store; None where it is written under no lease."""
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         store = super().__new__(cls)
-        store._turn = RLock()
+        store._store_lock = RLock()
         return store
 
     def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
         super().__init__()
         self.adapter = adapter
         self.name = name or type(self).__name__
-        self._findings = LoadReport()
+        self._load_report = LoadReport()
 
     def __str__(self) -> str:
         return self.name
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in {"_turn", "_loaded_by"}}
+        return {name: value for name, value in vars(self).items() if name not in {"_store_lock", "_loaded_by"}}
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +112,7 @@ class BaseStore(Primitives):
     def close(self) -> None:
         """Flush, and let go of what the store has opened."""
 
-    def changed(self, obj: DiffSyncModel) -> None:
+    def mark_dirty(self, obj: DiffSyncModel) -> None:
         """A live object tells that it was assigned to."""
 
     # Lifecycle
@@ -138,17 +138,17 @@ class BaseStore(Primitives):
                 approved or being applied. Nothing was emptied.
         """
         process = os.getpid()
-        with self._turn:
+        with self._store_lock:
             if self._loaded_by == process:
                 raise StoreInUse(
                     f"Store {self} is being loaded already, in this process: nothing was emptied. Let one thread enter "
                     "`loading()`; the others only add."
                 )
-            findings, self._findings = self._findings, LoadReport(redact)
+            report, self._load_report = self._load_report, LoadReport(redact)
             try:
-                self._begin()
+                self._start_load()
             except BaseException:
-                self._findings = findings
+                self._load_report = report
                 raise
             self._loaded_by = process
         try:
@@ -156,15 +156,15 @@ class BaseStore(Primitives):
             if os.getpid() != process:
                 self.flush()
                 return
-            with self._turn:
-                gaps = self._findings.gaps(self._counts() if self._findings.expected() else None)
+            with self._store_lock:
+                gaps = self._load_report.gaps(self._counts() if self._load_report.expected() else None)
                 self.mark(StoreState.PARTIAL if gaps else StoreState.COMPLETE, summary(gaps), gaps=gaps)
         except BaseException as error:
             if os.getpid() != process:
                 self.flush()
                 raise
             try:
-                self.mark(StoreState.FAILED, self._findings.failure(error), gaps=self._findings.gaps(None))
+                self.mark(StoreState.FAILED, self._load_report.failure(error), gaps=self._load_report.gaps(None))
             except Exception as second:  # noqa: BLE001  # the load's own error is the one to see
                 error.add_note(f"The store could not be marked as failed either: {second}")
             raise
@@ -192,7 +192,7 @@ class BaseStore(Primitives):
                 hold back what stands below it, and not every object of the model.
         """
         model_class, name = self._get_object_class_and_model(model)
-        return Rejecting(self._findings, name, what, payload, model_class, below=self._place_of(below))
+        return Rejecting(self._load_report, name, what, payload, model_class, below=self._object_key(below))
 
     def reject(
         self,
@@ -205,7 +205,7 @@ class BaseStore(Primitives):
     ) -> None:
         """Count a record of a load that could not be taken; as `rejecting`, for an error that was caught already."""
         model_class, name = self._get_object_class_and_model(model)
-        self._findings.reject(name, what, error, payload, model_class, below=self._place_of(below))
+        self._load_report.reject(name, what, error, payload, model_class, below=self._object_key(below))
 
     def incomplete(
         self,
@@ -215,9 +215,9 @@ class BaseStore(Primitives):
         below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> None:
         """Say of a load that it lacks records of a model, though nothing raised; of those `below` an object, or of all."""
-        self._findings.incomplete(self._get_object_class_and_model(model)[1], reason, self._place_of(below))
+        self._load_report.incomplete(self._get_object_class_and_model(model)[1], reason, self._object_key(below))
 
-    def _place_of(self, below: Any) -> Place | None:
+    def _object_key(self, below: Any) -> ObjectKey | None:
         """Model and unique id of an object, given as it is or by these.
 
         Raises:
@@ -241,11 +241,11 @@ class BaseStore(Primitives):
         Raises:
             ValueError: the count is not a whole number from 0 on.
         """
-        self._findings.expect(self._get_object_class_and_model(model)[1], count, at_least=at_least)
+        self._load_report.expect(self._get_object_class_and_model(model)[1], count, at_least=at_least)
 
     def expected(self) -> dict[str, int]:
         """How many records of which models the load that goes on here has said it expects."""
-        return self._findings.expected()
+        return self._load_report.expected()
 
     def require_loaded(self) -> StoreRecord:
         """The record of a store whose load ended: it is complete, or partial and says so.
@@ -286,17 +286,17 @@ class BaseStore(Primitives):
         _require_generation(record, generation)
         return record
 
-    def load_seen(self) -> tuple[str, str]:
+    def load_version(self) -> tuple[str, str]:
         """Generation and state of the load that a reader sees now."""
-        return self._kept_record.generation, self._kept_record.state.value
+        return self._load_status.generation, self._load_status.state.value
 
-    def require_load_seen(self, seen: tuple[str, str]) -> None:
+    def require_load_version(self, seen: tuple[str, str]) -> None:
         """Refuse a store whose load has ended, or that was loaded anew, since a reader saw this.
 
         Raises:
             StoreReloaded: it is so.
         """
-        if self.load_seen() != seen:
+        if self.load_version() != seen:
             record = self.record()
             _require_generation(record, seen[0])
             raise StoreReloaded(
@@ -403,7 +403,7 @@ class BaseStore(Primitives):
         if obj.adapter is None:
             obj.__dict__["adapter"] = self.adapter
 
-    @in_turn
+    @synchronized
     def update(self, *, obj: DiffSyncModel) -> None:
         """Take in an object, in the place of whatever has its identifiers."""
         model, uid = obj.get_type(), obj.get_unique_id()
@@ -412,7 +412,7 @@ class BaseStore(Primitives):
             if obj.adapter is None:
                 obj.__dict__["adapter"] = self.adapter
         else:
-            self.changed(obj)
+            self.mark_dirty(obj)
 
     def remove_item(self, modelname: str, uid: str) -> None:
         """Remove one object by model name and unique id.
@@ -423,7 +423,7 @@ class BaseStore(Primitives):
         if not self._delete(modelname, uid):
             self._raise(ObjectNotFound, f"{modelname} {uid} not present in {self}")
 
-    @in_turn
+    @synchronized
     def remove(self, *, obj: DiffSyncModel, remove_children: bool = False) -> None:
         """Remove an object, with everything below it if asked to.
 
@@ -485,7 +485,7 @@ class BaseStore(Primitives):
         except ObjectNotFound:
             return None
 
-    @in_turn
+    @synchronized
     def get_or_instantiate(
         self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any] | None = None
     ) -> tuple[M, bool]:
@@ -497,7 +497,7 @@ class BaseStore(Primitives):
         self.add(obj=obj)
         return obj, True
 
-    @in_turn
+    @synchronized
     def get_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
         """The object that has the same identifiers, or else `obj`, which is added; and whether it was."""
         existing: M | None = self._find(obj, obj.get_unique_id())
@@ -506,7 +506,7 @@ class BaseStore(Primitives):
         self.add(obj=obj)
         return obj, True
 
-    @in_turn
+    @synchronized
     def update_or_instantiate(self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any]) -> tuple[M, bool]:
         """The object with these identifiers, with these attributes; made and added if there is none.
 
@@ -520,10 +520,10 @@ class BaseStore(Primitives):
         if not created:
             for name, value in attrs.items():
                 setattr(obj, name, value)
-            self.changed(obj)
+            self.mark_dirty(obj)
         return obj, created
 
-    @in_turn
+    @synchronized
     def update_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
         """The object that has the same identifiers, with the attributes of `obj`; or else `obj`, which is added."""
         existing, created = self.get_or_add_model_instance(obj)
@@ -531,7 +531,7 @@ class BaseStore(Primitives):
         if overrides(type(obj), CONTENT) if created else existing is not obj:
             for name, value in obj.get_attrs().items():
                 setattr(existing, name, value)
-            self.changed(existing)
+            self.mark_dirty(existing)
         return existing, created
 
     # What callers may name a model and an object by

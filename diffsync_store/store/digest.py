@@ -68,7 +68,7 @@ def fingerprint(model: type[DiffSyncModel]) -> str:
 
 
 @per_class
-def said_by(model: type[DiffSyncModel]) -> str:
+def methods_fingerprint(model: type[DiffSyncModel]) -> str:
     """The class's own code that digests are made by; empty where they are made of the fields alone."""
     names, decorators = reported_values_of(model), model.__pydantic_decorators__
     serializers: list[Any] = [*decorators.field_serializers.values(), *decorators.model_serializers.values()]
@@ -89,7 +89,7 @@ def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], 
     names = tuple(dict.fromkeys((*model._identifiers, *model._shortname)))
     read: Reader
     known = getattr(model, "_schema", None)
-    if known is not None and known.said:  # the class that would say what it is is not at hand
+    if known is not None and known.methods:  # the class that would say what it is is not at hand
         read = _equal_to_none
     elif _says_its_fields(model):
         read = _fields_reader(model, names)
@@ -111,7 +111,9 @@ def _says_its_fields(model: type[DiffSyncModel]) -> bool:
 def _head(model: type[DiffSyncModel]) -> bytes:
     """Of all digests of a class: those of another class are comparable only where it compares the same."""
     known = getattr(model, "_schema", None)
-    return to_json([known.digest, known.said] if known is not None else [fingerprint(model), said_by(model)])
+    return to_json(
+        [known.fingerprint, known.methods] if known is not None else [fingerprint(model), methods_fingerprint(model)]
+    )
 
 
 def _fields_reader(model: type[DiffSyncModel], names: tuple[str, ...]) -> Reader:

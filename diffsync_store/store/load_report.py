@@ -28,10 +28,10 @@ _LOCK = process_lock()
 KEPT = 100
 """Rejects of one model that are kept; the number of all is exact."""
 KEPT_IN_ALL = 1000
-MOST_PLACES = 1000
+MAX_KEYS = 1000
 """Objects of one model's gap below which records are missing; with more of them, they may be missing anywhere."""
 
-Place = tuple[str, str]
+ObjectKey = tuple[str, str]
 """Model and unique id of an object."""
 
 
@@ -57,7 +57,7 @@ class Gap(BaseModel):
     """Number of all rejected records."""
     rejects: tuple[LoadReject, ...] = ()
     """The first of them."""
-    below: tuple[Place, ...] = ()
+    below: tuple[ObjectKey, ...] = ()
     """Objects below which records are missing; anywhere, where there are none."""
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Gap(BaseModel):
 @dataclass
 class _OfModel:
     incomplete: list[str] = field(default_factory=list)
-    below: dict[Place, None] = field(default_factory=dict)
+    below: dict[ObjectKey, None] = field(default_factory=dict)
     is_anywhere: bool = False
     expected: int | None = None
     at_least: bool = False
@@ -94,13 +94,13 @@ class _OfModel:
             below=() if is_anywhere else tuple(self.below),
         )
 
-    def note_place(self, below: Place | None) -> None:
+    def add_key(self, below: ObjectKey | None) -> None:
         """Something is missing below an object; anywhere, where none is given, or one that no store in Redis can name."""
         if below is not None and not is_unicode(below[1]):
             below = None
         if below is not None:
             self.below[below] = None
-        self.is_anywhere = self.is_anywhere or below is None or len(self.below) > MOST_PLACES
+        self.is_anywhere = self.is_anywhere or below is None or len(self.below) > MAX_KEYS
 
     def _shortfall(self, loaded: int) -> str:
         if self.expected is None:
@@ -134,11 +134,11 @@ class LoadReport:
         found = self._of(model)
         found.expected, found.at_least = count, at_least
 
-    def incomplete(self, model: str, reason: str, below: Place | None = None) -> None:
+    def incomplete(self, model: str, reason: str, below: ObjectKey | None = None) -> None:
         """Say that records of a model are missing, of those below an object or of all; the first ten reasons are kept."""
         reason = cut(without_credentials(self._redact(reason)), 500) or "incomplete"
         with _LOCK:
-            self._of(model).note_place(below)
+            self._of(model).add_key(below)
             reasons = self._of(model).incomplete
             if reason not in reasons and len(reasons) < 10:
                 reasons.append(reason)
@@ -151,12 +151,12 @@ class LoadReport:
         payload: Any,
         owner: Any = None,
         *,
-        below: Place | None = None,
+        below: ObjectKey | None = None,
     ) -> None:
         """Count a record that could not be taken, and keep it if it is one of the first; `owner` is its model's class."""
         with _LOCK:
             found = self._of(model)
-            found.note_place(below)
+            found.add_key(below)
             found.rejected += 1
             if found.kept >= KEPT or self._kept >= KEPT_IN_ALL:
                 return
@@ -201,15 +201,15 @@ class Rejecting:
 
     def __init__(
         self,
-        findings: LoadReport,
+        report: LoadReport,
         model: str,
         what: Any,
         payload: Any,
         owner: Any = None,
         *,
-        below: Place | None = None,
+        below: ObjectKey | None = None,
     ) -> None:
-        self._findings = findings
+        self._report = report
         self._record = model, what, payload, owner
         self._below = below
 
@@ -223,7 +223,7 @@ class Rejecting:
         if isinstance(error, ObjectStoreException) and not isinstance(error, _OF_ONE_RECORD):
             return False
         model, what, payload, owner = self._record
-        self._findings.reject(model, what, error, payload, owner, below=self._below)
+        self._report.reject(model, what, error, payload, owner, below=self._below)
         return True
 
 

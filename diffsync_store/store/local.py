@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from diffsync_store.exceptions import ObjectAlreadyExists
 from diffsync_store.store.base import BaseStore
-from diffsync_store.store.local_subtree_digests import LocalSubtrees
-from diffsync_store.store.primitives import KeptRecord
+from diffsync_store.store.local_subtree_digests import LocalSubtreeDigests
+from diffsync_store.store.primitives import LoadStatus
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.subtree_digests import Subtrees
+    from diffsync_store.store.subtree_digests import SubtreeDigests
 
 
 class LocalStore(BaseStore):
@@ -44,14 +44,14 @@ class LocalStore(BaseStore):
     def uids(self, model: str) -> Iterator[str]:
         return iter(list(self._data.get(model, {})))
 
-    def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
+    def positions(self, model: str, uids: Sequence[str]) -> dict[str, float]:
         wanted = set(uids)
         return {uid: place for place, uid in enumerate(list(self._data.get(model, {}))) if uid in wanted}
 
-    def subtrees(self) -> Subtrees | None:
-        return LocalSubtrees(self._data)
+    def subtree_digests(self) -> SubtreeDigests | None:
+        return LocalSubtreeDigests(self._data)
 
-    def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
+    def get_cached(self, model: str, uid: str) -> DiffSyncModel | None:
         return self._data.get(model, {}).get(uid)
 
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
@@ -68,6 +68,6 @@ class LocalStore(BaseStore):
     def _counts(self) -> dict[str, int]:
         return {model: len(objects) for model, objects in list(self._data.items()) if objects}
 
-    def _begin(self) -> None:
+    def _start_load(self) -> None:
         self._data.clear()
-        self._kept_record = KeptRecord()
+        self._load_status = LoadStatus()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from diffsync_store.store.digest import SIZE, digest_of
 from diffsync_store.store.record import schema_of
-from diffsync_store.store.subtree_digests import ABSENT, Subtree, Subtrees, Sums
+from diffsync_store.store.subtree_digests import ABSENT, BucketSums, SubtreeDigest, SubtreeDigests
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -16,29 +16,29 @@ _LISTED_AND_ABSENT = ABSENT._replace(missing=1)
 _LANE = SIZE // 2
 
 
-class LocalSubtrees(Subtrees):
+class LocalSubtreeDigests(SubtreeDigests):
     """Digests of the objects that the dicts hold now; each object's is made once, when it is first asked for."""
 
     def __init__(self, objects: Mapping[str, Mapping[str, DiffSyncModel]]) -> None:
         self._objects = objects
-        self._known: dict[tuple[str, str], Subtree] = {}
+        self._known: dict[tuple[str, str], SubtreeDigest] = {}
         self.schemas = {
             model: schema_of(sorted(set(map(type, of_model.values())), key=lambda kind: len(kind.__mro__)))
             for model, of_model in objects.items()
             if of_model
         }
 
-    def of(self, model: str, uids: Sequence[str]) -> list[Subtree]:
+    def of(self, model: str, uids: Sequence[str]) -> list[SubtreeDigest]:
         objects = self._objects.get(model, {})
         return [self._subtree(model, uid) if uid in objects else ABSENT for uid in uids]
 
-    def sums(self, model: str) -> Sums | None:
+    def sums(self, model: str) -> BucketSums | None:
         return None
 
-    def members(self, model: str, buckets: Iterable[int]) -> dict[str, Subtree]:
+    def members(self, model: str, buckets: Iterable[int]) -> dict[str, SubtreeDigest]:
         return {}
 
-    def _subtree(self, model: str, uid: str) -> Subtree:
+    def _subtree(self, model: str, uid: str) -> SubtreeDigest:
         """As a parent takes it in."""
         known = self._known.get((model, uid))
         if known is not None:
@@ -49,7 +49,7 @@ class LocalSubtrees(Subtrees):
         digest = digest_of(obj)
         digest, is_ignored = digest[:SIZE], digest.endswith(b"i", SIZE)
         if is_ignored:
-            found = Subtree(digest, 0, 1, 0)
+            found = SubtreeDigest(digest, 0, 1, 0)
         else:
             self._known[model, uid] = _LISTED_AND_ABSENT  # what stands below itself has to be looked at
             below = [
@@ -57,7 +57,7 @@ class LocalSubtrees(Subtrees):
                 for child, field in obj.get_children_mapping().items()
                 for child_uid in dict.fromkeys(getattr(obj, field))
             ]
-            found = Subtree(
+            found = SubtreeDigest(
                 _sum([digest, *(child.digest for child in below)]),
                 1 + sum(child.counted for child in below),
                 sum(child.skipped for child in below),

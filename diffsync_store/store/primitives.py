@@ -23,7 +23,7 @@ from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.subtree_digests import Subtrees
+    from diffsync_store.store.subtree_digests import SubtreeDigests
 
 NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
 
@@ -33,7 +33,7 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True)
-class KeptRecord:
+class LoadStatus:
     """What a store in memory keeps of its load, from the moment on in which it is emptied."""
 
     state: StoreState = StoreState.LOADING
@@ -52,7 +52,7 @@ class Primitives:
     name: str
 
     def __init__(self) -> None:
-        self._kept_record = KeptRecord()
+        self._load_status = LoadStatus()
 
     def _own(self, name: str) -> Any:
         """The store's own way to do what one of diffsync's methods does.
@@ -98,20 +98,20 @@ class Primitives:
         """The unique ids of all objects of a model in order of insertion."""
         return (obj.get_unique_id() for obj in self._iterate(model, None))
 
-    def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
+    def positions(self, model: str, uids: Sequence[str]) -> dict[str, float]:
         """Those of the unique ids that there are objects of, each with a number that grows in order of insertion."""
         wanted = set(uids)
         return {uid: place for place, uid in enumerate(self.uids(model)) if uid in wanted}
 
-    def subtrees(self) -> Subtrees | None:
+    def subtree_digests(self) -> SubtreeDigests | None:
         """The digests of the store's objects as they are in it now; None where they cannot be trusted."""
         return None
 
-    def may_have_renamed(self) -> bool:
+    def may_have_changed_uids(self) -> bool:
         """Whether an object may stand under another unique id than the one that it has now."""
         return True  # nothing tells of changes to what is in memory
 
-    def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
+    def get_cached(self, model: str, uid: str) -> DiffSyncModel | None:
         """The live object with this unique id, if it takes no request to find it."""
         return self._get(model, None, uid)
 
@@ -135,12 +135,12 @@ class Primitives:
         counts = {model: self._own("count")(model=model) for model in self._own("get_all_model_names")()}
         return {model: count for model, count in counts.items() if count}
 
-    def _begin(self) -> None:
+    def _start_load(self) -> None:
         """Empty the store and set its state to loading."""
         for model in self._own("get_all_model_names")():
             for uid in list(self.uids(model)):
                 self._own("remove_item")(model, uid)
-        self._kept_record = KeptRecord()
+        self._load_status = LoadStatus()
 
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
         """Declare what is known of the store's content; flushes first, but drops pending writes of a failed load.
@@ -150,8 +150,8 @@ class Primitives:
             reason: why the store is partial or failed.
             gaps: what a partial store lacks, by model; without any it may lack anything.
         """
-        kept = self._kept_record
-        self._kept_record = replace(kept, state=state, reason=reason, gaps=dict(gaps), updated=_now())
+        kept = self._load_status
+        self._load_status = replace(kept, state=state, reason=reason, gaps=dict(gaps), updated=_now())
 
     def record(self) -> StoreRecord:
         """What the store says of itself.
@@ -170,10 +170,10 @@ class Primitives:
             counts=counts,
             top_level=top_level,
             schema_=StoreSchema(top_level=top_level, models=models),
-            **vars(self._kept_record),
+            **vars(self._load_status),
             writer=f"{socket.gethostname()}:{os.getpid()}",
         )
 
     def drop(self) -> None:
         """Remove the store with everything in it; it may be written anew."""
-        self._begin()
+        self._start_load()

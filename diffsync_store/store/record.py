@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import StoreState
 from diffsync_store.redaction import declared_secrets
-from diffsync_store.store.digest import fingerprint, said_by
+from diffsync_store.store.digest import fingerprint, methods_fingerprint
 from diffsync_store.store.load_report import Gap
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ class ModelSchema(BaseModel):
     attributes: tuple[str, ...] = ()
     children: dict[str, str] = {}
     """Child model name to the name of the field that lists the children's unique ids."""
-    digest: str = ""
+    fingerprint: str = ""
     """What the objects' digests are made of; digests made of something else cannot be compared with them."""
-    said: str = ""
+    methods: str = ""
     """Of the class's own code that says what an object is; empty where its fields say it."""
     secrets: tuple[str, ...] = ()
     """The fields that the class declares as secret, in its `_secrets`."""
@@ -49,15 +49,15 @@ class ModelSchema(BaseModel):
             shortname=model._shortname,
             attributes=tuple(name for name in model.model_fields if name in model._attributes),
             children=dict(model.get_children_mapping()),
-            digest=fingerprint(model),
-            said=said_by(model),
+            fingerprint=fingerprint(model),
+            methods=methods_fingerprint(model),
             secrets=tuple(sorted(declared_secrets(model))),
             is_top=is_top,
         )
 
-    def is_alike(self, other: ModelSchema) -> bool:
+    def has_same_digests(self, other: ModelSchema) -> bool:
         """Whether objects of one class are digested as those of the other are."""
-        return (self.digest, self.said, self.children) == (other.digest, other.said, other.children)
+        return (self.fingerprint, self.methods, self.children) == (other.fingerprint, other.methods, other.children)
 
 
 def schema_of(classes: Collection[type[DiffSyncModel]], *, is_top: bool = False) -> ModelSchema:
@@ -74,8 +74,8 @@ def schema_of(classes: Collection[type[DiffSyncModel]], *, is_top: bool = False)
     )
     if (secrets, children) == (first.secrets, first.children) and is_clear:
         return first
-    digest = first.digest if is_clear else ""
-    return first.model_copy(update={"secrets": secrets, "children": children, "digest": digest})
+    rules = first.fingerprint if is_clear else ""
+    return first.model_copy(update={"secrets": secrets, "children": children, "fingerprint": rules})
 
 
 class StoreSchema(BaseModel):

@@ -71,8 +71,8 @@ class ReportedValues(BaseModel):
     """Values of private attributes."""
 
 
-SAID_NOTHING = ReportedValues()
-SPOKEN = ("get_identifiers", "get_attrs", "get_unique_id", "get_shortname", "normal_forms")
+NOTHING_REPORTED = ReportedValues()
+REPORTED_METHODS = ("get_identifiers", "get_attrs", "get_unique_id", "get_shortname", "normal_forms")
 
 _BESIDE = ("adapter", "model_flags")
 _FLAGS = "~flags"
@@ -86,7 +86,7 @@ def reported_values_of(model: type[DiffSyncModel]) -> tuple[str, ...]:
     root = root_of(model)
     return tuple(
         name
-        for name in SPOKEN
+        for name in REPORTED_METHODS
         if getattr(model, name, None) is not getattr(root, name, None)
         or (name == "normal_forms" and normalisers(model))
         or (name == "get_unique_id" and _makes_own_unique_ids(model, root))
@@ -116,24 +116,24 @@ class _Way:
         self.flags = model.model_fields["model_flags"].default
         self.subclasses: dict[str, Any] = {}
         """The classes of the same model, by name, as far as they were looked for."""
-        self.listens = getattr(model, "_listens", False)
+        self.stores_reported_values = getattr(model, "_stores_reported_values", False)
         self.takes_extra = model.model_config.get("extra") == "allow"
         root = root_of(model)
         self.private = tuple(model.__private_attributes__.keys() - root.__private_attributes__.keys())
-        self.spoken = reported_values_of(model)
+        self.reported = reported_values_of(model)
         self.doubtful = {}
         for name, known, fields in (
             ("get_attrs", "_plain_attributes", model._attributes),
             ("get_identifiers", "_plain_identifiers", model._identifiers),
         ):
-            if name not in self.spoken and getattr(model, known, None) is None and fields:
+            if name not in self.reported and getattr(model, known, None) is None and fields:
                 self.doubtful[name] = set(fields)
         """What the class may say otherwise than its fields do, and of which fields."""
         self.lost = [name for name, field in model.model_fields.items() if field.exclude and field.is_required()]
         self.dumps_as_is = dumps_as_is(model, [name for name in model._attributes if name in model.model_fields])
         self.validator, self.serializer = _raw(model, self.names, self.fits)
         self.has_private = bool(model.__private_attributes__)
-        has_more = self.spoken or self.private or self.takes_extra or self.listens or not self.names
+        has_more = self.reported or self.private or self.takes_extra or self.stores_reported_values or not self.names
         are_all = len(self.names) + len(_BESIDE) == len(model.model_fields)
         self.is_simple = are_all and self.dumps_as_is and not has_more
         """Where the values of the fields are what JSON has as it is, they are all there is to an object."""
@@ -321,7 +321,7 @@ def _packed(obj: Any, way: _Way, name: str, value: Any) -> Any:
         raise NotStorable(f"the name {name!r} is no valid Unicode")
     known = known_classes(way.model)
     try:
-        packed = pack(value, None if way.listens else known.allows)
+        packed = pack(value, None if way.stores_reported_values else known.allows)
     except NotStorable as error:
         written = None if "asterisks" in str(error) else _written_by_class(obj, name, value)
         if written is None:
@@ -340,8 +340,8 @@ def _packed(obj: Any, way: _Way, name: str, value: Any) -> Any:
 def _beside(obj: Any, way: _Way, declared: Any, *, is_plain: bool = False) -> bytes:
     """The second line, if there is need for one."""
     told: dict[str, Any] = {}
-    if way.listens:
-        told = obj.heard().model_dump(exclude_none=True)
+    if way.stores_reported_values:
+        told = obj.reported_values().model_dump(exclude_none=True)
     else:
         if way.model is not (declared or first_of(way.model)):
             from diffsync_store.store.record import ModelSchema
@@ -356,7 +356,7 @@ def _beside(obj: Any, way: _Way, declared: Any, *, is_plain: bool = False) -> by
 
 def _said(obj: Any, way: _Way) -> dict[str, Any]:
     """What the class's own code says of an object."""
-    said = {name: _say(obj, name) for name in way.spoken}
+    said = {name: _say(obj, name) for name in way.reported}
     for name, fields in way.doubtful.items():
         found = obj.model_dump(include=fields, warnings=False)
         own = {field: obj.__dict__[field] for field in found if field in obj.__dict__}
@@ -449,9 +449,9 @@ def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
     end = value.find(b"\n")
     try:
         fields = from_json(value if end < 0 else value[:end])
-        spoken = SAID_NOTHING if end < 0 else ReportedValues.model_validate_json(value[end + 1 :])
-        kind: Any = model if spoken.kind is None else _class_of(model, spoken)
-        return _decoded(_way(kind), fields, spoken, uid)
+        reported = NOTHING_REPORTED if end < 0 else ReportedValues.model_validate_json(value[end + 1 :])
+        kind: Any = model if reported.kind is None else _class_of(model, reported)
+        return _decoded(_way(kind), fields, reported, uid)
     except (Unreadable, ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
         _refuse(model, uid, error)
 
@@ -463,7 +463,7 @@ def _refuse(model: type[DiffSyncModel], uid: str, error: Exception) -> NoReturn:
     ) from error
 
 
-def _decoded(way: _Way, stored: Any, spoken: ReportedValues, uid: str) -> Any:
+def _decoded(way: _Way, stored: Any, reported: ReportedValues, uid: str) -> Any:
     if type(stored) is not dict:
         raise Unreadable("it is no object")
     flags = stored.pop(_FLAGS, None)
@@ -479,10 +479,10 @@ def _decoded(way: _Way, stored: Any, spoken: ReportedValues, uid: str) -> Any:
         fields["model_flags"] = type(way.flags)(flags)
         fields_set.add("model_flags")
     find = known_classes(way.model).find
-    private = spoken.private and {name: unpack(part, find) for name, part in spoken.private.items()}
+    private = reported.private and {name: unpack(part, find) for name, part in reported.private.items()}
     obj = build(way.model, fields, fields_set, extra, private)
-    if way.listens:
-        obj.listen(spoken, uid)
+    if way.stores_reported_values:
+        obj.set_reported_values(reported, uid)
     return obj
 
 
@@ -492,8 +492,8 @@ def _unpacked(way: _Way, name: str, value: Any) -> Any:
         if tag == "~value":
             return content
         if tag == "~field":
-            return content if way.listens else _read_by_class(way.model, name, content)
-    if way.listens:
+            return content if way.stores_reported_values else _read_by_class(way.model, name, content)
+    if way.stores_reported_values:
         return unpack(value)
     return typed(way.model, name, unpack(value, _finder(way.model)))
 
@@ -511,19 +511,19 @@ def _finder(model: Any) -> Find:
     return find
 
 
-def _class_of(model: Any, spoken: ReportedValues) -> Any:
+def _class_of(model: Any, reported: ReportedValues) -> Any:
     """The class that an object was stored as."""
-    if getattr(model, "_listens", False):
+    if getattr(model, "_stores_reported_values", False):
         from diffsync_store.store.record import ModelSchema
         from diffsync_store.stored_adapter import stored_model
 
-        return stored_model(ModelSchema.model_validate_json(spoken.shape or "")) if spoken.shape else model
-    known, name = _way(model).subclasses, spoken.kind or ""
+        return stored_model(ModelSchema.model_validate_json(reported.shape or "")) if reported.shape else model
+    known, name = _way(model).subclasses, reported.kind or ""
     if name not in known:
         known |= {class_name(kind): kind for kind in (*subclasses_of(first_of(model)), *subclasses_of(model))}
     found = known.get(name)
     if found is None or found._modelname != model._modelname:
         raise Unreadable(
-            f"it was stored as {spoken.kind}, a class that is not known here: import the module that defines it"
+            f"it was stored as {reported.kind}, a class that is not known here: import the module that defines it"
         )
     return found

@@ -11,7 +11,7 @@ from diffsync_store.store.digest import SIZE
 from diffsync_store.store.record import ModelSchema
 
 
-class Subtree(NamedTuple):
+class SubtreeDigest(NamedTuple):
     """An object and all below it; two are equal if a diff would find no difference."""
 
     digest: bytes
@@ -24,12 +24,12 @@ class Subtree(NamedTuple):
     """Children that are listed and not there; where there are some, it has to be looked at whatever it equals."""
 
 
-ABSENT = Subtree(bytes(SIZE), 0, 0, 0)
+ABSENT = SubtreeDigest(bytes(SIZE), 0, 0, 0)
 """Of an object that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class BucketSums:
     """The objects of a top model by buckets of their unique ids."""
 
     counted: int
@@ -40,20 +40,20 @@ class Sums:
     """Bucket to the sum of its digests."""
 
 
-class Subtrees(ABC):
+class SubtreeDigests(ABC):
     """The digests of one store, as they are now."""
 
     schemas: Mapping[str, ModelSchema]
     """The models that digests are known of."""
 
     @abstractmethod
-    def of(self, model: str, uids: Sequence[str]) -> list[Subtree]:
+    def of(self, model: str, uids: Sequence[str]) -> list[SubtreeDigest]:
         """For each unique id what stands at and below it."""
 
     @abstractmethod
-    def sums(self, model: str) -> Sums | None:
+    def sums(self, model: str) -> BucketSums | None:
         """The buckets of a model; None where it has none."""
 
     @abstractmethod
-    def members(self, model: str, buckets: Iterable[int]) -> dict[str, Subtree]:
+    def members(self, model: str, buckets: Iterable[int]) -> dict[str, SubtreeDigest]:
         """The objects in these buckets, in no order."""

@@ -276,7 +276,7 @@ class Executor(Scheduler):
     def _object_of(self, step: Step) -> DiffSyncModel | None:
         """The store's object; looked up once more, for another operation or a hook may have removed or added it."""
         if not self._is_asked:
-            return self.target.store.at_hand(step.element.type, self.uid(step.element))
+            return self.target.store.get_cached(step.element.type, self.uid(step.element))
         try:
             return self.target.get(self._class(step.element.type), step.element.keys)
         except ObjectNotFound:
@@ -565,7 +565,7 @@ class Executor(Scheduler):
                 self.target.add(done)
                 listed(done, parent)
             elif step.action == DiffSyncActions.UPDATE:
-                self.target.store.changed(done)
+                self.target.store.mark_dirty(done)
             elif step.action == DiffSyncActions.DELETE and obj is not None:
                 skips = DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE in obj.model_flags
                 with suppress(ObjectNotFound):  # the model has removed it itself
@@ -650,7 +650,7 @@ class Executor(Scheduler):
         if obj is not None:
             with_values(obj, element.get_attrs_diffs()["+"])
             under(obj, self._at(move.old), self._parent_of(step))
-            self.target.store.changed(obj)
+            self.target.store.mark_dirty(obj)
             step.obj = obj
         self.ledger.note(move.create.operation_id, Entry(State.DONE))
         along = {self._key(below): below for below in _all(element) if below.source_attrs is not None}

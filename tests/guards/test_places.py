@@ -24,7 +24,7 @@ from diffsync_store import (
     SyncOptions,
 )
 from diffsync_store.diffs import RedisDiffs
-from diffsync_store.store.load_report import MOST_PLACES
+from diffsync_store.store.load_report import MAX_KEYS
 from diffsync_store.store.redis import RedisStore
 
 Rows = list[tuple[str, str, str]]
@@ -127,7 +127,7 @@ def test_what_is_missing_anywhere_holds_everything() -> None:
     for say in (
         lambda: source.incomplete("kind", "page 2: 502"),
         lambda: source.store.reject("kind", "?", ValueError("no maker")),
-        lambda: [source.incomplete("kind", "?", below=("maker", f"m{number}")) for number in range(MOST_PLACES + 1)],
+        lambda: [source.incomplete("kind", "?", below=("maker", f"m{number}")) for number in range(MAX_KEYS + 1)],
     ):
         with source.store.loading():
             source.incomplete("kind", "one", below=("maker", "a"))

@@ -24,9 +24,9 @@ from diffsync_store import (
     LocalStore,
     StoredAdapter,
 )
-from diffsync_store.store.local_subtree_digests import LocalSubtrees
+from diffsync_store.store.local_subtree_digests import LocalSubtreeDigests
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.subtree_digests import Subtrees
+from diffsync_store.store.subtree_digests import SubtreeDigests
 from tests.servers import RedisServer
 
 NAMES = ["a", "b", "c", "d", "é:*\n"]
@@ -213,8 +213,8 @@ def new_redis(redis_server: RedisServer) -> Iterator[Callable[[], Callable[[], R
 NewRedis = Callable[[], Callable[[], RedisStore]]
 
 
-def subtrees_of(store: BaseStore) -> Subtrees:
-    found = store.subtrees()
+def subtrees_of(store: BaseStore) -> SubtreeDigests:
+    found = store.subtree_digests()
     assert found is not None
     return found
 
@@ -225,7 +225,7 @@ def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, seed:
     program = Program(new_redis(), seed)
     program.run(length)
     assert isinstance(program.local.store, LocalStore)
-    expected = LocalSubtrees(program.local.store._data)
+    expected = LocalSubtreeDigests(program.local.store._data)
     found = subtrees_of(program.redis.store)
     for model in MODELS:
         uids = sorted({*NAMES, *program.local.store.uids(model)})
@@ -247,11 +247,11 @@ def test_objects_that_stand_below_themselves_do_no_harm(new_redis: NewRedis, see
     program = Program(new_redis(), seed, circles=True)
     program.run(length)
     assert set(program.redis.store.uids("room")) == set(program.local.store.uids("room"))
-    found = program.redis.store.subtrees()
+    found = program.redis.store.subtree_digests()
     if found is not None:  # there was no circle at any time
         assert isinstance(program.local.store, LocalStore)
         uids = list(program.local.store.uids("room"))
-        assert found.of("room", uids) == LocalSubtrees(program.local.store._data).of("room", uids)
+        assert found.of("room", uids) == LocalSubtreeDigests(program.local.store._data).of("room", uids)
 
 
 def test_a_circle_is_noticed(new_redis: NewRedis) -> None:
@@ -260,7 +260,7 @@ def test_a_circle_is_noticed(new_redis: NewRedis) -> None:
     for name in ("a", "b", "c"):
         house.add(Room(name=name, rooms=[{"a": "b", "b": "c", "c": "a"}[name]]))
     store.flush()
-    assert store.subtrees() is None
+    assert store.subtree_digests() is None
     assert "stand below themselves" in store.record().undigested
 
 
@@ -338,7 +338,7 @@ def test_a_diff_by_digests_is_the_diff_that_reads_everything(  # noqa: PLR0917
     by_digests = told(target, source, flags, diff_class)
     with pytest.MonkeyPatch.context() as patch:
         for store in (LocalStore, RedisStore):
-            patch.setattr(store, "subtrees", lambda _: None)
+            patch.setattr(store, "subtree_digests", lambda _: None)
         assert told(target, source, flags, diff_class) == by_digests
 
 

@@ -338,7 +338,10 @@ def _uid(adapter: Adapter, model: str, name: str) -> str:
 @contextmanager
 def looking_at_everything() -> Iterator[None]:
     """Without digests."""
-    with patch.object(RedisStore, "subtrees", lambda _: None), patch.object(LocalStore, "subtrees", lambda _: None):
+    with (
+        patch.object(RedisStore, "subtree_digests", lambda _: None),
+        patch.object(LocalStore, "subtree_digests", lambda _: None),
+    ):
         yield
 
 

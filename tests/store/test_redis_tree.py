@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from diffsync_store import Adapter, DiffSyncModel, DiffSyncModelFlags, ObjectAlreadyExists, ObjectNotFound
 from diffsync_store.store.digest import SIZE
-from diffsync_store.store.local_subtree_digests import LocalSubtrees
+from diffsync_store.store.local_subtree_digests import LocalSubtreeDigests
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.scripts.subtree_digests import BUCKETS
-from diffsync_store.store.redis.subtree_digests import RedisSubtrees
-from diffsync_store.store.subtree_digests import Subtree
+from diffsync_store.store.redis.subtree_digests import RedisSubtreeDigests
+from diffsync_store.store.subtree_digests import SubtreeDigest
 from tests.servers import RedisServer
 from tests.store.conftest import OpenStore, keys_of
 
@@ -241,15 +241,15 @@ def ran(server: RedisServer, steps: list[Step], *, circles: bool = False) -> Ite
 
 def check_digests(program: Program) -> None:
     objects = program.objects()
-    local, kept = LocalSubtrees(objects), program.open().subtrees()
-    assert isinstance(kept, RedisSubtrees)
+    local, kept = LocalSubtreeDigests(objects), program.open().subtree_digests()
+    assert isinstance(kept, RedisSubtreeDigests)
     for model in MODELS:
         assert kept.of(model, NAMES) == local.of(model, NAMES)
     for model in World.top_level:
         check_buckets(model, kept, {name: local.of(model, [name])[0] for name in objects[model]})
 
 
-def check_buckets(model: str, kept: RedisSubtrees, expected: dict[str, Subtree]) -> None:
+def check_buckets(model: str, kept: RedisSubtreeDigests, expected: dict[str, SubtreeDigest]) -> None:
     sums = kept.sums(model)
     assert sums is not None
     assert sums.counted == sum(subtree.counted for subtree in expected.values())
@@ -298,7 +298,7 @@ def test_objects_that_stand_below_themselves_make_digests_untrusted(
         store = program.open()
         if store.record().undigested:
             assert store.record().undigested == "place objects stand below themselves"
-            assert store.subtrees() is None
+            assert store.subtree_digests() is None
         else:
             assert not is_circular(program.objects())
             check_digests(program)
@@ -310,7 +310,7 @@ def test_children_that_were_never_written_leave_nothing_to_the_next_load(open_re
         with world.store.loading():
             world.add(Item(name="x", ports=["late"]))
     world.add(Port(name="late"))
-    kept = world.store.subtrees()
+    kept = world.store.subtree_digests()
     assert kept is not None
     [subtree] = kept.of("item", ["x"])
     assert (subtree.counted, subtree.missing) == (2, 0)

@@ -29,18 +29,18 @@ _forking: list[RedisStore] = []
 """The stores that nobody else is at work in while the process forks."""
 
 
-def note_open(store: RedisStore) -> None:
+def register(store: RedisStore) -> None:
     """See to it that what the store has still to write is written when the process ends."""
     _open[id(store)] = store
     _end_as_multiprocessing_does()
 
 
-def note_closed(store: RedisStore) -> None:
+def unregister(store: RedisStore) -> None:
     """Nothing of the store is to be written any more."""
     _open.pop(id(store), None)
 
 
-def close_unasked(store: RedisStore) -> None:
+def close_logging_errors(store: RedisStore) -> None:
     """Close a store where nobody is there to catch an error."""
     try:
         store.close()
@@ -55,7 +55,7 @@ def _stores() -> list[RedisStore]:
 @atexit.register
 def _close_open_stores() -> None:
     for store in _stores():
-        close_unasked(store)
+        close_logging_errors(store)
 
 
 def _end_as_multiprocessing_does() -> None:
@@ -77,7 +77,7 @@ _ends = _Ends()
 
 def _before_fork() -> None:
     for store in _stores():
-        if store._turn.acquire(timeout=_PATIENCE):
+        if store._store_lock.acquire(timeout=_PATIENCE):
             _forking.append(store)
             with suppress(ObjectStoreException, ObjectAlreadyExists):  # it stays pending in this process
                 store._prepare_to_fork()
@@ -88,7 +88,7 @@ def _after_fork(begin: Callable[[RedisStore], None] | None = None) -> None:
         store = _forking.pop()
         if begin is not None:
             begin(store)
-        store._turn.release()
+        store._store_lock.release()
 
 
 def _after_fork_in_child() -> None:

@@ -12,16 +12,16 @@ from uuid import uuid4
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
-from diffsync_store.store.base import BaseStore, in_turn
+from diffsync_store.store.base import BaseStore, synchronized
 from diffsync_store.store.digest import digest_of
 from diffsync_store.store.primitives import NO_GAPS
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis.connection.connection import Connection, translated_errors
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, asked_for, check_namespace, index_of_stores
-from diffsync_store.store.redis.processes import close_unasked, note_closed, note_open
+from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
 from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import catalog as scripts
-from diffsync_store.store.redis.subtree_digests import RedisSubtrees
+from diffsync_store.store.redis.subtree_digests import RedisSubtreeDigests
 from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
 from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
 from diffsync_store.store.redis.writing.writer import Batch, Writer
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.load_report import Gap
     from diffsync_store.store.redis.leases import Lease
-    from diffsync_store.store.subtree_digests import Subtrees
+    from diffsync_store.store.subtree_digests import SubtreeDigests
 
 _BATCH = 1000
 """Objects that are read at once, or buffered before they are written."""
@@ -125,8 +125,8 @@ class RedisStore(BaseStore):
         self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
         self.fencing_token = None if lease is None else lease.token
         self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
-        self._outbox = SendQueue(self._writer, self._connection.new_pipe())
-        self._releases = Releases(self._turn)
+        self._send_queue = SendQueue(self._writer, self._connection.new_pipe())
+        self._releases = Releases(self._store_lock)
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
         self._flush_due = _NEVER
@@ -136,7 +136,7 @@ class RedisStore(BaseStore):
         """It was opened by a parent process."""
         self._models: dict[str, ModelSchema] = {}
         self._renewed = time.monotonic() - _RENEW_AFTER
-        note_open(self)
+        register(self)
         # What keeps the connection alive until then makes it usable in `__del__`, also among cyclic garbage.
         weakref.finalize(self, _let_go, self._connection).atexit = False
 
@@ -149,12 +149,14 @@ class RedisStore(BaseStore):
         return self
 
     def __del__(self) -> None:
-        if len(getattr(self, "_outbox", ())) or any(len(buffer) for buffer in getattr(self, "_buffers", {}).values()):
-            close_unasked(self)
+        if len(getattr(self, "_send_queue", ())) or any(
+            len(buffer) for buffer in getattr(self, "_buffers", {}).values()
+        ):
+            close_logging_errors(self)
 
     # Lifecycle
 
-    @in_turn
+    @synchronized
     def flush(self) -> None:
         self._releases.take()
         for buffer in list(self._buffers.values()):
@@ -169,12 +171,12 @@ class RedisStore(BaseStore):
             self._list()
         self._renew()
 
-    @in_turn
+    @synchronized
     def close(self) -> None:
         self.flush()
         if self._writer.has_written:
             self._writer.leave()
-        note_closed(self)
+        unregister(self)
         self._connection.close()
 
     def __reduce_ex__(self, _: Any) -> Any:
@@ -184,7 +186,7 @@ class RedisStore(BaseStore):
             f"Open it where it is needed, with RedisStore(store_id={self.store_id!r}, ...)."
         )
 
-    @in_turn
+    @synchronized
     def drop(self) -> None:
         self._forget_everything()
         with translated_errors():
@@ -192,10 +194,10 @@ class RedisStore(BaseStore):
             self._redis.unlink(*self._keys.all(models))
             self._redis.zrem(index_of_stores(self.namespace), self.store_id)
         self._writer = Writer(self._redis, self._keys, b"", self._ttl, self.fencing_token)
-        self._outbox = SendQueue(self._writer, self._connection.new_pipe())
+        self._send_queue = SendQueue(self._writer, self._connection.new_pipe())
 
-    @in_turn
-    def _begin(self) -> None:
+    @synchronized
+    def _start_load(self) -> None:
         self._refuse_needed()
         self._forget_everything()
         self._writer.begin()
@@ -214,7 +216,7 @@ class RedisStore(BaseStore):
             diffs = RedisDiffs(client=self._redis, namespace=self.namespace)
             refuse_load(diffs, self.store_id, generation.decode())
 
-    @in_turn
+    @synchronized
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
         if state is StoreState.FAILED:
             self._forget_everything()
@@ -240,7 +242,7 @@ class RedisStore(BaseStore):
         for buffer in self._buffers.values():
             buffer.drop_pending()
         self._writer.change_token()
-        self._outbox = SendQueue(self._writer, self._connection.new_pipe())
+        self._send_queue = SendQueue(self._writer, self._connection.new_pipe())
         self._pending, self._flush_due = 0, _NEVER
         self._writing = Lock()
         self._is_loading = False
@@ -253,8 +255,8 @@ class RedisStore(BaseStore):
 
     def _new_lock(self) -> None:
         """Nobody of this process is at work in the store, though the lock says so."""
-        self._turn = RLock()
-        self._releases = Releases(self._turn)
+        self._store_lock = RLock()
+        self._releases = Releases(self._store_lock)
         self._buffers.clear()
         self._begin_as_fork()
 
@@ -266,7 +268,7 @@ class RedisStore(BaseStore):
         return facts
 
     def _forget_everything(self) -> None:
-        self._outbox.discard()
+        self._send_queue.discard()
         self._buffers.clear()
         self._models.clear()
         self._pending = 0
@@ -287,8 +289,8 @@ class RedisStore(BaseStore):
         with translated_errors():
             scripts.RENEW(self._redis, [self._keys.record], [self._ttl])
 
-    @in_turn
-    def load_seen(self) -> tuple[str, str]:
+    @synchronized
+    def load_version(self) -> tuple[str, str]:
         with translated_errors():
             found = self._redis.hmget(self._keys.record, "generation", "state")
         generation, state = (value.decode() if value else "" for value in found)
@@ -300,7 +302,7 @@ class RedisStore(BaseStore):
 
     # Reading
 
-    @in_turn
+    @synchronized
     def _counts(self) -> dict[str, int]:
         self._write()
         self._renew()
@@ -310,7 +312,7 @@ class RedisStore(BaseStore):
     def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
         return self._fetch(model, model_class, [uid]).get(uid)
 
-    @in_turn
+    @synchronized
     def _fetch(
         self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
     ) -> dict[str, DiffSyncModel]:
@@ -319,7 +321,7 @@ class RedisStore(BaseStore):
         found: dict[str, Any] = {}
         missing = []
         for uid in uids:
-            obj = self._at_hand(buffer, uid)
+            obj = self._get_cached(buffer, uid)
             if obj is not None:
                 found[uid] = obj
             elif uid not in buffer.deletes:
@@ -349,14 +351,14 @@ class RedisStore(BaseStore):
                 return
             try:
                 for uid in list(page):
-                    with self._turn:
+                    with self._store_lock:
                         obj = self._of_page(buffer, page, uid, track=track)
                     if obj is not None:
                         yield obj
             finally:
                 buffer.close_page(page)
 
-    @in_turn
+    @synchronized
     def _page(
         self, model: str, model_class: type[DiffSyncModel] | None, last: Any
     ) -> tuple[ModelBuffer, Any, dict[str, bytes | None]]:
@@ -378,7 +380,7 @@ class RedisStore(BaseStore):
         if self._releases.waiting:
             self._releases.take()
         if uid in buffer.live or uid in buffer.dirty or uid in buffer.adds:
-            obj = self._at_hand(buffer, uid)
+            obj = self._get_cached(buffer, uid)
             if obj is not None:
                 return obj
         if uid in buffer.deletes:
@@ -394,7 +396,7 @@ class RedisStore(BaseStore):
             last = page[-1][1]
             yield from (uid.decode() for uid, _ in page)
 
-    @in_turn
+    @synchronized
     def _page_of_uids(self, model: str, last: Any) -> list[tuple[bytes, float]]:
         if last == "-inf":
             self._write()
@@ -404,8 +406,8 @@ class RedisStore(BaseStore):
             )
         return page
 
-    @in_turn
-    def places(self, model: str, uids: Sequence[str]) -> dict[str, float]:
+    @synchronized
+    def positions(self, model: str, uids: Sequence[str]) -> dict[str, float]:
         self._write()
         found: dict[str, float] = {}
         for start in range(0, len(uids), _BATCH):
@@ -415,26 +417,26 @@ class RedisStore(BaseStore):
             found |= {uid: place for uid, place in zip(batch, places, strict=True) if place is not None}
         return found
 
-    def subtrees(self) -> Subtrees | None:
+    def subtree_digests(self) -> SubtreeDigests | None:
         try:
             record = self.record()
         except StoreNotFound:  # nothing has been written yet
-            return RedisSubtrees(self._redis, self._keys, {})
-        if record.undigested or self.may_have_renamed():
+            return RedisSubtreeDigests(self._redis, self._keys, {})
+        if record.undigested or self.may_have_changed_uids():
             return None
-        return RedisSubtrees(self._redis, self._keys, record.schema_.models)
+        return RedisSubtreeDigests(self._redis, self._keys, record.schema_.models)
 
-    def may_have_renamed(self) -> bool:
+    def may_have_changed_uids(self) -> bool:
         with translated_errors():
             return bool(self._redis.hexists(self._keys.record, "renamed"))
 
-    @in_turn
-    def at_hand(self, model: str, uid: str) -> DiffSyncModel | None:
+    @synchronized
+    def get_cached(self, model: str, uid: str) -> DiffSyncModel | None:
         self._releases.take()
         buffer = self._buffers.get(model)
-        return None if buffer is None else self._at_hand(buffer, uid)
+        return None if buffer is None else self._get_cached(buffer, uid)
 
-    def _at_hand(self, buffer: ModelBuffer, uid: str) -> Any:
+    def _get_cached(self, buffer: ModelBuffer, uid: str) -> Any:
         """The object as this process has it, if it has."""
         obj = buffer.find(uid)
         if type(obj) is tuple:
@@ -472,7 +474,7 @@ class RedisStore(BaseStore):
     # Writing
 
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        with self._turn:
+        with self._store_lock:
             buffer = self._buffers.get(model)
             if buffer is None or (buffer.declared is None and buffer.model_class is not first_of(obj.__class__)):
                 buffer = self._buffer(model, type(obj))
@@ -539,7 +541,7 @@ class RedisStore(BaseStore):
         batch.take(uid, data, digest_of(obj))
         buffer.classes.add(type(obj))
         self._describe(buffer, batch)
-        self._outbox.put(batch)
+        self._send_queue.put(batch)
         if self._push():
             self._already_there(buffer, uid, obj)
         else:
@@ -553,7 +555,7 @@ class RedisStore(BaseStore):
         if existing is not obj:
             self._raise(ObjectAlreadyExists, f"Object {uid} already present", existing or obj)
 
-    @in_turn
+    @synchronized
     def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         buffer = self._buffer(model, type(obj))
         ensure_storable(obj, uid, buffer.declared)
@@ -569,7 +571,7 @@ class RedisStore(BaseStore):
             buffer.put(uid, obj)
         self._count_pending(now)
 
-    @in_turn
+    @synchronized
     def _delete(self, model: str, uid: str) -> bool:
         self._releases.take()
         buffer = self._buffer(model, None)
@@ -584,8 +586,8 @@ class RedisStore(BaseStore):
         self._count_pending(time.monotonic())
         return True
 
-    def changed(self, obj: DiffSyncModel) -> None:
-        with self._turn:
+    def mark_dirty(self, obj: DiffSyncModel) -> None:
+        with self._store_lock:
             buffer = self._buffers.get(obj.get_type())
             if buffer is not None:
                 buffer.note_change(obj)
@@ -596,7 +598,7 @@ class RedisStore(BaseStore):
         self._pending += 1
         if self._flush_due is _NEVER:
             self._flush_due = now + _FLUSH_AFTER
-            note_open(self)  # it may have been closed
+            register(self)  # it may have been closed
         if self._writes_at_once:
             self._write()
         elif self._pending >= _BATCH or now >= self._flush_due:
@@ -619,7 +621,7 @@ class RedisStore(BaseStore):
                 refused = self._write_all(ahead=ahead)
             except BaseException:
                 for buffer in self._buffers.values():
-                    buffer.settle(self._outbox, is_late=True)
+                    buffer.settle(self._send_queue, is_late=True)
                 raise
         self._refuse(refused)
 
@@ -629,17 +631,17 @@ class RedisStore(BaseStore):
         self._flush_due = _NEVER
         refused: Refused = []
         for buffer in list(self._buffers.values()):
-            for _ in buffer.write_to(self._outbox, partial(self._describe, buffer)):
+            for _ in buffer.write_to(self._send_queue, partial(self._describe, buffer)):
                 if not ahead:
                     refused += self._push()
         if ahead:
             with translated_errors():
-                return refused + self._outbox.push_ahead()
+                return refused + self._send_queue.push_ahead()
         return refused + self._push()
 
     def _settle(self) -> None:
         """Wait for what was written ahead."""
-        if len(self._outbox):
+        if len(self._send_queue):
             self._refuse(self._push())
 
     def _describe(self, buffer: ModelBuffer, batch: Batch) -> None:
@@ -649,7 +651,7 @@ class RedisStore(BaseStore):
 
     def _push(self) -> Refused:
         is_new = not self._writer.generation
-        refused = self._outbox.push()
+        refused = self._send_queue.push()
         if is_new and self._writer.generation:
             self._writer.mark(self._facts())
         return refused

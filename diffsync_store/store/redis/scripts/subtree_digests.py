@@ -140,7 +140,7 @@ local function alike(one, other)
   for child_model in pairs(other.children) do
     if not one.children[child_model] then return false end
   end
-  return one.digest == other.digest and one.said == other.said and one.is_top == other.is_top
+  return one.fingerprint == other.fingerprint and one.methods == other.methods and one.is_top == other.is_top
 end
 
 -- What a node brings to each of its parents: x, y, n, k, m.
