@@ -194,7 +194,7 @@ def test_what_is_empty_says_so() -> None:
                 ("history", "site", "7"),
                 "There is no saved diff that changes anything, so nothing is known of any object.",
             ),
-            (("lease",), "Nothing is held."),
+            (("lease",), "No target has a lease."),
         ):
             result = CliRunner().invoke(app, words, env={"DIFFSYNC_STORE_URL": server.url})
             assert (result.exit_code, result.output) == (0, f"{told}\n")
@@ -229,14 +229,14 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
             diffs.open(name)
 
 
-def test_a_target_is_held_and_unlocked_by_its_adapters_name(run: Run, name: str, server: RedisServer) -> None:
+def test_a_target_is_locked_and_unlocked_by_its_adapters_name(run: Run, name: str, server: RedisServer) -> None:
     """Under the name by which every sync takes the lease; that name itself will do as well."""
     assert name  # a store of the adapter `target` is there
     with closing(RedisLeases(url=server.url)) as leases:
         for word in ("target", "target-target"):
-            told = run("hold", word, "--reason", "upgrade", "--by", "ann")
+            told = run("lock", word, "--reason", "upgrade", "--by", "ann")
             assert "upgrade" in told.output
-            assert "`diffsync-store unlock target` ends it" in told.output
+            assert "Unlock it with `diffsync-store unlock target`." in told.output
             assert told.stderr == ""
             with pytest.raises(
                 LeaseHeld, match=r"The lease on target 'target' is held by ann .*`diffsync-store unlock target`,"
@@ -244,41 +244,44 @@ def test_a_target_is_held_and_unlocked_by_its_adapters_name(run: Run, name: str,
                 leases.take(target_lease("target"), "sync")
             assert "ann since" in run("lease", word).output
             assert run("lease").output.splitlines()[1].startswith("target  ann since")
-            assert "Held now: target." in run("lease", "no-such").output
-            assert "Ended." in run("unlock", word, input="y\n").output
+            assert "Current leases: target." in run("lease", "no-such").output
+            assert "Unlocked." in run("unlock", word, input="y\n").output
             told = run("unlock", word, "--yes")
-            assert told.output == "Nobody has the lease of target. Of what is known here, nothing is held.\n"
+            assert told.output == "Nobody holds the lease of target. No known target has a lease.\n"
         assert leases.holder(target_lease("target")) is None
-    assert "Nothing is held." in run("lease").output
+    assert "No target has a lease." in run("lease").output
 
 
-def test_a_store_with_a_lease_of_its_own_is_held_and_unlocked(run: Run, name: str, server: RedisServer) -> None:
+def test_a_store_with_a_lease_of_its_own_is_locked_and_unlocked(run: Run, name: str, server: RedisServer) -> None:
     store_id = f"{name}-target"
     with closing(RedisLeases(url=server.url)) as leases, leases.take(store_id, "by hand", owner="ann"):
         told = run("unlock", store_id, "--yes").output
-        assert f"Held now: {store_id} --store." in told
+        assert f"Current leases: {store_id} --store." in told
         assert (
             f"`diffsync-store unlock {store_id} --store`"
-            in run("hold", store_id, "--store", "--reason", "x", code=1).stderr
+            in run("lock", store_id, "--store", "--reason", "x", code=1).stderr
         )
-        assert "Ended." in run("unlock", store_id, "--store", "--yes").output
+        assert "Unlocked." in run("unlock", store_id, "--store", "--yes").output
         assert leases.holder(store_id) is None
 
 
-def test_a_hold_of_what_nobody_knows_is_refused_unless_it_is_meant(run: Run, name: str, server: RedisServer) -> None:
-    told = run("hold", "tarket", "--reason", "upgrade", code=1)
+def test_a_lock_of_an_unknown_target_is_refused_without_force(run: Run, name: str, server: RedisServer) -> None:
+    told = run("lock", "tarket", "--reason", "upgrade", code=1)
     assert "of an adapter 'tarket': see that the name is right; known are " in told.stderr
-    assert "source, target; 'target' may be meant. Nothing was held; if the name is right, add --force." in told.stderr
-    told = run("hold", f"{name}-tarket", "--store", "--reason", "upgrade", code=1)
+    assert (
+        "source, target; 'target' may be meant. Nothing was locked. If the name is right, add --force." in told.stderr
+    )
+    told = run("lock", f"{name}-tarket", "--store", "--reason", "upgrade", code=1)
     assert f"There is no store '{name}-tarket' here; '{name}-target' may be meant." in told.stderr
-    assert run("lease").output == "Nothing is held.\n"
+    assert run("lease").output == "No target has a lease.\n"
     with closing(RedisLeases(url=server.url)) as leases:
-        run("hold", "tarket", "--reason", "upgrade", "--force")
+        run("lock", "tarket", "--reason", "upgrade", "--force")
         assert leases.holder(target_lease("tarket")) is not None
         run("unlock", "tarket", "--yes")
-        run("hold", "target", "--reason", "upgrade")
+        run("lock", "target", "--reason", "upgrade")
         assert (
-            "Nobody has the lease of tarket; 'target' may be meant. Held now: target." in run("unlock", "tarket").output
+            "Nobody holds the lease of tarket; 'target' may be meant. Current leases: target."
+            in run("unlock", "tarket").output
         )
         assert leases.holder(target_lease("target")) is not None
         run("unlock", "target", "--yes")

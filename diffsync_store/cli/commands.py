@@ -343,10 +343,10 @@ def drop(
 
 @_command
 def lease(target: Target = "", store: OfStore = False) -> None:
-    """Show who has the lease of a target, and since when; without a name, everything that is held."""
+    """Show who holds the lease of a target, and since when. Without a name, list all leases."""
     if not target:
         rows = [(name, told) for name, told in leases_held(_Redis.where())]
-        console().print(table(("target", "held by"), rows) if rows else "Nothing is held.")
+        console().print(table(("target", "holder"), rows) if rows else "No target has a lease.")
         return
     with closing(RedisLeases(**_Redis.where())) as leases:
         name = _lease_name(target, store)
@@ -355,22 +355,22 @@ def lease(target: Target = "", store: OfStore = False) -> None:
 
 
 @_command
-def hold(
+def lock(
     target: Target,
-    reason: Annotated[str, typer.Option(help="What for, for others to read.")],
-    by: Annotated[str, typer.Option(help="Who.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason, shown to others.")],
+    by: Annotated[str, typer.Option(help="Who locks it; the host and process by default.")] = "",
     store: OfStore = False,
-    force: Annotated[bool, typer.Option("--force", help="Also a target of which nothing is known here yet.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Lock a target that no store or saved diff names.")] = False,
 ) -> None:
-    """Keep every sync from a target until `unlock`, as for maintenance."""
+    """Lock a target for maintenance: no sync changes it until `unlock`."""
     name = _lease_name(target, store)
     doubt = told_unknown(_Redis.where(), target if store else in_a_command(name), is_store=store)
     if doubt and not force:
-        typer.echo(shown(f"{doubt} Nothing was held; if the name is right, add --force.").plain, err=True)
+        typer.echo(shown(f"{doubt} Nothing was locked. If the name is right, add --force.").plain, err=True)
         raise typer.Exit(1)
     with closing(RedisLeases(**_Redis.where())) as leases:
-        held = leases.hold(name, reason, owner=by)
-    typer.echo(shown(f"Held by {held}. `diffsync-store unlock {in_a_command(name)}` ends it.").plain)
+        holder = leases.lock(name, reason, owner=by)
+    typer.echo(shown(f"Locked by {holder}. Unlock it with `diffsync-store unlock {in_a_command(name)}`.").plain)
 
 
 @_command
@@ -379,7 +379,7 @@ def unlock(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     store: OfStore = False,
 ) -> None:
-    """End a hold, or the lease of a process that will not end it."""
+    """Remove a maintenance lock, or the lease of a process that does not release it."""
     name = _lease_name(target, store)
     with closing(RedisLeases(**_Redis.where())) as leases:
         holder = leases.holder(name)
@@ -388,9 +388,9 @@ def unlock(
             return
         typer.echo(shown(holder).plain)
         if not yes:
-            typer.confirm("See that this process changes the target no more. End its lease?", abort=True)
+            typer.confirm("Make sure that this process no longer changes the target. Remove its lease?", abort=True)
         leases.break_lease(name)
-    typer.echo("Ended.")
+    typer.echo("Unlocked.")
 
 
 def _lease_name(target: str, is_store: bool) -> str:

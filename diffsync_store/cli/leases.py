@@ -51,10 +51,10 @@ def lease_of_target(where: Where, word: str) -> str:
 
 
 def told_unheld(where: Where, what: str) -> str:
-    """That nobody has a lease, and which ones somebody has."""
+    """A message that nobody holds a lease, with the leases that there are."""
     held = [name for name, _ in leases_held(where)]
-    now = f"Held now: {', '.join(held)}." if held else "Of what is known here, nothing is held."
-    return f"Nobody has the lease of {what}{meant([what], held)}. {now}"
+    now = f"Current leases: {', '.join(held)}." if held else "No known target has a lease."
+    return f"Nobody holds the lease of {what}{meant([what], held)}. {now}"
 
 
 def told_unknown(where: Where, target: str, *, is_store: bool = False) -> str:

@@ -87,21 +87,24 @@ def test_a_time_to_live_that_is_none_is_refused(leases: RedisLeases, store_id: s
         leases.take(store_id, "x", ttl=ttl)
 
 
-def test_a_hold_ends_when_it_is_released_and_not_before(leases: RedisLeases, redis_url: str, store_id: str) -> None:
+def test_a_maintenance_lock_stays_until_it_is_unlocked(leases: RedisLeases, redis_url: str, store_id: str) -> None:
     with closing(RedisLeases(url=redis_url)) as others:
-        held = others.hold(store_id, "switch upgrade", owner="ann")
-    assert held
-    assert held.until is None
-    with pytest.raises(LeaseHeld, match=r"ann since .*: switch upgrade \(held until it is released\)\. Wait for"):
+        holder = others.lock(store_id, "switch upgrade", owner="ann")
+    assert holder
+    assert holder.until is None
+    with pytest.raises(
+        LeaseHeld,
+        match=r"ann since .*: switch upgrade \(locked \(maintenance\) until somebody unlocks it\)\. Wait until",
+    ):
         leases.take(store_id, "sync")
-    assert leases.break_lease(store_id) == held
+    assert leases.break_lease(store_id) == holder
     assert leases.break_lease(store_id) is None
     leases.take(store_id, "sync").release()
 
 
 def test_a_lease_is_not_held_over(leases: RedisLeases, store_id: str) -> None:
     with leases.take(store_id, "sync"), pytest.raises(LeaseHeld):
-        leases.hold(store_id, "upgrade")
+        leases.lock(store_id, "upgrade")
 
 
 def test_a_broken_lease_is_lost_to_its_holder(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:

@@ -99,11 +99,15 @@ class Holder:
     since: datetime
     """In UTC, as `until`."""
     until: datetime | None
-    """When it ends unless it is renewed; None where it is held until it is released."""
+    """When it ends unless it is renewed; None for a maintenance lock, which stays until it is unlocked."""
     token: int
 
     def __str__(self) -> str:
-        end = f"ends at {_clock(self.until)} unless renewed" if self.until else "held until it is released"
+        end = (
+            f"ends at {_clock(self.until)} unless renewed"
+            if self.until
+            else "locked (maintenance) until somebody unlocks it"
+        )
         return f"{self.owner} since {_clock(self.since)}: {self.reason} ({end})"
 
 
@@ -119,7 +123,7 @@ def target_lease(adapter_name: str) -> str:
 
 
 def in_a_command(name: str) -> str:
-    """The lease of this name as the words of `diffsync-store lease`, `hold` and `unlock`: a target, or a store."""
+    """The lease of this name as the words of `diffsync-store lease`, `lock` and `unlock`: a target, or a store."""
     return name.removeprefix(_TARGET) if name.startswith(_TARGET) else f"{name} --store"
 
 
@@ -268,8 +272,8 @@ class RedisLeases:
         token = self._take(store_id, [nonce, *told, math.ceil(ttl * 1000), _remembered(ttl)])
         return Lease(self._redis, store_id, token, nonce, ttl, self.namespace)
 
-    def hold(self, store_id: str, reason: str, *, owner: str = "") -> Holder | None:
-        """Keep everybody from taking the lease, as for maintenance, until `break_lease`; also after this process ends.
+    def lock(self, store_id: str, reason: str, *, owner: str = "") -> Holder | None:
+        """Lock the target for maintenance until `break_lease`. The lock outlives this process.
 
         Raises:
             LeaseHeld: another one has the lease.
@@ -278,7 +282,7 @@ class RedisLeases:
         return self.holder(store_id)
 
     def break_lease(self, store_id: str) -> Holder | None:
-        """End a hold, or a lease whose process will not end it; return whose it was, or None if there was none.
+        """Remove a maintenance lock or the lease of a dead process; return its holder, or None if there was none.
 
         What the process writes to the store under the lease from now on is refused. What it does to the target's own
         system is not, unless that system checks the fencing token: see that the process has ended.
@@ -306,7 +310,7 @@ class RedisLeases:
         remedy = (
             "Wait for it to end, or stop it; if its process is gone, the lease ends by itself at that time"
             if holder and holder.until
-            else "Wait for it to be released, or ask who holds it"
+            else "Wait until it is unlocked, or ask its owner"
         )
         raise LeaseHeld(
             f"The lease on {_what(store_id)} is held by {holder}. {remedy}. Who is sure that nothing changes the target any more "
