@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from diffsync_flows.approval.answers import resume_decided
-from diffsync_flows.approval.pending import asked_by, waiting
+from diffsync_flows.approval.pending import pending_runs, run_options
 from diffsync_flows.approval.request import decide
 from diffsync_flows.config.check import check_file
 from diffsync_flows.config.config import Config, read_config
@@ -29,11 +29,11 @@ from diffsync_flows.deploy.apply import bring, find_left, put_away
 from diffsync_flows.deploy.deployments import ROOT, declared
 from diffsync_flows.deploy.prefect_yaml import prefect_yaml
 from diffsync_flows.reporting.artifacts import review
-from diffsync_flows.runtime.error_handling import sentence
+from diffsync_flows.runtime.error_handling import error_message
 from diffsync_flows.runtime.errors import UserError
-from diffsync_flows.runtime.filters import count_fitting, selected
-from diffsync_flows.runtime.prefect_client import answering, require_prefect
-from diffsync_flows.runtime.shared_redis import others, server_id
+from diffsync_flows.runtime.filters import count_matching, parse_selection
+from diffsync_flows.runtime.prefect_client import require_prefect, translated_api_errors
+from diffsync_flows.runtime.shared_redis import other_servers, server_id
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable_lines
 
@@ -77,7 +77,7 @@ def _refuse_others(config: Config) -> None:
     if not PREFECT_API_URL.value():
         return
     try:
-        found = list(others(config, server_id()))
+        found = list(other_servers(config, server_id()))
     except (httpx.HTTPError, PrefectException, ObjectStoreException):  # the file is all right without them
         return
     if found:
@@ -92,7 +92,7 @@ def deploy_command(
 ) -> None:
     """Create or update in Prefect (PREFECT_API_URL) what the YAML file declares, and pause what has left it; twice changes nothing."""
     config = _read()
-    with _told(), answering():
+    with _told(), translated_api_errors():
         workers_directory = _absolute(directory)
         require_prefect()
         left = asyncio.run(find_left(config))
@@ -153,15 +153,15 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
 ) -> None:
     """Show a saved diff, approve it as it is shown, and resume the sync that waits for it."""
-    with _told(), answering():
+    with _told(), translated_api_errors():
         require_prefect()
-        rules = tuple(map(selected, exclude or ()))
+        rules = tuple(map(parse_selection, exclude or ()))
         config = _read()
         project = config.declared.project
         with config.open_diffs() as diffs:
             saved = diffs.open(diff_id)
-            checksum, left_out = saved.checksum(), count_fitting(saved, rules)
-            pages.print(Markdown(review(saved, asked_by(waiting(saved.record, project)))))
+            checksum, left_out = saved.checksum(), count_matching(saved, rules)
+            pages.print(Markdown(review(saved, run_options(pending_runs(saved.record, project)))))
             applied = saved.record.operations - left_out
             question = "Reject it?" if reject else f"Approve {applied:,} operations, {left_out:,} left out?"
             if not yes:
@@ -193,15 +193,15 @@ def resume(
     """Resume the syncs whose diffs were approved or rejected outside of Prefect, as by `diffsync-store approve`."""
     config = _read()
     if every is None:
-        with _told(), answering():
+        with _told(), translated_api_errors():
             _resume(config)
         return
     while True:
         try:
-            with answering():
+            with translated_api_errors():
                 _resume(config)
         except (UserError, ObjectStoreException, PrefectException) as error:  # it may be well the next time
-            _say(sentence(error))
+            _say(error_message(error))
         time.sleep(every)
 
 
@@ -236,7 +236,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (ObjectStoreException, UserError) as error:
-        _fail([sentence(error)])
+        _fail([error_message(error)])
 
 
 def _fail(faults: list[str] | tuple[str, ...]) -> NoReturn:

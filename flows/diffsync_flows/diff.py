@@ -3,17 +3,17 @@ from datetime import datetime
 from prefect import flow, get_run_logger, task
 
 from diffsync_flows.config.config import read_config
-from diffsync_flows.reporting.artifacts import show_diff
-from diffsync_flows.reporting.events import diff_saved, held_in
-from diffsync_flows.reporting.metrics import measured
+from diffsync_flows.reporting.artifacts import publish_diff
+from diffsync_flows.reporting.events import count_held, diff_saved
+from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.reporting.progress import progress
 from diffsync_flows.reporting.run_log import library_log
-from diffsync_flows.reporting.run_metadata import ACTIONS, rename
+from diffsync_flows.reporting.run_metadata import ACTIONS, rename_run
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.ids import artifact_key, new_id
-from diffsync_flows.runtime.retries import RETRIED
-from diffsync_flows.runtime.shared_redis import warn_of_others
+from diffsync_flows.runtime.retries import IO_RETRIES
+from diffsync_flows.runtime.shared_redis import warn_of_other_servers
 from diffsync_store import StoredAdapter
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.printable import printable
@@ -43,24 +43,24 @@ def diff(
     """
     diff_id = diff_id or new_id(sync_name or "diff")
     config = read_config()
-    with measured("diff", sync_name or "", config.declared.metrics) as run:
+    with run_metrics("diff", sync_name or "", config.declared.metrics) as run:
         stores = find_stores(source_store_id, target_store_id, sync_name)
         loaded = save_diff(*stores, diff_id, sync_name)
-        record = tell_diff(diff_id)
+        record = report_diff(diff_id)
         name, declared = config.sync_of(record.source_name, record.target_name)
         run.name = name or f"{record.source_name} → {record.target_name}"
         counts = {action: record.summary.get(action, 0) for action in ACTIONS}
         run.gauge("diff_operations", "Of the last diff", "action", counts, sync=run.name)
-        run.gauge("diff_held_operations", "Held ones of the last diff", "sync", {run.name: held_in(record)})
+        run.gauge("diff_held_operations", "Held ones of the last diff", "sync", {run.name: count_held(record)})
         if not record.operations:
-            run.in_step(loaded)
+            run.in_sync(loaded)
     way = f"diff {record.source_name} → {record.target_name}"
-    rename(way, record.summary, sync=name, diff=diff_id, store=stores)
+    rename_run(way, record.summary, sync=name, diff=diff_id, store=stores)
     diff_saved(record, name, declared)
     return diff_id
 
 
-@task(**RETRIED)
+@task(**IO_RETRIES)
 def find_stores(source_store_id: str | None, target_store_id: str | None, sync_name: str | None) -> tuple[str, str]:
     """The stores that are given, and for those that are not the newest ones."""
     if source_store_id and target_store_id:
@@ -75,10 +75,10 @@ def find_stores(source_store_id: str | None, target_store_id: str | None, sync_n
     )
 
 
-@task(**RETRIED)
+@task(**IO_RETRIES)
 def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None) -> datetime:
     """Compare the two stores, if a run before this one has not; when the source's was loaded."""
-    warn_of_others()
+    warn_of_other_servers()
     config = read_config()
     with (
         library_log(config.secrets.redact),
@@ -99,13 +99,13 @@ def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_nam
         return source.record().updated
 
 
-@task(**RETRIED)
-def tell_diff(diff_id: str) -> DiffRecord:
+@task(**IO_RETRIES)
+def report_diff(diff_id: str) -> DiffRecord:
     with read_config().open_diffs() as diffs:
         saved = diffs.open(diff_id)
         log = get_run_logger()
         log.info("Saved diff %s: %s", diff_id, saved.record.summary)
         for hold in saved.record.holds:
             log.warning("%s", printable(str(hold)))
-        show_diff(saved)
+        publish_diff(saved)
         return saved.record

@@ -2,14 +2,14 @@ from prefect import flow, get_run_logger, task
 from prefect.exceptions import PrefectException
 
 from diffsync_flows.approval.answers import resume_decided
-from diffsync_flows.approval.pending import waited_for
+from diffsync_flows.approval.pending import pending_diff_ids
 from diffsync_flows.config.config import read_config
-from diffsync_flows.reporting.artifacts import show_housekeeping
-from diffsync_flows.reporting.metrics import measured
-from diffsync_flows.reporting.run_metadata import rename
+from diffsync_flows.reporting.artifacts import publish_housekeeping
+from diffsync_flows.reporting.metrics import run_metrics
+from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.error_handling import report_expected_errors
-from diffsync_flows.runtime.prefect_client import forgiven
-from diffsync_flows.runtime.retries import RETRIED
+from diffsync_flows.runtime.prefect_client import best_effort
+from diffsync_flows.runtime.retries import IO_RETRIES
 from diffsync_store import ObjectStoreException
 
 Rows = list[tuple[str, str, int, str]]
@@ -26,24 +26,24 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
     Args:
         dry_run: Drop nothing; list what would be dropped.
     """
-    with measured("housekeeping", "housekeeping", read_config().declared.metrics) as run:
-        run.is_told = not dry_run
-        rows = drop_what_is_past(dry_run)
+    with run_metrics("housekeeping", "housekeeping", read_config().declared.metrics) as run:
+        run.is_published = not dry_run
+        rows = drop_expired(dry_run)
         counts = {"dropped": sum(not used for *_, used in rows), "kept": sum(bool(used) for *_, used in rows)}
         run.gauge("housekeeping_items", "Of the last housekeeping", "outcome", counts)
-    with forgiven("Whether anybody has decided meanwhile is not known", PrefectException, ObjectStoreException):
+    with best_effort("Whether anybody has decided meanwhile is not known", PrefectException, ObjectStoreException):
         for line in [] if dry_run else resume_decided(read_config()):
             get_run_logger().info(line)
-    rename(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
-    show_housekeeping(rows, counts, dry_run=dry_run)
+    rename_run(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
+    publish_housekeeping(rows, counts, dry_run=dry_run)
     return counts
 
 
-@task(**RETRIED)
-def drop_what_is_past(dry_run: bool) -> Rows:
+@task(**IO_RETRIES)
+def drop_expired(dry_run: bool) -> Rows:
     config, log = read_config(), get_run_logger()
     rows: Rows = []
-    with config.retention(waited_for()) as retention:
+    with config.retention(pending_diff_ids()) as retention:
         for found in retention.run(dry_run=dry_run):
             log.info("%s %s: %s", found.kind, found.name, found.used or ("would be dropped" if dry_run else "dropped"))
             rows.append((found.kind, found.name, int(found.age.total_seconds() // 3600), found.used))

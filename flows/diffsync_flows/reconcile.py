@@ -11,19 +11,19 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed
 from prefect.utilities.urls import url_for
 
-from diffsync_flows.approval.pending import replace_older
+from diffsync_flows.approval.pending import supersede_older
 from diffsync_flows.config.config import Config, read_config
-from diffsync_flows.reporting.artifacts import show_reconcile
-from diffsync_flows.reporting.metrics import measured
-from diffsync_flows.reporting.run_metadata import rename
+from diffsync_flows.reporting.artifacts import publish_reconcile
+from diffsync_flows.reporting.metrics import run_metrics
+from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.ids import new_id
-from diffsync_flows.runtime.retries import RESTARTS, RETRIED
-from diffsync_flows.runtime.states import SUSPENDED, Ended
-from diffsync_flows.runtime.superseded_runs import in_charge
-from diffsync_flows.runtime.target_lock import TurnTaken, turn
-from diffsync_flows.runtime.threads import beside
+from diffsync_flows.runtime.retries import IO_RETRIES, MAX_RESTARTS
+from diffsync_flows.runtime.states import SUSPENDED, EndState
+from diffsync_flows.runtime.superseded_runs import abort_on_error_if_superseded
+from diffsync_flows.runtime.target_lock import TargetBusy, target_lock
+from diffsync_flows.runtime.threads import in_thread
 from diffsync_store.diffs import DiffRecord
 
 POLL_SECONDS = 0.2
@@ -60,15 +60,20 @@ async def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
         dry_run: Change nothing in the target.
     """
     config = read_config()
-    async with beside(measured("reconcile", sync_name, config.declared.metrics)) as run, in_charge():
+    async with (
+        in_thread(run_metrics("reconcile", sync_name, config.declared.metrics)) as run,
+        abort_on_error_if_superseded(),
+    ):
         try:
-            async with turn(config, config.sync(sync_name), f"reconcile {sync_name}, flow run {runtime.flow_run.id}"):
+            async with target_lock(
+                config, config.sync(sync_name), f"reconcile {sync_name}, flow run {runtime.flow_run.id}"
+            ):
                 ended = await reconcile_now(config, sync_name, dry_run)
-        except TurnTaken as taken:
-            run.is_told = False
-            return Completed(name=Ended.SKIPPED, message=f"Skipped: {taken}", data={})
-        run.state = "partial" if ended.name == Ended.PARTIAL else "complete"
-        run.is_told = not dry_run and ended.name != Ended.AWAITING_APPROVAL
+        except TargetBusy as taken:
+            run.is_published = False
+            return Completed(name=EndState.SKIPPED, message=f"Skipped: {taken}", data={})
+        run.state = "partial" if ended.name == EndState.PARTIAL else "complete"
+        run.is_published = not dry_run and ended.name != EndState.AWAITING_APPROVAL
         return ended
 
 
@@ -90,16 +95,18 @@ async def reconcile_now(config: Config, sync_name: str, dry_run: bool) -> State[
         get_run_logger().info("No difference between %s and %s: nothing to sync", declared.source, declared.target)
         if not dry_run:
             reason = f"{declared.source} and {declared.target} do not differ any more, as diff {diff_id} has found"
-            await asyncio.to_thread(replace_older, config, found, sync_name, reason)
-    await show_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
+            await asyncio.to_thread(supersede_older, config, found, sync_name, reason)
+    await publish_reconcile(sync_name, found, [(run.name, state_name(run), url_for(run)) for run in runs])
     loaded = tuple(stores.values())
-    await asyncio.to_thread(rename, f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=loaded)
+    await asyncio.to_thread(
+        rename_run, f"reconcile {sync_name}", found.summary, sync=sync_name, diff=diff_id, store=loaded
+    )
     ids = {**stores, "diff_id": diff_id}
-    if waiting := next(filter(waits, runs), None):
-        return Completed(name=Ended.AWAITING_APPROVAL, message=what_it_waits_for(waiting), data=ids)
-    if any(state_name(run) == Ended.PARTIAL for run in runs):
+    if pending := next(filter(is_pending, runs), None):
+        return Completed(name=EndState.AWAITING_APPROVAL, message=pending_message(pending), data=ids)
+    if any(state_name(run) == EndState.PARTIAL for run in runs):
         return Completed(
-            name=Ended.PARTIAL, message="Some operations were not applied; the sync's run lists them", data=ids
+            name=EndState.PARTIAL, message="Some operations were not applied; the sync's run lists them", data=ids
         )
     return Completed(data=ids)
 
@@ -157,7 +164,7 @@ async def wait(run: FlowRun) -> FlowRun:
     """Ask for the run until it has ended, and is not started again."""
     pause: float = POLL_SECONDS
     async with get_client() as client:
-        while not (waits(run) or has_ended(run)):
+        while not (is_pending(run) or has_ended(run)):
             await asyncio.sleep(pause)
             pause = min(1.1 * pause, LONGEST_POLL_SECONDS)
             try:
@@ -171,34 +178,34 @@ def has_ended(run: FlowRun) -> bool:
     """Whether nothing more becomes of it: a run that has crashed may start again."""
     if run.state is None or not run.state.is_final():
         return False
-    if not run.state.is_crashed() or not 0 < run.run_count <= RESTARTS:
+    if not run.state.is_crashed() or not 0 < run.run_count <= MAX_RESTARTS:
         return True
     return datetime.now(UTC) - run.state.timestamp > timedelta(seconds=RESTART_SECONDS)
 
 
-@task(**RETRIED)
+@task(**IO_RETRIES)
 def read_diff_record(diff_id: str) -> DiffRecord:
     with read_config().open_diffs() as diffs:
         return diffs.open(diff_id).record
 
 
 def is_completed(run: FlowRun) -> bool:
-    return run.state is not None and (run.state.is_completed() or waits(run))
+    return run.state is not None and (run.state.is_completed() or is_pending(run))
 
 
-def waits(run: FlowRun) -> bool:
+def is_pending(run: FlowRun) -> bool:
     """Whether somebody has to approve first, in this run or an older one: nobody holds a worker for that."""
-    return state_name(run) == SUSPENDED or asks_elsewhere(run)
+    return state_name(run) == SUSPENDED or is_pending_elsewhere(run)
 
 
-def asks_elsewhere(run: FlowRun) -> bool:
+def is_pending_elsewhere(run: FlowRun) -> bool:
     """Whether another run asks in its place."""
-    return state_name(run) in {Ended.ASKED_ALREADY, Ended.REPLACED}
+    return state_name(run) in {EndState.PENDING_ELSEWHERE, EndState.SUPERSEDED}
 
 
-def what_it_waits_for(run: FlowRun) -> str:
+def pending_message(run: FlowRun) -> str:
     """Where somebody has to decide."""
-    if asks_elsewhere(run) and run.state:
+    if is_pending_elsewhere(run) and run.state:
         return str(run.state.message)
     return "The sync waits for somebody to approve it, on its run's page: the artifact of this run has the link"
 

@@ -8,25 +8,25 @@ from prefect.client.schemas import State
 from prefect.client.schemas.objects import StateType
 from prefect.states import Completed
 
-from diffsync_flows.approval.pending import PendingElsewhere, applies_all, leave_one, replace_older
-from diffsync_flows.approval.request import Rejected, has_asked, require_approval
-from diffsync_flows.approval.stale_diffs import refuse_overtaken
+from diffsync_flows.approval.pending import PendingElsewhere, covers_whole_diff, ensure_single_request, supersede_older
+from diffsync_flows.approval.request import Rejected, has_requested_approval, require_approval
+from diffsync_flows.approval.stale_diffs import refuse_stale
 from diffsync_flows.config.config import Config, read_config
 from diffsync_flows.config.schema import SyncEntry
-from diffsync_flows.reporting.artifacts import show_dry_run, show_sync
-from diffsync_flows.reporting.events import NOT_APPLIED, outcomes, telling_failure
-from diffsync_flows.reporting.metrics import measured
+from diffsync_flows.reporting.artifacts import publish_dry_run, publish_sync
+from diffsync_flows.reporting.events import NOT_APPLIED, outcomes, report_failure
+from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.reporting.progress import progress
 from diffsync_flows.reporting.run_log import library_log
-from diffsync_flows.reporting.run_metadata import rename
-from diffsync_flows.runtime.cancellation import stoppable
+from diffsync_flows.reporting.run_metadata import rename_run
+from diffsync_flows.runtime.cancellation import defer_termination
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.errors import UserError
-from diffsync_flows.runtime.filters import Selection, count_fitting
+from diffsync_flows.runtime.filters import Selection, count_matching
 from diffsync_flows.runtime.ids import artifact_key
-from diffsync_flows.runtime.retries import ONCE, RETRIED, judged_by
-from diffsync_flows.runtime.shared_redis import warn_of_others
-from diffsync_flows.runtime.states import Ended
+from diffsync_flows.runtime.retries import IO_RETRIES, NO_RETRIES, classify_errors
+from diffsync_flows.runtime.shared_redis import warn_of_other_servers
+from diffsync_flows.runtime.states import EndState
 from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, StoreRecord, SyncResult, SyncStopped
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.guards import Holds
@@ -36,7 +36,7 @@ from diffsync_store.store.redis import RedisStore
 Counts = dict[str, int]
 
 
-class Applied(NamedTuple):
+class SyncOutcome(NamedTuple):
     """What became of a diff."""
 
     counts: Counts
@@ -80,23 +80,23 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         sync_name: The sync in the YAML file; a diff of other adapters than its own is refused.
     """
     allow = allow or []
-    rules = {"select": rules_of(select), "exclude": rules_of(exclude)}
-    is_whole_diff = applies_all({"allow": allow, **rules, "retry": retry})
+    rules = {"select": to_selects(select), "exclude": to_selects(exclude)}
+    is_whole_diff = covers_whole_diff({"allow": allow, **rules, "retry": retry})
     config = read_config()
     if dry_run:
-        return rehearse(config, diff_id, allow, {**rules, "retry": retry}, sync_name)
-    with measured("sync", sync_name or "", config.declared.metrics) as run:
-        with telling_failure(diff_id, sync_name or "") as syncing:
+        return run_dry(config, diff_id, allow, {**rules, "retry": retry}, sync_name)
+    with run_metrics("sync", sync_name or "", config.declared.metrics) as run:
+        with report_failure(diff_id, sync_name or "") as syncing:
             record = syncing.record = begin(config, diff_id, sync_name)
-            run.name, declared = declared_of(config, record)
+            run.name, declared = find_sync(config, record)
             syncing.sync_name = run.name
             needs_approval = declared.needs_approval(record.summary)
-            is_resumed = has_asked()
+            is_resumed = has_requested_approval()
             if not is_resumed:
                 check_sync(diff_id, allow, rules)
             asks = needs_approval or is_resumed
             if asks and (ended := ask(diff_id, run.name, {"allow": allow, **rules}, is_whole_diff=is_whole_diff)):
-                run.is_told = False
+                run.is_published = False
                 if ended.is_cancelled():
                     syncing.ended("rejected")
                 return ended
@@ -106,22 +106,22 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         run.gauge("sync_operations", "Of the last sync", "outcome", outcomes(applied.counts), sync=run.name)
         run.state = "partial" if applied.left else "complete"
         if applied.equals:
-            run.in_step(applied.equals)
+            run.in_sync(applied.equals)
         syncing.ended("stopped" if applied.stopped else run.state, applied.counts)
         if is_whole_diff:
-            replace_older(config, record, run.name, f"Diff {diff_id}, which is newer, was applied meanwhile")
+            supersede_older(config, record, run.name, f"Diff {diff_id}, which is newer, was applied meanwhile")
         if applied.stopped:
             raise SyncStopped(applied.stopped)
     if not applied.left:
         return applied.counts
-    return Completed(name=Ended.PARTIAL, message=f"{applied.left} operations were not applied", data=applied.counts)
+    return Completed(name=EndState.PARTIAL, message=f"{applied.left} operations were not applied", data=applied.counts)
 
 
-def rules_of(selections: list[Selection] | None) -> tuple[Select, ...]:
-    return tuple(found.of_library() for found in selections or ())
+def to_selects(selections: list[Selection] | None) -> tuple[Select, ...]:
+    return tuple(found.to_select() for found in selections or ())
 
 
-def rehearse(config: Config, diff_id: str, allow: list[str], options: dict[str, Any], sync_name: str | None) -> Counts:
+def run_dry(config: Config, diff_id: str, allow: list[str], options: dict[str, Any], sync_name: str | None) -> Counts:
     """Count what a sync would do."""
     begin(config, diff_id, sync_name)
     check_sync(diff_id, allow, options)
@@ -130,8 +130,8 @@ def rehearse(config: Config, diff_id: str, allow: list[str], options: dict[str, 
 
 def begin(config: Config, diff_id: str, sync_name: str | None) -> DiffRecord:
     record = read_diff(diff_id, sync_name)
-    name, _ = declared_of(config, record)
-    rename(f"sync {record.source_name} → {record.target_name}", record.summary, sync=name, diff=diff_id)
+    name, _ = find_sync(config, record)
+    rename_run(f"sync {record.source_name} → {record.target_name}", record.summary, sync=name, diff=diff_id)
     return record
 
 
@@ -145,18 +145,18 @@ def ask(
 
         def before_asking() -> None:
             if is_whole_diff:
-                leave_one(config, diffs, saved, sync_name)
+                ensure_single_request(config, diffs, saved, sync_name)
 
         try:
             require_approval(saved, config.sync(sync_name), asked, before_asking)
         except PendingElsewhere as already:
-            return Completed(name=Ended.ASKED_ALREADY, message=str(already), data={})
+            return Completed(name=EndState.PENDING_ELSEWHERE, message=str(already), data={})
         except Rejected as rejection:
-            return State(type=StateType.CANCELLED, name=Ended.REJECTED, message=str(rejection))
+            return State(type=StateType.CANCELLED, name=EndState.REJECTED, message=str(rejection))
     return None
 
 
-@task(**RETRIED)
+@task(**IO_RETRIES)
 def read_diff(diff_id: str, sync_name: str | None) -> DiffRecord:
     """Find the diff, and the sync that it is of."""
     config = read_config()
@@ -164,11 +164,11 @@ def read_diff(diff_id: str, sync_name: str | None) -> DiffRecord:
         record = diffs.open(diff_id).record
     if sync_name:
         config.require_pair(sync_name, record.source_name, record.target_name, f"Diff {diff_id} is")
-    declared_of(config, record)
+    find_sync(config, record)
     return record
 
 
-def declared_of(config: Config, record: DiffRecord) -> tuple[str, SyncEntry]:
+def find_sync(config: Config, record: DiffRecord) -> tuple[str, SyncEntry]:
     """The sync that a diff is of, with its name.
 
     Raises:
@@ -184,85 +184,87 @@ def declared_of(config: Config, record: DiffRecord) -> tuple[str, SyncEntry]:
     )
 
 
-@task(**RETRIED)
+@task(**IO_RETRIES)
 def check_sync(diff_id: str, allow: list[str], rules: Mapping[str, Any]) -> None:
     """Reach the target's store, the source's and the target; changes nothing, so it may be tried again."""
-    warn_of_others()
+    warn_of_other_servers()
     with (
-        target_of(diff_id) as (config, saved, target),
+        open_target(diff_id) as (config, saved, target),
         config.secrets.redacted_errors(),
-        judged_by(target),
+        classify_errors(target),
         opened(target),
     ):
         record = saved.record
-        with source_of(config, record):
+        with open_source(config, record):
             pass
-        guarded(config, saved, target, allow)
-        count_fitting(saved, (*rules["select"], *rules["exclude"]))
+        find_holds(config, saved, target, allow)
+        count_matching(saved, (*rules["select"], *rules["exclude"]))
         get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, record.summary)
 
 
-@task(**RETRIED)
+@task(**IO_RETRIES)
 def plan_sync(diff_id: str, allow: list[str], options: dict[str, Any]) -> Counts:
     """Count what a sync would do, without doing it."""
-    with target_of(diff_id) as (config, saved, target):
-        record, (_, declared) = saved.record, declared_of(config, saved.record)
+    with open_target(diff_id) as (config, saved, target):
+        record, (_, declared) = saved.record, find_sync(config, saved.record)
         needs_approval = declared.needs_approval(record.summary)
-        held = guarded(config, saved, target, allow)
+        held = find_holds(config, saved, target, allow)
         planned = saved.dry_run(
             declared.options(hold=held, require_approval=needs_approval, **options), flags=declared.combined_flags
         )
         get_run_logger().info(
             "A sync of diff %s would do this: %s", diff_id, planned.applied_before or planned.counts()
         )
-        show_dry_run(record, planned)
+        publish_dry_run(record, planned)
         return planned.counts()
 
 
-@task(**ONCE)
-def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> Applied:
+@task(**NO_RETRIES)
+def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> SyncOutcome:
     """Not tried again by itself: what has failed is for a person to look at, who starts it again."""
     log = get_run_logger()
     with (
-        target_of(diff_id) as (config, saved, target),
+        open_target(diff_id) as (config, saved, target),
         config.lease(target.name, f"sync of diff {diff_id}", log.info) as lease,
-        source_of(config, saved.record) as source,
+        open_source(config, saved.record) as source,
         library_log(config.secrets.redact),
         config.secrets.redacted_errors(),
         opened(target),
-        stoppable() as is_stopped,
+        defer_termination() as is_stopped,
         progress(artifact_key("sync", saved.record.source_name, target.name)) as callback,
     ):
         with config.open_diffs() as diffs:
-            refuse_overtaken(diffs, saved.record, target.store.record().created)
+            refuse_stale(diffs, saved.record, target.store.record().created)
         target.store.fencing_token = lease.token
-        _, declared = declared_of(config, saved.record)
+        _, declared = find_sync(config, saved.record)
         result = saved.apply(
             StoredAdapter(source),
             target,
-            options=declared.options(hold=guarded(config, saved, target, allow), stop=is_stopped, **options),
+            options=declared.options(hold=find_holds(config, saved, target, allow), stop=is_stopped, **options),
             flags=declared.combined_flags,
             callback=callback,
             by=f"flow run {runtime.flow_run.name}",
             lease=lease,
         )
         log.info("Applied diff %s to %s: %s", diff_id, target.name, result.applied_before or result.counts())
-        applied = outcome_of(saved, result, source)
-        show_sync(saved.record, result, saved.record.operations if is_whole(applied) else count_applied(saved))
+        applied = to_outcome(saved, result, source)
+        publish_sync(
+            saved.record, result, saved.record.operations if is_fully_applied(applied) else count_applied(saved)
+        )
         return applied
 
 
-def outcome_of(saved: SavedDiff, result: SyncResult, source: RedisStore) -> Applied:
+def to_outcome(saved: SavedDiff, result: SyncResult, source: RedisStore) -> SyncOutcome:
     counts = result.counts()
     left = sum(counts.get(outcome, 0) for outcome in NOT_APPLIED)
-    applied = Applied(counts, left, None, result.stopped)
+    applied = SyncOutcome(counts, left, None, result.stopped)
     loaded = source.record()
-    if not is_whole(applied) or result.applied_before or loaded.generation != saved.record.source_generation:
+    if not is_fully_applied(applied) or result.applied_before or loaded.generation != saved.record.source_generation:
         return applied  # what was applied by a run before this one may have been changed since by that of another diff
     return applied._replace(equals=loaded.updated)
 
 
-def is_whole(applied: Applied) -> bool:
+def is_fully_applied(applied: SyncOutcome) -> bool:
     """Whether all of the diff is applied, by this run or one before it."""
     return not (applied.left or applied.stopped)
 
@@ -272,7 +274,7 @@ def count_applied(saved: SavedDiff) -> int:
     return sum(entry.is_applied for _, entry in saved.outcomes())
 
 
-def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> Holds:
+def find_holds(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> Holds:
     """What of the diff is not to be applied.
 
     Raises:
@@ -298,7 +300,7 @@ def guarded(config: Config, saved: SavedDiff, target: Adapter, allow: list[str])
 
 
 @contextmanager
-def target_of(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
+def open_target(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
     """The saved diff, and the adapter that its own record names, over the store that it was made from."""
     config = read_config()
     with config.open_diffs() as diffs:
@@ -310,7 +312,7 @@ def target_of(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
 
 
 @contextmanager
-def source_of(config: Config, record: DiffRecord) -> Iterator[RedisStore]:
+def open_source(config: Config, record: DiffRecord) -> Iterator[RedisStore]:
     """The store that was the source of a diff."""
     with config.open_store(record.source_store_id) as store:
         require_own_store(record, store.record(), record.source_name)

@@ -16,7 +16,7 @@ from airports.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
 from airports.demo.runs import Run, children, finish, start_run
 from airports.registry import AirportsAdapter
 from diffsync_flows.config.config import read_config
-from diffsync_flows.reporting.events import ENDED
+from diffsync_flows.reporting.events import SYNC_ENDED
 from diffsync_store import StoredAdapter
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
@@ -243,7 +243,7 @@ class Project:
 
     def expect_outcomes(self, diff_id: str, *states: str) -> None:
         """Events tell of a diff's syncs that they ended in these states."""
-        chosen = {"event": {"name": [ENDED]}, "resource": {"id": [f"diffsync.diff.{diff_id}"]}, "order": "ASC"}
+        chosen = {"event": {"name": [SYNC_ENDED]}, "resource": {"id": [f"diffsync.diff.{diff_id}"]}, "order": "ASC"}
 
         def are_told() -> bool:
             found = self.stack.post("/events/filter", filter=chosen)["events"]

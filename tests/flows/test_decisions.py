@@ -11,7 +11,7 @@ import pytest
 from airports.database import SqlAdapter
 from diffsync_flows.config.config import Config, read_config
 from diffsync_flows.runtime.errors import UserError
-from diffsync_flows.sync import declared_of, source_of, target_of
+from diffsync_flows.sync import find_sync, open_source, open_target
 from diffsync_store import StoredAdapter
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis.keys import StoreKeys
@@ -52,8 +52,8 @@ def diff_id(config: Config) -> Iterator[str]:
 
 
 def test_the_adapter_that_is_changed_and_its_approval_are_those_of_the_diff(config: Config, diff_id: str) -> None:
-    with target_of(diff_id) as (_, saved, target), source_of(config, saved.record) as source:
-        name, declared = declared_of(config, saved.record)
+    with open_target(diff_id) as (_, saved, target), open_source(config, saved.record) as source:
+        name, declared = find_sync(config, saved.record)
         assert isinstance(target, SqlAdapter)
         assert (name, declared.approval, target.name, source.record().name) == ("careless", "never", "staging", "src")
         assert str(target.engine.url).endswith("staging.db")
@@ -68,7 +68,7 @@ def test_a_store_whose_record_names_another_adapter_than_the_diff_is_refused(
         saved = diffs.open(diff_id)
     with (
         pytest.raises(UserError, match=f"says that it is of prod, not of {side}"),
-        target_of(diff_id),
-        source_of(config, saved.record),
+        open_target(diff_id),
+        open_source(config, saved.record),
     ):
         pass

@@ -1,8 +1,8 @@
 import pytest
 
 from diffsync_flows.reporting.artifacts import operation_row
-from diffsync_flows.reporting.escape import markdown, markdown_table, plain
-from diffsync_flows.runtime.error_handling import sentence
+from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one_line
+from diffsync_flows.runtime.error_handling import error_message
 from diffsync_flows.runtime.errors import UserError
 from diffsync_store import Operation
 from diffsync_store.cli.formatting import json_line, shown
@@ -20,7 +20,7 @@ from diffsync_store.printable import printable
     ],
 )
 def test_a_value_becomes_one_short_line(text: object, shown: str) -> None:
-    assert plain(text) == shown
+    assert one_line(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_value_becomes_one_short_line(text: object, shown: str) -> None:
     ],
 )
 def test_nothing_in_a_name_is_read_as_markdown(text: str, shown: str) -> None:
-    assert markdown(text) == shown
+    assert escape_markdown(text) == shown
 
 
 UNSEEN = "\u202e\u2066\u2069\u200b\u200f\ufeff\u00ad\u2028\u00a0\U000e0041\u3164\ufe0f\u180e\ud800"
@@ -46,8 +46,8 @@ UNSEEN = "\u202e\u2066\u2069\u200b\u200f\ufeff\u00ad\u2028\u00a0\U000e0041\u3164
 @pytest.mark.parametrize("char", UNSEEN)
 def test_a_character_that_nobody_sees_is_written_out_wherever_a_name_is_shown(char: str) -> None:
     escape = ascii(char)[1:-1]
-    assert plain(f"a{char}b") == f"a{escape}b"
-    assert markdown(f"a{char}b") == f"a\\{escape}b"
+    assert one_line(f"a{char}b") == f"a{escape}b"
+    assert escape_markdown(f"a{char}b") == f"a\\{escape}b"
     assert char not in markdown_table(("a",), [(char,)]) + shown(char).plain + json_line(char)
     assert printable(f"{char}é€中🙂 |") == f"{escape}é€中🙂 |"
 
@@ -67,7 +67,7 @@ def test_the_form_of_an_approval_and_the_table_show_every_character_of_a_name() 
 
 
 def test_what_a_run_ends_with_shows_every_character_and_keeps_its_lines() -> None:
-    assert sentence(UserError("no store of 'a\u202eb'\nload it")) == "no store of 'a\\u202eb'\nload it"
+    assert error_message(UserError("no store of 'a\u202eb'\nload it")) == "no store of 'a\\u202eb'\nload it"
 
 
 def test_a_table_has_one_line_for_each_row_whatever_the_cells_hold() -> None:

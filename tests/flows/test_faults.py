@@ -74,12 +74,12 @@ def test_a_step_that_was_not_deployed_is_named_with_what_to_do(project: Project,
 def test_a_sync_that_nobody_approves_in_time_fails_and_can_be_asked_for_again(project: Project) -> None:
     diff_id = project.compare("late", "late")
     run_id = start_run(project.stack, "sync/late", diff_id=diff_id)
-    wait_until(lambda: state_of(project, run_id) == "NotApproved", 120, "it is told that nobody has approved it")
+    wait_until(lambda: state_of(project, run_id) == "ApprovalTimedOut", 120, "it is told that nobody has approved it")
     run = finish(project.stack, run_id)
     assert run.message.startswith("Nobody has approved the diff in time, and nothing was applied. It can still be: ")
     assert lines(project.folder / "late") == []
     tried_again(project, run_id)
-    wait_until(lambda: states_of(project, run_id).count("NotApproved") == 2, 180, "nobody has approved it again")
+    wait_until(lambda: states_of(project, run_id).count("ApprovalTimedOut") == 2, 180, "nobody has approved it again")
     assert states_of(project, run_id).count("Suspended") == 2
     with project.diffs() as diffs:
         diffs.open(diff_id).approve(by="ann", reason="the morning after")

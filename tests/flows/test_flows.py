@@ -85,7 +85,7 @@ def test_each_run_leaves_its_numbers(history: History) -> None:
     assert 'diffsync_sync_operations{outcome="updated",sync="airports"} 1180.0' in found["diffsync-sync-airports.prom"]
     diff = found["diffsync-diff-airports.prom"]
     assert 'diffsync_diff_operations{action="create",sync="airports"} 0.0' in diff
-    assert "diffsync_in_step_timestamp_seconds" in diff
+    assert "diffsync_in_sync_timestamp_seconds" in diff
 
 
 def test_a_dry_run_of_a_diff_that_is_applied_has_nothing_left_to_do(history: History) -> None:

@@ -14,7 +14,7 @@ from prefect.logging import disable_run_logger
 from prometheus_client.parser import text_string_to_metric_families
 
 from diffsync_flows.config.schema import Metrics
-from diffsync_flows.reporting.metrics import measured
+from diffsync_flows.reporting.metrics import run_metrics
 
 
 def read(text: str) -> dict[str, float]:
@@ -26,7 +26,7 @@ def read(text: str) -> dict[str, float]:
 
 
 def test_a_run_leaves_a_file_for_the_node_exporter(tmp_path: Path) -> None:
-    with measured("load", "registry", Metrics(textfile=str(tmp_path))) as run:
+    with run_metrics("load", "registry", Metrics(textfile=str(tmp_path))) as run:
         run.gauge("store_objects", "Objects", "adapter", {"registry": 12})
     found = read((tmp_path / "diffsync-load-registry.prom").read_text("utf-8"))
     assert found["diffsync_store_objects[('adapter', 'registry')]"] == 12
@@ -36,14 +36,14 @@ def test_a_run_leaves_a_file_for_the_node_exporter(tmp_path: Path) -> None:
 
 def test_a_run_that_fails_says_so_and_leaves_the_numbers_of_the_last_one_that_did_not(tmp_path: Path) -> None:
     metrics, file = Metrics(textfile=str(tmp_path)), tmp_path / "diffsync-sync-nightly.prom"
-    with measured("sync", "nightly", metrics) as run:
+    with run_metrics("sync", "nightly", metrics) as run:
         run.gauge("sync_operations", "Of the last sync", "outcome", {"created": 3}, sync="nightly")
-        run.in_step(datetime(2026, 1, 2, tzinfo=UTC))
+        run.in_sync(datetime(2026, 1, 2, tzinfo=UTC))
     before = read(file.read_text("utf-8"))
-    with pytest.raises(ValueError, match="no"), measured("sync", "nightly", metrics):
+    with pytest.raises(ValueError, match="no"), run_metrics("sync", "nightly", metrics):
         raise ValueError("no")
     after = read(file.read_text("utf-8"))
-    assert before["diffsync_in_step_timestamp_seconds[('flow', 'sync'), ('sync', 'nightly')]"] == 1767312000
+    assert before["diffsync_in_sync_timestamp_seconds[('flow', 'sync'), ('sync', 'nightly')]"] == 1767312000
     changed = {name for name in after if after[name] != before[name]}
     state = "diffsync_run_state[('flow', 'sync'), ('name', 'nightly'), ('state', '%s')]"
     assert {state % "failed", state % "complete"} <= changed
@@ -53,7 +53,7 @@ def test_a_run_that_fails_says_so_and_leaves_the_numbers_of_the_last_one_that_di
 
 
 def test_a_run_that_is_partial_is_no_success(tmp_path: Path) -> None:
-    with measured("sync", "nightly", Metrics(textfile=str(tmp_path))) as run:
+    with run_metrics("sync", "nightly", Metrics(textfile=str(tmp_path))) as run:
         run.state = "partial"
     found = (tmp_path / "diffsync-sync-nightly.prom").read_text("utf-8")
     assert "last_success" not in found
@@ -62,9 +62,9 @@ def test_a_run_that_is_partial_is_no_success(tmp_path: Path) -> None:
 
 def test_a_run_that_is_suspended_or_has_no_name_tells_nothing(tmp_path: Path) -> None:
     metrics = Metrics(textfile=str(tmp_path))
-    with pytest.raises(Pause), measured("sync", "nightly", metrics):
+    with pytest.raises(Pause), run_metrics("sync", "nightly", metrics):
         raise Pause
-    with pytest.raises(ValueError, match="no"), measured("sync", "", metrics):
+    with pytest.raises(ValueError, match="no"), run_metrics("sync", "", metrics):
         raise ValueError("no")
     assert list(tmp_path.iterdir()) == []
 
@@ -72,7 +72,7 @@ def test_a_run_that_is_suspended_or_has_no_name_tells_nothing(tmp_path: Path) ->
 def test_a_file_that_is_no_metrics_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "diffsync-load-registry.prom"
     file.write_text('{"', "utf-8")
-    with measured("load", "registry", Metrics(textfile=str(tmp_path))):
+    with run_metrics("load", "registry", Metrics(textfile=str(tmp_path))):
         pass
     assert "diffsync_run_state" in file.read_text("utf-8")
 
@@ -101,7 +101,7 @@ def gateway() -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 def test_a_run_pushes_its_numbers(gateway: tuple[str, list[tuple[str, str]]]) -> None:
     url, pushed = gateway
-    with measured("sync", "nightly", Metrics(pushgateway=url)) as run:
+    with run_metrics("sync", "nightly", Metrics(pushgateway=url)) as run:
         run.gauge("sync_operations", "Of the last sync", "outcome", {"created": 3, "failed": 0}, sync="nightly")
     [(path, text)] = pushed
     assert path == "/metrics/job/diffsync/flow/sync/name/nightly"
@@ -109,12 +109,12 @@ def test_a_run_pushes_its_numbers(gateway: tuple[str, list[tuple[str, str]]]) ->
 
 
 def test_a_gateway_that_is_not_there_fails_no_run() -> None:
-    with disable_run_logger(), measured("sync", "nightly", Metrics(pushgateway="http://127.0.0.1:1")):
+    with disable_run_logger(), run_metrics("sync", "nightly", Metrics(pushgateway="http://127.0.0.1:1")):
         pass
 
 
 def test_nothing_is_told_where_nothing_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with measured("load", "registry", Metrics()):
+    with run_metrics("load", "registry", Metrics()):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -13,11 +13,15 @@ from prefect.exceptions import Abort
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from diffsync_flows.runtime import superseded_runs as orphans
+from diffsync_flows.runtime import superseded_runs
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.errors import UserError
-from diffsync_flows.runtime.superseded_runs import in_charge, leave_if_superseded, leave_if_superseded_async
-from diffsync_flows.runtime.threads import beside
+from diffsync_flows.runtime.superseded_runs import (
+    abort_if_superseded,
+    abort_if_superseded_async,
+    abort_on_error_if_superseded,
+)
+from diffsync_flows.runtime.threads import in_thread
 from tests.http_service import HttpService
 
 
@@ -27,7 +31,7 @@ def run_id(monkeypatch: pytest.MonkeyPatch) -> str:
     name = str(uuid4())
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", name)
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "1")
-    monkeypatch.setattr(orphans, "PAUSE", 0.05)
+    monkeypatch.setattr(superseded_runs, "PAUSE", 0.05)
     return name
 
 
@@ -48,11 +52,11 @@ def asked(service: HttpService) -> int:
 
 
 def at_once() -> None:
-    leave_if_superseded()
+    abort_if_superseded()
 
 
 def in_a_loop() -> None:
-    asyncio.run(leave_if_superseded_async())
+    asyncio.run(abort_if_superseded_async())
 
 
 both = pytest.mark.parametrize("leave", [at_once, in_a_loop])
@@ -79,7 +83,7 @@ def test_a_process_that_has_its_run_goes_on(run_id: str, leave: Callable[[], Non
 def test_after_a_while_nobody_is_asked_any_more(
     run_id: str, leave: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orphans, "PATIENCE", 0.2)
+    monkeypatch.setattr(superseded_runs, "PATIENCE", 0.2)
     with server(run_id, 2, silent=1000):
         leave()
 
@@ -96,7 +100,7 @@ async def ticks_while(work: asyncio.Task[None]) -> int:
 def test_an_event_loop_goes_on_while_a_server_does_not_answer_and_cancelling_ends_it_at_once(run_id: str) -> None:
     @report_expected_errors
     async def fails() -> None:
-        async with in_charge():
+        async with abort_on_error_if_superseded():
             raise UserError("no store")
 
     async def cancelled() -> int:
@@ -125,7 +129,7 @@ def test_what_blocks_is_entered_and_left_beside_the_loop() -> None:
             seen.append(threading.current_thread())
 
     async def body(error: Exception | None) -> None:
-        async with beside(blocking()) as entered:
+        async with in_thread(blocking()) as entered:
             assert entered == "entered"
             if error:
                 raise error

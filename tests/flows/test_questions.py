@@ -28,7 +28,7 @@ def reason(project: Project, run_id: str) -> str:
     return str(project.stack.get(f"/flow_runs/{run_id}")["state"]["message"])
 
 
-def expect_asked_already(project: Project, reconciled: Run, waits: str) -> None:
+def expect_asked_already(project: Project, reconciled: Run, waiting: str) -> None:
     """The reconcile's sync has left the question to another run."""
     assert reconciled.state == "AwaitingApproval", reconciled.message
     assert reconciled.message.startswith(
@@ -36,7 +36,7 @@ def expect_asked_already(project: Project, reconciled: Run, waits: str) -> None:
     )
     sync = project.runs(f"diff:{waiting_diff(project, 'repeated')}", "sync")[0]
     assert sync["state_name"] == "PendingElsewhere"
-    assert f"/runs/flow-run/{waits}" in sync["state"]["message"]
+    assert f"/runs/flow-run/{waiting}" in sync["state"]["message"]
     assert "diffsync-flows approve repeated-1 --by NAME" in sync["state"]["message"]
     assert f"/runs/flow-run/{sync['id']}" in project.artifacts(reconciled)["reconcile-repeated"]["data"]
 
@@ -49,29 +49,29 @@ def test_a_sync_asks_once_about_the_same_changes_and_about_the_newest_of_others(
     assert [state_of(project, run_id) for run_id in (first, in_part)] == ["Suspended", "Suspended"]
     has(project.folder / "repeated", 0)
     second = asking(project, "repeated", project.compare("repeated", "repeated-2"))
-    assert [state_of(project, run_id) for run_id in (first, in_part)] == ["Replaced", "Suspended"]
+    assert [state_of(project, run_id) for run_id in (first, in_part)] == ["Superseded", "Suspended"]
     assert f"/runs/flow-run/{second}" in reason(project, first)
-    project.expect_outcomes("repeated-1", "replaced")
+    project.expect_outcomes("repeated-1", "superseded")
     has(project.folder / "repeated", *range(7))
     assert project.run("reconcile/repeated", dry_run=True).state == "Completed"
     assert state_of(project, second) == "Suspended"
     assert project.run("reconcile/repeated").state == "Completed"
-    assert [state_of(project, run_id) for run_id in (second, in_part)] == ["Replaced", "Suspended"]
+    assert [state_of(project, run_id) for run_id in (second, in_part)] == ["Superseded", "Suspended"]
     assert reason(project, second).startswith("seven and repeated do not differ any more, as diff repeated-")
-    project.expect_outcomes("repeated-2", "replaced")
+    project.expect_outcomes("repeated-2", "superseded")
     end(project, in_part)
 
 
 def test_what_needs_no_approval_ends_the_question_about_what_it_overtakes(project: Project) -> None:
     has(project.folder / "eased", *range(8))
-    waits = asking(project, "eased", project.compare("eased", "eased-1"))
-    assert "| item | 0 | 0 | 1 |" in question(project, waits)
+    waiting = asking(project, "eased", project.compare("eased", "eased-1"))
+    assert "| item | 0 | 0 | 1 |" in question(project, waiting)
     has(project.folder / "eased", *range(6))
     applied = project.run("sync/eased", diff_id=project.compare("eased", "eased-2"))
     assert (applied.state, applied.message) == ("Completed", "")
     assert len(lines(project.folder / "eased")) == 7
-    assert state_of(project, waits) == "Replaced"
-    assert reason(project, waits) == "Diff eased-2, which is newer, was applied meanwhile"
+    assert state_of(project, waiting) == "Superseded"
+    assert reason(project, waiting) == "Diff eased-2, which is newer, was applied meanwhile"
 
 
 def test_a_question_about_what_cannot_be_applied_any_more_is_replaced(project: Project) -> None:
@@ -80,25 +80,25 @@ def test_a_question_about_what_cannot_be_applied_any_more_is_replaced(project: P
     with project.store("gone-target") as store:
         store.drop()
     second = asking(project, "repeated", project.compare("repeated", "overtaken-by-another"))
-    assert state_of(project, first) == "Replaced"
+    assert state_of(project, first) == "Superseded"
     assert project.run("sync/repeated-too", diff_id=project.compare("repeated-too", "overtaking")).state == "Completed"
     has(project.folder / "repeated")
     third = asking(project, "repeated", project.compare("repeated", "same-again"))
-    assert [state_of(project, run_id) for run_id in (second, third)] == ["Replaced", "Suspended"]
+    assert [state_of(project, run_id) for run_id in (second, third)] == ["Superseded", "Suspended"]
     end(project, third)
 
 
 def test_who_was_asked_is_heard_also_where_no_approval_is_needed_any_more(project: Project) -> None:
     has(project.folder / "repeated")
-    waits = asking(project, "repeated", project.compare("repeated", "heard"))
+    waiting = asking(project, "repeated", project.compare("repeated", "heard"))
     config = project.folder / "syncs.yaml"
     whole = config.read_text("utf-8")
     try:
         config.write_text(
             whole.replace("target: repeated, approval: always", "target: repeated, approval: never"), "utf-8"
         )
-        answer_to(project, waits, {"decision": "reject", "by": "bob", "comment": "not tonight"})
-        run = finish(project.stack, waits, seconds=120)
+        answer_to(project, waiting, {"decision": "reject", "by": "bob", "comment": "not tonight"})
+        run = finish(project.stack, waiting, seconds=120)
     finally:
         config.write_text(whole, "utf-8")
     assert (run.state, run.message) == ("Rejected", "bob has rejected the diff: not tonight")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from diffsync_flows import diff, housekeeping, load, reconcile, sync
 from diffsync_flows.config.secrets import Secrets
-from diffsync_flows.runtime.retries import RETRIED, judged_by
+from diffsync_flows.runtime.retries import IO_RETRIES, classify_errors
 from diffsync_store import Adapter, ObjectStoreException, StoreNotFound
 from diffsync_store.transient import is_transient, retry_after
 
@@ -63,7 +63,7 @@ def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not()
         assert task.retries
         assert task.retry_delay_seconds == ([1, 2, 4, 8, 16, 32] if name == "load_records" else [1, 2, 4, 8])
         assert task.retry_jitter_factor == 0.5
-        assert task.retry_condition_fn is RETRIED["retry_condition_fn"]
+        assert task.retry_condition_fn is IO_RETRIES["retry_condition_fn"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not()
 def test_an_attempt_that_fails_is_followed_by_another_where_that_can_help(
     error: Exception, is_tried_again: bool
 ) -> None:
-    decides = RETRIED["retry_condition_fn"]
+    decides = IO_RETRIES["retry_condition_fn"]
     assert decides(load.load_records, None, Failed(data=error)) is is_tried_again
 
 
@@ -84,7 +84,7 @@ def test_a_service_that_says_when_is_left_alone_until_then(monkeypatch: pytest.M
     waited: list[float] = []
     monkeypatch.setattr("diffsync_flows.runtime.retries.time.sleep", waited.append)
     with disable_run_logger():
-        assert RETRIED["retry_condition_fn"](load.load_records, None, Failed(data=ThrottledError()))
+        assert IO_RETRIES["retry_condition_fn"](load.load_records, None, Failed(data=ThrottledError()))
     assert waited == [7]
 
 
@@ -115,6 +115,6 @@ class Off(Adapter):
     ],
 )
 def test_the_adapter_has_a_say_in_what_is_tried_again(adapter: Adapter, error: Exception, passes: bool) -> None:
-    with pytest.raises(type(error)) as caught, judged_by(adapter):
+    with pytest.raises(type(error)) as caught, classify_errors(adapter):
         raise error
-    assert RETRIED["retry_condition_fn"](load.load_records, None, Failed(data=caught.value)) is passes
+    assert IO_RETRIES["retry_condition_fn"](load.load_records, None, Failed(data=caught.value)) is passes

@@ -3,7 +3,7 @@
 import pytest
 
 from diffsync_flows.runtime.errors import UserError
-from diffsync_flows.runtime.filters import selected
+from diffsync_flows.runtime.filters import parse_selection
 from diffsync_store import Select
 
 
@@ -18,7 +18,7 @@ from diffsync_store import Select
     ],
 )
 def test_a_word_names_a_model_an_object_or_what_a_form_takes(word: str, select: Select) -> None:
-    assert selected(word) == select
+    assert parse_selection(word) == select
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_a_word_names_a_model_an_object_or_what_a_form_takes(word: str, select: 
 )
 def test_what_is_none_of_these_is_refused(word: str, told: str) -> None:
     with pytest.raises(UserError, match="selects nothing") as caught:
-        selected(word)
+        parse_selection(word)
     assert told in str(caught.value)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from diffsync_flows.__main__ import app
 from diffsync_flows.config.config import Config
-from diffsync_flows.runtime.shared_redis import others, server_id
+from diffsync_flows.runtime.shared_redis import other_servers, server_id
 from diffsync_store.store.redis.keys import users_of
 from tests.flows.conftest import Project
 from tests.servers import RedisServer, wait_until
@@ -23,17 +23,17 @@ def config(redis: RedisServer, folder: Path, project: str) -> Config:
 
 def test_each_of_two_servers_with_one_project_is_told_of_the_other(own_redis: RedisServer, tmp_path: Path) -> None:
     ours, theirs = (config(own_redis, tmp_path, project) for project in ("diffsync", "branches"))
-    assert [list(others(each, "a")) for each in (ours, ours, theirs)] == [[], [], []]
+    assert [list(other_servers(each, "a")) for each in (ours, ours, theirs)] == [[], [], []]
     with temporary_settings({PREFECT_API_URL: "http://ann:s3cret@prefect-b/api"}):
-        assert list(others(theirs, "a")) == []
-        [told] = others(ours, "b")
+        assert list(other_servers(theirs, "a")) == []
+        [told] = other_servers(ours, "b")
     assert "under the same project 'diffsync': each takes the other's newest stores and leases" in told
-    [told] = others(ours, "a")
+    [told] = other_servers(ours, "a")
     assert "http://ann:***@prefect-b/api" in told
     assert "Give each file a `project` of its own" in told
     with own_redis.client() as client:
         client.hset(users_of(""), "b", "1000.000 long ago")
-    assert list(others(ours, "a")) == []
+    assert list(other_servers(ours, "a")) == []
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airports.demo.ports import free_port
-from diffsync_flows.reporting.artifacts import show_housekeeping
+from diffsync_flows.reporting.artifacts import publish_housekeeping
 from diffsync_flows.reporting.links import run_link
 
 
@@ -20,7 +20,7 @@ def no_prefect() -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore:Artifact creation outside of a flow:FutureWarning")  # it is never created
 def test_work_that_cannot_be_shown_has_not_failed(no_prefect: None) -> None:
-    show_housekeeping([("store", "old", 90, "")], {"dropped": 1, "kept": 0}, dry_run=False)
+    publish_housekeeping([("store", "old", 90, "")], {"dropped": 1, "kept": 0}, dry_run=False)
 
 
 def test_a_run_that_cannot_be_looked_for_has_no_link(no_prefect: None) -> None:

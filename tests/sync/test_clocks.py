@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from diffsync_flows.approval.stale_diffs import find_overtaking
+from diffsync_flows.approval.stale_diffs import find_newer_change
 from diffsync_store.store.redis import RedisStore, RedisStores
 from tests.servers import RedisServer
 from tests.sync.conftest import Bench
@@ -58,13 +58,13 @@ def test_a_diff_is_overtaken_within_the_same_second(bench: Bench) -> None:
         pass
     loaded = later.record().created
     other = saved.record.model_copy(update={"diff_id": "other", "target_store_id": later.store_id})
-    assert find_overtaking(bench.diffs, other, loaded) is None
+    assert find_newer_change(bench.diffs, other, loaded) is None
     saved.apply(bench.source(), bench.target())
-    found = find_overtaking(bench.diffs, other, loaded)
+    found = find_newer_change(bench.diffs, other, loaded)
     assert found is not None
     assert found.diff_id == bench.name
     assert int(found.changed.timestamp()) == int(loaded.timestamp()), "the test was too slow to show anything"
     with RedisStore(store_id=later.store_id, url=bench.url, ttl=60) as again, again.loading():
         pass
-    assert find_overtaking(bench.diffs, other, again.record().created) is None
+    assert find_newer_change(bench.diffs, other, again.record().created) is None
     again.drop()

@@ -7,7 +7,7 @@ from prefect.client.schemas import FlowRun
 from prefect.exceptions import FlowPauseTimeout, NotPausedError, ObjectNotFound
 from prefect.flow_runs import resume_flow_run
 
-from diffsync_flows.approval.pending import suspended
+from diffsync_flows.approval.pending import suspended_runs
 from diffsync_flows.config.config import Config
 from diffsync_store import DiffNotFound
 from diffsync_store.diffs import SavedDiff
@@ -35,7 +35,7 @@ def resume_decided(config: Config) -> list[str]:
 
 
 def _decided(config: Config) -> Iterator[tuple[FlowRun, Answer]]:
-    runs = [run for run in suspended(config.declared.project) if "diff_id" in run.parameters]
+    runs = [run for run in suspended_runs(config.declared.project) if "diff_id" in run.parameters]
     if not runs:
         return
     with config.open_diffs() as diffs:

@@ -14,18 +14,20 @@ from prefect.input import RunInput
 from prefect.utilities.urls import url_for
 from pydantic import Field, create_model
 
-from diffsync_flows.approval.pending import waiting
+from diffsync_flows.approval.pending import pending_runs
 from diffsync_flows.config.schema import SyncEntry
 from diffsync_flows.reporting.artifacts import ACTIONS, review
-from diffsync_flows.reporting.escape import markdown, plain
+from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.runtime.errors import UserError
-from diffsync_flows.runtime.filters import count_fitting
+from diffsync_flows.runtime.filters import count_matching
 from diffsync_flows.runtime.prefect_client import PAGE
 from diffsync_store import Select
 from diffsync_store.diffs import DiffRecord, SavedDiff
 
-HOW = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
-TO_DECIDE = "To decide: Resume, in the menu with the three dots, or in a terminal: diffsync-flows approve %s --by NAME"
+INSTRUCTIONS = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
+HOW_TO_DECIDE = (
+    "To decide: Resume, in the menu with the three dots, or in a terminal: diffsync-flows approve %s --by NAME"
+)
 NO_REASON = "no reason given"
 
 
@@ -83,10 +85,10 @@ def require_approval(
             runtime.flow_run.id, by=by, link=_own_page(), seconds=sync.approval_timeout, decided=decided
         )
 
-    given, log = _answer(saved, sync, asked, checksum, ask_first), get_run_logger()
+    given, log = _await_decision(saved, sync, asked, checksum, ask_first), get_run_logger()
     saved.journal().answered(runtime.flow_run.id)
     by = given.by or "somebody in Prefect's UI"
-    told, why = plain(by), plain(given.comment or NO_REASON)
+    told, why = one_line(by), one_line(given.comment or NO_REASON)
     if given.decision == "approve":
         saved.approve(by=by, reason=given.comment, checksum=checksum, exclude=given.excluded)
         log.info("%s has approved the diff: %s", told, why)
@@ -100,21 +102,21 @@ def _own_page() -> str:
     return url_for("flow-run", runtime.flow_run.id) or ""
 
 
-def has_asked() -> bool:
+def has_requested_approval() -> bool:
     """Whether the flow run has asked somebody; then the answer counts, whatever is declared by now.
 
     Prefect does not count a run that is resumed as one more: its `run_count` says nothing of that.
     """
     with get_client(sync_client=True) as client:
-        return bool(_asked(client))
+        return bool(_requested_keys(client))
 
 
-def _asked(client: SyncPrefectClient) -> set[str]:
+def _requested_keys(client: SyncPrefectClient) -> set[str]:
     """The keys under which the flow run has asked."""
     return client.read_flow_run(runtime.flow_run.id).empirical_policy.pause_keys or set()
 
 
-def _answer(
+def _await_decision(
     saved: SavedDiff,
     sync: SyncEntry,
     asked: Mapping[str, Sequence[object]],
@@ -126,14 +128,14 @@ def _answer(
     for key, is_answered in _keys(f"approval-{checksum[:16]}"):
         if not is_answered:
             before_asking()
-            log.info(TO_DECIDE, saved.record.diff_id)
-            form = form.with_initial_data(description=again + HOW + review(saved, asked))
+            log.info(HOW_TO_DECIDE, saved.record.diff_id)
+            form = form.with_initial_data(description=again + INSTRUCTIONS + review(saved, asked))
         given = suspend_flow_run(wait_for_input=form, timeout=sync.approval_timeout, key=key)
         try:
-            count_fitting(saved, given.excluded)
+            count_matching(saved, given.excluded)
         except UserError as fault:
             log.warning("What was decided is not taken: %s It is asked for again.", fault)
-            again = f"**Asked for again.** {markdown(fault)}\n\n"
+            again = f"**Asked for again.** {escape_markdown(fault)}\n\n"
         else:
             return given
     raise AssertionError("there is always another key")
@@ -160,7 +162,7 @@ def _keys(base: str) -> Iterator[tuple[str, bool]]:
     Prefect keeps the form of a question for good, but forgets that it was asked when a run that has ended is tried again.
     """
     with get_client(sync_client=True) as client:
-        answered = _asked(client)
+        answered = _requested_keys(client)
         inputs = client.filter_flow_run_input(runtime.flow_run.id, f"suspended-{base}", limit=PAGE, exclude_keys=set())
     used = {found.key for found in inputs}
     for number in count(1):
@@ -190,7 +192,7 @@ def decide(
         checksum: what the diff had when it was looked at.
         exclude: what is left out.
     """
-    runs = waiting(saved.record, project)
+    runs = pending_runs(saved.record, project)
     if is_approved:
         saved.approve(by=by, reason=reason, checksum=checksum, exclude=exclude)
     else:

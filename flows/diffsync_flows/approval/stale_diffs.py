@@ -7,7 +7,7 @@ from diffsync_flows.runtime.errors import UserError
 from diffsync_store.diffs import DiffRecord, RedisDiffs
 
 
-class StaleDiffs(NamedTuple):
+class NewerChange(NamedTuple):
     """By what a diff was overtaken."""
 
     diff_id: str
@@ -15,7 +15,7 @@ class StaleDiffs(NamedTuple):
     """When it has changed the target, in UTC by the clock of Redis, as all times that are compared here."""
 
 
-def find_overtaking(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> StaleDiffs | None:
+def find_newer_change(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> NewerChange | None:
     """What has changed the target of a diff since it was loaded for this one.
 
     Two diffs of one and the same load do not overtake each other: the store has what the first one has changed, and the
@@ -31,17 +31,17 @@ def find_overtaking(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> 
             continue
         changed = diffs.saved(other).journal().last_written()
         if changed is not None and changed >= loaded:
-            return StaleDiffs(other.diff_id, changed)
+            return NewerChange(other.diff_id, changed)
     return None
 
 
-def refuse_overtaken(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> None:
+def refuse_stale(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> None:
     """Refuse a diff that was overtaken.
 
     Raises:
         UserError: it was; what it says of the target is not so any more.
     """
-    by = find_overtaking(diffs, record, loaded)
+    by = find_newer_change(diffs, record, loaded)
     if by is not None:
         raise UserError(
             f"Diff {record.diff_id} is overtaken: {record.target_name} was loaded for it at {_clock(loaded)}, "

@@ -9,23 +9,23 @@ from typing import Any
 from diffsync_flows.config.messages import instead_of
 from diffsync_store import Adapter
 
-GIVEN = ("name", "internal_storage_engine")
+OVERRIDES = ("name", "internal_storage_engine")
 """What the flows give every adapter."""
 
 
 def faults_of_arguments(adapter_class: type[Adapter], names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Which names are wrong or are missing, and why; an empty name for what is about none of them."""
-    given = [name for name in GIVEN if name in names]
+    given = [name for name in OVERRIDES if name in names]
     for name in given:
         yield name, "is given by the flows to every adapter, and is no setting"
-    left = [name for name in names if name not in GIVEN]
+    left = [name for name in names if name not in OVERRIDES]
     known = accepted(adapter_class)
     unknown = [name for name in left if known is not None and name not in known]
     for name in unknown:
         yield name, f"{adapter_class.__name__} takes no such setting{instead_of(name, known or ())}"
     try:
         inspect.signature(adapter_class).bind(
-            **dict.fromkeys(GIVEN), **dict.fromkeys(name for name in left if name not in unknown)
+            **dict.fromkeys(OVERRIDES), **dict.fromkeys(name for name in left if name not in unknown)
         )
     except TypeError as error:
         yield "", f"{adapter_class.__name__} {error}"
@@ -42,7 +42,7 @@ def accepted(adapter_class: type) -> list[str] | None:
             continue
         parameters = inspect.signature(vars(each)["__init__"]).parameters
         named = [name for name, one in parameters.items() if one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}]
-        names += [name for name in named if name not in {"self", *GIVEN, *names}]
+        names += [name for name in named if name not in {"self", *OVERRIDES, *names}]
         options = _options(parameters)
         if not options:
             return names

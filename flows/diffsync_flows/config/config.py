@@ -33,7 +33,7 @@ from diffsync_flows.config.secrets import Secrets
 from diffsync_flows.config.settings_reader import Reader
 from diffsync_flows.config.yaml_source import ConfigFault, YamlFile
 from diffsync_flows.runtime.errors import UserError
-from diffsync_flows.runtime.prefect_client import answering
+from diffsync_flows.runtime.prefect_client import translated_api_errors
 from diffsync_store import (
     DiffSyncFlags,
     Guards,
@@ -231,7 +231,7 @@ class Config:
 
     def _url_of_block(self, name: str) -> SecretStr:
         try:
-            with answering():
+            with translated_api_errors():
                 found = DiffsyncStore.load(name, _sync=True)  # type: ignore[call-arg]  # also in a flow that is async
         except ValueError as error:
             kind = DiffsyncStore._block_type_name

@@ -17,24 +17,24 @@ from prefect.events.schemas.events import ResourceSpecification
 from diffsync_flows.config.config import Config
 from diffsync_flows.config.schema import PROJECT, Chain
 from diffsync_flows.deploy.deployments import HEARTBEAT_SECONDS, Change
-from diffsync_flows.reporting.events import IN_PROJECT, IN_RECONCILE, LOADED, SAVED
-from diffsync_flows.reporting.run_metadata import OF_PROJECT
-from diffsync_flows.runtime.retries import RESTARTS
-from diffsync_flows.runtime.states import SUSPENDED, Ended
+from diffsync_flows.reporting.events import DIFF_SAVED, PROJECT_LABEL, RECONCILE_LABEL, STORE_LOADED
+from diffsync_flows.reporting.run_metadata import PROJECT_TAG
+from diffsync_flows.runtime.retries import MAX_RESTARTS
+from diffsync_flows.runtime.states import SUSPENDED, EndState
 
 DEAD_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 RESTART_AFTER_SECONDS = 15
 """A worker tells twice, some seconds apart, that a process has died: the second time must not end the next one."""
 
-ALIVE = ("heartbeat", SUSPENDED, "Cancelling", *Ended)
+ALIVE = ("heartbeat", SUSPENDED, "Cancelling", *EndState)
 """Suspended: a run that waits for an approval has no process that could give a sign of life. Cancelling: what somebody has
 cancelled is not started again.
 """
 
 DEAD, STARTED_AGAIN = "runs that died", "runs that died start again"
 DIFF_AFTER_LOAD, SYNC_AFTER_DIFF = "diff {} after its load", "sync {} after its diff"
-NOT_APPROVED = "syncs that nobody approved"
-NEVER_RESUMED = [f"The flow was {name} and never resumed." for name in ("paused", "suspended", "replaced")]
+APPROVAL_TIMED_OUT = "syncs that nobody approved"
+NEVER_RESUMED = [f"The flow was {name} and never resumed." for name in ("paused", "suspended", "superseded")]
 """What Prefect says of a run when its time to be approved is over."""
 
 
@@ -66,7 +66,7 @@ async def left_automations(client: PrefectClient, config: Config) -> dict[str, U
     """The project's automations that its file does not ask for any more, by name."""
     prefix = prefix_of(config.declared.project)
     chains = [name for sync, each in config.syncs.items() for name in _chain_names(sync, each.chain)]
-    wanted = {f"{prefix}{name}" for name in (DEAD, STARTED_AGAIN, NOT_APPROVED, *chains)}
+    wanted = {f"{prefix}{name}" for name in (DEAD, STARTED_AGAIN, APPROVAL_TIMED_OUT, *chains)}
     return {
         each.name: each.id
         for each in await client.read_automations()
@@ -83,7 +83,7 @@ async def remove(client: PrefectClient, automations: Mapping[str, UUID]) -> list
 def _of(project: str) -> ResourceSpecification:
     """Runs of a project's deployments, which have their tags."""
     return ResourceSpecification(
-        {"prefect.resource.id": [f"prefect.tag.{OF_PROJECT}{project}"], "prefect.resource.role": ["tag"]}
+        {"prefect.resource.id": [f"prefect.tag.{PROJECT_TAG}{project}"], "prefect.resource.role": ["tag"]}
     )
 
 
@@ -125,13 +125,13 @@ def _dead_runs(project: str) -> AutomationCore:
 def _restarts(project: str) -> AutomationCore:
     return AutomationCore(
         name=STARTED_AGAIN,
-        description=f"A run that has crashed is started again, {RESTARTS} times at most; a sync goes on where it stood",
+        description=f"A run that has crashed is started again, {MAX_RESTARTS} times at most; a sync goes on where it stood",
         trigger=_when_runs(
             project,
-            after=[Ended.CRASHED],
-            expect=["AwaitingRetry", "Scheduled", "Pending", "Running", Ended.CANCELLED],
+            after=[EndState.CRASHED],
+            expect=["AwaitingRetry", "Scheduled", "Pending", "Running", EndState.CANCELLED],
             within=RESTART_AFTER_SECONDS,
-            labels={"prefect.run-count": [str(count) for count in range(1, RESTARTS + 1)]},
+            labels={"prefect.run-count": [str(count) for count in range(1, MAX_RESTARTS + 1)]},
         ),
         actions=[
             ChangeFlowRunState(
@@ -145,13 +145,13 @@ def _restarts(project: str) -> AutomationCore:
 
 def _not_approved(project: str) -> AutomationCore:
     return AutomationCore(
-        name=NOT_APPROVED,
-        description="A sync that has waited for an approval as long as it may ends as NotApproved",
-        trigger=_when_runs(project, expect=[Ended.FAILED], labels={"prefect.state-message": NEVER_RESUMED}),
+        name=APPROVAL_TIMED_OUT,
+        description="A sync that has waited for an approval as long as it may ends as ApprovalTimedOut",
+        trigger=_when_runs(project, expect=[EndState.FAILED], labels={"prefect.state-message": NEVER_RESUMED}),
         actions=[
             ChangeFlowRunState(
                 state=StateType.FAILED,
-                name=Ended.NOT_APPROVED,
+                name=EndState.APPROVAL_TIMED_OUT,
                 message="Nobody has approved the diff in time, and nothing was applied. It can still be: start the sync again "
                 "with the same diff_id, and approve it there or before that: diffsync-flows approve DIFF_ID --by NAME",
                 force=True,
@@ -169,14 +169,14 @@ async def _chains(client: PrefectClient, config: Config) -> list[AutomationCore]
                 deployment_id=await _id_of(client, f"diff/{name}"),
                 parameters={"source_store_id": "{{ event.payload.store_id }}"},
             )
-            found.append(_chain(DIFF_AFTER_LOAD.format(name), LOADED, project, f"adapter.{sync.source}", action))
+            found.append(_chain(DIFF_AFTER_LOAD.format(name), STORE_LOADED, project, f"adapter.{sync.source}", action))
         if sync.chain.sync_after_diff:
             action = RunDeployment(
                 source="selected",
                 deployment_id=await _id_of(client, f"sync/{name}"),
                 parameters={"diff_id": "{{ event.payload.diff_id }}"},
             )
-            found.append(_chain(SYNC_AFTER_DIFF.format(name), SAVED, project, f"sync.{name}", action))
+            found.append(_chain(SYNC_AFTER_DIFF.format(name), DIFF_SAVED, project, f"sync.{name}", action))
     return found
 
 
@@ -191,7 +191,7 @@ def _chain(name: str, event: str, project: str, related: str, action: RunDeploym
         description=f"Runs on the event {event}",
         trigger=EventTrigger(
             expect={event},
-            match=ResourceSpecification({IN_RECONCILE: "no", IN_PROJECT: project}),
+            match=ResourceSpecification({RECONCILE_LABEL: "no", PROJECT_LABEL: project}),
             match_related=ResourceSpecification({"prefect.resource.id": [f"diffsync.{related}"]}),
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,

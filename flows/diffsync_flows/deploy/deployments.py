@@ -31,7 +31,7 @@ from diffsync_flows.diff import diff
 from diffsync_flows.housekeeping import housekeeping
 from diffsync_flows.load import load
 from diffsync_flows.reconcile import reconcile
-from diffsync_flows.reporting.run_metadata import OF_PROJECT, TAG
+from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
 from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.prefect_client import PAGE
 from diffsync_flows.sync import sync
@@ -71,7 +71,7 @@ class Deployment:
 
     @property
     def tags(self) -> list[str]:
-        return [TAG, f"{OF_PROJECT}{self.project}"]
+        return [TAG, f"{PROJECT_TAG}{self.project}"]
 
     def content(self) -> dict[str, Any]:
         """What Prefect is told, but for the name."""
@@ -201,7 +201,7 @@ def project_of(deployment: DeploymentResponse) -> str:
     """Whose it is; empty where it is none of these deployments."""
     if TAG not in deployment.tags:
         return ""
-    marks = [tag.removeprefix(OF_PROJECT) for tag in deployment.tags if tag.startswith(OF_PROJECT)]
+    marks = [tag.removeprefix(PROJECT_TAG) for tag in deployment.tags if tag.startswith(PROJECT_TAG)]
     return marks[0] if marks else PROJECT
 
 

@@ -11,7 +11,7 @@ Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has st
 else `no`, as for a sync that asks for an approval, which goes on by itself; and the label `diffsync.project`, the project of the YAML file.
 
 A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
-budget; as `rejected`, by a person; as `replaced`, where a newer diff counts before anybody has decided; as `cancelled`; or as
+budget; as `rejected`, by a person; as `superseded`, where a newer diff counts before anybody has decided; as `cancelled`; or as
 `failed`, also where there is no such diff: then nobody knows its adapters, and none are related. One that waits for an
 approval has not ended, nor has one that leaves the question to another run, and a dry run is none. One whose process is
 killed tells nothing: Prefect's own event `prefect.flow-run.Crashed` does, which the automation for dead runs brings about.
@@ -33,15 +33,15 @@ from prefect.exceptions import TerminationSignal
 from diffsync_flows.config.schema import SyncEntry
 from diffsync_flows.reporting.run_metadata import project_of_run
 from diffsync_flows.runtime.cancellation import is_cancelled
-from diffsync_flows.runtime.superseded_runs import leave_if_superseded
+from diffsync_flows.runtime.superseded_runs import abort_if_superseded
 from diffsync_store import BudgetExceeded, StoreRecord
 from diffsync_store.diffs import DiffRecord
 
-LOADED = "diffsync.store.loaded"
-SAVED = "diffsync.diff.saved"
-EMPTY = "diffsync.diff.empty"
-ENDED = "diffsync.sync.ended"
-IN_RECONCILE, IN_PROJECT = "diffsync.reconcile", "diffsync.project"
+STORE_LOADED = "diffsync.store.loaded"
+DIFF_SAVED = "diffsync.diff.saved"
+DIFF_EMPTY = "diffsync.diff.empty"
+SYNC_ENDED = "diffsync.sync.ended"
+RECONCILE_LABEL, PROJECT_LABEL = "diffsync.reconcile", "diffsync.project"
 """Labels of an event's resource."""
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -57,7 +57,14 @@ def store_loaded(adapter: str, record: StoreRecord) -> None:
         "state": record.state.value,
         "objects": sum(record.counts.values()),
     }
-    _emit(LOADED, f"store.{record.store_id}", record.store_id, [f"adapter.{adapter}"], payload, is_child=is_child_run())
+    _emit(
+        STORE_LOADED,
+        f"store.{record.store_id}",
+        record.store_id,
+        [f"adapter.{adapter}"],
+        payload,
+        is_child=is_child_run(),
+    )
 
 
 def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
@@ -69,13 +76,20 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
         "target_store_id": record.target_store_id,
         "operations": record.operations,
         **{action: record.summary.get(action, 0) for action in ("create", "update", "delete")},
-        "held": held_in(record),
+        "held": count_held(record),
         "needs_approval": sync.needs_approval(record.summary),
     }
-    _of_diff(SAVED if record.operations else EMPTY, record.diff_id, record, sync_name, payload, is_child=is_child_run())
+    _of_diff(
+        DIFF_SAVED if record.operations else DIFF_EMPTY,
+        record.diff_id,
+        record,
+        sync_name,
+        payload,
+        is_child=is_child_run(),
+    )
 
 
-def held_in(record: DiffRecord) -> int:
+def count_held(record: DiffRecord) -> int:
     """Operations of a diff that are held."""
     return sum(hold.in_diff(record.by_model) for hold in record.holds)
 
@@ -86,7 +100,7 @@ def is_child_run() -> bool:
 
 
 @dataclass
-class Syncing:
+class SyncEnd:
     """A run of a sync, that tells how it ends."""
 
     diff_id: str
@@ -99,7 +113,7 @@ class Syncing:
     def ended(self, state: str, counts: Mapping[str, int] = NOTHING) -> None:
         """It has ended, in one of the states above."""
         payload = {"diff_id": self.diff_id, "sync_name": self.sync_name, "state": state, **outcomes(counts)}
-        _of_diff(ENDED, self.diff_id, self.record, self.sync_name, payload, is_child=self.is_child)
+        _of_diff(SYNC_ENDED, self.diff_id, self.record, self.sync_name, payload, is_child=self.is_child)
 
 
 def outcomes(counts: Mapping[str, int]) -> dict[str, int]:
@@ -108,22 +122,22 @@ def outcomes(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 @contextmanager
-def telling_failure(diff_id: str, sync_name: str) -> Iterator[Syncing]:
+def report_failure(diff_id: str, sync_name: str) -> Iterator[SyncEnd]:
     """Tell of a sync that ends in the body by an exception."""
-    syncing = Syncing(diff_id, sync_name)
+    syncing = SyncEnd(diff_id, sync_name)
     try:
         yield syncing
     except BudgetExceeded:
-        leave_if_superseded()
+        abort_if_superseded()
         syncing.ended("refused")
         raise
     except TerminationSignal:
-        leave_if_superseded()
+        abort_if_superseded()
         if is_cancelled():
             syncing.ended("cancelled")
         raise
     except Exception:
-        leave_if_superseded()
+        abort_if_superseded()
         syncing.ended("failed")
         raise
 
@@ -157,8 +171,8 @@ def _emit(
         resource={
             "prefect.resource.id": f"diffsync.{resource}",
             "prefect.resource.name": name,
-            IN_RECONCILE: "yes" if is_child else "no",
-            IN_PROJECT: project_of_run(),
+            RECONCILE_LABEL: "yes" if is_child else "no",
+            PROJECT_LABEL: project_of_run(),
         },
         related=[
             {"prefect.resource.id": f"diffsync.{each}", "prefect.resource.role": each.split(".", 1)[0]}

@@ -6,7 +6,7 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFi
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.utilities.urls import url_for
 
-from diffsync_flows.reporting.escape import markdown
+from diffsync_flows.reporting.escape import escape_markdown
 
 
 def run_link(flow: str, tag: str) -> str:
@@ -21,4 +21,4 @@ def run_link(flow: str, tag: str) -> str:
             )
     except httpx.HTTPError:  # what is told is worth more than the link in it
         return ""
-    return f"[{markdown(found[0].name)}]({url_for(found[0])})" if found else ""
+    return f"[{escape_markdown(found[0].name)}]({url_for(found[0])})" if found else ""

@@ -8,7 +8,7 @@ anew; names and units:
 | `diffsync_run_state` | flow, name, state | of the last run: 1 for its state of `complete`, `partial`, `failed`, 0 for the others |
 | `diffsync_run_duration_seconds` | flow, name | how long it took |
 | `diffsync_last_success_timestamp_seconds` | flow, name | end of the last complete run, in seconds since 1970 |
-| `diffsync_in_step_timestamp_seconds` | flow, sync | load of the source to which the target is known to be equal, in seconds since 1970 |
+| `diffsync_in_sync_timestamp_seconds` | flow, sync | load of the source to which the target is known to be equal, in seconds since 1970 |
 | `diffsync_store_objects` | adapter | objects of the last load |
 | `diffsync_load_objects_per_second` | adapter | |
 | `diffsync_load_rejected` | adapter | records that the last load rejected |
@@ -19,10 +19,10 @@ anew; names and units:
 
 A run that fails before it has read anything, such as one whose diff, store or newest store is not there, is failed as well; one
 of which not even the sync's name is known tells nothing. A run that waits for an approval tells nothing until it has ended, and
-one that is rejected, replaced or dry, or leaves the question to another run, nothing at all.
+one that is rejected, superseded or dry, or leaves the question to another run, nothing at all.
 
 The target is known to be equal after a complete sync of all of a diff, and after a diff without operations. How far it is
-behind, in seconds: `time() - max by (sync) (diffsync_in_step_timestamp_seconds)`.
+behind, in seconds: `time() - max by (sync) (diffsync_in_sync_timestamp_seconds)`.
 """
 
 import time
@@ -39,13 +39,13 @@ from prometheus_client.registry import Collector
 
 from diffsync_flows.config.schema import Metrics
 from diffsync_flows.runtime.ids import artifact_key
-from diffsync_flows.runtime.superseded_runs import leave_if_superseded
+from diffsync_flows.runtime.superseded_runs import abort_if_superseded
 
 PUSH_SECONDS = 10
 STATES = ("complete", "partial", "failed")
 
 
-class Measured:
+class RunMetrics:
     """The gauges of one run."""
 
     def __init__(self, flow: str, name: str) -> None:
@@ -54,7 +54,7 @@ class Measured:
         """Of the adapter or the sync; what has none by the end tells nothing."""
         self.state = "complete"
         """One of STATES."""
-        self.is_told = True
+        self.is_published = True
         self.registry = CollectorRegistry()
         self.names: set[str] = set()
         self.began = time.monotonic()
@@ -71,10 +71,10 @@ class Measured:
         for value, number in values.items():
             made.labels(*labels.values(), value).set(number)
 
-    def in_step(self, loaded: datetime) -> None:
+    def in_sync(self, loaded: datetime) -> None:
         """The target is known to equal what was loaded from the source then."""
         what = "Load of the source that the target equals"
-        self.gauge("in_step_timestamp_seconds", what, "sync", {self.name: loaded.timestamp()}, flow=self.flow)
+        self.gauge("in_sync_timestamp_seconds", what, "sync", {self.name: loaded.timestamp()}, flow=self.flow)
 
     def end(self) -> None:
         """What every run tells."""
@@ -88,29 +88,29 @@ class Measured:
 
 
 @contextmanager
-def measured(flow: str, name: str, told: Metrics) -> Iterator[Measured]:
+def run_metrics(flow: str, name: str, told: Metrics) -> Iterator[RunMetrics]:
     """Measure the body, and tell it however it ends; that it cannot be told is no failure of the run."""
-    run = Measured(flow, name)
+    run = RunMetrics(flow, name)
     try:
         yield run
     except (Pause, Abort):  # it goes on in another process
-        run.is_told = False
+        run.is_published = False
         raise
     except Exception:
-        run.state, is_told, run.is_told = "failed", run.is_told, False
-        leave_if_superseded()
-        run.is_told = is_told
+        run.state, is_published, run.is_published = "failed", run.is_published, False
+        abort_if_superseded()
+        run.is_published = is_published
         raise
     except BaseException:
         run.state = "failed"
         raise
     finally:
-        if run.name and run.is_told and (told.textfile or told.pushgateway):
+        if run.name and run.is_published and (told.textfile or told.pushgateway):
             run.end()
-            _tell(run, told)
+            _publish(run, told)
 
 
-def _tell(run: Measured, told: Metrics) -> None:
+def _publish(run: RunMetrics, told: Metrics) -> None:
     try:
         if told.textfile:
             _write(run, Path(told.textfile) / f"{artifact_key(f'diffsync-{run.flow}', run.name)}.prom")
@@ -121,7 +121,7 @@ def _tell(run: Measured, told: Metrics) -> None:
         get_run_logger().warning("The metrics of this run could not be told: %s", error)
 
 
-def _write(run: Measured, file: Path) -> None:
+def _write(run: RunMetrics, file: Path) -> None:
     """Write what the run tells, and what an earlier one has told and this one does not, as a Pushgateway keeps it."""
     earlier = file.read_text("utf-8") if file.exists() else ""
     try:

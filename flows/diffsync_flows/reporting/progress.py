@@ -16,7 +16,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 SECONDS = 5.0
 
 
-class Reached(NamedTuple):
+class ProgressState(NamedTuple):
     """How far a stage of the work is."""
 
     stage: str
@@ -28,31 +28,31 @@ class Reached(NamedTuple):
     """Whether the total is what it was the last time."""
 
 
-class Progress:
+class ProgressReporter:
     """How far the work is: it says so by calling this, as the library's diff and sync do, or is asked by `measure`."""
 
-    def __init__(self, key: str, measure: "Callable[[], Reached | None] | None" = None) -> None:
+    def __init__(self, key: str, measure: "Callable[[], ProgressState | None] | None" = None) -> None:
         self._key = key
         self._measure = measure
         self._log = get_run_logger()
-        self._reached: Reached | None = None
+        self._state: ProgressState | None = None
         self._began = (monotonic(), 0)
         self._artifact: UUID | None = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if self._reached is None or self._reached.stage != stage:
+        if self._state is None or self._state.stage != stage:
             self._began = (monotonic(), done)
-        self._reached = Reached(stage, done, total)
+        self._state = ProgressState(stage, done, total)
 
     def tell(self) -> None:
         """Log a line, and bring the artifact up to date; that Prefect cannot be told does not disturb the work."""
-        reached = self._measure() if self._measure else self._reached
-        if reached is None:
+        state = self._measure() if self._measure else self._state
+        if state is None:
             return
-        line = told(reached, reached.done - self._began[1], monotonic() - self._began[0])
+        line = told(state, state.done - self._began[1], monotonic() - self._began[0])
         self._log.info("%s", line)
-        if reached.total:
-            self._show(min(100.0, 100 * reached.done / reached.total), line)
+        if state.total:
+            self._show(min(100.0, 100 * state.done / state.total), line)
 
     def end(self) -> None:
         """The work is done."""
@@ -71,24 +71,24 @@ class Progress:
             self._log.warning("The progress could not be shown: %s", error)
 
 
-def told(reached: Reached, since: int, seconds: float) -> str:
+def told(state: ProgressState, since: int, seconds: float) -> str:
     """One line: how much is done, how fast, and how long the rest will take at this rate."""
-    about = "about " if reached.is_guess else ""
-    whole = f" of {about}{reached.total:,}" if reached.total is not None else ""
-    line = f"{reached.stage}: {reached.done:,}{whole} {reached.what}"
+    about = "about " if state.is_guess else ""
+    whole = f" of {about}{state.total:,}" if state.total is not None else ""
+    line = f"{state.stage}: {state.done:,}{whole} {state.what}"
     rate = since / seconds if seconds > 0 else 0.0
     if rate <= 0:
         return line
     line += f", {rate:,.0f} a second" if rate >= 1 else f", {rate * 60:,.1f} a minute"
-    if reached.total is None or reached.total < reached.done:
+    if state.total is None or state.total < state.done:
         return line
-    return f"{line}, {timedelta(seconds=round((reached.total - reached.done) / rate))} left"
+    return f"{line}, {timedelta(seconds=round((state.total - state.done) / rate))} left"
 
 
 @contextmanager
 def progress(
-    key: str, measure: "Callable[[], Reached | None] | None" = None, seconds: float = SECONDS
-) -> Iterator[Progress]:
+    key: str, measure: "Callable[[], ProgressState | None] | None" = None, seconds: float = SECONDS
+) -> Iterator[ProgressReporter]:
     """Tell how far the body is from a thread of its own, and that it is done when it ends well.
 
     Args:
@@ -96,14 +96,14 @@ def progress(
         measure: asks how far it is; without it the body says so by calling what it is given.
         seconds: between two reports, and before the first: short work has none.
     """
-    shown = Progress(key, measure)
-    with repeated(shown.tell, seconds):
+    shown = ProgressReporter(key, measure)
+    with repeat_in_background(shown.tell, seconds):
         yield shown
     shown.end()
 
 
 @contextmanager
-def repeated(report: Callable[[], None], seconds: float = SECONDS) -> Iterator[None]:
+def repeat_in_background(report: Callable[[], None], seconds: float = SECONDS) -> Iterator[None]:
     """Call `report` every few seconds from a thread of its own while the body runs."""
     ended = Event()
 

@@ -33,11 +33,11 @@ def library_log(redact: Callable[[str], str]) -> Iterator[None]:
     logger = logging.getLogger(LIBRARY)
     level = logger.level
     logger.setLevel(logging.INFO)
-    others, logger.handlers = logger.handlers, [handler]  # PREFECT_LOGGING_EXTRA_LOGGERS adds one that shows secrets
+    previous, logger.handlers = logger.handlers, [handler]  # PREFECT_LOGGING_EXTRA_LOGGERS adds one that shows secrets
     try:
         yield
     finally:
-        logger.handlers = others
+        logger.handlers = previous
         logger.setLevel(level)
         handler.close()
 

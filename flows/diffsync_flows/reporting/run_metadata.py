@@ -10,18 +10,18 @@ from prefect import runtime
 from prefect.client.orchestration import get_client
 
 from diffsync_flows.config.schema import PROJECT
-from diffsync_flows.reporting.escape import plain
-from diffsync_flows.runtime.prefect_client import forgiven
+from diffsync_flows.reporting.escape import one_line
+from diffsync_flows.runtime.prefect_client import best_effort
 
 ACTIONS = ("create", "update", "delete")
 LONGEST = 200
 TAG = "diffsync"
 """Of every deployment that is declared here, and of its runs."""
-OF_PROJECT = "project:"
+PROJECT_TAG = "project:"
 """The tag by which deployments and their runs say whose they are begins so."""
 
 
-def rename(what: str, counts: Mapping[str, int] | None = None, **tags: str | tuple[str, ...]) -> None:
+def rename_run(what: str, counts: Mapping[str, int] | None = None, **tags: str | tuple[str, ...]) -> None:
     """Call the running flow run by what it does, such as `sync registry → inventory · 775 create, 653 delete`.
 
     Args:
@@ -29,9 +29,9 @@ def rename(what: str, counts: Mapping[str, int] | None = None, **tags: str | tup
         counts: by action, for its end.
         **tags: a kind, and the one or the several that it is tagged with; an empty one is no tag.
     """
-    name = plain(f"{what} · {told(counts)}" if counts is not None else what, LONGEST)
+    name = one_line(f"{what} · {told(counts)}" if counts is not None else what, LONGEST)
     tagged = {*runtime.flow_run.tags, *_named(tags)}
-    with forgiven(f"The run could not be named {name}"), get_client(sync_client=True) as client:
+    with best_effort(f"The run could not be named {name}"), get_client(sync_client=True) as client:
         client.update_flow_run(runtime.flow_run.id, name=name, tags=sorted(tagged))
 
 
@@ -42,7 +42,7 @@ def _named(tags: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:
 
 def project_of_run() -> str:
     """The project of the YAML file that has declared the running flow run's deployment."""
-    marks = (tag.removeprefix(OF_PROJECT) for tag in runtime.flow_run.tags if tag.startswith(OF_PROJECT))
+    marks = (tag.removeprefix(PROJECT_TAG) for tag in runtime.flow_run.tags if tag.startswith(PROJECT_TAG))
     return next(marks, PROJECT)
 
 

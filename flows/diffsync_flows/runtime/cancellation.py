@@ -14,12 +14,12 @@ from prefect.exceptions import Abort, PrefectException, TerminationSignal
 from prefect.states import Cancelled
 
 
-class StoppedLate(TerminationSignal):
+class DeferredTermination(TerminationSignal):
     """SIGTERM came a while ago, and was put off."""
 
 
 @contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
+def defer_termination() -> Iterator[Callable[[], bool]]:
     """Put off SIGTERM, by which a worker cancels a run, to the end of the body; whether it came is asked meanwhile.
 
     Raises:
@@ -38,7 +38,7 @@ def stoppable() -> Iterator[Callable[[], bool]]:
             try:
                 signal.raise_signal(signal.SIGTERM)
             except TerminationSignal as stop:
-                raise StoppedLate(stop.signal) from None
+                raise DeferredTermination(stop.signal) from None
 
 
 def is_cancelled() -> bool:
@@ -51,7 +51,7 @@ def is_cancelled() -> bool:
     return state is not None and (state.is_cancelling() or state.is_cancelled())
 
 
-def leave_if_cancelled() -> None:
+def abort_if_cancelled() -> None:
     """End this process, and its run as cancelled, if it is being cancelled.
 
     Prefect takes a SIGTERM for a cancellation only if its own handler was there when the worker announced it; any other

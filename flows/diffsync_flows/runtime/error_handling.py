@@ -9,9 +9,9 @@ from typing import Any, TypeVar, cast
 from prefect.states import Failed
 
 from diffsync_flows.config.config import read_config
-from diffsync_flows.runtime.cancellation import StoppedLate, leave_if_cancelled
+from diffsync_flows.runtime.cancellation import DeferredTermination, abort_if_cancelled
 from diffsync_flows.runtime.errors import KNOWN
-from diffsync_flows.runtime.superseded_runs import leave_if_superseded, leave_if_superseded_async
+from diffsync_flows.runtime.superseded_runs import abort_if_superseded, abort_if_superseded_async
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable_lines
 from diffsync_store.transient import is_transient
@@ -32,10 +32,10 @@ def report_expected_errors(function: F) -> F:
             try:
                 return await function(*args, **kwargs)
             except Exception as error:
-                await leave_if_superseded_async()
+                await abort_if_superseded_async()
                 if not isinstance(error, KNOWN):
                     raise
-                return Failed(message=await asyncio.to_thread(sentence, error))
+                return Failed(message=await asyncio.to_thread(error_message, error))
 
         return cast("F", run_async)
 
@@ -43,20 +43,20 @@ def report_expected_errors(function: F) -> F:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except StoppedLate:
-            leave_if_superseded()
-            leave_if_cancelled()
+        except DeferredTermination:
+            abort_if_superseded()
+            abort_if_cancelled()
             raise
         except Exception as error:
-            leave_if_superseded()
+            abort_if_superseded()
             if not isinstance(error, KNOWN):
                 raise
-            return Failed(message=sentence(error))
+            return Failed(message=error_message(error))
 
     return cast("F", run)
 
 
-def sentence(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """What the error says; of a store that does not answer also which one it is, and what to do."""
     if not (isinstance(error, ObjectStoreException) and is_transient(error)):
         return printable_lines(str(error))

@@ -20,11 +20,11 @@ class Selection(BaseModel):
     attribute: str = Field("*", description="An attribute that the operation changes")
     action: Literal["*", "create", "update", "delete"] = Field("*", description="What is done")
 
-    def of_library(self) -> Select:
+    def to_select(self) -> Select:
         return Select(**self.model_dump())
 
 
-def selected(word: str) -> Select:
+def parse_selection(word: str) -> Select:
     """What `MODEL` or `MODEL:UNIQUE_ID` names; or, as JSON, what a sync's form takes: `{"action": "delete"}`.
 
     Raises:
@@ -32,9 +32,9 @@ def selected(word: str) -> Select:
     """
     if not word.startswith("{"):
         model, _, unique_id = word.partition(":")
-        return Selection(model=model or "*", unique_id=unique_id or "*").of_library()
+        return Selection(model=model or "*", unique_id=unique_id or "*").to_select()
     try:
-        return Selection.model_validate_json(word).of_library()
+        return Selection.model_validate_json(word).to_select()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -42,7 +42,7 @@ def selected(word: str) -> Select:
         raise UserError(f"{word} selects nothing: {told}. It may have {', '.join(Selection.model_fields)}.") from None
 
 
-def count_fitting(saved: SavedDiff, rules: Sequence[Select]) -> int:
+def count_matching(saved: SavedDiff, rules: Sequence[Select]) -> int:
     """How many operations of a diff are named by the rules.
 
     Raises:

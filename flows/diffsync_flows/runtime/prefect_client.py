@@ -15,11 +15,11 @@ from diffsync_flows.runtime.errors import UserError
 PAGE = 200
 """Most that Prefect's API returns at once."""
 EXAMPLE = "such as http://127.0.0.1:4200/api"
-NONE = (
+NO_SERVER = (
     f"No Prefect server is named: set PREFECT_API_URL, {EXAMPLE}, or use a profile that has it (`prefect config view` shows "
     "it). Without it Prefect would start a server of its own for this command, and forget it."
 )
-FORGOTTEN_API = f"PREFECT_API_URL names the address that ends in /api, {EXAMPLE}"
+API_SUFFIX_HINT = f"PREFECT_API_URL names the address that ends in /api, {EXAMPLE}"
 NO_ACCESS = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 NOT_THERE = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
 
@@ -34,16 +34,16 @@ def require_prefect() -> None:
     Raises:
         PrefectUnreachable: none is named, or it does not answer as Prefect's API does.
     """
-    with answering():
+    with translated_api_errors():
         try:
             with get_client(sync_client=True) as client:
                 client.read_work_pools(limit=1)
         except ValidationError as error:
-            raise PrefectUnreachable(f"{PREFECT_API_URL.value()} is not Prefect's: {FORGOTTEN_API}") from error
+            raise PrefectUnreachable(f"{PREFECT_API_URL.value()} is not Prefect's: {API_SUFFIX_HINT}") from error
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def translated_api_errors() -> Iterator[None]:
     """What Prefect's API answers in the body, where it is not what was asked for, is a fault.
 
     Raises:
@@ -51,13 +51,13 @@ def answering() -> Iterator[None]:
     """
     address = PREFECT_API_URL.value()
     if not address:
-        raise PrefectUnreachable(NONE)
+        raise PrefectUnreachable(NO_SERVER)
     try:
         yield
     except httpx.HTTPStatusError as error:
         raise PrefectUnreachable(_refused(address, error.response)) from error
     except json.JSONDecodeError as error:
-        raise PrefectUnreachable(f"{address} answers with a page, not as Prefect's API: {FORGOTTEN_API}") from error
+        raise PrefectUnreachable(f"{address} answers with a page, not as Prefect's API: {API_SUFFIX_HINT}") from error
     except (httpx.TransportError, httpx.InvalidURL) as error:
         raise PrefectUnreachable(
             f"Prefect's API cannot be reached: see that PREFECT_API_URL names it and that it runs. It is {address} ({error})"
@@ -65,7 +65,7 @@ def answering() -> Iterator[None]:
 
 
 @contextmanager
-def forgiven(what: str, *errors: type[Exception]) -> Iterator[None]:
+def best_effort(what: str, *errors: type[Exception]) -> Iterator[None]:
     """What is told or looked at beside a run's work does not fail the run: the log says `what`, and why.
 
     Args:
@@ -86,6 +86,6 @@ def _refused(address: str, response: httpx.Response) -> str:
             "user:password, or PREFECT_API_KEY for Prefect Cloud."
         )
     if response.status_code in NOT_THERE:
-        return f"{address} has no such address ({response.status_code}) as Prefect's API has: {FORGOTTEN_API}"
+        return f"{address} has no such address ({response.status_code}) as Prefect's API has: {API_SUFFIX_HINT}"
     told = response.text[:200] if response.is_client_error else "see its log"
     return f"Prefect's API at {address} answers with {response.status_code}: {told}"

@@ -13,12 +13,12 @@ from prefect.tasks import Task, exponential_backoff
 from diffsync_store import Adapter
 from diffsync_store.transient import is_transient, retry_after
 
-RESTARTS = 3
+MAX_RESTARTS = 3
 """How often a run whose process died is started again by itself."""
 
 
 @contextmanager
-def judged_by(adapter: Adapter) -> Iterator[None]:
+def classify_errors(adapter: Adapter) -> Iterator[None]:
     """What the body raises is tried again, or not, as the adapter's `transient_errors` say."""
     try:
         yield
@@ -28,7 +28,7 @@ def judged_by(adapter: Adapter) -> Iterator[None]:
         raise
 
 
-def _has_failed_in_passing(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
+def _is_transient_failure(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
     failure = state.result(raise_on_failure=False)
     if not isinstance(failure, BaseException) or not is_transient(failure):
         return False
@@ -52,23 +52,23 @@ class TaskOptions(TypedDict):
     retry_condition_fn: Any
 
 
-def _retried(times: int) -> TaskOptions:
+def _retries(times: int) -> TaskOptions:
     return TaskOptions(
         cache_policy=NO_CACHE,
         retries=times,
         retry_delay_seconds=exponential_backoff(backoff_factor=1),
         retry_jitter_factor=0.5,
-        retry_condition_fn=_has_failed_in_passing,
+        retry_condition_fn=_is_transient_failure,
     )
 
 
-RETRIED = _retried(4)
+IO_RETRIES = _retries(4)
 """For tasks that do I/O and may be done twice: attempts after about 1, 2, 4 and 8 seconds, later where a service asks for that."""
 
-LOADED = _retried(6)
+LOAD_RETRIES = _retries(6)
 """For a load: about a minute in all, in which its system may be started again."""
 
-ONCE = TaskOptions(
+NO_RETRIES = TaskOptions(
     cache_policy=NO_CACHE, retries=1, retry_delay_seconds=0, retry_jitter_factor=0, retry_condition_fn=_never
 )
 """For a task that is not tried again. Prefect logs the traceback of one that has no attempt left, beside what the flow says of

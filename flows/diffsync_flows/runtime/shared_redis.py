@@ -13,7 +13,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL
 
 from diffsync_flows.config.config import Config, read_config
-from diffsync_flows.runtime.prefect_client import forgiven
+from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable
 from diffsync_store.redaction import without_url_passwords
@@ -42,7 +42,7 @@ def _id_of(_: str | None) -> str:
     return str(found.value) if found else ""
 
 
-def others(config: Config, server: str) -> Iterator[str]:
+def other_servers(config: Config, server: str) -> Iterator[str]:
     """A sentence for each other Prefect server that has used the project's place in Redis within the last week."""
     address = without_url_passwords(PREFECT_API_URL.value() or "without an address")
     with closing(config.open_stores()) as stores:
@@ -56,8 +56,8 @@ def others(config: Config, server: str) -> Iterator[str]:
         )
 
 
-def warn_of_others() -> None:
+def warn_of_other_servers() -> None:
     """Say in the flow run's log that another Prefect server is in the way."""
-    with forgiven(NOT_KNOWN, ObjectStoreException):
-        for told in others(read_config(), server_id()):
+    with best_effort(NOT_KNOWN, ObjectStoreException):
+        for told in other_servers(read_config(), server_id()):
             get_run_logger().warning("%s", told)

@@ -6,7 +6,7 @@ SUSPENDED = "Suspended"
 """A run waits for somebody's decision, and has no process."""
 
 
-class Ended(StrEnum):
+class EndState(StrEnum):
     """In which a run ends. The automation for dead runs leaves alone what has come into one of these."""
 
     COMPLETED = "Completed"
@@ -14,16 +14,16 @@ class Ended(StrEnum):
     """Completed: a sync that has not applied everything, or a reconcile with one."""
     AWAITING_APPROVAL = "AwaitingApproval"
     """Completed: a reconcile whose sync waits for a decision."""
-    ASKED_ALREADY = "PendingElsewhere"
+    PENDING_ELSEWHERE = "PendingElsewhere"
     """Completed: a sync that leaves the question to an older run."""
     SKIPPED = "Skipped"
     """Completed: a reconcile while another one of its target was under way."""
     FAILED = "Failed"
-    NOT_APPROVED = "NotApproved"
+    APPROVAL_TIMED_OUT = "ApprovalTimedOut"
     """Failed: nobody has decided in time."""
     CANCELLED = "Cancelled"
     REJECTED = "Rejected"
     """Cancelled: a sync whose diff somebody has rejected."""
-    REPLACED = "Replaced"
+    SUPERSEDED = "Superseded"
     """Cancelled: a sync that asked about a diff that does not count any more."""
     CRASHED = "Crashed"

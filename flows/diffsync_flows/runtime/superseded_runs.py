@@ -19,7 +19,7 @@ _run_counts: dict[str, int] = {}
 """As the server had them; 0 where it did not answer. It is asked once for a run, when something has failed."""
 
 
-def leave_if_superseded() -> None:
+def abort_if_superseded() -> None:
     """End this process without a state for its run, if another one has the run now.
 
     Raises:
@@ -33,10 +33,10 @@ def leave_if_superseded() -> None:
         except httpx.HTTPError:
             _give_up_after(deadline, flow_run_id)
             time.sleep(PAUSE)
-    _leave_if_superseded(flow_run_id)
+    _abort_if_superseded(flow_run_id)
 
 
-async def leave_if_superseded_async() -> None:
+async def abort_if_superseded_async() -> None:
     """The same where an event loop runs, which goes on meanwhile; it ends at once where it is cancelled.
 
     Raises:
@@ -50,16 +50,16 @@ async def leave_if_superseded_async() -> None:
         except httpx.HTTPError:
             _give_up_after(deadline, flow_run_id)
             await asyncio.sleep(PAUSE)
-    _leave_if_superseded(flow_run_id)
+    _abort_if_superseded(flow_run_id)
 
 
 @asynccontextmanager
-async def in_charge() -> AsyncIterator[None]:
+async def abort_on_error_if_superseded() -> AsyncIterator[None]:
     """Where the body fails, ask first whether this process still has the run; what asks later has the answer at hand."""
     try:
         yield
     except Exception:
-        await leave_if_superseded_async()
+        await abort_if_superseded_async()
         raise
 
 
@@ -68,7 +68,7 @@ def _give_up_after(deadline: float, flow_run_id: str) -> None:
         _run_counts[flow_run_id] = 0
 
 
-def _leave_if_superseded(flow_run_id: str | None) -> None:
+def _abort_if_superseded(flow_run_id: str | None) -> None:
     if flow_run_id and _run_counts[flow_run_id] > runtime.flow_run.run_count:
         get_run_logger().warning("This run was started again while nobody heard of this process, which ends here")
         raise Abort("the run was started again")

@@ -11,7 +11,7 @@ from prefect import get_run_logger, runtime
 
 from diffsync_flows.config.config import Config
 from diffsync_flows.config.schema import SyncEntry
-from diffsync_flows.runtime.threads import beside
+from diffsync_flows.runtime.threads import in_thread
 from diffsync_store import LeaseHeld
 from diffsync_store.store.redis import Lease, RedisLeases, target_lease
 
@@ -20,12 +20,12 @@ TTL = 150.0
 """Seconds for which a reconcile that has died keeps its turn: until it is found dead and started again."""
 
 
-class TurnTaken(RuntimeError):
+class TargetBusy(RuntimeError):
     """Another reconcile of the target is under way, and this one is not to wait for it."""
 
 
 @asynccontextmanager
-async def turn(config: Config, sync: SyncEntry, reason: str) -> AsyncIterator[None]:
+async def target_lock(config: Config, sync: SyncEntry, reason: str) -> AsyncIterator[None]:
     """Wait for the turn of a sync's target, and have it while the body runs.
 
     Args:
@@ -36,33 +36,33 @@ async def turn(config: Config, sync: SyncEntry, reason: str) -> AsyncIterator[No
     Raises:
         TurnTaken: somebody else has it, and overlapping ones are to be skipped.
     """
-    async with beside(config.open_leases()) as leases:
-        lease = await _taken(leases, sync, reason)
-        async with beside(lease):
-            await _until_still(leases, sync)
+    async with in_thread(config.open_leases()) as leases:
+        lease = await _acquire(leases, sync, reason)
+        async with in_thread(lease):
+            await _wait_for_running_sync(leases, sync)
             yield
 
 
-async def _until_still(leases: RedisLeases, sync: SyncEntry) -> None:
+async def _wait_for_running_sync(leases: RedisLeases, sync: SyncEntry) -> None:
     """Wait while a sync that was started by itself changes the target: what is loaded meanwhile is half of it."""
-    is_told = False
+    is_logged = False
     while (holder := await asyncio.to_thread(leases.holder, target_lease(sync.target))) and holder.until:
-        if not is_told:
+        if not is_logged:
             get_run_logger().info("Waiting until %s is not changed any more by %s", sync.target, holder)
-            is_told = True
+            is_logged = True
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _taken(leases: RedisLeases, sync: SyncEntry, reason: str) -> Lease:
-    is_told = False
+async def _acquire(leases: RedisLeases, sync: SyncEntry, reason: str) -> Lease:
+    is_logged = False
     while True:
         try:
             return await asyncio.to_thread(leases.take, f"reconcile-{sync.target}", reason, ttl=TTL)
         except LeaseHeld as error:
             is_own = error.holder is not None and error.holder.reason == reason
             if sync.overlap == "skip" and not is_own and runtime.flow_run.run_count <= 1:
-                raise TurnTaken(f"{sync.target} is being reconciled by {error.holder}") from None
-            if not is_told:
+                raise TargetBusy(f"{sync.target} is being reconciled by {error.holder}") from None
+            if not is_logged:
                 get_run_logger().info("Waiting until %s has been reconciled by %s", sync.target, error.holder)
-                is_told = True
+                is_logged = True
         await asyncio.sleep(POLL_SECONDS)

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def beside(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
+async def in_thread(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
     """Enter and leave a context manager in a thread."""
     entered = await asyncio.to_thread(manager.__enter__)
     try:
