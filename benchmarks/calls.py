@@ -1,4 +1,4 @@
-"""How many calls a sync makes, beside the fewest that could be: one for each `bulk` records of a model and action.
+"""How many calls a sync makes, beside the fewest that could be: one for each `batch_size` records of a model and action.
 
 Two shapes: device types (manufacturer, device type, nine kinds of component), with creates, updates and deletes of all of them; and the
 airport registry, from nothing to one release and from one release to the next.
@@ -131,10 +131,10 @@ class DeviceTypes(Counting):
         return self
 
 
-def fewest(diff: Diff, bulk: int) -> int:
+def fewest(diff: Diff, batch_size: int) -> int:
     """The fewest calls that could apply a diff."""
     numbers = Counter((element.type, element.action) for element, _ in walk(diff.get_children(), None))
-    return sum(math.ceil(number / bulk) for (_, action), number in numbers.items() if action is not None)
+    return sum(math.ceil(number / batch_size) for (_, action), number in numbers.items() if action is not None)
 
 
 def device_types() -> tuple[DeviceTypes, DeviceTypes]:
@@ -175,7 +175,7 @@ def airports() -> list[tuple[str, BulkRegistry, BulkRegistry]]:
 def count(source: Any, target: Any, options: SyncOptions) -> tuple[int, int, int]:
     """Apply the difference; operations, calls made, and the fewest that could be."""
     diff = target.diff_from(source)
-    least = fewest(diff, options.bulk)
+    least = fewest(diff, options.batch_size)
     result = Sync(diff, source, target, options).run()
     assert result.is_complete, result.counts()
     assert not target.diff_from(source).has_diffs()
@@ -190,7 +190,7 @@ def main() -> None:
     except OSError as error:
         print(f"airports: left out, the registry cannot be fetched: {error}")
     for name, source, target in shapes:
-        operations, calls, least = count(source, target, SyncOptions(bulk=BULK))
+        operations, calls, least = count(source, target, SyncOptions(batch_size=BULK))
         print(f"{name}: {operations:,} operations in {calls} calls, {least} at the fewest: {calls / least:.2f}")
 
 

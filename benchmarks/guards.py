@@ -110,8 +110,8 @@ def pace(url: str, creates: int) -> None:
     """Creates one by one, side by side, in bulk, and both."""
     prepare = prepared(url, Slow, creates, 0)
     ways = {
-        "one by one": SyncOptions(bulk=1),
-        "8 workers": SyncOptions(bulk=1, workers=8),
+        "one by one": SyncOptions(batch_size=1),
+        "8 workers": SyncOptions(batch_size=1, workers=8),
         "bulk": SyncOptions(),
         "bulk and 8 workers": SyncOptions(workers=8),
     }

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _NEXT_STEPS = {
-    "failed": "failed: mend the cause that each gives, then apply the diff again with `retry`: "
-    "SyncOptions(retry=True), or the parameter of a sync's flow run.",
+    "failed": "failed: mend the cause that each gives, then apply the diff again with `retry_rejected`: "
+    "SyncOptions(retry_rejected=True), or the parameter of a sync's flow run.",
     "blocked": "blocked, because what they stand below was not done: once that is mended, the same does them too.",
     "conflicts": "in conflict: the target has something else than the diff saw, and it was left alone. Load the target "
     "again, make a new diff and look at it.",

@@ -89,7 +89,7 @@ class Calls:
 
     def perform(self, requests: list[Request]) -> list[Answer]:
         """Make the call for records of one model and action; the answers in the order of the records."""
-        if not self._options.look_up:
+        if not self._options.lookup_first:
             return self._call(requests)
         answers = self._refused_by_lookup(requests)
         free = [request for request, answer in zip(requests, answers, strict=True) if answer is None]
@@ -100,8 +100,8 @@ class Calls:
         """What the system has for elements of one model: attributes, None, or NotImplemented where nobody can tell."""
         model = self._class(elements[0].type)
         found: list[Any] = []
-        for start in range(0, len(elements), self._options.bulk):
-            part = elements[start : start + self._options.bulk]
+        for start in range(0, len(elements), self._options.batch_size):
+            part = elements[start : start + self._options.batch_size]
             try:
                 found += look_up(self._target, model, part, self._pace.call)
             except Exception:  # noqa: BLE001  # whatever an adapter's code raises: nobody can tell
@@ -266,4 +266,4 @@ def _argument(model: type[DiffSyncModel], request: Request) -> Any:
 
 def goes_together(model: type[DiffSyncModel], action: str, options: SyncOptions) -> bool:
     """Whether records of a model go into one call."""
-    return options.bulk > 1 and takes_many(model, action)
+    return options.batch_size > 1 and takes_many(model, action)

@@ -69,11 +69,13 @@ def stays(state: State, options: SyncOptions, flags: DiffSyncFlags) -> bool:
     """Whether an operation that was not done before is not tried again."""
     if state is State.FAILED and DiffSyncFlags.CONTINUE_ON_FAILURE not in flags:
         return False  # the sync stopped there: this is where it goes on
-    return not options.retry and state in _STAYING
+    return not options.retry_rejected and state in _STAYING
 
 
 def not_retried(entry: Entry | None, options: SyncOptions) -> str:
     """Why an operation is not among those that are tried again; empty where it is, or where nothing is."""
-    if not options.retry or (entry is not None and entry.state is not State.PENDING and entry.state is not State.HELD):
+    if not options.retry_rejected or (
+        entry is not None and entry.state is not State.PENDING and entry.state is not State.HELD
+    ):
         return ""
     return entry.reason if entry is not None and entry.reason else NOT_TRIED

@@ -376,7 +376,7 @@ class Executor(Scheduler):
         if self.options.workers == 1:
             return
         for action, number in Counter(str(step.action) for step in steps).items():
-            fewest = math.ceil(number / self.options.bulk)
+            fewest = math.ceil(number / self.options.batch_size)
             even = math.ceil(fewest / self.options.workers) * self.options.workers
             if fewest < even <= min(_MOST_CALLS * fewest, number):
                 self._sizes[action] = math.ceil(number / even)
@@ -419,7 +419,7 @@ class Executor(Scheduler):
             return
         waiting = self._open.setdefault(action, [])
         waiting.append(request)
-        if len(waiting) >= self._sizes.get(action, self.options.bulk):
+        if len(waiting) >= self._sizes.get(action, self.options.batch_size):
             del self._open[action]
             self._give(waiting)
 

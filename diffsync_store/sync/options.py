@@ -1,4 +1,4 @@
-"""The guards of a sync, as one set of options."""
+"""Options of a guarded sync."""
 
 from __future__ import annotations
 
@@ -9,62 +9,67 @@ from diffsync_store.diff import DiffElement
 from diffsync_store.exceptions import InvalidOptions
 from diffsync_store.selection import Select
 
+_MINIMUM = {"workers": 1, "batch_size": 1, "retries": 0, "backoff": 0, "failure_ratio_after": 1}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncOptions:
     """How a saved diff is applied.
 
     Raises:
-        InvalidOptions: a number is out of its range.
+        InvalidOptions: A value is out of range.
     """
 
     select: tuple[Select, ...] = ()
-    """Apply these only, with what they depend on; all, where none is given."""
+    """Apply only these operations and those that they depend on; all operations if empty."""
     exclude: tuple[Select, ...] = ()
-    """Leave these out, with what depends on them."""
+    """Leave out these operations and those that depend on them."""
     hold: Callable[[DiffElement], str | None] | None = None
-    """Says of an operation why it is not to be applied now; None lets it pass."""
-    retry: bool = False
-    """Apply only what was refused, found in conflict or blocked before."""
+    """Return the reason to leave an operation out; None to apply it."""
+    retry_rejected: bool = False
+    """Apply only the operations that failed, were in conflict or were blocked before."""
     require_approval: bool = False
-    """Refuse a diff that nobody has approved, or that is not what was approved."""
+    """Refuse a diff that is not approved, or that differs from the approved one."""
     trust_journal: bool = False
-    """Go on with a sync although Redis was restarted, or failed over, since it began: it is known to keep every write."""
-    look_up: bool = False
-    """Ask the target's system for each record before its operation, where the model has a `lookup`."""
+    """Resume a sync after a restart or failover of Redis. Set it only if Redis keeps every write."""
+    lookup_first: bool = False
+    """Call the model's `lookup` before each operation, and report a record that has changed as a conflict."""
     workers: int = 1
-    """Calls of the target's system that are under way side by side."""
-    bulk: int = 200
-    """Most records in one call of a `..._many` hook; 1 uses the single ones."""
-    rate: float | None = None
-    """Most calls of the target's system in a second."""
+    """Number of concurrent calls of the target's system."""
+    batch_size: int = 200
+    """Maximum records in one call of a `..._many` hook; 1 calls the hooks for single records."""
+    max_calls_per_second: float | None = None
+    """Maximum calls of the target's system in a second."""
     retries: int = 0
-    """How often a call is made again that failed in passing (`diffsync_store.transient`, the adapter's `transient_errors`)."""
+    """Maximum retries of a call after a transient error (see `diffsync_store.transient`)."""
     backoff: float = 0.5
-    """Seconds before the first of these, doubled with each, less a random share of up to a half; what the system asks for counts
-    instead (`Retry-After`)."""
-    stop_at_share: float | None = None
-    """Stop when more than this share (0 to 1) of the operations has failed."""
-    stop_after: int = 20
-    """Operations after which that share is looked at."""
-    stop: Callable[[], bool] | None = None
-    """Asked before each operation: True ends the sync there; what was not tried is pending."""
+    """Seconds before the first retry. Each further retry doubles them; up to a half is subtracted at random. A `Retry-After` of the
+    system replaces them."""
+    max_failure_ratio: float | None = None
+    """Stop the sync when more than this ratio of the operations (0 to 1) has failed."""
+    failure_ratio_after: int = 20
+    """Number of operations before the failure ratio is checked."""
+    should_stop: Callable[[], bool] | None = None
+    """Called before each operation. The sync stops if it returns True; the remaining operations stay pending."""
     deletes_last: bool = True
-    """Delete after everything else, in the reverse order: what stands below an object goes before it.
+    """Delete after all creates and updates, children before their parents.
 
-    Where it is False, deletes come in their places in the diff, an object before what stands below it.
+    If False, a delete happens at its place in the diff, a parent before its children.
     """
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the values."""
         for name in ("select", "exclude"):
             rules = getattr(self, name)
             if not isinstance(rules, tuple | list) or not all(isinstance(rule, Select) for rule in rules):
                 raise InvalidOptions(f"SyncOptions.{name} is a tuple of Select: write {name}=(Select(model=...),).")
-        for name, least in (("workers", 1), ("bulk", 1), ("retries", 0), ("backoff", 0), ("stop_after", 1)):
-            if getattr(self, name) < least:
-                raise InvalidOptions(f"SyncOptions.{name} must be at least {least}, not {getattr(self, name)}.")
-        if self.rate is not None and self.rate <= 0:
-            raise InvalidOptions(f"SyncOptions.rate must be more than 0 calls a second, or None, not {self.rate}.")
-        if self.stop_at_share is not None and not 0 <= self.stop_at_share <= 1:
-            raise InvalidOptions(f"SyncOptions.stop_at_share is a share from 0 to 1, not {self.stop_at_share}.")
+        for name, minimum in _MINIMUM.items():
+            if getattr(self, name) < minimum:
+                raise InvalidOptions(f"SyncOptions.{name} must be at least {minimum}, not {getattr(self, name)}.")
+        calls, ratio = self.max_calls_per_second, self.max_failure_ratio
+        if calls is not None and calls <= 0:
+            raise InvalidOptions(
+                f"SyncOptions.max_calls_per_second must be above 0, or None for no limit, not {calls}."
+            )
+        if ratio is not None and not 0 <= ratio <= 1:
+            raise InvalidOptions(f"SyncOptions.max_failure_ratio must be a number from 0 to 1, not {ratio}.")

@@ -116,7 +116,7 @@ class Scheduler(ABC):
     def run_steps(self) -> None:
         """Settle everything."""
         is_first, has_last = True, False
-        size = min(max(_WINDOW, 100 * self.options.bulk), _WIDEST)
+        size = min(max(_WINDOW, 100 * self.options.batch_size), _WIDEST)
         for elements, is_end in windows(self._wanted(self.diff.get_children()), size):
             stages = self._begin(elements)
             for stage in stages:
@@ -268,7 +268,7 @@ class Scheduler(ABC):
         """Leave an operation out."""
         self.result.held += 1
         self.result.held_operations.append(self.reject(step, "held", reason))
-        if not self.options.retry:
+        if not self.options.retry_rejected:
             self.note(step, Entry(State.HELD, reason))
         self.advance()
         if step.action != DiffSyncActions.DELETE:

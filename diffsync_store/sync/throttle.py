@@ -64,7 +64,7 @@ class Throttle:
 
     def turn(self) -> bool:
         """Wait until the next call may be made; False where the sync has ended meanwhile, and none is to be made."""
-        rate = self._options.rate
+        rate = self._options.max_calls_per_second
         if rate is not None or self._quiet_until:
             with self._lock:
                 now = time.monotonic()
@@ -99,25 +99,25 @@ class Throttle:
         Raises:
             Ended: too large a share has failed.
         """
-        share = self._options.stop_at_share
+        share = self._options.max_failure_ratio
         if share is None:
             return
         with self._lock:
             self._tried += operations
             self._failed += failed
-            if not failed or self._tried < self._options.stop_after:
+            if not failed or self._tried < self._options.failure_ratio_after:
                 return
             if self._failed > share * self._tried:
                 self._ended.set()
                 raise Ended(
                     f"Stopped: {self._failed} of {self._tried} operations failed, more than {share:.0%}. "
                     "What was not tried is pending: mend the cause and apply the diff again for it, "
-                    "or raise SyncOptions.stop_at_share."
+                    "or raise SyncOptions.max_failure_ratio."
                 )
 
     def check(self) -> None:
         """Raise Ended where the caller asks to stop."""
-        if self._options.stop is not None and self._options.stop():
+        if self._options.should_stop is not None and self._options.should_stop():
             self._ended.set()
             raise Ended(
                 "Stopped as asked, between two operations. What was not tried is pending: apply the diff again to go on."

@@ -56,7 +56,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     allow: list[str] | None = None,
     select: list[Selection] | None = None,
     exclude: list[Selection] | None = None,
-    retry: bool = False,
+    retry_rejected: bool = False,
     sync_name: str | None = None,
 ) -> Counts | State[Counts]:
     """Apply what is left of a saved diff to its target, within the guards of the sync.
@@ -76,15 +76,15 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         allow: What the guards let through this once, in the words of their messages, such as delete:990:device.
         select: Apply these only, with what they depend on. Everything, where nothing is given. One that names nothing is refused.
         exclude: Leave these out; they are held, and can be applied later. One that names nothing is refused.
-        retry: Apply only what was refused, in conflict or blocked before, once its cause is mended.
+        retry_rejected: Apply only what was refused, in conflict or blocked before, once its cause is mended.
         sync_name: The sync in the YAML file; a diff of other adapters than its own is refused.
     """
     allow = allow or []
     rules = {"select": to_selects(select), "exclude": to_selects(exclude)}
-    is_whole_diff = covers_whole_diff({"allow": allow, **rules, "retry": retry})
+    is_whole_diff = covers_whole_diff({"allow": allow, **rules, "retry_rejected": retry_rejected})
     config = read_config()
     if dry_run:
-        return run_dry(config, diff_id, allow, {**rules, "retry": retry}, sync_name)
+        return run_dry(config, diff_id, allow, {**rules, "retry_rejected": retry_rejected}, sync_name)
     with run_metrics("sync", sync_name or "", config.declared.metrics) as run:
         with report_failure(diff_id, sync_name or "") as syncing:
             record = syncing.record = begin(config, diff_id, sync_name)
@@ -102,7 +102,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
                 return ended
             if is_resumed:  # after what somebody has answered is kept
                 check_sync(diff_id, allow, rules)
-            applied = apply_diff(diff_id, allow, {**rules, "retry": retry, "require_approval": asks})
+            applied = apply_diff(diff_id, allow, {**rules, "retry_rejected": retry_rejected, "require_approval": asks})
         run.gauge("sync_operations", "Of the last sync", "outcome", outcomes(applied.counts), sync=run.name)
         run.state = "partial" if applied.left else "complete"
         if applied.equals:
@@ -240,7 +240,7 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> SyncO
         result = saved.apply(
             StoredAdapter(source),
             target,
-            options=declared.options(hold=find_holds(config, saved, target, allow), stop=is_stopped, **options),
+            options=declared.options(hold=find_holds(config, saved, target, allow), should_stop=is_stopped, **options),
             flags=declared.combined_flags,
             callback=callback,
             by=f"flow run {runtime.flow_run.name}",

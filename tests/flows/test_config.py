@@ -418,11 +418,11 @@ syncs:
         ("overlap: queue", "overlap: 'enqueue' or 'skip' is expected; found 'queue'"),
         ("retention: 0", f"retention: a whole number above 0 and of at most {LONGEST} is expected; found 0"),
         ("apply: {workers: many}", "apply.workers: a whole number above 0 is expected; found 'many'"),
-        ("apply: {stop_at_share: 20}", "apply.stop_at_share: a number of at least 0 and of at most 1 is expected; found 20"),
+        ("apply: {max_failure_ratio: 20}", "apply.max_failure_ratio: a number of at least 0 and of at most 1 is expected; found 20"),
         (
             "apply: {worker: 2}",
-            ("apply.worker: no such key; 'workers' may be meant; there are workers, bulk, rate, retries, backoff, "
-            "stop_at_share, stop_after, deletes_last, look_up, trust_journal"),
+            ("apply.worker: no such key; 'workers' may be meant; there are workers, batch_size, max_calls_per_second, retries, backoff, "
+            "max_failure_ratio, failure_ratio_after, deletes_last, lookup_first, trust_journal"),
         ),
         ("chain: {diff_after_load: perhaps}", "chain.diff_after_load: true or false is expected; found 'perhaps'"),
         ("guards: {budgets: {}}", "guards.budgets: no such key; 'budget' may be meant; there are completeness, budget"),

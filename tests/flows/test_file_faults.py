@@ -145,7 +145,7 @@ FAULTS = {
     f"{PAIR}    apply: {{workers: yes}}": (
         "7: syncs.s.apply.workers: a whole number above 0 is expected; found yes, which is true for YAML: a text is put into quotes"
     ),
-    f"{PAIR}    apply: {{rate: .inf}}": "7: syncs.s.apply.rate: a number above 0 is expected; found inf",
+    f"{PAIR}    apply: {{max_calls_per_second: .inf}}": "7: syncs.s.apply.max_calls_per_second: a number above 0 is expected; found inf",
     f"{PAIR}    schedule: {{cron: 0 0 30 2 *}}": (
         "7: syncs.s.schedule: '0 0 30 2 *' never comes: none of its months has such a day"
     ),
@@ -291,7 +291,7 @@ syncs:
     approval: always
     approval_timeout: 60
     retention: 3600
-    apply: {{workers: 1, rate: 1.0, stop_at_share: 0.5}}
+    apply: {{workers: 1, max_calls_per_second: 1.0, max_failure_ratio: 0.5}}
     chain: {{diff_after_load: true}}
     work_pools: {{diff: x}}
     guards:

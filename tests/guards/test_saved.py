@@ -142,7 +142,7 @@ def test_a_saved_diff_is_applied_within_the_guards_also_where_it_goes_on(
     assert target.count() == 9
     guards = guards.allowing("partial:device")
     asked = iter([False] * 3)
-    stopped = saved.apply(source, target, guards=guards, options=SyncOptions(stop=lambda: next(asked, True)))
+    stopped = saved.apply(source, target, guards=guards, options=SyncOptions(should_stop=lambda: next(asked, True)))
     assert (stopped.deleted, target.count()) == (3, 6)
     assert saved.apply(source, target, guards=guards).is_complete  # 7 of 6 would be too many
     assert target.count() == 2

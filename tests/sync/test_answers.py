@@ -224,7 +224,7 @@ def test_what_a_proxy_says_is_unavailable_and_nobody_can_look_up_is_not_sent_aga
 def test_only_the_rest_is_sent_again(action: str, workers: int) -> None:
     case = Case(Seen, *CASES[action])
     case.system.lose = [60, 0]
-    result = case.sync(retries=3, workers=workers, bulk=200)
+    result = case.sync(retries=3, workers=workers, batch_size=200)
     assert (result.applied, result.is_complete) == (100, True)
     assert [number for name, number in case.system.calls if name == action] == [100, 40, 40]
     assert case.is_settled()
@@ -237,7 +237,7 @@ def test_what_was_not_done_when_nothing_is_sent_again_has_failed(action: str) ->
     result = case.sync()
     assert (result.applied, result.failed, result.unknown) == (60, 40, 0)
     assert {reject.reason for reject in result.rejects} == {"Lost: 504"}
-    assert case.sync(retry=True).is_complete
+    assert case.sync(retry_rejected=True).is_complete
     assert case.is_settled()
 
 
@@ -251,7 +251,7 @@ def test_what_nobody_can_look_up_is_unknown_and_is_not_sent_again(action: str, r
         assert (result.applied, result.failed, result.unknown) == (0, 0, 100)
         assert "nobody can tell whether it was done" in result.rejects[0].reason
     assert [name for name, _ in case.system.calls] == [action]
-    assert case.sync(retries=retries, retry=True).unknown == 100
+    assert case.sync(retries=retries, retry_rejected=True).unknown == 100
     assert [name for name, _ in case.system.calls] == [action]
 
 
@@ -369,7 +369,7 @@ def test_a_model_that_takes_many_alone_gets_single_ones_too(action: str, number:
     wanted, there = CASES[action]
     some = [dict(list(side.items())[:number]) for side in (wanted, there)]
     case = Case(Blind, some[0], some[1])
-    assert case.sync(bulk=bulk).is_complete
+    assert case.sync(batch_size=bulk).is_complete
     assert sum(count for _, count in case.system.calls) == number
     assert case.is_settled()
     plain = Case(Blind, some[0], some[1])
@@ -389,12 +389,12 @@ def test_whatever_is_lost_nothing_is_doubled_and_the_end_is_the_same(
 ) -> None:
     case = Case(data.draw(st.sampled_from([Seen, Listed, Single])), source, target)
     case.system.lose = data.draw(st.lists(st.none() | st.integers(0, 3), max_size=8))
-    options: Data = {"retries": data.draw(st.integers(0, 2)), "bulk": data.draw(st.sampled_from([1, 2, 200]))}
+    options: Data = {"retries": data.draw(st.integers(0, 2)), "batch_size": data.draw(st.sampled_from([1, 2, 200]))}
     options["workers"] = data.draw(st.sampled_from([1, 2]))
     case.sync(**options)
     case.system.content()
     case.system.lose = []
-    assert case.sync(retry=True, **options).is_complete
+    assert case.sync(retry_rejected=True, **options).is_complete
     assert case.is_settled()
 
 
@@ -586,7 +586,7 @@ def test_hooks_of_workers_use_the_adapters_store(redis_url: str, store_id: str, 
     for name in hosts(40):
         target.add(Pool(name=name))
     store.flush()
-    result = Sync(target.diff_from(source), source, target, SyncOptions(workers=4, bulk=10)).run()
+    result = Sync(target.diff_from(source), source, target, SyncOptions(workers=4, batch_size=10)).run()
     assert (result.created, result.is_complete) == (40, True)
     assert [pool.used for pool in target.get_all("pool")] == [1] * 40
     store.drop()

@@ -50,7 +50,7 @@ def test_what_stands_below_a_delete_that_was_not_done_is_not_said_to_be_gone(
     assert bench.target().store.count(model="device") == 1
 
     bench.system.before = lambda _: None
-    options = SyncOptions(deletes_last=deletes_last, retry=way == "refused")
+    options = SyncOptions(deletes_last=deletes_last, retry_rejected=way == "refused")
     assert bench.saved().apply(bench.source(), bench.target(), options=options, flags=GO_ON).deleted == 1
     assert states(bench) == {"site": State.DONE, "device": State.DONE}
     assert bench.system.calls() == ["delete site a"]

@@ -141,7 +141,7 @@ def test_a_failure_without_the_flag_keeps_what_the_others_have_done(bench: Bench
 @pytest.mark.parametrize("workers", [1, WORKERS])
 def test_a_stop_is_heard_before_the_next_call(bench: Bench, workers: int) -> None:
     saved = bench.load(sites(60), {})
-    options = SyncOptions(workers=workers, stop=lambda: len(bench.system.calls()) >= 10)
+    options = SyncOptions(workers=workers, should_stop=lambda: len(bench.system.calls()) >= 10)
     result = saved.apply(bench.source(), bench.target(), options=options)
     assert result.stopped.startswith("Stopped as asked")
     assert 10 <= result.created == len(bench.system.calls()) < 10 + workers
@@ -165,7 +165,7 @@ def test_once_the_breaker_is_open_nothing_is_tried_again(bench: Bench, workers: 
         raise (RuntimeError if call == "create site s000" and workers > 1 else ValueError)(call)
 
     bench.system.before = refuse
-    options = SyncOptions(workers=workers, retries=20, backoff=100, stop_at_share=0.5, stop_after=6)
+    options = SyncOptions(workers=workers, retries=20, backoff=100, max_failure_ratio=0.5, failure_ratio_after=6)
     begin = time.monotonic()
     result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=options)
     assert result.stopped.startswith("Stopped: ")
@@ -174,7 +174,7 @@ def test_once_the_breaker_is_open_nothing_is_tried_again(bench: Bench, workers: 
     assert result.failed == len(begun)
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target(), flags=GO_ON).created == 60 - len(begun)
-    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True)).is_complete
+    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry_rejected=True)).is_complete
     assert bench.settled()
 
 

@@ -121,7 +121,7 @@ def test_what_somebody_has_changed_meanwhile_is_a_conflict_and_stays(bench: Benc
 def test_what_the_system_has_by_now_is_looked_up_when_asked_for(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     bench.system.call("update", "device", "a__d2", {"role": "theirs"})
-    result = saved.apply(bench.source(), bench.target(), options=SyncOptions(look_up=True))
+    result = saved.apply(bench.source(), bench.target(), options=SyncOptions(lookup_first=True))
     assert [(reject.state, reject.unique_id) for reject in result.rejects] == [("conflict", "a__d2")]
     record = bench.system.read("device", "a__d2")
     assert record is not None

@@ -122,9 +122,9 @@ CASES = {
     "one worker": (airports.Registry, SyncOptions()),
     "four workers": (airports.Registry, SyncOptions(workers=4)),
     "moves": (airports.Moving, SyncOptions()),
-    "bulk": (airports.Bulk, SyncOptions(bulk=20)),
-    "bulk and workers": (airports.Bulk, SyncOptions(bulk=20, workers=4)),
-    "small windows": (airports.Bulk, SyncOptions(bulk=20)),
+    "bulk": (airports.Bulk, SyncOptions(batch_size=20)),
+    "bulk and workers": (airports.Bulk, SyncOptions(batch_size=20, workers=4)),
+    "small windows": (airports.Bulk, SyncOptions(batch_size=20)),
     "deletes at their places": (airports.Bulk, SyncOptions(deletes_last=False)),
 }
 

@@ -139,6 +139,6 @@ def test_a_move_that_is_refused_keeps_its_old_parent_and_is_retried(bench: Bench
     result = bench.saved().apply(bench.source(), target, flags=DiffSyncFlags.CONTINUE_ON_FAILURE)
     assert [(reject.state, reject.unique_id) for reject in result.rejects] == [("failed", "r"), ("blocked", "a")]
     bench.system.before = lambda _: None
-    again = bench.saved().apply(bench.source(), target, options=SyncOptions(retry=True))
+    again = bench.saved().apply(bench.source(), target, options=SyncOptions(retry_rejected=True))
     assert (again.moved, again.is_complete) == (1, True)
     assert_settled(bench, target)

@@ -60,7 +60,7 @@ flags = st.dictionaries(
 )
 rings = st.sampled_from([Ring, ManyRing, MixedRing])
 options = st.builds(
-    SyncOptions, bulk=st.sampled_from([1, 2, 200]), workers=st.sampled_from([1, 1, 3]), deletes_last=st.just(True)
+    SyncOptions, batch_size=st.sampled_from([1, 2, 200]), workers=st.sampled_from([1, 1, 3]), deletes_last=st.just(True)
 )
 
 
@@ -136,7 +136,7 @@ def test_what_fails_keeps_back_what_needs_it_and_nothing_is_done_twice(  # noqa:
         assert first.failed
         assert there.system.records == there.content()
         there.system.before = lambda _: None
-        again = SyncOptions(bulk=asked.bulk, workers=asked.workers, retry=True)
+        again = SyncOptions(batch_size=asked.batch_size, workers=asked.workers, retry_rejected=True)
         for _ in range(
             2
         ):  # what referred to something that failed fails with it, and is not kept back by the first retry
@@ -168,7 +168,7 @@ def test_deletes_at_their_places_come_to_the_same_end(
 
 def test_calls_on_device_types_are_near_the_fewest() -> None:
     source, target = device_types()
-    operations, calls, least = count(source, target, SyncOptions(bulk=200))
+    operations, calls, least = count(source, target, SyncOptions(batch_size=200))
     assert operations > 10_000
     assert calls <= 1.2 * least
 
@@ -176,7 +176,7 @@ def test_calls_on_device_types_are_near_the_fewest() -> None:
 @pytest.mark.parametrize("workers", [2, 3, 8])
 def test_workers_make_hardly_more_calls(workers: int) -> None:
     source, target = device_types()
-    _, calls, least = count(source, target, SyncOptions(bulk=200, workers=workers))
+    _, calls, least = count(source, target, SyncOptions(batch_size=200, workers=workers))
     assert calls <= 1.2 * least
 
 
@@ -193,7 +193,7 @@ def test_without_moves_calls_are_the_fewest(source: Data, target: Data, bulk: in
     wanted, there = ManyRing("source").fill(source), ManyRing("target").fill(target)
     diff = there.diff_from(wanted)
     least = fewest(diff, bulk)
-    Sync(diff, wanted, there, SyncOptions(bulk=bulk)).run()
+    Sync(diff, wanted, there, SyncOptions(batch_size=bulk)).run()
     assert sum(there.system.calls.values()) == least
 
 
@@ -296,7 +296,7 @@ def test_counts_add_up() -> None:
     wanted, there = ManyRing("source").fill({**data, "sites": list("abcdefg")}), ManyRing("target").fill(data)
     done: list[tuple[int, int]] = []
     diff = there.diff_from(wanted)
-    Sync(diff, wanted, there, SyncOptions(bulk=4), callback=lambda _, at, of: done.append((at, of))).run()
+    Sync(diff, wanted, there, SyncOptions(batch_size=4), callback=lambda _, at, of: done.append((at, of))).run()
     assert done == [(number, 6) for number in range(1, 7)]
     assert there.system.calls == Counter({"create site": math.ceil(6 / 4)})
 

@@ -99,7 +99,7 @@ def test_siblings_are_created_and_deleted_in_bulk(bench: Bench, sizes: list[int]
     bench.adapter_class = Bulk
     source: Sites = {"a": ("r", {f"d{number}": "leaf" for number in range(25)})}
     target: Sites = {"a": ("r", {f"e{number}": "leaf" for number in range(5)})}
-    result = bench.load(source, target).apply(bench.source(), bench.target(), options=SyncOptions(bulk=10))
+    result = bench.load(source, target).apply(bench.source(), bench.target(), options=SyncOptions(batch_size=10))
     assert (result.created, result.deleted, result.is_complete) == (25, 5, True)
     assert sorted(sizes) == [5, 5, 10, 10]
     assert bench.settled()
@@ -115,12 +115,12 @@ def test_children_of_several_parents_go_in_one_call(bench: Bench, sizes: list[in
             raise ValueError("poisoned")
 
     bench.system.before = refuse
-    result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(bulk=10))
+    result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(batch_size=10))
     refused = bool(result.failed)
     assert (refused, result.blocked) == (target != sites(12, "new", 0), 3 * refused)
     assert sizes == [10, 10, 10, 3 if refused else 6]
     bench.system.before = lambda _: None
-    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True)).is_complete
+    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry_rejected=True)).is_complete
     assert {entry.state for _, entry in bench.saved().outcomes()} == {DONE}
     assert len(bench.system.calls()) == len(set(bench.system.calls()))
     assert bench.settled()
@@ -204,14 +204,16 @@ def test_deletes_that_come_last_go_in_bulk_too(bench: Bench, sizes: list[int]) -
             raise ValueError("in use")
 
     bench.system.before = refuse
-    options = SyncOptions(deletes_last=True, bulk=10)
+    options = SyncOptions(deletes_last=True, batch_size=10)
     result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=options)
     assert (result.deleted, result.failed, result.blocked) == (23 + 7, 1, 1)
     assert set(bench.system.records()) == {("site", "s003"), ("device", "s003__d1")}
     assert Counter(entry.state for _, entry in bench.saved().outcomes()) == {DONE: 30, FAILED: 1, BLOCKED: 1}
     assert sizes[:1] + sizes[-1:] == [10, 4]
     bench.system.before = lambda _: None
-    again = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(deletes_last=True, retry=True))
+    again = bench.saved().apply(
+        bench.source(), bench.target(), options=SyncOptions(deletes_last=True, retry_rejected=True)
+    )
     assert again.is_complete
     assert bench.settled()
 
@@ -224,7 +226,7 @@ def test_a_sync_of_which_too_much_fails_stops_and_leaves_the_rest_pending(bench:
             raise ValueError("down")
 
     bench.system.before = refuse
-    options = SyncOptions(stop_at_share=0.5, stop_after=10)
+    options = SyncOptions(max_failure_ratio=0.5, failure_ratio_after=10)
     result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=options)
     assert result.stopped.startswith("Stopped: 11 of 21 operations failed, more than 50%.")
     assert "apply the diff again for it" in result.stopped
@@ -232,11 +234,13 @@ def test_a_sync_of_which_too_much_fails_stops_and_leaves_the_rest_pending(bench:
     bench.system.before = lambda _: None
     rest = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON)
     assert (rest.created, rest.failed) == (79, 11)
-    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True)).is_complete
+    assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry_rejected=True)).is_complete
     assert bench.settled()
 
 
-@pytest.mark.parametrize("wrong", [{"workers": 0}, {"rate": 0}, {"stop_at_share": 2}, {"bulk": 0}, {"retries": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"workers": 0}, {"max_calls_per_second": 0}, {"max_failure_ratio": 2}, {"batch_size": 0}, {"retries": -1}]
+)
 def test_options_out_of_range_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidOptions, match=next(iter(wrong))):
         SyncOptions(**wrong)
@@ -257,6 +261,6 @@ def test_no_more_calls_are_made_in_a_second_than_asked_for(monkeypatch: pytest.M
         clock[0] += max(0.0, seconds)
 
     monkeypatch.setattr(pace.Throttle, "_wait", wait)
-    slow = pace.Throttle(SyncOptions(rate=5), ())
+    slow = pace.Throttle(SyncOptions(max_calls_per_second=5), ())
     called = [slow.call(lambda: clock[0], lambda: None) for _ in range(11)]
     assert called == pytest.approx([100.0 + number / 5 for number in range(11)])

@@ -43,7 +43,7 @@ def refused(bench: Bench) -> None:
 
 def stopped(bench: Bench) -> None:
     """A sync was stopped after three operations."""
-    options = SyncOptions(stop=lambda: len(bench.system.calls()) >= 3)
+    options = SyncOptions(should_stop=lambda: len(bench.system.calls()) >= 3)
     assert bench.saved().apply(bench.source(), bench.target(), options=options).applied == 3
 
 
@@ -60,7 +60,7 @@ def applied(bench: Bench) -> None:
 def left_alone(bench: Bench) -> None:
     """A sync has been stopped, before which a model has left an operation alone."""
     bench.adapter_class = Choosy
-    options = SyncOptions(stop=lambda: len(bench.system.calls()) >= 3)
+    options = SyncOptions(should_stop=lambda: len(bench.system.calls()) >= 3)
     assert bench.saved().apply(bench.source(), bench.target(), options=options).skipped
 
 
@@ -81,7 +81,7 @@ class Choosy(Network):
     "options",
     [
         SyncOptions(),
-        SyncOptions(retry=True),
+        SyncOptions(retry_rejected=True),
         SyncOptions(select=(DEVICES,)),
         SyncOptions(exclude=(NO_SITES,)),
         SyncOptions(select=(GONE,), exclude=(Select(unique_id="c__*"),)),

@@ -185,7 +185,7 @@ def test_a_sync_whose_redis_stays_away_stops_and_goes_on_later(
         assert result.unknown == 1  # the one whose answer the journal could not take
         unknown = result.rejects[0]
         bench.saved().resolve(unknown.operation_id, is_done=True)
-        apply(bench, trust_journal=True, retry=True)
+        apply(bench, trust_journal=True, retry_rejected=True)
     assert apply(bench, trust_journal=adapter is Mute).is_complete or adapter is Mute
     assert each_was_done_once(bench, saved)
 

@@ -50,7 +50,7 @@ def test_of_poisoned_records_each_is_listed_and_the_rest_lands(bench: Bench, opt
     assert all("poisoned" in reject.reason for reject in result.rejects)
     del bench.system.before
     bench.system.before = lambda _: None
-    again = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(retry=True))
+    again = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(retry_rejected=True))
     assert (again.updated, again.done_before, again.is_complete) == (6, 614, True)
     assert len(bench.system.calls()) == len(set(bench.system.calls())) == 620
     assert bench.settled()
@@ -70,7 +70,7 @@ def test_what_stands_below_a_refused_object_is_blocked_and_retried_with_it(bench
     assert [reject.reason for reject in listed.rejects] == [reject.reason for reject in result.rejects]
     assert listed.applied == 0
     bench.system.before = lambda _: None
-    again = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry=True))
+    again = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry_rejected=True))
     assert (again.created, again.is_complete) == (2, True)
     assert bench.settled()
 
@@ -146,7 +146,7 @@ def test_secrets_are_in_no_reason_no_payload_and_no_log(bench: Bench) -> None:
     with capture_logs() as logs:
         result = bench.saved().apply(source, bench.target(), flags=GO_ON)
         bench.system.before = lambda _: None
-        bench.saved().apply(source, bench.target(), options=SyncOptions(retry=True))
+        bench.saved().apply(source, bench.target(), options=SyncOptions(retry_rejected=True))
     assert [log["log_level"] for log in logs if log["event"] == "Attempting model update"] == ["debug", "debug"]
     assert "hunter2" not in to_json(result.rejects) + to_csv(result.rejects) + str(result) + str(logs)
     assert "hunter2" not in "".join(entry.reason for _, entry in bench.saved().outcomes())

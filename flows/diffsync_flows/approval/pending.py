@@ -47,7 +47,7 @@ class PendingElsewhere(RuntimeError):
 
 def covers_whole_diff(asked: Mapping[str, Any]) -> bool:
     """Whether a sync with these parameters applies all of its diff within the guards."""
-    return not any(asked.get(name) for name in (*OVERRIDES, "retry"))
+    return not any(asked.get(name) for name in (*OVERRIDES, "retry_rejected"))
 
 
 def ensure_single_request(config: Config, diffs: RedisDiffs, saved: SavedDiff, sync_name: str) -> None:

@@ -208,30 +208,30 @@ class AdapterEntry(Declaration):
 
 
 class Apply(Declaration):
-    """How a sync goes about it."""
+    """How a diff is applied to the target."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"workers": 8, "retries": 3}]})
 
     workers: PositiveInt = 1
-    """Calls of the target's system that are under way side by side."""
-    bulk: PositiveInt = 200
-    """Most records in one call of an adapter's `..._many` hook; 1 uses the single ones."""
-    rate: PositiveFloat | None = None
-    """Most calls of the target's system in a second."""
+    """Number of concurrent calls of the target's system."""
+    batch_size: PositiveInt = 200
+    """Maximum records in one call of an adapter's `..._many` hook; 1 calls the hooks for single records."""
+    max_calls_per_second: PositiveFloat | None = None
+    """Maximum calls of the target's system in a second."""
     retries: NonNegativeInt = 0
-    """How often a call is made again after one of the adapter's transient errors."""
+    """Maximum retries of a call after a transient error."""
     backoff: NonNegativeFloat = 0.5
-    """Seconds before the first of these, doubled with each."""
-    stop_at_share: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Stop when more than this share of the operations has failed, such as 0.2."""
-    stop_after: PositiveInt = 20
-    """Operations after which that share is looked at."""
+    """Seconds before the first retry; each further retry doubles them."""
+    max_failure_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Stop the sync when more than this ratio of the operations has failed, such as 0.2."""
+    failure_ratio_after: PositiveInt = 20
+    """Number of operations before the failure ratio is checked."""
     deletes_last: bool = True
-    """Delete after everything else, in the reverse order: what stands below an object goes before it."""
-    look_up: bool = False
-    """Ask the target's system for each record before its operation, where its model has a `lookup`."""
+    """Delete after all creates and updates, children before their parents."""
+    lookup_first: bool = False
+    """Call the model's `lookup` before each operation, and report a record that has changed as a conflict."""
     trust_journal: bool = False
-    """Redis keeps every write (appendfsync always, no failover): go on with a sync also after it was restarted."""
+    """Resume a sync after a restart of Redis. Set it only if Redis keeps every write (appendfsync always, no failover)."""
 
 
 class Chain(Declaration):

@@ -24,7 +24,7 @@ MAX_REASON_LENGTH = 600
 UNPROVEN = "With this store as the source, a sync holds the deletes of these models."
 ALLOW = "A sync leaves these out, unless it is started with `allow`."
 HELD = "Where the reason names an allowance, a sync of this diff with it in `allow` applies them."
-RETRY = "Mend what is told here, then start a sync of this diff with `retry`: only these are applied then."
+RETRY = "Mend what is told here, then start a sync of this diff with `retry_rejected`: only these are applied then."
 NOT_PUBLISHED = "Prefect could not be told what was done"
 SKIPPED = (
     "Skipped: the adapter was asked for these and has left them alone; the target has not got them. The run's log names each, "
