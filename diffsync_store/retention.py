@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from diffsync_store.diffs.record import DiffRecord
 from diffsync_store.diffs.repository import RedisDiffs
@@ -14,6 +15,7 @@ from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import DiffNotFound, StoreInUse, StoreNotFound
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.catalog import RedisStores
+from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.keys import command
 from diffsync_store.store.redis.store import RedisStore
 
@@ -39,36 +41,36 @@ class Retention:
     """What is kept in one Redis, and for how long.
 
     Args:
-        url: of the Redis.
-        stores: how long a store is kept after it was written last.
-        diffs: how long a saved diff is kept, with its journal and its approval, after it was made; the `ttl` that it was
-            saved with counts where it is longer.
-        waited_for: diff_ids of saved diffs that somebody is going to apply, as a run that is suspended until they are
-            approved; these are in use.
-        namespace: the namespace that the stores and the diffs are in; what is in others is left alone.
+        stores: how long a store is kept after its last write.
+        diffs: how long a saved diff is kept, with its journal and its approval, after it was made; its own `ttl` counts
+            if that is longer.
+        pending_approvals: diff_ids of saved diffs that a suspended run applies once they are approved; these are in use.
+        namespace: the namespace of the stores and the diffs; those of other namespaces are left alone.
+        connection: a connection to share; the caller closes it.
+        where: arguments of `Connection`, to open one instead of sharing one.
     """
 
     def __init__(
         self,
-        url: str,
         *,
         stores: timedelta,
         diffs: timedelta,
-        waited_for: Collection[str] = (),
+        pending_approvals: Collection[str] = (),
         namespace: str = "",
+        connection: Connection | None = None,
+        **where: Any,
     ) -> None:
-        self._url = url
+        self._connection = Connection.share_or_open(connection, **where)
         self._namespace = namespace
-        self._stores = RedisStores(url=url, namespace=namespace)
-        self._diffs = RedisDiffs(url=url, namespace=namespace)
+        self._stores = RedisStores(connection=self._connection, namespace=namespace)
+        self._diffs = RedisDiffs(connection=self._connection, namespace=namespace)
         self._keep_stores = stores
         self._keep_diffs = diffs
-        self._waited_for = frozenset(waited_for)
+        self._pending_approvals = frozenset(pending_approvals)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._stores.close()
-        self._diffs.close()
+        """Close the connection, unless it is shared."""
+        self._connection.close()
 
     def run(self, *, dry_run: bool = False) -> Iterator[Found]:
         """Drop what is past its retention and not in use; tell of each, as it goes.
@@ -81,7 +83,7 @@ class Retention:
         needed: set[str] = set()
         for diff in list(self._diffs.list()):
             saved = self._diffs.saved(diff)
-            used = use_of_diff(saved, now, self._waited_for)
+            used = use_of_diff(saved, now, self._pending_approvals)
             age = now - diff.created
             is_past = age > max(self._keep_diffs, timedelta(seconds=diff.ttl))
             if not dry_run:
@@ -103,31 +105,31 @@ class Retention:
     def _treat_diff(self, saved: SavedDiff, *, is_dropped: bool) -> None:
         if is_dropped:
             saved.drop()
-        elif saved.record.diff_id in self._waited_for:
+        elif saved.record.diff_id in self._pending_approvals:
             with suppress(DiffNotFound):  # it has expired meanwhile
                 self._diffs.open(saved.record.diff_id)
 
     def _treat_store(self, store: StoreRecord, *, is_dropped: bool, is_needed: bool) -> None:
         if is_dropped:
-            _drop(self._url, store.store_id, self._namespace)
+            _drop(self._connection, store.store_id, self._namespace)
         elif is_needed:
             self._stores.renew(store)
 
 
-def use_of_diff(saved: SavedDiff, now: datetime, waited_for: Collection[str] = ()) -> str:
+def use_of_diff(saved: SavedDiff, now: datetime, pending_approvals: Collection[str] = ()) -> str:
     """Why a saved diff is in use; empty where it is not.
 
     Args:
         saved: the diff.
         now: the time.
-        waited_for: diff_ids of those that somebody is going to apply.
+        pending_approvals: diff_ids of those that a suspended run applies once they are approved.
     """
     journal = saved.journal()
     if journal.application() is not None:
         return ""
     if (last := journal.last_written()) and now - last < ALIVE:
         return f"a sync that has not applied all of it was at work at {_clock(last)}"
-    if saved.record.diff_id in waited_for:
+    if saved.record.diff_id in pending_approvals:
         return "a run waits for its approval"
     if (approval := journal.approval()) and not approval.is_rejected:
         return f"{approval.by} has approved it at {_clock(approval.at)}, and not all of it is applied yet"
@@ -154,33 +156,41 @@ def use_of_store(store: StoreRecord, waiting: list[DiffRecord], now: datetime) -
     return ""
 
 
-def drop_store(url: str, store_id: str, *, force: bool = False, namespace: str = "") -> None:
+def drop_store(
+    store_id: str, *, force: bool = False, namespace: str = "", connection: Connection | None = None, **where: Any
+) -> None:
     """Drop a store.
+
+    Args:
+        store_id: the store.
+        force: drop it even if it is in use.
+        namespace: the namespace of the store.
+        connection: a connection to share.
+        where: arguments of `Connection`, to open one instead of sharing one.
 
     Raises:
         StoreNotFound: there is none.
         StoreInUse: it is being loaded, or a diff of it is not applied yet.
     """
-    with (
-        closing(RedisStores(url=url, namespace=namespace)) as stores,
-        closing(RedisDiffs(url=url, namespace=namespace)) as diffs,
-    ):
+    with Connection.share_or_open(connection, **where) as shared:
+        stores = RedisStores(connection=shared, namespace=namespace)
+        diffs = RedisDiffs(connection=shared, namespace=namespace)
         store = stores.record(store_id)
         waiting = [diff for diff in diffs.list() if _is_to_be_applied(diffs.saved(diff))]
         used = use_of_store(store, waiting, stores.now())
-    if used and not force:
-        raise StoreInUse(f"Store {store_id!r} is in use: {used}. {_FORCE.format(command(namespace), store_id)}")
-    _drop(url, store_id, namespace)
+        if used and not force:
+            raise StoreInUse(f"Store {store_id!r} is in use: {used}. {_FORCE.format(command(namespace), store_id)}")
+        _drop(shared, store_id, namespace)
 
 
-def refuse_load(diffs: RedisDiffs, store_id: str, generation: str, waited_for: Collection[str] = ()) -> None:
+def refuse_load(diffs: RedisDiffs, store_id: str, generation: str, pending_approvals: Collection[str] = ()) -> None:
     """Refuse to empty a store that a diff needs: one that is approved, waits for its approval, or is being applied.
 
     Args:
         diffs: the saved diffs.
         store_id: of the store.
         generation: that the store has now.
-        waited_for: diff_ids of those that somebody is going to apply.
+        pending_approvals: diff_ids of those that a suspended run applies once they are approved.
 
     Raises:
         StoreInUse: such a diff was made of it.
@@ -189,10 +199,10 @@ def refuse_load(diffs: RedisDiffs, store_id: str, generation: str, waited_for: C
         if generation not in {diff.source_generation, diff.target_generation} or not diff.operations:
             continue
         saved = diffs.saved(diff)
-        used = use_of_diff(saved, saved.now(), waited_for)
+        used = use_of_diff(saved, saved.now(), pending_approvals)
         approval = saved.journal().approval()
         is_approved = approval is not None and not approval.is_rejected
-        if used and (is_approved or diff.diff_id in waited_for or saved.journal().is_at_work()):
+        if used and (is_approved or diff.diff_id in pending_approvals or saved.journal().is_at_work()):
             name = command(diffs.namespace)
             raise StoreInUse(
                 f"Store {store_id!r} is in use: diff {diff.diff_id} was made of it, and {used}. Nothing was loaded. Load into "
@@ -218,8 +228,8 @@ def _clock(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _drop(url: str, store_id: str, namespace: str) -> None:
-    store = RedisStore(store_id=store_id, url=url, namespace=namespace)
+def _drop(connection: Connection, store_id: str, namespace: str) -> None:
+    store = RedisStore(store_id=store_id, connection=connection, namespace=namespace)
     try:
         store.drop()
     except StoreNotFound:  # it has expired meanwhile

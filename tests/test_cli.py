@@ -207,7 +207,7 @@ def test_what_is_in_use_is_not_dropped(run: Run, name: str, server: RedisServer)
     assert "Drop " in run("drop", f"{name}-source", input="n\n", code=1).output
     run("drop", f"{name}-source", "--yes")
     with pytest.raises(StoreNotFound):
-        drop_store(server.url, f"{name}-source")
+        drop_store(f"{name}-source", url=server.url)
 
 
 def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
@@ -220,7 +220,7 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
         assert use_of_diff(saved, datetime.now(UTC)) == ""
         journal.write({next(saved.operations()).id: Entry(OperationState.DONE)})
         grow_old(server, name)
-        with closing(Retention(server.url, stores=timedelta(days=1), diffs=timedelta(0))) as retention:
+        with closing(Retention(url=server.url, stores=timedelta(days=1), diffs=timedelta(0))) as retention:
             found = {one.name: one.used for one in retention.run()}
         assert found[name].startswith("a sync that has not applied all of it was at work at ")
         assert f"Diff {name} is in use: a sync that has not" in run("drop", name, "--yes", code=1).stderr
@@ -389,7 +389,7 @@ def housekept(
     server: RedisServer, name: str, *, diffs: timedelta = timedelta(0), dry_run: bool = False, waited_for: str = ""
 ) -> dict[str, str]:
     """What the housekeeping says of what belongs to a name: why it is kept, though past its retention, or that it is not."""
-    retention = Retention(server.url, stores=timedelta(0), diffs=diffs, waited_for=[waited_for])
+    retention = Retention(url=server.url, stores=timedelta(0), diffs=diffs, pending_approvals=[waited_for])
     with closing(retention):
         return {one.name: one.used for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
 
@@ -478,4 +478,4 @@ def test_the_newest_complete_store_of_an_adapter_is_found(name: str, server: Red
         with pytest.raises(StoreNotFound, match="There is no store of 'nobody' that is complete: load 'nobody' first"):
             stores.newest("nobody")
         with pytest.raises(StoreInUse, match="it is being loaded by"):
-            drop_store(server.url, f"{name}-half")
+            drop_store(f"{name}-half", url=server.url)

@@ -335,7 +335,7 @@ def drop(
         try:
             saved = found.open(name)
         except DiffNotFound:
-            drop_store(_Redis.url, name, force=force, namespace=_Redis.namespace)
+            drop_store(name, force=force, **_Redis.where())
         else:
             drop_diff(saved, force=force)
     typer.echo(f"Dropped {name}.")

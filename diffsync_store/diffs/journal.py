@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from diffsync_store.exceptions import DiffNotFound, JournalLost, SyncTakenOver
 from diffsync_store.journal import Application, Approval, Entry, Journal, Question
-from diffsync_store.store.redis.connection.connection import translated_errors
+from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.store.redis.record import server_time, time_of
 from diffsync_store.store.redis.scripts.catalog import STAMP

@@ -27,7 +27,7 @@ from diffsync_store.guards.withholding import place_of
 from diffsync_store.operation import Operation, OperationFilter, operations_at, operations_of
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.catalog import newest_first
-from diffsync_store.store.redis.connection.connection import Connection, translated_errors
+from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.keys import DEFAULT_TTL, DiffKeys, check_namespace, command, index_of_diffs
 from diffsync_store.store.redis.record import server_time
 from diffsync_store.store.redis.scripts import catalog as scripts
@@ -104,30 +104,30 @@ class _SavedByAnother(StoreInUse):
 class RedisDiffs:
     """The saved diffs of one Redis, in one namespace; threads may share it, and child processes that are forked.
 
-    Takes the connection arguments of RedisStore, and its `namespace`; `ttl` is the number of seconds without use after which a diff expires.
+    Args:
+        connection: a connection to share; the caller closes it.
+        ttl: seconds without use after which a diff expires.
+        namespace: the namespace of the stores that the diffs compare, as RedisStore takes it.
+        where: arguments of `Connection`, to open one instead of sharing one.
     """
 
     def __init__(
         self,
         *,
-        host: str | None = None,
-        port: int = 6379,
-        url: str | None = None,
-        db: int = 0,
-        client: Any = None,
+        connection: Connection | None = None,
         ttl: int = DEFAULT_TTL,
         namespace: str = "",
-        **options: Any,
+        **where: Any,
     ) -> None:
         self.namespace = check_namespace(namespace)
         if ttl < 1:
             raise ObjectStoreException(f"ttl must be at least 1 second, not {ttl}.")
-        self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
+        self._connection = Connection.share_or_open(connection, **where)
         self._redis = self._connection.client
         self._ttl = ttl
 
     def close(self) -> None:
-        """Close the connection if it was opened here."""
+        """Close the connection, unless it is shared."""
         self._connection.close()
 
     def save(

@@ -23,7 +23,7 @@ from diffsync_store.operation import Operation, OperationFilter, diff_of, id_in
 from diffsync_store.result import SyncResult
 from diffsync_store.selection import Select
 from diffsync_store.store.record import StoreRecord
-from diffsync_store.store.redis.connection.connection import translated_errors
+from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
 from diffsync_store.store.redis.record import server_time
 from diffsync_store.sync.dry_run import Plan

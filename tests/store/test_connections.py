@@ -17,8 +17,8 @@ from airports.demo.ports import free_port
 from diffsync_store import ObjectStoreException, StoredAdapter, StoreNotFound, StoreState
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisLeases, RedisStore, RedisStores
+from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.connection import client as redis_client
-from diffsync_store.store.redis.connection.connection import Connection
 from tests.certificates import Certificates
 from tests.conftest import ROOT, demand
 from tests.redis_servers import RedisClusterServers, SentinelServers

@@ -95,7 +95,7 @@ def test_what_is_dropped_or_decided_in_one_namespace_stays_in_the_others(filled:
         with pytest.raises(DiffNotFound):
             diffs.open("d")
     none = timedelta(0)
-    with closing(Retention(filled, stores=none, diffs=none, namespace="branches")) as retention:
+    with closing(Retention(url=filled, stores=none, diffs=none, namespace="branches")) as retention:
         assert {found.name for found in retention.run()} == {"s", "t"}
     with closing(RedisStores(url=filled, namespace="branches")) as stores, pytest.raises(StoreNotFound):
         stores.record("s")

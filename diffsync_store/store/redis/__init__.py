@@ -1,7 +1,8 @@
 """Stores in Redis, with their catalog and the leases on targets."""
 
 from diffsync_store.store.redis.catalog import RedisStores
+from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.leases import Holder, Lease, RedisLeases, target_lease
 from diffsync_store.store.redis.store import RedisStore
 
-__all__ = ["Holder", "Lease", "RedisLeases", "RedisStore", "RedisStores", "target_lease"]
+__all__ = ["Connection", "Holder", "Lease", "RedisLeases", "RedisStore", "RedisStores", "target_lease"]

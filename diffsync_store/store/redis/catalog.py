@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.store.record import StoreRecord
-from diffsync_store.store.redis.connection.connection import Connection, translated_errors
+from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores, users_of
 from diffsync_store.store.redis.record import read_record, server_time, time_of
 from diffsync_store.store.redis.scripts import catalog as scripts
@@ -57,27 +57,26 @@ return found
 class RedisStores:
     """The stores of one Redis, in one namespace; threads may share it, and child processes that are forked.
 
-    Takes the connection arguments of RedisStore, and its `namespace`.
+    Args:
+        connection: a connection to share; the caller closes it.
+        namespace: the namespace of the stores, as RedisStore takes it.
+        where: arguments of `Connection`, to open one instead of sharing one.
     """
 
     def __init__(
         self,
         *,
-        host: str | None = None,
-        port: int = 6379,
-        url: str | None = None,
-        db: int = 0,
-        client: Any = None,
+        connection: Connection | None = None,
         namespace: str = "",
-        **options: Any,
+        **where: Any,
     ) -> None:
         self.namespace = check_namespace(namespace)
         self._index = index_of_stores(namespace)
-        self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
+        self._connection = Connection.share_or_open(connection, **where)
         self._redis = self._connection.client
 
     def close(self) -> None:
-        """Close the connection if it was opened here."""
+        """Close the connection, unless it is shared."""
         self._connection.close()
 
     def _keys(self, store_id: str) -> StoreKeys:

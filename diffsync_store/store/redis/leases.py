@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from diffsync_store.exceptions import LeaseHeld, LeaseLost, ObjectStoreException
-from diffsync_store.store.redis.connection.connection import Connection, translated_errors
+from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, command, is_id
 from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.values.readable import readable
@@ -231,25 +231,27 @@ class Lease:
 
 
 class RedisLeases:
-    """The leases of one Redis, in one namespace; threads may share it, and child processes that are forked. Takes the connection arguments of RedisStore, and its `namespace`."""
+    """The leases of one Redis, in one namespace; threads may share it, and so may forked child processes.
+
+    Args:
+        connection: a connection to share; the caller closes it.
+        namespace: the namespace of the stores, as RedisStore takes it.
+        where: arguments of `Connection`, to open one instead of sharing one.
+    """
 
     def __init__(
         self,
         *,
-        host: str | None = None,
-        port: int = 6379,
-        url: str | None = None,
-        db: int = 0,
-        client: Any = None,
+        connection: Connection | None = None,
         namespace: str = "",
-        **options: Any,
+        **where: Any,
     ) -> None:
         self.namespace = check_namespace(namespace)
-        self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
+        self._connection = Connection.share_or_open(connection, **where)
         self._redis = self._connection.client
 
     def close(self) -> None:
-        """Close the connection if it was opened here; release the leases first."""
+        """Close the connection, unless it is shared. Release the leases first."""
         self._connection.close()
 
     def take(self, store_id: str, reason: str, *, owner: str = "", ttl: float = TTL) -> Lease:

@@ -12,7 +12,7 @@ from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import StoreNotFound
 from diffsync_store.store.load_report import Gap
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
-from diffsync_store.store.redis.connection.connection import translated_errors
+from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.scripts import catalog as scripts
 

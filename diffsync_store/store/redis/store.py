@@ -16,13 +16,14 @@ from diffsync_store.store.base import BaseStore, synchronized
 from diffsync_store.store.digest import digest_of
 from diffsync_store.store.primitives import NO_GAPS
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
-from diffsync_store.store.redis.connection.connection import Connection, translated_errors
+from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, asked_for, check_namespace, index_of_stores
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
 from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import catalog as scripts
 from diffsync_store.store.redis.subtree_digests import RedisSubtreeDigests
 from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
+from diffsync_store.store.redis.writing.pipeline import new_pipeline
 from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
 from diffsync_store.store.redis.writing.writer import Batch, Writer
 from diffsync_store.store.releases import Releases
@@ -68,6 +69,7 @@ class RedisStore(BaseStore):
         db: number of the database.
         client: a client to use instead, made with `decode_responses=False`; it is not closed with the store, and has
             timeouts and retries of its own.
+        connection: a connection to share instead of opening one; it is not closed with the store.
         ttl: seconds without use after which the store expires, 7 days unless the store says otherwise. While it is loaded it
             lives for an hour after the last write at the least.
         namespace: keeps the store apart from those of others in the same Redis, which may have the same `store_id`; 1 to 64
@@ -99,6 +101,7 @@ class RedisStore(BaseStore):
         url: str | None = None,
         db: int = 0,
         client: Any = None,
+        connection: Connection | None = None,
         ttl: int | None = None,
         lease: Lease | None = None,
         namespace: str = "",
@@ -118,14 +121,16 @@ class RedisStore(BaseStore):
             )
         if ttl is not None and ttl < 1:
             raise ObjectStoreException(f"ttl must be at least 1 second, not {ttl}.")
-        self._connection = Connection(host=host, port=port, url=url, db=db, client=client, options=options)
+        self._connection = Connection.share_or_open(
+            connection, host=host, port=port, url=url, db=db, client=client, **options
+        )
         self._redis = self._connection.client
         with translated_errors():
             generation, own_ttl = self._redis.hmget(self._keys.record, "generation", "ttl")
         self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
         self.fencing_token = None if lease is None else lease.token
         self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
-        self._send_queue = SendQueue(self._writer, self._connection.new_pipe())
+        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
         self._releases = Releases(self._store_lock)
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
@@ -194,7 +199,7 @@ class RedisStore(BaseStore):
             self._redis.unlink(*self._keys.all(models))
             self._redis.zrem(index_of_stores(self.namespace), self.store_id)
         self._writer = Writer(self._redis, self._keys, b"", self._ttl, self.fencing_token)
-        self._send_queue = SendQueue(self._writer, self._connection.new_pipe())
+        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
 
     @synchronized
     def _start_load(self) -> None:
@@ -242,7 +247,7 @@ class RedisStore(BaseStore):
         for buffer in self._buffers.values():
             buffer.drop_pending()
         self._writer.change_token()
-        self._send_queue = SendQueue(self._writer, self._connection.new_pipe())
+        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
         self._pending, self._flush_due = 0, _NEVER
         self._writing = Lock()
         self._is_loading = False

@@ -8,7 +8,7 @@ from typing import Any
 
 from diffsync_store.store.digest import SIZE
 from diffsync_store.store.record import ModelSchema
-from diffsync_store.store.redis.connection.connection import translated_errors
+from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys, asked_for
 from diffsync_store.store.redis.scripts.subtree_digests import MEMBERS, NODE_SIZE, SUBTREES, SUMS
 from diffsync_store.store.subtree_digests import BucketSums, SubtreeDigest, SubtreeDigests

@@ -112,7 +112,7 @@ class Config:
         told = self.declared.housekeeping
         stores, diffs = timedelta(seconds=told.stores), timedelta(seconds=told.diffs)
         url, _ = self._store()
-        made = Retention(url, stores=stores, diffs=diffs, waited_for=waited_for, namespace=self.namespace)
+        made = Retention(url=url, stores=stores, diffs=diffs, pending_approvals=waited_for, namespace=self.namespace)
         with closing(made) as retention:
             yield retention
 

@@ -1,5 +1,6 @@
-"""Connecting to Redis, and the one place where redis errors become the library's."""
+"""Connecting to Redis: one server, TLS, a Unix socket, a cluster or Sentinels."""
 
-from diffsync_store.store.redis.connection.connection import Connection, translated_errors
+from diffsync_store.store.redis.connection.connection import Connection
+from diffsync_store.store.redis.connection.errors import translated_errors
 
 __all__ = ["Connection", "translated_errors"]

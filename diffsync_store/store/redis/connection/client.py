@@ -66,9 +66,9 @@ class _Location:
 
 
 def make_client(
-    *, host: str | None, port: int, url: str | None, db: int, options: dict[str, Any], made: ExitStack
+    *, host: str | None, port: int, url: str | None, db: int, options: dict[str, Any], stack: ExitStack
 ) -> Any:
-    """A client; `made` closes it.
+    """Make a client; `stack` closes it.
 
     Raises:
         ObjectStoreException: what was given is not valid, or does not go together.
@@ -81,8 +81,8 @@ def make_client(
         client = redis.Redis(host=host or "localhost", port=port, db=db, **_with_retries(options))
     else:
         options.pop("ssl", None)  # the URL says it too
-        client = _MAKERS.get(url.partition("://")[0], _from_plain_url)(url, db, options, made)
-    made.callback(client.close)
+        client = _MAKERS.get(url.partition("://")[0], _from_plain_url)(url, db, options, stack)
+    stack.callback(client.close)
     return client
 
 
@@ -174,7 +174,7 @@ def _from_cluster_url(url: str, db: int, options: dict[str, Any], _: ExitStack) 
     return try_on_cluster(lambda: PassingCluster(startup_nodes=nodes, **own, **options))
 
 
-def _from_sentinel_url(url: str, db: int, options: dict[str, Any], made: ExitStack) -> Any:
+def _from_sentinel_url(url: str, db: int, options: dict[str, Any], stack: ExitStack) -> Any:
     location = _read(url, 26379)
     match location.path:
         case [service]:
@@ -189,7 +189,7 @@ def _from_sentinel_url(url: str, db: int, options: dict[str, Any], made: ExitSta
     make_sentinels: Any = _Sentinels
     sentinels = make_sentinels(location.hosts, sentinel_kwargs=own)
     for sentinel in sentinels.sentinels:
-        made.callback(sentinel.close)
+        stack.callback(sentinel.close)
     return sentinels.master_for(service, **_with_retries(options))
 
 

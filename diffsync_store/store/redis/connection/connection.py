@@ -1,37 +1,39 @@
-"""Connecting to Redis, and the one place where redis errors become the library's."""
+"""A connection to Redis that stores, saved diffs and leases can share."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack
+from copy import copy
+from typing import Any, Self
 
-from diffsync_store.exceptions import ObjectStoreException, StoreUnavailable
+from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.store.redis.connection.client import make_client
-from diffsync_store.store.redis.connection.driver import redis, redis_errors
-from diffsync_store.store.redis.connection.error_hints import remedy_for
-from diffsync_store.store.redis.writing.pipeline import Pipeline
+from diffsync_store.store.redis.connection.errors import translated_errors
 
-_UNAVAILABLE = "Redis store is unavailable."
-_PASSING = (
-    redis_errors.ConnectionError,
-    redis_errors.TimeoutError,
-    redis_errors.ClusterDownError,
-    redis_errors.SlotNotCoveredError,
-)
-_IN_SCRIPT = re.compile("ACL failure in script|user executing the script can't")
-"""A right that is lacking inside a script comes as an error without a code; the second text is that of Redis 6.2."""
-_OUT_OF_MEMORY = "-OOM command not allowed"
-"""So it comes out of a script of Redis 6.2."""
+_DEFAULTS = {"port": 6379, "db": 0}
 _TLS_HINT = " It closed the connection: if it asks for client certificates, give `ssl_certfile` and `ssl_keyfile`."
 
 
 class Connection:
-    """A Redis client, whoever made it, with errors translated; closes the client only if it made it.
+    """A connection to Redis. Pass it as `connection=` to share it; whoever opened it closes it, for example by `with`.
 
-    `options` are redis-py's own connection arguments: `username`, `password`, `ssl`, `ssl_ca_certs`, `ssl_certfile`,
-    `ssl_keyfile`, `unix_socket_path`, `socket_timeout`, `retry` and so on.
+    RedisStore, RedisStores, RedisDiffs, RedisLeases and Retention take a `connection`, or the arguments below to open
+    one of their own. Threads may share a connection, and so may forked child processes.
+
+    Args:
+        host: host name; or give a `url`, not both.
+        port: port of the host.
+        url: redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://.
+        db: number of the database.
+        client: a redis-py client to use instead, made with `decode_responses=False`; it keeps its own timeouts and
+            retries, and is not closed.
+        options: any connection argument of redis-py: `username`, `password`, `ssl`, `ssl_ca_certs`, `ssl_certfile`,
+            `ssl_keyfile`, `unix_socket_path`, `socket_timeout`, `retry`, ...; `sentinel_kwargs` for the connections to
+            Sentinels.
+
+    Raises:
+        ObjectStoreException: Redis cannot be reached or refuses the password; an argument is not valid.
+        TypeError: redis-py has no such option.
     """
 
     def __init__(
@@ -42,64 +44,45 @@ class Connection:
         url: str | None = None,
         db: int = 0,
         client: Any = None,
-        options: dict[str, Any] | None = None,
+        **options: Any,
     ) -> None:
         if client is not None and (host or url or options):
             raise ObjectStoreException(
                 "Give either a client, or the arguments to make one from (host, url, password, ...), not both."
             )
-        options = options or {}
-        is_own = client is None
+        self.has_own_client = client is None
         is_tls = (url or "").startswith("rediss") or options.get("ssl")
-        with ExitStack() as made, translated_errors(hint=_TLS_HINT if is_tls else ""):
-            if is_own:
-                client = make_client(host=host, port=port, url=url, db=db, options=options, made=made)
+        with ExitStack() as stack, translated_errors(hint=_TLS_HINT if is_tls else ""):
+            if client is None:
+                client = make_client(host=host, port=port, url=url, db=db, options=options, stack=stack)
             self.client = client
             if self.client.get_encoder().decode_responses:
                 raise ObjectStoreException("A store reads bytes: make the Redis client with decode_responses=False.")
             self.client.ping()
-            self._made = made.pop_all()
-        self._is_own = is_own
+            self._stack = stack.pop_all()
 
-    def new_pipe(self) -> Pipeline | None:
-        """A pipe beside the client; none for a cluster, nor where the client, with its limits, is somebody else's."""
-        return Pipeline(self.client) if self._is_own and isinstance(self.client, redis.Redis) else None
+    @classmethod
+    def share_or_open(cls, connection: Connection | None, **arguments: Any) -> Connection:
+        """Return a share of `connection`, whose `close` does nothing; without one, open a connection.
+
+        Raises:
+            ObjectStoreException: both a connection and arguments for one are given.
+        """
+        if connection is None:
+            return cls(**arguments)
+        given = [name for name, value in arguments.items() if value is not None and value != _DEFAULTS.get(name)]
+        if given:
+            raise ObjectStoreException(f"Give either a connection, or {', '.join(given)} to open one, not both.")
+        share = copy(connection)
+        share._stack = ExitStack()
+        return share
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Close the client if this object made it."""
-        self._made.close()
-
-
-@contextmanager
-def translated_errors(hint: str = "") -> Iterator[None]:
-    """Raise redis-py's errors as ObjectStoreException, with the redis error as cause.
-
-    `hint` is for a server that was reached and then lost. It may have refused a certificate: whether it could say so
-    before it closed the connection is a matter of chance.
-    """
-    try:
-        yield
-    except (redis_errors.RedisError, redis_errors.RedisClusterException) as error:
-        remedy = remedy_for(error)
-        if remedy is None and _is_passing(error):
-            raise StoreUnavailable(
-                _UNAVAILABLE if "connecting to" in str(error) else f"{_UNAVAILABLE}{hint}"
-            ) from error
-        raise ObjectStoreException(remedy or _what_happened(error)) from error
-
-
-def _is_passing(error: BaseException) -> bool:
-    """Whether the server could not be reached; a cluster's client tells it of its nodes by an error of its own."""
-    if isinstance(error, redis_errors.OutOfMemoryError | redis_errors.NoPermissionError):
-        return False
-    return any(isinstance(cause, _PASSING) for cause in (error, error.__cause__))
-
-
-def _what_happened(error: BaseException) -> str:
-    if isinstance(error, redis_errors.OutOfMemoryError) or _OUT_OF_MEMORY in str(error):
-        return f"Redis is out of memory: drop stores, or raise maxmemory (`diffsync-store stores` lists them). {error}"
-    if isinstance(error, redis_errors.NoPermissionError) or _IN_SCRIPT.search(str(error)):
-        return f"The Redis user lacks a right that the store needs, and the documentation has the ACL rule for: {error}"
-    if type(error) is redis_errors.ClusterError:
-        return "The cluster is moving the store from one node to another: try again when it is done."
-    return f"Redis refused a command of the store: {error}"
+        """Close the client, unless it was passed in."""
+        self._stack.close()

@@ -5,12 +5,19 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.connection.driver import redis
 from diffsync_store.store.redis.scripts.script import Script
 
 _asked_for = inspect.signature(redis.ConnectionPool.get_connection).parameters.get("command_name")
 # Before redis-py 5.3 a pool wants to be told what the connection is for.
 _REASON = ("EVALSHA",) if _asked_for is not None and _asked_for.default is inspect.Parameter.empty else ()
+
+
+def new_pipeline(connection: Connection) -> Pipeline | None:
+    """Make a pipeline beside the client; None for a cluster, and for a client that was passed in, which has its own limits."""
+    is_possible = connection.has_own_client and isinstance(connection.client, redis.Redis)
+    return Pipeline(connection.client) if is_possible else None
 
 
 class Pipeline:

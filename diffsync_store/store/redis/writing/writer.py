@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
-from diffsync_store.store.redis.connection.connection import translated_errors
+from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.leases import lost_message
 from diffsync_store.store.redis.scripts import catalog as scripts
