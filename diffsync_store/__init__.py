@@ -11,7 +11,7 @@ from diffsync_store.enum import (
     StoreState,
 )
 from diffsync_store.exceptions import (
-    BudgetExceeded,
+    ChangeLimitExceeded,
     DiffClassMismatch,
     DiffException,
     DiffExists,
@@ -40,7 +40,7 @@ from diffsync_store.exceptions import (
     SyncStopped,
     SyncTakenOver,
 )
-from diffsync_store.guards.guards import Budget, Completeness, Guards, Hold, Limit, Limits
+from diffsync_store.guards.guards import ChangeLimits, Completeness, Guards, Hold, Limit, Limits
 from diffsync_store.introspection import type_hints as hints
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
@@ -58,8 +58,8 @@ from diffsync_store.sync.sync import Sync
 __all__ = [
     "Adapter",
     "BaseStore",
-    "Budget",
-    "BudgetExceeded",
+    "ChangeLimitExceeded",
+    "ChangeLimits",
     "Completeness",
     "Diff",
     "DiffClassMismatch",

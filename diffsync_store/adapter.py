@@ -269,7 +269,7 @@ class Adapter:
 
         Raises:
             DiffClassMismatch: `diff` is not of the class `diff_class`.
-            BudgetExceeded: the guards' budget does not allow it; nothing was applied.
+            ChangeLimitExceeded: the guards' change limits do not allow it; nothing was applied.
             DiffException: guards were given with a diff that is not in memory.
             StoreReloaded: with guards, a load of one of the two stores has begun since the diff was made, or while it was; or
                 one has ended since. Nothing was applied.

@@ -23,7 +23,7 @@ ObjectStoreException            a store cannot do what was asked of it
 DiffException
     DiffClassMismatch
     TreeTooDeep                 objects stand below each other in too many levels, or below themselves
-BudgetExceeded                  a sync would change more than it may; `.excesses` says what; nothing was applied
+ChangeLimitExceeded             a sync would change more than it may; `.excesses` says what; nothing was applied
 SyncStopped                     a guard has ended a sync
 InvalidOptions                  an option of a sync is out of its range; a ValueError
 """
@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffsync_store.diff import DiffElement
-    from diffsync_store.guards.budget import Excess
+    from diffsync_store.guards.change_limits import Excess
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.record import StoreRecord
     from diffsync_store.store.redis.leases import Holder
@@ -201,8 +201,8 @@ class DiffClassMismatch(DiffException):
     """Two objects that were to be compared are of different types."""
 
 
-class BudgetExceeded(_WithFacts):
-    """A sync would change more than its budget allows; nothing was applied."""
+class ChangeLimitExceeded(_WithFacts):
+    """A sync would change more than its change limits allow; nothing was applied."""
 
     def __init__(self, message: str, excesses: tuple[Excess, ...]) -> None:
         super().__init__(message)

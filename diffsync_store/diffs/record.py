@@ -38,7 +38,7 @@ class DiffRecord(BaseModel):
     largest: tuple[Subtree, ...] = ()
     """The objects of the top with most operations below them, their own included, the largest first; ten at most."""
     target_counts: dict[str, int] = {}
-    """Objects that the target had by model, of which a budget's percents are."""
+    """Objects that the target had by model, the base of percent limits."""
     holds: tuple[Hold, ...] = ()
     """What of it is held, with what allows it."""
     elements: int

@@ -158,7 +158,7 @@ class SavedDiff:
             source: the adapter that is right; nothing is read of it but, with `guards`, the record of its store.
             target: the adapter that is changed, over the store that the diff was made from.
             options: how it is applied.
-            guards: the budget that all of the diff has to keep to, and what is held.
+            guards: the change limits of the whole diff, and what is held.
             flags: how to apply; with `CONTINUE_ON_FAILURE` what is refused is listed and the rest lands.
             callback: called with stage ("sync"), number done, number in all.
             by: who applies it; by default host and process.
@@ -167,7 +167,7 @@ class SavedDiff:
         Raises:
             StoreReloaded: the target's store was loaded anew since the diff was made.
             ObjectStoreException: the target is over another store than the diff was made from, or in another namespace.
-            BudgetExceeded: the diff changes more than the guards allow; nothing was applied.
+            ChangeLimitExceeded: the diff changes more than the guards allow; nothing was applied.
             DiffNotApproved: also where an element was changed after the diff was checked against its approval; what stands
                 on its page and behind it is not applied.
             SyncStopped: as for `Sync.run`.
@@ -219,7 +219,7 @@ class SavedDiff:
         return Plan(self.streamed(Holds()), journal, within(approval, options), flags).counted()
 
     def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Holds:
-        """What of the diff is held, the rest being within the budget.
+        """What of the diff is held, the rest being within the change limits.
 
         Args:
             guards: the guards.
@@ -227,7 +227,7 @@ class SavedDiff:
             source: the record of the source's store; None where it is known that nothing is held.
 
         Raises:
-            BudgetExceeded: the rest is over the budget.
+            ChangeLimitExceeded: the rest is over the change limits.
         """
         # The target as the diff saw it: what a sync that was stopped has deleted does not make the others more.
         target = target.model_copy(update={"counts": self.record.target_counts or target.counts})

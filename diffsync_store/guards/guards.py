@@ -9,15 +9,15 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from diffsync_store.diff import Diff, DiffElement
-from diffsync_store.exceptions import BudgetExceeded
-from diffsync_store.guards.budget import Budget, Counts, Excess, Limit, Limits, excesses
+from diffsync_store.exceptions import ChangeLimitExceeded
+from diffsync_store.guards.change_limits import ChangeLimits, Counts, Excess, Limit, Limits
 from diffsync_store.guards.completeness import Completeness, Hold, holds
 from diffsync_store.guards.overrides import Allowances, read_allowances
 from diffsync_store.guards.withholding import Place, withhold
 from diffsync_store.store.record import StoreRecord
 
 __all__ = [
-    "Budget",
+    "ChangeLimits",
     "Completeness",
     "Excess",
     "Guards",
@@ -81,7 +81,7 @@ class Guards(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     completeness: Completeness = Field(Completeness(), description="Deletes only from a load proven complete")
-    budget: Budget = Field(Budget(), description="How much may change")
+    change_limits: ChangeLimits = Field(ChangeLimits(), description="How much may change")
     _allowed: Allowances = PrivateAttr(_NOTHING)
 
     def allowing(self, allowances: Iterable[str]) -> Self:
@@ -112,7 +112,7 @@ class Guards(BaseModel):
             held: what `holds` found.
 
         Raises:
-            BudgetExceeded: it would change more than the budget allows.
+            ChangeLimitExceeded: it would change more than the change limits allow.
         """
         applied = {
             model: {
@@ -120,9 +120,9 @@ class Guards(BaseModel):
             }
             for model, actions in counts.items()
         }
-        found = excesses(applied, target.counts, self.budget, self._allowed.numbers)
+        found = self.change_limits.exceeded(applied, target.counts, self._allowed.numbers)
         if found:
-            raise BudgetExceeded(_message(found), tuple(found))
+            raise ChangeLimitExceeded(_message(found), tuple(found))
 
 
 def counted(diff: Diff) -> dict[str, dict[str, int]]:
@@ -147,9 +147,9 @@ def _message(found: list[Excess]) -> str:
         lines.append(f"  and {len(found) - _WORST} more")
     return "\n".join(
         [
-            "Nothing was applied, for the sync is over its change budget:",
+            "Nothing was applied: the sync exceeds its change limits:",
             *lines,
-            "Look at the diff. If the changes are right, allow just these once:",
+            "Check the diff. If the changes are correct, allow them once:",
             f"  guards.allowing({[excess.allowance for excess in found]})",
         ]
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from diffsync_store import diff, exceptions, model, result
 from diffsync_store.adapter import Adapter
-from diffsync_store.guards.budget import Excess
+from diffsync_store.guards.change_limits import Excess
 from diffsync_store.store import base, local, primitives
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.releases import Tracked

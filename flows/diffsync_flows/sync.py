@@ -27,7 +27,7 @@ from diffsync_flows.runtime.ids import artifact_key
 from diffsync_flows.runtime.retries import IO_RETRIES, NO_RETRIES, classify_errors
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
 from diffsync_flows.runtime.states import EndState
-from diffsync_store import Adapter, BudgetExceeded, Select, StoredAdapter, StoreRecord, SyncResult, SyncStopped
+from diffsync_store import Adapter, ChangeLimitExceeded, Select, StoredAdapter, StoreRecord, SyncResult, SyncStopped
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.guards import Holds
 from diffsync_store.lifecycle import opened
@@ -278,7 +278,7 @@ def find_holds(config: Config, saved: SavedDiff, target: Adapter, allow: list[st
     """What of the diff is not to be applied.
 
     Raises:
-        BudgetExceeded: it would change more than it may.
+        ChangeLimitExceeded: it would change more than it may.
         UserError: what is to be allowed is written in no form that is known.
     """
     record = saved.record
@@ -292,9 +292,9 @@ def find_holds(config: Config, saved: SavedDiff, target: Adapter, allow: list[st
             of_source = source.require_load(record.source_generation)
     try:
         return saved.guarded(guards, target.store.record(), of_source)
-    except BudgetExceeded as error:
+    except ChangeLimitExceeded as error:
         allowances = [excess.allowance for excess in error.excesses]
-        raise BudgetExceeded(
+        raise ChangeLimitExceeded(
             f"{error}\nor start the sync with the parameter allow = {allowances}", error.excesses
         ) from None
 

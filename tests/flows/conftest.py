@@ -146,7 +146,7 @@ syncs:
   picky: {source: registry, target: picky}
   busy: {source: seven, target: five}
   lazy: {source: five, target: lazy}
-  lacking: {source: rejecting, target: five, guards: {budget: {each: {delete: {absolute: 1}}}}}
+  lacking: {source: rejecting, target: five, guards: {change_limits: {per_model: {delete: {absolute: 1}}}}}
 """
 
 

@@ -425,10 +425,10 @@ syncs:
             "max_failure_ratio, failure_ratio_after, deletes_last, lookup_first, trust_journal"),
         ),
         ("chain: {diff_after_load: perhaps}", "chain.diff_after_load: true or false is expected; found 'perhaps'"),
-        ("guards: {budgets: {}}", "guards.budgets: no such key; 'budget' may be meant; there are completeness, budget"),
+        ("guards: {change_limit: {}}", "guards.change_limit: no such key; 'change_limits' may be meant; there are completeness, change_limits"),
         (
-            "guards: {budget: {models: {itm: {delete: {absolute: 1}}}}}",
-            "guards.budget.models: neither a nor b has a model 'itm'; there are item",
+            "guards: {change_limits: {models: {itm: {delete: {absolute: 1}}}}}",
+            "guards.change_limits.models: neither a nor b has a model 'itm'; there are item",
         ),
         ("flags: CONTINUE_ON_FAILURE", "flags: a list is expected, such as [CONTINUE_ON_FAILURE]; found 'CONTINUE_ON_FAILURE'"),
     ],
@@ -483,30 +483,30 @@ GUARDED = """
 def test_a_sync_has_the_guards_that_it_declares(path: Path) -> None:
     told = """
           completeness: {allow_empty: [tag]}
-          budget:
+          change_limits:
             sync: {delete: {absolute: 500}}
-            each: {delete: {percent: 5}}
+            per_model: {delete: {percent: 5}}
             models: {country: {delete: {absolute: 0}}}
     """
     config = write(path, STORE + dedent(GUARDED + told))
     guards = config.guards("registry", "database")
     assert guards.completeness.allow_empty == {"tag"}
-    assert guards.budget.sync == Limits(delete=Limit(absolute=500))
-    assert guards.budget.models["country"].delete == Limit(absolute=0)
+    assert guards.change_limits.sync == Limits(delete=Limit(absolute=500))
+    assert guards.change_limits.models["country"].delete == Limit(absolute=0)
     assert config.guards("database", "registry") == Guards()
 
 
 def test_a_fault_of_a_guard_names_its_line_and_what_is_allowed(path: Path) -> None:
     told = """
-          budget:
-            each: {delete: {percent: -5, percents: 5}}
+          change_limits:
+            per_model: {delete: {percent: -5, percents: 5}}
     """
     with pytest.raises(ConfigFault) as caught:
         write(path, STORE + dedent(GUARDED + told))
     assert [fault.removeprefix(f"{path}:") for fault in caught.value.faults] == [
-        "13: syncs.airports.guards.budget.each.delete.percent: a number of at least 0 is expected; found -5",
+        "13: syncs.airports.guards.change_limits.per_model.delete.percent: a number of at least 0 is expected; found -5",
         (
-            "13: syncs.airports.guards.budget.each.delete.percents: no such key; 'percent' may be meant; there are percent, "
+            "13: syncs.airports.guards.change_limits.per_model.delete.percents: no such key; 'percent' may be meant; there are percent, "
             "absolute, floor"
         ),
     ]

@@ -230,14 +230,14 @@ FAULTS = {
     f"{PAIR}    approval: sometimes": (
         "7: syncs.s.approval: 'never', 'deletes' or 'always' is expected; found 'sometimes'"
     ),
-    f"{PAIR}    guards: {{budget: {{each: {{delete: {{percent: 500}}}}}}}}": (
-        "7: syncs.s.guards.budget.each.delete: 500 percent is never reached: there are 100 percent of the target's objects"
+    f"{PAIR}    guards: {{change_limits: {{per_model: {{delete: {{percent: 500}}}}}}}}": (
+        "7: syncs.s.guards.change_limits.per_model.delete: 500 percent can never be reached: use at most 100 percent"
     ),
-    f"{PAIR}    guards: {{budget: {{models: {{item: {{delete: {{}}}}}}}}}}": (
-        "7: syncs.s.guards.budget.models.item.delete: limits nothing: give percent, absolute or both, such as {percent: 5}"
+    f"{PAIR}    guards: {{change_limits: {{models: {{item: {{delete: {{}}}}}}}}}}": (
+        "7: syncs.s.guards.change_limits.models.item.delete: limits nothing: give percent, absolute or both, such as {percent: 5}"
     ),
     f"{PAIR}    guards: [deletes]": (
-        "7: syncs.s.guards: a mapping of completeness, budget is expected, such as {budget: {each: {delete: {percent: 5}}}}; "
+        "7: syncs.s.guards: a mapping of completeness, change_limits is expected, such as {change_limits: {per_model: {delete: {percent: 5}}}}; "
         "a list was found"
     ),
     f"{PAIR}    approval: always\n    approval_timeout: 700000": (
@@ -296,7 +296,7 @@ syncs:
     work_pools: {{diff: x}}
     guards:
       completeness: {{allow_partial: [item]}}
-      budget: {{sync: {{delete: {{percent: 5, absolute: 1}}}}, models: {{item: {{update: {{absolute: 1}}}}}}}}
+      change_limits: {{sync: {{delete: {{percent: 5, absolute: 1}}}}, models: {{item: {{update: {{absolute: 1}}}}}}}}
 housekeeping: {{stores: 1, diffs: 604800, schedule: {{cron: 1 1 * * *}}}}
 metrics: {{textfile: /tmp, pushgateway: "http://x"}}
 """

@@ -8,8 +8,8 @@ import pydantic
 import pytest
 
 from diffsync_store import (
-    Budget,
-    BudgetExceeded,
+    ChangeLimitExceeded,
+    ChangeLimits,
     Completeness,
     DiffException,
     Gap,
@@ -93,8 +93,8 @@ def test_the_override_of_each_hold_lifts_it(source: StoreRecord) -> None:
         guards = wider
 
 
-def budget(limit: Limit, place: str = "each") -> Guards:
-    return Guards(budget=Budget.model_validate({place: {"delete": limit.model_dump()}}))
+def limited(limit: Limit, place: str = "per_model") -> Guards:
+    return Guards(change_limits=ChangeLimits.model_validate({place: {"delete": limit.model_dump()}}))
 
 
 @pytest.mark.parametrize(
@@ -112,48 +112,50 @@ def budget(limit: Limit, place: str = "each") -> Guards:
         (Limit(), 1000, 1, False),
     ],
 )
-@pytest.mark.parametrize("place", ["each", "sync"])
+@pytest.mark.parametrize("place", ["per_model", "sync"])
 def test_a_limit_counts_by_percent_and_by_number(
     limit: Limit, number: int, there: int, is_over: bool, place: str
 ) -> None:
     counts = {"device": {"delete": number, "update": 10_000}}
     if not is_over:
-        budget(limit, place).check(counts, record(device=there))
+        limited(limit, place).check(counts, record(device=there))
         return
-    with pytest.raises(BudgetExceeded):
-        budget(limit, place).check(counts, record(device=there))
+    with pytest.raises(ChangeLimitExceeded):
+        limited(limit, place).check(counts, record(device=there))
 
 
 def test_a_model_may_have_limits_of_its_own() -> None:
     limits = {"device": Limits(delete=Limit(absolute=100))}
-    guards = Guards(budget=Budget(each=Limits(delete=Limit(absolute=1)), models=limits))
+    guards = Guards(change_limits=ChangeLimits(per_model=Limits(delete=Limit(absolute=1)), models=limits))
     guards.check({"device": {"delete": 100}}, FULL)
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(ChangeLimitExceeded):
         guards.check({"site": {"delete": 2}}, FULL)
 
 
 def test_the_message_gives_limit_counts_worst_models_and_what_allows_it_once() -> None:
-    guards = Guards(budget=Budget(sync=Limits(delete=Limit(absolute=20)), each=Limits(delete=Limit(percent=5))))
+    guards = Guards(
+        change_limits=ChangeLimits(sync=Limits(delete=Limit(absolute=20)), per_model=Limits(delete=Limit(percent=5)))
+    )
     counts = {"site": {"delete": 3}, "device": {"delete": 90, "update": 4}}
-    with pytest.raises(BudgetExceeded) as raised:
+    with pytest.raises(ChangeLimitExceeded) as raised:
         guards.check(counts, FULL)
     assert str(raised.value).splitlines() == [
-        "Nothing was applied, for the sync is over its change budget:",
+        "Nothing was applied: the sync exceeds its change limits:",
         "  93 deletes of all models together, of 110 objects in the target (84.5 %): the limit is 20",
         "  90 deletes of device, of 100 objects in the target (90 %): the limit is 5 %",
         "  3 deletes of site, of 10 objects in the target (30 %): the limit is 5 %",
-        "Look at the diff. If the changes are right, allow just these once:",
+        "Check the diff. If the changes are correct, allow them once:",
         "  guards.allowing(['delete:93', 'delete:90:device', 'delete:3:site'])",
     ]
     guards.allowing(excess.allowance for excess in raised.value.excesses).check(counts, FULL)
-    with pytest.raises(BudgetExceeded, match="91 deletes of device"):
+    with pytest.raises(ChangeLimitExceeded, match="91 deletes of device"):
         guards.allowing(["delete:93", "delete:90:device", "delete:3:site"]).check(
             {**counts, "device": {"delete": 91}}, FULL
         )
 
 
-def test_what_is_held_does_not_count_against_the_budget() -> None:
-    guards = budget(Limit(absolute=0))
+def test_what_is_held_does_not_count_against_the_limits() -> None:
+    guards = limited(Limit(absolute=0))
     source = record(StoreState.PARTIAL, ("device",), site=10, device=1)
     guards.check({"device": {"delete": 99}}, FULL, guards.holds(source, FULL))
 
@@ -170,14 +172,14 @@ def test_one_allowance_may_stand_without_a_list() -> None:
     assert Guards().allowing("partial:device").completeness.allow_partial == {"device"}
 
 
-def test_a_budget_may_name_a_model_that_the_target_has_none_of_yet() -> None:
-    guards = Guards(budget=Budget(models={"rack": Limits(delete=Limit(absolute=0))}))
+def test_limits_may_name_a_model_that_the_target_has_none_of_yet() -> None:
+    guards = Guards(change_limits=ChangeLimits(models={"rack": Limits(delete=Limit(absolute=0))}))
     guards.check({"device": {"create": 1}}, FULL)
 
 
 def test_a_model_of_any_name_may_be_allowed() -> None:
     counts = {"a:b": {"delete": 7}}
-    budget(Limit(absolute=1)).allowing(["delete:7:a:b"]).check(counts, FULL)
+    limited(Limit(absolute=1)).allowing(["delete:7:a:b"]).check(counts, FULL)
 
 
 @pytest.mark.parametrize("limit", [{"percent": -1}, {"absolute": -1}, {"floor": -1}, {"percents": 5}])
@@ -188,9 +190,11 @@ def test_a_limit_that_makes_no_sense_is_refused(limit: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("action", ["delete", "update"])
 def test_more_than_all_that_there_is_is_no_limit_for_what_is_deleted_or_updated(action: str) -> None:
-    with pytest.raises(pydantic.ValidationError, match="500 percent is never reached"):
+    with pytest.raises(pydantic.ValidationError, match="500 percent can never be reached"):
         Limits(**{action: Limit(percent=500)})
-    assert dict(Limits(create=Limit(percent=500), **{action: Limit(percent=100)}).of())[action] == Limit(percent=100)
+    assert dict(Limits(create=Limit(percent=500), **{action: Limit(percent=100)}).by_action())[action] == Limit(
+        percent=100
+    )
 
 
 def test_creates_of_what_a_partial_target_may_have_are_held() -> None:
@@ -264,11 +268,11 @@ def test_a_source_of_which_nobody_saw_the_load_end_deletes_nothing() -> None:
     assert target.count("site") == 2
 
 
-def test_a_guarded_sync_over_its_budget_changes_nothing() -> None:
+def test_a_guarded_sync_over_its_limits_changes_nothing() -> None:
     source, target = inventory("a"), inventory("a", "b")
     source.get(Site, "a").region = "EMEA"
-    with pytest.raises(BudgetExceeded):
-        source.sync_to(target, guards=budget(Limit(absolute=0)))
+    with pytest.raises(ChangeLimitExceeded):
+        source.sync_to(target, guards=limited(Limit(absolute=0)))
     assert (target.count("site"), target.get(Site, "a").region) == (2, None)
 
 

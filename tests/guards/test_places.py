@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from diffsync_store import (
     Adapter,
     BaseStore,
-    Budget,
-    BudgetExceeded,
+    ChangeLimitExceeded,
+    ChangeLimits,
     DiffSyncModel,
     Guards,
     Limit,
@@ -146,7 +146,7 @@ def test_no_object_goes_that_the_source_may_have(refused: set[str]) -> None:
     """The source has everything but what it refuses: nothing of it may be deleted."""
     source = Catalogue("source").fill("abc", "xy", "12", refused)
     left = target()
-    left.sync_from(source, guards=Guards(budget=Budget()))
+    left.sync_from(source, guards=Guards(change_limits=ChangeLimits()))
     assert left.names() == ALL
 
 
@@ -174,10 +174,10 @@ def test_a_saved_diff_knows_what_of_it_is_held(
         }
         assert "deletes of kind below maker a are held" in str(saved.record.holds[0])
         assert diffs.compare_once(source, left, store_id, guards=Guards()) == store_id
-        few = Guards(budget=Budget(models={"kind": Limits(delete=Limit(absolute=3))}))
+        few = Guards(change_limits=ChangeLimits(models={"kind": Limits(delete=Limit(absolute=3))}))
         assert saved.guarded(few, left.store.record(), source.store.record()).is_scoped
-        fewer = Guards(budget=Budget(models={"kind": Limits(delete=Limit(absolute=2))}))
-        with pytest.raises(BudgetExceeded, match="3 deletes of kind"):
+        fewer = Guards(change_limits=ChangeLimits(models={"kind": Limits(delete=Limit(absolute=2))}))
+        with pytest.raises(ChangeLimitExceeded, match="3 deletes of kind"):
             saved.guarded(fewer, left.store.record(), source.store.record())
         planned = saved.dry_run(SyncOptions())
         done = saved.apply(source, left)

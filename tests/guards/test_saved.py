@@ -7,7 +7,16 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from diffsync_store import Budget, BudgetExceeded, Guards, Limit, Limits, StoredAdapter, StoreNotComplete, SyncOptions
+from diffsync_store import (
+    ChangeLimitExceeded,
+    ChangeLimits,
+    Guards,
+    Limit,
+    Limits,
+    StoredAdapter,
+    StoreNotComplete,
+    SyncOptions,
+)
 from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.guards import Holds
 from diffsync_store.store.redis import RedisStore
@@ -115,14 +124,14 @@ def test_a_saved_diff_in_memory_is_guarded_too(
     saved.drop()
 
 
-def test_what_is_held_does_not_count_for_the_budget(
+def test_what_is_held_does_not_count_for_the_limits(
     diffs: RedisDiffs, sides: tuple[Inventory, Inventory], store_id: str
 ) -> None:
     saved = save(diffs, sides, store_id)
-    guards = Guards(budget=Budget(models={"device": Limits(delete=Limit(absolute=1))}))
+    guards = Guards(change_limits=ChangeLimits(models={"device": Limits(delete=Limit(absolute=1))}))
     record = sides[1].store.record()
     guards.check(saved.record.by_model, record, Holds(saved.record.holds))
-    with pytest.raises(BudgetExceeded, match="5 deletes of device, of 6 objects in the target"):
+    with pytest.raises(ChangeLimitExceeded, match="5 deletes of device, of 6 objects in the target"):
         guards.check(saved.record.by_model, record)
     saved.drop()
 
@@ -132,11 +141,13 @@ def test_a_saved_diff_is_applied_within_the_guards_also_where_it_goes_on(
 ) -> None:
     saved = save(diffs, sides, store_id)
     source, target = sides
-    strict, guards = (Guards(budget=Budget(sync=Limits(delete=Limit(percent=most, floor=0)))) for most in (50, 80))
+    strict, guards = (
+        Guards(change_limits=ChangeLimits(sync=Limits(delete=Limit(percent=most, floor=0)))) for most in (50, 80)
+    )
     result = saved.apply(source, target, guards=strict)
     assert (result.updated, result.held, target.count()) == (1, 7, 9)
     with pytest.raises(
-        BudgetExceeded, match=r"7 deletes of all models together, of 9 objects in the target \(77.8 %\)"
+        ChangeLimitExceeded, match=r"7 deletes of all models together, of 9 objects in the target \(77.8 %\)"
     ):
         saved.apply(source, target, guards=strict.allowing("partial:device"))
     assert target.count() == 9

@@ -1,4 +1,4 @@
-"""A source that is cut off at any place deletes nothing that it had, or no more than the budget."""
+"""A source that is cut off at any place deletes nothing that it had, or no more than the limits allow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 import pytest
 
-from diffsync_store import Adapter, Budget, BudgetExceeded, Guards, Limit, Limits, StoreNotComplete
+from diffsync_store import Adapter, ChangeLimitExceeded, ChangeLimits, Guards, Limit, Limits, StoreNotComplete
 from tests.store.inventory import Device, Inventory, Site, sites
 
 SITES, DEVICES = 20, 9
@@ -77,16 +77,16 @@ def test_a_cut_that_is_known_deletes_nothing_wherever_it_is(end: End) -> None:
         assert names(target) == names(full_target()), cut
 
 
-def test_a_cut_that_nobody_can_know_deletes_no_more_than_the_budget() -> None:
+def test_a_cut_that_nobody_can_know_deletes_no_more_than_the_limits() -> None:
     limit = Limit(percent=5)
-    guards = Guards(budget=Budget(sync=Limits(delete=limit), each=Limits(delete=limit)))
+    guards = Guards(change_limits=ChangeLimits(sync=Limits(delete=limit), per_model=Limits(delete=limit)))
     refused = 0
     for cut in CUTS:
         source, target = cut_source(cut, End.QUIET), full_target()
         before = len(names(target))
         try:
             target.sync_from(source, guards=guards)
-        except BudgetExceeded:
+        except ChangeLimitExceeded:
             refused += 1
             assert len(names(target)) == before, cut
         assert before - len(names(target)) <= before * 0.05, cut
@@ -95,5 +95,5 @@ def test_a_cut_that_nobody_can_know_deletes_no_more_than_the_budget() -> None:
 
 def test_a_whole_source_deletes_what_is_gone() -> None:
     source, target = cut_source(len(RECORDS), End.EXPECTS), full_target()
-    target.sync_from(source, guards=Guards(budget=Budget(each=Limits(delete=Limit(percent=5)))))
+    target.sync_from(source, guards=Guards(change_limits=ChangeLimits(per_model=Limits(delete=Limit(percent=5)))))
     assert names(target) == names(source)

@@ -34,7 +34,7 @@ def _unknown_models(config: Config, name: str) -> Iterator[str]:
         return
     known = sorted({model for side in sides for model in side._get_initial_value_order()})
     told = {
-        ("budget", "models"): sync.guards.budget.models,
+        ("change_limits", "models"): sync.guards.change_limits.models,
         ("completeness", "allow_partial"): sync.guards.completeness.allow_partial,
         ("completeness", "allow_empty"): sync.guards.completeness.allow_empty,
     }

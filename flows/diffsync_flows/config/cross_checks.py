@@ -39,14 +39,14 @@ def _misplaced_variables(data: Any, place: Location) -> Iterator[tuple[Location,
 
 def _empty_limits(file: YamlFile, declared: Declarations) -> Iterator[str]:
     for name, sync in declared.syncs.items():
-        budget = sync.guards.budget
-        limits: dict[Location, Limits] = {("sync",): budget.sync, ("each",): budget.each}
-        limits |= {("models", model): of_model for model, of_model in budget.models.items()}
+        changes = sync.guards.change_limits
+        limits: dict[Location, Limits] = {("sync",): changes.sync, ("per_model",): changes.per_model}
+        limits |= {("models", model): of_model for model, of_model in changes.models.items()}
         for place, of_place in limits.items():
-            for action, limit in of_place.of():
+            for action, limit in of_place.by_action():
                 if limit.percent is None and limit.absolute is None:
                     told = "limits nothing: give percent, absolute or both, such as {percent: 5}"
-                    yield file.fault(("syncs", name, "guards", "budget", *place, action), told)
+                    yield file.fault(("syncs", name, "guards", "change_limits", *place, action), told)
 
 
 def _late_approvals(file: YamlFile, declared: Declarations) -> Iterator[str]:

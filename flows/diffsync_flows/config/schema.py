@@ -276,7 +276,9 @@ class SyncEntry(Declaration):
     )
     """Flags of the diff and the sync, as diffsync's DiffSyncFlags."""
     guards: Guards = Field(
-        Guards(), description="What a sync must not do", examples=[{"budget": {"each": {"delete": {"percent": 5}}}}]
+        Guards(),
+        description="What a sync must not do",
+        examples=[{"change_limits": {"per_model": {"delete": {"percent": 5}}}}],
     )
     approval: Literal["never", "deletes", "always"] = "never"
     """Whether a person has to approve a diff before it is applied: never, where it deletes, or always."""

@@ -11,7 +11,7 @@ Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has st
 else `no`, as for a sync that asks for an approval, which goes on by itself; and the label `diffsync.project`, the project of the YAML file.
 
 A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
-budget; as `rejected`, by a person; as `superseded`, where a newer diff counts before anybody has decided; as `cancelled`; or as
+change limits; as `rejected`, by a person; as `superseded`, where a newer diff counts before anybody has decided; as `cancelled`; or as
 `failed`, also where there is no such diff: then nobody knows its adapters, and none are related. One that waits for an
 approval has not ended, nor has one that leaves the question to another run, and a dry run is none. One whose process is
 killed tells nothing: Prefect's own event `prefect.flow-run.Crashed` does, which the automation for dead runs brings about.
@@ -34,7 +34,7 @@ from diffsync_flows.config.schema import SyncEntry
 from diffsync_flows.reporting.run_metadata import project_of_run
 from diffsync_flows.runtime.cancellation import is_cancelled
 from diffsync_flows.runtime.superseded_runs import abort_if_superseded
-from diffsync_store import BudgetExceeded, StoreRecord
+from diffsync_store import ChangeLimitExceeded, StoreRecord
 from diffsync_store.diffs import DiffRecord
 
 STORE_LOADED = "diffsync.store.loaded"
@@ -127,7 +127,7 @@ def report_failure(diff_id: str, sync_name: str) -> Iterator[SyncEnd]:
     syncing = SyncEnd(diff_id, sync_name)
     try:
         yield syncing
-    except BudgetExceeded:
+    except ChangeLimitExceeded:
         abort_if_superseded()
         syncing.ended("refused")
         raise
