@@ -41,7 +41,6 @@ from diffsync_store.exceptions import (
     SyncTakenOver,
 )
 from diffsync_store.guards.guards import ChangeLimits, Completeness, Guards, Hold, Limit, Limits
-from diffsync_store.introspection import type_hints as hints
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
@@ -116,5 +115,3 @@ __all__ = [
     "Unsettled",
     "unsettled",
 ]
-
-hints.publish()

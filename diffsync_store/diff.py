@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from functools import total_ordering
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.exceptions import ObjectAlreadyExists
 from diffsync_store.introspection.builtin_aliases import Data, Text
+from diffsync_store.result import SyncResult
 from diffsync_store.values.codec import equal
-
-if TYPE_CHECKING:
-    from diffsync_store.result import SyncResult
 
 
 class Diff:

@@ -20,7 +20,7 @@ from diffsync_store.redaction import declared_secrets
 from diffsync_store.values.codec import equal
 
 if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
+    from diffsync_store._adapter_like import AdapterLike
     from diffsync_store.model import DiffSyncModel
 
 _BATCH = 1000
@@ -69,8 +69,8 @@ class Differ:
 
     def __init__(
         self,
-        source: Adapter,
-        target: Adapter,
+        source: AdapterLike,
+        target: AdapterLike,
         flags: DiffSyncFlags,
         diff_class: type[Diff] = Diff,
         callback: Callable[[str, int, int], None] | None = None,

@@ -1,105 +1,148 @@
-"""Everything that the library raises.
+"""The exceptions of the library.
 
-ObjectCrudException             raised by a model's `create`, `update`, `delete`
+ObjectCrudException             a model's `create`, `update` or `delete` failed
     ObjectNotCreated
     ObjectNotUpdated
     ObjectNotDeleted
-    OutcomeUnknown              the answer was lost: the operation may have been done or not
-ObjectStoreException            a store cannot do what was asked of it
-    ObjectAlreadyExists         `.existing_object` is what stands in the way
+    OutcomeUnknown              the answer of the system was lost
+ObjectStoreException            a store cannot do what was asked
+    ObjectAlreadyExists         `.existing_object` is the object with the same identifiers
     ObjectNotFound
     ObjectStoreWrongType
-    ObjectNotStorable           a value of the object would not come back from the store as it is
-    StoreUnavailable            Redis cannot be reached, or does not answer
-    StoreNotFound               no store has this `store_id`: never loaded, dropped or expired
-    StoreNotComplete            the store's load did not end; `.record` says how far it came
-    StoreInUse                  another live process is writing to the store
-        LeaseHeld               another one has the lease on the target; `.holder` says who
-        LeaseLost               this process's lease was taken by another one, or broken
-    StoreReloaded               the store was loaded anew, so what was read of it before is out of date
+    ObjectNotStorable           the store could not return a value of the object unchanged
+    StoreUnavailable            Redis cannot be reached or does not answer
+    StoreNotFound               no store has this `store_id`
+    StoreNotComplete            the load of the store did not complete; `.record` has its state
+    StoreInUse                  another process uses the store or the saved diff
+        LeaseHeld               another process holds the lease of the target; `.holder` is its owner
+        LeaseLost               another process took or removed the lease of this one
+    StoreReloaded               the store was loaded again after it was read
     DiffNotFound                no saved diff has this `diff_id`
-    DiffExists                  a saved diff has this `diff_id`, and somebody has approved it or begun to apply it
-    DiffNotApproved             nobody has approved the saved diff, or it is not what was approved
-DiffException
+    DiffExists                  a saved diff with this `diff_id` is approved or partly applied; `.diff_id`
+    DiffNotApproved             the saved diff is not approved, or has changed since
+DiffException                   a diff cannot be built
     DiffClassMismatch
-    TreeTooDeep                 objects stand below each other in too many levels, or below themselves
-ChangeLimitExceeded             a sync would change more than it may; `.excesses` says what; nothing was applied
-SyncStopped                     a guard has ended a sync
-InvalidOptions                  an option of a sync is out of its range; a ValueError
+    TreeTooDeep                 the objects have too many levels, or a circle
+ChangeLimitExceeded             a sync would change more than its limits allow; `.excesses` lists where
+SyncStopped                     a guard ended a sync
+    SyncInterrupted             the store or the journal failed during a sync
+    SyncTakenOver               another sync of the same diff has started
+    JournalLost                 Redis lost the journal of this sync
+InvalidOptions                  an option of a sync is out of range; a ValueError
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from diffsync_store.diff import DiffElement
-    from diffsync_store.guards.change_limits import Excess
-    from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.record import StoreRecord
-    from diffsync_store.store.redis.leases import Holder
+from datetime import datetime
+from typing import Any, Protocol
 
 
-class _WithFacts(Exception):
-    """An exception that knows more than its message, and keeps it when it is copied or sent to another process."""
+class _LoadedStore(Protocol):
+    """The attributes of a `StoreRecord` that explain a `StoreNotComplete`."""
+
+    @property
+    def store_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> Any: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+    @property
+    def gaps(self) -> Mapping[str, Any]: ...
+
+
+class _LeaseHolder(Protocol):
+    """The owner of a lease."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def until(self) -> datetime | None: ...
+    @property
+    def token(self) -> int: ...
+
+
+class _Excess(Protocol):
+    """A change limit that a sync would exceed."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def allowance(self) -> str: ...
+
+
+class _WithAttributes(Exception):
+    """An exception whose attributes survive `copy` and `pickle`."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made_again, (type(self), self.args, self.__dict__)
+        return _restored, (type(self), self.args, self.__dict__)
 
 
-def _made_again(kind: type[Exception], args: tuple[Any, ...], facts: dict[str, Any]) -> Exception:
+def _restored(kind: type[Exception], args: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
     error = kind.__new__(kind, *args)
     error.args = args
-    error.__dict__.update(facts)
+    error.__dict__.update(attributes)
     return error
 
 
 class ObjectCrudException(Exception):
-    """An object could not be created, updated or deleted in its system."""
+    """A system did not create, update or delete a record."""
 
 
 class ObjectNotCreated(ObjectCrudException):
-    """An object could not be created in its system."""
+    """A system did not create a record."""
 
 
 class ObjectNotUpdated(ObjectCrudException):
-    """An object could not be updated in its system."""
+    """A system did not update a record."""
 
 
 class ObjectNotDeleted(ObjectCrudException):
-    """An object could not be deleted from its system."""
+    """A system did not delete a record."""
 
 
 class OutcomeUnknown(ObjectCrudException):
-    """The system's answer was lost: whether the operation was done is not known.
+    """The answer of the system was lost, so the operation may or may not have been applied.
 
-    A model's `create`, `update` or `delete` raises it, or a `..._many` hook returns it for a record.
+    A model's `create`, `update` or `delete` raises it; a `..._many` hook returns it for a record.
     """
 
 
 class ObjectStoreException(Exception):
-    """A store could not do what was asked of it."""
+    """A store cannot do what was asked."""
 
 
-class ObjectAlreadyExists(_WithFacts, ObjectStoreException):
-    """An object with the same identifiers is there already."""
+class ObjectAlreadyExists(_WithAttributes, ObjectStoreException):
+    """An object with the same identifiers exists; `existing_object` is that object or diff element."""
 
-    def __init__(self, message: str, existing_object: DiffSyncModel | DiffElement, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, message: str, existing_object: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(message, existing_object, *args, **kwargs)
         self.existing_object = existing_object
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process gets the object without its adapter where that one's store cannot go there."""
-        made, (kind, args, facts) = super().__reduce__()
-        found = self.existing_object
-        store = getattr(getattr(found, "adapter", None), "store", None)
+        """Pickle the object without its adapter, unless the store of the adapter is in memory and can be pickled too."""
+        restore, (kind, args, attributes) = super().__reduce__()
+        existing = self.existing_object
+        store = getattr(getattr(existing, "adapter", None), "store", None)
         if getattr(store, "is_in_memory", True):
-            return made, (kind, args, facts)
-        alone = copy(found)
-        alone.__dict__["adapter"] = None
-        args = tuple(alone if arg is found else arg for arg in args)
-        return made, (kind, args, {**facts, "existing_object": alone})
+            return restore, (kind, args, attributes)
+        detached = copy(existing)
+        detached.__dict__["adapter"] = None
+        args = tuple(detached if arg is existing else arg for arg in args)
+        return restore, (kind, args, {**attributes, "existing_object": detached})
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -110,55 +153,55 @@ class ObjectNotFound(ObjectStoreException):
 
 
 class ObjectStoreWrongType(ObjectStoreException):
-    """A store was given something that it cannot look up."""
+    """An argument has a type that the store cannot look up."""
 
 
 class ObjectNotStorable(ObjectStoreException):
-    """A value of the object would not come back from the store as it is; the message names the field and the type."""
+    """The store could not return a value unchanged; the message names the field and the type."""
 
 
 class StoreUnavailable(ObjectStoreException):
-    """Redis cannot be reached, or does not answer; its error is the cause."""
+    """Redis cannot be reached or does not answer. The redis error is the cause."""
 
 
 class StoreNotFound(ObjectStoreException):
     """No store has this `store_id`: it was never loaded, was dropped, or expired."""
 
 
-class StoreNotComplete(_WithFacts, ObjectStoreException):
-    """The store's load did not end, so what it lacks means nothing."""
+class StoreNotComplete(_WithAttributes, ObjectStoreException):
+    """The load of the store did not complete, so missing objects prove nothing. `record` is its `StoreRecord`."""
 
-    def __init__(self, message: str, record: StoreRecord) -> None:
+    def __init__(self, message: str, record: _LoadedStore) -> None:
         super().__init__(message)
         self.record = record
 
 
 class StoreInUse(ObjectStoreException):
-    """Somebody works with the store or the saved diff."""
+    """Another process uses the store or the saved diff."""
 
 
-class LeaseHeld(_WithFacts, StoreInUse):
-    """Another one has the lease on the target."""
+class LeaseHeld(_WithAttributes, StoreInUse):
+    """Another process holds the lease of the target. `holder` is its owner, None if the lease ended meanwhile."""
 
-    def __init__(self, message: str, holder: Holder | None) -> None:
+    def __init__(self, message: str, holder: _LeaseHolder | None) -> None:
         super().__init__(message)
         self.holder = holder
 
 
 class LeaseLost(StoreInUse):
-    """This process's lease was taken by another one, or broken: it may change the target no more."""
+    """Another process took or removed the lease of this one, which may no longer change the target."""
 
 
 class StoreReloaded(ObjectStoreException):
-    """The store was loaded anew, so what was read of it before is out of date."""
+    """The store was loaded again after it was read, so what was read is out of date."""
 
 
 class DiffNotFound(ObjectStoreException):
     """No saved diff has this `diff_id`."""
 
 
-class DiffExists(_WithFacts, ObjectStoreException):
-    """A saved diff has this `diff_id`, and it is not replaced: somebody has approved it, or begun to apply it."""
+class DiffExists(_WithAttributes, ObjectStoreException):
+    """A saved diff with this `diff_id` is approved or partly applied, so it is not replaced."""
 
     def __init__(self, message: str, diff_id: str) -> None:
         super().__init__(message)
@@ -166,44 +209,44 @@ class DiffExists(_WithFacts, ObjectStoreException):
 
 
 class DiffNotApproved(ObjectStoreException):
-    """Nobody has approved the saved diff, or it is not what was approved."""
+    """The saved diff is not approved, or differs from what was approved."""
 
 
 class SyncStopped(Exception):
-    """A guard has ended a sync; what was not tried is pending."""
+    """A guard ended a sync. The operations that were not tried are pending."""
 
 
 class SyncInterrupted(SyncStopped, ObjectStoreException):
-    """The store or the journal could not be reached or written; the redis error is in the chain of causes."""
+    """The store or the journal failed during a sync. The redis error is in the chain of causes."""
 
 
 class SyncTakenOver(SyncStopped):
-    """Another sync of the same diff has begun, and this one may change the target no more."""
+    """Another sync of the same diff has started, so this one may no longer change the target."""
 
 
 class JournalLost(SyncStopped):
-    """Redis has lost what this sync had set down in its journal."""
+    """Redis lost the journal of this sync."""
 
 
 class InvalidOptions(ValueError):
-    """An option of a sync is out of its range."""
+    """An option of a sync is out of range."""
 
 
 class DiffException(Exception):
-    """A diff could not be built."""
+    """A diff cannot be built."""
 
 
 class TreeTooDeep(DiffException, RecursionError):
-    """Objects stand below each other in more levels than can be gone through, or below themselves."""
+    """The objects have more levels than a diff can process, or an object is below itself."""
 
 
 class DiffClassMismatch(DiffException):
-    """Two objects that were to be compared are of different types."""
+    """Two objects of different types cannot be compared."""
 
 
-class ChangeLimitExceeded(_WithFacts):
-    """A sync would change more than its change limits allow; nothing was applied."""
+class ChangeLimitExceeded(_WithAttributes):
+    """A sync would change more than its limits allow. Nothing was applied; `excesses` lists each limit."""
 
-    def __init__(self, message: str, excesses: tuple[Excess, ...]) -> None:
+    def __init__(self, message: str, excesses: tuple[_Excess, ...]) -> None:
         super().__init__(message)
         self.excesses = excesses

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store._child_index import CHILDREN_LOCK, INDEXED_FROM, ChildIndex
+from diffsync_store._object_store import ObjectStore
 from diffsync_store.diffing.tree_depth import allow
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
@@ -16,11 +17,6 @@ from diffsync_store.hooks import require_hooks
 from diffsync_store.introspection.builtin_aliases import ChildFields, Data, Text
 from diffsync_store.introspection.field_types import is_scalar, plain_fields
 from diffsync_store.introspection.model_classes import ModelType, overrides
-from diffsync_store.store.base import BaseStore
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.store.releases import Tracked
 
 M = TypeVar("M", bound="DiffSyncModel")
 
@@ -54,7 +50,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     if TYPE_CHECKING:
         _child_indexes: dict[Text, ChildIndex]
         _outcome: tuple[DiffSyncStatus, Text]
-        _tracked: Tracked | None
+        _tracked: Any
 
     _modelname: ClassVar[Text] = "diffsyncmodel"
     _identifiers: ClassVar[tuple[Text, ...]] = ()
@@ -150,7 +146,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         adapter = self.__dict__.get("adapter")
         if adapter is not None:
             store = getattr(adapter, "store", None)
-            if isinstance(store, BaseStore):  # a mock or a stub in the place of the adapter has none
+            if isinstance(store, ObjectStore):  # a mock or a stub in the place of the adapter has none
                 store.mark_dirty(self)
 
     # Copies and pickles keep the status, as they would keep a private attribute of pydantic.
@@ -237,14 +233,14 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         self.set_status(self._status, message)
 
     @classmethod
-    def create_base(cls, adapter: Adapter, ids: Mapping[Text, Any], attrs: Mapping[Text, Any]) -> Self | None:
+    def create_base(cls, adapter: Any, ids: Mapping[Text, Any], attrs: Mapping[Text, Any]) -> Self | None:
         """Make the object for `create`, without any system behind it."""
         obj = cls(**ids, adapter=adapter, **attrs)
         obj.set_status(DiffSyncStatus.SUCCESS, "Created successfully")
         return obj
 
     @classmethod
-    def create(cls, adapter: Adapter, ids: Data, attrs: Data) -> Self | None:
+    def create(cls, adapter: Any, ids: Data, attrs: Data) -> Self | None:
         """Create a record in the adapter's system and return it as object.
 
         Return None to leave the object, and all below it, out of the store.
@@ -391,7 +387,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             index = indexes[field] = ChildIndex(children)
         return index
 
-    def tell_when_let_go(self, tracked: Tracked | None) -> None:
+    def tell_when_let_go(self, tracked: Any) -> None:
         """From now on a store keeps track of the object; None if none does any more."""
         object.__setattr__(self, "_tracked", tracked)
 
@@ -412,10 +408,10 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             store.mark_dirty(self)
 
 
-def _store_of(obj: DiffSyncModel) -> BaseStore | None:
+def _store_of(obj: DiffSyncModel) -> ObjectStore | None:
     """The adapter's store; a mock or a stub in the place of the adapter has none."""
     store = getattr(obj.__dict__.get("adapter"), "store", None)
-    return store if isinstance(store, BaseStore) else None
+    return store if isinstance(store, ObjectStore) else None
 
 
 def _slots_of(obj: DiffSyncModel) -> dict[str, Any]:

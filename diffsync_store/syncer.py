@@ -33,7 +33,7 @@ from diffsync_store.result import Reject, SyncResult
 from diffsync_store.values.readable import readable, restored
 
 if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
+    from diffsync_store._adapter_like import AdapterLike
     from diffsync_store.model import DiffSyncModel
 
 _AHEAD = 500
@@ -64,8 +64,8 @@ class Syncer:
     def __init__(
         self,
         diff: Diff,
-        source: Adapter,
-        target: Adapter,
+        source: AdapterLike,
+        target: AdapterLike,
         flags: DiffSyncFlags,
         callback: Callable[[str, int, int], None] | None = None,
     ) -> None:
@@ -140,7 +140,8 @@ class Syncer:
         if self.asks_source:  # for what its method does: what is to be applied stands in the diff
             self.source.get_or_none(model, element.keys)
         try:
-            return self.target.get(model, element.keys)
+            obj: DiffSyncModel = self.target.get(model, element.keys)
+            return obj
         except ObjectNotFound:
             return None
 
@@ -365,7 +366,7 @@ class Syncer:
             self.callback("sync", self.processed, self.total)
 
 
-def class_of(adapter: Adapter, model: str) -> type[DiffSyncModel]:
+def class_of(adapter: AdapterLike, model: str) -> type[DiffSyncModel]:
     """The class that an adapter has for a model.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from diffsync_store.store.record import ModelSchema
 
 if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
+    from diffsync_store._adapter_like import AdapterLike
     from diffsync_store.store.subtree_digests import BucketSums, SubtreeDigest, SubtreeDigests
 
 _MANY = 4
@@ -30,7 +30,7 @@ class Pruner:
     It covers only models whose digests say the same on both sides as a comparison of the objects would.
     """
 
-    def __init__(self, source: Adapter, target: Adapter) -> None:
+    def __init__(self, source: AdapterLike, target: AdapterLike) -> None:
         self._sides = (source, target)
         self._covered: dict[str, bool] = {}
         self._source: SubtreeDigests | None = None
@@ -105,7 +105,7 @@ class Pruner:
         return from_source, only_target, equal
 
 
-def _reads_as_written(adapter: Adapter, schema: ModelSchema, model: str) -> bool:
+def _reads_as_written(adapter: AdapterLike, schema: ModelSchema, model: str) -> bool:
     """Whether the adapter's class compares what the class compared that wrote the objects."""
     if adapter._is_stored:
         return True

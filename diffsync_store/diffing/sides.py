@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from diffsync_store.exceptions import ObjectNotFound
 
 if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
+    from diffsync_store._adapter_like import AdapterLike
     from diffsync_store.model import DiffSyncModel
 
 Objects = Mapping[str, "DiffSyncModel"]
@@ -18,7 +18,7 @@ ABSENT: Sequence[str] = []
 """The children of a parent that a side does not have."""
 
 
-def side_of(adapter: Adapter) -> Side:
+def side_of(adapter: AdapterLike) -> Side:
     """How to read an adapter: straight from its store, unless it has its own way."""
     reads = "get_all", "get_by_uids"
     if adapter._overrides(*reads) or adapter.store.overrides(*reads):
@@ -32,7 +32,7 @@ class Side:
     is_asked = False
     """The adapter's own methods say what it has, not its store."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: AdapterLike) -> None:
         self.adapter = adapter
         self.store = adapter.store
 
@@ -76,7 +76,7 @@ class Side:
 class WholeSide(Side):
     """A side whose objects are known by the unique ids that they have now, whatever they were added under."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: AdapterLike) -> None:
         super().__init__(adapter)
         self._model = ""
         self._objects: Objects = {}

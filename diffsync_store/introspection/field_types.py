@@ -9,12 +9,11 @@ import ipaddress
 import types
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
 
 from diffsync_store.introspection.model_classes import dumps_as_is, overrides
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
 
 _SCALARS = (
     str, int, float, bool, bytes, complex, type(None), decimal.Decimal, enum.Enum, uuid.UUID,
@@ -24,7 +23,7 @@ _SCALARS = (
 )  # fmt: skip
 
 
-def plain_fields(model: type[DiffSyncModel], names: Iterable[str]) -> tuple[str, ...] | None:
+def plain_fields(model: type[BaseModel], names: Iterable[str]) -> tuple[str, ...] | None:
     """These fields in the order of the class, if its objects dump them as they are and none can be changed in place."""
     wanted = set(names)
     fields = tuple(name for name in model.model_fields if name in wanted)

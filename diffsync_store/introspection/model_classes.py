@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from diffsync_store.values.codec import class_name
-
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
-
-    from diffsync_store.model import DiffSyncModel
 else:
     ModelMetaclass = type(BaseModel)
 
@@ -77,25 +72,23 @@ def per_class(function: F) -> F:
     return cached  # type: ignore[return-value]  # called as the function is
 
 
-def root_of(model: type[DiffSyncModel]) -> type[DiffSyncModel]:
+def root_of(model: type[Any]) -> Any:
     """The base of all models of the library that the model is of: this one, or diffsync."""
-    root: Any = next(base for base in reversed(model.__mro__) if "_identifiers" in vars(base))
-    return root  # type: ignore[no-any-return]
+    return next(base for base in reversed(model.__mro__) if "_identifiers" in vars(base))
 
 
-def overrides(model: type[DiffSyncModel], names: Iterable[str]) -> bool:
+def overrides(model: type[Any], names: Iterable[str]) -> bool:
     """Whether the class has any of these methods from elsewhere than the library."""
-    root = root_of(model)
-    made = _as_made(root)
+    made = _as_made(root_of(model))
     return any(_provided(model, name) is not made.get(name) for name in names)
 
 
-def _provided(model: type[DiffSyncModel], name: str) -> Any:
+def _provided(model: type[Any], name: str) -> Any:
     return next((vars(base)[name] for base in model.__mro__ if name in vars(base)), None)
 
 
 @functools.cache
-def _as_made(root: type[DiffSyncModel]) -> dict[str, Any]:
+def _as_made(root: type[Any]) -> dict[str, Any]:
     """What the class has had from the beginning: first asked for when it is made."""
     return dict(vars(root))
 
@@ -115,89 +108,3 @@ def dumps_as_is(model: type[BaseModel], names: Iterable[str]) -> bool:
 def is_overridden(obj: Any, root: type[Any], names: Iterable[str]) -> bool:
     """Whether an object's class, or the object itself, has something else than `root` under one of these names."""
     return any(name in vars(obj) or getattr(type(obj), name) is not getattr(root, name) for name in names)
-
-
-class KnownClasses:
-    """The classes of their own that values of a model may have: those that its annotations name, and their subclasses.
-
-    A closed set: nothing is imported by a name that stands in data.
-    """
-
-    def __init__(self, model: type[BaseModel]) -> None:
-        found: dict[Any, None] = {}
-        for field in model.model_fields.values():
-            _collect(field.annotation, found)
-        self._bases: dict[Any, None] = dict.fromkeys(
-            kind for kind in found if isinstance(kind, type) and kind not in _TOO_WIDE
-        )
-        self._by_name: dict[str, type[Any]] = {}
-
-    def allows(self, kind: Any) -> bool:
-        """Whether the class is one of them. Looked up, and not asked: a TypedDict refuses to tell."""
-        return any(base in self._bases for base in kind.__mro__)
-
-    def find(self, name: str) -> type[Any] | None:
-        """The class that `values.class_name` calls by this name."""
-        found = self._by_name.get(name)
-        if found is None:
-            self._by_name = {class_name(kind): kind for base in self._bases for kind in subclasses_of(base)}
-            found = self._by_name.get(name)
-        return found
-
-
-_TOO_WIDE = (object, type, type(None), list, dict, set, frozenset)
-
-
-@per_class
-def known_classes(model: Any) -> KnownClasses:
-    """Those of a model."""
-    return KnownClasses(model)
-
-
-def subclasses_of(kind: Any) -> dict[Any, None]:
-    """The class and all that are derived from it now; of two with the same name, the younger stands behind."""
-    found: dict[Any, None] = {}
-    ahead = [kind]
-    while ahead:
-        one = ahead.pop(0)
-        if one not in found:
-            found[one] = None
-            ahead += type.__subclasses__(one)
-    return found
-
-
-def _collect(annotation: Any, found: dict[Any, None]) -> None:
-    """Add what an annotation names, however deep, classes among it, with the fields of those that are made of fields."""
-    try:
-        if annotation in found:
-            return
-    except TypeError:  # a list of arguments, or metadata that cannot be told apart
-        return
-    found[annotation] = None
-    origin = get_origin(annotation)
-    if origin is Literal:
-        found |= dict.fromkeys(map(type, get_args(annotation)))
-        return
-    for part in (origin, *get_args(annotation), *_parts_of(annotation)):
-        if part is not None:
-            _collect(part, found)
-
-
-def _parts_of(annotation: Any) -> Iterable[Any]:
-    """What an annotation stands for, or the annotations of the fields of a class."""
-    if isinstance(annotation, TypeVar):
-        return (annotation.__bound__, *annotation.__constraints__)
-    if not isinstance(annotation, type):
-        return (getattr(annotation, "__value__", None), getattr(annotation, "__supertype__", None))
-    if issubclass(annotation, BaseModel):
-        return [field.annotation for field in annotation.model_fields.values()]
-    if (
-        dataclasses.is_dataclass(annotation)
-        or hasattr(annotation, "_fields")
-        or hasattr(annotation, "__required_keys__")
-    ):
-        try:
-            return get_type_hints(annotation, include_extras=True).values()
-        except Exception:  # noqa: BLE001  # a name that cannot be resolved any more
-            return ()
-    return ()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, T
 
 import structlog
 
+from diffsync_store._object_store import ObjectStore
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import (
     ObjectNotFound,
@@ -20,14 +21,11 @@ from diffsync_store.exceptions import (
     StoreReloaded,
 )
 from diffsync_store.introspection.model_classes import CONTENT, is_overridden, overrides
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.diffsync_errors import error_class
 from diffsync_store.store.load_report import LoadReport, ObjectKey, Rejecting, summary
-from diffsync_store.store.primitives import Primitives
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.primitives import Primitives, StoreOwner
+from diffsync_store.store.record import StoreRecord
 
 M = TypeVar("M", bound="DiffSyncModel")
 S = TypeVar("S", bound="BaseStore")
@@ -52,7 +50,7 @@ def synchronized(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate
     return run
 
 
-class BaseStore(Primitives):
+class BaseStore(Primitives, ObjectStore):
     """Where an adapter's objects live. Any number of threads may use one store at once.
 
     Each call is done as a whole before the next one of another thread, but for iterating, which goes on as the store changes.
@@ -65,8 +63,6 @@ class BaseStore(Primitives):
     `get_by_uids`, `add`, `update`, `remove_item`, `count`.
     """
 
-    is_in_memory: bool = True
-    """It is copied and pickled with its adapter."""
     keeps_digests: bool = False
     """Digests are ready before they are asked for, so that reading them is cheaper than reading objects."""
 
@@ -84,7 +80,7 @@ class BaseStore(Primitives):
         store._store_lock = RLock()
         return store
 
-    def __init__(self, *args: Any, adapter: Adapter | None = None, name: str = "") -> None:
+    def __init__(self, *args: Any, adapter: StoreOwner | None = None, name: str = "") -> None:
         super().__init__()
         self.adapter = adapter
         self.name = name or type(self).__name__
@@ -111,9 +107,6 @@ class BaseStore(Primitives):
 
     def close(self) -> None:
         """Flush, and let go of what the store has opened."""
-
-    def mark_dirty(self, obj: DiffSyncModel) -> None:
-        """A live object tells that it was assigned to."""
 
     # Lifecycle
 

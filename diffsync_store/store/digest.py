@@ -22,7 +22,7 @@ from diffsync_store.compare import comparison_fingerprints, normal_forms, normal
 from diffsync_store.enum import DiffSyncModelFlags
 from diffsync_store.introspection.function_identity import text_of
 from diffsync_store.introspection.model_classes import dumps_as_is, per_class
-from diffsync_store.store.serialization import reported_values_of
+from diffsync_store.store.reported_values import reported_values_of
 from diffsync_store.values.codec import PLAIN, NotStorable, comparable, is_plain
 
 if TYPE_CHECKING:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from diffsync_store.exceptions import ObjectAlreadyExists
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.base import BaseStore
 from diffsync_store.store.local_subtree_digests import LocalSubtreeDigests
 from diffsync_store.store.primitives import LoadStatus
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.subtree_digests import SubtreeDigests
+from diffsync_store.store.subtree_digests import SubtreeDigests
 
 
 class LocalStore(BaseStore):

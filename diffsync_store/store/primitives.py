@@ -13,17 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectNotFound
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.load_report import Gap
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.subtree_digests import SubtreeDigests
+from diffsync_store.store.subtree_digests import SubtreeDigests
 
 NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
 
@@ -44,11 +41,21 @@ class LoadStatus:
     updated: datetime = field(default_factory=_now)
 
 
+class StoreOwner(Protocol):
+    """What a store uses of its adapter: the names, and the model classes as attributes."""
+
+    @property
+    def type(self) -> str | None: ...
+
+    @property
+    def top_level(self) -> list[str]: ...
+
+
 class Primitives:
     """What a store has to provide. Model classes are None where nothing is known but the name."""
 
     store_id: str = ""
-    adapter: Adapter | None
+    adapter: StoreOwner | None
     name: str
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import (
     PydanticSerializationError,
     SchemaSerializer,
@@ -23,16 +23,16 @@ from pydantic_core import (
     to_json,
 )
 
-from diffsync_store.compare import normal_forms, normalisers
+from diffsync_store.compare import normal_forms
 from diffsync_store.exceptions import ObjectNotStorable, ObjectStoreException
 from diffsync_store.introspection.model_classes import (
     dumps_as_is,
-    known_classes,
-    overrides,
     per_class,
     root_of,
-    subclasses_of,
 )
+from diffsync_store.store.record import ModelSchema
+from diffsync_store.store.reported_values import NOTHING_REPORTED, ReportedValues, reported_values_of
+from diffsync_store.store.stored_model import stored_model
 from diffsync_store.values.codec import (
     PLAIN,
     SAFE,
@@ -49,55 +49,17 @@ from diffsync_store.values.codec import (
     private_of,
     unpack,
 )
+from diffsync_store.values.known_classes import known_classes, subclasses_of
 from diffsync_store.values.readable import typed
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
 
 
-class ReportedValues(BaseModel):
-    """What is stored of an object beside its fields; None where nothing is."""
-
-    get_identifiers: dict[str, Any] | None = None
-    get_attrs: dict[str, Any] | None = None
-    get_unique_id: str | None = None
-    get_shortname: str | None = None
-    normal_forms: dict[str, Any] | None = None
-    kind: str | None = None
-    """Name of the object's class, where it is another than the one that the adapter declares."""
-    shape: str | None = None
-    """The `ModelSchema` of that class."""
-    private: dict[str, Any] | None = None
-    """Values of private attributes."""
-
-
-NOTHING_REPORTED = ReportedValues()
-REPORTED_METHODS = ("get_identifiers", "get_attrs", "get_unique_id", "get_shortname", "normal_forms")
-
 _BESIDE = ("adapter", "model_flags")
 _FLAGS = "~flags"
 _MANY = 1200
 """Bytes from which on an object may hold a number that JSON's reader takes for too long."""
-
-
-@per_class
-def reported_values_of(model: type[DiffSyncModel]) -> tuple[str, ...]:
-    """Which of a model's statements about itself a reader without the class could not make from the fields."""
-    root = root_of(model)
-    return tuple(
-        name
-        for name in REPORTED_METHODS
-        if getattr(model, name, None) is not getattr(root, name, None)
-        or (name == "normal_forms" and normalisers(model))
-        or (name == "get_unique_id" and _makes_own_unique_ids(model, root))
-        or (name in {"get_attrs", "get_identifiers"} and overrides(model, ("dict",)))
-        or (name == "get_identifiers" and not dumps_as_is(model, model._identifiers))
-    )
-
-
-def _makes_own_unique_ids(model: type[DiffSyncModel], root: type[DiffSyncModel]) -> bool:
-    owner = next(base for base in model.__mro__ if "create_unique_id" in vars(base))
-    return owner is not root
 
 
 class _Way:
@@ -344,8 +306,6 @@ def _beside(obj: Any, way: _Way, declared: Any, *, is_plain: bool = False) -> by
         told = obj.reported_values().model_dump(exclude_none=True)
     else:
         if way.model is not (declared or first_of(way.model)):
-            from diffsync_store.store.record import ModelSchema
-
             told["kind"], told["shape"] = class_name(way.model), ModelSchema.of(way.model).model_dump_json()
         if not is_plain or told:
             told |= _said(obj, way)
@@ -514,9 +474,6 @@ def _finder(model: Any) -> Find:
 def _class_of(model: Any, reported: ReportedValues) -> Any:
     """The class that an object was stored as."""
     if getattr(model, "_stores_reported_values", False):
-        from diffsync_store.store.record import ModelSchema
-        from diffsync_store.stored_adapter import stored_model
-
         return stored_model(ModelSchema.model_validate_json(reported.shape or "")) if reported.shape else model
     known, name = _way(model).subclasses, reported.kind or ""
     if name not in known:

@@ -11,16 +11,13 @@ import types
 from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from diffsync_store.introspection.model_classes import known_classes
 from diffsync_store.values.codec import PLAIN, StandIn, build, equal, is_unicode, pack, rebuild, unpack
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
+from diffsync_store.values.known_classes import known_classes
 
 _EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 _NUMBERS = PLAIN - {str}
@@ -94,7 +91,7 @@ def _canonical_datetime(value: dt.datetime) -> str:
 # After they were JSON
 
 
-def restored(model: type[DiffSyncModel], values: Mapping[str, Any]) -> dict[str, Any]:
+def restored(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Values that may have been JSON in between, as the model's fields have them.
 
     Values of classes that were not at hand become what the model's annotations say; no other value is changed.

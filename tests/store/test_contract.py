@@ -231,7 +231,7 @@ def test_an_object_from_before_is_refused_by_a_new_reader_too(inventory: Invento
     second = reread(inventory)
     with pytest.raises(ObjectAlreadyExists) as raised:
         second.add(Site(name="ber", region="south"))
-    assert raised.value.existing_object.region == "north"  # type: ignore[union-attr]
+    assert raised.value.existing_object.region == "north"
     second.add(Site(name="muc"))
     assert named(reread(second).get_all(Site)) == ["ber", "muc"]
 

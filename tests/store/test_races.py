@@ -115,7 +115,7 @@ def add_and_wait(url: str, store_id: str, role: str, names: list[str]) -> dict[s
     try:
         adapter.store.flush()
     except ObjectAlreadyExists as error:
-        return {"error": str(error), "existing": error.existing_object.role}  # type: ignore[union-attr]
+        return {"error": str(error), "existing": error.existing_object.role}
     return {}
 
 

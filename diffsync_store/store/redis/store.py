@@ -28,12 +28,13 @@ from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
 from diffsync_store.store.redis.writing.writer import Batch, Writer
 from diffsync_store.store.releases import Releases
 from diffsync_store.store.serialization import decode, encode, ensure_storable, first_of
+from diffsync_store.store.stored_model import stored_model
 from diffsync_store.values.codec import is_unicode
 
 if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
     from diffsync_store.model import DiffSyncModel
     from diffsync_store.store.load_report import Gap
+    from diffsync_store.store.primitives import StoreOwner
     from diffsync_store.store.redis.leases import Lease
     from diffsync_store.store.subtree_digests import SubtreeDigests
 
@@ -93,7 +94,7 @@ class RedisStore(BaseStore):
     def __init__(
         self,
         *args: Any,
-        adapter: Adapter | None = None,
+        adapter: StoreOwner | None = None,
         name: str = "",
         store_id: str | None = None,
         host: str | None = None,
@@ -148,7 +149,7 @@ class RedisStore(BaseStore):
     def __str__(self) -> str:
         return f"{self.name} ({self.store_id})"
 
-    def __call__(self, adapter: Adapter) -> RedisStore:
+    def __call__(self, adapter: StoreOwner) -> RedisStore:
         """Serve as the `internal_storage_engine` of an adapter class that calls what it is given."""
         self.adapter = adapter
         return self
@@ -469,8 +470,6 @@ class RedisStore(BaseStore):
 
     def _stored_class(self, model: str) -> type[Any]:
         """A class made from the store's schema, for a model that no adapter declares."""
-        from diffsync_store.stored_adapter import stored_model
-
         if model not in self._models:
             self._settle()
             self._models = read_models(self._redis, self._keys)

@@ -1,0 +1,39 @@
+"""What a comparison and a sync use of an adapter. They are below `Adapter`, so they cannot import it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from diffsync_store.store.primitives import StoreOwner
+
+if TYPE_CHECKING:
+    from diffsync_store.model import DiffSyncModel
+    from diffsync_store.store.base import BaseStore
+
+
+class AdapterLike(StoreOwner, Protocol):
+    """An adapter, as the modules below it see it."""
+
+    store: BaseStore
+    name: Any
+
+    @property
+    def _is_stored(self) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+    def _overrides(self, *names: str) -> bool: ...
+
+    def count(self, model: str | None = None) -> int: ...
+
+    def get(self, obj: Any, identifier: Any) -> Any: ...
+
+    def get_or_none(self, obj: Any, identifier: Any) -> Any: ...
+
+    def get_all(self, obj: Any) -> list[Any]: ...
+
+    def get_by_uids(self, uids: list[str], obj: Any) -> list[Any]: ...
+
+    def add(self, obj: DiffSyncModel) -> None: ...
+
+    def remove(self, obj: DiffSyncModel, remove_children: bool = False) -> None: ...
