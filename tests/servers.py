@@ -28,6 +28,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from airports.demo.child import tied_to_parent
 from airports.demo.ports import free_port
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Server(ABC):
         """Start again after `stop` or `kill`, on the same port with what is left in the directory."""
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_tied_to_parent(), *self.command()],
+                [*tied_to_parent(), *self.command()],
                 cwd=self.working_directory,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
@@ -320,11 +321,6 @@ def _program(name: str, package: str) -> Path:
     if path is None:
         raise MissingPart(name, f"apt-get install {package}")
     return Path(path)
-
-
-def _tied_to_parent() -> list[str]:
-    """Where the system can do it, a server ends with the process that started it, however that one ends."""
-    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
 def _as_postgres() -> list[str]:

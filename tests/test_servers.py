@@ -1,6 +1,8 @@
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -56,6 +58,42 @@ def test_a_server_ends_with_the_process_that_started_it() -> None:
         server = psutil.Process(int(child.stdout.readline()))
         child.kill()
     wait_until(lambda: is_gone(server))
+
+
+SESSION = """
+import os
+from pathlib import Path
+
+import pytest
+
+from airports.demo.prefect_stack import PrefectStack
+from tests.conftest import pytest_configure  # noqa: F401
+from tests.servers import RedisServer, wait_until
+
+
+def test_started(tmp_path):
+    pytest_configure()
+    stack = PrefectStack(tmp_path, {})
+    with RedisServer() as redis, stack.start_server() as prefect:
+        prefect.wait_until(lambda: stack.answers("/health"), 60)
+        Path("pids").write_text(f"{redis.pid} {prefect.pid}")
+        wait_until(lambda: False, 100)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.prefect
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_server_outlives_a_test_run_that_is_ended(number: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "test_session.py").write_text(SESSION, "utf-8")
+    pids = tmp_path / "pids"
+    command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "no:valkey", "-p", "no:cacheprovider"]
+    with subprocess.Popen([*command, "test_session.py"], cwd=tmp_path, stdout=subprocess.DEVNULL) as session:
+        wait_until(lambda: pids.exists() and pids.read_text(), 60)
+        servers = [psutil.Process(int(pid)) for pid in pids.read_text().split()]
+        everything = [*servers, *(child for server in servers for child in server.children(recursive=True))]
+        session.send_signal(number)
+    wait_until(lambda: all(map(is_gone, everything)), 60)
 
 
 def test_a_server_with_a_password_refuses_who_has_none() -> None:

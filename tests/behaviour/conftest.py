@@ -24,17 +24,11 @@ def structlog_defaults() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
-def redis_kind(request: pytest.FixtureRequest) -> str:
-    """The kind of server behind stores of kind redis, which are asked for at run time and so not parametrised."""
-    kind: str = getattr(request, "param", None) or request.config.getoption("--redis").replace("both", "valkey")
-    return kind
+if IS_REFERENCE:
 
-
-@pytest.fixture(params=["local"] if IS_REFERENCE else ["local", "redis"])
-def store_kind(request: pytest.FixtureRequest) -> str:
-    kind: str = request.param
-    return kind
+    def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+        if "store_kind" in metafunc.fixturenames:
+            metafunc.parametrize("store_kind", ["local"])
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def new_store(store_kind: str, request: pytest.FixtureRequest) -> Iterator[Calla
         return
     from diffsync_store.store.redis import RedisStore
 
-    url = request.getfixturevalue("redis_url")
+    url = request.getfixturevalue("shared_servers").redis(store_kind).url
     with ExitStack() as stack:
 
         def make() -> BaseStore:
@@ -62,6 +56,7 @@ def adapters(new_store: Callable[[], BaseStore], store_kind: str, request: pytes
     """Makes adapters with fresh stores. After the test, a second reader of each store must see what its adapter sees."""
     adapters = Adapters(new_store)
     yield adapters
-    if store_kind == "redis":
+    if store_kind != "local":
+        url = request.getfixturevalue("shared_servers").redis(store_kind).url
         for adapter in adapters.made:
-            check_second_reader(adapter, request.getfixturevalue("redis_url"))
+            check_second_reader(adapter, url)

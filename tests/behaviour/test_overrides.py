@@ -73,14 +73,14 @@ def check(
         assert not missing, f"{step} does not call {sorted(missing)}"
 
 
-@pytest.fixture(params=["local", "redis"])
-def store(request: pytest.FixtureRequest, redis_kind: str) -> Iterator[type[Any]]:
-    if request.param == "local":
+@pytest.fixture
+def store(request: pytest.FixtureRequest, store_kind: str) -> Iterator[type[Any]]:
+    if store_kind == "local":
         yield LocalStore
         return
     from diffsync_store.store.redis import RedisStore
 
-    url, made = request.getfixturevalue("redis_url"), []
+    url, made = request.getfixturevalue("shared_servers").redis(store_kind).url, []
 
     class Store(RedisStore):
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -10,34 +10,24 @@ import pytest
 
 from diffsync_store import BaseStore, LocalStore
 from diffsync_store.store.redis import RedisStore
-from tests.conftest import REDIS_KINDS, demand
+from tests.conftest import SharedServers
 from tests.servers import RedisServer
 
 NewStore = Callable[[], BaseStore]
 OpenStore = Callable[..., RedisStore]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests of the contract are run on every store, Redis being the server that was asked for, or each of them."""
-    if "store_kind" not in metafunc.fixturenames:
-        return
-    chosen: str = metafunc.config.getoption("--redis")
-    metafunc.parametrize("store_kind", ["local", *(REDIS_KINDS if chosen == "both" else [chosen])])
-
-
 @pytest.fixture
-def new_store(store_kind: str, running: tuple[ExitStack, dict[str, RedisServer]]) -> Iterator[NewStore]:
+def new_store(store_kind: str, shared_servers: SharedServers) -> Iterator[NewStore]:
     """Makes stores of the kind that the test is run on; those in Redis are dropped after it and leave nothing."""
     if store_kind == "local":
         yield LocalStore
         return
-    stack, servers = running
-    if store_kind not in servers:
-        servers[store_kind] = stack.enter_context(demand(lambda: RedisServer(store_kind)))
+    server = shared_servers.redis(store_kind)
     with ExitStack() as stores:
 
         def make() -> BaseStore:
-            open_store = stores.enter_context(_opener(servers[store_kind], f"test-{uuid.uuid4().hex}"))
+            open_store = stores.enter_context(_opener(server, f"test-{uuid.uuid4().hex}"))
             return open_store()
 
         yield make

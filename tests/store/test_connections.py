@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import redis
@@ -20,7 +20,7 @@ from diffsync_store.store.redis import RedisLeases, RedisStore, RedisStores
 from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.connection import client as redis_client
 from tests.certificates import Certificates
-from tests.conftest import ROOT, demand
+from tests.conftest import ROOT, SharedServers, demand
 from tests.redis_servers import RedisClusterServers, SentinelServers
 from tests.servers import RedisServer, wait_until
 from tests.store.inventory import Device, content, flat
@@ -28,48 +28,27 @@ from tests.store.inventory import Device, content, flat
 # The slashes and at signs are what a URL has to quote.
 SECRET, SENTINEL_SECRET = "s3cret/p@55", "w@tch-pa55"
 QUOTED, SENTINEL_QUOTED = "s3cret%2Fp%4055", "w%40tch-pa55"
-Servers = TypeVar("Servers", RedisClusterServers, SentinelServers, RedisServer, Certificates)
-
-
-class Started:
-    """Servers that the tests of this module share, started when the first one asks."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._servers: dict[str, Any] = {}
-
-    def get(self, name: str, make: Callable[[], Servers]) -> Servers:
-        if name not in self._servers:
-            self._servers[name] = self._stack.enter_context(demand(make))
-        servers: Servers = self._servers[name]
-        return servers
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Started]:
-    with ExitStack() as stack:
-        yield Started(stack)
 
 
 @pytest.fixture
-def cluster(started: Started, redis_kind: str) -> RedisClusterServers:
-    return started.get(f"cluster of {redis_kind}", lambda: RedisClusterServers(redis_kind))
+def cluster(shared_servers: SharedServers, redis_kind: str) -> RedisClusterServers:
+    return shared_servers.get(f"cluster of {redis_kind}", lambda: RedisClusterServers(redis_kind))
 
 
 @pytest.fixture
-def sentinels(started: Started, redis_kind: str) -> SentinelServers:
-    return started.get(f"Sentinel of {redis_kind}", lambda: watched(redis_kind))
+def sentinels(shared_servers: SharedServers, redis_kind: str) -> SentinelServers:
+    return shared_servers.get(f"Sentinel of {redis_kind}", lambda: watched(redis_kind))
 
 
 @pytest.fixture
-def certificates(started: Started) -> Certificates:
-    return started.get("certificates", Certificates)
+def certificates(shared_servers: SharedServers) -> Certificates:
+    return shared_servers.get("certificates", Certificates)
 
 
 @pytest.fixture
-def tls_server(started: Started, certificates: Certificates) -> RedisServer:
+def tls_server(shared_servers: SharedServers, certificates: Certificates) -> RedisServer:
     """The system's redis-server: the others have no TLS."""
-    return started.get("TLS", lambda: RedisServer("redis", tls=certificates))
+    return shared_servers.get("TLS", lambda: RedisServer("redis", tls=certificates))
 
 
 def watched(kind: str, tls: Certificates | None = None) -> SentinelServers:

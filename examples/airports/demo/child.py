@@ -13,8 +13,16 @@ from typing import Self
 STOP_SECONDS = 15.0
 
 
+def tied_to_parent() -> list[str]:
+    """Return the words before a command that end it with the process that starts it, where the system can do that."""
+    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+
+
 class Child:
-    """A process in a session of its own: a Ctrl-C in the terminal reaches the one who stops it in order, not it."""
+    """A process in a session of its own: Ctrl-C in the terminal reaches only the parent, which stops it in order.
+
+    It also ends when the parent is killed.
+    """
 
     def __init__(
         self, name: str, command: Sequence[str | Path], *, log: Path, environment: Mapping[str, str], cwd: Path
@@ -23,7 +31,7 @@ class Child:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                command,
+                [*tied_to_parent(), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

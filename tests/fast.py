@@ -1,0 +1,38 @@
+"""What the fast run leaves out: `pytest --fast`, which `make test-fast` calls."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+REASONS = {
+    "slow": "slower than two seconds",
+    "prefect": "starts Prefect",
+    "browser": "looks at pages in a browser",
+    "server": "needs a server or a right that the system has to bring",
+}
+"""By marker."""
+MARKER_OF_FIXTURE = {
+    "project": "prefect",
+    "chromium": "browser",
+    "postgres_server": "server",
+    "certificates": "server",
+    "network": "server",
+}
+"""Tests with such a fixture carry the marker without writing it down."""
+LEFT_OUT = pytest.StashKey[dict[str, int]]()
+
+
+def mark_by_fixtures(item: pytest.Item) -> None:
+    for fixture, marker in MARKER_OF_FIXTURE.items():
+        if fixture in getattr(item, "fixturenames", ()):
+            item.add_marker(marker)
+
+
+def reasons(item: pytest.Item) -> list[str]:
+    return [reason for marker, reason in REASONS.items() if item.get_closest_marker(marker)]
+
+
+def count(items: Iterable[pytest.Item]) -> dict[str, int]:
+    """How many tests are left out, by their first reason."""
+    return dict(Counter(reasons(item)[0] for item in items))
