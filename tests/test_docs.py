@@ -52,10 +52,10 @@ def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
 def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> None:
     variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml", "VLANS": str(folder)}
     told = run(folder, "-m", "diffsync_flows", "check", **variables)
-    assert told == "syncs.yaml: all right; adapters: 2, syncs: 1.\n"
+    assert told == "syncs.yaml: OK (2 adapters, 1 sync)\n"
 
 
-COMMANDS = {"diffsync_store.cli.commands": "diffsync-store", "diffsync_flows.__main__": "diffsync-flows"}
+COMMANDS = {"diffsync_store.cli.commands": "diffsync-store", "diffsync_flows.cli": "diffsync-flows"}
 
 
 def commands() -> str:

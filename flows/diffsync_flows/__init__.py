@@ -1,1 +1,1 @@
-"""The Prefect project: load, diff, sync and reconcile as deployments of their own. It calls the library, no more."""
+"""The Prefect flows load, diff, sync and reconcile over the library `diffsync_store`, and the command that deploys them."""

@@ -1,4 +1,4 @@
-"""Prefect blocks: secrets that stand in Prefect's database, and not in the environment of the workers."""
+"""The Prefect block that keeps the store's URL in Prefect's database instead of the workers' environment."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 
 
 class DiffsyncStore(Block):
-    """Where stores and diffs live; `store: {block: NAME}` in the YAML file names it."""
+    """Connection to the Redis that holds stores and diffs. Name it in the YAML file: `store: {block: NAME}`."""
 
     _block_type_name: ClassVar[str] = "DiffSync store"
     _block_type_slug: ClassVar[str] = "diffsync-store"

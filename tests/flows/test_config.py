@@ -14,14 +14,14 @@ import pytest
 import yaml
 from pydantic import BaseModel, PostgresDsn, SecretBytes, SecretStr
 
-from diffsync_flows.__main__ import SCHEMA, schema_text
+from diffsync_flows.cli.export import schema_text
 from diffsync_flows.config.check import check_file
 from diffsync_flows.config.config import Config, environment, read_config
 from diffsync_flows.config.schema import LONGEST
 from diffsync_flows.config.secrets import Secrets
 from diffsync_flows.config.yaml_source import ConfigFault
-from diffsync_flows.deploy.deployments import declared
-from diffsync_flows.deploy.prefect_yaml import prefect_yaml
+from diffsync_flows.deploy.deployment import declared_deployments
+from diffsync_flows.deploy.prefect_yaml import prefect_yaml_text
 from diffsync_flows.runtime.errors import UserError
 from diffsync_store import Adapter, DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore, ObjectStoreException
 from diffsync_store.redaction import is_secret_name
@@ -30,6 +30,7 @@ from tests.redis_servers import RedisClusterServers, SentinelServers
 
 STORE = "store: {url: 'redis://127.0.0.1:1'}\n"
 SYSTEMS = "tests.flows.systems"
+EXAMPLE = Path(__file__).parents[2] / "deployments"
 
 
 @pytest.fixture
@@ -93,8 +94,7 @@ def test_the_worked_example_is_right(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         (tmp_path / version / "airportsdata").mkdir(parents=True)
     for name, value in (("REDIS_URL", "redis://x"), ("AIRPORT_RELEASES", str(tmp_path)), ("DATABASE_URL", "sqlite://")):
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("DIFFSYNC_CONFIG", raising=False)
-    config = read_config()
+    config = Config(EXAMPLE / "syncs.yaml")
     check_file(config)
     assert list(config.syncs) == ["airports-2024", "airports-2026"]
 
@@ -203,6 +203,22 @@ def test_two_syncs_of_one_pair_are_a_fault(path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named(path: Path) -> None:
     with pytest.raises(ConfigFault, match=re.escape(f"{path}: no such file; DIFFSYNC_CONFIG names the one to read")):
+        read_config()
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("", "DIFFSYNC_CONFIG is not set"), ("my/syncs.yaml", "DIFFSYNC_CONFIG=my/syncs.yaml is not an absolute path")],
+)
+def test_a_run_without_an_absolute_path_names_the_variable(
+    variable: str, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Prefect's worker starts each run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIFFSYNC_CONFIG", variable)
+    with pytest.raises(
+        ConfigFault, match=rf"^{expected}, .* Set DIFFSYNC_CONFIG to the absolute path of the YAML file"
+    ):
         read_config()
 
 
@@ -456,16 +472,18 @@ def test_a_store_that_is_not_there_is_told(path: Path) -> None:
 
 
 def test_the_schema_of_the_file_is_the_one_beside_the_example() -> None:
-    assert SCHEMA.read_text("utf-8") == schema_text()
+    assert (EXAMPLE / "syncs.schema.json").read_text("utf-8") == schema_text()
 
 
 def test_the_prefect_yaml_beside_the_example_has_the_same_deployments() -> None:
-    config = Config(SCHEMA.parent / "syncs.yaml")
-    assert (SCHEMA.parent / "prefect.yaml").read_text("utf-8") == prefect_yaml(declared(config))
+    config = Config(EXAMPLE / "syncs.yaml")
+    assert (EXAMPLE / "prefect.yaml").read_text("utf-8") == prefect_yaml_text(
+        declared_deployments(config), "syncs.yaml"
+    )
 
 
 def test_the_example_fits_the_schema() -> None:
-    jsonschema.validate(yaml.safe_load((SCHEMA.parent / "syncs.yaml").read_text("utf-8")), json.loads(schema_text()))
+    jsonschema.validate(yaml.safe_load((EXAMPLE / "syncs.yaml").read_text("utf-8")), json.loads(schema_text()))
 
 
 GUARDED = """

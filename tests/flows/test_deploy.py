@@ -59,17 +59,19 @@ def test_another_file_is_deployed_beside_the_first_one(project: Project, file: P
     assert up_to_date.returncode == 0, up_to_date.stderr
     before, automated = deployments(project), automations(project)
     file.write_text(f"project: other\n{STORE}{ADAPTER % 'elsewhere'}", "utf-8")
-    done = deploy(project, file, "--directory", "/opt/app")
+    done = deploy(project, file)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(
+        f"  export DIFFSYNC_CONFIG={file}\n  prefect worker start --pool other-load\n  prefect worker start --pool other-reconcile\n"
+    )
     after = deployments(project)
     assert after.keys() - before.keys() == {"load/elsewhere", "housekeeping/other"}
     assert {name: after[name]["updated"] for name in before} == {name: each["updated"] for name, each in before.items()}
     assert after["load/elsewhere"]["tags"] == ["diffsync", "project:other"]
     assert after["load/elsewhere"]["work_pool_name"] == "other-load"
-    assert after["load/elsewhere"]["path"] == "/opt/app"
-    [step] = after["load/elsewhere"]["pull_steps"]
-    assert step == {"prefect.deployments.steps.set_working_directory": {"directory": "/opt/app"}}
-    names = ("runs that died", "runs that died start again", "syncs that nobody approved")
+    assert after["load/elsewhere"]["entrypoint"] == "diffsync_flows.load.load"
+    assert (after["load/elsewhere"]["path"], after["load/elsewhere"]["pull_steps"]) == (None, [])
+    names = ("mark lost runs as crashed", "restart crashed runs", "end syncs whose approval timed out")
     added = {f"diffsync other: {name}" for name in names}
     assert automations(project) - automated == added
 
@@ -85,15 +87,15 @@ def test_a_deployment_of_another_project_is_named_and_never_written_over(project
     done = deploy(project, file, "--yes")
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "Prefect has a deployment load/five of the project 'diffsync'. Nothing was changed; give the adapter or the sync "
-        "another name, or say project: diffsync in the file if it is the same."
+        "Prefect already has a deployment load/five, and it belongs to the project 'diffsync'. Nothing was changed. Rename "
+        "the adapter or the sync, or set `project: diffsync` in the file if it is the same project."
     )
     flow_id = before["load/five"]["flow_id"]
     project.stack.post("/deployments/", name="somebodys", flow_id=flow_id)
     file.write_text(f"{STORE}{ADAPTER % 'somebodys'}", "utf-8")
     done = deploy(project, file, "--yes")
     assert done.stderr.strip().startswith(
-        "Prefect has a deployment load/somebodys of somebody else: it has no tag diffsync. Nothing was changed;"
+        "Prefect already has a deployment load/somebodys, and it does not have the tag diffsync. Nothing was changed."
     )
     after = deployments(project)
     assert {name: after[name]["updated"] for name in before} == {name: each["updated"] for name, each in before.items()}
@@ -105,10 +107,10 @@ def test_what_would_be_paused_is_asked_for_first(project: Project, file: Path) -
     file.write_text(f"{STORE}{ADAPTER % 'newcomer'}", "utf-8")
     done = deploy(project, file)
     assert done.returncode == 1
-    assert f"Not in {file} any more, to be paused, or removed where it is an automation:\n" in done.stderr
-    for named in ("  reconcile/airports\n", "  load/five\n", "  diffsync: diff chained after its load\n"):
+    assert f"{file} no longer declares these. Deployments are paused, automations are removed:\n" in done.stderr
+    for named in ("  reconcile/airports\n", "  load/five\n", "  diffsync: run diff chained after its load\n"):
         assert named in done.stderr
-    assert "deploy again with --yes" in done.stderr.splitlines()[-1]
+    assert "run the command again with --yes" in done.stderr.splitlines()[-1]
     assert "load/newcomer" in deployments(project)
     assert paused(project) == before
 

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel
 from typer.testing import CliRunner, Result
 
-from diffsync_flows.__main__ import app
+from diffsync_flows.cli import app
 from diffsync_flows.config.adapter_arguments import accepted
 from diffsync_flows.config.check import check_file
 from diffsync_flows.config.config import Config
@@ -410,7 +410,7 @@ def test_a_block_is_told_to_need_prefect(path: Path, url: str | None, told: str)
 def test_a_file_without_a_fault_is_told_to_be_all_right(path: Path) -> None:
     with RedisServer("valkey") as server:
         done = check(path, PAIR.replace("redis://127.0.0.1:1", server.url) + "    schedule: {cron: '@daily'}\n")
-    assert (done.exit_code, done.stdout) == (0, f"{path}: all right; adapters: 2, syncs: 1.\n")
+    assert (done.exit_code, done.stdout) == (0, f"{path}: OK (2 adapters, 1 sync)\n")
 
 
 def test_what_several_places_have_in_common_is_merged(path: Path) -> None:

@@ -225,7 +225,7 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_star
     wait_until(lambda: project.stack.get(f"/flow_runs/{run_id}")["run_count"] == 2, 180, "it was started again")
     states = project.stack.get(f"/flow_run_states/?flow_run_id={run_id}")
     dead = next(state for state in states if state["name"] == "Crashed")
-    assert dead["message"].startswith("No sign of life: its process or its worker is gone. Started again")
+    assert dead["message"].startswith("No heartbeat: the process or its worker is gone.")
     file.with_suffix(".open").touch()
     assert finish(project.stack, run_id, seconds=60).state == "Completed"
     assert project.store("killed").record().state == StoreState.PARTIAL

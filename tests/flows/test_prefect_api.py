@@ -12,7 +12,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
 
-from diffsync_flows.__main__ import app
+from diffsync_flows.cli import app
 
 COMMANDS = {"deploy": ["deploy", "--yes"], "approve": ["approve", "a-diff", "--by", "ann", "--yes"]}
 FORGOTTEN = "PREFECT_API_URL names the address that ends in /api, such as http://127.0.0.1:4200/api"
@@ -100,18 +100,6 @@ def test_a_server_that_is_not_there_is_told(command: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_a_server_none_is_started_that_would_be_forgotten(command: str) -> None:
     assert told(command, None).startswith("No Prefect server is named: set PREFECT_API_URL, such as ")
-
-
-def test_a_directory_of_the_workers_is_absolute() -> None:
-    done = CliRunner().invoke(app, ["prefect-yaml", "--directory", "app"])
-    assert done.stderr.strip() == (
-        "--directory app is no absolute path, such as /opt/app: workers begin in folders of their own."
-    )
-
-
-def test_the_directory_of_the_workers_stands_in_the_prefect_yaml() -> None:
-    done = CliRunner().invoke(app, ["prefect-yaml", "--directory", "/opt/app"])
-    assert "prefect.deployments.steps.set_working_directory:\n      directory: /opt/app" in done.stdout
 
 
 def test_the_help_shows_what_a_pattern_may_have() -> None:

@@ -7,7 +7,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
 
-from diffsync_flows.__main__ import app
+from diffsync_flows.cli import app
 from diffsync_flows.config.config import Config
 from diffsync_flows.runtime.shared_redis import other_servers, server_id
 from diffsync_store.store.redis.keys import users_of

@@ -8,7 +8,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner, Result
 
 from airports.demo.runs import finish, start_run
-from diffsync_flows.__main__ import app
+from diffsync_flows.cli import app
 from diffsync_store.cli.commands import app as library_app
 from tests.flows.conftest import Project
 from tests.flows.test_operations import lines, question, state_of
@@ -48,12 +48,12 @@ def test_a_diff_is_shown_then_approved_in_part_and_the_sync_that_waits_goes_on(p
     assert refused.exit_code == 1
     for shown in ("7 operations, seven → terminal", "item 0", "The first 5 of 7 creates.", "delete:9:item"):
         assert shown in refused.output
-    assert "Approve 7 operations, 0 left out?" in refused.output
+    assert "Approve 7 operations, exclude 0?" in refused.output
     assert state_of(project, run_id) == "Suspended"
 
     approved = approve("--comment", "CHG-4711", "--exclude", "item:item [012]", answer="y\n")
     assert approved.exit_code == 0, approved.output
-    assert "Approved: 4 operations of terminal, 3 left out." in approved.output
+    assert "Approved: 4 operations of terminal, 3 excluded." in approved.output
     assert "Resumed: sync seven → terminal · 7 create" in approved.output
     run = finish(project.stack, run_id, seconds=120)
     assert (run.state, run.message) == ("Partial", "3 operations were not applied")

@@ -48,7 +48,11 @@ from diffsync_store.retention import Retention
 from diffsync_store.store.redis import Lease, RedisLeases, RedisStore, RedisStores, target_lease
 from diffsync_store.transient import is_transient
 
-DEFAULT_CONFIG = "deployments/syncs.yaml"
+DEFAULT_CONFIG = "syncs.yaml"
+SET_CONFIG = (
+    "Set DIFFSYNC_CONFIG to the absolute path of the YAML file in the environment of the worker: a flow run starts in an "
+    "empty folder."
+)
 
 LEASE_TTL = 30.0
 """Seconds after the last sign of life of a sync's process at which another one may go on."""
@@ -243,8 +247,17 @@ class Config:
 
 
 def read_config() -> Config:
-    """The file that DIFFSYNC_CONFIG names."""
-    return Config(Path(os.environ.get("DIFFSYNC_CONFIG", DEFAULT_CONFIG)))
+    """The file that DIFFSYNC_CONFIG names, as a flow run reads it.
+
+    Raises:
+        ConfigFault: the file is wrong, or the variable does not name one.
+    """
+    named = os.environ.get("DIFFSYNC_CONFIG", "")
+    path = Path(named or DEFAULT_CONFIG)
+    if not path.is_absolute() and not path.exists():
+        problem = f"DIFFSYNC_CONFIG={named} is not an absolute path" if named else "DIFFSYNC_CONFIG is not set"
+        raise ConfigFault([f"{problem}, and there is no {path} in {Path.cwd()}. {SET_CONFIG}"])
+    return Config(path)
 
 
 def environment(**changes: str) -> dict[str, str]:

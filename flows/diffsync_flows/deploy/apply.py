@@ -1,4 +1,4 @@
-"""Bringing Prefect up to date with the YAML file: first what the file asks for, then what is in it no more."""
+"""Apply the YAML file to Prefect: first what the file declares, then what it no longer declares."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,35 +7,48 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
 from diffsync_flows.config.config import Config
-from diffsync_flows.deploy.automations import automate, left_automations, remove
-from diffsync_flows.deploy.deployments import Change, are_running, declared, deploy, left, pause
+from diffsync_flows.deploy.automations import (
+    create_or_update_automations,
+    find_undeclared_automations,
+    remove_automations,
+)
+from diffsync_flows.deploy.change import Change
+from diffsync_flows.deploy.deployment import declared_deployments
+from diffsync_flows.deploy.deployments import create_or_update, find_undeclared_deployments, is_retired, pause
 
 
 @dataclass(frozen=True)
-class Left:
-    """What Prefect has of a project, and its file has not any more."""
+class Undeclared:
+    """What Prefect has of a project, and the file no longer declares."""
 
     deployments: dict[str, DeploymentResponse]
     automations: dict[str, UUID]
 
     @property
-    def at_work(self) -> list[str]:
-        """What would change if it went: what was paused before does not."""
-        return [*are_running(self.deployments), *self.automations]
+    def active(self) -> list[str]:
+        """The names of what `retire` would change."""
+        return [
+            *(name for name, deployment in self.deployments.items() if not is_retired(deployment)),
+            *self.automations,
+        ]
 
 
-async def find_left(config: Config) -> Left:
+async def find_undeclared(config: Config) -> Undeclared:
     async with get_client() as client:
-        return Left(await left(client, config), await left_automations(client, config))
+        return Undeclared(
+            await find_undeclared_deployments(client, config), await find_undeclared_automations(client, config)
+        )
 
 
-async def bring(config: Config, directory: str) -> list[Change]:
-    """Create or update what the file asks for; what left it stays as it is."""
+async def apply(config: Config) -> list[Change]:
+    """Create or update what the file declares; change nothing else."""
     async with get_client() as client:
-        return await deploy(client, list(declared(config, directory))) + await automate(client, config)
+        changes = await create_or_update(client, list(declared_deployments(config)))
+        return changes + await create_or_update_automations(client, config)
 
 
-async def put_away(left: Left) -> list[Change]:
+async def retire(undeclared: Undeclared) -> list[Change]:
     """Pause the deployments, and remove the automations."""
     async with get_client() as client:
-        return await pause(client, left.deployments) + await remove(client, left.automations)
+        changes = await pause(client, undeclared.deployments)
+        return changes + await remove_automations(client, undeclared.automations)

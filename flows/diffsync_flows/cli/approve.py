@@ -1,0 +1,62 @@
+"""`diffsync-flows approve`."""
+
+from typing import Annotated
+
+import typer
+from rich.markdown import Markdown
+
+from diffsync_flows.approval.pending import pending_runs, run_options
+from diffsync_flows.approval.request import decide
+from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
+from diffsync_flows.cli.output import console, pages, using_prefect
+from diffsync_flows.reporting.artifacts import review
+from diffsync_flows.runtime.filters import count_matching, parse_selection
+from diffsync_flows.runtime.prefect_client import require_prefect
+
+EXCLUDE = (
+    "Operations to exclude: a pattern of a model and a unique ID (*, ?, \\[abc]), or a filter as in the form: "
+    '\'{"action": "delete"}\'. Repeatable.'
+)
+
+
+def approve(
+    diff_id: Annotated[str, typer.Argument(help="ID of the saved diff.")],
+    *,
+    by: Annotated[str, typer.Option(help="Name of the person who decides; it is kept with the diff.")],
+    reason: Annotated[
+        str, typer.Option("--reason", "--comment", help="Reason or change number; it is kept with the diff.")
+    ] = "",
+    exclude: Annotated[list[str] | None, typer.Option(metavar="MODEL[:UNIQUE_ID]", help=EXCLUDE)] = None,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject the diff instead.")] = False,
+    file: File = DEFAULT_FILE,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Show a saved diff, approve exactly what is shown, and resume the sync that waits for it."""
+    config = open_config(file)
+    with using_prefect(config):
+        require_prefect()
+        filters = tuple(map(parse_selection, exclude or ()))
+        project = config.declared.project
+        with config.open_diffs() as diffs:
+            saved = diffs.open(diff_id)
+            checksum, excluded = saved.checksum(), count_matching(saved, filters)
+            pages.print(Markdown(review(saved, run_options(pending_runs(saved.record, project)))))
+            approved = saved.record.operations - excluded
+            if not yes:
+                question = f"Approve {approved:,} operations, exclude {excluded:,}?"
+                typer.confirm("Reject the diff?" if reject else question, abort=True)
+            resumed = decide(
+                saved,
+                project,
+                by=by,
+                reason=reason,
+                is_approved=not reject,
+                checksum=checksum,
+                exclude=() if reject else filters,
+            )
+    result = "Rejected." if reject else f"Approved: {approved:,} operations of {diff_id}, {excluded:,} excluded."
+    console.print(result, markup=False)
+    for name in resumed:
+        console.print(f"Resumed: {name}", markup=False)
+    if not resumed and not reject:
+        console.print("No flow run waits for this diff. Start a run of the sync with this diff_id.")

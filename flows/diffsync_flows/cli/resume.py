@@ -1,0 +1,46 @@
+"""`diffsync-flows resume`."""
+
+import time
+from typing import Annotated
+
+import typer
+from prefect.exceptions import PrefectException
+
+from diffsync_flows.approval.answers import resume_decided
+from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
+from diffsync_flows.cli.output import console, print_error, using_prefect
+from diffsync_flows.config.config import Config
+from diffsync_flows.runtime.errors import UserError
+from diffsync_flows.runtime.prefect_client import translated_api_errors
+from diffsync_store import ObjectStoreException
+
+
+def resume(
+    *,
+    file: File = DEFAULT_FILE,
+    every: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="Repeat after this many seconds, until interrupted."),
+    ] = None,
+) -> None:
+    """Resume the syncs whose diffs were decided outside of Prefect, as by `diffsync-store approve`."""
+    config = open_config(file)
+    if every is not None:
+        _repeat(config, every)
+    with using_prefect(config):
+        _resume(config)
+
+
+def _repeat(config: Config, seconds: float) -> None:
+    while True:
+        try:
+            with translated_api_errors():
+                _resume(config)
+        except (UserError, ObjectStoreException, PrefectException) as error:  # it may succeed the next time
+            print_error(config.sentence(error))
+        time.sleep(seconds)
+
+
+def _resume(config: Config) -> None:
+    for line in resume_decided(config):
+        console.print(line, markup=False)

@@ -1,0 +1,149 @@
+"""The deployments that the YAML file declares: one for each step of each sync.
+
+    load/ADAPTER    diff/SYNC    sync/SYNC    reconcile/SYNC    housekeeping/housekeeping
+
+The entrypoint is a module path: a worker needs this package installed, and no checkout. Prefect's process worker starts each
+run in an empty folder, so paths in a worker's environment must be absolute.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from prefect import Flow
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, ConcurrencyOptions
+from prefect.utilities.callables import parameter_schema
+
+from diffsync_flows.config.config import Config
+from diffsync_flows.config.schema import PROJECT, Schedule, SyncEntry
+from diffsync_flows.diff import diff
+from diffsync_flows.housekeeping import housekeeping
+from diffsync_flows.load import load
+from diffsync_flows.reconcile import reconcile
+from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
+from diffsync_flows.sync import sync
+
+HEARTBEAT_SECONDS = 30
+FLOWS: dict[str, Flow[..., Any]] = {
+    "load": load,
+    "diff": diff,
+    "sync": sync,
+    "reconcile": reconcile,
+    "housekeeping": housekeeping,
+}
+STRATEGIES = {"enqueue": ConcurrencyLimitStrategy.ENQUEUE, "skip": ConcurrencyLimitStrategy.CANCEL_NEW}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A deployment as the file declares it."""
+
+    flow: str
+    name: str
+    description: str
+    work_pool: str
+    project: str = PROJECT
+    parameters: dict[str, Any] = field(default_factory=dict)
+    schedule: Schedule | None = None
+    overlap: str = ""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.flow}/{self.name}"
+
+    @property
+    def tags(self) -> list[str]:
+        return [TAG, f"{PROJECT_TAG}{self.project}"]
+
+    @property
+    def entrypoint(self) -> str:
+        return f"diffsync_flows.{self.flow}.{self.flow}"
+
+    def content(self) -> dict[str, Any]:
+        """Everything that Prefect's API receives, without the name."""
+        limit = ConcurrencyLimitConfig(limit=1, collision_strategy=STRATEGIES[self.overlap]) if self.overlap else None
+        schedules = [self.schedule] if self.schedule else []
+        schema = parameter_schema(FLOWS[self.flow].fn).model_dump_for_openapi()
+        return {
+            "description": self.description,
+            "work_pool_name": self.work_pool,
+            "work_queue_name": "default",
+            "parameters": self.parameters,
+            "tags": self.tags,
+            "entrypoint": self.entrypoint,
+            "pull_steps": [],
+            "parameter_openapi_schema": {name: part for name, part in schema.items() if part or name != "definitions"},
+            "enforce_parameter_schema": True,
+            "job_variables": {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}},
+            "schedules": [
+                DeploymentScheduleCreate(schedule=each.of_prefect(), active=each.active) for each in schedules
+            ],
+            "concurrency_limit": limit.limit if limit else None,
+            "concurrency_options": ConcurrencyOptions(collision_strategy=limit.collision_strategy) if limit else None,
+        }
+
+    @property
+    def version(self) -> str:
+        """A digest of the content: equal versions need no update."""
+        content = {name: _plain(value) for name, value in self.content().items()}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def declared_deployments(config: Config) -> Iterator[Deployment]:
+    """The deployments that a file declares."""
+    project = config.declared.project
+    make = partial(Deployment, project=project)
+    for name, adapter in config.adapters.items():
+        yield make(
+            flow="load",
+            name=name,
+            description=_describe(f"Load the records of {name} into a store.", adapter.description),
+            work_pool=adapter.work_pool or f"{project}-load",
+            parameters={"adapter": name},
+            schedule=adapter.schedule,
+        )
+    for name, entry in config.syncs.items():
+        yield from (make(name=name, parameters={"sync_name": name}, **step) for step in _steps(entry, project))
+    housekeeping_entry = config.declared.housekeeping
+    yield make(
+        flow="housekeeping",
+        name="housekeeping" if project == PROJECT else project,
+        description="Delete the stores and saved diffs that are past their retention and not in use.",
+        work_pool=housekeeping_entry.work_pool or f"{project}-reconcile",
+        schedule=housekeeping_entry.schedule,
+    )
+
+
+def _steps(entry: SyncEntry, project: str) -> Iterator[dict[str, Any]]:
+    direction, pools = f"{entry.source} → {entry.target}", entry.work_pools
+    yield {
+        "flow": "diff",
+        "description": _describe(f"Compare two stores and save the diff, {direction}.", entry.description),
+        "work_pool": pools.diff or f"{project}-diff",
+    }
+    yield {
+        "flow": "sync",
+        "description": _describe(f"Apply a saved diff, {direction}.", entry.description),
+        "work_pool": pools.sync or f"{project}-sync",
+    }
+    yield {
+        "flow": "reconcile",
+        "description": _describe(f"Load both sides, diff them and sync, {direction}.", entry.description),
+        "work_pool": pools.reconcile or f"{project}-reconcile",
+        "schedule": entry.schedule,
+        "overlap": entry.overlap,
+    }
+
+
+def _describe(step: str, description: str) -> str:
+    return f"{step}\n\n{description}" if description else step
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
