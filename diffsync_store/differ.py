@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from diffsync_store._tree_depth import require_depth
 from diffsync_store.compare import normal_forms
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.diffing.digest_pruning import Pruner
 from diffsync_store.diffing.object_comparer import ObjectComparer
 from diffsync_store.diffing.sides import ABSENT, Objects, side_of
-from diffsync_store.diffing.tree_depth import allow
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.exceptions import DiffClassMismatch
 from diffsync_store.redaction import declared_secrets
@@ -214,7 +214,7 @@ class Differ:
             compared.append((parent, pairs))
             everyone += pairs
         self.depth += 1
-        allow(self.depth)
+        require_depth(self.depth)
         self._compare_children(everyone)
         self.depth -= 1
         for parent, pairs in compared:

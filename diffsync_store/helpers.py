@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from diffsync_store._tree_depth import require_depth
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.differ import Differ, Pair, union
 from diffsync_store.diffing.sides import ABSENT, Objects
-from diffsync_store.diffing.tree_depth import allow
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.introspection.model_classes import is_overridden
 from diffsync_store.syncer import Syncer
@@ -81,7 +81,7 @@ class DiffSyncDiffer(Differ):
     ) -> DiffElement:
         """Compare what stands below a pair of objects; each element that is found is added to that of the pair."""
         self.depth += 1
-        allow(self.depth)
+        require_depth(self.depth)
         shared, alone = self.alike.children(src_obj, dst_obj)
         for model, *fields in shared:
             listed = [

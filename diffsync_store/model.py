@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store._child_index import CHILDREN_LOCK, INDEXED_FROM, ChildIndex
 from diffsync_store._object_store import ObjectStore
-from diffsync_store.diffing.tree_depth import allow
+from diffsync_store._tree_depth import require_depth
 from diffsync_store.enum import DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType
 from diffsync_store.hooks import require_hooks
@@ -184,7 +184,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     def str(self, include_children: bool = True, indent: int = 0) -> Text:
         """The object as text, and what stands below it."""
         margin = " " * indent
-        allow(indent // 4)
+        require_depth(indent // 4)
         lines = [f"{margin}{self.get_type()}: {self.get_unique_id()}: {self.get_attrs()}"]
         for model, field in self._children.items():
             uids = getattr(self, field)

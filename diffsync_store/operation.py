@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticSerializationError, to_json
 
+from diffsync_store._tree_depth import require_depth
 from diffsync_store.diff import Diff, DiffElement
-from diffsync_store.diffing.tree_depth import allow
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.redaction import CHANGED, masked, masked_id
@@ -243,7 +243,7 @@ def diff_of(operations: Iterable[Operation], source_name: str, target_name: str)
     places: list[SavedOrderDiff] = [diff]
     for operation in operations:
         del above[len(operation.parents) :]
-        allow(len(operation.parents))
+        require_depth(len(operation.parents))
         element = operation.element(source_name, target_name)
         place = above[-1].child_diff if above else diff
         place.add(element)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.diffs.record import DiffRecord
 from diffsync_store.guards.guards import Holds
 from diffsync_store.guards.withholding import withhold, withhold_below
 from diffsync_store.operation import Operation, diff_of
 
-if TYPE_CHECKING:
-    from diffsync_store.diffs.saved_diff import SavedDiff
+
+class _Operations(Protocol):
+    """The saved diff that is read."""
+
+    @property
+    def record(self) -> DiffRecord: ...
+    def diff(self) -> Diff: ...
+    def elements(self) -> Iterator[Operation]: ...
+    def elements_backwards(self) -> Iterator[Operation]: ...
 
 
 class StreamedDiff(Diff):
@@ -24,7 +32,7 @@ class StreamedDiff(Diff):
 
     has_operation_ids: ClassVar[bool] = True
 
-    def __init__(self, saved: SavedDiff, holds: Holds) -> None:
+    def __init__(self, saved: _Operations, holds: Holds) -> None:
         super().__init__()
         del self.children
         self._saved = saved

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from diffsync_store.store.redis.writing.model_buffer import Live
+from typing import Any, Protocol
 
 
 class Tracked(Protocol):
@@ -25,9 +22,9 @@ class Releases:
 
     def __init__(self, lock: Any) -> None:
         self._lock = lock
-        self.waiting: deque[tuple[Live, Any]] = deque()
+        self.waiting: deque[tuple[Any, Any]] = deque()
 
-    def tell(self, reference: Live, obj: Any) -> None:
+    def tell(self, reference: Any, obj: Any) -> None:
         """The program lets go of an object; None where it is gone already."""
         lock = self._lock
         if self.waiting and not lock._is_owned() and lock.acquire(blocking=False):

@@ -12,35 +12,45 @@ import sys
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import structlog
 
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException
 
-if TYPE_CHECKING:
-    from diffsync_store.store.redis.store import RedisStore
+
+class _Store(Protocol):
+    """A Redis store, as a fork and the end of the process treat it."""
+
+    store_id: str
+    _store_lock: Any
+
+    def close(self) -> None: ...
+    def _prepare_to_fork(self) -> None: ...
+    def _begin_as_fork(self) -> None: ...
+    def _new_lock(self) -> None: ...
+
 
 _PATIENCE = 60.0
 """Seconds to wait, before a fork, for a thread that is at work in a store."""
 
-_open: weakref.WeakValueDictionary[int, RedisStore] = weakref.WeakValueDictionary()
-_forking: list[RedisStore] = []
+_open: weakref.WeakValueDictionary[int, _Store] = weakref.WeakValueDictionary()
+_forking: list[_Store] = []
 """The stores that nobody else is at work in while the process forks."""
 
 
-def register(store: RedisStore) -> None:
+def register(store: _Store) -> None:
     """See to it that what the store has still to write is written when the process ends."""
     _open[id(store)] = store
     _end_as_multiprocessing_does()
 
 
-def unregister(store: RedisStore) -> None:
+def unregister(store: _Store) -> None:
     """Nothing of the store is to be written any more."""
     _open.pop(id(store), None)
 
 
-def close_logging_errors(store: RedisStore) -> None:
+def close_logging_errors(store: _Store) -> None:
     """Close a store where nobody is there to catch an error."""
     try:
         store.close()
@@ -48,7 +58,7 @@ def close_logging_errors(store: RedisStore) -> None:
         structlog.get_logger().error(f"Store {store.store_id!r}: what was not written to it yet is lost. {error}")
 
 
-def _stores() -> list[RedisStore]:
+def _stores() -> list[_Store]:
     return [store for reference in _open.valuerefs() if (store := reference()) is not None]
 
 
@@ -83,7 +93,7 @@ def _before_fork() -> None:
                 store._prepare_to_fork()
 
 
-def _after_fork(begin: Callable[[RedisStore], None] | None = None) -> None:
+def _after_fork(begin: Callable[[_Store], None] | None = None) -> None:
     while _forking:
         store = _forking.pop()
         if begin is not None:
