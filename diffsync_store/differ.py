@@ -16,7 +16,7 @@ from diffsync_store.diffing.object_comparer import ObjectComparer
 from diffsync_store.diffing.sides import ABSENT, Objects, side_of
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.exceptions import DiffClassMismatch
-from diffsync_store.redaction import declared_secrets
+from diffsync_store.redaction import secret_fields
 from diffsync_store.values.codec import equal
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ class Differ:
         found = self.secrets.get(key)
         if found is None:
             classes = (getattr(side, model, None) for side in (self.source, self.target))
-            found = self.secrets[key] = declared_secrets(type(source), type(target), *classes)
+            found = self.secrets[key] = secret_fields(type(source), type(target), *classes)
         return found
 
     # What is equal by its digests

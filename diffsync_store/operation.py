@@ -16,7 +16,7 @@ from diffsync_store._tree_depth import require_depth
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectStoreException
-from diffsync_store.redaction import CHANGED, masked, masked_id
+from diffsync_store.redaction import CHANGED_SUFFIX, redact_id, redact_values
 from diffsync_store.values.codec import NotStorable, is_plain, pack, unpack
 from diffsync_store.values.readable import canonical
 
@@ -66,7 +66,7 @@ class Operation(BaseModel):
             return cls._of(element, above, position)
         except (NotStorable, RecursionError) as error:
             raise ObjectStoreException(
-                f"{element.type} {masked(element, element.keys)} cannot be saved as JSON: one of its values {error}. "
+                f"{element.type} {redact_values(element, element.keys)} cannot be saved as JSON: one of its values {error}. "
                 "Give its attributes types that can be stored."
             ) from error
 
@@ -76,7 +76,7 @@ class Operation(BaseModel):
         found["itself"] = {"name": element.name, "unique_id": element.uid}
         exact = {side: _exact(values) for side, values in found.items() if values}
         action, parents = element.action, tuple((parent.type, parent.name) for parent in above)
-        shown = tuple((parent.type, masked_id(parent, parent.keys, parent.name)) for parent in above)
+        shown = tuple((parent.type, redact_id(parent, parent.keys, parent.name)) for parent in above)
         identifiers = canonical(element.keys)
         source, target = canonical(element.source_attrs), canonical(element.dest_attrs)
         return cls(
@@ -87,7 +87,7 @@ class Operation(BaseModel):
             identifiers=identifiers,
             name=canonical(element.name),
             parents=shown,
-            parent_id=masked_id(above[-1], above[-1].keys, above[-1].uid) if above and above[-1].uid else None,
+            parent_id=redact_id(above[-1], above[-1].keys, above[-1].uid) if above and above[-1].uid else None,
             source=source,
             target=target,
             equal=tuple(sorted(element.equal)),
@@ -120,18 +120,18 @@ class Operation(BaseModel):
         """The operation for people to look at: secret values are `***`."""
         return self.model_copy(
             update={
-                "identifiers": masked(self, self.identifiers),
-                "unique_id": self.unique_id and masked_id(self, self.identifiers, self.unique_id),
-                "name": masked_id(self, self.identifiers, self.name),
-                "source": self.source if self.source is None else masked(self, self.source),
-                "target": self.target if self.target is None else masked(self, self.target),
+                "identifiers": redact_values(self, self.identifiers),
+                "unique_id": self.unique_id and redact_id(self, self.identifiers, self.unique_id),
+                "name": redact_id(self, self.identifiers, self.name),
+                "source": self.source if self.source is None else redact_values(self, self.source),
+                "target": self.target if self.target is None else redact_values(self, self.target),
                 "exact": {},
             }
         )
 
     def shown_changes(self) -> dict[str, dict[str, Any]]:
         """As `changes`, with secret values as `***`: one that is there under "-" and "+" has changed."""
-        return {sign: masked(self, values) for sign, values in self.changes().items()}
+        return {sign: redact_values(self, values) for sign, values in self.changes().items()}
 
     def described_changes(self, text: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
         """Each attribute that changes, with its old and its new value as `text` makes them; without secrets."""
@@ -140,7 +140,7 @@ class Operation(BaseModel):
         for name in {**sides[0], **sides[1]}:
             found = [text(side[name]) for side in sides if name in side]
             is_hidden = len(found) > 1 and sides[0][name] == sides[1][name]
-            yield name, " → ".join(found) + (CHANGED if is_hidden else "")
+            yield name, " → ".join(found) + (CHANGED_SUFFIX if is_hidden else "")
 
     def element(self, source_name: str, target_name: str) -> DiffElement:
         """The element again, without what stands below it."""

@@ -1,7 +1,7 @@
-"""Secrets: which names have them, and values, messages and texts without them. The only place that masks.
+"""Redact secrets in values, messages and texts. No other module does.
 
-A value is secret where its model lists its field in `_secrets`, or where its name says so (`is_secret_name`), also as a key
-inside a dict.
+A value is secret if its model lists the field in `_secrets`, or if the name of the field or dict key is a secret name
+(`is_secret_name`).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from pydantic.fields import ModelPrivateAttr
 
 from diffsync_store.values.readable import canonical, readable
 
-MASK = "***"
-CHANGED = " (changed)"
-"""What a text says behind two values that look alike because what differs in them is masked."""
-SAID_BY_ITSELF = frozenset({"Created successfully", "Updated successfully", "Deleted successfully"})
-"""What most objects say of an operation: there is no need to look for secrets in it."""
-_SHORT = 4
-"""Secrets that are shorter are not looked for in texts: they would be found in any."""
-LONGEST = 2000
-"""Characters of a payload."""
-LONGEST_REASON = 500
-"""Characters of a reason."""
+REDACTED = "***"
+CHANGED_SUFFIX = " (changed)"
+"""Marks a change whose old and new value look the same because they are redacted."""
+STANDARD_MESSAGES = frozenset({"Created successfully", "Updated successfully", "Deleted successfully"})
+"""Messages that most operations set. They hold no secrets, so they are not searched."""
+_MIN_SECRET = 4
+"""Shorter secrets are not searched for in texts: they would match everywhere."""
+MAX_PAYLOAD = 2000
+"""Maximum characters of a payload."""
+MAX_REASON = 500
+"""Maximum characters of a reason."""
 
 _PLAIN = {str, int, bool, type(None)}
-"""Of which most values are, and nothing can stand inside."""
-_DEEPEST = 6
-_MOST_CAUSES = 20
+"""Types without nested values; most values have one of them."""
+_MAX_DEPTH = 6
+_MAX_CAUSES = 20
 _VALUE = frozenset({"value"})
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_A-Za-z]+")
@@ -42,24 +42,24 @@ _ENDS = (
     "password", "passwd", "passphrase", "passcode", "pwd", "psk", "secret", "token", "credential", "authorization",
     "community", "cookie",
 )  # fmt: skip
-"""A word that ends so is secret: `snmpCommunity`, `accesstoken`."""
+"""Endings of a secret last word: `snmpCommunity`, `accesstoken`."""
 _ANYWHERE = {*_ENDS, "credentials"} - {"community"}
-"""Words that make a name secret wherever they stand in it: `token_value`, `password_2_hash`."""
+"""Words that make a name secret at any position: `token_value`, `password_2_hash`."""
 _LAST = {"pass", "community", "jwt", "bearer", *(f"{word}s" for word in _ENDS if word != "community")}
-"""Words that do so at the end alone: `db_pass`, `tokens`, but neither `pass_count` nor `tokens_per_minute`."""
+"""Words that make a name secret only at its end: `db_pass`, `tokens`; not `pass_count`, `tokens_per_minute`."""
 _KEYS = {
     "api", "private", "priv", "secret", "access", "auth", "authentication", "encryption", "shared", "preshared",
     "signing", "master", "session", "wep", "wpa", "md", "hmac", "tacacs", "radius", "ipsec", "ike", "bgp", "ospf", "isis",
     "ssh", "ssl", "tls", "aes", "des", "rsa", "privacy",
 }  # fmt: skip
-"""Before the word `key`: `api_key`, `preSharedKey`; a `key`, `sort_key` or `public_key` is none."""
+"""Words that make a following `key` secret: `api_key`, `preSharedKey`; not `key`, `sort_key`, `public_key`."""
 _POINTS_TO = {"file", "path", "dir", "folder", "directory"}
-"""At its end, a name says where a secret is."""
+"""Last words of a name that holds the location of a secret, not the secret."""
 
 _URL_PASSWORD = re.compile(r"""://[^\s/@:"'<>]*:([^\s"'<>]+)@|[?&]([\w.-]+)=([^&#\s"'<>]+)""")
-"""Before the host, or among the options."""
+"""The password before the host, or a parameter of the query."""
 _ASSIGNED = re.compile(r"""([\w.-]{2,64})(=|["']\s*:\s*)(["']?)([^\s"',;&\]})]+)""")
-"""`name=value`, or `"name": "value"` as JSON and Python write it."""
+"""`name=value`, or `"name": "value"` in JSON or Python notation."""
 _HEADER = re.compile(
     r"\b(Bearer|Basic|Token)\s+([A-Za-z0-9._~+/=-]{8,})|\b(X-[\w-]+|Cookie|Set-Cookie):\s*([^\r\n,'\"]+)"
 )
@@ -67,7 +67,7 @@ _HEADER = re.compile(
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Whether a field, a setting or a key of this name holds something that nobody is to read."""
+    """Whether a field, setting or key with this name holds a secret."""
     words = [word.lower() for word in _WORD.findall(name)]
     words += [first + second for first, second in pairwise(words) if first == "pass"][:1]  # pass_word, passPhrase
     if not words or words[-1] in _POINTS_TO:
@@ -88,8 +88,8 @@ def _names_a_key(words: list[str]) -> bool:
     return False
 
 
-def declared_secrets(*owners: Any) -> frozenset[str]:
-    """The fields that models, or what is known of them, declare as secret in `_secrets`."""
+def secret_fields(*owners: Any) -> frozenset[str]:
+    """Return the fields that models, diff elements or operations declare in `_secrets`."""
     if len(owners) == 1 and type(owners[0]) is frozenset:
         return owners[0]
     return frozenset(name for owner in owners for name in _declared(owner))
@@ -97,103 +97,102 @@ def declared_secrets(*owners: Any) -> frozenset[str]:
 
 def _declared(owner: Any) -> Iterable[str]:
     names = getattr(owner, "_secrets", ())
-    if isinstance(names, ModelPrivateAttr):  # of a class that is none of this library's
+    if isinstance(names, ModelPrivateAttr):  # the owner is another pydantic model
         names = names.default
     return (names,) if isinstance(names, str) else names if isinstance(names, Collection) else ()
 
 
-def is_secret(owner: Any, name: str) -> bool:
-    """Whether a model, or what is known of it, says that a field is secret, or its name does."""
-    return is_secret_name(name) or name in declared_secrets(owner)
+def is_secret_field(owner: Any, name: str) -> bool:
+    """Whether the owner declares a field as secret, or its name is a secret name."""
+    return is_secret_name(name) or name in secret_fields(owner)
 
 
-def masked(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as JSON has them, secret ones masked, in dicts and lists too.
+def redact_values(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values in JSON form with secrets redacted, nested ones included.
 
     Args:
-        owner: whose values they are: a model class, an element of a diff, a saved operation, what `declared_secrets`
-            tells of several of these, or None.
-        values: by the names of the fields.
+        owner: a model class, a diff element, a saved operation, a result of `secret_fields`, or None.
+        values: values by field name.
     """
-    return _masked(declared_secrets(owner), values)
+    return _redacted(secret_fields(owner), values)
 
 
-def _masked(secrets: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    hits = _secret_among(secrets, tuple(values))
-    return {name: MASK if name in hits else _inside(secrets, value) for name, value in values.items()}
+def _redacted(secrets: frozenset[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    hits = _secret_names(secrets, tuple(values))
+    return {name: REDACTED if name in hits else _inside(secrets, value) for name, value in values.items()}
 
 
 @lru_cache(maxsize=4096)
-def _secret_among(secrets: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
+def _secret_names(secrets: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(name for name in names if name in secrets or is_secret_name(name))
 
 
 def _inside(secrets: frozenset[str], value: Any) -> Any:
     if type(value) is str:
         value = value if value.isascii() else readable(value)
-        return without_url_passwords(value) if "://" in value else value
+        return redact_url_passwords(value) if "://" in value else value
     if type(value) in _PLAIN:
         return value
     value = canonical(value)
     if isinstance(value, dict):
-        return _masked(secrets | _named_beside(value), value)
+        return _redacted(secrets | _named_by_sibling(value), value)
     if isinstance(value, list):
         return [_inside(secrets, item) for item in value]
     return value
 
 
-def _named_beside(values: Mapping[str, Any]) -> frozenset[str]:
-    """`value`, where a dict has the name of what it holds beside it: `{"name": "password", "value": ...}`."""
+def _named_by_sibling(values: Mapping[str, Any]) -> frozenset[str]:
+    """Return `value` as secret for a dict such as `{"name": "password", "value": ...}`."""
     names = (values.get(key) for key in ("name", "key", "field"))
     return _VALUE if any(isinstance(name, str) and is_secret_name(name) for name in names) else frozenset()
 
 
-def hidden(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """As `masked`, with what is not secret as it is, and not as JSON has it."""
-    secrets = declared_secrets(owner)
-    hits = _secret_among(secrets, tuple(values))
+def redact_fields(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with secrets redacted. Unlike in `redact_values`, other values keep their type."""
+    secrets = secret_fields(owner)
+    hits = _secret_names(secrets, tuple(values))
     return {
-        name: MASK
+        name: REDACTED
         if name in hits
         else value
         if type(value) in _PLAIN and (type(value) is not str or "://" not in value)
-        else _hidden_inside(secrets, value)
+        else _with_type(secrets, value)
         for name, value in values.items()
     }
 
 
-def _hidden_inside(secrets: frozenset[str], value: Any) -> Any:
+def _with_type(secrets: frozenset[str], value: Any) -> Any:
     if type(value) in _PLAIN:
-        return without_url_passwords(value) if type(value) is str and "://" in value else value
+        return redact_url_passwords(value) if type(value) is str and "://" in value else value
     if not isinstance(value, Mapping | list | tuple | set | frozenset | BaseModel):
         return value
     if type(value) is list and _PLAIN.issuperset(map(type, value)) and "://" not in str(value):
         return value
-    plain, shown = canonical(value), _inside(secrets, value)
-    return value if shown == plain else shown
+    plain, redacted = canonical(value), _inside(secrets, value)
+    return value if redacted == plain else redacted
 
 
-def masked_text(owner: Any, text: str, *groups: Mapping[str, Any] | None) -> str:
-    """A text without the secret values that stand in one of these groups of values, and without credentials."""
-    secrets = declared_secrets(owner)
-    found = {secret for group in groups if group for secret in _secret_texts(secrets, group)}
+def redact_text(owner: Any, text: str, *groups: Mapping[str, Any] | None) -> str:
+    """Redact credentials and the secret values of these groups of values in a text."""
+    secrets = secret_fields(owner)
+    found = {secret for group in groups if group for secret in _secrets_in(secrets, group)}
     for secret in sorted(found, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return without_credentials(text)
+        text = text.replace(secret, REDACTED)
+    return redact_credentials(text)
 
 
-def _secret_texts(secrets: frozenset[str], values: Mapping[str, Any]) -> Iterator[str]:
-    """The secret values among these, in the forms in which a message may have them."""
+def _secrets_in(secrets: frozenset[str], values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the secret values in every notation that a message may contain."""
     for name, value in values.items():
         if str(name) in secrets or is_secret_name(str(name)):
             for text in _texts_in(value):
-                yield from (form for form in _forms(text) if len(form) >= _SHORT)
+                yield from (form for form in _notations(text) if len(form) >= _MIN_SECRET)
         elif type(value) not in _PLAIN:
             for part in _mappings_in(value):
-                yield from _secret_texts(secrets | _named_beside(part), part)
+                yield from _secrets_in(secrets | _named_by_sibling(part), part)
 
 
-def _forms(text: str) -> set[str]:
+def _notations(text: str) -> set[str]:
     return {
         text,
         repr(text)[1:-1],
@@ -225,119 +224,121 @@ def _mappings_in(value: Any) -> Iterator[Mapping[str, Any]]:
             yield from _mappings_in(item)
 
 
-def masked_id(owner: Any, identifiers: Mapping[str, Any], text: str) -> str:
-    """A unique id, or another name made of identifiers, without those that are secret."""
-    secrets = declared_secrets(owner)
-    hits = _secret_among(secrets, tuple(identifiers))
+def redact_id(owner: Any, identifiers: Mapping[str, Any], text: str) -> str:
+    """Redact secret identifiers in a unique id or another name made of identifiers."""
+    secrets = secret_fields(owner)
+    hits = _secret_names(secrets, tuple(identifiers))
     if not hits or not any(str(identifiers[name]) in text for name in hits):
         return text if text.isascii() else readable(text)
     if text == "__".join(str(value) for value in identifiers.values()):
-        return "__".join(str(value) for value in _masked(secrets, identifiers).values())
-    return MASK
+        return "__".join(str(value) for value in _redacted(secrets, identifiers).values())
+    return REDACTED
 
 
-def without_credentials(text: str) -> str:
-    """A text, readable, without the passwords of the URLs in it, and without what stands under a secret name or in a header."""
-    text = without_url_passwords(readable(text))
+def redact_credentials(text: str) -> str:
+    """Return a printable text with passwords of URLs, values of secret names and authorization headers redacted."""
+    text = redact_url_passwords(readable(text))
     if "=" in text or ":" in text:
-        text = _ASSIGNED.sub(_assigned_masked, text)
-    return _HEADER.sub(_header_masked, text)
+        text = _ASSIGNED.sub(_redacted_assignment, text)
+    return _HEADER.sub(_redacted_header, text)
 
 
-def without_url_passwords(text: str) -> str:
-    """A text without the passwords of the URLs in it, before the host or among the options."""
-    return _URL_PASSWORD.sub(_url_masked, text) if "://" in text or "?" in text else text
+def redact_url_passwords(text: str) -> str:
+    """Redact the passwords of URLs in a text, before the host and in the query."""
+    return _URL_PASSWORD.sub(_redacted_url, text) if "://" in text or "?" in text else text
 
 
-def _url_masked(found: re.Match[str]) -> str:
+def _redacted_url(found: re.Match[str]) -> str:
     if found[1] is not None:
-        return found[0].replace(f":{found[1]}@", f":{MASK}@")
-    return found[0][: -len(found[3])] + MASK if is_secret_name(found[2]) else found[0]
+        return found[0].replace(f":{found[1]}@", f":{REDACTED}@")
+    return found[0][: -len(found[3])] + REDACTED if is_secret_name(found[2]) else found[0]
 
 
-def _assigned_masked(found: re.Match[str]) -> str:
-    return found[1] + found[2] + found[3] + MASK if is_secret_name(found[1]) else found[0]
+def _redacted_assignment(found: re.Match[str]) -> str:
+    return found[1] + found[2] + found[3] + REDACTED if is_secret_name(found[1]) else found[0]
 
 
-def _header_masked(found: re.Match[str]) -> str:
+def _redacted_header(found: re.Match[str]) -> str:
     if found[1]:
-        return f"{found[1]} {MASK}"
-    return f"{found[3]}: {MASK}" if is_secret_name(found[3]) else found[0]
+        return f"{found[1]} {REDACTED}"
+    return f"{found[3]}: {REDACTED}" if is_secret_name(found[3]) else found[0]
 
 
 def url_passwords(text: str) -> Iterator[str]:
-    """The passwords of a URL, as they are written there and as they are."""
+    """Yield the passwords of URLs in a text, quoted as written and unquoted."""
     for found in _URL_PASSWORD.finditer(text):
         password = found[1] if found[1] is not None else found[3] if is_secret_name(found[2]) else ""
         if password:
             yield from (password, unquote(password))
 
 
-def hide_in(error: BaseException, owner: Any, *groups: Mapping[str, Any] | None) -> None:
-    """Mask secret values in the texts of an error, in its notes and in those of its causes."""
+def redact_error(error: BaseException, owner: Any, *groups: Mapping[str, Any] | None) -> None:
+    """Redact secrets in the messages and notes of an error and of its causes, in place."""
     for each in _chain(error):
-        args = tuple(masked_text(owner, arg, *groups) if isinstance(arg, str) else arg for arg in each.args)
+        args = tuple(redact_text(owner, arg, *groups) if isinstance(arg, str) else arg for arg in each.args)
         if args != each.args:
             each.args = args
         notes = getattr(each, "__notes__", None)
         if notes:
-            each.__notes__ = [masked_text(owner, note, *groups) for note in notes]
+            each.__notes__ = [redact_text(owner, note, *groups) for note in notes]
 
 
-def shows_input(error: BaseException) -> bool:
-    """Whether an error, or one of its causes, is pydantic's: its text has the values that do not fit, whatever they are."""
+def contains_input(error: BaseException) -> bool:
+    """Whether an error or a cause is a pydantic `ValidationError`, whose message quotes the invalid input."""
     return any(isinstance(each, ValidationError) for each in _chain(error))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    at: BaseException | None = error
-    for _ in range(_MOST_CAUSES):
-        if at is None:
+    cause: BaseException | None = error
+    for _ in range(_MAX_CAUSES):
+        if cause is None:
             return
-        yield at
-        at = at.__cause__ or at.__context__
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
-def payload_text(payload: Any, owner: Any = None) -> str:
-    """The record as JSON, cut at 2,000 characters; what is secret is `***`."""
+def format_payload(payload: Any, owner: Any = None) -> str:
+    """Return a record as JSON of at most 2,000 characters, with secrets redacted."""
     if payload is None:
         return ""
-    text = json.dumps(_shown(payload, declared_secrets(owner), 0), default=_unknown, ensure_ascii=False)
-    return cut(readable(text), LONGEST)
+    text = json.dumps(_printable(payload, secret_fields(owner), 0), default=_as_text, ensure_ascii=False)
+    return truncate(readable(text), MAX_PAYLOAD)
 
 
-def reason_text(error: BaseException, owner: Any = None, *groups: Mapping[str, Any] | None) -> str:
-    """Class and message of an error without secrets; of pydantic's without the values, which may be some."""
+def format_reason(error: BaseException, owner: Any = None, *groups: Mapping[str, Any] | None) -> str:
+    """Return class and message of an error without secrets; of a `ValidationError` without its input values."""
     if isinstance(error, ValidationError):
-        faults = error.errors(include_input=False, include_url=False, include_context=False)
-        told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+        details = error.errors(include_input=False, include_url=False, include_context=False)
+        message = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in details)
     else:
-        told = str(error)
-    told = masked_text(owner, told, *groups)
-    return cut(f"{type(error).__name__}: {told}" if told else type(error).__name__, LONGEST_REASON)
+        message = str(error)
+    message = redact_text(owner, message, *groups)
+    return truncate(f"{type(error).__name__}: {message}" if message else type(error).__name__, MAX_REASON)
 
 
-def cut(text: str, longest: int) -> str:
-    """The text, or its beginning and a sign that there is more."""
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+def truncate(text: str, limit: int) -> str:
+    """Return at most `limit` characters; `...` marks a cut."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def _shown(value: Any, secrets: frozenset[str], depth: int) -> Any:
-    if depth > _DEEPEST:
+def _printable(value: Any, secrets: frozenset[str], depth: int) -> Any:
+    if depth > _MAX_DEPTH:
         return "..."
     if isinstance(value, BaseModel):
-        secrets |= declared_secrets(type(value))
+        secrets |= secret_fields(type(value))
         value = {name: getattr(value, name) for name in type(value).model_fields if name != "adapter"}
     if isinstance(value, Mapping):
         return {
-            str(name): MASK if str(name) in secrets or is_secret_name(str(name)) else _shown(part, secrets, depth + 1)
+            str(name): REDACTED
+            if str(name) in secrets or is_secret_name(str(name))
+            else _printable(part, secrets, depth + 1)
             for name, part in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
-        return [_shown(part, secrets, depth + 1) for part in value]
-    return without_credentials(value) if isinstance(value, str) else value
+        return [_printable(part, secrets, depth + 1) for part in value]
+    return redact_credentials(value) if isinstance(value, str) else value
 
 
-def _unknown(value: Any) -> str:
-    """What JSON has no form for, as text; pydantic's secrets write themselves as asterisks."""
+def _as_text(value: Any) -> str:
+    """Return a value without a JSON form as text. Pydantic's secret types print asterisks."""
     return str(value)

@@ -21,13 +21,13 @@ from diffsync_store.exceptions import (
 )
 from diffsync_store.hooks import call_many, takes_one
 from diffsync_store.redaction import (
-    SAID_BY_ITSELF,
-    declared_secrets,
-    hidden,
-    hide_in,
-    masked_id,
-    masked_text,
-    reason_text,
+    STANDARD_MESSAGES,
+    format_reason,
+    redact_error,
+    redact_fields,
+    redact_id,
+    redact_text,
+    secret_fields,
 )
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.values.readable import readable, restored
@@ -244,16 +244,16 @@ class Syncer:
 
     def _fail(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
         secrets, groups = self._secrets(element), (element.source_attrs, element.dest_attrs, element.keys)
-        hide_in(error, secrets, *groups)
-        self.logger.error(masked_text(secrets, str(error), *groups), **told, status=DiffSyncStatus.ERROR.value)
+        redact_error(error, secrets, *groups)
+        self.logger.error(redact_text(secrets, str(error), *groups), **told, status=DiffSyncStatus.ERROR.value)
         self.result.failed += 1
-        keys, reason = self._shown_keys(element), masked_text(secrets, reason_of(error), *groups)
+        keys, reason = self._shown_keys(element), redact_text(secrets, reason_of(error), *groups)
         self.result.rejects.append(Reject(str(element.action), element.type, self._shown_id(element), keys, reason))
         if element.action == DiffSyncActions.DELETE:
             self.gone_ahead.add(self._key(element))  # not to be tried again to make way
 
     def _tell_of_store(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
-        refused = masked_text(self._secrets(element), str(error), element.keys)
+        refused = redact_text(self._secrets(element), str(error), element.keys)
         self.logger.error(f"The store does not take what was done: {refused}", **told)
 
     def _land(self, element: DiffElement, told: dict[str, Any], done: DiffSyncModel | None) -> None:
@@ -272,8 +272,8 @@ class Syncer:
             DiffSyncStatus.SUCCESS.value: self.logger.info,
             DiffSyncStatus.FAILURE.value: self.logger.warning,
         }
-        if message not in SAID_BY_ITSELF:
-            message = masked_text(self._secrets(element), message, element.source_attrs, element.dest_attrs)
+        if message not in STANDARD_MESSAGES:
+            message = redact_text(self._secrets(element), message, element.source_attrs, element.dest_attrs)
         log.get(said, self.logger.error)(message, **told, status=said)
 
     def _make_way(self, element: DiffElement, obj: DiffSyncModel) -> bool:
@@ -342,7 +342,8 @@ class Syncer:
             "model": element.type,
             "unique_id": self._shown_id(element),
             "diffs": {
-                sign: hidden(self._secrets(element), values) for sign, values in element.get_attrs_diffs().items()
+                sign: redact_fields(self._secrets(element), values)
+                for sign, values in element.get_attrs_diffs().items()
             },
         }
 
@@ -350,15 +351,15 @@ class Syncer:
         """The fields that the model, on either side, declares as secret."""
         own = self._declared.get(element.type)
         if own is None:
-            own = self._declared[element.type] = declared_secrets(self._class(element.type))
+            own = self._declared[element.type] = secret_fields(self._class(element.type))
         return own.union(element._secrets) if element._secrets else own
 
     def _shown_keys(self, element: DiffElement) -> dict[str, Any]:
-        return hidden(self._secrets(element), element.keys)
+        return redact_fields(self._secrets(element), element.keys)
 
     def _shown_id(self, element: DiffElement) -> str:
         """The unique id for people to read."""
-        return masked_id(self._secrets(element), element.keys, self._uid(element))
+        return redact_id(self._secrets(element), element.keys, self._uid(element))
 
     def _advance(self, elements: int = 1) -> None:
         if self.callback is not None and elements:
@@ -383,7 +384,7 @@ def class_of(adapter: AdapterLike, model: str) -> type[DiffSyncModel]:
 
 def reason_of(error: Exception) -> str:
     """What an exception says, with its class where it is not one that says that an operation was refused."""
-    return readable(str(error)) if isinstance(error, ObjectCrudException) else reason_text(error)
+    return readable(str(error)) if isinstance(error, ObjectCrudException) else format_reason(error)
 
 
 def _operations(elements: Iterator[DiffElement]) -> int:

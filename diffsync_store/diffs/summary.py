@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict
 
 from diffsync_store.operation import Operation
-from diffsync_store.redaction import masked_id
+from diffsync_store.redaction import redact_id
 
 MOST_SUBTREES = 10
 
@@ -42,7 +42,7 @@ class DiffSummary:
             self.elements += 1
             if not operation.parents:
                 self._end_tree()
-                self._top = (operation.model, masked_id(operation, operation.identifiers, operation.name))
+                self._top = (operation.model, redact_id(operation, operation.identifiers, operation.name))
             if operation.action is not None:
                 self._by_model[operation.model][operation.action] += 1
                 self._below_top += 1

@@ -17,7 +17,7 @@ from diffsync_store.exceptions import (
     ObjectStoreException,
     ObjectStoreWrongType,
 )
-from diffsync_store.redaction import cut, payload_text, reason_text, without_credentials
+from diffsync_store.redaction import format_payload, format_reason, redact_credentials, truncate
 from diffsync_store.values.codec import is_unicode
 
 _OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectNotStorable, ObjectStoreWrongType)
@@ -44,7 +44,7 @@ class LoadReject(BaseModel):
     """The record's key, as the adapter named it."""
     reason: str
     payload: str = ""
-    """The record as JSON, cut, with secrets masked."""
+    """The record as JSON, truncated, with secrets redacted."""
 
 
 class Gap(BaseModel):
@@ -136,7 +136,7 @@ class LoadReport:
 
     def incomplete(self, model: str, reason: str, below: ObjectKey | None = None) -> None:
         """Say that records of a model are missing, of those below an object or of all; the first ten reasons are kept."""
-        reason = cut(without_credentials(self._redact(reason)), 500) or "incomplete"
+        reason = truncate(redact_credentials(self._redact(reason)), 500) or "incomplete"
         with _LOCK:
             self._of(model).add_key(below)
             reasons = self._of(model).incomplete
@@ -163,16 +163,16 @@ class LoadReport:
             found.kept += 1
             self._kept += 1
         reject = LoadReject(
-            what=cut(without_credentials(self._redact(str(what))), 200),
-            reason=self._redact(reason_text(error, owner, _as_mapping(payload))),
-            payload=self._redact(payload_text(payload, owner)),
+            what=truncate(redact_credentials(self._redact(str(what))), 200),
+            reason=self._redact(format_reason(error, owner, _as_mapping(payload))),
+            payload=self._redact(format_payload(payload, owner)),
         )
         found.rejects.append(reject)
         structlog.get_logger().warning("Record rejected", model=model, what=reject.what, reason=reject.reason)
 
     def failure(self, error: BaseException) -> str:
         """Why the load as a whole has failed."""
-        return cut(self._redact(reason_text(error)), 2000)
+        return truncate(self._redact(format_reason(error)), 2000)
 
     def expected(self) -> dict[str, int]:
         """The number of records that was said, by model."""
@@ -229,4 +229,4 @@ class Rejecting:
 
 def summary(gaps: Mapping[str, Gap]) -> str:
     """The gaps as one line."""
-    return cut("; ".join(f"{model}: {gap}" for model, gap in gaps.items()), 2000)
+    return truncate("; ".join(f"{model}: {gap}" for model, gap in gaps.items()), 2000)

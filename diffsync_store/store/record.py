@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import StoreState
-from diffsync_store.redaction import declared_secrets
+from diffsync_store.redaction import secret_fields
 from diffsync_store.store.digest import fingerprint, methods_fingerprint
 from diffsync_store.store.load_report import Gap
 
@@ -51,7 +51,7 @@ class ModelSchema(BaseModel):
             children=dict(model.get_children_mapping()),
             fingerprint=fingerprint(model),
             methods=methods_fingerprint(model),
-            secrets=tuple(sorted(declared_secrets(model))),
+            secrets=tuple(sorted(secret_fields(model))),
             is_top=is_top,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from diffsync_store.diff import Diff, walk
 from diffsync_store.enum import DiffSyncActions
-from diffsync_store.redaction import masked, masked_id
+from diffsync_store.redaction import redact_id, redact_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Unsettled:
 
 
 def unsettled(diff: Diff) -> Iterator[Unsettled]:
-    """What did not settle, from a diff that was made after a sync; secrets are masked."""
+    """What did not settle, from a diff that was made after a sync; secrets are redacted."""
     for element, _ in walk(diff.get_children(), None):
-        uid = masked_id(element, element.keys, element.uid or element.name)
+        uid = redact_id(element, element.keys, element.uid or element.name)
         if element.action == DiffSyncActions.UPDATE:
-            changes = {sign: masked(element, values) for sign, values in element.get_attrs_diffs().items()}
+            changes = {sign: redact_values(element, values) for sign, values in element.get_attrs_diffs().items()}
             for name, wanted in changes["+"].items():
                 yield Unsettled(element.type, uid, name, wanted, changes["-"][name])
         elif element.action is not None:

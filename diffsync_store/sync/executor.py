@@ -29,7 +29,14 @@ from diffsync_store.exceptions import (
 from diffsync_store.guards.withholding import place_of
 from diffsync_store.hooks import hook
 from diffsync_store.journal import LEFT_ALONE, Entry, Journal
-from diffsync_store.redaction import SAID_BY_ITSELF, declared_secrets, hide_in, masked, masked_id, masked_text
+from diffsync_store.redaction import (
+    STANDARD_MESSAGES,
+    redact_error,
+    redact_id,
+    redact_text,
+    redact_values,
+    secret_fields,
+)
 from diffsync_store.result import Reject
 from diffsync_store.store.serialization import encode
 from diffsync_store.sync.calls import Answer, Became, Calls, Request, goes_together, place_in_store
@@ -521,7 +528,7 @@ class Executor(Scheduler):
                 return self._fail(step, error)
         self._count(step, done)
         if refused is not None:
-            told = masked_text(self._secrets(step.element), str(refused), step.element.keys)
+            told = redact_text(self._secrets(step.element), str(refused), step.element.keys)
             self.logger.error(f"The store does not take what was done: {told}", **self._told(step.element))
         self.note(step, Entry(State.DONE, LEFT_ALONE if done is None else "", _fields(step, done)))
         self.advance()
@@ -552,8 +559,8 @@ class Executor(Scheduler):
         }.get(said, self.logger.error)
         if said != DiffSyncStatus.SUCCESS.value or self._logs_successes:
             element = step.element
-            if message not in SAID_BY_ITSELF:
-                message = masked_text(self._secrets(element), message, element.source_attrs, element.dest_attrs)
+            if message not in STANDARD_MESSAGES:
+                message = redact_text(self._secrets(element), message, element.source_attrs, element.dest_attrs)
             log(message, **self._told(element), status=said)
 
     def _keep(self, request: Request, done: DiffSyncModel) -> None:
@@ -586,8 +593,8 @@ class Executor(Scheduler):
     def _masked(self, element: DiffElement, error: Exception) -> str:
         """What an exception says; from now on it says no secret itself."""
         groups = element.source_attrs, element.dest_attrs, element.keys
-        hide_in(error, self._secrets(element), *groups)
-        return masked_text(self._secrets(element), reason_of(error), *groups)
+        redact_error(error, self._secrets(element), *groups)
+        return redact_text(self._secrets(element), reason_of(error), *groups)
 
     # What a sync has sent that ended before it heard the answer
 
@@ -693,7 +700,7 @@ class Executor(Scheduler):
 
     def reject(self, step: Step, state: str, reason: str) -> Reject:
         element = step.element if step.move is None else step.move.create
-        keys, payload = masked(self._secrets(element), element.keys), self._payload(element)
+        keys, payload = redact_values(self._secrets(element), element.keys), self._payload(element)
         uid = self.shown_id(element)
         return Reject(str(element.action), element.type, uid, keys, reason, state, element.operation_id, payload)
 
@@ -707,17 +714,17 @@ class Executor(Scheduler):
 
     def _payload(self, element: DiffElement) -> dict[str, Any]:
         secrets = self._secrets(element)
-        return {sign: masked(secrets, values) for sign, values in element.get_attrs_diffs().items()}
+        return {sign: redact_values(secrets, values) for sign, values in element.get_attrs_diffs().items()}
 
     def _secrets(self, element: DiffElement) -> frozenset[str]:
         """The fields that the model, on either side, declares as secret."""
         own = self._declared.get(element.type)
         if own is None:
-            own = self._declared[element.type] = declared_secrets(self._class(element.type))
+            own = self._declared[element.type] = secret_fields(self._class(element.type))
         return own.union(element._secrets) if element._secrets else own
 
     def shown_id(self, element: DiffElement) -> str:
-        return masked_id(self._secrets(element), element.keys, self.uid(element))
+        return redact_id(self._secrets(element), element.keys, self.uid(element))
 
     def advance(self, elements: int = 1) -> None:
         if self.callback is not None and elements:

@@ -7,7 +7,7 @@ from typing import Any
 
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
-from diffsync_store.redaction import declared_secrets, masked
+from diffsync_store.redaction import redact_values, secret_fields
 from diffsync_store.values.codec import equal
 from diffsync_store.values.readable import canonical
 
@@ -24,8 +24,8 @@ def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) ->
     changed = differing(element.dest_attrs or {}, now)
     if not changed:
         return ""
-    secrets = declared_secrets(model, element)
-    old, new = masked(secrets, element.dest_attrs or {}), masked(secrets, now)
+    secrets = secret_fields(model, element)
+    old, new = redact_values(secrets, element.dest_attrs or {}), redact_values(secrets, now)
     told = "; ".join(
         f"{name} was {old[name]!r} and is {new[name]!r}" if old[name] != new[name] else f"{name} is another one"
         for name in changed

@@ -9,7 +9,7 @@ from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.journal import Entry, Journal
-from diffsync_store.redaction import masked_id
+from diffsync_store.redaction import redact_id
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.sync.decide import Do, decide
 from diffsync_store.sync.filters import Selection
@@ -105,7 +105,7 @@ class Scheduler(ABC):
 
     def shown_id(self, element: DiffElement) -> str:
         """The unique id of an element's object, for people to read."""
-        return masked_id(element, element.keys, self.uid(element))
+        return redact_id(element, element.keys, self.uid(element))
 
     def not_done(self, step: Step) -> str:
         """Why what stands below an object cannot be done."""

@@ -14,7 +14,14 @@ from typer.testing import CliRunner
 from diffsync_store import Adapter, DiffSyncFlags, DiffSyncModel, DiffSyncStatus, LocalStore, StoredAdapter
 from diffsync_store.cli.commands import app
 from diffsync_store.diffs import RedisDiffs
-from diffsync_store.redaction import hide_in, is_secret_name, masked, masked_text, reason_text, without_credentials
+from diffsync_store.redaction import (
+    format_reason,
+    is_secret_name,
+    redact_credentials,
+    redact_error,
+    redact_text,
+    redact_values,
+)
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.sync.convergence import unsettled
 from diffsync_store.sync.reject_export import to_csv, to_json
@@ -256,7 +263,7 @@ def test_a_subclass_adds_to_the_secrets_of_its_base() -> None:
         extra: str = ""
 
     assert (set(Sub._secrets), set(SubSub._secrets), Peer._secrets) == ({"note", "psk"}, {"note", "psk"}, ("psk",))
-    assert masked(SubSub, {"note": "a", "psk": "b", "name": "c"}) == {"note": "***", "psk": "***", "name": "c"}
+    assert redact_values(SubSub, {"note": "a", "psk": "b", "name": "c"}) == {"note": "***", "psk": "***", "name": "c"}
 
 
 SECRET = (
@@ -291,21 +298,21 @@ def test_a_name_says_by_its_words_whether_it_holds_a_secret(names: str, is_secre
     ],
 )
 def test_credentials_are_taken_out_of_a_text(text: str, shown: str) -> None:
-    assert without_credentials(text) == shown
+    assert redact_credentials(text) == shown
 
 
 def test_a_value_is_secret_whose_name_stands_beside_it() -> None:
     fields: list[dict[str, Any]] = [{"name": "db_password", "value": "hunter2"}, {"key": "mtu", "value": 9000}]
-    assert masked(None, {"fields": fields})["fields"] == [{**fields[0], "value": "***"}, fields[1]]
-    assert masked_text(None, "no hunter2, no 9000", {"fields": fields}) == "no ***, no 9000"
+    assert redact_values(None, {"fields": fields})["fields"] == [{**fields[0], "value": "***"}, fields[1]]
+    assert redact_text(None, "no hunter2, no 9000", {"fields": fields}) == "no ***, no 9000"
 
 
 def test_a_secret_is_found_in_a_message_however_it_is_written_there() -> None:
     secret = 'p"ä\\ss/w d'
     told = f"{secret} {secret!r} {json.dumps(secret)} p%22%C3%A4%5Css%2Fw%20d"
-    assert masked_text(Peer, told, {"options": {"list": [{"password": secret}]}}) == "*** '***' \"***\" ***"
-    assert reason_text(ValueError(secret), Peer, {"psk": secret}) == "ValueError: ***"
+    assert redact_text(Peer, told, {"options": {"list": [{"password": secret}]}}) == "*** '***' \"***\" ***"
+    assert format_reason(ValueError(secret), Peer, {"psk": secret}) == "ValueError: ***"
     error = ValueError(secret)
     error.__cause__ = error  # a circle ends
-    hide_in(error, Peer, {"psk": secret})
+    redact_error(error, Peer, {"psk": secret})
     assert error.args == ("***",)

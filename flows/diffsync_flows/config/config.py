@@ -43,7 +43,7 @@ from diffsync_store import (
     StoreRecord,
 )
 from diffsync_store.diffs import RedisDiffs
-from diffsync_store.redaction import without_url_passwords
+from diffsync_store.redaction import redact_url_passwords
 from diffsync_store.retention import Retention
 from diffsync_store.store.redis import Lease, RedisLeases, RedisStore, RedisStores, target_lease
 from diffsync_store.transient import is_transient
@@ -222,14 +222,14 @@ class Config:
 
     def store_address(self) -> str:
         """The URL of the store without its password."""
-        return without_url_passwords(self._store()[0])
+        return redact_url_passwords(self._store()[0])
 
     def _store(self) -> tuple[str, int]:
         """The URL of the store, and for how many seconds what is in it is kept."""
         settings = self.store_settings()
         url = settings.url or self._url_of_block(str(settings.block))
         text = url.get_secret_value()
-        if without_url_passwords(text) != text:
+        if redact_url_passwords(text) != text:
             self.secrets.keep(text)
         return text, settings.ttl
 

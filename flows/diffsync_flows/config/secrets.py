@@ -9,13 +9,13 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from diffsync_flows.runtime.errors import KNOWN, UserError
 from diffsync_store.redaction import (
-    MASK,
-    hide_in,
+    REDACTED,
+    contains_input,
+    format_reason,
     is_secret_name,
-    reason_text,
-    shows_input,
+    redact_credentials,
+    redact_error,
     url_passwords,
-    without_credentials,
 )
 from diffsync_store.transient import is_transient, retry_after
 
@@ -53,11 +53,11 @@ class Secrets:
             self.keep(list(url_passwords(str(settings))))
 
     def redact(self, text: str) -> str:
-        return without_credentials(self._without_known(text))
+        return redact_credentials(self._without_known(text))
 
     def _without_known(self, text: str) -> str:
         for secret in sorted(self._texts, key=len, reverse=True):
-            text = text.replace(secret, MASK)
+            text = text.replace(secret, REDACTED)
         return text
 
     @contextmanager
@@ -70,13 +70,13 @@ class Secrets:
             yield
         except Exception as error:
             shown = "".join(format_exception(error))
-            if self._without_known(shown) == shown and not shows_input(error):
-                hide_in(error, None)
+            if self._without_known(shown) == shown and not contains_input(error):
+                redact_error(error, None)
                 raise
             raise self._redacted(error) from None
 
     def _redacted(self, error: Exception) -> Exception:
-        told = self.redact(reason_text(error) if shows_input(error) else f"{type(error).__name__}: {error}")
+        told = self.redact(format_reason(error) if contains_input(error) else f"{type(error).__name__}: {error}")
         if is_transient(error):
             passing = ConnectionError(told)
             vars(passing)["retry_after"] = retry_after(error)

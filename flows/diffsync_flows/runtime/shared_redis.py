@@ -16,7 +16,7 @@ from diffsync_flows.config.config import Config, read_config
 from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable
-from diffsync_store.redaction import without_url_passwords
+from diffsync_store.redaction import redact_url_passwords
 
 VARIABLE = "diffsync_server"
 """Prefect's variable with the id of the server: its address is another one on every host."""
@@ -44,7 +44,7 @@ def _id_of(_: str | None) -> str:
 
 def other_servers(config: Config, server: str) -> Iterator[str]:
     """A sentence for each other Prefect server that has used the project's place in Redis within the last week."""
-    address = without_url_passwords(PREFECT_API_URL.value() or "without an address")
+    address = redact_url_passwords(PREFECT_API_URL.value() or "without an address")
     with closing(config.open_stores()) as stores:
         met = stores.meet(server, f"{address}, as {socket.gethostname()} reaches it", FORGOTTEN_AFTER)
     for told, at in met.items():
