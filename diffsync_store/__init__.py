@@ -40,7 +40,7 @@ from diffsync_store.exceptions import (
     SyncStopped,
     SyncTakenOver,
 )
-from diffsync_store.guards.guards import ChangeLimits, Completeness, Guards, Hold, Limit, Limits
+from diffsync_store.guards import ChangeLimits, Completeness, Guards, Limit, Limits, Suppression
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
@@ -75,7 +75,6 @@ __all__ = [
     "DiffSyncStatus",
     "Gap",
     "Guards",
-    "Hold",
     "InvalidOptions",
     "JournalLost",
     "LeaseHeld",
@@ -106,6 +105,7 @@ __all__ = [
     "StoreState",
     "StoreUnavailable",
     "StoredAdapter",
+    "Suppression",
     "Sync",
     "SyncInterrupted",
     "SyncOptions",

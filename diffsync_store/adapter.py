@@ -15,7 +15,8 @@ from diffsync_store.diff import Diff
 from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffClassMismatch, DiffException, ObjectNotFound
-from diffsync_store.guards.guards import Guards, counted, withhold
+from diffsync_store.guards.guards import Guards, count_operations
+from diffsync_store.guards.suppression import suppress
 from diffsync_store.introspection.builtin_aliases import Data, Text
 from diffsync_store.introspection.model_classes import is_overridden
 from diffsync_store.lifecycle import opened
@@ -141,7 +142,7 @@ class Adapter:
             what: the record's key, by which a person finds it.
             payload: the record; kept short, with what stands under names of secrets masked.
             below: the object that the record would have stood below, at any depth, or its model and unique id: guards then
-                hold back what stands below it, and not every object of the model.
+                suppress operations below it, not those of the whole model.
         """
         return self.store.rejecting(model, what, payload, **({} if below is None else {"below": below}))
 
@@ -262,7 +263,7 @@ class Adapter:
             flags: how to compare and to apply.
             callback: called with stage ("diff" or "sync"), number done, number in all.
             diff: the diff to apply, exactly as it is; only without one is one made.
-            guards: what the sync must not do. What they hold is logged and taken out of the diff.
+            guards: what the sync must not do. What they suppress is logged and removed from the diff.
 
         Returns:
             The diff that was applied; its `result` says what became of it.
@@ -298,15 +299,15 @@ class Adapter:
     def _guard(
         self, diff: Diff, source: Adapter, guards: Guards, of_source: StoreRecord, of_target: StoreRecord
     ) -> None:
-        """Take out of a diff what the guards hold, by the records that the two stores had before it was made."""
+        """Remove what the guards suppress from a diff, by the records of the two stores from before it was made."""
         if "children" not in vars(diff):
             raise DiffException("Guards need a diff in memory: give `saved.diff()` instead of `saved.streamed()`.")
-        held = withhold(diff, guards.holds(of_source, of_target))
-        guards.check(counted(diff), of_target)
-        numbers = Counter((element.type, element.action, reason) for element, reason in held)
+        removed = suppress(diff, guards.suppressions(of_source, of_target))
+        guards.check(count_operations(diff), of_target)
+        numbers = Counter((element.type, element.action, reason) for element, reason in removed)
         logger = structlog.get_logger().new(src=source, dst=self)
         for (model, action, reason), number in numbers.items():
-            logger.warning("Operations held", action=action, model=model, number=number, reason=reason)
+            logger.warning("Operations suppressed", action=action, model=model, number=number, reason=reason)
 
     def sync_to(
         self,

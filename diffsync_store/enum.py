@@ -90,7 +90,7 @@ class OperationState(enum.Enum):
     """The record was not what the diff saw; left alone."""
     BLOCKED = "blocked"
     """What it stands below was not done."""
-    HELD = "held"
+    SUPPRESSED = "suppressed"
     """Left out; it can be applied later."""
 
 

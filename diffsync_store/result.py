@@ -13,7 +13,7 @@ _NEXT_STEPS = {
     "again, make a new diff and look at it.",
     "unknown": "unknown: look each up in the target, say so with saved.resolve(operation_id, is_done=...) or "
     "`diffsync-store resolve DIFF_ID OPERATION_ID --done` (--not-done), and apply the diff again.",
-    "held": "held: each says why. What is let through or selected later is done when the diff is applied again.",
+    "suppressed": "suppressed: each gives the reason. Allow or select them and apply the diff again.",
 }
 
 
@@ -27,7 +27,7 @@ class Reject:
     identifiers: dict[str, Any]
     reason: str
     state: str = "failed"
-    """`failed`, `conflict`, `blocked`, `held`, or `unknown`: sent by a sync that died before it had the answer."""
+    """`failed`, `conflict`, `blocked`, `suppressed`, or `unknown`: sent by a sync that died before it had the answer."""
     operation_id: str = ""
     payload: dict[str, Any] = field(default_factory=dict)
     """Old values under "-", new ones under "+", without secrets; of a guarded sync only."""
@@ -48,7 +48,7 @@ class SyncResult:
     rejects: list[Reject] = field(default_factory=list)
     conflicts: int = 0
     """Operations whose record is not what the diff saw; left alone."""
-    held: int = 0
+    suppressed: int = 0
     """Operations that were left out, and can be applied later."""
     unknown: int = 0
     """Operations that a killed sync had sent, and of which nobody can tell whether they were done."""
@@ -56,7 +56,7 @@ class SyncResult:
     """Objects that were put under another parent; each counts once, and not as created or deleted."""
     done_before: int = 0
     """Operations that an earlier sync of the same diff had done."""
-    held_operations: list[Reject] = field(default_factory=list)
+    suppressed_operations: list[Reject] = field(default_factory=list)
     stopped: str = ""
     """Why the sync ended before its end."""
     applied_before: str = ""
@@ -70,7 +70,7 @@ class SyncResult:
     @property
     def is_complete(self) -> bool:
         """Whether nothing of the diff is left to do."""
-        return not (self.rejects or self.failed or self.blocked or self.held or self.stopped)
+        return not (self.rejects or self.failed or self.blocked or self.suppressed or self.stopped)
 
     def next_steps(self) -> list[str]:
         """What to do about what was not done: a sentence for each kind, none where all was."""
@@ -79,6 +79,6 @@ class SyncResult:
     def counts(self) -> dict[str, int]:
         """The counts as a dict; those of a guarded sync only where they are not zero."""
         names = ("created", "updated", "deleted", "skipped", "blocked", "failed")
-        guarded = ("conflicts", "held", "unknown", "moved", "done_before")
+        guarded = ("conflicts", "suppressed", "unknown", "moved", "done_before")
         counted = {name: getattr(self, name) for name in names}
         return counted | {name: count for name in guarded if (count := getattr(self, name))}

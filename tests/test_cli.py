@@ -142,7 +142,7 @@ def test_two_stores_are_compared(run: Run, name: str, server: RedisServer) -> No
 
 
 def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, server: RedisServer) -> None:
-    """Diff by diff, the newest first: who has applied it and when, whether it was held, who has rejected the diff."""
+    """Diff by diff, the newest first: who has applied it and when, whether it was suppressed, who has rejected the diff."""
     with (
         closing(RedisDiffs(url=server.url)) as diffs,
         closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
@@ -153,14 +153,14 @@ def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, s
             Network("empty", empty).put({})
         diffs.compare(StoredAdapter(source), StoredAdapter(target), f"{name}-rejected")
         diffs.open(f"{name}-rejected").reject(by="bob", reason="wrong night")
-        diffs.compare(Network("empty", empty), Network("target", target), f"{name}-held", guards=Guards())
+        diffs.compare(Network("empty", empty), Network("target", target), f"{name}-suppressed", guards=Guards())
         assert "pending" in run("history", "site", "7").output
         diffs.open(name).apply(Network("source", source), Network("target", target), by="ann")
     lines = [line for line in run("history", "site", "7").output.splitlines() if name in line]
     for line, expected in zip(
         lines,
         (
-            (f"{name}-held", "delete", "held", "the source has none"),
+            (f"{name}-suppressed", "delete", "suppressed", "the source has no objects"),
             (f"{name}-rejected", "update", "rejected", "bob", "wrong night"),
             (f"{name} ", "update", "done", "ann", 'region: "target" → "source"'),
         ),
@@ -169,7 +169,7 @@ def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, s
         assert [part for part in expected if part not in line] == [], line
     told = [json.loads(line) for line in run("history", "site", "7", "--json").output.splitlines()]
     of_name = [one for one in told if one["diff_id"].startswith(name)]
-    assert [(one["became"], one["by"]) for one in of_name] == [("held", ""), ("rejected", "bob"), ("done", "ann")]
+    assert [(one["became"], one["by"]) for one in of_name] == [("suppressed", ""), ("rejected", "bob"), ("done", "ann")]
     assert of_name[2]["at"] > of_name[2]["made"]
     assert of_name[2]["changes"] == {"-": {"region": "target"}, "+": {"region": "source"}}
     assert len(run("history", "site", "7", "--json", "--limit", "1").output.splitlines()) == 1

@@ -66,8 +66,8 @@ def show_diff(saved: SavedDiff, expires_in: int | None) -> None:
     ]
     rows = [(model, *(counts.get(action, 0) for action in ACTIONS)) for model, counts in record.by_model.items()]
     console().print(facts(told), "", table(("model", *ACTIONS), rows) if rows else "No difference.")
-    for hold in record.holds:
-        console().print(shown(str(hold)))
+    for suppression in record.suppressions:
+        console().print(shown(str(suppression)))
 
 
 def _decided(saved: SavedDiff) -> Iterable[tuple[str, str]]:

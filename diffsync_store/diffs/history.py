@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from diffsync_store.enum import OperationState
-from diffsync_store.guards.guards import Holds
+from diffsync_store.guards.suppression import Suppressions
 from diffsync_store.journal import Approval, Entry
 from diffsync_store.operation import Operation
 
@@ -29,22 +29,22 @@ class OperationHistory(NamedTuple):
         return self.entry.state is OperationState.PENDING
 
     @property
-    def _hold(self) -> str:
-        return Holds(self.record.holds).reason(self.operation.model, self.operation.action) or ""
+    def _suppression(self) -> str:
+        return Suppressions(self.record.suppressions).reason(self.operation.model, self.operation.action) or ""
 
     @property
     def outcome(self) -> str:
-        """The operation's state; of one that is pending `rejected` where its diff is, and `held` where a guard holds it."""
+        """The operation's state; of one that is pending `rejected` where its diff is, and `suppressed` where a guard suppresses it."""
         if self._is_pending and self.approval is not None and self.approval.is_rejected:
             return "rejected"
-        return "held" if self._is_pending and self._hold else self.entry.state.value
+        return "suppressed" if self._is_pending and self._suppression else self.entry.state.value
 
     @property
     def reason(self) -> str:
         """Why it was not done; empty where there is nothing to say."""
         if self.outcome == "rejected" and self.approval is not None:
             return self.approval.reason
-        return self._hold if self._is_pending else self.entry.reason
+        return self._suppression if self._is_pending else self.entry.reason
 
     @property
     def by(self) -> str:

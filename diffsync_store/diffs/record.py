@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from diffsync_store.diffs.summary import Subtree
-from diffsync_store.guards.guards import Hold
+from diffsync_store.guards.suppression import Suppression
 
 if TYPE_CHECKING:
     pass
@@ -39,8 +39,8 @@ class DiffRecord(BaseModel):
     """The objects of the top with most operations below them, their own included, the largest first; ten at most."""
     target_counts: dict[str, int] = {}
     """Objects that the target had by model, the base of percent limits."""
-    holds: tuple[Hold, ...] = ()
-    """What of it is held, with what allows it."""
+    suppressions: tuple[Suppression, ...] = ()
+    """Suppressed operations, each with the allowance that applies them."""
     elements: int
     """Number of elements stored: operations, and what stands above them."""
     created: datetime

@@ -22,8 +22,8 @@ from diffsync_store.exceptions import (
     ObjectStoreException,
     StoreInUse,
 )
-from diffsync_store.guards.guards import Guards, Hold, Holds
-from diffsync_store.guards.withholding import place_of
+from diffsync_store.guards.guards import Guards
+from diffsync_store.guards.suppression import Suppression, Suppressions, place_of
 from diffsync_store.operation import Operation, OperationFilter, operations_at, operations_of
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.catalog import newest_first
@@ -50,7 +50,7 @@ class _About:
     source: StoreRecord | None
     target: StoreRecord | None
     flags: int
-    holds: tuple[Hold, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """What the record says of it."""
@@ -63,17 +63,17 @@ class _About:
             "source_generation": source.generation if source else "",
             "target_generation": target.generation if target else "",
             "flags": self.flags,
-            "holds": self.holds,
+            "suppressions": self.suppressions,
         }
 
-    def held_in(self, element: DiffElement) -> Iterator[Hold]:
-        """For each operation at and below an element, what holds it; only where that depends on its place."""
-        holds = Holds(self.holds)
-        if holds.is_scoped:
+    def suppressed_in(self, element: DiffElement) -> Iterator[Suppression]:
+        """For each operation at and below an element, what suppresses it; only where that depends on its place."""
+        suppressions = Suppressions(self.suppressions)
+        if suppressions.is_scoped:
             for below, above in paths(iter([element])):
-                hold = holds.holding(below.type, below.action, tuple(map(place_of, above)))
-                if hold is not None:
-                    yield hold
+                found = suppressions.find(below.type, below.action, tuple(map(place_of, above)))
+                if found is not None:
+                    yield found
 
     def is_of(self, record: DiffRecord) -> bool:
         """Whether it is all that is known of the diff that has this record."""
@@ -91,7 +91,7 @@ def _about(source: Adapter, target: Adapter, flags: DiffSyncFlags, guards: Guard
     if guards is None:
         return _About(*names, source.store.require_complete(), target.store.require_complete(), flags.value)
     of_source, of_target = source.store.require_loaded(), target.store.require_loaded()
-    return _About(*names, of_source, of_target, flags.value, guards.holds(of_source, of_target).all)
+    return _About(*names, of_source, of_target, flags.value, guards.suppressions(of_source, of_target).all)
 
 
 _ANOTHER = "A diff of the same id is being saved by another process. Let only one do it."
@@ -185,7 +185,7 @@ class RedisDiffs:
 
         A reader sees the whole diff or none. A diff that was saved under the id before is gone when this begins, unless
         it is refused to replace it, as by `save`. With guards the stores may be partial: what that does not prove is saved
-        too, and held.
+        too, as suppressed operations.
 
         Args:
             source: the adapter that is right.
@@ -193,7 +193,7 @@ class RedisDiffs:
             diff_id: as for `save`.
             flags: how to compare.
             callback: called with stage ("diff"), number of objects done, number in all.
-            guards: say what is held.
+            guards: say what is suppressed.
 
         Returns:
             The `diff_id`.
@@ -208,7 +208,7 @@ class RedisDiffs:
         about = _about(source, target, flags, guards)
         differ = Differ(source, target, flags, callback=callback)
         totals: Counter[str] = Counter()
-        held: Counter[Hold] = Counter()
+        suppressed: Counter[Suppression] = Counter()
 
         def require_same_loads() -> None:
             for side, record in ((source, about.source), (target, about.target)):
@@ -219,7 +219,7 @@ class RedisDiffs:
             try:
                 for position, element in enumerate(differ.elements()):
                     totals.update(element.summary())
-                    held.update(about.held_in(element))
+                    suppressed.update(about.suppressed_in(element))
                     yield from operations_at(element, position)
             except ObjectNotFound:
                 require_same_loads()  # or else that is the reason
@@ -230,7 +230,7 @@ class RedisDiffs:
             counts = differ.diff.summary()
             return {action: count + totals[action] for action, count in counts.items()}
 
-        return self._save(diff_id, operations(), summary, about, held)
+        return self._save(diff_id, operations(), summary, about, suppressed)
 
     def compare_once(
         self,
@@ -245,7 +245,7 @@ class RedisDiffs:
         """As `compare`; where the diff of this id is what `compare` would have made before, nothing is done.
 
         For what may run twice, as a task that is tried again: a diff of the same loads of the same two stores, with the
-        same flags and with the same operations held, is left as it is, with its approval and its journal. What a sync has
+        same flags and with the same operations suppressed, is left as it is, with its approval and its journal. What a sync has
         brought into the stores since then does not count.
         """
         require_namespace(self.namespace, source=source, target=target)
@@ -261,7 +261,7 @@ class RedisDiffs:
         found: Iterator[Operation],
         summary: Callable[[], dict[str, int]],
         about: _About,
-        held: Counter[Hold] | None = None,
+        suppressed: Counter[Suppression] | None = None,
     ) -> str:
         diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id, self.namespace)
@@ -286,9 +286,9 @@ class RedisDiffs:
             ttl=self._ttl,
             **about.facts()
             | {
-                "holds": tuple(
-                    replace(hold, number=held[hold] if held is not None and hold.below else None)
-                    for hold in about.holds
+                "suppressions": tuple(
+                    replace(one, count=suppressed[one] if suppressed is not None and one.below else None)
+                    for one in about.suppressions
                 )
             },
         )

@@ -17,7 +17,8 @@ from diffsync_store.exceptions import (
     DiffNotFound,
     ObjectStoreException,
 )
-from diffsync_store.guards.guards import Guards, Holds, counted
+from diffsync_store.guards.guards import Guards, count_operations
+from diffsync_store.guards.suppression import Suppressions
 from diffsync_store.journal import Approval, Entry
 from diffsync_store.operation import Operation, OperationFilter, diff_of, id_in
 from diffsync_store.result import SyncResult
@@ -124,16 +125,16 @@ class SavedDiff:
             raise DiffNotFound(f"Diff {self.record.diff_id!r} was dropped or expired while it was read. Make it anew.")
         return texts
 
-    def streamed(self, holds: Holds | None = None) -> StreamedDiff:
+    def streamed(self, suppressions: Suppressions | None = None) -> StreamedDiff:
         """The diff for a sync: its elements are read as the sync comes to them, and let go of behind it.
 
         Args:
-            holds: what is left out; by default what was held when the diff was made.
+            suppressions: what is left out; by default what was suppressed when the diff was made.
         """
-        return StreamedDiff(self, Holds(self.record.holds) if holds is None else holds)
+        return StreamedDiff(self, Suppressions(self.record.suppressions) if suppressions is None else suppressions)
 
     def diff(self) -> Diff:
-        """The diff as it was saved, in memory: same elements, same order, same counts; what is held is in it."""
+        """The diff as it was saved, in memory: same elements, same order, same counts; suppressed operations are in it."""
         diff = diff_of(self.elements(), self.record.source_name, self.record.target_name)
         summary = self.record.summary
         diff.unchanged = max(0, summary.get("no-change", 0) - (self.record.elements - self.record.operations))
@@ -152,13 +153,13 @@ class SavedDiff:
         by: str = "",
         lease: Lease | None = None,
     ) -> SyncResult:
-        """Apply what is left of the diff; what was held when it was made is held, unless `guards` or `options.hold` is given.
+        """Apply what is left of the diff; what was suppressed when it was made is suppressed, unless `guards` or `options.suppress` is given.
 
         Args:
             source: the adapter that is right; nothing is read of it but, with `guards`, the record of its store.
             target: the adapter that is changed, over the store that the diff was made from.
             options: how it is applied.
-            guards: the change limits of the whole diff, and what is held.
+            guards: the change limits of the whole diff, and what is suppressed.
             flags: how to apply; with `CONTINUE_ON_FAILURE` what is refused is listed and the rest lands.
             callback: called with stage ("sync"), number done, number in all.
             by: who applies it; by default host and process.
@@ -177,15 +178,15 @@ class SavedDiff:
             require_namespace(self.namespace, target=target)
             target.store.require_load(self.record.target_generation)
         options = options or SyncOptions()
-        holds = Holds(self.record.holds)
+        suppressions = Suppressions(self.record.suppressions)
         if guards is not None:
             known = self.record.source_generation
             of_source = source.store.require_load(known) if known else source.store.record()
-            holds = self.guarded(guards, target.store.record(), of_source)
-        if options.hold is None and holds.all:
-            options = replace(options, hold=holds)
+            suppressions = self.guarded(guards, target.store.record(), of_source)
+        if options.suppress is None and suppressions.all:
+            options = replace(options, suppress=suppressions)
         sync = Sync(
-            self.streamed(Holds()),
+            self.streamed(Suppressions()),
             source,
             target,
             options,
@@ -202,7 +203,7 @@ class SavedDiff:
         """What `apply` would do with these options now, if the target refused nothing and were what the diff saw.
 
         Neither system is asked and nothing is written. What a sync that died has sent is `unknown`; what moves counts
-        where it goes and where it comes from. What is held is held as by `apply`: without `options.hold`, what was held
+        where it goes and where it comes from. What is suppressed is as by `apply`: without `options.suppress`, what was suppressed
         when the diff was made.
 
         Raises:
@@ -214,27 +215,27 @@ class SavedDiff:
             refuse_rejected(approval)
         if before is not None:
             return applied_before(before)
-        if options.hold is None and self.record.holds:
-            options = replace(options, hold=Holds(self.record.holds))
-        return Plan(self.streamed(Holds()), journal, within(approval, options), flags).counted()
+        if options.suppress is None and self.record.suppressions:
+            options = replace(options, suppress=Suppressions(self.record.suppressions))
+        return Plan(self.streamed(Suppressions()), journal, within(approval, options), flags).counted()
 
-    def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Holds:
-        """What of the diff is held, the rest being within the change limits.
+    def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Suppressions:
+        """What of the diff is suppressed, the rest being within the change limits.
 
         Args:
             guards: the guards.
             target: the record of the target's store.
-            source: the record of the source's store; None where it is known that nothing is held.
+            source: the record of the source's store; None where it is known that nothing is suppressed.
 
         Raises:
             ChangeLimitExceeded: the rest is over the change limits.
         """
         # The target as the diff saw it: what a sync that was stopped has deleted does not make the others more.
         target = target.model_copy(update={"counts": self.record.target_counts or target.counts})
-        holds = Holds() if source is None else guards.holds(source, target)
-        counts = counted(self.streamed(holds)) if holds.is_scoped else self.record.by_model
-        guards.check(counts, target, holds)
-        return holds
+        suppressions = Suppressions() if source is None else guards.suppressions(source, target)
+        counts = count_operations(self.streamed(suppressions)) if suppressions.is_scoped else self.record.by_model
+        guards.check(counts, target, suppressions)
+        return suppressions
 
     def _require_store(self, target: Adapter) -> None:
         wanted, given = self.record.target_store_id, target.store.store_id

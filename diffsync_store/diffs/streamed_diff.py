@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.diffs.record import DiffRecord
-from diffsync_store.guards.guards import Holds
-from diffsync_store.guards.withholding import withhold, withhold_below
+from diffsync_store.guards.suppression import Suppressions, suppress, suppress_below
 from diffsync_store.operation import Operation, diff_of
 
 
@@ -24,7 +23,7 @@ class _Operations(Protocol):
 
 
 class StreamedDiff(Diff):
-    """A saved diff that is read piece by piece, without what is held.
+    """A saved diff that is read piece by piece, without suppressed operations.
 
     One thread reads it. `get_children` reads it anew each time it is called. What cannot be told without all of it, such as its text, reads
     all of it.
@@ -32,12 +31,12 @@ class StreamedDiff(Diff):
 
     has_operation_ids: ClassVar[bool] = True
 
-    def __init__(self, saved: _Operations, holds: Holds) -> None:
+    def __init__(self, saved: _Operations, suppressions: Suppressions) -> None:
         super().__init__()
         del self.children
         self._saved = saved
-        self._holds = holds
-        self.held: Counter[tuple[str, str, str]] = Counter()
+        self._suppressions = suppressions
+        self.suppressed: Counter[tuple[str, str, str]] = Counter()
         """Operations that were left out, as far as it was read the last time: by model, action and reason."""
         summary = saved.record.summary
         self.skipped = summary.get("skip", 0)
@@ -46,27 +45,29 @@ class StreamedDiff(Diff):
     def __getattr__(self, name: str) -> Any:
         if name == "children":
             diff = self._saved.diff()
-            withhold(diff, self._holds)
+            suppress(diff, self._suppressions)
             return diff.children
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __len__(self) -> int:
-        return self.unchanged + (sum(map(len, self.get_children())) if self._holds.all else self._saved.record.elements)
+        return self.unchanged + (
+            sum(map(len, self.get_children())) if self._suppressions.all else self._saved.record.elements
+        )
 
     def size(self) -> int:
-        return super().size() if self._holds.all else self._saved.record.elements
+        return super().size() if self._suppressions.all else self._saved.record.elements
 
     def has_diffs(self) -> bool:
-        return super().has_diffs() if self._holds.all else self._saved.record.operations > 0
+        return super().has_diffs() if self._suppressions.all else self._saved.record.operations > 0
 
     def summary(self) -> dict[str, int]:
-        return super().summary() if self._holds.all else dict(self._saved.record.summary)
+        return super().summary() if self._suppressions.all else dict(self._saved.record.summary)
 
     def get_children(self) -> Iterator[DiffElement]:
-        self.held.clear()
+        self.suppressed.clear()
         for element in self._elements():
-            found, is_held = withhold_below(element, self._holds)
-            self.held.update((held.type, str(held.action), reason) for held, reason in found)
+            found, is_held = suppress_below(element, self._suppressions)
+            self.suppressed.update((element.type, str(element.action), reason) for element, reason in found)
             if not is_held:
                 yield element
 
@@ -78,7 +79,7 @@ class StreamedDiff(Diff):
             tree.append(operation)
             if not operation.parents:
                 [element] = diff_of(reversed(tree), *names).get_children()
-                if not withhold_below(element, self._holds)[1]:
+                if not suppress_below(element, self._suppressions)[1]:
                     yield element
                 tree = []
 

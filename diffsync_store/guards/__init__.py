@@ -1,7 +1,18 @@
-"""Guards: limits of what a sync may change, checked before it begins. Options and pure functions, no I/O."""
+"""Guards: what a sync must not do, checked before its first operation."""
 
 from diffsync_store.guards.change_limits import ChangeLimits, Excess, Limit, Limits
-from diffsync_store.guards.completeness import Completeness, Hold
-from diffsync_store.guards.guards import Guards, Holds, counted
+from diffsync_store.guards.completeness import Completeness
+from diffsync_store.guards.guards import Guards, count_operations
+from diffsync_store.guards.suppression import Suppression, Suppressions
 
-__all__ = ["ChangeLimits", "Completeness", "Excess", "Guards", "Hold", "Holds", "Limit", "Limits", "counted"]
+__all__ = [
+    "ChangeLimits",
+    "Completeness",
+    "Excess",
+    "Guards",
+    "Limit",
+    "Limits",
+    "Suppression",
+    "Suppressions",
+    "count_operations",
+]

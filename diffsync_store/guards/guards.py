@@ -1,78 +1,23 @@
-"""What a sync must not do, told before it begins: options and pure functions, no I/O."""
+"""Guards: what a sync must not do, checked before its first operation. Options and pure functions, no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.diff import Diff
 from diffsync_store.exceptions import ChangeLimitExceeded
-from diffsync_store.guards.change_limits import ChangeLimits, Counts, Excess, Limit, Limits
-from diffsync_store.guards.completeness import Completeness, Hold, holds
-from diffsync_store.guards.overrides import Allowances, read_allowances
-from diffsync_store.guards.withholding import Place, withhold
+from diffsync_store.guards.allowances import Allowances, parse_allowances
+from diffsync_store.guards.change_limits import ChangeLimits, Counts, Excess
+from diffsync_store.guards.completeness import Completeness
+from diffsync_store.guards.suppression import Suppressions
 from diffsync_store.store.record import StoreRecord
 
-__all__ = [
-    "ChangeLimits",
-    "Completeness",
-    "Excess",
-    "Guards",
-    "Hold",
-    "Holds",
-    "Limit",
-    "Limits",
-    "counted",
-    "holds",
-    "withhold",
-]
-
-_WORST = 5
+_MAX_SHOWN = 5
+"""Excesses that a message shows."""
 _NOTHING = Allowances({}, frozenset(), frozenset())
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """The holds of one sync; called with an element of a diff, the reason why its operation is held, or None."""
-
-    all: tuple[Hold, ...] = ()
-    _by_operation: dict[tuple[str, str | None], list[tuple[Hold, frozenset[Place]]]] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
-
-    def __post_init__(self) -> None:
-        """Sort them."""
-        for hold in self.all:
-            self._by_operation.setdefault((hold.model, hold.action), []).append((hold, frozenset(hold.below)))
-
-    @property
-    def is_scoped(self) -> bool:
-        """Whether some hold only what stands below certain objects."""
-        return any(hold.below for hold in self.all)
-
-    def __call__(self, element: DiffElement, above: Sequence[Place] = ()) -> str | None:
-        """Why the element's operation is held; None where it is not.
-
-        Args:
-            element: the element.
-            above: model and unique id of what it stands below.
-        """
-        return self.reason(element.type, element.action, above)
-
-    def reason(self, model: str, action: str | None, above: Sequence[Place] = ()) -> str | None:
-        """Why operations of an action on a model are held, of objects below these; None where they are not."""
-        hold = self.holding(model, action, above)
-        return None if hold is None else str(hold)
-
-    def holding(self, model: str, action: str | None, above: Sequence[Place] = ()) -> Hold | None:
-        """What holds operations of an action on a model, of objects below these."""
-        for hold, below in self._by_operation.get((model, action), ()):
-            if not below or not below.isdisjoint(above):
-                return hold
-        return None
 
 
 class Guards(BaseModel):
@@ -80,17 +25,17 @@ class Guards(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    completeness: Completeness = Field(Completeness(), description="Deletes only from a load proven complete")
-    change_limits: ChangeLimits = Field(ChangeLimits(), description="How much may change")
+    completeness: Completeness = Field(Completeness(), description="Delete only what a complete load proves to be gone")
+    change_limits: ChangeLimits = Field(ChangeLimits(), description="How much one sync may change")
     _allowed: Allowances = PrivateAttr(_NOTHING)
 
     def allowing(self, allowances: Iterable[str]) -> Self:
-        """These guards, with something let through, as the message of a guard writes it.
+        """Return these guards with allowances, as a guard's message prints them.
 
         Raises:
-            ValueError: an allowance has none of the forms.
+            ValueError: A text is not a valid allowance.
         """
-        allowed = read_allowances(allowances)
+        allowed = parse_allowances(allowances)
         completeness = Completeness(
             allow_partial=self.completeness.allow_partial | allowed.partial,
             allow_empty=self.completeness.allow_empty | allowed.empty,
@@ -99,24 +44,26 @@ class Guards(BaseModel):
         guards._allowed = allowed
         return guards
 
-    def holds(self, source: StoreRecord, target: StoreRecord) -> Holds:
-        """What is held, by the records of the two stores."""
-        return Holds(holds(source, target, self.completeness))
+    def suppressions(self, source: StoreRecord, target: StoreRecord) -> Suppressions:
+        """Return what the records of the two stores suppress."""
+        return Suppressions(self.completeness.suppressions(source, target))
 
-    def check(self, counts: Counts, target: StoreRecord, held: Holds | None = None) -> None:
+    def check(self, counts: Counts, target: StoreRecord, suppressions: Suppressions | None = None) -> None:
         """Check a sync before its first operation.
 
         Args:
-            counts: number of operations by model and action; what is held may be among them and does not count.
-            target: the record of the target's store.
-            held: what `holds` found.
+            counts: Operations by model and action, with or without suppressed ones.
+            target: Record of the target's store.
+            suppressions: Operations that do not count.
 
         Raises:
-            ChangeLimitExceeded: it would change more than the change limits allow.
+            ChangeLimitExceeded: The sync would change more than the limits allow.
         """
         applied = {
             model: {
-                action: number for action, number in actions.items() if held is None or not held.reason(model, action)
+                action: number
+                for action, number in actions.items()
+                if suppressions is None or not suppressions.find(model, action)
             }
             for model, actions in counts.items()
         }
@@ -125,8 +72,8 @@ class Guards(BaseModel):
             raise ChangeLimitExceeded(_message(found), tuple(found))
 
 
-def counted(diff: Diff) -> dict[str, dict[str, int]]:
-    """The operations of a diff by model and action; of one that is read piece by piece, by reading all of it."""
+def count_operations(diff: Diff) -> dict[str, dict[str, int]]:
+    """Count a diff's operations by model and action. A saved diff is read in full."""
     counts: dict[str, dict[str, int]] = {}
     waiting: list[Any] = [diff.get_children()]
     while waiting:
@@ -142,9 +89,9 @@ def counted(diff: Diff) -> dict[str, dict[str, int]]:
 
 
 def _message(found: list[Excess]) -> str:
-    lines = [f"  {excess}" for excess in found[:_WORST]]
-    if len(found) > _WORST:
-        lines.append(f"  and {len(found) - _WORST} more")
+    lines = [f"  {excess}" for excess in found[:_MAX_SHOWN]]
+    if len(found) > _MAX_SHOWN:
+        lines.append(f"  and {len(found) - _MAX_SHOWN} more")
     return "\n".join(
         [
             "Nothing was applied: the sync exceeds its change limits:",

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 _REMEDIES = {
     StoreState.LOADING: "Wait for the load to end; if it is no longer running, load the store again.",
-    StoreState.PARTIAL: "Load the store again. Or compare with guards=Guards(): then only what the gaps put in doubt is held.",
+    StoreState.PARTIAL: "Load the store again. Or compare with guards=Guards(): then only what the gaps put in doubt is suppressed.",
     StoreState.FAILED: "Mend the cause. Load the store again.",
 }
 
@@ -182,7 +182,7 @@ class BaseStore(Primitives, ObjectStore):
             what: the record's key, by which a person finds it.
             payload: the record; it is kept cut to 2,000 characters, with what stands under names of secrets masked.
             below: the object that the record would have stood below, at any depth, or its model and unique id: guards then
-                hold back what stands below it, and not every object of the model.
+                suppress operations below it, not those of the whole model.
         """
         model_class, name = self._get_object_class_and_model(model)
         return Rejecting(self._load_report, name, what, payload, model_class, below=self._object_key(below))

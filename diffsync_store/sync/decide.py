@@ -22,7 +22,7 @@ class Do(enum.Enum):
     """It was done before."""
     ASK = "ask"
     """A sync that ended has sent it: find out what became of it."""
-    HOLD = "hold"
+    SUPPRESS = "suppress"
     REFUSE = "refuse"
 
 
@@ -39,7 +39,7 @@ _SEND, _COUNT, _ASK = Verdict(Do.SEND), Verdict(Do.COUNT), Verdict(Do.ASK)
 
 
 def decide(
-    entry: Entry | None, options: SyncOptions, flags: DiffSyncFlags, *, hold: str = "", missing: str = ""
+    entry: Entry | None, options: SyncOptions, flags: DiffSyncFlags, *, suppressed: str = "", missing: str = ""
 ) -> Verdict:
     """Decide about one operation.
 
@@ -47,22 +47,22 @@ def decide(
         entry: what the journal knows of it.
         options: how the diff is applied.
         flags: likewise.
-        hold: why it is held; empty where it is not.
+        suppressed: why it is suppressed; empty if it is not.
         missing: what it needs and will not have; empty where it has everything.
     """
     state = State.PENDING if entry is None else entry.state
     if state is State.DONE:
         return _COUNT
-    hold = hold or not_retried(entry, options)
+    suppressed = suppressed or not_retried(entry, options)
     if missing:
-        if hold:
-            return Verdict(Do.HOLD, hold)
+        if suppressed:
+            return Verdict(Do.SUPPRESS, suppressed)
         return Verdict(Do.REFUSE, "", State.SENT) if state is State.SENT else Verdict(Do.REFUSE, missing, State.BLOCKED)
     if state is State.SENT:
         return _ASK
     if entry is not None and stays(state, options, flags):
         return Verdict(Do.REFUSE, entry.reason, state)
-    return Verdict(Do.HOLD, hold) if hold else _SEND
+    return Verdict(Do.SUPPRESS, suppressed) if suppressed else _SEND
 
 
 def stays(state: State, options: SyncOptions, flags: DiffSyncFlags) -> bool:
@@ -75,7 +75,7 @@ def stays(state: State, options: SyncOptions, flags: DiffSyncFlags) -> bool:
 def not_retried(entry: Entry | None, options: SyncOptions) -> str:
     """Why an operation is not among those that are tried again; empty where it is, or where nothing is."""
     if not options.retry_rejected or (
-        entry is not None and entry.state is not State.PENDING and entry.state is not State.HELD
+        entry is not None and entry.state is not State.PENDING and entry.state is not State.SUPPRESSED
     ):
         return ""
     return entry.reason if entry is not None and entry.reason else NOT_TRIED

@@ -26,7 +26,7 @@ from diffsync_store.exceptions import (
     SyncInterrupted,
     SyncStopped,
 )
-from diffsync_store.guards.withholding import place_of
+from diffsync_store.guards.suppression import place_of
 from diffsync_store.hooks import hook
 from diffsync_store.journal import LEFT_ALONE, Entry, Journal
 from diffsync_store.redaction import (
@@ -262,8 +262,8 @@ class Executor(Scheduler):
             if self.is_resumed:
                 self.entries.update(self.entries_of(below for below, _ in walk(iter(places), None)))
             if self.selection.has_rules:
-                self.holds.update(self.selection.held(move.create, tuple(map(place_of, move.new))))
-                self.holds.update(self.selection.held(move.delete, tuple(map(place_of, move.old))))
+                self.suppressions.update(self.selection.suppressed(move.create, tuple(map(place_of, move.new))))
+                self.suppressions.update(self.selection.suppressed(move.delete, tuple(map(place_of, move.old))))
         return stages
 
     # The target's objects
@@ -608,9 +608,9 @@ class Executor(Scheduler):
         return [step for step in again if not self._is_held(step)]
 
     def _is_held(self, step: Step) -> bool:
-        why = self.held(step)
+        why = self.suppression_of(step)
         if why:
-            self.hold(step, why)
+            self.suppress(step, why)
         return bool(why)
 
     def _is_pending(self, step: Step, now: Any) -> bool:
@@ -673,12 +673,12 @@ class Executor(Scheduler):
     def note(self, step: Step, entry: Entry) -> None:
         self.ledger.note(step.id, entry)
 
-    def hold(self, step: Step, reason: str) -> None:
+    def suppress(self, step: Step, reason: str) -> None:
         if step.action != MOVE or step.move is None:
-            super().hold(step, reason)
+            super().suppress(step, reason)
             return
         for place in (step.move.create, step.move.delete):
-            super().hold(Step(place, None), reason)
+            super().suppress(Step(place, None), reason)
 
     def refuse(self, step: Step, state: State, reason: str, *, missing: str = "") -> None:
         reason = reason or UNKNOWN

@@ -24,7 +24,7 @@ class SyncOptions:
     """Apply only these operations and those that they depend on; all operations if empty."""
     exclude: tuple[Select, ...] = ()
     """Leave out these operations and those that depend on them."""
-    hold: Callable[[DiffElement], str | None] | None = None
+    suppress: Callable[[DiffElement], str | None] | None = None
     """Return the reason to leave an operation out; None to apply it."""
     retry_rejected: bool = False
     """Apply only the operations that failed, were in conflict or were blocked before."""

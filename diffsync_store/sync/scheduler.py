@@ -40,13 +40,13 @@ class Scheduler(ABC):
         self.journal = journal
         self.options = options
         self.flags = DiffSyncFlags(flags)
-        self.selection = Selection(options.select, options.exclude, options.hold)
+        self.selection = Selection(options.select, options.exclude, options.suppress)
         self.result = SyncResult()
         self.is_resumed = not journal.is_empty()
         self.entries: dict[str, Entry] = {}
         """What the journal knows of the operations that are at hand."""
-        self.holds: dict[str, str] = {}
-        """Operations at hand that are held, with the reason."""
+        self.suppressions: dict[str, str] = {}
+        """Operations at hand that are suppressed, with the reason."""
         self.moves: dict[tuple[str, str], Move] = {}
         """Objects that change their parents by one operation, by model and unique id."""
         self.ahead: dict[str, bool] = {}
@@ -134,20 +134,20 @@ class Scheduler(ABC):
 
     def _begin(self, elements: list[DiffElement]) -> Stages:
         self.entries.clear()
-        self.holds.clear()
+        self.suppressions.clear()
         return self.prepare([self.step(element, None) for element in elements])
 
     def _wanted(self, elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
         return (element for element in elements if element.has_diffs())
 
     def prepare(self, tops: list[Step]) -> Stages:
-        """The stages of steps and those below them; with what the journal knows of them, and what is held."""
+        """The stages of steps and those below them; with what the journal knows of them, and what is suppressed."""
         stages = stages_of(tops, self._below, self.rank)
         if self.is_resumed:
             self.entries.update(self.entries_of(step.element for stage in stages for step in stage))
         if self.selection.has_rules:
             for top in tops:
-                self.holds.update(self.selection.held(top.element, top.path()))
+                self.suppressions.update(self.selection.suppressed(top.element, top.path()))
         return stages
 
     def step(self, element: DiffElement, parent: Step | None) -> Step:
@@ -237,23 +237,23 @@ class Scheduler(ABC):
 
     def _settle(self, step: Step, missing: str, sent: list[Step], asked: list[Step]) -> None:
         entry = self.entries.get(step.id)
-        verdict = decide(entry, self.options, self.flags, hold=self.held(step), missing=missing)
+        verdict = decide(entry, self.options, self.flags, suppressed=self.suppression_of(step), missing=missing)
         if verdict.do is Do.SEND:
             sent.append(step)
         elif verdict.do is Do.ASK:
             asked.append(step)
-        elif verdict.do is Do.HOLD:
-            self.hold(step, verdict.reason)
+        elif verdict.do is Do.SUPPRESS:
+            self.suppress(step, verdict.reason)
         elif verdict.do is Do.REFUSE:
             self.refuse(step, verdict.state, verdict.reason, missing=missing)
         elif entry is not None:
             self._count_before(step, entry)
 
-    def held(self, step: Step) -> str:
-        """Why an operation is held; empty where it is not."""
-        why = self.holds.get(step.id, "")
+    def suppression_of(self, step: Step) -> str:
+        """Why an operation is suppressed; empty if it is not."""
+        why = self.suppressions.get(step.id, "")
         if step.move is not None and not why:
-            return self.holds.get(step.move.delete.operation_id, "")
+            return self.suppressions.get(step.move.delete.operation_id, "")
         return why
 
     def _count_before(self, step: Step, entry: Entry) -> None:
@@ -264,12 +264,12 @@ class Scheduler(ABC):
             self.bring_along(step, entry)
         self.end(step, not entry.is_left_alone)
 
-    def hold(self, step: Step, reason: str) -> None:
+    def suppress(self, step: Step, reason: str) -> None:
         """Leave an operation out."""
-        self.result.held += 1
-        self.result.held_operations.append(self.reject(step, "held", reason))
+        self.result.suppressed += 1
+        self.result.suppressed_operations.append(self.reject(step, "suppressed", reason))
         if not self.options.retry_rejected:
-            self.note(step, Entry(State.HELD, reason))
+            self.note(step, Entry(State.SUPPRESSED, reason))
         self.advance()
         if step.action != DiffSyncActions.DELETE:
             step.is_waiting = step.action == DiffSyncActions.CREATE

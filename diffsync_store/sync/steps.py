@@ -7,7 +7,7 @@ from itertools import groupby
 
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
-from diffsync_store.guards.withholding import place_of
+from diffsync_store.guards.suppression import place_of
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.sync.moves import Move
 
@@ -54,7 +54,7 @@ class Step:
         self.is_stuck = False
         """It is a delete, and something below it stays."""
         self.is_waiting = False
-        """It is a create that is held: there is no object yet."""
+        """It is a create that is suppressed: there is no object yet."""
         self.rides: bool = (
             self.action == DiffSyncActions.DELETE
             and parent is not None

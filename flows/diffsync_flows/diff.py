@@ -4,7 +4,7 @@ from prefect import flow, get_run_logger, task
 
 from diffsync_flows.config.config import read_config
 from diffsync_flows.reporting.artifacts import publish_diff
-from diffsync_flows.reporting.events import count_held, diff_saved
+from diffsync_flows.reporting.events import count_suppressed, diff_saved
 from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.reporting.progress import progress
 from diffsync_flows.reporting.run_log import library_log
@@ -30,7 +30,7 @@ def diff(
     """Save what has to change in the target so that it equals the source.
 
     Needs the two stores only, neither of the systems nor their adapters. Refuses a store whose load has not ended. What a
-    partial load does not prove is saved with the rest, and held.
+    partial load does not prove is saved with the rest, and suppressed.
 
     Args:
         source_store_id: Store of the side that is right, as a load's artifact shows it. Without one, the newest complete
@@ -51,7 +51,12 @@ def diff(
         run.name = name or f"{record.source_name} → {record.target_name}"
         counts = {action: record.summary.get(action, 0) for action in ACTIONS}
         run.gauge("diff_operations", "Of the last diff", "action", counts, sync=run.name)
-        run.gauge("diff_held_operations", "Held ones of the last diff", "sync", {run.name: count_held(record)})
+        run.gauge(
+            "diff_suppressed_operations",
+            "Suppressed operations of the last diff",
+            "sync",
+            {run.name: count_suppressed(record)},
+        )
         if not record.operations:
             run.in_sync(loaded)
     way = f"diff {record.source_name} → {record.target_name}"
@@ -105,7 +110,7 @@ def report_diff(diff_id: str) -> DiffRecord:
         saved = diffs.open(diff_id)
         log = get_run_logger()
         log.info("Saved diff %s: %s", diff_id, saved.record.summary)
-        for hold in saved.record.holds:
-            log.warning("%s", printable(str(hold)))
+        for suppression in saved.record.suppressions:
+            log.warning("%s", printable(str(suppression)))
         publish_diff(saved)
         return saved.record

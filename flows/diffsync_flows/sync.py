@@ -29,7 +29,7 @@ from diffsync_flows.runtime.shared_redis import warn_of_other_servers
 from diffsync_flows.runtime.states import EndState
 from diffsync_store import Adapter, ChangeLimitExceeded, Select, StoredAdapter, StoreRecord, SyncResult, SyncStopped
 from diffsync_store.diffs import DiffRecord, SavedDiff
-from diffsync_store.guards import Holds
+from diffsync_store.guards import Suppressions
 from diffsync_store.lifecycle import opened
 from diffsync_store.store.redis import RedisStore
 
@@ -75,7 +75,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         dry_run: Change nothing; check that the sync could begin, and count what it would do.
         allow: What the guards let through this once, in the words of their messages, such as delete:990:device.
         select: Apply these only, with what they depend on. Everything, where nothing is given. One that names nothing is refused.
-        exclude: Leave these out; they are held, and can be applied later. One that names nothing is refused.
+        exclude: Leave these out; they are left out, and can be applied later. One that names nothing is refused.
         retry_rejected: Apply only what was refused, in conflict or blocked before, once its cause is mended.
         sync_name: The sync in the YAML file; a diff of other adapters than its own is refused.
     """
@@ -197,7 +197,7 @@ def check_sync(diff_id: str, allow: list[str], rules: Mapping[str, Any]) -> None
         record = saved.record
         with open_source(config, record):
             pass
-        find_holds(config, saved, target, allow)
+        find_suppressions(config, saved, target, allow)
         count_matching(saved, (*rules["select"], *rules["exclude"]))
         get_run_logger().info("Diff %s can be applied to %s: %s", diff_id, target.name, record.summary)
 
@@ -208,9 +208,10 @@ def plan_sync(diff_id: str, allow: list[str], options: dict[str, Any]) -> Counts
     with open_target(diff_id) as (config, saved, target):
         record, (_, declared) = saved.record, find_sync(config, saved.record)
         needs_approval = declared.needs_approval(record.summary)
-        held = find_holds(config, saved, target, allow)
+        suppressions = find_suppressions(config, saved, target, allow)
         planned = saved.dry_run(
-            declared.options(hold=held, require_approval=needs_approval, **options), flags=declared.combined_flags
+            declared.options(suppress=suppressions, require_approval=needs_approval, **options),
+            flags=declared.combined_flags,
         )
         get_run_logger().info(
             "A sync of diff %s would do this: %s", diff_id, planned.applied_before or planned.counts()
@@ -240,7 +241,9 @@ def apply_diff(diff_id: str, allow: list[str], options: dict[str, Any]) -> SyncO
         result = saved.apply(
             StoredAdapter(source),
             target,
-            options=declared.options(hold=find_holds(config, saved, target, allow), should_stop=is_stopped, **options),
+            options=declared.options(
+                suppress=find_suppressions(config, saved, target, allow), should_stop=is_stopped, **options
+            ),
             flags=declared.combined_flags,
             callback=callback,
             by=f"flow run {runtime.flow_run.name}",
@@ -274,7 +277,7 @@ def count_applied(saved: SavedDiff) -> int:
     return sum(entry.is_applied for _, entry in saved.outcomes())
 
 
-def find_holds(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> Holds:
+def find_suppressions(config: Config, saved: SavedDiff, target: Adapter, allow: list[str]) -> Suppressions:
     """What of the diff is not to be applied.
 
     Raises:
@@ -287,7 +290,7 @@ def find_holds(config: Config, saved: SavedDiff, target: Adapter, allow: list[st
     except ValueError as error:
         raise UserError(str(error)) from None
     of_source = None
-    if record.holds:
+    if record.suppressions:
         with config.open_store(record.source_store_id) as source:
             of_source = source.require_load(record.source_generation)
     try:

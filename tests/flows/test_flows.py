@@ -263,14 +263,14 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
     run = project.run("diff/lacking", **stores, diff_id="lacking")
     assert run.state == "Completed"
     shown = project.artifacts(run)["diff-rejecting-five-totals"]["data"]
-    assert "## Held" in shown
+    assert "## Suppressed" in shown
     assert "| item | delete | 2 |" in shown
     assert "partial:item" in shown
 
     run = project.run("sync/lacking", diff_id="lacking", dry_run=True)
     assert (run.state, run.did) == ("Completed", "Dry run, nothing was changed: 0 of 2 would be applied")
     shown = project.artifacts(run)["sync-rejecting-five"]["data"]
-    assert "| held | 2 |" in shown
+    assert "| suppressed | 2 |" in shown
     assert "partial:item" in shown
 
     run = project.run("sync/lacking", diff_id="lacking")

@@ -1,4 +1,4 @@
-"""The guards by themselves: records and counts in, holds and refusals out."""
+"""The guards by themselves: records and counts in, suppressions and refusals out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from diffsync_store import (
     StoreReloaded,
     StoreState,
 )
-from diffsync_store.guards.completeness import holds
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.redis import RedisStore
 from tests.store.inventory import Device, Inventory, Site, sites
@@ -39,45 +38,45 @@ def record(state: StoreState = StoreState.COMPLETE, gaps: tuple[str, ...] = (), 
 FULL = record(site=10, device=100)
 
 
-def held(source: StoreRecord, target: StoreRecord = FULL, **options: Any) -> dict[str, str]:
-    found = holds(source, target, Completeness(**options))
-    assert {hold.action for hold in found} <= {"delete"}
-    return {hold.model: hold.override for hold in found}
+def suppressed(source: StoreRecord, target: StoreRecord = FULL, **options: Any) -> dict[str, str]:
+    found = Completeness(**options).suppressions(source, target)
+    assert {one.action for one in found} <= {"delete"}
+    return {one.model: one.allowance for one in found}
 
 
-def test_nothing_is_held_of_a_complete_source() -> None:
-    assert held(record(site=9, device=1)) == {}
+def test_nothing_is_suppressed_of_a_complete_source() -> None:
+    assert suppressed(record(site=9, device=1)) == {}
 
 
 def test_deletes_of_an_incomplete_model_and_of_what_stands_below_it_are_held() -> None:
-    assert held(record(StoreState.PARTIAL, ("device",), site=9, device=9)) == {"device": "partial:device"}
-    assert held(record(StoreState.PARTIAL, ("site",), site=9, device=9)) == dict.fromkeys(
+    assert suppressed(record(StoreState.PARTIAL, ("device",), site=9, device=9)) == {"device": "partial:device"}
+    assert suppressed(record(StoreState.PARTIAL, ("site",), site=9, device=9)) == dict.fromkeys(
         ("site", "device"), "partial:site"
     )
 
 
 @pytest.mark.parametrize("state", [StoreState.PARTIAL, StoreState.LOADING, StoreState.FAILED])
-def test_all_deletes_are_held_where_the_load_proves_nothing(state: StoreState) -> None:
-    assert set(held(record(state, site=9, device=9))) == {"site", "device"}
+def test_all_deletes_are_suppressed_where_the_load_proves_nothing(state: StoreState) -> None:
+    assert set(suppressed(record(state, site=9, device=9))) == {"site", "device"}
 
 
-def test_deletes_are_held_where_the_source_has_none() -> None:
-    assert held(record(site=9)) == {"device": "empty:device"}
-    assert held(record(device=9)) == dict.fromkeys(("site", "device"), "empty:site")
-    assert held(record(), record()) == {}
+def test_deletes_are_suppressed_where_the_source_has_none() -> None:
+    assert suppressed(record(site=9)) == {"device": "empty:device"}
+    assert suppressed(record(device=9)) == dict.fromkeys(("site", "device"), "empty:site")
+    assert suppressed(record(), record()) == {}
 
 
 def test_what_is_allowed_is_not_held() -> None:
     partial = record(StoreState.PARTIAL, ("site",), site=9, device=9)
-    assert held(partial, allow_partial={"site"}) == {}
-    assert held(partial, allow_partial={"device"}) == {"site": "partial:site"}
-    assert held(record(site=9), allow_empty={"device"}) == {}
+    assert suppressed(partial, allow_partial={"site"}) == {}
+    assert suppressed(partial, allow_partial={"device"}) == {"site": "partial:site"}
+    assert suppressed(record(site=9), allow_empty={"device"}) == {}
 
 
-def test_a_hold_tells_a_program_and_a_person_how_to_lift_it() -> None:
-    [hold] = Guards().holds(record(site=9), FULL).all
-    assert str(hold).endswith(
-        "To let them through once, allow 'empty:device': guards.allowing(['empty:device']), or the parameter `allow` of a "
+def test_a_suppression_names_its_allowance() -> None:
+    [suppression] = Guards().suppressions(record(site=9), FULL).all
+    assert str(suppression).endswith(
+        "To apply them once, allow 'empty:device': guards.allowing(['empty:device']), or the parameter `allow` of a "
         "sync's flow run."
     )
 
@@ -85,11 +84,11 @@ def test_a_hold_tells_a_program_and_a_person_how_to_lift_it() -> None:
 @pytest.mark.parametrize(
     "source", [record(), record(StoreState.LOADING, site=1), record(StoreState.PARTIAL, ("site", "device"))]
 )
-def test_the_override_of_each_hold_lifts_it(source: StoreRecord) -> None:
+def test_the_allowance_of_each_suppression_lifts_it(source: StoreRecord) -> None:
     guards = Guards()
-    while found := guards.holds(source, FULL).all:
-        wider = guards.allowing(hold.override for hold in found)
-        assert wider.holds(source, FULL).all != found
+    while found := guards.suppressions(source, FULL).all:
+        wider = guards.allowing(one.allowance for one in found)
+        assert wider.suppressions(source, FULL).all != found
         guards = wider
 
 
@@ -154,17 +153,17 @@ def test_the_message_gives_limit_counts_worst_models_and_what_allows_it_once() -
         )
 
 
-def test_what_is_held_does_not_count_against_the_limits() -> None:
+def test_what_is_suppressed_does_not_count_against_the_limits() -> None:
     guards = limited(Limit(absolute=0))
     source = record(StoreState.PARTIAL, ("device",), site=10, device=1)
-    guards.check({"device": {"delete": 99}}, FULL, guards.holds(source, FULL))
+    guards.check({"device": {"delete": 99}}, FULL, guards.suppressions(source, FULL))
 
 
 @pytest.mark.parametrize(
     "text", ["", "delete", "delete:", "delete:x:device", "delete:5:", "partial:", "drop:5", "delete:-1"]
 )
 def test_what_allows_nothing_is_refused_with_the_forms(text: str) -> None:
-    with pytest.raises(ValueError, match="allows nothing: write 'delete:990:device'"):
+    with pytest.raises(ValueError, match="is not a valid allowance: write 'delete:990:device'"):
         Guards().allowing([text])
 
 
@@ -199,9 +198,9 @@ def test_more_than_all_that_there_is_is_no_limit_for_what_is_deleted_or_updated(
 
 def test_creates_of_what_a_partial_target_may_have_are_held() -> None:
     target = record(StoreState.PARTIAL, ("site",), site=9, device=9)
-    found = holds(FULL, target, Completeness())
-    assert [(hold.model, hold.action) for hold in found] == [("device", "create"), ("site", "create")]
-    assert holds(FULL, target, Completeness(allow_partial=frozenset({"site"}))) == ()
+    found = Completeness().suppressions(FULL, target)
+    assert [(one.model, one.action) for one in found] == [("device", "create"), ("site", "create")]
+    assert Completeness(allow_partial=frozenset({"site"})).suppressions(FULL, target) == ()
 
 
 # In memory
@@ -253,7 +252,7 @@ def test_nothing_is_created_below_what_is_held() -> None:
     assert (target.count("site"), target.count("device")) == (1, 2)
 
 
-def test_an_object_without_children_that_are_held_goes() -> None:
+def test_an_object_without_children_that_are_suppressed_goes() -> None:
     source, target = inventory("a", devices=1), inventory("a", "b", devices=0)
     source.store.mark(StoreState.PARTIAL, gaps={"device": Gap(reasons=("403",))})
     target.sync_from(source, guards=Guards())

@@ -1,4 +1,4 @@
-"""A load that lacks something below one object: guards hold back what stands below that one, and nothing else."""
+"""A load that lacks something below one object: guards suppress what is below that one, and nothing else."""
 
 from __future__ import annotations
 
@@ -168,11 +168,11 @@ def test_a_saved_diff_knows_what_of_it_is_held(
     source.fill("ab", "x", "1", {"ax"})
     with closing(RedisDiffs(url=redis_url)) as diffs:
         saved = diffs.open(diffs.compare(source, left, store_id, guards=Guards()))
-        assert {(hold.model, hold.action, hold.below, hold.number) for hold in saved.record.holds} == {
+        assert {(one.model, one.action, one.below, one.count) for one in saved.record.suppressions} == {
             ("kind", "delete", (("maker", "a"),), 2),
             ("port", "delete", (("maker", "a"),), 4),
         }
-        assert "deletes of kind below maker a are held" in str(saved.record.holds[0])
+        assert "deletes of kind below maker a are suppressed" in str(saved.record.suppressions[0])
         assert diffs.compare_once(source, left, store_id, guards=Guards()) == store_id
         few = Guards(change_limits=ChangeLimits(models={"kind": Limits(delete=Limit(absolute=3))}))
         assert saved.guarded(few, left.store.record(), source.store.record()).is_scoped
@@ -182,6 +182,6 @@ def test_a_saved_diff_knows_what_of_it_is_held(
         planned = saved.dry_run(SyncOptions())
         done = saved.apply(source, left)
         assert planned.counts() == done.counts()
-        assert (done.held, done.deleted) == (6, 11)
+        assert (done.suppressed, done.deleted) == (6, 11)
         assert left.names() == {name for name in ALL if name[0] == "a"} | {"b", "bx", "bx1"}
         saved.drop()

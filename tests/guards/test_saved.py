@@ -18,7 +18,7 @@ from diffsync_store import (
     SyncOptions,
 )
 from diffsync_store.diffs import RedisDiffs, SavedDiff
-from diffsync_store.guards import Holds
+from diffsync_store.guards import Suppressions
 from diffsync_store.store.redis import RedisStore
 from tests.store.inventory import Device, Inventory, Site, sites
 
@@ -72,7 +72,7 @@ def test_a_partial_source_is_compared_under_guards_only(
         diffs.compare(source, target, store_id)
     saved = save(diffs, sides, store_id)
     assert saved.record.by_model == {"site": {"update": 1, "delete": 2}, "device": {"delete": 5}}
-    assert [(hold.model, hold.action, hold.override) for hold in saved.record.holds] == [
+    assert [(one.model, one.action, one.allowance) for one in saved.record.suppressions] == [
         ("device", "delete", "partial:device")
     ]
     assert sum(operation.action == "delete" for operation in saved.operations()) == 7
@@ -91,7 +91,7 @@ def test_a_sync_of_it_leaves_out_what_is_held(
         f"{name}-{number}" for name in NAMES for number in (0, 1)
     }
     assert [(site.name, site.region) for site in target.get_all(Site)] == [("a", "EMEA"), ("b", ""), ("c", "")]
-    assert {(model, action): count for (model, action, _), count in diff.held.items()} == {
+    assert {(model, action): count for (model, action, _), count in diff.suppressed.items()} == {
         ("device", "delete"): 5,
         ("site", "delete"): 2,
     }
@@ -104,10 +104,10 @@ def test_a_sync_of_it_leaves_out_what_is_held(
 def test_what_is_allowed_is_applied(diffs: RedisDiffs, sides: tuple[Inventory, Inventory], store_id: str) -> None:
     saved = save(diffs, sides, store_id)
     source, target = sides
-    guards = Guards().allowing(hold.override for hold in saved.record.holds)
-    holds = guards.holds(source.store.record(), target.store.record())
-    assert holds == Holds()
-    target.sync_from(source, diff=saved.streamed(holds))
+    guards = Guards().allowing(one.allowance for one in saved.record.suppressions)
+    suppressions = guards.suppressions(source.store.record(), target.store.record())
+    assert suppressions == Suppressions()
+    target.sync_from(source, diff=saved.streamed(suppressions))
     assert {device.name for device in target.get_all(Device)} == {"a-0"}
     assert not target.diff_from(source).has_diffs()
     saved.drop()
@@ -124,13 +124,13 @@ def test_a_saved_diff_in_memory_is_guarded_too(
     saved.drop()
 
 
-def test_what_is_held_does_not_count_for_the_limits(
+def test_what_is_suppressed_does_not_count_for_the_limits(
     diffs: RedisDiffs, sides: tuple[Inventory, Inventory], store_id: str
 ) -> None:
     saved = save(diffs, sides, store_id)
     guards = Guards(change_limits=ChangeLimits(models={"device": Limits(delete=Limit(absolute=1))}))
     record = sides[1].store.record()
-    guards.check(saved.record.by_model, record, Holds(saved.record.holds))
+    guards.check(saved.record.by_model, record, Suppressions(saved.record.suppressions))
     with pytest.raises(ChangeLimitExceeded, match="5 deletes of device, of 6 objects in the target"):
         guards.check(saved.record.by_model, record)
     saved.drop()
@@ -145,7 +145,7 @@ def test_a_saved_diff_is_applied_within_the_guards_also_where_it_goes_on(
         Guards(change_limits=ChangeLimits(sync=Limits(delete=Limit(percent=most, floor=0)))) for most in (50, 80)
     )
     result = saved.apply(source, target, guards=strict)
-    assert (result.updated, result.held, target.count()) == (1, 7, 9)
+    assert (result.updated, result.suppressed, target.count()) == (1, 7, 9)
     with pytest.raises(
         ChangeLimitExceeded, match=r"7 deletes of all models together, of 9 objects in the target \(77.8 %\)"
     ):

@@ -122,7 +122,7 @@ def test_no_surface_shows_a_secret_and_each_shows_that_it_has_changed(
         result = saved.apply(source, House("target", stores[1]), flags=GO_ON)
         shown = {
             "logs": str(logs),
-            "JSON": to_json([*result.rejects, *result.held_operations]),
+            "JSON": to_json([*result.rejects, *result.suppressed_operations]),
             "CSV": to_csv(result.rejects),
             "result": str(result),
             "reasons": "".join(entry.reason for _, entry in saved.outcomes()),

@@ -687,7 +687,7 @@ def test_what_a_load_tells_of_a_text_that_is_no_unicode_is_readable(
 
     target = disk(NO_UNICODE, "y", (NO_UNICODE,))
     diffs.compare(source, target, diff_id, guards=Guards())
-    assert {(hold.model, hold.action) for hold in diffs.open(diff_id).record.holds} >= {("file", "delete")}
+    assert {(one.model, one.action) for one in diffs.open(diff_id).record.suppressions} >= {("file", "delete")}
     lease_id = f"lease-{uuid.uuid4().hex}"
     with closing(RedisLeases(url=redis_url)) as leases, leases.take(lease_id, NO_UNICODE, owner=NO_UNICODE):
         assert (holder := leases.holder(lease_id)) is not None

@@ -29,7 +29,7 @@ def states(bench: Bench) -> dict[str, State]:
 
 
 @pytest.mark.parametrize("deletes_last", [False, True])
-@pytest.mark.parametrize(("way", "stays"), [("held", State.HELD), ("refused", State.FAILED)])
+@pytest.mark.parametrize(("way", "stays"), [("suppressed", State.SUPPRESSED), ("refused", State.FAILED)])
 def test_what_stands_below_a_delete_that_was_not_done_is_not_said_to_be_gone(
     bench: Bench, way: str, stays: State, *, deletes_last: bool
 ) -> None:
@@ -39,12 +39,12 @@ def test_what_stands_below_a_delete_that_was_not_done_is_not_said_to_be_gone(
     def refuse(call: str) -> None:
         raise ValueError(f"not now: {call}")
 
-    options = SyncOptions(deletes_last=deletes_last, exclude=(SITE,) if way == "held" else ())
+    options = SyncOptions(deletes_last=deletes_last, exclude=(SITE,) if way == "suppressed" else ())
     planned = bench.saved().dry_run(options, flags=GO_ON)
     if way == "refused":
         bench.system.before = refuse
     done = bench.saved().apply(bench.source(), bench.target(), options=options, flags=GO_ON)
-    if way == "held":
+    if way == "suppressed":
         assert planned.counts() == done.counts()
     assert states(bench) == {"site": stays, "device": State.BLOCKED}
     assert bench.target().store.count(model="device") == 1

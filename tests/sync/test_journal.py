@@ -25,7 +25,7 @@ from diffsync_store.exceptions import (
     StoreReloaded,
     SyncTakenOver,
 )
-from diffsync_store.guards import Guards, Hold
+from diffsync_store.guards import Guards, Suppression
 from diffsync_store.journal import Entry
 from diffsync_store.result import SyncResult
 from diffsync_store.selection import Select
@@ -158,7 +158,7 @@ def test_what_an_approval_leaves_out_is_applied_by_no_sync_until_it_is_approved_
     saved.approve(by="ann", reason="no deletes tonight", exclude=(Select(action="delete"),))
     for options in (SyncOptions(require_approval=True), SyncOptions()):
         result = bench.saved().apply(bench.source(), bench.target(), options=options)
-        assert (result.deleted, result.held, result.is_complete) == (0, 3, False)
+        assert (result.deleted, result.suppressed, result.is_complete) == (0, 3, False)
     assert len(bench.system.calls()) == OPERATIONS - 3
     bench.saved().approve(by="bob", reason="now those too")
     result = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
@@ -192,12 +192,12 @@ def test_an_element_that_is_changed_between_approval_and_apply_is_not_applied(
     assert bench.system.calls() == []
 
 
-@pytest.mark.parametrize("field", ["by_model", "target_name", "holds", "flags"])
+@pytest.mark.parametrize("field", ["by_model", "target_name", "suppressions", "flags"])
 def test_a_record_that_is_changed_between_approval_and_apply_is_not_applied(bench: Bench, field: str) -> None:
     saved = bench.load(SOURCE, TARGET)
     saved.approve(by="ann", reason="CHG-1")
     theirs: dict[str, Any] = {
-        "by_model": {}, "target_name": "prod", "flags": 1, "holds": (Hold("site", "delete", "theirs", "partial:site"),)
+        "by_model": {}, "target_name": "prod", "flags": 1, "suppressions": (Suppression("site", "delete", "theirs", "partial:site"),)
     }  # fmt: skip
     record = saved.record.model_copy(update={field: theirs[field]})
     bench.diffs._redis.set(saved._keys.record, record.model_dump_json())
@@ -289,7 +289,7 @@ def test_a_sync_of_a_diff_that_was_replaced_since_it_was_opened_does_nothing(ben
 
 
 def test_a_diff_that_is_made_twice_is_made_once(bench: Bench) -> None:
-    """Only of the same loads, with the same flags and holds; then the second time keeps what somebody has decided."""
+    """Only of the same loads, with the same flags and suppressions; then the second time keeps what somebody has decided."""
     first = bench.load(SOURCE, TARGET).record
     source, target = bench.source(), bench.target()
     bench.saved().approve(by="ann", reason="CHG-1")
@@ -313,7 +313,7 @@ def test_a_diff_of_another_load_is_made_anew(bench: Bench) -> None:
         empty.put({})
     bench.diffs.compare_once(bench.source(), bench.target(), bench.name, guards=Guards())
     held = bench.saved().record
-    assert held.holds
+    assert held.suppressions
     bench.diffs.compare_once(bench.source(), bench.target(), bench.name, guards=Guards())
     assert bench.saved().record == held
     bench.diffs.compare_once(bench.source(), bench.target(), bench.name, guards=Guards().allowing(["empty:site"]))

@@ -101,13 +101,13 @@ def test_what_is_planned_is_what_is_done(bench: Bench, before: Callable[[Bench],
 
 
 def listed(result: SyncResult) -> list[tuple[str, str, str, str, str]]:
-    found = [*result.rejects, *result.held_operations]
+    found = [*result.rejects, *result.suppressed_operations]
     return sorted((each.state, each.action, each.model, each.unique_id, each.reason) for each in found)
 
 
 def test_a_plan_sends_and_writes_nothing(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
-    assert saved.dry_run(SyncOptions(exclude=(GONE,))).held == 3
+    assert saved.dry_run(SyncOptions(exclude=(GONE,))).suppressed == 3
     assert saved.journal().is_empty()
     assert bench.system.calls() == []
 
@@ -120,8 +120,8 @@ def test_what_is_held_is_planned_as_held(bench: Bench) -> None:
                 side.incomplete("device", "page 2: 502")
     bench.diffs.compare(bench.source(), bench.target(), bench.name, guards=Guards())
     planned = bench.saved().dry_run()
-    assert (planned.created, planned.updated, planned.deleted, planned.held) == (3, 2, 0, 3)
-    assert any("page 2: 502" in held.reason for held in planned.held_operations)
+    assert (planned.created, planned.updated, planned.deleted, planned.suppressed) == (3, 2, 0, 3)
+    assert any("page 2: 502" in one.reason for one in planned.suppressed_operations)
 
 
 def test_what_was_sent_by_a_sync_that_died_is_unknown(bench: Bench) -> None:

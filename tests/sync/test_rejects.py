@@ -118,14 +118,14 @@ def test_what_is_left_to_do_is_logged_with_the_next_step(bench: Bench) -> None:
         "1 blocked, because",
         "1 in conflict: the target",
         "1 unknown: look each up",
-        "1 held: each",
+        "1 suppressed: each",
     ]
     for step, text in zip(steps, result.next_steps(), strict=True):
         assert text.startswith(step)
         assert told.count(text) == 1
     for reject in result.rejects:
         assert (reject.state == "blocked") is (reject.reason not in told)
-    assert [held.reason for held in result.held_operations] == ["excluded: model site, unique_id c"]
+    assert [one.reason for one in result.suppressed_operations] == ["excluded: model site, unique_id c"]
 
 
 def test_secrets_are_in_no_reason_no_payload_and_no_log(bench: Bench) -> None:
@@ -187,9 +187,9 @@ def test_what_is_selected_is_applied_with_what_it_needs_and_the_rest_later(
     saved = bench.load(SOURCE, TARGET)
     result = saved.apply(bench.source(), bench.target(), options=options)
     assert bench.system.calls() == calls
-    assert result.held == len(result.held_operations) == saved.record.operations - len(calls)
+    assert result.suppressed == len(result.suppressed_operations) == saved.record.operations - len(calls)
     states = {operation.id: entry.state for operation, entry in bench.saved().outcomes()}
-    assert {states[reject.operation_id] for reject in result.held_operations} == {State.HELD}
+    assert {states[reject.operation_id] for reject in result.suppressed_operations} == {State.SUPPRESSED}
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
     assert bench.settled()
 

@@ -115,7 +115,7 @@ def _older_requests(config: Config, diffs: RedisDiffs, newer: DiffRecord) -> Ite
 
 
 def _held(saved: SavedDiff) -> set[tuple[str, str]]:
-    return {(hold.model, hold.action) for hold in saved.record.holds}
+    return {(suppression.model, suppression.action) for suppression in saved.record.suppressions}
 
 
 def _seconds_left(run: FlowRun) -> float:

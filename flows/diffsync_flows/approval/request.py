@@ -40,7 +40,7 @@ class Decision(RunInput):
     by: str = Field("", description="Who decides; kept with the diff")
     comment: str = Field("", description="Why, or the number of a change; kept with the diff")
     leave_out_actions: list[Literal["create", "update", "delete"]] = Field(
-        [], description="Approve all but these; they are held until somebody approves them too"
+        [], description="Approve all but these; they are suppressed until somebody approves them too"
     )
     leave_out_models: list[str] = Field([], description="Approve all but the operations of these models")
 

@@ -21,9 +21,9 @@ MAX_ROWS = 1000
 ACTIONS = ("delete", "create", "update")
 """What loses something comes first."""
 MAX_REASON_LENGTH = 600
-UNPROVEN = "With this store as the source, a sync holds the deletes of these models."
+UNPROVEN = "With this store as the source, a sync suppresses the deletes of these models."
 ALLOW = "A sync leaves these out, unless it is started with `allow`."
-HELD = "Where the reason names an allowance, a sync of this diff with it in `allow` applies them."
+SUPPRESSED = "Where the reason names an allowance, a sync of this diff with it in `allow` applies them."
 RETRY = "Mend what is told here, then start a sync of this diff with `retry_rejected`: only these are applied then."
 NOT_PUBLISHED = "Prefect could not be told what was done"
 SKIPPED = (
@@ -133,7 +133,7 @@ def _by_model(record: DiffRecord) -> str:
 
 @best_effort(NOT_PUBLISHED)
 def publish_sync(record: DiffRecord, result: SyncResult, applied: int) -> None:
-    """What has become of a diff: what was applied, by this run or before, what the target refused, what was held."""
+    """What has become of a diff: what was applied, by this run or before, what the target refused, what was suppressed."""
     _show_outcome(record, result, "", _applied(record, result, applied))
 
 
@@ -147,14 +147,14 @@ def publish_dry_run(record: DiffRecord, planned: SyncResult) -> None:
 
 def _show_outcome(record: DiffRecord, result: SyncResult, would: str, heading: str) -> None:
     counts = [(name.replace("_", " "), f"{count:,}") for name, count in result.counts().items()]
-    held = Counter((found.model, found.action, found.reason) for found in result.held_operations)
+    suppressed = Counter((found.model, found.action, found.reason) for found in result.suppressed_operations)
     create_markdown_artifact(
         f"# {heading}\n\nDiff {escape_markdown(record.diff_id)}, {escape_markdown(record.source_name)} → "
         f"{escape_markdown(record.target_name)}. {_linked('Made by', 'diff', f'diff:{record.diff_id}')}\n\n"
         f"{markdown_table((would, 'operations'), counts)}"
         + (f"\n\n{SKIPPED}" if result.skipped else "")
         + _rejects(result.rejects)
-        + _held(held),
+        + _suppressed(suppressed),
         key=artifact_key("sync", record.source_name, record.target_name),
         description=heading,
     )
@@ -199,22 +199,26 @@ async def publish_reconcile(sync: str, found: DiffRecord, runs: Iterable[tuple[s
 
 def _holds(record: DiffRecord) -> str:
     """What of the diff a sync leaves out, and what allows it."""
-    if not record.holds:
+    if not record.suppressions:
         return ""
-    counts = ((hold, hold.in_diff(record.by_model)) for hold in record.holds)
-    rows = [(hold.model, hold.action, f"{count:,}", hold.reason, hold.override) for hold, count in counts if count]
+    counts = ((suppression, suppression.count_in(record.by_model)) for suppression in record.suppressions)
+    rows = [
+        (suppression.model, suppression.action, f"{count:,}", suppression.reason, suppression.allowance)
+        for suppression, count in counts
+        if count
+    ]
     if not rows:
         return ""
     header = ("model", "action", "operations", "reason", "allow")
-    return f"\n\n## Held\n\n{ALLOW}\n\n{markdown_table(header, rows, MAX_REASON_LENGTH)}"
+    return f"\n\n## Suppressed\n\n{ALLOW}\n\n{markdown_table(header, rows, MAX_REASON_LENGTH)}"
 
 
-def _held(held: Mapping[tuple[str, str, str], int]) -> str:
-    if not held:
+def _suppressed(suppressed: Mapping[tuple[str, str, str], int]) -> str:
+    if not suppressed:
         return ""
-    rows = [(model, action, f"{count:,}", reason) for (model, action, reason), count in held.items()]
+    rows = [(model, action, f"{count:,}", reason) for (model, action, reason), count in suppressed.items()]
     listed = markdown_table(("model", "action", "operations", "reason"), rows[:MAX_ROWS], MAX_REASON_LENGTH)
-    return f"\n\n## Held\n\n{HELD}\n\n{listed}\n\n{_shown(len(rows), 'reasons')}"
+    return f"\n\n## Suppressed\n\n{SUPPRESSED}\n\n{listed}\n\n{_shown(len(rows), 'reasons')}"
 
 
 def _gaps(record: StoreRecord) -> str:

@@ -3,9 +3,9 @@
 | event | resource | related | fields |
 | --- | --- | --- | --- |
 | `diffsync.store.loaded` | `diffsync.store.STORE_ID` | `diffsync.adapter.NAME` | store_id, adapter, state (complete, partial), objects |
-| `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME`, `diffsync.adapter.NAME` of both sides | diff_id, sync_name, source_store_id, target_store_id, operations, create, update, delete, held, needs_approval |
+| `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME`, `diffsync.adapter.NAME` of both sides | diff_id, sync_name, source_store_id, target_store_id, operations, create, update, delete, suppressed, needs_approval |
 | `diffsync.diff.empty` | the same, where a diff has no operations | | |
-| `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, held, unknown, done_before |
+| `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, suppressed, unknown, done_before |
 
 Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has started the step, and takes the next one itself,
 else `no`, as for a sync that asks for an approval, which goes on by itself; and the label `diffsync.project`, the project of the YAML file.
@@ -45,7 +45,7 @@ RECONCILE_LABEL, PROJECT_LABEL = "diffsync.reconcile", "diffsync.project"
 """Labels of an event's resource."""
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
-NOT_APPLIED = ("skipped", "failed", "blocked", "conflicts", "held", "unknown")
+NOT_APPLIED = ("skipped", "failed", "blocked", "conflicts", "suppressed", "unknown")
 OUTCOMES = ("created", "updated", "deleted", "moved", *NOT_APPLIED, "done_before")
 
 
@@ -76,7 +76,7 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
         "target_store_id": record.target_store_id,
         "operations": record.operations,
         **{action: record.summary.get(action, 0) for action in ("create", "update", "delete")},
-        "held": count_held(record),
+        "suppressed": count_suppressed(record),
         "needs_approval": sync.needs_approval(record.summary),
     }
     _of_diff(
@@ -89,9 +89,9 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
     )
 
 
-def count_held(record: DiffRecord) -> int:
-    """Operations of a diff that are held."""
-    return sum(hold.in_diff(record.by_model) for hold in record.holds)
+def count_suppressed(record: DiffRecord) -> int:
+    """Operations of a diff that are suppressed."""
+    return sum(suppression.count_in(record.by_model) for suppression in record.suppressions)
 
 
 def is_child_run() -> bool:

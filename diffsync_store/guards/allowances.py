@@ -1,4 +1,4 @@
-"""What somebody allows once, as short texts that a message prints and a parameter takes."""
+"""Allowances: short texts that a guard's message prints and that let a suppressed change through once."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 _ACTIONS = ("create", "update", "delete")
 _FORMS = (
-    "write 'delete:990:device' for so many deletes of a model, 'delete:1200' for so many of all together, "
-    "'partial:device' or 'empty:device' for deletes that are held"
+    "write 'delete:990:device' for a number of deletes of a model, 'delete:1200' for a number of deletes of all models, "
+    "'partial:device' or 'empty:device' for deletes that are suppressed"
 )
 
 
 @dataclass(frozen=True)
 class Allowances:
-    """What is allowed, by kind."""
+    """Parsed allowances, by kind."""
 
     numbers: dict[tuple[str, str], int]
-    """Most operations by action and model, the empty model being all together."""
+    """Maximum operations by action and model; the empty model stands for all models together."""
     partial: frozenset[str]
     empty: frozenset[str]
 
 
-def read_allowances(texts: Iterable[str]) -> Allowances:
-    """Read allowances; the largest number counts where there are several.
+def parse_allowances(texts: Iterable[str]) -> Allowances:
+    """Parse allowances; of several for one action and model the largest number counts.
 
     Raises:
-        ValueError: one of them has none of the forms.
+        ValueError: A text is not a valid allowance.
     """
     numbers: dict[tuple[str, str], int] = {}
     models: dict[str, set[str]] = {"partial": set(), "empty": set()}
@@ -38,5 +38,5 @@ def read_allowances(texts: Iterable[str]) -> Allowances:
         elif kind in _ACTIONS and number.isascii() and number.isdigit() and bool(model) == bool(has_model):
             numbers[kind, model] = max(int(number[:18]), numbers.get((kind, model), 0))
         else:
-            raise ValueError(f"{text[:200]!r} allows nothing: {_FORMS}.")
+            raise ValueError(f"{text[:200]!r} is not a valid allowance: {_FORMS}.")
     return Allowances(numbers, frozenset(models["partial"]), frozenset(models["empty"]))
