@@ -34,6 +34,7 @@ from diffsync_store.cli.render import (
     told_without_past,
 )
 from diffsync_store.cli.suggestions import meant
+from diffsync_store.cli.version import Version
 from diffsync_store.diffs.repository import RedisDiffs
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound, ObjectStoreException, StoreNotFound, StoreUnavailable
@@ -98,6 +99,7 @@ def _connect(
             help="Namespace of the stores and diffs: the `project` of the flows' file, unless that is `diffsync`.",
         ),
     ] = "",
+    _: Version = False,
 ) -> None:
     if url_file is not None:
         try:

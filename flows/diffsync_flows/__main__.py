@@ -1,6 +1,16 @@
-"""`python -m diffsync_flows` is the command `diffsync-flows`."""
+"""The command `diffsync-flows`, also as `python -m diffsync_flows`."""
 
-from diffsync_flows.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command, or say how to install what it needs."""
+    try:
+        from diffsync_flows.cli import app
+    except ModuleNotFoundError as error:
+        sys.exit(f"diffsync-flows needs the package {error.name}: pip install 'diffsync-store[flows]'")
+    app(prog_name="diffsync-flows")
+
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,5 @@
-"""The command `diffsync-flows`."""
+"""The commands of `diffsync-flows`."""
 
-from diffsync_flows.cli.app import app, main
+from diffsync_flows.cli.app import app
 
-__all__ = ["app", "main"]
+__all__ = ["app"]

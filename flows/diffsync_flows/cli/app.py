@@ -9,18 +9,19 @@ from diffsync_flows.cli.approve import approve
 from diffsync_flows.cli.check import check
 from diffsync_flows.cli.deploy import deploy
 from diffsync_flows.cli.export import prefect_yaml, schema
+from diffsync_flows.cli.init import init
 from diffsync_flows.cli.resume import resume
 
 HELP = "Deploy the syncs of a YAML file to Prefect, and approve what they ask for. Exit codes: 0 fine, 1 an error, 2 wrong usage."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
-for command in (check, deploy, approve, resume, schema):
+for command in (init, check, deploy, approve, resume, schema):
     app.command()(command)
 app.command(name="prefect-yaml")(prefect_yaml)
 
 
-def _print_version(is_asked: bool) -> None:
-    if is_asked:
+def _print_version(is_given: bool) -> None:
+    if is_given:
         typer.echo(f"diffsync-flows {version('diffsync-store')}")
         raise typer.Exit
 
@@ -32,8 +33,3 @@ def options(
     ] = False,
 ) -> None:
     """Options before the command."""
-
-
-def main() -> None:
-    """Run the command."""
-    app(prog_name="diffsync-flows")
