@@ -4,6 +4,7 @@ PYTHON ?= python3
 TESTS ?= tests
 ARGS ?=
 JOBS ?= 1
+PYTHONS ?= 3.11 3.12 3.13 3.14
 SIZES ?= 10000 100000
 UPGRADE ?=
 
@@ -21,6 +22,8 @@ UV := $(BIN)/uv
 # One package's lines of a lock file, hashes included.
 section = awk -v name=$(1) '/^[a-z]/ { keep = index($$0, name "==") == 1 } keep' $(2)
 
+PARALLEL = $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup)
+
 # Start-up time is mostly import time: without bytecode files a Prefect run starts four seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
@@ -32,10 +35,10 @@ export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check docs lint format types lock lock-check diffsync bench bench-setup clean
+.PHONY: help setup demo test test-fast test-interpreters coverage check docs lint format types lock lock-check diffsync bench bench-setup clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.ready ## make .venv with everything locked, and this project in it
 
@@ -43,7 +46,19 @@ demo: .venv/.ready ## run the worked example (KEEP=1 leaves it running, REDIS_UR
 	$(BIN)/python -m airports.demo
 
 test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k word", JOBS=2 side by side)
-	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup) $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(ARGS)
+
+test-fast: JOBS = 2
+test-fast: .venv/.ready .venv-diffsync/.ready ## run the tests that are quick and need no server but the embedded one
+	$(BIN)/python -m pytest --fast $(PARALLEL) $(TESTS) $(ARGS)
+
+test-interpreters: JOBS = 2
+test-interpreters: .venv/.ready .venv-diffsync/.ready ## run the fast tests on each of PYTHONS="3.11 3.12 ..." that is here
+	$(BIN)/python -m tools.interpreters $(PYTHONS) -- $(PARALLEL) $(TESTS) $(ARGS)
+
+coverage: JOBS = 2
+coverage: .venv/.ready .venv-diffsync/.ready ## run the fast tests and show which lines none of them reaches (TESTS=path)
+	$(BIN)/python -m pytest --fast $(PARALLEL) --cov --cov-report=term:skip-covered --cov-report=html $(TESTS) $(ARGS)
 
 check: lint types lock-check docs ## everything that is read and not run
 
