@@ -40,27 +40,16 @@ def find(version: str) -> str | None:
 
 def environment(version: str, python: str) -> Path:
     """Return the interpreter of an environment with the locked packages and this project in it."""
-    uv = Path(sys.executable).with_name("uv")
-    folder = ENVIRONMENTS / version
-    made = folder / "bin" / "python"
+    made = ENVIRONMENTS / version / "bin" / "python"
     if not made.exists():
-        subprocess.run([uv, "venv", "--quiet", "--python", python, folder], check=True)
-    install = [
-        uv,
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        made,
-        "--no-deps",
-        "--no-build-isolation",
-        "--editable",
-        ".",
-    ]
-    lock = ["--require-hashes", "--compile-bytecode", "requirements.lock"]
-    subprocess.run([uv, "pip", "sync", "--quiet", "--python", made, *lock], cwd=ROOT, check=True)
-    subprocess.run(install, cwd=ROOT, check=True)
+        uv("venv", "--python", python, str(ENVIRONMENTS / version))
+    uv("pip", "sync", "--python", str(made), "--require-hashes", "--compile-bytecode", "requirements.lock")
+    uv("pip", "install", "--python", str(made), "--no-deps", "--no-build-isolation", "--editable", ".")
     return made
+
+
+def uv(*words: str) -> None:
+    subprocess.run([str(Path(sys.executable).with_name("uv")), "--quiet", *words], cwd=ROOT, check=True)
 
 
 def main(words: list[str]) -> int:
@@ -74,7 +63,7 @@ def main(words: list[str]) -> int:
             missing.append(version)
             continue
         print(f"== Python {version}: {python}", flush=True)
-        command = [environment(version, python), "-m", "pytest", "--fast", *arguments]
+        command = [str(environment(version, python)), "-m", "pytest", "--fast", *arguments]
         if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
             failed.append(version)
     for version in missing:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,6 +28,7 @@ from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.subtree_digests import SubtreeDigests
 from tests.servers import RedisServer
 
+T = TypeVar("T")
 NAMES = ["a", "b", "c", "d", "é:*\n"]
 SETTINGS = settings(
     max_examples=60,
@@ -98,11 +98,31 @@ class OtherHouse(House):
 MODELS: dict[str, type[DiffSyncModel]] = {"room": Room, "port": Port, "lamp": Lamp}
 
 
-class Program:
-    """The same random steps on a store in memory and on one in Redis, opened anew now and then."""
+Step = tuple[int, ...]
+STEP = st.tuples(*[st.integers(0, 59)] * 4)
+"""Which step, and up to three choices of it."""
 
-    def __init__(self, open_store: Callable[[], RedisStore], seed: int, *, circles: bool = False) -> None:
-        self.choose = random.Random(seed)
+
+def programs(least: int, most: int) -> st.SearchStrategy[list[Step]]:
+    """Steps of a program; the number is drawn first, for a list by itself is mostly short."""
+    return st.integers(least, most).flatmap(lambda length: st.lists(STEP, min_size=length, max_size=length))
+
+
+class Choices:
+    """Numbers that hypothesis has drawn, each used for one choice among what is there at the time."""
+
+    def __init__(self, numbers: Step) -> None:
+        self._numbers = iter(numbers)
+
+    def choice(self, options: Sequence[T]) -> T:
+        return options[next(self._numbers) % len(options)]
+
+
+class Program:
+    """The same steps on a store in memory and on one in Redis, opened anew now and then."""
+
+    def __init__(self, open_store: Callable[[], RedisStore], *, circles: bool = False) -> None:
+        self.choose = Choices(())
         self.open_store = open_store
         self.circles = circles
         self.local = House(internal_storage_engine=LocalStore())
@@ -112,8 +132,9 @@ class Program:
             self.replace, self.flag, self.flush, self.reopen,
         ]  # fmt: skip
 
-    def run(self, length: int) -> None:
-        for _ in range(length):
+    def run(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self.choose = Choices(step)
             self.choose.choice(self.steps)()
         self.redis.store.flush()
 
@@ -138,7 +159,7 @@ class Program:
         self._both(lambda adapter: adapter.update(MODELS[model](name=name)))
 
     def change(self) -> None:
-        value, model = self.choose.randrange(3), self._model()
+        value, model = self.choose.choice(range(3)), self._model()
         name = self._any(model)
         if name:
             field = {"room": "size", "port": "speed", "lamp": "level"}[model]
@@ -168,8 +189,8 @@ class Program:
 
     def unlink(self) -> None:
         parent, model = self._any("room"), self._model()
-        if parent and getattr(self.local.get(Room, parent), f"{model}s"):
-            at = self.choose.randrange(len(getattr(self.local.get(Room, parent), f"{model}s")))
+        if parent and (children := getattr(self.local.get(Room, parent), f"{model}s")):
+            at = self.choose.choice(range(len(children)))
             self._both(lambda adapter: getattr(adapter.get(Room, parent), f"{model}s").pop(at))
 
     def remove(self) -> None:
@@ -220,10 +241,10 @@ def subtrees_of(store: BaseStore) -> SubtreeDigests:
 
 
 @SETTINGS
-@given(seed=st.integers(0, 10**9), length=st.integers(1, 60))
-def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, seed: int, length: int) -> None:
-    program = Program(new_redis(), seed)
-    program.run(length)
+@given(steps=programs(1, 60))
+def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, steps: list[Step]) -> None:
+    program = Program(new_redis())
+    program.run(steps)
     assert isinstance(program.local.store, LocalStore)
     expected = LocalSubtreeDigests(program.local.store._data)
     found = subtrees_of(program.redis.store)
@@ -242,10 +263,10 @@ def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, seed:
 
 
 @SETTINGS
-@given(seed=st.integers(0, 10**9), length=st.integers(1, 80))
-def test_objects_that_stand_below_themselves_do_no_harm(new_redis: NewRedis, seed: int, length: int) -> None:
-    program = Program(new_redis(), seed, circles=True)
-    program.run(length)
+@given(steps=programs(1, 80))
+def test_objects_that_stand_below_themselves_do_no_harm(new_redis: NewRedis, steps: list[Step]) -> None:
+    program = Program(new_redis(), circles=True)
+    program.run(steps)
     assert set(program.redis.store.uids("room")) == set(program.local.store.uids("room"))
     found = program.redis.store.subtree_digests()
     if found is not None:  # there was no circle at any time
@@ -306,26 +327,23 @@ SIDES = ["redis", "stored", "local source", "local target", "other class"]
 @pytest.mark.parametrize("sides", SIDES)
 @SETTINGS
 @given(
-    seed=st.integers(0, 10**9),
-    before=st.integers(5, 60),
-    after=st.integers(0, 6),
+    before=programs(5, 60),
+    after=programs(0, 6),
     flags=st.sampled_from(FLAGS),
     diff_class=st.sampled_from([Diff, Reversed]),
 )
 def test_a_diff_by_digests_is_the_diff_that_reads_everything(  # noqa: PLR0917
     new_redis: NewRedis,
     sides: str,
-    seed: int,
-    before: int,
-    after: int,
+    before: list[Step],
+    after: list[Step],
     flags: DiffSyncFlags,
     diff_class: type[Diff],
 ) -> None:
     """Both sides went the same way up to a point; the target went on a few steps."""
-    left, right = Program(new_redis(), seed), Program(new_redis(), seed)
+    left, right = Program(new_redis()), Program(new_redis())
     for program in (left, right):
         program.run(before)
-    right.choose.seed(seed + 1)
     right.run(after)
     source: Adapter = left.local if sides == "local source" else left.redis
     target: Adapter = right.local if sides == "local target" else right.redis
