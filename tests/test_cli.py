@@ -91,17 +91,17 @@ def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
 
 def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
     told = run("show", f"{name}-target").output
-    for part in ("complete", "target (Network)", "site (top)", "region, tags", "it lives for 7 d after its last use"):
+    for part in ("complete", "target (Network)", "site (top level)", "region, tags", "; 7 d after the last use"):
         assert part in told
-    assert "of every object" in told
+    assert "usable" in told
     told = run("show", name).output
-    for part in (f"source, store {name}-source", f"target, store {name}-target", "site", "it lives for 7 d after its"):
+    for part in (f"source, store {name}-source", f"target, store {name}-target", "site", "; 7 d after the last use"):
         assert part in told
 
 
 def test_changes_are_paged_and_filtered_and_nothing_in_them_acts(run: Run, name: str) -> None:
     told = run("changes", name, "--limit", "10").output
-    assert "0 to 9 of 31; --start 10 shows the next." in told
+    assert "Rows 0 to 9 of 31. Show the next with --start 10." in told
     assert 'region: "target" → "source"' in told
     everything = run("changes", name, "--action", "create").output
     assert "s\\x1b[31m<b>[red]" in everything
@@ -110,7 +110,7 @@ def test_changes_are_paged_and_filtered_and_nothing_in_them_acts(run: Run, name:
     assert [json.loads(line)["unique_id"] for line in lines] == ["7"]
     assert len(run("changes", name, "--json", "--state", "pending", "--limit", "100").output.splitlines()) == 31
     assert run("changes", name, "--json", "--state", "done").output == ""
-    assert "--id needs --model" in run("changes", name, "--id", "7", code=2).output
+    assert "--id requires --model" in run("changes", name, "--id", "7", code=2).output
     assert "conflict" in run("changes", name, "--state", "no-such", code=2).output
     assert run("changes", name, "--model", "sit").output == run("changes", name, "--action", "delete").output
 
@@ -169,8 +169,12 @@ def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, s
         assert [part for part in expected if part not in line] == [], line
     told = [json.loads(line) for line in run("history", "site", "7", "--json").output.splitlines()]
     of_name = [one for one in told if one["diff_id"].startswith(name)]
-    assert [(one["became"], one["by"]) for one in of_name] == [("suppressed", ""), ("rejected", "bob"), ("done", "ann")]
-    assert of_name[2]["at"] > of_name[2]["made"]
+    assert [(one["outcome"], one["by"]) for one in of_name] == [
+        ("suppressed", ""),
+        ("rejected", "bob"),
+        ("done", "ann"),
+    ]
+    assert of_name[2]["at"] > of_name[2]["created"]
     assert of_name[2]["changes"] == {"-": {"region": "target"}, "+": {"region": "source"}}
     assert len(run("history", "site", "7", "--json", "--limit", "1").output.splitlines()) == 1
 
@@ -179,20 +183,23 @@ def test_where_an_object_has_no_history_it_says_why(run: Run, name: str) -> None
     assert name
     told = run("history", "site", "no-such")
     assert told.stdout == ""
-    assert "No saved diff that is still there changes the site 'no-such'" in told.stderr
+    assert "No saved diff changes the site 'no-such'" in told.stderr
     assert "`diffsync-store changes DIFF_ID --model site`" in told.stderr
-    assert "changes a 'Site'; models that they change: site." in run("history", "Site", "7").stderr
+    assert (
+        "No saved diff changes a 'Site'. Did you mean 'site'? The saved diffs change: site."
+        in run("history", "Site", "7").stderr
+    )
 
 
 def test_what_is_empty_says_so() -> None:
     with RedisServer("valkey") as server:
         for words, told in (
-            (("stores",), "There is no store."),
-            (("stores", "--adapter", "x"), "There is no store of x."),
-            (("diffs",), "There is no saved diff."),
+            (("stores",), "No stores."),
+            (("stores", "--adapter", "x"), "No stores of x."),
+            (("diffs",), "No saved diffs."),
             (
                 ("history", "site", "7"),
-                "There is no saved diff that changes anything, so nothing is known of any object.",
+                "No saved diff contains a change.",
             ),
             (("lease",), "No target has a lease."),
         ):
@@ -267,12 +274,12 @@ def test_a_store_with_a_lease_of_its_own_is_locked_and_unlocked(run: Run, name: 
 
 def test_a_lock_of_an_unknown_target_is_refused_without_force(run: Run, name: str, server: RedisServer) -> None:
     told = run("lock", "tarket", "--reason", "upgrade", code=1)
-    assert "of an adapter 'tarket': see that the name is right; known are " in told.stderr
     assert (
-        "source, target; 'target' may be meant. Nothing was locked. If the name is right, add --force." in told.stderr
+        "No store or saved diff belongs to an adapter 'tarket'. Did you mean 'target'? Known adapters: " in told.stderr
     )
+    assert "source, target. Nothing was locked. If the name is right, add --force." in told.stderr
     told = run("lock", f"{name}-tarket", "--store", "--reason", "upgrade", code=1)
-    assert f"There is no store '{name}-tarket' here; '{name}-target' may be meant." in told.stderr
+    assert f"No store '{name}-tarket'. Did you mean '{name}-target'?" in told.stderr
     assert run("lease").output == "No target has a lease.\n"
     with closing(RedisLeases(url=server.url)) as leases:
         run("lock", "tarket", "--reason", "upgrade", "--force")
@@ -280,7 +287,7 @@ def test_a_lock_of_an_unknown_target_is_refused_without_force(run: Run, name: st
         run("unlock", "tarket", "--yes")
         run("lock", "target", "--reason", "upgrade")
         assert (
-            "Nobody holds the lease of tarket; 'target' may be meant. Current leases: target."
+            "Nobody holds the lease of tarket. Did you mean 'target'? Current leases: target."
             in run("unlock", "tarket").output
         )
         assert leases.holder(target_lease("target")) is not None
@@ -297,9 +304,9 @@ def test_a_name_that_is_like_another_is_told_with_it(run: Run, name: str) -> Non
         ("resolve", other, "00000", "--done"),
         ("diff", other, f"{name}-target"),
     ):
-        assert re.search(rf" '{name}(-\w+)?' may be meant\. `diffsync-store stores` lists", run(*words, code=1).stderr)
-    assert "'source' may be meant" in run("stores", "--adapter", "sorce").stderr
-    assert "'site' may be meant" in run("history", "sites", "1").stderr
+        assert re.search(rf" Did you mean '{name}(-\w+)?'\? `diffsync-store stores` lists", run(*words, code=1).stderr)
+    assert "Did you mean 'source'?" in run("stores", "--adapter", "sorce").stderr
+    assert "Did you mean 'site'?" in run("history", "sites", "1").stderr
 
 
 def test_a_diff_is_approved_and_an_operation_resolved(run: Run, name: str, server: RedisServer) -> None:
@@ -322,13 +329,16 @@ def test_who_waits_for_a_decision_is_told(run: Run, name: str, server: RedisServ
         journal = diffs.open(name).journal()
         journal.ask("run-1", by=f"flow run {ESCAPE}", link="http://prefect/runs/1")
         told = run("approve", name, "--by", "ann").output
-        assert "Waiting for it: flow run s\\x1b[31m<b>[red] (http://prefect/runs/1). It goes on by itself where" in told
+        assert (
+            "A run is waiting: flow run s\\x1b[31m<b>[red] (http://prefect/runs/1). It continues automatically where"
+            in told
+        )
         journal.answered("run-1")
-        assert "Waiting" not in run("approve", name, "--by", "ann").output
+        assert "waiting" not in run("approve", name, "--by", "ann").output
         journal.ask("run-2", by="flow run x", seconds=3600)
         journal.ask("run-3", by="flow run y", seconds=0.001)
     told = run("approve", name, "--by", "bob", "--reject").output
-    assert "Waiting for it: flow run x. It goes on" in told
+    assert "A run is waiting: flow run x. It continues" in told
     assert "flow run y" not in told
 
 
@@ -336,13 +346,13 @@ def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": ""})
     assert (result.exit_code, result.stderr) == (
         2,
-        "Which Redis? Set DIFFSYNC_STORE_URL, or give --url or --url-file.\n",
+        "No Redis URL. Set DIFFSYNC_STORE_URL, or use --url or --url-file.\n",
     )
     (tmp_path / "url").write_text("redis://127.0.0.1:1\n", "utf-8")
     result = CliRunner().invoke(app, ["--url-file", str(tmp_path / "url"), "stores"])
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        "Redis store is unavailable. It is redis://127.0.0.1:1/0: see that it runs and that "
+        "Redis store is unavailable. The URL is redis://127.0.0.1:1/0: check that Redis runs and that "
     )
 
 
@@ -358,17 +368,17 @@ def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:
 def test_a_redis_that_does_not_answer_is_named_without_its_password(url: str, address: str) -> None:
     result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": url})
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Redis store is unavailable. It is {address}: see that it runs and that ")
-    assert result.stderr.endswith("or name another one in DIFFSYNC_STORE_URL, with --url or with --url-file.\n")
+    assert result.stderr.startswith(
+        f"Redis store is unavailable. The URL is {address}: check that Redis runs and that "
+    )
+    assert result.stderr.endswith("or set another URL in DIFFSYNC_STORE_URL, --url or --url-file.\n")
 
 
 def test_a_name_that_nothing_has_is_told_with_how_to_list_them(run: Run) -> None:
-    lists = "`diffsync-store stores` lists the stores that are there, `diffsync-store diffs` the saved diffs."
+    lists = "`diffsync-store stores` lists the stores, `diffsync-store diffs` the saved diffs."
     for words in (("show", "no-such"), ("drop", "no-such", "--yes")):
         told = run(*words, code=1).stderr
-        assert told.startswith(
-            "There is neither a store nor a saved diff 'no-such': it was never made, was dropped, or"
-        )
+        assert told.startswith("No store or saved diff 'no-such': it never existed, was dropped, or")
         assert lists in told
     assert lists in run("changes", "no-such", code=1).stderr
     assert lists in run("diff", "no-such", "no-such", code=1).stderr

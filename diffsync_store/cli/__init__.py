@@ -1,12 +1,12 @@
-"""The command `diffsync-store`: what lies in a Redis, and what may be done with it."""
+"""The command `diffsync-store`: inspect and manage the stores and saved diffs in Redis."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command; say how to get it where its packages are missing."""
+    """Run the command, or name the extra to install if its packages are missing."""
     try:
         from diffsync_store.cli.commands import app
     except ImportError as error:
-        sys.exit(f"diffsync-store needs the package {error.name}: pip install 'diffsync-store[cli]'")
+        sys.exit(f"diffsync-store needs the package {error.name}. Install it: pip install 'diffsync-store[cli]'")
     app(prog_name="diffsync-store")

@@ -1,4 +1,4 @@
-"""`python -m diffsync_store.cli` is the command `diffsync-store`."""
+"""`python -m diffsync_store.cli` runs the command `diffsync-store`."""
 
 from diffsync_store.cli import main
 

@@ -1,4 +1,4 @@
-"""Tables and texts for a terminal: as wide as it is; without a terminal, plain and unfolded. Nothing in data acts on it."""
+"""Tables and text for a terminal. Output to a pipe is not wrapped. Control characters in data are escaped."""
 
 from __future__ import annotations
 
@@ -19,59 +19,64 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def console() -> Console:
-    """Where the output goes."""
+    """Return the console for standard output."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
-def shown(value: Any) -> Text:
-    """A value as one line, characters that nobody sees written out."""
-    return Text(printable(str(value)))
+def one_line(value: Any) -> str:
+    """Return a value as one line of text with control characters escaped."""
+    return printable(str(value))
 
 
-def json_line(text: str) -> str:
-    """JSON as one line that means the same, characters that could act on a terminal written out."""
+def escape_json(text: str) -> str:
+    """Return equivalent JSON on one line with control characters escaped."""
     return "".join(char if is_printable(char) else json.dumps(char)[1:-1] for char in text)
 
 
-def size(number: int | None) -> str:
-    """A number of bytes such as `14.7 MB`; `-` for none."""
-    if number is None:
-        return "-"
-    for unit, bytes_of in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if number >= bytes_of:
-            return f"{number / bytes_of:.1f} {unit}"
-    return f"{number} B"
-
-
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """A table whose numbers stand to the right."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    """Return a table with columns of numbers aligned to the right."""
+    found = Table(box=None, pad_edge=False, header_style="bold")
     listed = [list(row) for row in rows]
     for number, name in enumerate(header):
         is_number = bool(listed) and all(isinstance(row[number], int) for row in listed)
-        made.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        found.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in listed:
-        made.add_row(*(Text(f"{cell:,}") if isinstance(cell, int) else shown(cell) for cell in row))
-    return made
+        found.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else one_line(cell)) for cell in row))
+    return found
 
 
-def facts(lines: Iterable[tuple[str, str]]) -> Table:
-    """Names and what is told of each, without a header."""
-    made = Table(box=None, pad_edge=False, show_header=False)
-    made.add_column(style="bold")
-    made.add_column(overflow="fold")
-    for name, told in lines:
-        made.add_row(name, shown(told))
-    return made
+def properties(lines: Iterable[tuple[str, str]]) -> Table:
+    """Return a table of names and values without a header."""
+    found = Table(box=None, pad_edge=False, show_header=False)
+    found.add_column(style="bold")
+    found.add_column(overflow="fold")
+    for name, value in lines:
+        found.add_row(name, Text(one_line(value)))
+    return found
 
 
-def since(moment: datetime) -> str:
-    """How long ago."""
-    return span(int((datetime.now(UTC) - moment).total_seconds()))
+def format_size(number: int | None) -> str:
+    """Format a number of bytes, such as `14.7 MB`; `-` for None."""
+    if number is None:
+        return "-"
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= factor:
+            return f"{number / factor:.1f} {unit}"
+    return f"{number} B"
 
 
-def span(seconds: int | None) -> str:
-    """A time such as `3 h`; `-` for none."""
+def format_time(moment: datetime) -> str:
+    """Format a time in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def format_age(moment: datetime) -> str:
+    """Format the time that has passed since a moment."""
+    return format_duration(int((datetime.now(UTC) - moment).total_seconds()))
+
+
+def format_duration(seconds: int | None) -> str:
+    """Format a duration in its largest unit, such as `3 h`; `-` for None or a negative number."""
     if seconds is None or seconds < 0:
         return "-"
     for size, unit in _UNITS:

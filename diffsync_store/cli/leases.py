@@ -1,69 +1,106 @@
-"""Whose leases there are: the targets that a Redis knows of, and those that somebody holds."""
+"""Commands for the leases of targets: `lease`, `lock` and `unlock`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import Annotated
 
-from diffsync_store.cli.suggestions import meant
-from diffsync_store.diffs.repository import RedisDiffs
-from diffsync_store.store.redis.catalog import RedisStores
+import typer
+
+from diffsync_store.cli.app import command, echo, echo_error, redis_options
+from diffsync_store.cli.catalog import known_stores, known_targets
+from diffsync_store.cli.formatting import console, table
+from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.store.redis.leases import Holder, RedisLeases, in_a_command, target_lease
 
-Where = Mapping[str, Any]
-"""The URL of a Redis, and a namespace in it, by the names of the arguments that take them."""
+Target = Annotated[str, typer.Argument(help="Name of the target's adapter.")]
+OfStore = Annotated[bool, typer.Option("--store", help="TARGET is the store_id of a store with its own lease.")]
 
 
-def known_targets(where: Where) -> list[str]:
-    """Names of the adapters that a store or a saved diff is of."""
-    with closing(RedisStores(**where)) as stores, closing(RedisDiffs(**where)) as diffs:
-        names = {record.name for record in stores.list()}
-        for record in diffs.list():
-            names |= {record.source_name, record.target_name}
-    return sorted(names - {""})
+@command
+def lease(target: Target = "", store: OfStore = False) -> None:
+    """Show who holds the lease of a target, and since when. Without a name, list all leases."""
+    if not target:
+        rows = list(_current_leases())
+        console().print(table(("target", "holder"), rows) if rows else "No target has a lease.")
+        return
+    name = _lease_name(target, store)
+    with closing(RedisLeases(**redis_options())) as leases:
+        holder = leases.holder(name)
+    echo(holder or _no_lease(in_a_command(name)))
 
 
-def known_stores(where: Where) -> list[str]:
-    """The store_ids of the stores."""
-    with closing(RedisStores(**where)) as stores:
-        return [record.store_id for record in stores.list()]
+@command
+def lock(
+    target: Target,
+    reason: Annotated[str, typer.Option(help="Reason, shown to others.")],
+    by: Annotated[str, typer.Option(help="Who locks it. Default: the host and the process.")] = "",
+    store: OfStore = False,
+    force: Annotated[bool, typer.Option("--force", help="Lock a target that no store or saved diff names.")] = False,
+) -> None:
+    """Lock a target for maintenance: no sync changes it until `unlock`."""
+    name = _lease_name(target, store)
+    warning = _unknown_target(target if store else in_a_command(name), is_store=store)
+    if warning and not force:
+        echo_error(f"{warning} Nothing was locked. If the name is right, add --force.")
+        raise typer.Exit(1)
+    with closing(RedisLeases(**redis_options())) as leases:
+        holder = leases.lock(name, reason, owner=by)
+    echo(f"Locked by {holder}. Unlock it with `diffsync-store unlock {in_a_command(name)}`.")
 
 
-def known_diffs(where: Where) -> list[str]:
-    """The diff_ids of the saved diffs."""
-    with closing(RedisDiffs(**where)) as diffs:
-        return [record.diff_id for record in diffs.list()]
+@command
+def unlock(
+    target: Target,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    store: OfStore = False,
+) -> None:
+    """Remove a maintenance lock, or the lease of a process that does not release it."""
+    name = _lease_name(target, store)
+    with closing(RedisLeases(**redis_options())) as leases:
+        holder = leases.holder(name)
+        if holder is None:
+            echo(_no_lease(in_a_command(name)))
+            return
+        echo(holder)
+        if not yes:
+            typer.confirm("Make sure that this process no longer changes the target. Remove its lease?", abort=True)
+        leases.break_lease(name)
+    echo("Unlocked.")
 
 
-def leases_held(where: Where) -> Iterator[tuple[str, Holder]]:
-    """The leases on the targets and the stores that are known here, each as the commands name it."""
-    with closing(RedisStores(**where)) as stores, closing(RedisLeases(**where)) as leases:
-        names = [*map(target_lease, known_targets(where)), *(record.store_id for record in stores.list())]
+def _lease_name(target: str, is_store: bool) -> str:
+    """Return the name of the lease of a store, or of an adapter. `target` may also be the name of an adapter's lease."""
+    if is_store:
+        return target
+    known = known_targets(**redis_options()) if "-" in target else []
+    named = [adapter for adapter in known if target in {adapter, target_lease(adapter)}]
+    return target_lease(target if target in named or not named else named[0])
+
+
+def _current_leases() -> Iterator[tuple[str, Holder]]:
+    """Yield the leases of known targets and stores, by the name that the commands take."""
+    redis = redis_options()
+    names = [*map(target_lease, known_targets(**redis)), *known_stores(**redis)]
+    with closing(RedisLeases(**redis)) as leases:
         for name, holder in leases.held(names):
             yield in_a_command(name), holder
 
 
-def lease_of_target(where: Where, word: str) -> str:
-    """The name of the lease that a word means: an adapter's name, or, where no adapter is called so, the lease's own."""
-    named = [target for target in known_targets(where) if word in {target, target_lease(target)}] if "-" in word else []
-    return target_lease(word if word in named or not named else named[0])
+def _no_lease(target: str) -> str:
+    current = [name for name, _ in _current_leases()]
+    leases = f"Current leases: {', '.join(current)}." if current else "No known target has a lease."
+    return f"Nobody holds the lease of {target}.{suggestion([target], current)} {leases}"
 
 
-def told_unheld(where: Where, what: str) -> str:
-    """A message that nobody holds a lease, with the leases that there are."""
-    held = [name for name, _ in leases_held(where)]
-    now = f"Current leases: {', '.join(held)}." if held else "No known target has a lease."
-    return f"Nobody holds the lease of {what}{meant([what], held)}. {now}"
-
-
-def told_unknown(where: Where, target: str, *, is_store: bool = False) -> str:
-    """That nothing here is of a target, or that there is no such store; empty where there is."""
-    known = known_stores(where) if is_store else known_targets(where)
+def _unknown_target(target: str, *, is_store: bool) -> str:
+    """Return a warning that no store or saved diff has this name; empty if one has."""
+    known = known_stores(**redis_options()) if is_store else known_targets(**redis_options())
     if target in known:
         return ""
-    guess = meant([target], known)
+    hint = suggestion([target], known)
     if is_store:
-        return f"There is no store {target!r} here{guess}. `diffsync-store stores` lists them."
-    names = f"known are {', '.join(known)}" if known else "nothing was loaded here yet"
-    return f"No store and no saved diff here is of an adapter {target!r}: see that the name is right; {names}{guess}."
+        return f"No store {target!r}.{hint} `diffsync-store stores` lists the stores."
+    names = f"Known adapters: {', '.join(known)}." if known else "No store has been loaded yet."
+    return f"No store or saved diff belongs to an adapter {target!r}.{hint} {names}"

@@ -1,14 +1,15 @@
-"""What the commands show of a store, of a saved diff, of its operations."""
+"""How the commands show stores, saved diffs, operations and the history of an object."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
-from diffsync_store.cli.formatting import console, facts, shown, span, table
-from diffsync_store.cli.suggestions import meant
+from rich.text import Text
+
+from diffsync_store.cli.formatting import console, format_duration, format_time, one_line, properties, table
+from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.diffs.history import OperationHistory
 from diffsync_store.diffs.record import DiffRecord
 from diffsync_store.diffs.saved_diff import SavedDiff
@@ -20,22 +21,22 @@ ACTIONS = ("create", "update", "delete")
 
 
 def show_store(record: StoreRecord, expires_in: int | None) -> None:
-    """What a store says of itself, with its models."""
-    told = [
+    """Print the record of a store and its models."""
+    lines = [
         ("store", record.store_id),
-        ("adapter", f"{record.name or 'without a name'} ({record.adapter or 'class not known'})"),
+        ("adapter", f"{record.name or '(no name)'} ({record.adapter or 'unknown class'})"),
         ("state", f"{record.state.value}{f': {record.reason}' if record.reason else ''}"),
-        ("begun", clock(record.created)),
-        ("written", f"{clock(record.updated)} by {record.writer}"),
+        ("created", format_time(record.created)),
+        ("updated", f"{format_time(record.updated)} by {record.writer}"),
+        ("expires", _expiry(expires_in, record.ttl)),
         (
-            "expires",
-            f"in {span(expires_in)}, unless somebody uses it: it lives for {span(record.ttl)} after its last use",
+            "digests",
+            f"not usable, comparisons read all objects: {record.undigested}" if record.undigested else "usable",
         ),
-        ("digests", f"not trusted, all is read: {record.undigested}" if record.undigested else "of every object"),
     ]
     rows = [
         (
-            f"{name}{' (top)' if name in record.top_level else ''}",
+            f"{name}{' (top level)' if name in record.top_level else ''}",
             record.counts.get(name, 0),
             ", ".join(schema.identifiers),
             ", ".join(schema.attributes),
@@ -43,127 +44,123 @@ def show_store(record: StoreRecord, expires_in: int | None) -> None:
         )
         for name, schema in record.schema_.models.items()
     ]
-    console().print(facts(told), "", table(("model", "objects", "identifiers", "attributes", "children"), rows))
+    console().print(properties(lines), "", table(("model", "objects", "identifiers", "attributes", "children"), rows))
     for model, gap in record.gaps.items():
         for reason in gap.reasons:
-            console().print(shown(f"missing of {model}: {reason}"))
+            console().print(Text(one_line(f"missing {model}: {reason}")))
 
 
 def show_diff(saved: SavedDiff, expires_in: int | None) -> None:
-    """What a saved diff says of itself, and what became of it."""
+    """Print the record of a saved diff, its approval and its application."""
     record = saved.record
-    told = [
+    lines = [
         ("diff", record.diff_id),
         ("source", f"{record.source_name}, store {record.source_store_id or 'in memory'}"),
         ("target", f"{record.target_name}, store {record.target_store_id or 'in memory'}"),
-        ("made", clock(record.created)),
+        ("created", format_time(record.created)),
         ("flags", " ".join(flag.name for flag in DiffSyncFlags(record.flags) if flag.name) or "none"),
-        (
-            "expires",
-            f"in {span(expires_in)}, unless somebody uses it: it lives for {span(record.ttl)} after its last use",
-        ),
-        *_decided(saved),
+        ("expires", _expiry(expires_in, record.ttl)),
+        *_decisions(saved),
     ]
     rows = [(model, *(counts.get(action, 0) for action in ACTIONS)) for model, counts in record.by_model.items()]
-    console().print(facts(told), "", table(("model", *ACTIONS), rows) if rows else "No difference.")
+    console().print(properties(lines), "", table(("model", *ACTIONS), rows) if rows else "No differences.")
     for suppression in record.suppressions:
-        console().print(shown(str(suppression)))
+        console().print(Text(one_line(suppression)))
 
 
-def _decided(saved: SavedDiff) -> Iterable[tuple[str, str]]:
+def _expiry(expires_in: int | None, ttl: int | None) -> str:
+    return f"in {format_duration(expires_in)}; {format_duration(ttl)} after the last use"
+
+
+def _decisions(saved: SavedDiff) -> Iterable[tuple[str, str]]:
     journal = saved.journal()
     if approval := journal.approval():
         verb = "rejected" if approval.is_rejected else "approved"
-        yield verb, f"by {approval.by} at {clock(approval.at)}: {approval.reason or 'no reason given'}"
-        yield from (("left out", str(excluded)) for excluded in approval.excluded)
+        yield verb, f"by {approval.by} at {format_time(approval.at)}: {approval.reason or 'no reason given'}"
+        yield from (("excluded", str(excluded)) for excluded in approval.excluded)
     if applied := journal.application():
-        yield "applied", f"by {applied.by} at {clock(applied.at)}, {applied.operations:,} operations"
+        yield "applied", f"by {applied.by} at {format_time(applied.at)}, {applied.operations:,} operations"
     elif last := journal.last_written():
-        begun = f"by {journal.last_writer()}, at work at {clock(last)}"
-        yield "in part", f"{begun}; `diffsync-store changes {saved} --state pending` shows what is left"
+        progress = f"by {journal.last_writer()}, last active at {format_time(last)}"
+        yield "partly applied", f"{progress}; `diffsync-store changes {saved} --state pending` shows the rest"
 
 
-def outcome_of(saved: SavedDiff) -> str:
-    """What became of a diff, in a word."""
+def diff_outcome(saved: SavedDiff) -> str:
+    """Return the outcome of a diff in a few words; `-` if nobody has decided."""
     journal = saved.journal()
     if journal.application() is not None:
         return "applied"
     if not journal.is_empty():
-        return "applied in part"
+        return "partly applied"
     approval = journal.approval()
     return "-" if approval is None else "rejected" if approval.is_rejected else "approved"
 
 
 def show_changes(operations: Iterable[Operation]) -> None:
-    """Operations with their old and new values."""
+    """Print operations with their old and new values."""
     rows = []
     for operation in operations:
-        found = operation.shown()
-        rows.append((found.action, found.model, found.unique_id or found.name, _told(operation)))
+        shown = operation.shown()
+        rows.append((shown.action, shown.model, shown.unique_id or shown.name, _changes(operation)))
     console().print(table(("action", "model", "unique id", "changes"), rows))
 
 
-def show_past(found: Iterable[OperationHistory]) -> None:
-    """What became of one object, diff by diff."""
+def show_history(history: Iterable[OperationHistory]) -> None:
+    """Print the operations of one object with their outcomes."""
     rows = [
         (
-            clock(past.record.created),
-            past.record.diff_id,
-            past.operation.action,
-            past.outcome,
-            clock(past.at) if past.at else "-",
-            past.by or "-",
-            past.reason or "-",
-            _told(past.operation),
+            format_time(entry.record.created),
+            entry.record.diff_id,
+            entry.operation.action,
+            entry.outcome,
+            format_time(entry.at) if entry.at else "-",
+            entry.by or "-",
+            entry.reason or "-",
+            _changes(entry.operation),
         )
-        for past in found
+        for entry in history
     ]
-    console().print(table(("made", "diff_id", "action", "became", "at", "by", "reason", "changes"), rows))
+    console().print(table(("created", "diff_id", "action", "outcome", "at", "by", "reason", "changes"), rows))
 
 
-def told_without_past(records: Iterable[DiffRecord], model: str, unique_id: str) -> str:
-    """Why nothing is found of an object, as far as it can be told."""
+def no_history(records: Iterable[DiffRecord], model: str, unique_id: str) -> str:
+    """Return a message that explains why an object has no history."""
     models = sorted({name for record in records for name in record.by_model})
     if not models:
-        return "There is no saved diff that changes anything, so nothing is known of any object."
+        return "No saved diff contains a change."
     if model not in models:
-        guess = meant([model], models).replace(";", ".", 1)
-        return f"No saved diff that is still there changes a {model!r}; models that they change: {', '.join(models)}{guess}."
+        return f"No saved diff changes a {model!r}.{suggestion([model], models)} The saved diffs change: {', '.join(models)}."
     return (
-        f"No saved diff that is still there changes the {model} {unique_id!r}: it was alike on both sides, or its diffs have "
-        f"expired. Unique ids are written as `diffsync-store changes DIFF_ID --model {model}` shows them."
+        f"No saved diff changes the {model} {unique_id!r}: it was equal on both sides, or its diffs have expired. "
+        f"`diffsync-store changes DIFF_ID --model {model}` shows how unique ids are written."
     )
 
 
-def json_of(past: OperationHistory) -> str:
-    """The same as JSON."""
-    record = past.record
-    told = {
+def history_json(entry: OperationHistory) -> str:
+    """Return an entry of the history of an object as JSON. Secrets are redacted."""
+    record = entry.record
+    content = {
         "diff_id": record.diff_id,
         "source": record.source_name,
         "target": record.target_name,
-        "made": record.created.isoformat(),
-        "action": past.operation.action,
-        "became": past.outcome,
-        "at": past.at.isoformat() if past.at else None,
-        "by": past.by,
-        "reason": past.reason,
-        "changes": past.operation.shown_changes(),
+        "created": record.created.isoformat(),
+        "action": entry.operation.action,
+        "outcome": entry.outcome,
+        "at": entry.at.isoformat() if entry.at else None,
+        "by": entry.by,
+        "reason": entry.reason,
+        "changes": entry.operation.shown_changes(),
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(content, ensure_ascii=False)
 
 
-def clock(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+def operation_json(operation: Operation) -> str:
+    """Return an operation and its changes as JSON. Secrets are redacted."""
+    content = operation.shown().model_dump(mode="json") | {"changes": operation.shown_changes()}
+    return json.dumps(content, ensure_ascii=False)
 
 
-def json_of_operation(operation: Operation) -> str:
-    """An operation as JSON, with what changes; secret values are `***`."""
-    told = operation.shown().model_dump(mode="json") | {"changes": operation.shown_changes()}
-    return json.dumps(told, ensure_ascii=False)
-
-
-def _told(operation: Operation) -> str:
+def _changes(operation: Operation) -> str:
     return ", ".join(f"{name}: {change}" for name, change in operation.described_changes(_json))
 
 

@@ -5,7 +5,8 @@ from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one
 from diffsync_flows.runtime.error_handling import error_message
 from diffsync_flows.runtime.errors import UserError
 from diffsync_store import Operation
-from diffsync_store.cli.formatting import json_line, shown
+from diffsync_store.cli.formatting import escape_json
+from diffsync_store.cli.formatting import one_line as cli_line
 from diffsync_store.printable import printable
 
 
@@ -48,7 +49,7 @@ def test_a_character_that_nobody_sees_is_written_out_wherever_a_name_is_shown(ch
     escape = ascii(char)[1:-1]
     assert one_line(f"a{char}b") == f"a{escape}b"
     assert escape_markdown(f"a{char}b") == f"a\\{escape}b"
-    assert char not in markdown_table(("a",), [(char,)]) + shown(char).plain + json_line(char)
+    assert char not in markdown_table(("a",), [(char,)]) + cli_line(char) + escape_json(char)
     assert printable(f"{char}é€中🙂 |") == f"{escape}é€中🙂 |"
 
 

@@ -81,7 +81,7 @@ def test_what_the_librarys_command_decides_is_noticed_and_the_sync_goes_on(proje
         wait_until(partial(question, project, run_id), 60, "it asks")
         told = library(project, "approve", diff_id, "--by", "ann", "--reason", "CHG-1", *words)
         assert told.exit_code == 0, told.output
-        assert f"Waiting for it: flow run sync {diff_id} (" in told.stdout
+        assert f"A run is waiting: flow run sync {diff_id} (" in told.stdout
         assert (
             f"/runs/flow-run/{run_id}). It goes on by itself where `diffsync-flows resume --every 10` runs"
             in told.stdout

@@ -1,0 +1,142 @@
+"""Commands for saved diffs: `diffs`, `changes`, `history`, `approve`, `resolve`."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Literal
+
+import typer
+
+from diffsync_store.cli.app import (
+    Limit,
+    command,
+    echo,
+    echo_error,
+    echo_omitted,
+    open_diffs,
+)
+from diffsync_store.cli.formatting import console, escape_json, format_age, table
+from diffsync_store.cli.render import (
+    ACTIONS,
+    diff_outcome,
+    history_json,
+    no_history,
+    operation_json,
+    show_changes,
+    show_history,
+)
+from diffsync_store.enum import OperationState
+from diffsync_store.operation import OperationFilter
+
+_RESUMES = (
+    "It continues automatically where `diffsync-flows resume --every 10` runs. Otherwise run `diffsync-flows resume` once, "
+    "with the YAML file of the project and PREFECT_API_URL."
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+
+
+@command
+def diffs(limit: Limit = 50) -> None:
+    """List the saved diffs, the newest first."""
+    with open_diffs() as saved_diffs:
+        records = list(saved_diffs.list())
+        rows = [
+            (
+                record.diff_id,
+                f"{record.source_name} → {record.target_name}",
+                *(record.summary.get(action, 0) for action in ACTIONS),
+                diff_outcome(saved_diffs.saved(record)),
+                format_age(record.created),
+            )
+            for record in records[:limit]
+        ]
+    if not rows:
+        echo_error("No saved diffs.")
+        return
+    console().print(table(("diff_id", "source → target", *ACTIONS, "outcome", "created"), rows))
+    echo_omitted(len(records), limit)
+
+
+@command
+def changes(
+    diff_id: str,
+    *,
+    start: Annotated[int, typer.Option(min=0, help="Number of the first operation, from 0.")] = 0,
+    limit: Limit = 50,
+    model: Annotated[str, typer.Option(help="Show only this model.")] = "",
+    action: Annotated[Literal["", "create", "update", "delete"], typer.Option(help="Show only this action.")] = "",
+    unique_id: Annotated[str, typer.Option("--id", help="Show only this unique id. Requires --model.")] = "",
+    state: Annotated[OperationState | None, typer.Option(help="Show only operations in this state.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the operations of a saved diff, page by page."""
+    if unique_id and not model:
+        raise typer.BadParameter("--id requires --model, because objects of two models may have the same unique id.")
+    chosen = OperationFilter(model, action, unique_id)
+    with open_diffs() as saved_diffs:
+        saved = saved_diffs.open(diff_id)
+        found = list(saved.operations(start, limit + 1, chosen=chosen, state=state))
+    page = found[:limit]
+    if as_json:
+        for operation in page:
+            echo(escape_json(operation_json(operation)))
+        return
+    if not page:
+        echo_error(f"None of the {saved.record.operations:,} operations matches.")
+        return
+    show_changes(page)
+    if len(found) > limit:
+        total = "" if state or chosen != OperationFilter() else f" of {saved.record.operations:,}"
+        echo(f"Rows {start} to {start + limit - 1}{total}. Show the next with --start {start + limit}.")
+
+
+@command
+def history(
+    model: Annotated[str, typer.Argument(help="Name of the model, as in `show` and `changes`.")],
+    unique_id: Annotated[str, typer.Argument(help="Unique id of the object, as in `changes`.")],
+    *,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show the operations on one object in all saved diffs, the newest first."""
+    with open_diffs() as saved_diffs:
+        found = list(islice(saved_diffs.history(model, unique_id), limit))
+        message = "" if found else no_history(saved_diffs.list(), model, unique_id)
+    if message:
+        echo_error(message)
+    elif as_json:
+        for entry in found:
+            echo(escape_json(history_json(entry)))
+    else:
+        show_history(found)
+
+
+@command
+def approve(
+    diff_id: str,
+    by: Annotated[str, typer.Option(help="Who decides.")],
+    reason: Annotated[str, typer.Option(help="Reason, such as the number of a change request.")] = "",
+    reject: Annotated[bool, typer.Option("--reject", help="Reject the diff instead.")] = False,
+) -> None:
+    """Approve a saved diff in its current form. `diffsync-flows resume` resumes the runs that wait for it."""
+    with open_diffs() as saved_diffs:
+        saved = saved_diffs.open(diff_id)
+        _ = saved.reject(by=by, reason=reason) if reject else saved.approve(by=by, reason=reason)
+        waiting = [*saved.journal().questions().values()]
+    echo(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations:,} operations.")
+    for question in waiting:
+        link = f" ({question.link})" if question.link else ""
+        echo(f"A run is waiting: {question.by}{link}. {_RESUMES}")
+
+
+@command
+def resolve(
+    diff_id: str,
+    operation_id: Annotated[str, typer.Argument(help="Id of the operation, as in `changes --state sent --json`.")],
+    is_done: Annotated[bool, typer.Option("--done/--not-done", help="Whether the target has the change.")],
+) -> None:
+    """Record whether a sent operation was applied, after you looked in the target."""
+    with open_diffs() as saved_diffs:
+        saved_diffs.open(diff_id).resolve(operation_id, is_done=is_done)
+    echo(f"{operation_id} is {'done' if is_done else 'pending'}.")
