@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from airports.demo.child import Child
-from airports.demo.prefect_stack import PREFECT, ROOT, START_SECONDS, PrefectStack
+from airports.demo.prefect_stack import START_SECONDS, PrefectStack
 from tests.hosts.network import Host
 from tests.servers import RedisServer
 
@@ -70,7 +70,8 @@ class HostedPrefect(PrefectStack):
         home.mkdir(exist_ok=True)
         environment = self.environment | {"PREFECT_HOME": str(home), **(variables or {})}
         log = self.folder / f"{name}.log"
-        return Child(name, host.command([*PREFECT, *command]), log=log, environment=environment, cwd=ROOT)
+        words = [str(self.python), "-m", "prefect", *command]
+        return Child(name, host.command(words), log=log, environment=environment, cwd=home)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
-"""A Prefect server, the deployments, and a process worker for each work pool; all on 127.0.0.1."""
+"""A Prefect server on 127.0.0.1, the deployments, and a process worker for each work pool."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,27 +13,39 @@ import httpx
 
 from airports.demo.child import Child
 from airports.demo.ports import free_port
-from diffsync_flows.config.config import environment
 
 ROOT = Path(__file__).parents[3]
 POOLS = ("load", "diff", "sync", "reconcile")
 START_SECONDS = 120.0
 DEPLOY_SECONDS = 300.0
-PREFECT = (sys.executable, "-m", "prefect")
 KEEP_ALIVE = httpx.Limits(keepalive_expiry=2)
-"""Seconds; the server closes a connection after five, and would do so while something is on its way."""
+"""The server closes an idle connection after five seconds; the client does so first, and loses no request."""
 IN_MEMORY = "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
-"""Prefect opens one connection to such a database. With several to a file the server can stand still for a minute: the garbage
-collector, in the event loop, waits for a connection that waits for a lock, whose holder waits for the event loop.
+"""Prefect opens one connection to this database. With several connections to a file the server can hang for a minute: the garbage
+collector blocks the event loop on a connection that waits for a lock, and the lock's holder waits for the event loop.
 """
 
 
 class PrefectStack:
-    """Where the server listens, and its processes."""
+    """The server's address and the processes.
 
-    def __init__(self, folder: Path, variables: Mapping[str, Mapping[str, str]], database: str = IN_MEMORY) -> None:
+    Args:
+        folder: for logs and Prefect's home; also the working directory of every process.
+        variables: environment variables of each pool's worker, which no other worker has.
+        database: SQLAlchemy URL of the server's database.
+        python: interpreter of the environment that has `diffsync_flows`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        variables: Mapping[str, Mapping[str, str]],
+        database: str = IN_MEMORY,
+        python: str | Path = sys.executable,
+    ) -> None:
         self.folder = folder
         self.database = database
+        self.python = python
         self.port = free_port()
         self.variables = variables
         self.workers: dict[str, Child] = {}
@@ -44,9 +57,9 @@ class PrefectStack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing of the user's own Prefect profile, and no call to anybody outside."""
-        kept = {name: value for name, value in environment().items() if not name.startswith("PREFECT_")}
-        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # a run starts four seconds later without bytecode files
+        """This process's environment without the user's Prefect settings, and without telemetry."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode files a run starts four seconds later
         return kept | {
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": self.database,
             "PREFECT_HOME": str(self.folder),
@@ -61,24 +74,34 @@ class PrefectStack:
         }
 
     def start_server(self) -> Child:
-        command = ["server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         return self._start("server", command, {})
 
     def start_worker(self, pool: str) -> Child:
-        """Start the pool's worker; it makes the pool where there is none."""
-        command = ["worker", "start", "--pool", f"diffsync-{pool}", "--type", "process", "--name", f"{pool}-worker"]
+        """Start a worker, which creates its pool if there is none."""
+        command = [
+            "prefect",
+            "worker",
+            "start",
+            "--pool",
+            f"diffsync-{pool}",
+            "--type",
+            "process",
+            "--name",
+            f"{pool}-worker",
+        ]
         self.workers[pool] = self._start(pool, command, self.variables.get(pool, {}))
         return self.workers[pool]
 
     def stop_workers(self) -> None:
-        with ExitStack() as stopped:  # also the others when one of them makes trouble
+        with ExitStack() as stopping:  # one that fails to stop does not keep the others running
             for worker in self.workers.values():
-                stopped.callback(worker.stop)
+                stopping.callback(worker.stop)
 
     def deploy(self) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "diffsync_flows", "deploy", "--yes"],
-            cwd=ROOT,
+            [self.python, "-m", "diffsync_flows", "deploy", "--yes"],
+            cwd=self.folder,
             env=self.environment | dict(self.variables["reconcile"]),
             capture_output=True,
             text=True,
@@ -89,10 +112,8 @@ class PrefectStack:
             raise RuntimeError(f"deploying ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
     def start_resuming(self) -> Child:
-        """Have runs go on of which somebody has decided outside of Prefect."""
-        command = [sys.executable, "-m", "diffsync_flows", "resume", "--every", "5"]
-        variables = self.environment | dict(self.variables["reconcile"])
-        return Child("resume", command, log=self.folder / "resume.log", environment=variables, cwd=ROOT)
+        """Start the command that resumes syncs whose diffs were decided outside of Prefect."""
+        return self._start("resume", ["diffsync_flows", "resume", "--every", "5"], self.variables["reconcile"])
 
     def answers(self, path: str) -> bool:
         try:
@@ -110,24 +131,21 @@ class PrefectStack:
         return self.api.request(method, path, json=content).raise_for_status().json()
 
     def _start(self, name: str, command: list[str], variables: Mapping[str, str]) -> Child:
-        log = self.folder / f"{name}.log"
-        return Child(name, [*PREFECT, *command], log=log, environment=self.environment | dict(variables), cwd=ROOT)
+        log, environment = self.folder / f"{name}.log", self.environment | dict(variables)
+        return Child(name, [self.python, "-m", *command], log=log, environment=environment, cwd=self.folder)
 
 
 @contextmanager
 def prefect_stack(
-    folder: Path, variables: Mapping[str, Mapping[str, str]], database: str = IN_MEMORY
+    folder: Path,
+    variables: Mapping[str, Mapping[str, str]],
+    database: str = IN_MEMORY,
+    python: str | Path = sys.executable,
 ) -> Iterator[PrefectStack]:
-    """Everything up and deployed; all of it is stopped at the end, workers first.
-
-    Args:
-        folder: for logs.
-        variables: the environment of each pool's worker, and of nobody else.
-        database: SQLAlchemy URL of a database for the server; without one it has what it is told until it is stopped.
-    """
+    """Start everything and deploy; stop everything at the end, workers first. See `PrefectStack` for the arguments."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
-        stack = PrefectStack(folder, variables, database)
+        stack = PrefectStack(folder, variables, database, python)
         running.callback(stack.api.close)
         server = running.enter_context(stack.start_server())
         server.wait_until(lambda: stack.answers("/health"), START_SECONDS)
