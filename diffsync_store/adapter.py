@@ -16,7 +16,6 @@ from diffsync_store.differ import Differ
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffClassMismatch, DiffException, ObjectNotFound
 from diffsync_store.guards.guards import Guards, count_operations
-from diffsync_store.guards.suppression import suppress
 from diffsync_store.introspection.builtin_aliases import Data, Text
 from diffsync_store.introspection.model_classes import is_overridden
 from diffsync_store.lifecycle import opened
@@ -24,6 +23,7 @@ from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.base import BaseStore
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
+from diffsync_store.suppression import suppress
 from diffsync_store.syncer import Syncer
 
 M = TypeVar("M", bound=DiffSyncModel)

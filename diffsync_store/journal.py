@@ -53,6 +53,10 @@ class Entry:
         return cls(OperationState(state), reason, fields, at)
 
 
+PENDING = Entry(OperationState.PENDING, at=0.0)
+"""The state of an operation without an entry."""
+
+
 class Application(BaseModel):
     """That a diff was applied as a whole, by whom and when."""
 

@@ -21,7 +21,7 @@ from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotFound, LeaseHeld
 from diffsync_store.journal import Entry
-from diffsync_store.retention import Retention, drop_store, use_of_diff
+from diffsync_store.retention import Retention, diff_usage, drop_store
 from diffsync_store.store.redis import RedisLeases, RedisStore, RedisStores, target_lease
 from diffsync_store.store.redis.keys import DiffKeys, StoreKeys
 from tests.servers import RedisServer
@@ -209,7 +209,7 @@ def test_what_is_empty_says_so() -> None:
 
 def test_what_is_in_use_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
     told = run("drop", f"{name}-source", "--yes", code=1).stderr
-    assert f"Store '{name}-source' is in use: diff {name} was made of it, and is not applied yet." in told
+    assert f"Store '{name}-source' is in use: diff {name} was made from it, and is not applied yet." in told
     run("drop", name, "--yes")
     assert "Drop " in run("drop", f"{name}-source", input="n\n", code=1).output
     run("drop", f"{name}-source", "--yes")
@@ -224,13 +224,13 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
         journal, writer = saved.journal(), DiffKeys(name).writer
         journal.begin("ann")
         client.hset(writer, mapping={"at": 0, "alive": 0})
-        assert use_of_diff(saved, datetime.now(UTC)) == ""
+        assert diff_usage(saved, datetime.now(UTC)) == ""
         journal.write({next(saved.operations()).id: Entry(OperationState.DONE)})
         grow_old(server, name)
         with closing(Retention(url=server.url, stores=timedelta(days=1), diffs=timedelta(0))) as retention:
-            found = {one.name: one.used for one in retention.run()}
-        assert found[name].startswith("a sync that has not applied all of it was at work at ")
-        assert f"Diff {name} is in use: a sync that has not" in run("drop", name, "--yes", code=1).stderr
+            found = {one.name: one.usage for one in retention.run()}
+        assert found[name].startswith("a sync was applying it at ")
+        assert f"Diff {name} is in use: a sync was applying it" in run("drop", name, "--yes", code=1).stderr
         run("drop", name, "--yes", "--force")
         with pytest.raises(DiffNotFound):
             diffs.open(name)
@@ -401,16 +401,16 @@ def housekept(
     """What the housekeeping says of what belongs to a name: why it is kept, though past its retention, or that it is not."""
     retention = Retention(url=server.url, stores=timedelta(0), diffs=diffs, pending_approvals=[waited_for])
     with closing(retention):
-        return {one.name: one.used for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
+        return {one.name: one.usage for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
 
 
 def test_what_is_past_its_retention_is_dropped_and_what_is_in_use_is_kept(name: str, server: RedisServer) -> None:
-    used = f"diff {name} was made of it, and is not applied yet"
+    used = f"diff {name} was made from it, and is not applied yet"
     assert housekept(server, name, diffs=timedelta(days=1)) == {f"{name}-source": used, f"{name}-target": used}
     grow_old(server, name)
     assert housekept(server, name, dry_run=True) == {name: "", f"{name}-source": "", f"{name}-target": ""}
     with closing(RedisStore(store_id=f"{name}-loading", url=server.url)) as store, store.loading():
-        assert housekept(server, name).get(f"{name}-loading", "").startswith("it is being loaded by ")
+        assert housekept(server, name).get(f"{name}-loading", "").endswith(" is loading it")
     with closing(RedisDiffs(url=server.url)) as diffs, pytest.raises(DiffNotFound):
         diffs.open(name)
     with closing(RedisStores(url=server.url)) as stores:
@@ -426,7 +426,9 @@ def test_a_diff_is_kept_as_long_as_it_was_saved_for(name: str, server: RedisServ
         closing(RedisStore(store_id=f"{name}-target", url=server.url)) as target,
     ):
         diffs.compare(StoredAdapter(source), StoredAdapter(target), name)
-    stores = {f"{name}-{side}": f"diff {name} was made of it, and is not applied yet" for side in ("source", "target")}
+    stores = {
+        f"{name}-{side}": f"diff {name} was made from it, and is not applied yet" for side in ("source", "target")
+    }
     grow_old(server, name, ninety - timedelta(hours=1))
     assert housekept(server, name, diffs=timedelta(days=7)) == stores
     grow_old(server, name, ninety + timedelta(hours=1))
@@ -448,10 +450,10 @@ def test_an_approved_diff_and_its_stores_are_in_use_until_it_is_applied_to_its_e
         saved.approve(by="ann", reason="CHG-1")
         client.expire(StoreKeys(f"{name}-target").record, 60)
         found = housekept(server, name)
-        assert found.pop(name).startswith("ann has approved it at ")
-        assert set(found.values()) == {f"diff {name} was made of it, and is not applied yet"}
+        assert found.pop(name).startswith("ann approved it at ")
+        assert set(found.values()) == {f"diff {name} was made from it, and is not applied yet"}
         assert client.ttl(StoreKeys(f"{name}-target").record) > 60
-        assert f"Diff {name} is in use: ann has approved it" in run("drop", name, "--yes", code=1).stderr
+        assert f"Diff {name} is in use: ann approved it" in run("drop", name, "--yes", code=1).stderr
         saved.reject(by="bob", reason="wrong night")
         assert housekept(server, name, dry_run=True)[name] == ""
         saved.approve(by="ann", reason="CHG-1")
@@ -465,7 +467,7 @@ def test_a_diff_that_a_run_waits_for_is_in_use_and_lives_on(name: str, server: R
         client.expire(DiffKeys(name).elements, 60)
         found = housekept(server, name, waited_for=name)
         assert found.pop(name) == "a run waits for its approval"
-        assert set(found.values()) == {f"diff {name} was made of it, and is not applied yet"}
+        assert set(found.values()) == {f"diff {name} was made from it, and is not applied yet"}
         assert client.ttl(DiffKeys(name).elements) > 60
     assert housekept(server, name, waited_for="another")[name] == ""
 
@@ -487,5 +489,5 @@ def test_the_newest_complete_store_of_an_adapter_is_found(name: str, server: Red
             assert stores.newest("source").store_id == f"{name}-source"
         with pytest.raises(StoreNotFound, match="There is no store of 'nobody' that is complete: load 'nobody' first"):
             stores.newest("nobody")
-        with pytest.raises(StoreInUse, match="it is being loaded by"):
+        with pytest.raises(StoreInUse, match="is loading it"):
             drop_store(f"{name}-half", url=server.url)

@@ -46,7 +46,7 @@ def diffs(limit: Limit = 50) -> None:
                 record.diff_id,
                 f"{record.source_name} → {record.target_name}",
                 *(record.summary.get(action, 0) for action in ACTIONS),
-                diff_outcome(saved_diffs.saved(record)),
+                diff_outcome(saved_diffs.stored(record)),
                 format_age(record.created),
             )
             for record in records[:limit]
@@ -76,7 +76,7 @@ def changes(
     chosen = OperationFilter(model, action, unique_id)
     with open_diffs() as saved_diffs:
         saved = saved_diffs.open(diff_id)
-        found = list(saved.operations(start, limit + 1, chosen=chosen, state=state))
+        found = list(saved.operations(start, limit + 1, matching=chosen, state=state))
     page = found[:limit]
     if as_json:
         for operation in page:

@@ -11,11 +11,11 @@ from rich.text import Text
 from diffsync_store.cli.formatting import console, format_duration, format_time, one_line, properties, table
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.diffs.history import OperationHistory
-from diffsync_store.diffs.record import DiffRecord
 from diffsync_store.diffs.saved_diff import SavedDiff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.operation import Operation
 from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.redis.diffs.record import DiffRecord
 
 ACTIONS = ("create", "update", "delete")
 

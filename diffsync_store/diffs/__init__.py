@@ -1,8 +1,8 @@
 """Saved diffs: the exact list of operations that a sync applies, in another process, at another time."""
 
 from diffsync_store.diffs.history import OperationHistory
-from diffsync_store.diffs.record import DiffRecord
 from diffsync_store.diffs.repository import RedisDiffs
 from diffsync_store.diffs.saved_diff import SavedDiff
+from diffsync_store.store.redis.diffs import DiffRecord, StoredDiff, Subtree
 
-__all__ = ["DiffRecord", "OperationHistory", "RedisDiffs", "SavedDiff"]
+__all__ = ["DiffRecord", "OperationHistory", "RedisDiffs", "SavedDiff", "StoredDiff", "Subtree"]

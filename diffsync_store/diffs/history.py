@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from diffsync_store.enum import OperationState
-from diffsync_store.guards.suppression import Suppressions
 from diffsync_store.journal import Approval, Entry
 from diffsync_store.operation import Operation
+from diffsync_store.suppression import Suppressions
 
 if TYPE_CHECKING:
-    from diffsync_store.diffs.record import DiffRecord
+    from diffsync_store.store.redis.diffs.record import DiffRecord
 
 
 class OperationHistory(NamedTuple):

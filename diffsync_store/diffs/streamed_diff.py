@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from diffsync_store.diff import Diff, DiffElement
-from diffsync_store.diffs.record import DiffRecord
-from diffsync_store.guards.suppression import Suppressions, suppress, suppress_below
 from diffsync_store.operation import Operation, diff_of
-
-
-class _Operations(Protocol):
-    """The saved diff that is read."""
-
-    @property
-    def record(self) -> DiffRecord: ...
-    def diff(self) -> Diff: ...
-    def elements(self) -> Iterator[Operation]: ...
-    def elements_backwards(self) -> Iterator[Operation]: ...
+from diffsync_store.store.redis.diffs.stored_diff import StoredDiff
+from diffsync_store.suppression import Suppressions, suppress, suppress_below
 
 
 class StreamedDiff(Diff):
@@ -31,7 +21,7 @@ class StreamedDiff(Diff):
 
     has_operation_ids: ClassVar[bool] = True
 
-    def __init__(self, saved: _Operations, suppressions: Suppressions) -> None:
+    def __init__(self, saved: StoredDiff, suppressions: Suppressions) -> None:
         super().__init__()
         del self.children
         self._saved = saved

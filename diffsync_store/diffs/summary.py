@@ -6,22 +6,11 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict
-
 from diffsync_store.operation import Operation
 from diffsync_store.redaction import redact_id
+from diffsync_store.store.redis.diffs.record import Subtree
 
 MOST_SUBTREES = 10
-
-
-class Subtree(BaseModel):
-    """An object of the top, and how much changes of it and below it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    name: str
-    operations: int
 
 
 class DiffSummary:

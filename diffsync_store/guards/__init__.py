@@ -3,7 +3,7 @@
 from diffsync_store.guards.change_limits import ChangeLimits, Excess, Limit, Limits
 from diffsync_store.guards.completeness import Completeness
 from diffsync_store.guards.guards import Guards, count_operations
-from diffsync_store.guards.suppression import Suppression, Suppressions
+from diffsync_store.suppression import Suppression, Suppressions
 
 __all__ = [
     "ChangeLimits",

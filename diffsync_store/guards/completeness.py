@@ -8,8 +8,8 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import DiffSyncActions, StoreState
-from diffsync_store.guards.suppression import Suppression
 from diffsync_store.store.record import StoreRecord
+from diffsync_store.suppression import Suppression
 
 
 class Completeness(BaseModel):

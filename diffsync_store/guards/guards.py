@@ -12,8 +12,8 @@ from diffsync_store.exceptions import ChangeLimitExceeded
 from diffsync_store.guards.allowances import Allowances, parse_allowances
 from diffsync_store.guards.change_limits import ChangeLimits, Counts, Excess
 from diffsync_store.guards.completeness import Completeness
-from diffsync_store.guards.suppression import Suppressions
 from diffsync_store.store.record import StoreRecord
+from diffsync_store.suppression import Suppressions
 
 _MAX_SHOWN = 5
 """Excesses that a message shows."""

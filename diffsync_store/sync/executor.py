@@ -26,7 +26,6 @@ from diffsync_store.exceptions import (
     SyncInterrupted,
     SyncStopped,
 )
-from diffsync_store.guards.suppression import place_of
 from diffsync_store.hooks import hook
 from diffsync_store.journal import LEFT_ALONE, Entry, Journal
 from diffsync_store.redaction import (
@@ -39,6 +38,7 @@ from diffsync_store.redaction import (
 )
 from diffsync_store.result import Reject
 from diffsync_store.store.serialization import encode
+from diffsync_store.suppression import place_of
 from diffsync_store.sync.calls import Answer, Became, Calls, Request, goes_together, place_in_store
 from diffsync_store.sync.journal_writer import JournalWriter
 from diffsync_store.sync.moves import moves_in

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
-from diffsync_store.guards.suppression import Suppressions, place_of
 from diffsync_store.selection import Select
+from diffsync_store.suppression import Suppressions, place_of
 
 Path = tuple[tuple[str, str], ...]
 

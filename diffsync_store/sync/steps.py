@@ -7,8 +7,8 @@ from itertools import groupby
 
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
-from diffsync_store.guards.suppression import place_of
 from diffsync_store.model import DiffSyncModel
+from diffsync_store.suppression import place_of
 from diffsync_store.sync.moves import Move
 
 MOVE = "move"

@@ -45,6 +45,6 @@ def drop_expired(dry_run: bool) -> Rows:
     rows: Rows = []
     with config.retention(pending_diff_ids()) as retention:
         for found in retention.run(dry_run=dry_run):
-            log.info("%s %s: %s", found.kind, found.name, found.used or ("would be dropped" if dry_run else "dropped"))
-            rows.append((found.kind, found.name, int(found.age.total_seconds() // 3600), found.used))
+            log.info("%s %s: %s", found.kind, found.name, found.usage or ("would be dropped" if dry_run else "dropped"))
+            rows.append((found.kind, found.name, int(found.age.total_seconds() // 3600), found.usage))
     return rows

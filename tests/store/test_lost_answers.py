@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -18,6 +18,7 @@ from diffsync_store.diffs import RedisDiffs
 from diffsync_store.operation import operations_of
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis.connection.retry import RETRIES
+from diffsync_store.store.redis.diffs import DiffWriter
 from diffsync_store.store.redis.keys import DiffKeys
 from tests.proxy import Proxy
 from tests.servers import RedisServer, wait_until
@@ -142,25 +143,16 @@ def test_two_who_save_under_one_id_do_not_mix(redis_server: RedisServer, store_i
         source.add(device)
     diff = target.diff_from(source)
     keys = DiffKeys(store_id)
-    with closing(redis_server.client()) as client, closing(RedisDiffs(url=redis_server.url)) as diffs:
-
-        def other_begins() -> None:
-            client.delete(keys.elements)
-            client.rpush(keys.elements, "of the other")
-
-        found = operations_of(diff)
-        diffs_found = (after(operation, number, other_begins) for number, operation in enumerate(found))
-        save: Callable[..., object] = diffs._save_elements
-        with pytest.raises(StoreInUse, match="same id is being saved by another process"):
-            save(diffs_found, keys)
+    with closing(redis_server.client()) as client:
+        writer = DiffWriter(client, keys, 60)
+        texts = [operation.text() for operation in operations_of(diff)]
+        writer.append(texts[:600])
+        client.delete(keys.elements)
+        client.rpush(keys.elements, "of the other")
+        with pytest.raises(StoreInUse, match="Another process is saving a diff"):
+            writer.append(texts[600:])
         assert client.lrange(keys.elements, 0, -1) == [b"of the other"]
         client.delete(keys.elements)
-
-
-def after(value: Any, number: int, act: Callable[[], None]) -> Any:
-    if number == 600:
-        act()
-    return value
 
 
 def test_what_was_given_as_retry_is_what_counts(proxy: Proxy, open_redis: OpenStore) -> None:

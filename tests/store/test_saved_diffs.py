@@ -498,7 +498,7 @@ def test_a_diff_is_replaced_by_the_next_one_of_its_id(diffs: RedisDiffs, diff_id
 
 
 def test_an_unknown_diff_is_not_found(diffs: RedisDiffs, diff_id: str) -> None:
-    with pytest.raises(DiffNotFound, match=f"There is no diff '{diff_id}'.*Make it anew"):
+    with pytest.raises(DiffNotFound, match=f"There is no diff '{diff_id}'.*Make a new diff"):
         diffs.open(diff_id)
 
 

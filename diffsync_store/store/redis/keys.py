@@ -140,6 +140,7 @@ class DiffKeys:
 
     def __init__(self, diff_id: str, namespace: str = "") -> None:
         self.diff_id = check_id(diff_id, "diff_id")
+        self.namespace = namespace
         prefix = f"{_space('dsd', namespace)}{{{diff_id}}}:"
         self.record = f"{prefix}record"
         self.elements = f"{prefix}elements"

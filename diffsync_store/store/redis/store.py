@@ -17,6 +17,8 @@ from diffsync_store.store.digest import digest_of
 from diffsync_store.store.primitives import NO_GAPS
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis.connection import Connection, translated_errors
+from diffsync_store.store.redis.diffs.catalog import DiffCatalog
+from diffsync_store.store.redis.diffs.usage import refuse_load
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, asked_for, check_namespace, index_of_stores
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
 from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
@@ -212,15 +214,11 @@ class RedisStore(BaseStore):
         self._list()
 
     def _refuse_needed(self) -> None:
-        """Refuse to empty what a diff needs."""
-        from diffsync_store.diffs.repository import RedisDiffs
-        from diffsync_store.retention import refuse_load
-
+        """Refuse to empty the store if a saved diff needs it."""
         with translated_errors():
             generation = self._redis.hget(self._keys.record, "generation")
         if generation is not None:
-            diffs = RedisDiffs(client=self._redis, namespace=self.namespace)
-            refuse_load(diffs, self.store_id, generation.decode())
+            refuse_load(DiffCatalog(self._redis, self.namespace), self.store_id, generation.decode())
 
     @synchronized
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:

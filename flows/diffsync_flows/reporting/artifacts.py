@@ -108,7 +108,7 @@ def _shown_of_each(summary: Mapping[str, int]) -> str:
 def _first_rows(diff: SavedDiff, action: str, most: int) -> Iterator[dict[str, str]]:
     if not diff.record.summary.get(action):
         return iter(())  # or all of the diff would be read to find none
-    return map(operation_row, diff.operations(limit=most, chosen=OperationFilter(action=action)))
+    return map(operation_row, diff.operations(limit=most, matching=OperationFilter(action=action)))
 
 
 def _options(asked: Mapping[str, Sequence[object]]) -> str:

@@ -125,7 +125,7 @@ class RedisJournal(Journal):
             with translated_errors():
                 _END(self._redis, [self._keys.writer], [self._number])
 
-    def is_at_work(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a sync of the diff has begun, and has not said that it has ended; one that was killed says nothing."""
         with translated_errors():
             begun, ended = self._redis.hmget(self._keys.writer, "number", "ended")

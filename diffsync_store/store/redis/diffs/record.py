@@ -1,0 +1,51 @@
+"""The record of a saved diff."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from diffsync_store.suppression import Suppression
+
+
+class Subtree(BaseModel):
+    """A top-level object, and how many operations it and the objects below it have."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    name: str
+    operations: int
+
+
+class DiffRecord(BaseModel):
+    """Facts about a saved diff, readable without its operations."""
+
+    diff_id: str
+    source_name: str
+    target_name: str
+    source_store_id: str = ""
+    target_store_id: str = ""
+    source_generation: str = ""
+    """The generation of the source's store when the two stores were compared."""
+    target_generation: str = ""
+    """The generation of the target's store at that time."""
+    flags: int = 0
+    """The `DiffSyncFlags` that the diff was made with, as a number."""
+    summary: dict[str, int]
+    operations: int
+    """Number of creates, updates and deletes."""
+    by_model: dict[str, dict[str, int]] = {}
+    """Number of operations by model and action."""
+    largest: tuple[Subtree, ...] = ()
+    """The top-level objects with most operations, largest first; ten at most."""
+    target_counts: dict[str, int] = {}
+    """Number of objects of the target by model: the base of percent limits."""
+    suppressions: tuple[Suppression, ...] = ()
+    """Suppressed operations, each with the allowance that applies them."""
+    elements: int
+    """Number of elements stored: the operations and the objects above them."""
+    created: datetime
+    ttl: int
+    """Seconds without use after which the diff expires."""

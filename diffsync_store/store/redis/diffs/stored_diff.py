@@ -1,0 +1,209 @@
+"""A saved diff as Redis stores it, read page by page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from diffsync_store.diff import Diff
+from diffsync_store.enum import OperationState
+from diffsync_store.exceptions import DiffNotApproved, DiffNotFound, ObjectStoreException
+from diffsync_store.journal import PENDING, Approval, Entry
+from diffsync_store.operation import Operation, OperationFilter, diff_of, id_in
+from diffsync_store.selection import Select
+from diffsync_store.store.redis.connection import translated_errors
+from diffsync_store.store.redis.diffs.journal import RedisJournal
+from diffsync_store.store.redis.diffs.record import DiffRecord
+from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
+from diffsync_store.store.redis.record import server_time
+
+PAGE = 500
+"""Elements of a page: read in one round trip, with one digest in the checksum."""
+
+_EVERY_OPERATION = OperationFilter()
+
+
+class StoredDiff:
+    """The record, the elements and the journal of a saved diff. Elements are read when they are asked for."""
+
+    def __init__(self, client: Any, record: DiffRecord, namespace: str = "") -> None:
+        self._redis = client
+        self.namespace = namespace
+        self._keys = DiffKeys(record.diff_id, namespace)
+        self._digests: list[bytes] | None = None
+        """The digest of each page, once the checksum was computed."""
+        self.record = record
+
+    def __str__(self) -> str:
+        return self.record.diff_id
+
+    # Elements
+
+    def elements(self, start: int = 0, limit: int | None = None) -> Iterator[Operation]:
+        """Yield the operations and the objects above them in the order of a sync, from position `start` on.
+
+        Raises:
+            DiffNotFound: the diff was dropped or has expired.
+        """
+        return map(Operation.model_validate_json, self._texts(start, limit))
+
+    def elements_backwards(self) -> Iterator[Operation]:
+        """Yield the same as `elements`, last first."""
+        for first in range((self.record.elements - 1) // PAGE * PAGE, -1, -PAGE):
+            yield from reversed(list(self.elements(first, PAGE)))
+
+    def operations(
+        self,
+        start: int = 0,
+        limit: int | None = None,
+        *,
+        matching: OperationFilter = _EVERY_OPERATION,
+        state: OperationState | None = None,
+    ) -> Iterator[Operation]:
+        """Yield creates, updates and deletes in the order of a sync.
+
+        Args:
+            start: number of matching operations to skip.
+            limit: maximum number of operations.
+            matching: selects by model, action and object, without parsing the others.
+            state: selects by state; reads the journal entry of each matching operation.
+        """
+        texts = (text for text in self._texts() if text in matching)
+        if state is not None:
+            texts = self._in_state(texts, state)
+        return map(Operation.model_validate_json, islice(texts, start, None if limit is None else start + limit))
+
+    def outcomes(self) -> Iterator[tuple[Operation, Entry]]:
+        """Yield each operation with its journal entry, in the order of a sync."""
+        journal, operations = self.journal(), self.operations()
+        while batch := list(islice(operations, PAGE)):
+            entries = journal.read([operation.id for operation in batch])
+            yield from ((operation, entries.get(operation.id, PENDING)) for operation in batch)
+
+    def _in_state(self, texts: Iterator[bytes], state: OperationState) -> Generator[bytes]:
+        journal = self.journal()
+        while batch := list(islice(texts, PAGE)):
+            entries = journal.read([id_in(text) for text in batch])
+            yield from (text for text in batch if entries.get(id_in(text), PENDING).state is state)
+
+    def _texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
+        stop = self.record.elements if limit is None else min(self.record.elements, start + limit)
+        for number in range(start // PAGE, -(-stop // PAGE)):
+            first = number * PAGE
+            yield from self._checked_page(number)[max(0, start - first) : stop - first]
+
+    def _checked_page(self, number: int) -> list[bytes]:
+        texts = self._page(number)
+        if self._digests is not None and self._digests[number] != _digest_of(texts):
+            first = number * PAGE
+            raise DiffNotApproved(
+                f"Elements {first} to {first + len(texts) - 1} of diff {self.record.diff_id!r} were changed in Redis after "
+                "they were checked. None of them was applied. Find out who wrote there, and make a new diff."
+            )
+        return texts
+
+    def _page(self, number: int) -> list[bytes]:
+        first = number * PAGE
+        last = min(first + PAGE, self.record.elements) - 1
+        with translated_errors():
+            texts: list[bytes] = self._redis.lrange(self._keys.elements, first, last)
+        if len(texts) != last - first + 1:
+            raise DiffNotFound(
+                f"Diff {self.record.diff_id!r} was dropped or expired while it was read. Make a new diff."
+            )
+        return texts
+
+    def diff(self) -> Diff:
+        """Return the whole diff in memory as it was saved, suppressed operations included."""
+        diff = diff_of(self.elements(), self.record.source_name, self.record.target_name)
+        summary = self.record.summary
+        diff.unchanged = max(0, summary.get("no-change", 0) - (self.record.elements - self.record.operations))
+        diff.skipped = summary.get("skip", 0)
+        return diff
+
+    # Checksums
+
+    def checksum(self) -> str:
+        """Return the checksum of the record and the elements; reads all elements.
+
+        Afterwards this object checks each page that it reads against the checksum: a page with a changed element raises
+        `DiffNotApproved`.
+        """
+        facts = self.record.model_dump_json(exclude_defaults=True).encode()
+        return hashlib.sha256(facts + b"\n" + self._content()).hexdigest()
+
+    def content(self) -> str:
+        """Return the checksum of the elements alone, which two diffs of the same changes share; otherwise as `checksum`."""
+        return hashlib.sha256(self._content()).hexdigest()
+
+    def _content(self) -> bytes:
+        pages = range(-(-self.record.elements // PAGE))
+        self._digests = [_digest_of(self._page(number)) for number in pages]
+        return b"".join(self._digests)
+
+    # Journal and decisions
+
+    def journal(self) -> RedisJournal:
+        """Return the journal: states of the operations, approval, application."""
+        created = self.record.model_dump_json(include={"created"}).strip("{}")
+        return RedisJournal(self._redis, self._keys, self.record.ttl, created)
+
+    def resolve(self, operation_id: str, *, is_done: bool) -> None:
+        """Record whether an operation with an unknown outcome was done, as a look at the target has shown.
+
+        Raises:
+            ObjectStoreException: the outcome of the operation is not unknown.
+        """
+        entry = self.journal().read([operation_id]).get(operation_id)
+        if entry is None or entry.state is not OperationState.SENT:
+            is_ = f"is {entry.state.value}" if entry else "was never sent"
+            raise ObjectStoreException(
+                f"Operation {operation_id!r} of diff {self.record.diff_id!r} {is_}, so there is nothing to resolve. "
+                f"`{command(self.namespace)} changes {self.record.diff_id} --state sent --json` lists the operations with "
+                "an unknown outcome."
+            )
+        state = OperationState.DONE if is_done else OperationState.PENDING
+        self.journal().write({operation_id: Entry(state, "resolved by hand")})
+
+    def approve(
+        self, *, by: str, reason: str, checksum: str | None = None, exclude: tuple[Select, ...] = ()
+    ) -> Approval:
+        """Approve the diff.
+
+        Args:
+            by: who approves it.
+            reason: why.
+            checksum: the checksum of what was reviewed; that of now by default.
+            exclude: operations that no sync of the diff applies, until the diff is approved again without them.
+        """
+        checksum = self.checksum() if checksum is None else checksum
+        approval = Approval(by=by, reason=reason, at=self.now(), checksum=checksum, excluded=exclude)
+        self.journal().approve(approval)
+        return approval
+
+    def reject(self, *, by: str, reason: str) -> Approval:
+        """Reject the diff: no sync applies it, until it is approved."""
+        rejection = Approval(by=by, reason=reason, at=self.now(), checksum="", is_rejected=True)
+        self.journal().approve(rejection)
+        return rejection
+
+    def now(self) -> datetime:
+        """Return the time in UTC by the clock of Redis, as in records and journals."""
+        return server_time(self._redis, self._keys.record)
+
+    def drop(self) -> None:
+        """Remove the diff, its journal and its approval."""
+        with translated_errors():
+            self._redis.unlink(*self._keys.all())
+            self._redis.zrem(index_of_diffs(self.namespace), self.record.diff_id)
+
+
+def _digest_of(texts: list[bytes]) -> bytes:
+    """Return the digest of a page; lengths are part of it, so that no two different pages feed it the same bytes."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(b"%d:%b" % (len(text), text))
+    return digest.digest()

@@ -1,0 +1,86 @@
+"""Writing a saved diff to Redis, page by page; its record comes last, so that a reader sees all of it or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffsync_store.exceptions import DiffExists, ObjectStoreException, StoreInUse
+from diffsync_store.store.redis.connection import translated_errors
+from diffsync_store.store.redis.diffs.record import DiffRecord
+from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
+from diffsync_store.store.redis.scripts import catalog as scripts
+
+
+class SavedElsewhere(StoreInUse):
+    """Another process saves a diff under the same id."""
+
+
+class DiffWriter:
+    """Writes one diff. Call `clear`, `append` for each page, and `finish`."""
+
+    def __init__(self, client: Any, keys: DiffKeys, ttl: int) -> None:
+        self._redis = client
+        self._keys = keys
+        self._ttl = ttl
+        self._written = 0
+
+    def require_free(self) -> None:
+        """Remove a diff that was saved under the id before.
+
+        Raises:
+            DiffExists: somebody has approved or rejected it, or a sync has begun to apply it.
+        """
+        reason = self.clear()
+        if not reason:
+            return
+        what = "somebody has approved or rejected it" if reason == "approval" else "a sync has begun to apply it"
+        diff_id = self._keys.diff_id
+        raise DiffExists(
+            f"Diff {diff_id!r} exists and is not replaced, because {what}. Give another diff_id, or none; or drop it "
+            f"first: `{command(self._keys.namespace)} drop {diff_id} --force`.",
+            diff_id,
+        )
+
+    def clear(self) -> str:
+        """Remove what is saved under the id; return why it is kept, or an empty string."""
+        keys = self._keys
+        saved = [keys.approval, keys.journal, keys.writer, keys.application, keys.record, keys.elements]
+        with translated_errors():
+            reason: bytes = scripts.CLEAR(self._redis, saved, [])
+        return reason.decode()
+
+    def append(self, elements: list[str]) -> None:
+        """Append a page of elements as JSON.
+
+        Raises:
+            SavedElsewhere: another process has written here.
+            ObjectStoreException: the pages before this one are gone.
+        """
+        life = max(self._ttl, scripts.LOAD_LIFE)
+        with translated_errors():
+            answer = scripts.APPEND(self._redis, [self._keys.elements], [self._written, life, *elements])
+        if answer < 0:
+            raise ObjectStoreException(
+                f"The elements of diff {self._keys.diff_id!r} are gone: they were dropped, or Redis has lost them. Make "
+                "the diff again."
+            )
+        if not answer:
+            raise self._saved_elsewhere()
+        self._written += len(elements)
+
+    def finish(self, record: DiffRecord) -> None:
+        """Write the record, and list the diff.
+
+        Raises:
+            SavedElsewhere: another process has written here.
+        """
+        keys = [self._keys.elements, self._keys.record]
+        with translated_errors():
+            if not scripts.FINISH(self._redis, keys, [record.elements, self._ttl, record.model_dump_json()]):
+                raise self._saved_elsewhere()
+            self._redis.zadd(index_of_diffs(self._keys.namespace), {record.diff_id: record.created.timestamp()})
+
+    def _saved_elsewhere(self) -> SavedElsewhere:
+        return SavedElsewhere(
+            f"Another process is saving a diff as {self._keys.diff_id!r}. Let only one process save under an id."
+        )
