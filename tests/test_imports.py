@@ -59,6 +59,7 @@ RULES = [
     ),
     Rule("a sync knows no saved diffs", "diffsync_store/sync/*", ("diffsync_store.diffs", "diffsync_store.retention")),
     Rule("a connection knows no store", "diffsync_store/store/redis/connection/*", ABOVE_CONNECTION),
+    Rule("only a project reads YAML", "diffsync_store/*", ("ruamel", "yaml"), unless="diffsync_store/project/*"),
     Rule("stores do not know each other", "diffsync_store/store/redis/*", ("diffsync_store.store.local",)),
     Rule("stores do not know each other", "diffsync_store/store/local*", ("diffsync_store.store.redis",)),
     Rule("the base store knows no technology", "diffsync_store/store/base.py", ("diffsync_store.store.redis",)),
@@ -99,6 +100,7 @@ PUBLIC_MODULES = {
     "diffsync_store.redaction",
     "diffsync_store.lifecycle",
     "diffsync_store.operation",
+    "diffsync_store.project",
     "diffsync_store.store",
     "diffsync_store.store.local",
     "diffsync_store.diffs",
@@ -221,7 +223,7 @@ def test_one_file_reads_the_environment_and_none_of_the_library() -> None:
 def test_the_library_starts_without_optional_packages() -> None:
     program = "import sys, diffsync_store; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert not {"redis", "prefect", "sqlalchemy", "yaml"} & set(done.stdout.split())
+    assert not {"redis", "prefect", "sqlalchemy", "yaml", "ruamel.yaml"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("module", ["store.redis", "diffs"])

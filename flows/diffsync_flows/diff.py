@@ -95,7 +95,7 @@ def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_nam
             config.require_pair(sync_name, of_source.name, of_target.name, "The two stores are of")
         _, sync = config.sync_of(of_source.name, of_target.name)
         with (
-            config.open_diffs(sync.retention) as diffs,
+            config.open_diffs(sync.diff_retention) as diffs,
             progress(artifact_key("diff", of_source.name, of_target.name)) as callback,
         ):
             diffs.compare_once(

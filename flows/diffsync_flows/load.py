@@ -57,7 +57,7 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
     refuse_pending(config, store_id)
     with library_log(config.secrets.redact), config.open_store(store_id, name=adapter) as store:
         with store.loading(redact=config.secrets.redact), config.secrets.redacted_errors():
-            system = config.classes.make(adapter, store)
+            system = config.make_adapter(adapter, store)
             seen = progress(artifact_key("load", adapter), partial(load_progress, config, adapter, store))
             with classify_errors(system), opened(system), seen:
                 system.load()

@@ -12,7 +12,7 @@ from diffsync_flows.approval.pending import PendingElsewhere, covers_whole_diff,
 from diffsync_flows.approval.request import Rejected, has_requested_approval, require_approval
 from diffsync_flows.approval.stale_diffs import refuse_stale
 from diffsync_flows.config.config import Config, read_config
-from diffsync_flows.config.schema import SyncEntry
+from diffsync_flows.config.schema import PrefectSyncEntry
 from diffsync_flows.reporting.artifacts import publish_dry_run, publish_sync
 from diffsync_flows.reporting.events import NOT_APPLIED, outcomes, report_failure
 from diffsync_flows.reporting.metrics import run_metrics
@@ -168,7 +168,7 @@ def read_diff(diff_id: str, sync_name: str | None) -> DiffRecord:
     return record
 
 
-def find_sync(config: Config, record: DiffRecord) -> tuple[str, SyncEntry]:
+def find_sync(config: Config, record: DiffRecord) -> tuple[str, PrefectSyncEntry]:
     """The sync that a diff is of, with its name.
 
     Raises:
@@ -311,7 +311,7 @@ def open_target(diff_id: str) -> Iterator[tuple[Config, SavedDiff, Adapter]]:
         record = saved.record
         with config.open_store(record.target_store_id) as store:
             require_own_store(record, store.require_load(record.target_generation), record.target_name)
-            yield config, saved, config.classes.make(record.target_name, store)
+            yield config, saved, config.make_adapter(record.target_name, store)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ PAGE_SECONDS = 60
 """Until a page must show what is looked for."""
 PASSWORD = "correct-horse"
 CONFIG = """
-metrics: {textfile: METRICS}
+metrics: {textfile_directory: METRICS}
 store:
   url: ${REDIS_URL}
 adapters:
@@ -181,7 +181,7 @@ class Project:
             def loaded(name: str, side: str) -> StoredAdapter:
                 store = opened.enter_context(config.open_store(f"{diff_id}-{side}", name=name))
                 with store.loading():
-                    config.classes.make(name, store).load()
+                    config.make_adapter(name, store).load()
                 return StoredAdapter(store)
 
             source, target = loaded(declared.source, "source"), loaded(declared.target, "target")

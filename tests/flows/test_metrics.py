@@ -26,7 +26,7 @@ def read(text: str) -> dict[str, float]:
 
 
 def test_a_run_leaves_a_file_for_the_node_exporter(tmp_path: Path) -> None:
-    with run_metrics("load", "registry", Metrics(textfile=str(tmp_path))) as run:
+    with run_metrics("load", "registry", Metrics(textfile_directory=str(tmp_path))) as run:
         run.gauge("store_objects", "Objects", "adapter", {"registry": 12})
     found = read((tmp_path / "diffsync-load-registry.prom").read_text("utf-8"))
     assert found["diffsync_store_objects[('adapter', 'registry')]"] == 12
@@ -35,7 +35,7 @@ def test_a_run_leaves_a_file_for_the_node_exporter(tmp_path: Path) -> None:
 
 
 def test_a_run_that_fails_says_so_and_leaves_the_numbers_of_the_last_one_that_did_not(tmp_path: Path) -> None:
-    metrics, file = Metrics(textfile=str(tmp_path)), tmp_path / "diffsync-sync-nightly.prom"
+    metrics, file = Metrics(textfile_directory=str(tmp_path)), tmp_path / "diffsync-sync-nightly.prom"
     with run_metrics("sync", "nightly", metrics) as run:
         run.gauge("sync_operations", "Of the last sync", "outcome", {"created": 3}, sync="nightly")
         run.in_sync(datetime(2026, 1, 2, tzinfo=UTC))
@@ -53,7 +53,7 @@ def test_a_run_that_fails_says_so_and_leaves_the_numbers_of_the_last_one_that_di
 
 
 def test_a_run_that_is_partial_is_no_success(tmp_path: Path) -> None:
-    with run_metrics("sync", "nightly", Metrics(textfile=str(tmp_path))) as run:
+    with run_metrics("sync", "nightly", Metrics(textfile_directory=str(tmp_path))) as run:
         run.state = "partial"
     found = (tmp_path / "diffsync-sync-nightly.prom").read_text("utf-8")
     assert "last_success" not in found
@@ -61,7 +61,7 @@ def test_a_run_that_is_partial_is_no_success(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_suspended_or_has_no_name_tells_nothing(tmp_path: Path) -> None:
-    metrics = Metrics(textfile=str(tmp_path))
+    metrics = Metrics(textfile_directory=str(tmp_path))
     with pytest.raises(Pause), run_metrics("sync", "nightly", metrics):
         raise Pause
     with pytest.raises(ValueError, match="no"), run_metrics("sync", "", metrics):
@@ -72,7 +72,7 @@ def test_a_run_that_is_suspended_or_has_no_name_tells_nothing(tmp_path: Path) ->
 def test_a_file_that_is_no_metrics_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "diffsync-load-registry.prom"
     file.write_text('{"', "utf-8")
-    with run_metrics("load", "registry", Metrics(textfile=str(tmp_path))):
+    with run_metrics("load", "registry", Metrics(textfile_directory=str(tmp_path))):
         pass
     assert "diffsync_run_state" in file.read_text("utf-8")
 

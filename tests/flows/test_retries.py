@@ -10,9 +10,9 @@ from redis.exceptions import ClusterDownError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from diffsync_flows import diff, housekeeping, load, reconcile, sync
-from diffsync_flows.config.secrets import Secrets
 from diffsync_flows.runtime.retries import IO_RETRIES, classify_errors
 from diffsync_store import Adapter, ObjectStoreException, StoreNotFound
+from diffsync_store.project import Secrets
 from diffsync_store.transient import is_transient, retry_after
 
 
@@ -90,7 +90,7 @@ def test_a_service_that_says_when_is_left_alone_until_then(monkeypatch: pytest.M
 
 def test_a_secret_in_an_error_takes_nothing_from_what_passes() -> None:
     secrets = Secrets()
-    secrets.keep("correct-horse")
+    secrets.add("correct-horse")
     with pytest.raises(ConnectionError, match=r"\*\*\*") as caught, secrets.redacted_errors():
         raise ThrottledError("correct-horse refused")
     assert is_transient(caught.value)

@@ -15,7 +15,7 @@ from prefect.utilities.urls import url_for
 from pydantic import Field, create_model
 
 from diffsync_flows.approval.pending import pending_runs
-from diffsync_flows.config.schema import SyncEntry
+from diffsync_flows.config.schema import PrefectSyncEntry
 from diffsync_flows.reporting.artifacts import ACTIONS, review
 from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.runtime.errors import UserError
@@ -56,7 +56,7 @@ class Rejected(RuntimeError):
 
 
 def require_approval(
-    saved: SavedDiff, sync: SyncEntry, asked: Mapping[str, Sequence[object]], before_asking: Callable[[], None]
+    saved: SavedDiff, sync: PrefectSyncEntry, asked: Mapping[str, Sequence[object]], before_asking: Callable[[], None]
 ) -> None:
     """Wait until somebody has approved the diff, as a terminal or a run before this one may have done already.
 
@@ -118,7 +118,7 @@ def _requested_keys(client: SyncPrefectClient) -> set[str]:
 
 def _await_decision(
     saved: SavedDiff,
-    sync: SyncEntry,
+    sync: PrefectSyncEntry,
     asked: Mapping[str, Sequence[object]],
     checksum: str,
     before_asking: Callable[[], None],

@@ -10,9 +10,9 @@ from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.cli.output import console, fail
 from diffsync_flows.config.check import check_file
 from diffsync_flows.config.config import Config
-from diffsync_flows.config.yaml_source import ConfigFault
 from diffsync_flows.runtime.shared_redis import other_servers, server_id
 from diffsync_store import ObjectStoreException
+from diffsync_store.project import ConfigError
 
 
 def check(*, file: File = DEFAULT_FILE) -> None:
@@ -20,9 +20,9 @@ def check(*, file: File = DEFAULT_FILE) -> None:
     config = open_config(file)
     try:
         check_file(config)
-        config.reach()
-    except ConfigFault as error:
-        fail(error.faults)
+        config.check_store()
+    except ConfigError as error:
+        fail(error.lines)
     _refuse_shared_redis(config)
     counts = f"{_count(config.adapters, 'adapter')}, {_count(config.syncs, 'sync')}"
     console.print(f"{file}: OK ({counts})", markup=False)

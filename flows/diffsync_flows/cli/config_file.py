@@ -7,7 +7,7 @@ import typer
 
 from diffsync_flows.cli.output import fail
 from diffsync_flows.config.config import DEFAULT_CONFIG, Config
-from diffsync_flows.config.yaml_source import ConfigFault
+from diffsync_store.project import ConfigError
 
 DEFAULT_FILE = Path(DEFAULT_CONFIG)
 File = Annotated[
@@ -19,5 +19,5 @@ def open_config(file: Path) -> Config:
     """Read the file, or exit with a line for each error in it."""
     try:
         return Config(file)
-    except ConfigFault as error:
-        fail(error.faults)
+    except ConfigError as error:
+        fail(error.lines)

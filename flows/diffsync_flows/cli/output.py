@@ -27,7 +27,7 @@ def reporting_errors(config: Config) -> Iterator[None]:
     try:
         yield
     except (ObjectStoreException, UserError) as error:
-        fail([config.sentence(error)])
+        fail([config.describe_error(error)])
 
 
 @contextmanager

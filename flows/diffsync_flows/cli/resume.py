@@ -37,7 +37,7 @@ def _repeat(config: Config, seconds: float) -> None:
             with translated_api_errors():
                 _resume(config)
         except (UserError, ObjectStoreException, PrefectException) as error:  # it may succeed the next time
-            print_error(config.sentence(error))
+            print_error(config.describe_error(error))
         time.sleep(seconds)
 
 

@@ -17,12 +17,12 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 
 from diffsync_flows.config.config import Config
-from diffsync_flows.config.schema import PROJECT
 from diffsync_flows.deploy.deployment import HEARTBEAT_SECONDS
 from diffsync_flows.reporting.events import DIFF_SAVED, PROJECT_LABEL, RECONCILE_LABEL, STORE_LOADED
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG
 from diffsync_flows.runtime.retries import MAX_RESTARTS
 from diffsync_flows.runtime.states import SUSPENDED, EndState
+from diffsync_store.project import PROJECT
 
 CRASHED_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 RESTART_AFTER_SECONDS = 15

@@ -19,13 +19,14 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.utilities.callables import parameter_schema
 
 from diffsync_flows.config.config import Config
-from diffsync_flows.config.schema import PROJECT, Schedule, SyncEntry
+from diffsync_flows.config.schema import PrefectSyncEntry, Schedule
 from diffsync_flows.diff import diff
 from diffsync_flows.housekeeping import housekeeping
 from diffsync_flows.load import load
 from diffsync_flows.reconcile import reconcile
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
 from diffsync_flows.sync import sync
+from diffsync_store.project import PROJECT
 
 HEARTBEAT_SECONDS = 30
 FLOWS: dict[str, Flow[..., Any]] = {
@@ -80,7 +81,7 @@ class Deployment:
             "enforce_parameter_schema": True,
             "job_variables": {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}},
             "schedules": [
-                DeploymentScheduleCreate(schedule=each.of_prefect(), active=each.active) for each in schedules
+                DeploymentScheduleCreate(schedule=each.to_prefect(), active=each.active) for each in schedules
             ],
             "concurrency_limit": limit.limit if limit else None,
             "concurrency_options": ConcurrencyOptions(collision_strategy=limit.collision_strategy) if limit else None,
@@ -118,7 +119,7 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
     )
 
 
-def _steps(entry: SyncEntry, project: str) -> Iterator[dict[str, Any]]:
+def _steps(entry: PrefectSyncEntry, project: str) -> Iterator[dict[str, Any]]:
     direction, pools = f"{entry.source} → {entry.target}", entry.work_pools
     yield {
         "flow": "diff",

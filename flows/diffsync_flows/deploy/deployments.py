@@ -14,13 +14,14 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
 from diffsync_flows.config.config import Config
-from diffsync_flows.config.schema import PROJECT, Schedule
+from diffsync_flows.config.schema import Schedule
 from diffsync_flows.deploy.change import CREATED, PAUSED, UNCHANGED, UPDATED, Change
 from diffsync_flows.deploy.deployment import FLOWS, Deployment, declared_deployments
 from diffsync_flows.deploy.work_pools import create_work_pools
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
 from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.prefect_client import PAGE
+from diffsync_store.project import PROJECT
 
 RETIRED_TAG = "removed-from-file"
 """The tag of a deployment that was paused because the file no longer declares it."""

@@ -30,7 +30,7 @@ from prefect import runtime
 from prefect.events import emit_event
 from prefect.exceptions import TerminationSignal
 
-from diffsync_flows.config.schema import SyncEntry
+from diffsync_flows.config.schema import PrefectSyncEntry
 from diffsync_flows.reporting.run_metadata import project_of_run
 from diffsync_flows.runtime.cancellation import is_cancelled
 from diffsync_flows.runtime.superseded_runs import abort_if_superseded
@@ -67,7 +67,7 @@ def store_loaded(adapter: str, record: StoreRecord) -> None:
     )
 
 
-def diff_saved(record: DiffRecord, sync_name: str, sync: SyncEntry) -> None:
+def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> None:
     """A diff was saved."""
     payload: dict[str, Any] = {
         "diff_id": record.diff_id,

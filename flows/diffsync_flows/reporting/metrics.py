@@ -105,15 +105,15 @@ def run_metrics(flow: str, name: str, told: Metrics) -> Iterator[RunMetrics]:
         run.state = "failed"
         raise
     finally:
-        if run.name and run.is_published and (told.textfile or told.pushgateway):
+        if run.name and run.is_published and (told.textfile_directory or told.pushgateway):
             run.end()
             _publish(run, told)
 
 
 def _publish(run: RunMetrics, told: Metrics) -> None:
     try:
-        if told.textfile:
-            _write(run, Path(told.textfile) / f"{artifact_key(f'diffsync-{run.flow}', run.name)}.prom")
+        if told.textfile_directory:
+            _write(run, Path(told.textfile_directory) / f"{artifact_key(f'diffsync-{run.flow}', run.name)}.prom")
         if told.pushgateway:
             group = {"flow": run.flow, "name": run.name}
             pushadd_to_gateway(told.pushgateway, "diffsync", run.registry, grouping_key=group, timeout=PUSH_SECONDS)

@@ -10,7 +10,7 @@ from prefect.states import Failed
 
 from diffsync_flows.config.config import read_config
 from diffsync_flows.runtime.cancellation import DeferredTermination, abort_if_cancelled
-from diffsync_flows.runtime.errors import KNOWN
+from diffsync_flows.runtime.errors import EXPECTED_ERRORS
 from diffsync_flows.runtime.superseded_runs import abort_if_superseded, abort_if_superseded_async
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable_lines
@@ -33,7 +33,7 @@ def report_expected_errors(function: F) -> F:
                 return await function(*args, **kwargs)
             except Exception as error:
                 await abort_if_superseded_async()
-                if not isinstance(error, KNOWN):
+                if not isinstance(error, EXPECTED_ERRORS):
                     raise
                 return Failed(message=await asyncio.to_thread(error_message, error))
 
@@ -49,7 +49,7 @@ def report_expected_errors(function: F) -> F:
             raise
         except Exception as error:
             abort_if_superseded()
-            if not isinstance(error, KNOWN):
+            if not isinstance(error, EXPECTED_ERRORS):
                 raise
             return Failed(message=error_message(error))
 
@@ -60,4 +60,4 @@ def error_message(error: Exception) -> str:
     """What the error says; of a store that does not answer also which one it is, and what to do."""
     if not (isinstance(error, ObjectStoreException) and is_transient(error)):
         return printable_lines(str(error))
-    return read_config().sentence(error)
+    return read_config().describe_error(error)

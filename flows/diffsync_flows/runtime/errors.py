@@ -1,10 +1,5 @@
-"""What a person can mend: the message says what is wrong, and what to do."""
+"""Errors that the user can fix: a run that meets one ends as Failed with its message alone."""
 
-from diffsync_store import ChangeLimitExceeded, InvalidOptions, ObjectStoreException, SyncStopped
+from diffsync_store.project import EXPECTED_ERRORS, UserError
 
-
-class UserError(ValueError):
-    """A run cannot go on with what it was given."""
-
-
-KNOWN = (UserError, ObjectStoreException, SyncStopped, ChangeLimitExceeded, InvalidOptions)
+__all__ = ["EXPECTED_ERRORS", "UserError"]

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from prefect import get_run_logger, runtime
 
 from diffsync_flows.config.config import Config
-from diffsync_flows.config.schema import SyncEntry
+from diffsync_flows.config.schema import PrefectSyncEntry
 from diffsync_flows.runtime.threads import in_thread
 from diffsync_store import LeaseHeld
 from diffsync_store.store.redis import Lease, RedisLeases, target_lease
@@ -25,7 +25,7 @@ class TargetBusy(RuntimeError):
 
 
 @asynccontextmanager
-async def target_lock(config: Config, sync: SyncEntry, reason: str) -> AsyncIterator[None]:
+async def target_lock(config: Config, sync: PrefectSyncEntry, reason: str) -> AsyncIterator[None]:
     """Wait for the turn of a sync's target, and have it while the body runs.
 
     Args:
@@ -43,7 +43,7 @@ async def target_lock(config: Config, sync: SyncEntry, reason: str) -> AsyncIter
             yield
 
 
-async def _wait_for_running_sync(leases: RedisLeases, sync: SyncEntry) -> None:
+async def _wait_for_running_sync(leases: RedisLeases, sync: PrefectSyncEntry) -> None:
     """Wait while a sync that was started by itself changes the target: what is loaded meanwhile is half of it."""
     is_logged = False
     while (holder := await asyncio.to_thread(leases.holder, target_lease(sync.target))) and holder.until:
@@ -53,7 +53,7 @@ async def _wait_for_running_sync(leases: RedisLeases, sync: SyncEntry) -> None:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _acquire(leases: RedisLeases, sync: SyncEntry, reason: str) -> Lease:
+async def _acquire(leases: RedisLeases, sync: PrefectSyncEntry, reason: str) -> Lease:
     is_logged = False
     while True:
         try:

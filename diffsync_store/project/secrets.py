@@ -1,4 +1,4 @@
-"""Secrets that were read from the configuration, and texts without them."""
+"""The secrets that were read from the configuration, and texts without them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from diffsync_flows.runtime.errors import KNOWN, UserError
+from diffsync_store.project.errors import EXPECTED_ERRORS, UserError
 from diffsync_store.redaction import (
     REDACTED,
     contains_input,
@@ -20,39 +20,41 @@ from diffsync_store.redaction import (
 from diffsync_store.transient import is_transient, retry_after
 
 SHORTEST = 4
-"""What is shorter is no secret, and blotting it out would make every message unreadable."""
+"""Shorter texts are not masked: they occur in any message."""
 
 
 class Secrets:
-    """What this process has read, and must not show."""
+    """The secrets of one project."""
 
     def __init__(self) -> None:
         self._texts: set[str] = set()
 
-    def keep(self, values: Any) -> None:
-        """Take in every text of the value, however deep, and the password of one that is a URL."""
+    def add(self, values: Any) -> None:
+        """Add every text of a value, at any depth, and the password of one that is a URL."""
         for text in _texts(values):
             self._texts.update(part for part in (text, *url_passwords(text)) if len(part) >= SHORTEST)
 
-    def keep_settings(self, settings: Any, name: str = "") -> None:
-        """Take in what is secret in an adapter's checked settings, however deep; a folder or a host stays readable.
+    def add_settings(self, settings: Any, name: str = "") -> None:
+        """Add the secrets of an adapter's validated settings, at any depth.
 
-        Secret is what has pydantic's type for it, what stands under a name that says so, and a URL's password.
+        A value is secret if its type is pydantic's SecretStr or SecretBytes, or if its name says so, e.g. `api_key`. Of
+        a URL, the password is. Other values, such as a host or a folder, stay readable.
         """
         if isinstance(settings, SecretStr | SecretBytes):
-            self.keep(settings)
+            self.add(settings)
         elif isinstance(settings, BaseModel | dict):
             for part, value in dict(settings).items():
-                self.keep_settings(value, str(part))
+                self.add_settings(value, str(part))
         elif isinstance(settings, list | tuple | set | frozenset):
             for value in settings:
-                self.keep_settings(value, name)
+                self.add_settings(value, name)
         elif is_secret_name(name):
-            self.keep(settings)
+            self.add(settings)
         elif settings is not None:
-            self.keep(list(url_passwords(str(settings))))
+            self.add(list(url_passwords(str(settings))))
 
     def redact(self, text: str) -> str:
+        """Return the text with the secrets, and what looks like a credential, masked."""
         return redact_credentials(self._without_known(text))
 
     def _without_known(self, text: str) -> str:
@@ -62,9 +64,9 @@ class Secrets:
 
     @contextmanager
     def redacted_errors(self) -> Iterator[None]:
-        """An error that would show a secret is replaced by its redacted text: it ends up in states, logs and stores.
+        """Replace an error that shows a secret by one with its redacted text.
 
-        A fault stays one, and what is worth another attempt stays so.
+        An error that the user can fix becomes a UserError, a transient one stays transient.
         """
         try:
             yield
@@ -76,12 +78,12 @@ class Secrets:
             raise self._redacted(error) from None
 
     def _redacted(self, error: Exception) -> Exception:
-        told = self.redact(format_reason(error) if contains_input(error) else f"{type(error).__name__}: {error}")
+        message = self.redact(format_reason(error) if contains_input(error) else f"{type(error).__name__}: {error}")
         if is_transient(error):
-            passing = ConnectionError(told)
-            vars(passing)["retry_after"] = retry_after(error)
-            return passing
-        return UserError(self.redact(str(error))) if isinstance(error, KNOWN) else RuntimeError(told)
+            transient = ConnectionError(message)
+            vars(transient)["retry_after"] = retry_after(error)
+            return transient
+        return UserError(self.redact(str(error))) if isinstance(error, EXPECTED_ERRORS) else RuntimeError(message)
 
 
 def _texts(values: Any) -> Iterable[str]:

@@ -1,0 +1,52 @@
+"""A project file: YAML that declares a store, adapters and syncs.
+
+from diffsync_store.project import Project
+
+project = Project(Path("syncs.yaml"), environment=os.environ)
+with project.open_store("netbox-1", name="netbox") as store, store.loading():
+    project.make_adapter("netbox", store).load()
+"""
+
+from diffsync_store.project.check import find_faults
+from diffsync_store.project.duration import DAY, LONGEST, Seconds, format_duration
+from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Fault, Location, UserError, WrongSync
+from diffsync_store.project.project import LEASE_TTL, BaseProject, Project
+from diffsync_store.project.schema import (
+    PROJECT,
+    AdapterEntry,
+    Apply,
+    Declaration,
+    Declarations,
+    Housekeeping,
+    Name,
+    StoreSettings,
+    SyncEntry,
+)
+from diffsync_store.project.secrets import Secrets
+
+__all__ = [
+    "DAY",
+    "EXPECTED_ERRORS",
+    "LEASE_TTL",
+    "LONGEST",
+    "PROJECT",
+    "AdapterEntry",
+    "Apply",
+    "BaseProject",
+    "ConfigError",
+    "Declaration",
+    "Declarations",
+    "Fault",
+    "Housekeeping",
+    "Location",
+    "Name",
+    "Project",
+    "Seconds",
+    "Secrets",
+    "StoreSettings",
+    "SyncEntry",
+    "UserError",
+    "WrongSync",
+    "find_faults",
+    "format_duration",
+]

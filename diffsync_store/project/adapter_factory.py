@@ -1,0 +1,142 @@
+"""The adapters that a file declares: their classes, their settings, and instances made of both.
+
+This is the only place that imports something that a file names.
+"""
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from types import new_class
+from typing import Any
+
+from pydantic import BaseModel
+
+from diffsync_store.adapter import Adapter
+from diffsync_store.project.errors import ConfigError, Fault
+from diffsync_store.project.messages import suggestion
+from diffsync_store.project.schema import AdapterEntry
+from diffsync_store.project.secrets import Secrets
+from diffsync_store.project.settings import SettingsReader
+from diffsync_store.project.yaml_file import YamlFile
+from diffsync_store.store import BaseStore
+
+RESERVED = ("name", "internal_storage_engine")
+"""Arguments that every adapter gets from the project."""
+
+
+class AdapterFactory:
+    """Create the adapters of one file.
+
+    A class is imported, and its settings are read, only when its adapter is used.
+
+    Args:
+        file: the file.
+        declared: the adapters by name.
+        reader: reads the settings.
+        secrets: collects the secrets among the settings.
+    """
+
+    def __init__(
+        self, file: YamlFile, declared: Mapping[str, AdapterEntry], reader: SettingsReader, secrets: Secrets
+    ) -> None:
+        self._file = file
+        self._declared = declared
+        self._reader = reader
+        self._secrets = secrets
+
+    def make(self, name: str, store: BaseStore) -> Adapter:
+        """Create an adapter that loads into a store.
+
+        Raises:
+            ConfigError: it is not declared, its class cannot be imported, or its settings do not fit.
+        """
+        adapter_class = self.find(name)
+        settings = self._settings(name, adapter_class)
+        with self._secrets.redacted_errors():
+            try:
+                return adapter_class(name=name, internal_storage_engine=store, **settings)
+            except TypeError as error:  # a base class may refuse an argument that the class passes on
+                raise self._file.error(("adapters", name, "settings"), str(error)) from error
+
+    def find(self, name: str) -> type[Adapter]:
+        """Import an adapter's class.
+
+        Raises:
+            ConfigError: the adapter is not declared, or its class cannot be imported or is not an adapter.
+        """
+        if name not in self._declared:
+            raise self._file.undeclared("adapter", name, self._declared)
+        location = ("adapters", name, "class")
+        module_name, class_name = self._declared[name].class_.split(":")
+        try:
+            found = getattr(importlib.import_module(module_name), class_name, None)
+        except ImportError as error:
+            raise self._file.error(location, f"cannot import {module_name}: {error}") from error
+        except (Exception, SystemExit) as error:  # the import runs foreign code
+            message = f"importing {module_name} raised {type(error).__name__}: {error}"
+            raise self._file.error(location, message) from error
+        if not (isinstance(found, type) and issubclass(found, Adapter)):
+            raise self._file.error(location, f"{module_name} has no adapter class {class_name}")
+        return found
+
+    def check(self, name: str) -> None:
+        """Import the class of an adapter and check its settings; no adapter is created.
+
+        Raises:
+            ConfigError: the class or the settings are wrong.
+        """
+        adapter_class = self.find(name)
+        try:
+            self._settings(name, adapter_class)
+        except ConfigError:
+            raise
+        except Exception as error:  # the validators of `Settings` are foreign code; their message may show a secret
+            message = f"{adapter_class.__name__}.Settings raised {type(error).__name__}"
+            raise self._file.error(("adapters", name, "settings"), message) from error
+
+    def _settings(self, name: str, adapter_class: type[Adapter]) -> dict[str, Any]:
+        """Return the keyword arguments for the class, validated by its `Settings` model if it has one."""
+        model = getattr(adapter_class, "Settings", None)
+        if model is not None and not (isinstance(model, type) and issubclass(model, BaseModel)):
+            message = f"{adapter_class.__name__}.Settings is not a pydantic model. Derive it from pydantic.BaseModel."
+            raise self._file.error(("adapters", name, "class"), message)
+        settings = self._expanded(name) if model is None else self._validated(name, model)
+        faults = list(self._argument_faults(name, adapter_class, settings))
+        if faults:
+            raise ConfigError(faults)
+        return settings
+
+    def _expanded(self, name: str) -> dict[str, Any]:
+        settings: dict[str, Any] = self._reader.expand(self._declared[name].settings, ("adapters", name, "settings"))
+        self._secrets.add(settings)  # nothing says which of them are secret
+        return settings
+
+    def _validated(self, name: str, model: type[BaseModel]) -> dict[str, Any]:
+        settings = dict(self._reader.read(_closed(model), ("adapters", name, "settings")))
+        self._secrets.add_settings(settings)
+        return settings
+
+    def _argument_faults(self, name: str, adapter_class: type[Adapter], settings: Mapping[str, Any]) -> Iterator[Fault]:
+        location = ("adapters", name, "settings")
+        for key in RESERVED:
+            if key in settings:
+                yield self._file.fault((*location, key), "reserved: every adapter gets this argument from the project")
+        given = {key: value for key, value in settings.items() if key not in RESERVED}
+        signature = inspect.signature(adapter_class)
+        takes_any = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
+        for key in () if takes_any else [key for key in given if key not in signature.parameters]:
+            del given[key]
+            known = [key for key in signature.parameters if key not in RESERVED]
+            message = f"unknown setting of {adapter_class.__name__}{suggestion(key, known, 'Known settings')}"
+            yield self._file.fault((*location, key), message)
+        try:
+            signature.bind(**dict.fromkeys(RESERVED), **given)
+        except TypeError as error:
+            yield self._file.fault(location, f"{adapter_class.__name__}: {error}")
+
+
+def _closed(model: type[BaseModel]) -> type[BaseModel]:
+    """Return a model that refuses unknown keys, unless the class says what to do with them."""
+    if "extra" in model.model_config:
+        return model
+    return new_class(model.__name__, (model,), {"extra": "forbid"})

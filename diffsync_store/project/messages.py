@@ -1,0 +1,132 @@
+"""The messages of faults: pydantic's own, except where the reader of a YAML file needs another word."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from diffsync_store.project.errors import Location
+
+JsonSchema = dict[str, Any]
+SECRET_PLACES = {"store", "settings"}
+"""Keys below which a message shows no value."""
+LONGEST_VALUE = 60
+"""Characters of a value that a message shows."""
+
+QUOTE_VARIABLE = 'Put a variable between braces or brackets into quotes: {url: "${REDIS_URL}"}'
+YAML_HINTS = (
+    (r"found character '\t'", "Indent with spaces, not with tabs."),
+    ("found undefined alias", 'Put a text that begins with * into quotes: "*/5 * * * *"'),
+    ("alphabetic or numeric character", 'Put a text that begins with * or & into quotes: "*/5 * * * *"'),
+    ("found character", "Put a text that begins with @, ` or % into quotes."),
+    ("mapping values are not allowed", "Put a text that contains ': ' into quotes, and indent sibling keys alike."),
+    ("another document", "Remove the line ---: a file has one document."),
+    ("unknown escape character", "Put the text into single quotes."),
+    ("while parsing a flow", "Close the bracket or brace, or add the missing comma."),
+    ("found unexpected end of stream", "Close the quote."),
+    ("while parsing a block", "Indent sibling keys, or list items, alike."),
+)
+"""Parts of the parser's messages, and remedies; the first match counts."""
+
+
+def yaml_message(error: Any, text: str) -> str:
+    """Return the message of a parser's error, with the remedy if one is known."""
+    return f"invalid YAML: {error.problem.removeprefix('but ')}{_hint(error, text)}"
+
+
+def _hint(error: Any, text: str) -> str:
+    problem = f"{error.context} {error.problem}"
+    mark = error.problem_mark
+    is_variable = mark and text.splitlines()[mark.line : mark.line + 1][0][: mark.column + 1].endswith("${")
+    if is_variable and "while parsing a flow" in problem:
+        return f". {QUOTE_VARIABLE}"
+    return next((f". {hint}" for part, hint in YAML_HINTS if part in problem), "")
+
+
+def suggestion(word: str, known: Iterable[str], heading: str = "Known keys") -> str:
+    """Return what may have been meant by an unknown word, and all known ones."""
+    words = list(known)
+    close = get_close_matches(word, words, 1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
+    return f".{guess} {heading}: {', '.join(words) or 'none'}"
+
+
+def location_of(error: ErrorDetails) -> Location:
+    """Return the location, without the part that pydantic adds for a dict's key."""
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def message_of(error: ErrorDetails, schema: JsonSchema, location: Location) -> str:
+    """Return the message of one of pydantic's errors.
+
+    Args:
+        error: the error.
+        schema: JSON Schema of the validated model.
+        location: of the model's data in the file.
+    """
+    at = location_of(error)
+    kind = error["type"]
+    part = _part_at(schema, at)
+    if kind == "extra_forbidden":
+        known = _resolve(_part_at(schema, at[:-1]), schema).get("properties", {})
+        return f"unknown key{suggestion(str(at[-1]), known)}"
+    if kind == "missing":
+        return f"required key is missing{_example(part, schema)}"
+    is_shown = not SECRET_PLACES & {*location, *at} and "[key]" not in error["loc"]
+    found = _found(error["input"]) if is_shown else ""
+    if kind in {"value_error", "assertion_error"}:
+        message = error["msg"].partition(", ")[2]
+        return f"{message[:-1]}{found}." if message.endswith(".") else f"{message}{found}"
+    return f"{_expected(error, part, schema)}{_example(part, schema)}{found}"
+
+
+def _expected(error: ErrorDetails, part: JsonSchema, schema: JsonSchema) -> str:
+    if error["type"] not in {"model_type", "model_attributes_type", "dict_type", "mapping_type"}:
+        return error["msg"]
+    keys = ", ".join(_resolve(part, schema).get("properties", {}))
+    return f"expected a mapping{f' with the keys {keys}' if keys else ''}"
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, dict):
+        return ""
+    if isinstance(value, list):
+        return "; got a list"
+    text = as_yaml(value) if value is None or isinstance(value, bool) else repr(value)
+    return f"; got {text}" if len(text) <= LONGEST_VALUE else ""
+
+
+def _example(part: JsonSchema, schema: JsonSchema) -> str:
+    examples = part.get("examples") or _resolve(part, schema).get("examples")
+    return f", e.g. {as_yaml(examples[0])}" if examples else ""
+
+
+def as_yaml(value: Any) -> str:
+    """Write a value as one line of YAML."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {as_yaml(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_yaml, value))}]"
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else str(value).lower()
+    text = str(value)
+    return f'"{text}"' if isinstance(value, str) and re.search(r"[{}\[\],#&*!|>'%@`]|: ", text) else text
+
+
+def _part_at(schema: JsonSchema, location: Location) -> JsonSchema:
+    part = schema
+    for name in location:
+        part = _resolve(part, schema)
+        part = part.get("properties", {}).get(str(name)) or part.get("additionalProperties") or part.get("items") or {}
+        if not isinstance(part, dict):
+            return {}
+    return part
+
+
+def _resolve(part: JsonSchema, schema: JsonSchema) -> JsonSchema:
+    """Follow a reference, also beside null."""
+    options = [part, *part.get("anyOf", []), *part.get("allOf", [])]
+    reference = next((option["$ref"] for option in options if "$ref" in option), None)
+    return schema["$defs"][reference.rsplit("/", 1)[-1]] if reference else part

@@ -1,0 +1,225 @@
+"""The keys of a project file, as pydantic models.
+
+`diffsync_flows` reads the same file with subclasses that add the keys of Prefect. The library accepts those keys, listed in
+`prefect_keys`, and ignores them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SecretStr,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.guards import Guards
+from diffsync_store.project.duration import DAY, Pause, Seconds
+from diffsync_store.project.errors import Location
+from diffsync_store.sync import SyncOptions
+
+PROJECT = "diffsync"
+"""Name of a project whose file states none."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def validate_name(name: str) -> str:
+    """Check the name of a project, an adapter or a sync."""
+    if not _NAME.fullmatch(name):
+        raise ValueError("a name has 1 to 64 letters, digits, '.', '_' or '-', and starts with a letter or a digit")
+    return name
+
+
+def validate_import_path(path: str) -> str:
+    """Check the form of an import path; nothing is imported."""
+    if not _IMPORT_PATH.fullmatch(path):
+        raise ValueError("write a class as module:Class, e.g. my_adapters.netbox:NetBoxAdapter")
+    return path
+
+
+def validate_flag(name: str) -> str:
+    """Check the name of a flag."""
+    if name not in DiffSyncFlags.__members__:
+        raise ValueError(f"unknown flag. Known flags: {', '.join(DiffSyncFlags.__members__)}")
+    return name
+
+
+Name = Annotated[str, AfterValidator(validate_name)]
+ImportPath = Annotated[str, AfterValidator(validate_import_path), Field(examples=["my_adapters.netbox:NetBoxAdapter"])]
+Flag = Annotated[str, AfterValidator(validate_flag)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+"""A number, not true, which pydantic takes for 1."""
+
+
+class Declaration(BaseModel):
+    """A part of the file. An unknown key is a fault."""
+
+    model_config = ConfigDict(
+        extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    prefect_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys that only a subclass of `diffsync_flows` reads."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore_prefect_keys(cls, data: Any) -> Any:
+        ignored = cls.prefect_keys - cls.model_fields.keys()
+        if not (isinstance(data, dict) and ignored):
+            return data
+        return {key: value for key, value in data.items() if key not in ignored}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Admit the ignored keys."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["properties"] |= {key: {} for key in sorted(cls.prefect_keys - cls.model_fields.keys())}
+        return schema
+
+
+class StoreSettings(Declaration):
+    """The Redis that holds stores and diffs: its `url`, or the name of a Prefect `block` that holds the URL."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"url": "${REDIS_URL}"}]})
+
+    url: SecretStr | None = None
+    """redis://, rediss:// (TLS), unix://, redis+cluster:// or redis+sentinel://. Take the password from ${VAR}."""
+    block: str | None = None
+    """Name of a Prefect block of the type "DiffSync store", which holds the URL as a secret; only `diffsync-flows` reads it."""
+    ttl: Seconds = 7 * DAY
+    """Time after its last use at which a store or a diff expires."""
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.url is None) == (self.block is None):
+            raise ValueError("give either url or block")
+        return self
+
+
+class AdapterEntry(Declaration):
+    """An adapter: its class and the settings to create it with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"class": "my_adapters.netbox:NetBox", "settings": {"url": "https://netbox"}}]}
+    )
+    prefect_keys = frozenset({"schedule", "work_pool"})
+
+    class_: ImportPath = Field(alias="class")
+    """Import path of the class, as module:Class."""
+    settings: dict[str, Any] = Field({}, repr=False, examples=[{"url": "https://netbox", "token": "${NETBOX_TOKEN}"}])
+    """Keyword arguments of the class. ${VAR} is replaced by the environment variable."""
+    description: str = ""
+    """Text for people."""
+
+
+class Apply(Declaration):
+    """How a diff is applied to the target."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"workers": 8, "retries": 3}]})
+
+    workers: Count = 1
+    """Number of concurrent calls of the target's system."""
+    batch_size: Count = 200
+    """Maximum records in one call of an adapter's `..._many` hook; 1 calls the hooks for single records."""
+    max_calls_per_second: Annotated[float, Field(strict=True, gt=0)] | None = None
+    """Maximum calls of the target's system in a second."""
+    retries: Annotated[int, Field(strict=True, ge=0)] = 0
+    """Maximum retries of a call after a transient error."""
+    backoff: Pause = 0.5
+    """Time before the first retry; each further retry doubles it."""
+    max_failure_ratio: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
+    """Stop the sync when more than this ratio of the operations has failed, such as 0.2."""
+    failure_ratio_after: Count = 20
+    """Number of operations before the failure ratio is checked."""
+    deletes_last: bool = True
+    """Delete after all creates and updates, children before their parents."""
+    lookup_first: bool = False
+    """Call the model's `lookup` before each operation, and report a record that has changed as a conflict."""
+    trust_journal: bool = False
+    """Resume a sync after a restart of Redis. Set it only if Redis keeps every write (appendfsync always, no failover)."""
+
+
+class SyncEntry(Declaration):
+    """A source, a target, and how changes get from the source to the target."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"source": "netbox", "target": "switches"}]})
+    prefect_keys = frozenset({"schedule", "approval_timeout", "overlap", "chain", "work_pools"})
+
+    source: str = Field(examples=["netbox"])
+    """The adapter of the source of truth."""
+    target: str = Field(examples=["switches"])
+    """The adapter of the system to change."""
+    description: str = ""
+    """Text for people."""
+    flags: list[Flag] = Field(["CONTINUE_ON_FAILURE"], examples=[["CONTINUE_ON_FAILURE"]])
+    """Flags of the diff and the sync: the names of DiffSyncFlags."""
+    guards: Guards = Field(
+        Guards(),
+        description="Limits of what the sync may change.",
+        examples=[{"change_limits": {"per_model": {"delete": {"percent": 5}}}}],
+    )
+    approval: Literal["never", "deletes", "always"] = "never"
+    """Which diffs a person must approve before they are applied: none, those that delete, or all."""
+    diff_retention: Seconds | None = None
+    """Time to keep the sync's diffs with their approvals and results; the store's `ttl` if not given."""
+    apply: Apply = Apply()
+    """How a diff is applied."""
+
+    @property
+    def combined_flags(self) -> DiffSyncFlags:
+        """The flags as one value."""
+        return reduce(or_, (DiffSyncFlags[name] for name in self.flags), DiffSyncFlags.NONE)
+
+    def needs_approval(self, summary: Mapping[str, int]) -> bool:
+        """Return whether a person must approve a diff with these counts by action."""
+        return self.approval == "always" or (self.approval == "deletes" and summary.get("delete", 0) > 0)
+
+    def options(self, **more: Any) -> SyncOptions:
+        """Return the library's options for applying one of its diffs."""
+        return SyncOptions(**{**self.apply.model_dump(), **more})
+
+
+class Housekeeping(Declaration):
+    """How long housekeeping keeps what is in Redis."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"store_retention": "3d", "diff_retention": "7d"}]})
+    prefect_keys = frozenset({"schedule", "work_pool"})
+
+    store_retention: Seconds = 3 * DAY
+    """Time after its last write at which a store is dropped, unless it is in use."""
+    diff_retention: Seconds = 7 * DAY
+    """Time after which a saved diff is dropped with its approvals and results, unless it is being applied."""
+
+
+class Declarations(Declaration):
+    """The whole file."""
+
+    prefect_keys = frozenset({"metrics"})
+    sync_entry: ClassVar[type[SyncEntry]] = SyncEntry
+    """The class of the syncs."""
+
+    project: Name = PROJECT
+    """Name of this file: files with different names keep their data in Redis, and their deployments in Prefect, apart."""
+    store: StoreSettings
+    """The Redis that holds stores and diffs."""
+    adapters: Mapping[Name, AdapterEntry] = Field({}, examples=[{"netbox": {"class": "my_adapters.netbox:NetBox"}}])
+    """The systems, by name."""
+    syncs: Mapping[Name, SyncEntry] = Field({}, examples=[{"nightly": {"source": "netbox", "target": "switches"}}])
+    """The syncs, by name."""
+    housekeeping: Housekeeping = Housekeeping()
+    """How long data in Redis are kept."""
+
+    def inconsistencies(self) -> Iterator[tuple[Location, str]]:
+        """Yield locations and messages of values that contradict each other."""
+        yield from ()

@@ -1,0 +1,69 @@
+"""The parts of a file that take variables, validated by a model."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import reduce
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from diffsync_store.project.errors import ConfigError, Fault, Location
+from diffsync_store.project.secrets import Secrets
+from diffsync_store.project.validation import faults_of
+from diffsync_store.project.variables import expand, names_in, problems
+from diffsync_store.project.yaml_file import YamlFile
+from diffsync_store.redaction import is_secret_name
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class SettingsReader:
+    """Read parts of one file.
+
+    Args:
+        file: the file.
+        environment: the values of the variables.
+        secrets: collects the values of variables with secret names.
+    """
+
+    def __init__(self, file: YamlFile, environment: Mapping[str, str], secrets: Secrets) -> None:
+        self._file = file
+        self._environment = environment
+        self._secrets = secrets
+
+    def read(self, model: type[M], location: Location) -> M:
+        """Validate what is at a location; a missing part counts as an empty mapping.
+
+        Raises:
+            ConfigError: it does not fit the model, or a variable is not set.
+        """
+        data = self.expand(reduce(lambda part, key: part.get(key, {}), location, self._file.data), location)
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            self._secrets.add_settings(data)  # the message of a foreign validator may show the value
+            faults = faults_of(self._file, error, model, location)
+            raise ConfigError(replace(each, message=self._secrets.redact(each.message)) for each in faults) from None
+
+    def expand(self, data: Any, location: Location) -> Any:
+        """Return the data with the values of its variables.
+
+        Raises:
+            ConfigError: a variable is not set, or is not well-formed.
+        """
+        faults: list[Fault] = []
+        expanded = self._expand(data, location, faults)
+        if faults:
+            raise ConfigError(faults)
+        return expanded
+
+    def _expand(self, data: Any, location: Location, faults: list[Fault]) -> Any:
+        if isinstance(data, dict):
+            return {key: self._expand(value, (*location, key), faults) for key, value in data.items()}
+        if isinstance(data, list):
+            return [self._expand(value, (*location, index), faults) for index, value in enumerate(data)]
+        if not isinstance(data, str):
+            return data
+        faults += [self._file.fault(location, problem) for problem in problems(data, self._environment)]
+        self._secrets.add([self._environment.get(name, "") for name in names_in(data) if is_secret_name(name)])
+        return expand(data, self._environment)

@@ -1,0 +1,21 @@
+"""ruamel.yaml, an optional package: what to install where it is missing."""
+
+try:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.composer import MaxDepthExceededError
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+    from ruamel.yaml.reader import ReaderError
+except ImportError as error:
+    raise ImportError("A project file needs ruamel.yaml: pip install 'diffsync-store[project]'") from error
+
+__all__ = [
+    "YAML",
+    "MappingNode",
+    "MarkedYAMLError",
+    "MaxDepthExceededError",
+    "Node",
+    "ReaderError",
+    "ScalarNode",
+    "SequenceNode",
+]
