@@ -1,4 +1,4 @@
-"""What computes a diff and what applies one, under diffsync's names: for programs that have a diff and no adapter's method for it."""
+"""diffsync's names for the classes that compute and apply a diff."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from diffsync_store._tree_depth import require_depth
 from diffsync_store.diff import Diff, DiffElement
-from diffsync_store.differ import Differ, Pair, union
-from diffsync_store.diffing.sides import ABSENT, Objects
+from diffsync_store.differ import Differ, ordered_union
+from diffsync_store.diffing.elements import Pair
+from diffsync_store.diffing.readers import NO_PARENT, Objects
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.introspection.model_classes import is_overridden
 from diffsync_store.syncer import Syncer
@@ -25,8 +26,8 @@ _STEPS = "diff_object_list", "diff_object_pair", "diff_child_objects"
 class DiffSyncDiffer(Differ):
     """One comparison of two adapters.
 
-    A subclass may extend `diff_object_list`, `diff_object_pair` and `diff_child_objects`. Then all objects are read and go
-    through these methods one by one, depth first, and each that is compared has its element in the diff.
+    A subclass may override `diff_object_list`, `diff_object_pair` and `diff_child_objects`. Then the comparison reads all
+    objects, passes them to these methods one by one, depth first, and builds an element for each.
     """
 
     def __init__(
@@ -43,49 +44,51 @@ class DiffSyncDiffer(Differ):
         self.keeps_unchanged |= self._is_extended
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Check that a subclass extends only what is called.
+        """Check that a subclass overrides only methods that are called.
 
         Raises:
-            TypeError: it has a method of diffsync's that is not.
+            TypeError: it overrides another method of diffsync.
         """
         super().__init_subclass__(**kwargs)
-        _refuse(cls, ("incr_models_processed", "validate_objects_for_diff"), "extend " + " or ".join(_STEPS))
+        _refuse(cls, ("incr_models_processed", "validate_objects_for_diff"), "override " + " or ".join(_STEPS))
 
     def calculate_diffs(self) -> Diff:
-        """Compare, and give the diff; as `Adapter.diff_from`."""
+        """Compare the adapters and return the diff, as `Adapter.diff_from` does."""
         return self.run()
 
     def diff_object_list(self, src: list[DiffSyncModel], dst: list[DiffSyncModel]) -> list[DiffElement]:
-        """Compare objects of one model at one place: those of the source in their order, then what only the target has."""
+        """Compare siblings of one model: those of the source in order, then those only on the target."""
         source, target = ({obj.get_unique_id(): obj for obj in objects} for objects in (src, dst))
-        elements = (self.diff_object_pair(source.get(uid), target.get(uid)) for uid in union(source, target))
+        elements = (self.diff_object_pair(source.get(uid), target.get(uid)) for uid in ordered_union(source, target))
         return [element for element in elements if element is not None]
 
     def diff_object_pair(self, src_obj: DiffSyncModel | None, dst_obj: DiffSyncModel | None) -> DiffElement | None:
-        """Compare the objects of a pair, of which one may be missing, and all below them; None where flags keep them out.
+        """Compare two objects, one of which may be None, and everything below them. Return None if flags skip them.
 
         Raises:
-            ValueError: the two have different names or identifiers.
+            ValueError: they have different names or identifiers.
+            TypeError: both are None.
         """
         obj = src_obj if src_obj is not None else dst_obj
         if obj is None:
-            raise TypeError("diff_object_pair has been called with two objects that are None: give one of them.")
+            raise TypeError("diff_object_pair needs at least one object, but both are None.")
         uid = obj.get_unique_id()
         source, target = ({} if one is None else {uid: one} for one in (src_obj, dst_obj))
         for pair in self._pairs(obj.get_type(), source, target):
-            return self.diff_child_objects(self._element(pair), src_obj, dst_obj)
+            return self.diff_child_objects(self.builder.build(pair), src_obj, dst_obj)
         return None
 
     def diff_child_objects(
         self, diff_element: DiffElement, src_obj: DiffSyncModel | None, dst_obj: DiffSyncModel | None
     ) -> DiffElement:
-        """Compare what stands below a pair of objects; each element that is found is added to that of the pair."""
+        """Compare the children of two objects and add their elements to `diff_element`."""
         self.depth += 1
         require_depth(self.depth)
-        shared, alone = self.alike.children(src_obj, dst_obj)
+        shared, alone = self.comparer.children(src_obj, dst_obj)
         for model, *fields in shared:
             listed = [
-                getattr(obj, field) if field else ABSENT for obj, field in zip((src_obj, dst_obj), fields, strict=True)
+                getattr(obj, field) if field else NO_PARENT
+                for obj, field in zip((src_obj, dst_obj), fields, strict=True)
             ]
             sides = zip(self.sides, listed, strict=True)
             source, target = (list(side.children(model, [uids])[0].values()) for side, uids in sides)
@@ -112,7 +115,7 @@ class DiffSyncDiffer(Differ):
 
 
 class DiffSyncSyncer(Syncer):
-    """One application of a diff; the target's `sync_complete` is not called."""
+    """One application of a diff. It does not call the target's `sync_complete`."""
 
     def __init__(
         self,
@@ -125,25 +128,25 @@ class DiffSyncSyncer(Syncer):
         super().__init__(diff, src_diffsync, dst_diffsync, DiffSyncFlags(flags), callback)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Check that a subclass extends only what is called.
+        """Check that a subclass overrides only methods that are called.
 
         Raises:
-            TypeError: it has a method of diffsync's that is not.
+            TypeError: it overrides another method of diffsync.
         """
         super().__init_subclass__(**kwargs)
         names = "incr_elements_processed", "log_sync_status", "sync_diff_element", "sync_model"
-        _refuse(cls, names, "extend `create`, `update` and `delete` of the models, or give a callback")
+        _refuse(cls, names, "override `create`, `update` and `delete` of the models, or pass a callback")
 
     def perform_sync(self) -> bool:
-        """Apply; tell whether any operation was attempted.
+        """Apply the diff; return whether any operation was attempted.
 
         Raises:
-            ObjectCrudException: an operation was refused, and the flags do not ask to go on.
+            ObjectCrudException: an operation failed, and the flags lack CONTINUE_ON_FAILURE.
         """
         return self.run()
 
 
-def _refuse(extended: type[Any], names: tuple[str, ...], remedy: str) -> None:
+def _refuse(subclass: type[Any], names: tuple[str, ...], remedy: str) -> None:
     for name in names:
-        if name in vars(extended):
-            raise TypeError(f"{extended.__name__}.{name} would never be called: {remedy}.")
+        if name in vars(subclass):
+            raise TypeError(f"{subclass.__name__}.{name} would never be called: {remedy}.")

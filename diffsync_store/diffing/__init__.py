@@ -1,1 +1,1 @@
-"""The parts of a comparison: the two sides, the comparer of objects, pruning by digests."""
+"""The parts of a comparison: readers of both sides, comparison of two objects, pruning by digests."""

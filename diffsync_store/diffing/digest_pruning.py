@@ -1,4 +1,4 @@
-"""Leaving out of a comparison what is equal on both sides, by digests: it is counted and never read."""
+"""Skip objects that are equal by their digests. They are counted and never read."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from diffsync_store._adapter_like import AdapterLike
     from diffsync_store.store.subtree_digests import BucketSums, SubtreeDigest, SubtreeDigests
 
-_MANY = 4
-"""Where more than one bucket in so many differs, the objects are gone through in their order instead."""
+_MIN_EQUAL_BUCKETS = 4
+"""If more than one in this many buckets differs, listing the differing objects first does not pay."""
 
 
 @dataclass(slots=True)
-class Equal:
-    """What was left out."""
+class EqualCounts:
+    """Numbers of objects that are equal by their digests."""
 
     counted: int = 0
     skipped: int = 0
 
 
-class Pruner:
+class DigestPruner:
     """Compares the digests of two stores.
 
-    It covers only models whose digests say the same on both sides as a comparison of the objects would.
+    A model is covered only if its digests are equal exactly when a comparison of the objects finds no difference.
     """
 
     def __init__(self, source: AdapterLike, target: AdapterLike) -> None:
-        self._sides = (source, target)
+        self._adapters = (source, target)
         self._covered: dict[str, bool] = {}
         self._source: SubtreeDigests | None = None
         self._target: SubtreeDigests | None = None
@@ -39,51 +39,50 @@ class Pruner:
             self._source, self._target = source.store.subtree_digests(), target.store.subtree_digests()
 
     def covers(self, model: str) -> bool:
-        """Whether digests can be used for a model."""
+        """Whether digests are valid for a model and its child models."""
         if self._source is None or self._target is None:
             return False
-        known = self._covered.get(model)
-        if known is None:
-            below = self._at_and_below(model, self._source)
-            known = self._covered[model] = all(self._decide(name, self._source, self._target) for name in below)
-        return known
+        covered = self._covered.get(model)
+        if covered is None:
+            models = self._with_child_models(model, self._source)
+            covered = self._covered[model] = all(self._is_covered(name, self._source, self._target) for name in models)
+        return covered
 
-    def _at_and_below(self, model: str, side: SubtreeDigests) -> set[str]:
-        """The model and those whose objects may stand below its objects."""
-        found, ahead = set[str](), [model]
-        while ahead:
-            name = ahead.pop()
+    def _with_child_models(self, model: str, digests: SubtreeDigests) -> set[str]:
+        found, pending = set[str](), [model]
+        while pending:
+            name = pending.pop()
             if name not in found:
                 found.add(name)
-                ahead += side.schemas[name].children if name in side.schemas else ()
+                pending += digests.schemas[name].children if name in digests.schemas else ()
         return found
 
-    def _decide(self, model: str, source: SubtreeDigests, target: SubtreeDigests) -> bool:
-        of_source, of_target = source.schemas.get(model), target.schemas.get(model)
-        if of_source is None or of_target is None:  # one side has no such object, so none is equal to another's
+    def _is_covered(self, model: str, source: SubtreeDigests, target: SubtreeDigests) -> bool:
+        source_schema, target_schema = source.schemas.get(model), target.schemas.get(model)
+        if source_schema is None or target_schema is None:  # one side has no such objects, so none can be equal
             return True
-        if not of_source.fingerprint or of_source.fingerprint != of_target.fingerprint:
+        if not source_schema.fingerprint or source_schema.fingerprint != target_schema.fingerprint:
             return False
-        if of_source.children.keys() != of_target.children.keys():
+        if source_schema.children.keys() != target_schema.children.keys():
             return False
-        sides = zip(self._sides, (of_source, of_target), strict=True)
-        return all(_reads_as_written(*side, model) for side in sides)
+        sides = zip(self._adapters, (source_schema, target_schema), strict=True)
+        return all(_has_stored_schema(adapter, schema, model) for adapter, schema in sides)
 
     def equal(self, model: str, source_uids: Sequence[str], target_uids: Iterable[str]) -> dict[str, SubtreeDigest]:
-        """Which objects that both sides have are equal, with all below them."""
+        """Return the objects that are equal on both sides, with everything below them."""
         if self._source is None or self._target is None:
             return {}
         on_target = set(target_uids)
         both = [uid for uid in source_uids if uid in on_target]
-        found = zip(both, self._target.of(model, both), strict=True)
-        others = {uid: subtree for uid, subtree in found if _is_whole(subtree)}
-        mine = zip(others, self._source.of(model, list(others)), strict=True)
-        return {uid: subtree for uid, subtree in mine if subtree == others[uid]}
+        target_digests = zip(both, self._target.of(model, both), strict=True)
+        expected = {uid: digest for uid, digest in target_digests if _is_complete(digest)}
+        source_digests = zip(expected, self._source.of(model, list(expected)), strict=True)
+        return {uid: digest for uid, digest in source_digests if digest == expected[uid]}
 
-    def differing(self, model: str) -> tuple[list[str], list[str], Equal] | None:
-        """The unique ids of a top model's objects that differ: the source's, in no order, and what only the target has.
+    def differing(self, model: str) -> tuple[list[str], list[str], EqualCounts] | None:
+        """Return the unique ids of differing objects of a top-level model: the source's, then those only on the target.
 
-        None where they cannot be told, or are so many that it does not help to know them first.
+        The ids are in no order. Return None if the digests do not tell, or if too many objects differ.
         """
         if self._source is None or self._target is None:
             return None
@@ -91,32 +90,30 @@ class Pruner:
         if source is None or target is None or source.missing or target.missing:
             return None
         buckets = _differing_buckets(source, target)
-        if len(buckets) * _MANY > max(len(source.buckets), len(target.buckets)):
+        if len(buckets) * _MIN_EQUAL_BUCKETS > max(len(source.buckets), len(target.buckets)):
             return None
-        mine, others = self._source.members(model, buckets), self._target.members(model, buckets)
-        if not all(map(_is_whole, (*mine.values(), *others.values()))):  # what the sums are of has been lost
+        on_source, on_target = self._source.members(model, buckets), self._target.members(model, buckets)
+        if not all(map(_is_complete, (*on_source.values(), *on_target.values()))):  # objects of the sums are missing
             return None
-        from_source = [uid for uid, subtree in mine.items() if others.get(uid) != subtree]
-        only_target = [uid for uid in others if uid not in mine]
-        equal = Equal(source.counted, source.skipped)
+        from_source = [uid for uid, digest in on_source.items() if on_target.get(uid) != digest]
+        only_target = [uid for uid in on_target if uid not in on_source]
+        equal = EqualCounts(source.counted, source.skipped)
         for uid in from_source:
-            equal.counted -= mine[uid].counted
-            equal.skipped -= mine[uid].skipped
+            equal.counted -= on_source[uid].counted
+            equal.skipped -= on_source[uid].skipped
         return from_source, only_target, equal
 
 
-def _reads_as_written(adapter: AdapterLike, schema: ModelSchema, model: str) -> bool:
-    """Whether the adapter's class compares what the class compared that wrote the objects."""
+def _has_stored_schema(adapter: AdapterLike, schema: ModelSchema, model: str) -> bool:
+    """Whether the adapter's class compares the same as the class that wrote the objects."""
     if adapter._is_stored:
         return True
     declared = getattr(adapter, model, None)
-    if declared is None:
-        return True
-    return ModelSchema.of(declared).has_same_digests(schema)
+    return declared is None or ModelSchema.of(declared).has_same_digests(schema)
 
 
-def _is_whole(subtree: SubtreeDigest) -> bool:
-    return not subtree.missing and bool(subtree.counted or subtree.skipped)
+def _is_complete(digest: SubtreeDigest) -> bool:
+    return not digest.missing and bool(digest.counted or digest.skipped)
 
 
 def _differing_buckets(source: BucketSums, target: BucketSums) -> list[int]:

@@ -1,4 +1,4 @@
-"""What two objects have in common by their classes, worked out once for each pair of classes."""
+"""Comparison of two objects. What follows from their classes is computed once for each pair of classes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from diffsync_store.introspection.model_classes import CONTENT, IDENTITY, dumps_
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
 
-Fields = Callable[[dict[str, Any]], Any]
-Shared = tuple[str, str, str]
-"""A child model and its field on either side, empty where a side does not take part."""
+FieldGetter = Callable[[dict[str, Any]], Any]
+SharedChildren = tuple[str, str, str]
+"""A child model and the field that lists the children on each side; empty if that side has no object."""
 
 
 class ObjectComparer:
-    """Answers about objects of two sides, for one comparison."""
+    """Compares objects of two sides during one comparison."""
 
     def __init__(self) -> None:
-        self._fields: dict[tuple[Any, Any], Fields | None] = {}
-        self._children: dict[tuple[Any, Any], tuple[list[Shared], list[tuple[int, str]]]] = {}
+        self._fields: dict[tuple[Any, Any], FieldGetter | None] = {}
+        self._children: dict[tuple[Any, Any], tuple[list[SharedChildren], list[tuple[int, str]]]] = {}
 
     def equal(self, source: DiffSyncModel | None, target: DiffSyncModel | None) -> bool:
-        """Whether two objects are surely equal; where they are not, that has yet to be found out."""
+        """Return True if two objects are certainly equal; False means unknown."""
         if source is None or target is None:
             return False
         classes = type(source), type(target)
@@ -37,16 +37,15 @@ class ObjectComparer:
             return False
         try:
             return bool(fields(source.__dict__) == fields(target.__dict__))
-        except Exception:  # noqa: BLE001  # whatever a value's own `==` raises
+        except Exception:  # noqa: BLE001  # the `==` of a value may raise anything
             return False
 
     def children(
         self, source: DiffSyncModel | None, target: DiffSyncModel | None
-    ) -> tuple[list[Shared], list[tuple[DiffSyncModel, str]]]:
-        """The child models to compare below two objects, and the fields of those that only one side has.
+    ) -> tuple[list[SharedChildren], list[tuple[DiffSyncModel, str]]]:
+        """Return the child models to compare, and the fields of child models that are skipped.
 
-        Where both sides have the object, a child model that only one of the classes declares says nothing of what the
-        other side has: its children are left alone.
+        A child model is skipped if both sides have the object and only one class declares the child model.
         """
         classes = type(source), type(target)
         try:
@@ -59,8 +58,8 @@ class ObjectComparer:
         return shared, [(sides[side], field) for side, field in alone]
 
 
-def _comparable_fields(source: type[DiffSyncModel], target: type[DiffSyncModel]) -> Fields | None:
-    """What reads the fields whose values decide, if values decide."""
+def _comparable_fields(source: type[DiffSyncModel], target: type[DiffSyncModel]) -> FieldGetter | None:
+    """Return a getter of the fields to compare, or None if equal fields do not imply equal objects."""
     if source._modelname != target._modelname or not (_is_plain(source) and _is_plain(target)):
         return None
     if (source._identifiers, source._shortname) != (target._identifiers, target._shortname):
@@ -71,14 +70,14 @@ def _comparable_fields(source: type[DiffSyncModel], target: type[DiffSyncModel])
 
 
 def _is_plain(model: type[DiffSyncModel]) -> bool:
-    """Whether equal fields make objects that say the same of themselves."""
+    """Whether objects with equal fields are equal."""
     names = {*model._identifiers, *model._shortname, *model._attributes}
     return not overrides(model, (*IDENTITY, *CONTENT)) and dumps_as_is(model, names) and not normalisers(model)
 
 
 def _child_models(
     source: DiffSyncModel | None, target: DiffSyncModel | None
-) -> tuple[list[Shared], list[tuple[int, str]]]:
+) -> tuple[list[SharedChildren], list[tuple[int, str]]]:
     mappings = [{} if obj is None else obj.get_children_mapping() for obj in (source, target)]
     there = [mapping for obj, mapping in zip((source, target), mappings, strict=True) if obj is not None]
     models = dict.fromkeys(model for mapping in there for model in mapping)
