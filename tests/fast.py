@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 REASONS = {
-    "slow": "slower than two seconds",
+    "slow": "slower than half a second",
     "prefect": "starts Prefect",
     "browser": "looks at pages in a browser",
     "server": "needs a server or a right that the system has to bring",

@@ -423,6 +423,7 @@ def shuffled(members: list[Member]) -> list[Member]:
     return random.Random(1).sample(members, len(members))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("order", "size"),
     [(list, MANY), (lambda members: members[::-1], MANY), (shuffled, MANY // 4)],

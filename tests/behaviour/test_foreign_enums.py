@@ -66,6 +66,7 @@ def levels_of_objects_of_diffsync() -> list[tuple[str, str, str]]:
     return [(line["action"], line["status"], line["log_level"]) for line in lines if "status" in line]
 
 
+@pytest.mark.slow
 def test_an_object_of_diffsync_that_succeeds_is_logged_as_a_success(diffsync_dir: Path) -> None:
     assert run(levels_of_objects_of_diffsync, path=[diffsync_dir]) == [
         ["update", "success", "info"], ["update", "failure", "warning"], ["delete", "success", "info"],
@@ -93,6 +94,7 @@ def synced_with_flags_of_diffsync(url: str) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_flags_of_diffsync_are_followed(diffsync_dir: Path, redis_url: str) -> None:
     found = run(synced_with_flags_of_diffsync, path=[diffsync_dir], url=redis_url)
     assert found == [["a", "b"]] * 2 + [["a", "b", "c"]] * 2 + [["b", "c"]] * 2
@@ -115,6 +117,7 @@ def ignored_by_flags_of_diffsync(url: str) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_model_flags_of_diffsync_are_followed(diffsync_dir: Path, redis_url: str) -> None:
     assert run(ignored_by_flags_of_diffsync, path=[diffsync_dir], url=redis_url) == [["d"], ["d"]]
 

@@ -135,6 +135,7 @@ def import_local(library: Library) -> Any:
     return import_module(f"{library.package}.store.local").LocalStore
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(program=programs())
 def test_a_program_does_the_same_in_memory(diffsync: Library, program: Program) -> None:
@@ -153,6 +154,7 @@ def diffs(redis_url: str) -> Iterator[RedisDiffs]:
         yield diffs
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(program=programs())
 def test_a_program_does_the_same_in_redis(

@@ -184,6 +184,7 @@ def test_unchanged_parents_of_changed_objects_are_not_logged_unless_asked_for(ad
     assert {event.get("unique_id") for event in logged(source, target)} == {None, "a__d"}
 
 
+@pytest.mark.slow
 def test_events_go_through_the_programs_own_structlog(adapters: Adapters) -> None:
     seen: list[str] = []
 

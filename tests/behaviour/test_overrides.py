@@ -93,6 +93,7 @@ def store(request: pytest.FixtureRequest, store_kind: str) -> Iterator[type[Any]
         each.close()
 
 
+@pytest.mark.slow
 @given(
     overrides=st.lists(st.sampled_from(OVERRIDES), max_size=3, unique=True),
     source=SITES,
@@ -125,6 +126,7 @@ EVERY_STEP: list[list[Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", OVERRIDES)
 def test_each_override_is_used_wherever_diffsync_uses_it(reference: Reference, override: str) -> None:
     source = {"a": ("R", {"b": "x", "c": "y"}), "n": ("r", {"b": "x"})}

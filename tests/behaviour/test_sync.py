@@ -694,6 +694,7 @@ def test_sync_complete_may_change_the_target(adapters: Adapters) -> None:
     assert target.get(Site, "new").note == 77
 
 
+@pytest.mark.slow
 def test_the_default_sync_complete_does_nothing(adapters: Adapters) -> None:
     class Plain(Adapter):
         interface = Interface

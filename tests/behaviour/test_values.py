@@ -108,6 +108,7 @@ def test_unequal_values_are_a_change_both_ways(
     assert left.diff_from(right).summary()["update"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("annotation", "value"), [case[:2] for case in (*SAME, *UNLIKE)], ids=shown)
 def test_a_value_is_equal_to_itself_and_comes_back_by_a_sync(adapters: Adapters, annotation: Any, value: Any) -> None:
     source, target = side(adapters, annotation, value), side(adapters, annotation, value)

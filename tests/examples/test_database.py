@@ -65,6 +65,7 @@ def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_an_empty_database_gets_its_tables_and_loads_nothing(url: str) -> None:
     assert len(loaded(url)) == 0
     assert rows(url, "SELECT * FROM airport") == []

@@ -75,6 +75,7 @@ def test_a_run_without_an_absolute_path_names_the_variable(
         read_config()
 
 
+@pytest.mark.slow
 def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:
     path.write_text(STORE + "adapters: {a: {class: no.such:Class}}", "utf-8")
     command = [sys.executable, "-m", "diffsync_flows", "check"]

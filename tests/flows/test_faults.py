@@ -109,6 +109,7 @@ async def reach_async() -> Any:
     return read_config().open_store("any")
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer_is_named_with_what_to_do(unreachable: str) -> None:
     for state in (reach(), asyncio.run(reach_async())):
         assert state.is_failed()

@@ -145,6 +145,7 @@ def places(part: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(value, (*at, key))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
 def test_whatever_stands_in_a_place_is_read_or_is_a_fault(path: Path, value: Any) -> None:
     lines: list[str] = []
@@ -181,6 +182,7 @@ def test_a_store_that_does_not_answer_is_a_fault_of_the_check(path: Path) -> Non
     assert error.startswith(f"{path}:1:1: store: Redis store is unavailable. Check that redis://:***@127.0.0.1:1 runs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "message"), [("http://127.0.0.1:1/api", "cannot be reached"), (None, "No Prefect server is named")]
 )

@@ -80,6 +80,7 @@ def told(command: str, url: str | None) -> str:
     return done.stderr.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(("answer", "expected"), ANSWERS)
 def test_a_server_that_does_not_answer_as_prefect_does_is_told(
@@ -89,6 +90,7 @@ def test_a_server_that_does_not_answer_as_prefect_does_is_told(
         assert told(command, url) == expected.format(url=url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_server_that_is_not_there_is_told(command: str) -> None:
     assert told(command, "http://127.0.0.1:1/api") == (

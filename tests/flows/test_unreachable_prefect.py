@@ -18,10 +18,12 @@ def no_prefect() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Artifact creation outside of a flow:FutureWarning")  # it is never created
 def test_work_that_cannot_be_shown_has_not_failed(no_prefect: None) -> None:
     publish_housekeeping([("store", "old", 90, "")], {"dropped": 1, "kept": 0}, dry_run=False)
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_looked_for_has_no_link(no_prefect: None) -> None:
     assert run_link("load", "store:x") == ""

@@ -37,6 +37,7 @@ def test_the_page_quotes_messages() -> None:
     assert len(quotes()) > 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quote", quotes())
 def test_what_is_quoted_is_what_a_run_says(quote: str, said: list[str]) -> None:
     for part in (part.strip(" '") for part in quote.split("…")):

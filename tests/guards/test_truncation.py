@@ -66,6 +66,7 @@ def names(adapter: Adapter) -> set[str]:
     return {obj.get_unique_id() for model in ("site", "device") for obj in adapter.get_all(model)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [End.RAISES, End.EXPECTS, End.SAYS_SO])
 def test_a_cut_that_is_known_deletes_nothing_wherever_it_is(end: End) -> None:
     for cut in CUTS:

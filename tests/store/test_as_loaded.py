@@ -263,6 +263,7 @@ def world(store: BaseStore, levels: int, size: int) -> World:
     return adapter
 
 
+@pytest.mark.slow
 def test_a_tree_of_300_levels_is_compared_saved_and_synced(new_store: NewStore, redis_url: str) -> None:
     source, target = world(new_store(), 300, 1), world(new_store(), 300, 2)
     assert source.str().count("region: ") == 300

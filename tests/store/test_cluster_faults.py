@@ -72,6 +72,7 @@ def fill(store: RedisStore, names: str) -> None:
             store.flush()
 
 
+@pytest.mark.slow
 def test_a_loaded_store_is_whole_after_its_slot_has_moved(cluster: RedisClusterServers, store_id: str) -> None:
     with RedisStore(url=cluster.url, store_id=store_id) as store:
         fill(store, "abc")

@@ -109,10 +109,12 @@ def everything_of(error: BaseException | None) -> str:
 # A cluster
 
 
+@pytest.mark.slow
 def test_a_cluster_is_reached_by_its_url(cluster: RedisClusterServers, store_id: str) -> None:
     check_whole_story(store_id, url=cluster.url)
 
 
+@pytest.mark.slow
 def test_stores_lie_on_different_nodes_of_a_cluster(cluster: RedisClusterServers, store_id: str) -> None:
     ids = [f"{store_id}-{number}" for number in range(12)]
     for each in ids:
@@ -180,6 +182,7 @@ def test_a_cluster_that_is_not_there_is_unavailable() -> None:
     assert message_of(url=url) == "Redis store is unavailable."
 
 
+@pytest.mark.slow
 def test_a_cluster_that_has_lost_a_node_is_unavailable_until_it_is_back(redis_kind: str, store_id: str) -> None:
     with (
         RedisClusterServers(redis_kind) as servers,
@@ -205,6 +208,7 @@ def test_a_cluster_that_has_lost_a_node_is_unavailable_until_it_is_back(redis_ki
 # Sentinel
 
 
+@pytest.mark.slow
 def test_a_master_is_found_by_its_sentinels(sentinels: SentinelServers, store_id: str) -> None:
     check_whole_story(store_id, url=sentinels.url)
 
@@ -243,6 +247,7 @@ def test_a_sentinel_url_names_a_service(path: str) -> None:
     assert "redis+sentinel://host:port,host:port/service" in message_of(url=f"redis+sentinel://:{QUOTED}@host{path}")
 
 
+@pytest.mark.slow
 def test_an_open_store_goes_on_after_a_failover(redis_kind: str, store_id: str) -> None:
     with (
         demand(lambda: watched(redis_kind)) as servers,
@@ -295,6 +300,7 @@ def test_a_server_is_reached_with_a_client_certificate(
             assert store.count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "stranger"])
 def test_a_client_without_a_certificate_that_is_trusted_is_told_so(
     tls_server: RedisServer, certificates: Certificates, name: str
@@ -326,6 +332,7 @@ def test_a_key_of_another_certificate_is_said_to_be_one(tls_server: RedisServer,
     assert "not a certificate and its key" in message_of(url=tls_server.url, **certificates.certificate("client") | key)
 
 
+@pytest.mark.slow
 def test_a_cluster_is_reached_with_tls(certificates: Certificates, store_id: str) -> None:
     with demand(lambda: RedisClusterServers("redis", tls=certificates)) as servers:
         assert servers.url.startswith("rediss+cluster://")
@@ -336,6 +343,7 @@ def test_a_cluster_is_reached_with_tls(certificates: Certificates, store_id: str
         assert "`ssl_ca_certs`" in message_of(url=servers.url, **other)
 
 
+@pytest.mark.slow
 def test_a_master_is_found_by_its_sentinels_with_tls(certificates: Certificates, store_id: str) -> None:
     with demand(lambda: watched("redis", certificates)) as servers:
         assert servers.url.startswith("rediss+sentinel://")

@@ -294,6 +294,7 @@ class World(Adapter):
     top_level = ["region"]
 
 
+@pytest.mark.slow
 def test_removing_with_children_goes_down_to_any_depth(store: BaseStore) -> None:
     world = World("world", store)
     for number in range(1500):
@@ -853,6 +854,7 @@ def test_snapshots_read_in_order_and_leave_out_what_is_not_there(inventory: Inve
         assert list(adapter.store.fetch("site", ["none", "a"])) == ["a"]
 
 
+@pytest.mark.slow
 def test_2500_objects_are_stored_and_read_in_order(store: BaseStore) -> None:
     adapter = flat(store)
     expected = [f"device-{number}" for number in range(2500, 0, -1)]

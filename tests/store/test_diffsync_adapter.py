@@ -209,6 +209,7 @@ def take(url: str, store_id: str, step: str) -> None:
         open_store(url, f"{store_id}-{name}").drop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [step.__name__ for step in STEPS])
 def test_an_adapter_of_diffsync_has(redis_url: str, store_id: str, diffsync_dir: Path, step: str) -> None:
     run(take, path=[diffsync_dir], url=redis_url, store_id=store_id, step=step)
@@ -228,6 +229,7 @@ def read_with_diffsync(url: str, store_id: str) -> list[Any]:
     return [adapter.dict(), changed_source().dict(), adapter.diff_from(changed_source()).dict()]
 
 
+@pytest.mark.slow
 def test_what_diffsync_has_loaded_and_synced_is_there_for_the_next_process(
     open_redis: OpenStore, redis_url: str, store_id: str, diffsync_dir: Path
 ) -> None:
@@ -238,6 +240,7 @@ def test_what_diffsync_has_loaded_and_synced_is_there_for_the_next_process(
     assert diff == {}
 
 
+@pytest.mark.slow
 def test_what_diffsync_has_loaded_is_read_by_this_library(
     open_redis: OpenStore, redis_url: str, store_id: str, diffsync_dir: Path
 ) -> None:

@@ -240,6 +240,7 @@ def subtrees_of(store: BaseStore) -> SubtreeDigests:
     return found
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(steps=programs(1, 60))
 def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, steps: list[Step]) -> None:
@@ -262,6 +263,7 @@ def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, steps
         assert sums.missing == sum(subtree.missing for subtree in of_all)
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(steps=programs(1, 80))
 def test_objects_that_stand_below_themselves_do_no_harm(new_redis: NewRedis, steps: list[Step]) -> None:
@@ -324,6 +326,7 @@ FLAGS = [
 SIDES = ["redis", "stored", "local source", "local target", "other class"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sides", SIDES)
 @SETTINGS
 @given(

@@ -440,6 +440,7 @@ def is_text(key: Any) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__int__ returned non-int")  # of ipaddress, which pydantic gives a bool to try
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of what was assigned without being validated
 @pytest.mark.timeout(0)

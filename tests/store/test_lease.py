@@ -195,6 +195,7 @@ def write_paused(url: str, store_id: str) -> str:
         return "written"
 
 
+@pytest.mark.slow
 def test_a_writer_that_was_paused_past_its_lease_writes_nothing_more(
     leases: RedisLeases, open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
@@ -221,6 +222,7 @@ def test_a_writer_that_was_paused_past_its_lease_writes_nothing_more(
     assert "make the diff anew" in message
 
 
+@pytest.mark.slow
 def test_a_writer_that_was_paused_past_its_lease_goes_on_if_nobody_took_it(
     leases: RedisLeases, redis_url: str, store_id: str
 ) -> None:

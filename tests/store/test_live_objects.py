@@ -177,6 +177,7 @@ def names(steps: list[Step]) -> list[str]:
     return [step.__name__ for step in steps]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS, ids=names(STEPS))
 def test_a_change_is_in_the_redis_store_as_it_is_in_a_local_one(
     open_redis: OpenStore, redis_url: str, store_id: str, step: Step
@@ -195,6 +196,7 @@ def take_a_step_and_end(url: str, store_id: str, step: str) -> None:
     chosen(sites(open_store(url, store_id)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS[:-2], ids=names(STEPS[:-2]))
 def test_another_process_sees_the_change(open_redis: OpenStore, redis_url: str, store_id: str, step: Step) -> None:
     local = sites()
@@ -293,6 +295,7 @@ def change_later(url: str, store_id: str) -> None:
     adapter.store.flush()
 
 
+@pytest.mark.slow
 def test_a_change_of_an_object_that_another_process_has_removed_does_not_bring_it_back(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
@@ -353,6 +356,7 @@ def seen(site: Site) -> weakref.ref[Any]:
     return weakref.ref(site)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Device, Site])
 def test_objects_that_were_added_and_let_go_are_not_kept_alive(
     open_redis: OpenStore, model: type[Device | Site]
@@ -411,6 +415,7 @@ def read_everything(url: str, store_id: str) -> int:
     return found[0]
 
 
+@pytest.mark.slow
 def test_a_reader_writes_nothing(own_redis: RedisServer, store_id: str) -> None:
     with open_store(own_redis.url, store_id) as store, store.loading():
         adapter = sites(store)
@@ -474,6 +479,7 @@ def change_peers(adapter: PeeredInventory, tag: str) -> None:
         site.tags.append(tag)
 
 
+@pytest.mark.slow
 def test_a_change_in_place_of_an_object_in_a_reference_cycle_is_kept(store: BaseStore) -> None:
     adapter = PeeredInventory(internal_storage_engine=store)
     with store.loading():
@@ -494,6 +500,7 @@ def added_in_a_cycle(adapter: PeeredInventory, name: str) -> weakref.ref[Any]:
     return weakref.ref(site)
 
 
+@pytest.mark.slow
 def test_objects_in_reference_cycles_are_not_kept_alive(open_redis: OpenStore) -> None:
     adapter = PeeredInventory(internal_storage_engine=open_redis())
     alive = [added_in_a_cycle(adapter, f"s{number}") for number in range(6000)]

@@ -75,6 +75,7 @@ def test_a_load_that_loses_answers_is_whole(proxy: Proxy, open_redis: OpenStore,
         other.drop()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_changes_of_every_kind_whose_answers_are_lost_are_made_once(proxy: Proxy, open_redis: OpenStore) -> None:
     filled(open_redis(), devices(3000))
@@ -211,6 +212,7 @@ def test_a_server_that_is_restarted_between_two_tries_is_found_again(
     expect_waits(waits)
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_connections_and_never_answers_is_unavailable(waits: list[float]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         started = time.monotonic()
@@ -220,6 +222,7 @@ def test_a_server_that_takes_connections_and_never_answers_is_unavailable(waits:
     expect_waits(waits)
 
 
+@pytest.mark.slow
 def test_a_server_that_falls_silent_is_unavailable(own_redis: RedisServer, waits: list[float]) -> None:
     store = RedisStore(url=own_redis.url, socket_timeout=0.3)
     own_redis.pause()

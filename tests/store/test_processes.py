@@ -81,6 +81,7 @@ def load_with_children(url: str, store_id: str, way: str) -> list[int]:
     return statuses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["by_fork", "by_multiprocessing", "by_pool"])
 def test_what_forked_children_add_is_in_the_load_of_their_parent(
     open_redis: OpenStore, redis_url: str, store_id: str, way: str
@@ -137,6 +138,7 @@ def start_others(url: str, store_id: str, method: str) -> list[int | None]:
     return [child.exitcode for child in children]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("open_redis")
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
 def test_what_children_add_to_stores_of_their_own_is_written_at_their_end(
@@ -190,6 +192,7 @@ def load_in_a_child(url: str, store_id: str) -> int:
     return os.waitpid(fork(load, 0), 0)[1]
 
 
+@pytest.mark.slow
 def test_a_child_may_load_the_store_anew(open_redis: OpenStore, redis_url: str, store_id: str) -> None:
     assert run(load_in_a_child, url=redis_url, store_id=store_id) == 0
     assert list(read_flat(redis_url, store_id)) == [*(f"d{position}" for position in range(1500)), "afterwards"]
@@ -222,6 +225,7 @@ def fork_among_threads(url: str, store_id: str) -> list[int]:
     return [*statuses, *(opened[str(number)] for number in range(3))]
 
 
+@pytest.mark.slow
 def test_a_fork_among_busy_threads_is_as_any_other(open_redis: OpenStore, redis_url: str, store_id: str) -> None:
     *statuses, first, second, third = run(fork_among_threads, url=redis_url, store_id=store_id)
     assert statuses == [0] * CHILDREN
@@ -251,6 +255,7 @@ def fork_and_lose_redis(url: str, store_id: str, server: int) -> int | None:
     return child.exitcode
 
 
+@pytest.mark.slow
 def test_a_child_whose_adds_cannot_arrive_fails(own_redis: RedisServer, store_id: str) -> None:
     assert run(fork_and_lose_redis, url=own_redis.url, store_id=store_id, server=own_redis.pid) == 1
 
@@ -349,6 +354,7 @@ def test_leases_and_saved_diffs_are_shared_by_threads(redis_url: str, store_id: 
     diffs.close()
 
 
+@pytest.mark.slow
 def test_two_stores_of_one_id_in_one_process_are_two_writers(open_redis: OpenStore) -> None:
     one, two = flat(open_redis()), flat(open_redis())
     for position in range(20):

@@ -537,6 +537,7 @@ def records_of(both: list[Step], source: list[Step], target: list[Step]) -> tupl
     return sides
 
 
+@pytest.mark.slow
 def test_a_diff_of_alike_sides_is_that_which_looks_at_everything(redis_server: RedisServer) -> None:
     read: Counter[str] = Counter()
 
@@ -563,6 +564,7 @@ def test_a_diff_of_alike_sides_is_that_which_looks_at_everything(redis_server: R
     assert read["pruned"] * 4 < read["plain"] * 3
 
 
+@pytest.mark.slow
 def test_a_diff_of_unlike_sides_is_that_which_looks_at_everything(redis_server: RedisServer) -> None:
     read: Counter[str] = Counter()
 
@@ -822,6 +824,7 @@ def test_a_store_that_was_synced_without_code_is_pruned_again(open_two: OpenTwo)
     assert not read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flat", "tree"])
 @pytest.mark.parametrize("stored", [False, True], ids=["with code", "without"])
 def test_ten_changes_among_many_objects_cost_little(own_redis: RedisServer, kind: str, stored: bool) -> None:

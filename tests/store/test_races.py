@@ -53,6 +53,7 @@ ORDERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flush_every", [0, 1, 7])
 @pytest.mark.parametrize("order", ORDERS)
 def test_each_object_that_two_processes_add_has_one_winner_whose_content_is_stored(
@@ -87,6 +88,7 @@ def test_each_object_that_two_processes_add_has_one_winner_whose_content_is_stor
     assert open_redis().record().counts == {"device": len(NAMES)}
 
 
+@pytest.mark.slow
 def test_what_each_of_two_processes_adds_keeps_its_order(open_redis: OpenStore, redis_url: str, store_id: str) -> None:
     with ExitStack() as stack:
         names = {role: [f"{role}-{number}" for number in range(100)] for role in WRITERS}
@@ -121,6 +123,7 @@ def add_and_wait(url: str, store_id: str, role: str, names: list[str]) -> dict[s
     return {}
 
 
+@pytest.mark.slow
 def test_a_writer_that_was_silent_for_longer_than_its_lease_overwrites_nothing(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
@@ -155,6 +158,7 @@ def add_then_another(url: str, store_id: str) -> list[str]:
     return errors
 
 
+@pytest.mark.slow
 def test_an_object_is_not_lost_because_an_earlier_one_is_refused_late(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
@@ -185,6 +189,7 @@ def load(url: str, store_id: str, role: str, pause_after: int = 0, lease: float 
     return "loaded"
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_load_one_store_at_once_the_result_is_the_load_of_one(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
@@ -222,6 +227,7 @@ def load_steadily(url: str, store_id: str, flush: bool) -> int:
     return number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flush", [False, True], ids=["buffering", "flushing"])
 def test_a_load_is_refused_while_another_process_is_busy_loading_the_store(
     open_redis: OpenStore, redis_url: str, store_id: str, flush: bool

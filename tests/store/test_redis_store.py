@@ -301,6 +301,7 @@ def test_a_server_that_goes_away_later_is_unavailable_for_every_call(
     adapter.store.drop()
 
 
+@pytest.mark.slow
 def test_what_is_pending_is_written_once_the_server_answers_again(own_redis: RedisServer, store_id: str) -> None:
     store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 0), socket_timeout=2)
     adapter = sites(store)
@@ -322,6 +323,7 @@ def test_what_is_pending_is_written_once_the_server_answers_again(own_redis: Red
         assert sites(again).get(Device, "a").role == "spine"
 
 
+@pytest.mark.slow
 def test_a_batch_whose_answer_was_lost_is_not_taken_for_a_duplicate(own_redis: RedisServer, store_id: str) -> None:
     """The server does what it was asked while its answer is late; redis-py asks again."""
     first = RedisStore(url=own_redis.url, store_id=store_id)
@@ -500,6 +502,7 @@ def commands(client: Any) -> dict[str, int]:
     return {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in client.info("commandstats").items()}
 
 
+@pytest.mark.slow
 def test_loads_and_reads_travel_in_batches_whatever_else_is_in_redis(own_redis: RedisServer, store_id: str) -> None:
     client: Any = own_redis.client()
     with RedisStore(url=own_redis.url, store_id=store_id) as store:
@@ -643,6 +646,7 @@ def test_a_diff_made_of_a_load_is_refused_after_the_next_one(open_redis: OpenSto
         store.require_load(first.generation)
 
 
+@pytest.mark.slow
 def test_a_store_that_a_dead_process_was_loading_is_said_to_be_loading(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
@@ -782,6 +786,7 @@ def fork_and_end(url: str, store_id: str) -> None:
     adapter.store.flush()
 
 
+@pytest.mark.slow
 def test_a_fork_does_not_write_what_its_parent_has_pending(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:

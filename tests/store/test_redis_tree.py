@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from hashlib import sha1
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -282,6 +283,7 @@ def is_circular(objects: dict[str, dict[str, Any]]) -> bool:
     return False
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=PROGRAMS)
 def test_after_any_program_the_digests_are_those_of_the_objects(redis_server: RedisServer, steps: list[Step]) -> None:
@@ -289,6 +291,7 @@ def test_after_any_program_the_digests_are_those_of_the_objects(redis_server: Re
         check_digests(program)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=PROGRAMS)
 def test_objects_that_stand_below_themselves_make_digests_untrusted(

@@ -446,6 +446,7 @@ def stored(redis_url: str, store_id: str) -> Iterator[tuple[BaseStore, BaseStore
         two.drop()
 
 
+@pytest.mark.slow
 def test_another_process_applies_exactly_the_diff(
     diffs: RedisDiffs, diff_id: str, redis_url: str, stored: tuple[BaseStore, BaseStore]
 ) -> None:
@@ -463,6 +464,7 @@ def test_another_process_applies_exactly_the_diff(
     assert read_sites(redis_url, two.store_id) == content(expected)
 
 
+@pytest.mark.slow
 def test_an_empty_diff_applies_nothing(
     diffs: RedisDiffs, diff_id: str, redis_url: str, stored: tuple[BaseStore, BaseStore]
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_load_does_not_wait_for_a_batch_to_be_written(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("by_size_alone")
 def test_a_batch_whose_answer_was_lost_is_no_duplicate_of_itself(redis_server: RedisServer, store_id: str) -> None:
     """Another writer has taken the store over by the time at which it is sent again."""
@@ -130,6 +131,7 @@ def fork_and_write(url: str, store_id: str) -> int:
     return status
 
 
+@pytest.mark.slow
 def test_a_fork_and_its_parent_both_write(open_redis: OpenStore, redis_url: str, store_id: str) -> None:
     open_redis()
     assert run(fork_and_write, url=redis_url, store_id=store_id) == 0

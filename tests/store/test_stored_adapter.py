@@ -258,6 +258,7 @@ def diff_as_actions(url: str, source_id: str, target_id: str) -> list[Any]:
     return [actions(diff), diff.summary(), sorted(names)]
 
 
+@pytest.mark.slow
 def test_three_processes_load_load_and_compare(redis_url: str, store_id: str) -> None:
     ids = {side: f"{store_id}-{side}" for side in ("S", "T")}
     for side, side_id in ids.items():

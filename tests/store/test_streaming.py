@@ -103,6 +103,7 @@ def test_a_streamed_sync_does_what_the_diff_in_memory_does(
     saved.drop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["flat", "tree"])
 def test_a_first_sync_keeps_few_elements_in_memory(
     diffs: RedisDiffs, stores: tuple[RedisStore, RedisStore], model: str

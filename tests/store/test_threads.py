@@ -43,6 +43,7 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(run, range(count)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [8, 16])
 @pytest.mark.parametrize("run", range(RUNS))
 def test_a_load_from_many_threads_has_everything_that_was_added(store: BaseStore, threads: int, run: int) -> None:
@@ -187,6 +188,7 @@ def test_what_is_changed_while_somebody_iterates_is_not_read_as_it_was(store: Ba
     assert (device.role, device.site) == ("changed", "later")
 
 
+@pytest.mark.slow
 def test_changes_in_place_by_many_threads_are_kept(store: BaseStore) -> None:
     """Each thread has its objects, and lets go of them at once; the garbage collection is at work all the time."""
     adapter = sites(store)
@@ -358,6 +360,7 @@ def test_a_sync_in_a_thread_of_an_event_loop_is_as_any_other(new_store: NewStore
     check_pools(target)
 
 
+@pytest.mark.slow
 def test_a_store_is_used_from_two_event_loops_at_once(store: BaseStore) -> None:
     adapter = sites(store)
 
@@ -376,6 +379,7 @@ def test_a_store_is_used_from_two_event_loops_at_once(store: BaseStore) -> None:
     assert found == expected | {f"{loop}-last": ["in the loop"] for loop in range(2)}
 
 
+@pytest.mark.slow
 def test_rejects_of_many_threads_are_all_counted(store: BaseStore) -> None:
     adapter: Flat = flat(store)
 

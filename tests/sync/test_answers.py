@@ -501,6 +501,7 @@ def test_threads_that_wait_for_what_cannot_be_opened_fail_too_and_may_try_again(
     assert adapter.told == ["open", "open", "is open", "used", "close"]
 
 
+@pytest.mark.slow
 def test_an_adapter_that_is_being_closed_is_opened_anew() -> None:
     adapter = Shared()
     adapter.go_on.set()

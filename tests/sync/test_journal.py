@@ -79,6 +79,7 @@ def test_a_diff_is_applied_once(bench: Bench) -> None:
     assert (again.applied, len(bench.system.calls())) == (0, OPERATIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 @pytest.mark.parametrize("number", range(OPERATIONS))
 def test_a_sync_that_died_goes_on_and_does_nothing_twice(bench: Bench, number: int, *, after: bool) -> None:
@@ -206,6 +207,7 @@ def test_a_record_that_is_changed_between_approval_and_apply_is_not_applied(benc
     assert bench.system.calls() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 4])
 def test_an_element_that_is_changed_during_the_apply_is_noticed_before_its_page_is_applied(
     bench: Bench, workers: int, monkeypatch: pytest.MonkeyPatch
@@ -349,6 +351,7 @@ def test_an_entry_survives_its_text() -> None:
     assert Entry.parsed(entry.dumped()) == entry
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [SyncOptions(), SyncOptions(workers=2)], ids=["one worker", "two workers"])
 @pytest.mark.parametrize("adapter", [Mute, Network])
 def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
@@ -412,6 +415,7 @@ def test_an_answer_of_the_journal_that_is_lost_writes_nothing_twice(bench: Bench
     assert journal.read(["a"])["a"].state is State.DONE
 
 
+@pytest.mark.slow
 def test_under_a_lease_that_was_broken_nothing_more_is_sent(bench: Bench) -> None:
     bench.load(SOURCE, TARGET)
     target, leases = bench.target(), RedisLeases(url=bench.url)
@@ -452,6 +456,7 @@ def apply_and_pause(url: str, name: str, system: str) -> str:
     return "went on"
 
 
+@pytest.mark.slow
 def test_a_sync_that_was_paused_past_its_lease_sends_nothing_more(bench: Bench) -> None:
     bench.load(SOURCE, TARGET)
     leases = RedisLeases(url=bench.url)

@@ -90,6 +90,7 @@ def can_go(source: Data, target: Data, flagged: Data) -> bool:
     ) and not any(name in source["devices"] for name in taken)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(networks(), networks(), flags, rings, options, st.sampled_from([1, 4, 20_000]))
 def test_nothing_is_sent_before_what_it_needs(  # noqa: PLR0917  # what is drawn
@@ -109,6 +110,7 @@ def test_nothing_is_sent_before_what_it_needs(  # noqa: PLR0917  # what is drawn
     assert not there.diff_from(wanted).has_diffs()
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(networks(), networks(), rings, options, st.sampled_from([1, 4, 20_000]), st.data())
 def test_what_fails_keeps_back_what_needs_it_and_nothing_is_done_twice(  # noqa: PLR0917  # what is drawn
@@ -166,6 +168,7 @@ def test_deletes_at_their_places_come_to_the_same_end(
     assert max(done.values(), default=1) == 1
 
 
+@pytest.mark.slow
 def test_calls_on_device_types_are_near_the_fewest() -> None:
     source, target = device_types()
     operations, calls, least = count(source, target, SyncOptions(batch_size=200))
@@ -173,6 +176,7 @@ def test_calls_on_device_types_are_near_the_fewest() -> None:
     assert calls <= 1.2 * least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [2, 3, 8])
 def test_workers_make_hardly_more_calls(workers: int) -> None:
     source, target = device_types()

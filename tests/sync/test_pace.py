@@ -134,6 +134,7 @@ def test_a_result_for_each_record_says_which_were_refused(bench: Bench, sizes: l
     assert sizes == [3]
 
 
+@pytest.mark.slow
 def test_a_bulk_call_that_raises_is_split_down_to_the_record_that_it_is_about(bench: Bench, sizes: list[int]) -> None:
     bench.adapter_class = Bulk
     saved = bench.load({"a": ("r", {f"d{number}": "leaf" for number in range(16)})}, {"a": ("r", {})})

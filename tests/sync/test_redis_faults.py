@@ -159,6 +159,7 @@ def test_a_sync_goes_on_over_a_restart_of_a_redis_that_keeps_every_write(
     assert each_was_done_once(bench, saved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", [Network, Mute])
 @pytest.mark.parametrize("number", AT)
 def test_a_sync_whose_redis_stays_away_stops_and_goes_on_later(
@@ -190,6 +191,7 @@ def test_a_sync_whose_redis_stays_away_stops_and_goes_on_later(
     assert each_was_done_once(bench, saved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", AT)
 def test_a_sync_that_dies_together_with_a_redis_that_forgets_does_nothing_twice(
     forgetting: RedisServer, bench_on: Benches, number: int
@@ -227,6 +229,7 @@ def test_where_nobody_can_tell_what_was_done_nothing_is_sent(forgetting: RedisSe
     assert len(bench.system.calls()) == done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objects", [1, 500, 900])
 def test_a_load_during_which_redis_dies_is_not_complete(keeping: RedisServer, objects: int) -> None:
     with closing(RedisStore(store_id="load", url=keeping.url)) as store:
@@ -265,6 +268,7 @@ def load_with(adapter: Network, *steps: int | Callable[[], None]) -> None:
             loaded = step
 
 
+@pytest.mark.slow
 def test_a_diff_during_which_redis_dies_is_not_there_and_can_be_made_again(
     keeping: RedisServer, bench_on: Benches
 ) -> None:
@@ -301,6 +305,7 @@ def make_room(server: RedisServer) -> None:
         client.config_set("maxmemory", "0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", AT)
 def test_a_sync_whose_redis_is_full_stops_and_goes_on_when_it_has_room(
     keeping: RedisServer, bench_on: Benches, number: int
@@ -392,6 +397,7 @@ def test_a_load_over_a_failover_is_failed(sentinels: SentinelServers) -> None:
 # The connection is cut
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [11, 18, 29])
 @pytest.mark.parametrize("phase", ["load", "diff", "sync"])
 def test_answers_that_are_lost_change_nothing(keeping: RedisServer, bench_on: Benches, phase: str, number: int) -> None:
@@ -420,6 +426,7 @@ def test_answers_that_are_lost_change_nothing(keeping: RedisServer, bench_on: Be
         assert each_was_done_once(bench, saved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", AT)
 def test_a_sync_that_is_cut_off_for_good_goes_on_from_elsewhere(
     keeping: RedisServer, bench_on: Benches, number: int

@@ -33,6 +33,7 @@ def many(sites: int, devices: int, role: str) -> Sites:
     return {f"s{site}": (role, {f"d{device}": role for device in range(devices)}) for site in range(sites)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [SyncOptions(), SyncOptions(workers=4)], ids=["one worker", "four workers"])
 def test_of_poisoned_records_each_is_listed_and_the_rest_lands(bench: Bench, options: SyncOptions) -> None:
     saved = bench.load(many(20, 30, "new"), many(20, 30, "old"))
@@ -194,6 +195,7 @@ def test_what_is_selected_is_applied_with_what_it_needs_and_the_rest_later(
     assert bench.settled()
 
 
+@pytest.mark.slow
 def test_rejects_are_told_as_json_and_as_csv_that_no_spreadsheet_computes() -> None:
     reject = Reject("create", "site", "=1+1", {"name": "=1+1"}, "+bad\nnews", payload={"+": {"region": "@x"}})
     [told] = json.loads(to_json([reject]))
