@@ -48,7 +48,7 @@ class Place:
             f"prefect:{SECRETS['POSTGRES_PASSWORD']}@postgres:5432/prefect": database,
             "@messages:6379": f"@127.0.0.1:{messages.port}",
             "@stores:6379": f"@127.0.0.1:{stores.port}",
-            "/opt/app": str(ROOT),
+            "/etc/diffsync": str(ROOT / "deployments"),
             "prefect-server:4200": f"127.0.0.1:{self.api_port}",
             "0.0.0.0": "127.0.0.1",
             "4200": str(self.api_port),

@@ -123,7 +123,7 @@ def test_a_volume_is_declared_or_a_file_of_the_checkout_that_is_only_read(name: 
     for mount in SERVICES[name].get("volumes", []):
         source, _, rest = mount.partition(":")
         if source.startswith("."):
-            assert (DOCKER / source).is_file()
+            assert (DOCKER / source).exists()
             assert rest.endswith(":ro")
         else:
             assert source in COMPOSE["volumes"]
@@ -190,7 +190,7 @@ def test_only_the_workers_that_speak_to_the_systems_know_their_secrets() -> None
 
 
 def test_the_deploy_step_brings_the_server_up_to_date_with_the_declarations() -> None:
-    assert SERVICES["deploy"]["command"] == ["python", "-m", "diffsync_flows", "deploy", "--yes"]
+    assert SERVICES["deploy"]["command"] == ["diffsync-flows", "deploy", "--yes"]
 
 
 def test_the_deployments_ask_for_these_pools() -> None:
