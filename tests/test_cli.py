@@ -487,7 +487,7 @@ def test_the_newest_complete_store_of_an_adapter_is_found(name: str, server: Red
         with closing(RedisStore(store_id=f"{name}-half", name="source", url=server.url)) as half:
             half.mark(StoreState.LOADING)
             assert stores.newest("source").store_id == f"{name}-source"
-        with pytest.raises(StoreNotFound, match="There is no store of 'nobody' that is complete: load 'nobody' first"):
+        with pytest.raises(StoreNotFound, match=r"There is no complete store of 'nobody'\. Load 'nobody' first"):
             stores.newest("nobody")
         with pytest.raises(StoreInUse, match="is loading it"):
             drop_store(f"{name}-half", url=server.url)

@@ -12,7 +12,8 @@ from diffsync_store.cli.app import command, echo, echo_error, redis_options
 from diffsync_store.cli.catalog import known_stores, known_targets
 from diffsync_store.cli.formatting import console, table
 from diffsync_store.cli.suggestions import suggestion
-from diffsync_store.store.redis.leases import Holder, RedisLeases, in_a_command, target_lease
+from diffsync_store.store.redis.leases import Holder, RedisLeases, target_lease
+from diffsync_store.store.redis.leases.names import lease_arguments
 
 Target = Annotated[str, typer.Argument(help="Name of the target's adapter.")]
 OfStore = Annotated[bool, typer.Option("--store", help="TARGET is the store_id of a store with its own lease.")]
@@ -28,7 +29,7 @@ def lease(target: Target = "", store: OfStore = False) -> None:
     name = _lease_name(target, store)
     with closing(RedisLeases(**redis_options())) as leases:
         holder = leases.holder(name)
-    echo(holder or _no_lease(in_a_command(name)))
+    echo(holder or _no_lease(lease_arguments(name)))
 
 
 @command
@@ -41,13 +42,13 @@ def lock(
 ) -> None:
     """Lock a target for maintenance: no sync changes it until `unlock`."""
     name = _lease_name(target, store)
-    warning = _unknown_target(target if store else in_a_command(name), is_store=store)
+    warning = _unknown_target(target if store else lease_arguments(name), is_store=store)
     if warning and not force:
         echo_error(f"{warning} Nothing was locked. If the name is right, add --force.")
         raise typer.Exit(1)
     with closing(RedisLeases(**redis_options())) as leases:
         holder = leases.lock(name, reason, owner=by)
-    echo(f"Locked by {holder}. Unlock it with `diffsync-store unlock {in_a_command(name)}`.")
+    echo(f"Locked by {holder}. Unlock it with `diffsync-store unlock {lease_arguments(name)}`.")
 
 
 @command
@@ -61,7 +62,7 @@ def unlock(
     with closing(RedisLeases(**redis_options())) as leases:
         holder = leases.holder(name)
         if holder is None:
-            echo(_no_lease(in_a_command(name)))
+            echo(_no_lease(lease_arguments(name)))
             return
         echo(holder)
         if not yes:
@@ -85,7 +86,7 @@ def _current_leases() -> Iterator[tuple[str, Holder]]:
     names = [*map(target_lease, known_targets(**redis)), *known_stores(**redis)]
     with closing(RedisLeases(**redis)) as leases:
         for name, holder in leases.held(names):
-            yield in_a_command(name), holder
+            yield lease_arguments(name), holder
 
 
 def _no_lease(target: str) -> str:

@@ -13,7 +13,7 @@ from diffsync_store import ObjectAlreadyExists, ObjectStoreException
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis import store as redis_store
 from diffsync_store.store.redis.keys import StoreKeys
-from diffsync_store.store.redis.scripts import catalog as scripts
+from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.writing import writer as redis_writer
 from diffsync_store.store.redis.writing.writer import CLAIM_SECONDS
 from tests.proxy import Proxy

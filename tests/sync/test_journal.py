@@ -429,7 +429,7 @@ def test_under_a_lease_that_was_broken_nothing_more_is_sent(bench: Bench) -> Non
             wait_until(lambda: leases.holder("target") is None and lease.silence > 2, 20)
 
         target.system.after = lose
-        with pytest.raises(LeaseLost, match="make the diff anew"):
+        with pytest.raises(LeaseLost, match="make a new diff"):
             bench.saved().apply(bench.source(), target, lease=lease)
     leases.close()
     assert len(bench.system.calls()) == 1

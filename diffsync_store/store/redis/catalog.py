@@ -1,4 +1,4 @@
-"""The stores of one Redis: what is there, and which is the newest."""
+"""The stores of one Redis."""
 
 from __future__ import annotations
 
@@ -12,50 +12,15 @@ from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores, users_of
 from diffsync_store.store.redis.record import read_record, server_time, time_of
-from diffsync_store.store.redis.scripts import catalog as scripts
-from diffsync_store.store.redis.scripts.catalog import STAMP
-from diffsync_store.store.redis.scripts.script import Script
+from diffsync_store.store.redis.scripts.catalog import MEMORY, REGISTER_USER
+from diffsync_store.store.redis.scripts.store import RENEW
 
 _PAGE = 100
 T = TypeVar("T")
 
-_MEMORY = Script("""
--- KEYS: of a store. Answers: the bytes that they take, or -1 without the right to ask.
-local sum = 0
-for _, key in ipairs(KEYS) do
-  local size = redis.pcall('MEMORY', 'USAGE', key)
-  if type(size) == 'table' then return -1 end
-  sum = sum + (size or 0)
-end
-return sum
-""")
-
-
-_MEET = Script(
-    STAMP
-    + """
--- KEYS: users. ARGV: id of one of them, what is told of it, seconds after which others are forgotten.
--- Notes that it is here. Answers: of each of the others what is told of it, and when it was here last.
-local now, found = tonumber(stamp()), {}
-local users = redis.call('HGETALL', KEYS[1])
-for i = 1, #users, 2 do
-  local at, told = string.match(users[i + 1], '^(%S+) (.*)$')
-  if tonumber(at) < now - tonumber(ARGV[3]) * 1000 then
-    redis.call('HDEL', KEYS[1], users[i])
-  elseif users[i] ~= ARGV[1] then
-    found[#found + 1] = told
-    found[#found + 1] = at
-  end
-end
-redis.call('HSET', KEYS[1], ARGV[1], stamp() .. ' ' .. ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return found
-"""
-)
-
 
 class RedisStores:
-    """The stores of one Redis, in one namespace; threads may share it, and child processes that are forked.
+    """The stores of one Redis, in one namespace. Threads may share it, and so may forked child processes.
 
     Args:
         connection: a connection to share; the caller closes it.
@@ -83,70 +48,71 @@ class RedisStores:
         return StoreKeys(store_id, self.namespace)
 
     def list(self) -> Iterator[StoreRecord]:
-        """What each store says of itself, the one that was written last first; read as it is asked for."""
+        """Yield the record of each store, last written first, read as it is asked for."""
         return newest_first(self._redis, self._index, lambda name: read_record(self._redis, self._keys(name)))
 
     def now(self) -> datetime:
-        """The time in UTC by the clock of Redis, by which all records have their times."""
+        """Return the time in UTC by the clock of Redis, as in all records."""
         return server_time(self._redis, self._index)
 
-    def meet(self, who: str, told: str, seconds: int) -> dict[str, datetime]:
-        """Note that somebody uses this namespace; what is told of others who have within so many seconds, and when they did.
+    def register_user(self, user_id: str, description: str, *, expires_after: int) -> dict[str, datetime]:
+        """Register a user of this namespace; return description and time of registration of each other user.
 
         Args:
-            who: an id, the same each time.
-            told: what the others are told.
-            seconds: after which somebody is forgotten.
+            user_id: an id that stays the same.
+            description: text that the other users get.
+            expires_after: seconds after which a user is forgotten.
         """
         with translated_errors():
-            found = iter(_MEET(self._redis, [users_of(self.namespace)], [who, told, seconds]))
-        return {told.decode(): time_of(at) for told, at in zip(found, found, strict=True)}
+            key = users_of(self.namespace)
+            found = iter(REGISTER_USER(self._redis, [key], [user_id, description, expires_after]))
+        return {text.decode(): time_of(at) for text, at in zip(found, found, strict=True)}
 
     def record(self, store_id: str) -> StoreRecord:
-        """What one store says of itself.
+        """Return the record of a store.
 
         Raises:
-            StoreNotFound: there is none.
+            StoreNotFound: there is no such store.
         """
         return read_record(self._redis, self._keys(store_id))
 
     def expires_in(self, store_id: str) -> int | None:
-        """Seconds until a store expires if nobody uses it; None where it is not there."""
+        """Return the seconds until an unused store expires; None if there is no such store."""
         with translated_errors():
             seconds = self._redis.ttl(self._keys(store_id).record)
         return int(seconds) if seconds >= 0 else None
 
     def renew(self, record: StoreRecord) -> None:
-        """Begin a store's time to live anew."""
+        """Start the time to live of a store anew."""
         with translated_errors():
-            scripts.RENEW(self._redis, [self._keys(record.store_id).record], [record.ttl or DEFAULT_TTL])
+            RENEW(self._redis, [self._keys(record.store_id).record], [record.ttl or DEFAULT_TTL])
 
     def memory(self, record: StoreRecord) -> int | None:
-        """Bytes that a store takes in Redis, as an estimate; None where the user has no right to `MEMORY USAGE`."""
+        """Return the estimated size of a store in bytes; None if the Redis user may not run `MEMORY USAGE`."""
         keys = self._keys(record.store_id).all(list(record.counts))
         with translated_errors():
-            size = int(_MEMORY(self._redis, keys, []))
+            size = int(MEMORY(self._redis, keys, []))
         return None if size < 0 else size
 
     def newest(self, name: str, states: Collection[StoreState] = (StoreState.COMPLETE,)) -> StoreRecord:
-        """The store that was loaded last from the adapter of this name.
+        """Return the record of the store that was last loaded by the adapter of this name.
 
         Args:
             name: the adapter's name, which a load gives to its store.
-            states: those that it may be in.
+            states: the states that it may be in.
 
         Raises:
-            StoreNotFound: there is none.
+            StoreNotFound: there is no such store.
         """
         for record in self.list():
             if record.name == name and record.state in states:
                 return record
         wanted = " or ".join(state.value for state in states)
-        raise StoreNotFound(f"There is no store of {name!r} that is {wanted}: load {name!r} first.")
+        raise StoreNotFound(f"There is no {wanted} store of {name!r}. Load {name!r} first.")
 
 
 def newest_first(client: Any, index: str, read: Callable[[str], T]) -> Iterator[T]:
-    """What the ids in an index stand for; those of what has expired meanwhile leave the index."""
+    """Yield what the ids in an index stand for, newest first; remove ids of what has expired from the index."""
     start = 0
     while True:
         with translated_errors():

@@ -9,7 +9,7 @@ ever used as a pattern.
     dss:{ID}:counts              hash: model name to number of objects
     dss:{ID}:objects:MODEL       hash: unique id to object, as JSON
     dss:{ID}:order:MODEL         sorted set: unique ids by order of insertion
-    dss:{ID}:tree:MODEL          hash: unique id to node, see `redis_tree`
+    dss:{ID}:tree:MODEL          hash: unique id to node, see `scripts/subtree_digests.py`
     dss:{ID}:sums:MODEL          hash, of a top model: bucket to the sum of its digests
     dss:{ID}:members:MODEL       hash, of a top model: bucket to the unique ids in it
     dss:{ID}:lease               hash: who may change the target, and the last fencing token; outlives the store

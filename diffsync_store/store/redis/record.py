@@ -14,7 +14,7 @@ from diffsync_store.store.load_report import Gap
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
-from diffsync_store.store.redis.scripts import catalog as scripts
+from diffsync_store.store.redis.scripts import store as scripts
 
 _GAPS = TypeAdapter(dict[str, Gap])
 

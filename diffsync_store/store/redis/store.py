@@ -22,7 +22,7 @@ from diffsync_store.store.redis.diffs.usage import refuse_load
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, asked_for, check_namespace, index_of_stores
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
 from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
-from diffsync_store.store.redis.scripts import catalog as scripts
+from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.subtree_digests import RedisSubtreeDigests
 from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
 from diffsync_store.store.redis.writing.pipeline import new_pipeline

@@ -1,4 +1,4 @@
-"""Reading the digests that `redis_tree` keeps."""
+"""Reading the digests of objects and their subtrees."""
 
 from __future__ import annotations
 

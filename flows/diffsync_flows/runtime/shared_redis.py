@@ -46,7 +46,9 @@ def other_servers(config: Config, server: str) -> Iterator[str]:
     """A sentence for each other Prefect server that has used the project's place in Redis within the last week."""
     address = redact_url_passwords(PREFECT_API_URL.value() or "without an address")
     with closing(config.open_stores()) as stores:
-        met = stores.meet(server, f"{address}, as {socket.gethostname()} reaches it", FORGOTTEN_AFTER)
+        met = stores.register_user(
+            server, f"{address}, as {socket.gethostname()} reaches it", expires_after=FORGOTTEN_AFTER
+        )
     for told, at in met.items():
         yield (
             f"Another Prefect server ({printable(told)}) was at {config.store_address()} at {at:%Y-%m-%d %H:%M:%S} UTC under the "

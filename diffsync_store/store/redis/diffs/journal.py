@@ -15,75 +15,12 @@ from diffsync_store.journal import Application, Approval, Entry, Journal, Questi
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.store.redis.record import server_time, time_of
-from diffsync_store.store.redis.scripts.catalog import STAMP
-from diffsync_store.store.redis.scripts.script import Script
+from diffsync_store.store.redis.scripts import journal as scripts
 from diffsync_store.values.readable import readable
 
 _BATCH = 1000
 _RENEWED_AFTER = 60.0
 """Seconds after which a write renews the time to live."""
-
-_IS_SAME = """
--- KEYS[1] is the record of the diff, ARGV[1] when it was made, as it stands there. A diff that was dropped, or replaced by
--- another one of its id, is not this one.
-if not string.find(redis.call('GET', KEYS[1]) or '', ARGV[1], 1, true) then return {} end
-"""
-
-_BEGIN = Script(
-    STAMP
-    + _IS_SAME
-    + """
--- KEYS: record, writer, journal. ARGV: made, by, seconds to live. Answers: nothing, or the number of this sync, larger
--- than that of every one before it, whether entries may have been lost: another server process has them than the one
--- that took them, and the time.
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
-local last = redis.call('HMGET', KEYS[2], 'number', 'run', 'suspect')
-local suspect = last[3] or ''
-if last[1] and last[2] ~= run or not last[1] and redis.call('EXISTS', KEYS[3]) == 1 then suspect = '1' end
-local number = string.format('%.0f', math.max(now, tonumber(last[1] or 0) + 1))
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[2], 'number', number, 'by', ARGV[2], 'at', string.format('%.0f', now), 'run', run,
-  'suspect', suspect, 'alive', stamp())
-redis.call('EXPIRE', KEYS[2], ARGV[3])
-return {number, suspect, stamp()}
-"""
-)
-
-_END = Script(
-    STAMP
-    + """
--- KEYS: writer. ARGV: number of the sync. Notes that it has ended, unless another one has begun.
-if redis.call('HGET', KEYS[1], 'number') == ARGV[1] then redis.call('HSET', KEYS[1], 'ended', stamp()) end
-return 1
-"""
-)
-
-_APPROVE = Script(
-    _IS_SAME
-    + """
--- KEYS: record, approval. ARGV: made, approval, seconds to live. Answers: nothing, or 1.
-redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
-return {1}
-"""
-)
-
-_WRITE = Script(
-    STAMP
-    + """
--- KEYS: writer, journal. ARGV: number of the sync, stream, batch, then ids and entries. Answers: nothing, or who is in
--- its place, and nothing was written. A batch that is there already is one whose answer was lost.
-local writer = redis.call('HMGET', KEYS[1], 'number', 'stream:' .. ARGV[2], 'by', 'at')
-if writer[1] ~= ARGV[1] then return {writer[1] or '0', writer[3] or '', writer[4] or '0'} end
-local batch = tonumber(writer[2] or 0)
-if batch == tonumber(ARGV[3]) then return {} end
-if batch ~= ARGV[3] - 1 then return {'0', '', '0'} end
-redis.call('HSET', KEYS[2], unpack(ARGV, 4))
-redis.call('HSET', KEYS[1], 'stream:' .. ARGV[2], ARGV[3], 'alive', stamp()) -- last: what fails before is written again
-return {}
-"""
-)
 
 
 class RedisJournal(Journal):
@@ -112,7 +49,7 @@ class RedisJournal(Journal):
     def begin(self, by: str) -> bool:
         with translated_errors():
             keys = [self._keys.record, self._keys.writer, self._keys.journal]
-            answer = _BEGIN(self._redis, keys, [self._made, readable(by), self._ttl])
+            answer = scripts.BEGIN(self._redis, keys, [self._made, readable(by), self._ttl])
         number, suspect, now = answer or self._raise_gone()
         self._number = number.decode()
         self._ahead = time_of(now).timestamp() - time.time()
@@ -123,7 +60,7 @@ class RedisJournal(Journal):
     def end(self) -> None:
         if self._number:
             with translated_errors():
-                _END(self._redis, [self._keys.writer], [self._number])
+                scripts.END(self._redis, [self._keys.writer], [self._number])
 
     def is_running(self) -> bool:
         """Whether a sync of the diff has begun, and has not said that it has ended; one that was killed says nothing."""
@@ -176,7 +113,9 @@ class RedisJournal(Journal):
             stream = f"{self._process}-{next(self._streams)}"
         batch = self._batches[stream] = self._batches.get(stream, 0) + 1
         with translated_errors():
-            answer = _WRITE(self._redis, [self._keys.writer, self._keys.journal], [self._number, stream, batch, *parts])
+            answer = scripts.WRITE(
+                self._redis, [self._keys.writer, self._keys.journal], [self._number, stream, batch, *parts]
+            )
         self._free.append(stream)
         if answer:
             self._refuse(*(part.decode() for part in answer))
@@ -231,7 +170,7 @@ class RedisJournal(Journal):
         approval = approval.model_copy(update={"by": readable(approval.by), "reason": readable(approval.reason)})
         with translated_errors():
             keys = [self._keys.record, self._keys.approval]
-            is_set = _APPROVE(self._redis, keys, [self._made, approval.model_dump_json(), self._ttl])
+            is_set = scripts.APPROVE(self._redis, keys, [self._made, approval.model_dump_json(), self._ttl])
             self._renew()
         if not is_set:
             self._raise_gone()

@@ -8,7 +8,8 @@ from diffsync_store.exceptions import DiffExists, ObjectStoreException, StoreInU
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
-from diffsync_store.store.redis.scripts import catalog as scripts
+from diffsync_store.store.redis.scripts import diffs as scripts
+from diffsync_store.store.redis.scripts.store import LOADING_TTL
 
 
 class SavedElsewhere(StoreInUse):
@@ -56,7 +57,7 @@ class DiffWriter:
             SavedElsewhere: another process has written here.
             ObjectStoreException: the pages before this one are gone.
         """
-        life = max(self._ttl, scripts.LOAD_LIFE)
+        life = max(self._ttl, LOADING_TTL)
         with translated_errors():
             answer = scripts.APPEND(self._redis, [self._keys.elements], [self._written, life, *elements])
         if answer < 0:

@@ -1,1 +1,1 @@
-"""The Lua scripts that run inside Redis: each script is one atomic step."""
+"""The Lua scripts that run inside Redis: each script is one atomic step. Their text is in `lua/`."""

@@ -6,19 +6,22 @@ import hashlib
 from typing import Any
 
 from diffsync_store.store.redis.connection.driver import redis, redis_errors
+from diffsync_store.store.redis.scripts.source import read_source
 
 
 class Script:
-    """One script: sent by its digest, and with its text when the server does not have it yet.
+    """A Lua script; `name` is its file below `lua/`, without `.lua`. Data reaches it as keys and arguments only.
 
-    While a cluster moves a slot, some of a store's keys are on one node and some on the other, and a script that meets a
-    missing one fails in its midst. On a cluster each script therefore names a key besides that never exists: then no node
-    begins it before all of the slot has arrived.
+    It is sent by its digest, and with its text if the server does not have it yet.
+
+    While a cluster moves a slot, some keys of a store are on one node and some on the other, and a script that meets a
+    missing key fails halfway. On a cluster, each script therefore names one more key, which never exists: no node begins
+    the script before the whole slot has arrived.
     """
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    def __init__(self, name: str) -> None:
+        self._text = read_source(name)
+        self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, client: Any, keys: list[str], args: list[Any]) -> Any:
         if isinstance(client, redis.RedisCluster):
@@ -29,5 +32,5 @@ class Script:
             return client.eval(self._text, len(keys), *keys, *args)
 
     def command(self, keys: list[str], args: list[Any]) -> list[Any]:
-        """The call as a command, for a server that has the script."""
+        """Return the call as a command, for a server that has the script."""
         return ["EVALSHA", self._digest, len(keys), *keys, *args]

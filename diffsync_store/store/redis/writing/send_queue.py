@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from diffsync_store.store.redis.connection.driver import redis_errors
-from diffsync_store.store.redis.scripts import catalog as scripts
+from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.writing.writer import Batch, NotAdmitted, Writer
 
 if TYPE_CHECKING:

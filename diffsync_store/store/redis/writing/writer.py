@@ -14,8 +14,8 @@ from typing import Any, Literal, NoReturn
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
-from diffsync_store.store.redis.leases import lost_message
-from diffsync_store.store.redis.scripts import catalog as scripts
+from diffsync_store.store.redis.leases.lease import lost_message
+from diffsync_store.store.redis.scripts import store as scripts
 
 CLAIM_SECONDS = 2.0
 """Seconds for which a writer may buffer before it must be heard of again."""
@@ -63,7 +63,7 @@ class Batch:
 
 
 class Writer:
-    """How writers share a store stands in `redis_scripts`; this is one of them."""
+    """How writers share a store stands in `scripts/store.py`; this is one of them."""
 
     def __init__(self, client: Any, keys: StoreKeys, generation: bytes, ttl: int, fence: int | None = None) -> None:
         self._redis = client
@@ -98,6 +98,7 @@ class Writer:
             int(CLAIM_SECONDS * 1000),
             self.name,
             self._ttl,
+            scripts.LOADING_TTL,
             *self._keys.of_models([""]),
         ]
 

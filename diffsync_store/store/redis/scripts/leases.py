@@ -1,0 +1,8 @@
+"""The scripts of leases."""
+
+from diffsync_store.store.redis.scripts.script import Script
+
+TAKE = Script("leases/take")
+RENEW = Script("leases/renew")
+END = Script("leases/end")
+HOLDER = Script("leases/holder")

@@ -1,0 +1,3 @@
+-- include shared/stamp
+
+return stamp()
