@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from diffsync_store.project.errors import Location
+from diffsync_store.redaction import redact_credentials
 
 JsonSchema = dict[str, Any]
 SECRET_PLACES = {"store", "settings"}
@@ -32,15 +33,19 @@ YAML_HINTS = (
 
 
 def yaml_message(error: Any, text: str) -> str:
-    """Return the message of a parser's error, with the remedy if one is known."""
-    return f"invalid YAML: {error.problem.removeprefix('but ')}{_hint(error, text)}"
+    """Return the message of a parser's error, with the remedy if one is known.
+
+    The name of an unknown alias is left out: it may be a password that begins with `*`.
+    """
+    problem = re.sub(r"(found undefined alias) .*", r"\1", error.problem.removeprefix("but "))
+    return f"invalid YAML: {problem}{_hint(error, text)}"
 
 
 def _hint(error: Any, text: str) -> str:
     problem = f"{error.context} {error.problem}"
     mark = error.problem_mark
-    is_variable = mark and text.splitlines()[mark.line : mark.line + 1][0][: mark.column + 1].endswith("${")
-    if is_variable and "while parsing a flow" in problem:
+    before = "".join(text.split("\n")[mark.line : mark.line + 1])[: mark.column + 1] if mark else ""
+    if before.endswith("${") and "while parsing a flow" in problem:
         return f". {QUOTE_VARIABLE}"
     return next((f". {hint}" for part, hint in YAML_HINTS if part in problem), "")
 
@@ -74,12 +79,17 @@ def message_of(error: ErrorDetails, schema: JsonSchema, location: Location) -> s
         return f"unknown key{suggestion(str(at[-1]), known)}"
     if kind == "missing":
         return f"required key is missing{_example(part, schema)}"
-    is_shown = not SECRET_PLACES & {*location, *at} and "[key]" not in error["loc"]
+    is_shown = not is_secret_place((*location, *at)) and "[key]" not in error["loc"]
     found = _found(error["input"]) if is_shown else ""
     if kind in {"value_error", "assertion_error"}:
         message = error["msg"].partition(", ")[2]
         return f"{message[:-1]}{found}." if message.endswith(".") else f"{message}{found}"
     return f"{_expected(error, part, schema)}{_example(part, schema)}{found}"
+
+
+def is_secret_place(location: Location) -> bool:
+    """Return whether a message must not show the value at a location."""
+    return not SECRET_PLACES.isdisjoint(location)
 
 
 def _expected(error: ErrorDetails, part: JsonSchema, schema: JsonSchema) -> str:
@@ -94,7 +104,7 @@ def _found(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return "; got a list"
-    text = as_yaml(value) if value is None or isinstance(value, bool) else repr(value)
+    text = as_yaml(value) if value is None or isinstance(value, bool) else redact_credentials(repr(value))
     return f"; got {text}" if len(text) <= LONGEST_VALUE else ""
 
 

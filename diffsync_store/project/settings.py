@@ -41,9 +41,10 @@ class SettingsReader:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            self._secrets.add_settings(data)  # the message of a foreign validator may show the value
+            values = Secrets()
+            values.add(data)  # the message of a foreign validator may show them
             faults = faults_of(self._file, error, model, location)
-            raise ConfigError(replace(each, message=self._secrets.redact(each.message)) for each in faults) from None
+            raise ConfigError(replace(each, message=values.redact(each.message)) for each in faults) from None
 
     def expand(self, data: Any, location: Location) -> Any:
         """Return the data with the values of its variables.

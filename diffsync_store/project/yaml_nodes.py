@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from diffsync_store.project.errors import Location
+from diffsync_store.project.messages import is_secret_place
 from diffsync_store.project.yaml_package import YAML, MappingNode, Node, ScalarNode, SequenceNode
 
 DEEPEST = 50
@@ -47,7 +48,7 @@ class NodeReader:
     def _read(self, node: Node, location: Location) -> Any:
         self.positions.setdefault(location, _position(node))
         if node.tag not in _TAGS[type(node)]:
-            return self._fault(node, location, _unsupported_tag(str(node.tag)))
+            return self._fault(node, location, _unsupported_tag(str(node.tag), location))
         if isinstance(node, ScalarNode):
             self._count(location)
             return self._scalar(node, location)
@@ -112,6 +113,7 @@ def _position(node: Node) -> tuple[int, int]:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
-def _unsupported_tag(tag: str) -> str:
-    written = tag.replace(_TAG, "!!")
-    return f"the tag {written} is not supported. Write the plain value; a class is the text module:Class."
+def _unsupported_tag(tag: str, location: Location) -> str:
+    """Return the message of a tag; where secrets are, it may be a password that begins with `!`."""
+    written = "a tag" if is_secret_place(location) else f"the tag {tag.replace(_TAG, '!!')}"
+    return f"{written} is not supported here. Put a text that begins with ! into quotes; write a class as module:Class."

@@ -62,6 +62,29 @@ def test_the_message_of_an_adapters_own_validator_shows_no_secret(faults: Faults
     ]
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["*s3cr3t", "!s3cr3t", "!!s3cr3t x", "@s3cr3t", "%s3cr3t", "{s3cr3t", "[s3cr3t]", "`s3cr3t", '"s3cr3t\\q"'],
+)
+@pytest.mark.parametrize(
+    "place", ["store:\n  url: {}\n", "{}\nadapters:\n  a:\n    class: {}\n    settings:\n      token: {}\n"]
+)
+def test_a_password_that_is_not_valid_yaml_is_in_no_message(faults: Faults, place: str, written: str) -> None:
+    content = (
+        place.replace("{}", STORE.strip(), 1).replace("{}", f"{ADAPTERS}:SettledAdapter", 1)
+        if "adapters" in place
+        else place
+    )
+    found = faults(content.replace("{}", written))
+    assert found
+    assert "s3cr3t" not in "".join(found)
+
+
+def test_a_url_at_a_wrong_place_is_shown_without_its_password(faults: Faults) -> None:
+    [fault] = faults(f"{STORE}adapters: {{a: {{class: 'pg://me:s3cr3t@host/db'}}}}")
+    assert fault.endswith("got 'pg://me:***@host/db'")
+
+
 def test_the_text_settings_of_an_adapter_without_settings_are_all_secret(read: Read) -> None:
     found = read(f"{STORE}adapters: {{a: {{class: '{PLAIN}', settings: {{label: unknown-kind}}}}}}")
     found.make_adapter("a", LocalStore())
