@@ -1,0 +1,72 @@
+"""The tables of docs/reference/yaml.md, made from the schema of the file: `python -m tools.yaml_page` writes them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from diffsync_flows.config.schema import PrefectDeclarations
+from diffsync_store.project import format_duration
+from diffsync_store.project.messages import as_yaml
+
+PAGE = Path(__file__).parents[1] / "docs/reference/yaml.md"
+_TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TYPES = {"string": "text", "boolean": "true or false", "integer": "integer", "number": "number", "object": "mapping"}
+_SECTIONS = {
+    "AdapterEntry": "adapters",
+    "SyncEntry": "syncs",
+    "StoreSettings": "store",
+    "WorkPools": "work-pools",
+    "ChangeLimits": "change-limits",
+    "Limits": "limits",
+    "Limit": "limit",
+}
+"""Headings of the page whose names are not those of the models."""
+
+
+def with_tables(page: str) -> str:
+    """Return the page with the tables of the present schema."""
+    schema = PrefectDeclarations.model_json_schema()
+    models = {**schema["$defs"], "PrefectDeclarations": schema}
+    return _TABLE.sub(lambda found: f"{found[1]}\n{_table(models[found[2]])}\n\n{found[3]}", page)
+
+
+def _table(model: dict[str, Any]) -> str:
+    rows = ["| key | value | default | |", "|---|---|---|---|"]
+    required = model.get("required", [])
+    for key, part in model["properties"].items():
+        default = "required" if key in required else _default(part)
+        rows.append(f"| `{key}` | {_kind(part)} | {default} | {' '.join(part.get('description', '').split())} |")
+    return "\n".join(rows)
+
+
+def _kind(part: dict[str, Any]) -> str:
+    if _is_duration(part):
+        return "duration"
+    option = next(each for each in part.get("anyOf", [part]) if each.get("type") != "null")
+    if "$ref" in option:
+        name = option["$ref"].rsplit("/", 1)[-1].removeprefix("Prefect")
+        return f"[mapping](#{_SECTIONS.get(name, name.lower())})"
+    if "enum" in option:
+        return ", ".join(f"`{each}`" for each in option["enum"])
+    if option.get("type") == "array":
+        return "list of texts"
+    inner = option.get("additionalProperties")
+    if isinstance(inner, dict):
+        return f"name: {_kind(inner)}"
+    return _TYPES[option["type"]]
+
+
+def _is_duration(part: dict[str, Any]) -> bool:
+    options = [each for option in part.get("anyOf", []) for each in (option, *option.get("anyOf", []))]
+    return any("pattern" in option for option in options)
+
+
+def _default(part: dict[str, Any]) -> str:
+    default = part.get("default")
+    if default in (None, "", {}, []) or "$ref" in str(part):
+        return ""
+    return f"`{format_duration(default) if _is_duration(part) else as_yaml(default)}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")
