@@ -4,19 +4,20 @@ from prefect import flow, get_run_logger, task
 
 from diffsync_flows.config.config import read_config
 from diffsync_flows.reporting.artifacts import publish_diff
-from diffsync_flows.reporting.events import count_suppressed, diff_saved
+from diffsync_flows.reporting.events import diff_saved
 from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.reporting.progress import progress
 from diffsync_flows.reporting.run_log import library_log
-from diffsync_flows.reporting.run_metadata import ACTIONS, rename_run
+from diffsync_flows.reporting.run_metadata import rename_run
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
-from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.ids import artifact_key, new_id
 from diffsync_flows.runtime.retries import IO_RETRIES
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
 from diffsync_store import StoredAdapter
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.printable import printable
+from diffsync_store.project import UserError
 
 
 @flow(flow_run_name="diff")
@@ -27,90 +28,82 @@ def diff(
     diff_id: str | None = None,
     sync_name: str | None = None,
 ) -> str:
-    """Save what has to change in the target so that it equals the source.
+    """Save the changes that make the target equal to the source.
 
-    Needs the two stores only, neither of the systems nor their adapters. Refuses a store whose load has not ended. What a
-    partial load does not prove is saved with the rest, and suppressed.
+    Reads the two stores only, neither of the systems. Refuses a store whose load has not ended. Deletes that a partial
+    load cannot prove are saved too, and a sync leaves them out.
 
     Args:
-        source_store_id: Store of the side that is right, as a load's artifact shows it. Without one, the newest complete
-            store of the sync's source.
-        target_store_id: Store of the side that is to be changed. Without one, the newest complete store of the sync's
-            target.
-        diff_id: Name under which other runs find the diff; made up when it is not given.
-        sync_name: The sync in the YAML file; stores of other adapters than its own are refused. Not needed where both
-            stores are given.
+        source_store_id: Store of the source, from the artifact of its load; by default the newest complete store of the
+            sync's source.
+        target_store_id: Store of the target, from the artifact of its load; by default the newest complete store of the
+            sync's target.
+        diff_id: Id of the diff, by which other runs find it; by default a new id.
+        sync_name: Name of the sync in the YAML file; stores of other adapters are refused. Not needed if both stores are
+            given.
     """
     diff_id = diff_id or new_id(sync_name or "diff")
-    config = read_config()
-    with run_metrics("diff", sync_name or "", config.declared.metrics) as run:
-        stores = find_stores(source_store_id, target_store_id, sync_name)
-        loaded = save_diff(*stores, diff_id, sync_name)
-        record = report_diff(diff_id)
-        name, declared = config.sync_of(record.source_name, record.target_name)
+    with (
+        SyncContext(read_config()) as context,
+        run_metrics("diff", sync_name or "", context.config.declared.metrics) as run,
+    ):
+        stores = find_stores(context, source_store_id, target_store_id, sync_name)
+        loaded = save_diff(context, *stores, diff_id, sync_name)
+        record = report_diff(context, diff_id)
+        name, declared = context.config.sync_of(record.source_name, record.target_name)
         run.name = name or f"{record.source_name} → {record.target_name}"
-        counts = {action: record.summary.get(action, 0) for action in ACTIONS}
-        run.gauge("diff_operations", "Of the last diff", "action", counts, sync=run.name)
-        run.gauge(
-            "diff_suppressed_operations",
-            "Suppressed operations of the last diff",
-            "sync",
-            {run.name: count_suppressed(record)},
-        )
-        if not record.operations:
-            run.in_sync(loaded)
-    way = f"diff {record.source_name} → {record.target_name}"
-    rename_run(way, record.summary, sync=name, diff=diff_id, store=stores)
+        run.add_diff(record, loaded)
+    title = f"diff {record.source_name} → {record.target_name}"
+    rename_run(title, record.summary, sync=name, diff=diff_id, store=stores)
     diff_saved(record, name, declared)
     return diff_id
 
 
 @task(**IO_RETRIES)
-def find_stores(source_store_id: str | None, target_store_id: str | None, sync_name: str | None) -> tuple[str, str]:
-    """The stores that are given, and for those that are not the newest ones."""
+def find_stores(
+    context: SyncContext, source_store_id: str | None, target_store_id: str | None, sync_name: str | None
+) -> tuple[str, str]:
+    """Return the given stores, and the newest complete one in place of each that is not given."""
     if source_store_id and target_store_id:
         return source_store_id, target_store_id
     if not sync_name:
-        raise UserError("Give the two store_ids, or the name of the sync whose newest stores are to be taken.")
-    config = read_config()
-    declared = config.sync(sync_name)
+        raise UserError("Give both store ids, or a sync_name to use the newest stores of that sync.")
+    declared = context.config.sync(sync_name)
     return (
-        source_store_id or config.newest_store(declared.source).store_id,
-        target_store_id or config.newest_store(declared.target).store_id,
+        source_store_id or context.newest_store(declared.source).store_id,
+        target_store_id or context.newest_store(declared.target).store_id,
     )
 
 
 @task(**IO_RETRIES)
-def save_diff(source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None) -> datetime:
-    """Compare the two stores, if a run before this one has not; when the source's was loaded."""
-    warn_of_other_servers()
-    config = read_config()
+def save_diff(
+    context: SyncContext, source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None
+) -> datetime:
+    """Compare the two stores, unless an earlier attempt has; return when the source was loaded."""
+    warn_of_other_servers(context)
+    config = context.config
     with (
         library_log(config.secrets.redact),
-        config.open_store(source_store_id) as source,
-        config.open_store(target_store_id) as target,
+        context.open_store(source_store_id) as source_store,
+        context.open_store(target_store_id) as target_store,
     ):
-        of_source, of_target = StoredAdapter(source), StoredAdapter(target)
+        source, target = StoredAdapter(source_store), StoredAdapter(target_store)
         if sync_name:
-            config.require_pair(sync_name, of_source.name, of_target.name, "The two stores are of")
-        _, sync = config.sync_of(of_source.name, of_target.name)
-        with (
-            config.open_diffs(sync.diff_retention) as diffs,
-            progress(artifact_key("diff", of_source.name, of_target.name)) as callback,
-        ):
-            diffs.compare_once(
-                of_source, of_target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback
+            config.require_pair(sync_name, source.name, target.name, "The two stores are of")
+        _, sync = config.sync_of(source.name, target.name)
+        with progress(artifact_key("diff", source.name, target.name)) as callback:
+            context.diffs(sync.diff_retention).compare_once(
+                source, target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback
             )
-        return source.record().updated
+        return source_store.record().updated
 
 
 @task(**IO_RETRIES)
-def report_diff(diff_id: str) -> DiffRecord:
-    with read_config().open_diffs() as diffs:
-        saved = diffs.open(diff_id)
-        log = get_run_logger()
-        log.info("Saved diff %s: %s", diff_id, saved.record.summary)
-        for suppression in saved.record.suppressions:
-            log.warning("%s", printable(str(suppression)))
-        publish_diff(saved)
-        return saved.record
+def report_diff(context: SyncContext, diff_id: str) -> DiffRecord:
+    """Publish the diff's artifacts; return its record."""
+    saved, log = context.diffs().open(diff_id), get_run_logger()
+    log.info("Saved diff %s: %s", diff_id, saved.record.summary)
+    for suppression in saved.record.suppressions:
+        log.warning("%s", printable(str(suppression)))
+    publish_diff(saved)
+    return saved.record

@@ -3,13 +3,14 @@ from functools import partial
 from prefect import flow, get_run_logger, task
 
 from diffsync_flows.approval.pending import pending_diff_ids
-from diffsync_flows.config.config import Config, read_config
+from diffsync_flows.config.config import read_config
 from diffsync_flows.reporting.artifacts import publish_load
 from diffsync_flows.reporting.events import store_loaded
 from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.reporting.progress import ProgressState, progress
 from diffsync_flows.reporting.run_log import library_log
 from diffsync_flows.reporting.run_metadata import rename_run
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.ids import artifact_key, new_id
 from diffsync_flows.runtime.retries import LOAD_RETRIES, classify_errors
@@ -24,24 +25,20 @@ from diffsync_store.store.redis import RedisStore
 @flow(flow_run_name="load {adapter}")
 @report_expected_errors
 def load(adapter: str, store_id: str | None = None) -> str:
-    """Load one system's records into a store.
+    """Load the records of one system into a store.
 
-    The store is complete only when the adapter's load has ended and lacks nothing. Where records were rejected, or not
-    as many came as were expected, it is partial and the artifact says so. After a load that raised it is failed.
+    The store is complete when the load has ended and nothing is missing. It is partial when records were rejected, or
+    fewer came than expected; the artifact lists what is missing. It is failed when the load raised an error.
 
     Args:
         adapter: Name of the adapter in the YAML file.
-        store_id: Name under which other runs find the store; made up when it is not given. What it held is replaced.
+        store_id: Id of the store, by which other runs find it; by default a new id. Earlier content is replaced.
     """
     store_id = store_id or new_id(adapter)
-    with run_metrics("load", adapter, read_config().declared.metrics) as run:
-        record = load_records(adapter, store_id)
-        run.state = record.state.value
-        objects = sum(record.counts.values())
-        run.gauge("store_objects", "Objects of the last load", "adapter", {adapter: objects})
-        run.gauge("load_objects_per_second", "Of the last load", "adapter", {adapter: objects / run.seconds})
-        rejected = sum(gap.rejected for gap in record.gaps.values())
-        run.gauge("load_rejected", "Records that the last load rejected", "adapter", {adapter: rejected})
+    with SyncContext(read_config()) as context, run_metrics("load", adapter, context.config.declared.metrics) as run:
+        record = load_records(context, adapter, store_id)
+        run.add_load(adapter, record)
+    objects = sum(record.counts.values())
     rename_run(f"load {adapter} · {objects:,} objects", store=store_id)
     publish_load(adapter, record)
     store_loaded(adapter, record)
@@ -49,17 +46,16 @@ def load(adapter: str, store_id: str | None = None) -> str:
 
 
 @task(**LOAD_RETRIES)
-def load_records(adapter: str, store_id: str) -> StoreRecord:
-    """Every attempt begins with an empty store."""
-    warn_of_other_servers()
-    config = read_config()
-    log = get_run_logger()
-    refuse_pending(config, store_id)
-    with library_log(config.secrets.redact), config.open_store(store_id, name=adapter) as store:
-        with store.loading(redact=config.secrets.redact), config.secrets.redacted_errors():
-            system = config.make_adapter(adapter, store)
-            seen = progress(artifact_key("load", adapter), partial(load_progress, config, adapter, store))
-            with classify_errors(system), opened(system), seen:
+def load_records(context: SyncContext, adapter: str, store_id: str) -> StoreRecord:
+    """Load into an empty store; each attempt starts over."""
+    warn_of_other_servers(context)
+    refuse_pending(context, store_id)
+    secrets, log = context.config.secrets, get_run_logger()
+    with library_log(secrets.redact), context.open_store(store_id, name=adapter) as store:
+        with store.loading(redact=secrets.redact), secrets.redacted_errors():
+            system = context.config.make_adapter(adapter, store)
+            reporting = progress(artifact_key("load", adapter), partial(load_progress, context, adapter, store))
+            with classify_errors(system), opened(system), reporting:
                 system.load()
         record = store.record()
     log.info("Loaded %s into store %s: %s objects", adapter, store_id, f"{sum(record.counts.values()):,}")
@@ -68,33 +64,32 @@ def load_records(adapter: str, store_id: str) -> StoreRecord:
     return record
 
 
-def refuse_pending(config: Config, store_id: str) -> None:
-    """Refuse to empty a store whose diff waits for its approval.
+def refuse_pending(context: SyncContext, store_id: str) -> None:
+    """Refuse to overwrite a store whose diff waits for an approval.
 
     Raises:
-        StoreInUse: there is such a diff; the message says what to do.
+        StoreInUse: Such a diff exists.
     """
     try:
-        with config.open_store(store_id) as store:
+        with context.open_store(store_id) as store:
             generation = store.record().generation
     except StoreNotFound:
         return
-    with config.open_diffs() as diffs:
-        refuse_load(diffs, store_id, generation, pending_diff_ids())
+    refuse_load(context.diffs(), store_id, generation, pending_diff_ids())
 
 
-def load_progress(config: Config, adapter: str, store: RedisStore) -> ProgressState | None:
-    """How far a load is, of what the adapter expects, or of what its last load had.
+def load_progress(context: SyncContext, adapter: str, store: RedisStore) -> ProgressState | None:
+    """Return the progress of a load, measured against the adapter's expectation or its last load.
 
-    Another connection asks, for the store's own is busy.
+    Opens the store once more, because the load uses `store` in another thread.
     """
     expected = store.expected()
     try:
-        with config.open_store(store.store_id) as seen:
+        with context.open_store(store.store_id) as reader:
             if expected:
-                done = sum(seen.count(model=model) for model in expected)
+                done = sum(reader.count(model=model) for model in expected)
                 return ProgressState("load", done, sum(expected.values()), "objects")
-            return ProgressState("load", seen.count(), config.last_count(adapter), "objects", is_guess=True)
+            return ProgressState("load", reader.count(), context.last_count(adapter), "objects", is_estimate=True)
     except ObjectStoreException as error:
-        get_run_logger().warning("It cannot be told how far the load is: %s", error)
+        get_run_logger().warning("Cannot read the progress of the load: %s", error)
         return None

@@ -3,17 +3,16 @@
 import textwrap
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from airports.database import SqlAdapter
 from diffsync_flows.config.config import Config, read_config
-from diffsync_flows.runtime.errors import UserError
-from diffsync_flows.sync import find_sync, open_source, open_target
+from diffsync_flows.runtime.context import SyncContext
+from diffsync_flows.steps.target import find_sync, open_source, open_target
 from diffsync_store import StoredAdapter
-from diffsync_store.diffs import RedisDiffs
+from diffsync_store.project import UserError
 from diffsync_store.store.redis.keys import StoreKeys
 
 
@@ -37,23 +36,28 @@ def config(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 @pytest.fixture
-def diff_id(config: Config) -> Iterator[str]:
-    """A diff src → staging of this id, whose stores are ID-src and ID-staging."""
-    made = uuid.uuid4().hex
+def context(config: Config) -> Iterator[SyncContext]:
+    with SyncContext(config) as context:
+        yield context
+
+
+@pytest.fixture
+def diff_id(context: SyncContext) -> Iterator[str]:
+    """A diff src → staging with this id, whose stores are ID-src and ID-staging."""
+    diff_id = uuid.uuid4().hex
     for name in ("src", "staging"):
-        with config.open_store(f"{made}-{name}", name=name) as store, store.loading():
+        with context.open_store(f"{diff_id}-{name}", name=name) as store, store.loading():
             pass
-    with config.open_store(f"{made}-src") as source, config.open_store(f"{made}-staging") as target:
-        with config.open_diffs() as diffs:
-            diffs.compare(StoredAdapter(source), StoredAdapter(target), made)
-        yield made
+    with context.open_store(f"{diff_id}-src") as source, context.open_store(f"{diff_id}-staging") as target:
+        context.diffs().compare(StoredAdapter(source), StoredAdapter(target), diff_id)
+        yield diff_id
         source.drop()
         target.drop()
 
 
-def test_the_adapter_that_is_changed_and_its_approval_are_those_of_the_diff(config: Config, diff_id: str) -> None:
-    with open_target(diff_id) as (_, saved, target), open_source(config, saved.record) as source:
-        name, declared = find_sync(config, saved.record)
+def test_the_adapter_that_is_changed_and_its_approval_are_those_of_the_diff(context: SyncContext, diff_id: str) -> None:
+    with open_target(context, diff_id) as (saved, target), open_source(context, saved.record) as source:
+        name, declared = find_sync(context, saved.record)
         assert isinstance(target, SqlAdapter)
         assert (name, declared.approval, target.name, source.record().name) == ("careless", "never", "staging", "src")
         assert str(target.engine.url).endswith("staging.db")
@@ -61,14 +65,13 @@ def test_the_adapter_that_is_changed_and_its_approval_are_those_of_the_diff(conf
 
 @pytest.mark.parametrize("side", ["src", "staging"])
 def test_a_store_whose_record_names_another_adapter_than_the_diff_is_refused(
-    config: Config, redis_url: str, diff_id: str, side: str
+    context: SyncContext, diff_id: str, side: str
 ) -> None:
-    with closing(RedisDiffs(url=redis_url)) as diffs:
-        diffs._redis.hset(StoreKeys(f"{diff_id}-{side}").record, "name", "prod")
-        saved = diffs.open(diff_id)
+    context.connection.client.hset(StoreKeys(f"{diff_id}-{side}").record, "name", "prod")
+    saved = context.diffs().open(diff_id)
     with (
-        pytest.raises(UserError, match=f"says that it is of prod, not of {side}"),
-        open_target(diff_id),
-        open_source(config, saved.record),
+        pytest.raises(UserError, match=f"names the adapter prod instead of {side}"),
+        open_target(context, diff_id),
+        open_source(context, saved.record),
     ):
         pass

@@ -1,13 +1,13 @@
 import pytest
 
-from diffsync_flows.reporting.artifacts import operation_row
+from diffsync_flows.reporting.artifacts.text import operation_row
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one_line
 from diffsync_flows.runtime.error_handling import error_message
-from diffsync_flows.runtime.errors import UserError
 from diffsync_store import Operation
 from diffsync_store.cli.formatting import escape_json
 from diffsync_store.cli.formatting import one_line as cli_line
 from diffsync_store.printable import printable
+from diffsync_store.project import UserError
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from airports.demo.ports import free_port
 from airports.demo.prefect_stack import ROOT
 from airports.demo.runs import Run, finish, start_run
 from diffsync_flows.config.config import read_config
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
+from diffsync_flows.runtime.threads import in_thread
 from tests.flows.conftest import Project
 from tests.flows.test_operations import lines, state_of, states_of, tried_again
 from tests.servers import wait_until
@@ -100,21 +102,24 @@ def unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @report_expected_errors
 def reach() -> Any:
-    with read_config().open_store("any"):
-        pass
+    with SyncContext(read_config()) as context:
+        context.open_store("any")
 
 
 @report_expected_errors
 async def reach_async() -> Any:
-    return read_config().open_store("any")
+    async with in_thread(SyncContext(read_config())) as context:
+        context.open_store("any")
 
 
 @pytest.mark.slow
 def test_a_store_that_does_not_answer_is_named_with_what_to_do(unreachable: str) -> None:
     for state in (reach(), asyncio.run(reach_async())):
         assert state.is_failed()
-        assert state.message.startswith(f"Redis store is unavailable. It is {unreachable}: see that it runs, and that ")
-        assert state.message.endswith(" reaches it; then try again.")
+        assert state.message.startswith(
+            f"Redis store is unavailable. It is {unreachable}: check that it runs and that "
+        )
+        assert state.message.endswith(" reaches it, then try again.")
 
 
 def test_what_nobody_has_foreseen_is_not_touched() -> None:

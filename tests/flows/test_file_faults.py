@@ -184,7 +184,8 @@ def test_a_store_that_does_not_answer_is_a_fault_of_the_check(path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("url", "message"), [("http://127.0.0.1:1/api", "cannot be reached"), (None, "No Prefect server is named")]
+    ("url", "message"),
+    [("http://127.0.0.1:1/api", "Cannot reach Prefect's API"), (None, "No Prefect server is configured")],
 )
 def test_a_block_needs_a_prefect_server(path: Path, url: str | None, message: str) -> None:
     with temporary_settings({PREFECT_API_URL: url}):

@@ -37,8 +37,7 @@ def test_a_run_leaves_a_file_for_the_node_exporter(tmp_path: Path) -> None:
 def test_a_run_that_fails_says_so_and_leaves_the_numbers_of_the_last_one_that_did_not(tmp_path: Path) -> None:
     metrics, file = Metrics(textfile_directory=str(tmp_path)), tmp_path / "diffsync-sync-nightly.prom"
     with run_metrics("sync", "nightly", metrics) as run:
-        run.gauge("sync_operations", "Of the last sync", "outcome", {"created": 3}, sync="nightly")
-        run.in_sync(datetime(2026, 1, 2, tzinfo=UTC))
+        run.add_sync({"created": 3}, is_partial=False, in_sync_with=datetime(2026, 1, 2, tzinfo=UTC))
     before = read(file.read_text("utf-8"))
     with pytest.raises(ValueError, match="no"), run_metrics("sync", "nightly", metrics):
         raise ValueError("no")

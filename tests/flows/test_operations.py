@@ -72,7 +72,9 @@ def test_what_leaves_out_what_the_diff_has_not_is_asked_for_again(project: Proje
     first = question(project, run_id)
     answer_to(project, run_id, {"decision": "approve", "by": "ann", "leave_out_models": ["rack"]})
     wait_until(lambda: question(project, run_id) not in {"", first}, 60, "it asks again")
-    assert "**Asked for again.** No operation of the diff is of model rack." in question(project, run_id)
+    assert "**Your decision was not accepted.** No operation of the diff matches model rack." in question(
+        project, run_id
+    )
     with project.diffs() as diffs:
         assert diffs.open("even").journal().approval() is None
     answer_to(project, run_id, {"decision": "approve", "by": "ann"})
@@ -100,7 +102,7 @@ def test_a_diff_that_is_another_one_when_it_is_approved_is_asked_for_again(proje
     assert "| item | 6 | 0 | 0 |" in question(project, run_id)
     answer_to(project, run_id, {"decision": "reject", "by": "bob", "comment": "not tonight"})
     run = finish(project.stack, run_id, seconds=120)
-    assert (run.state, run.message) == ("Rejected", "bob has rejected the diff: not tonight")
+    assert (run.state, run.message) == ("Rejected", "bob rejected the diff: not tonight")
     assert lines(project.folder / "asked") == ["item 0"]
     with project.diffs() as diffs:
         rejection = diffs.open(diff_id).journal().approval()
@@ -163,8 +165,8 @@ def test_of_two_diffs_of_two_loads_of_a_target_only_one_is_applied(project: Proj
     assert project.run("sync/overtaken", diff_id="second").state == "Completed"
     refused = project.run("sync/overtaken", diff_id="first")
     assert refused.state == "Failed"
-    assert refused.message.startswith("Diff first is overtaken: overtaken was loaded for it at ")
-    assert "was changed by diff second at " in refused.message
+    assert refused.message.startswith("Diff first is stale: overtaken was loaded for it at ")
+    assert "and diff second changed it at " in refused.message
     assert len(lines(project.folder / "overtaken")) == 7
 
 
@@ -224,9 +226,9 @@ def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_i
     again = project.run("sync/cancelled", diff_id=diff_id)
     assert (again.state, again.message) == ("Completed", "")
     expect_each_once(project, "cancelled")
-    assert re.fullmatch(r"40 of 40 applied, \d+ of them by a run before this one", again.did)
+    assert re.fullmatch(r"40 of 40 applied, \d+ of them by an earlier run", again.did)
     once_more = project.run("sync/cancelled", diff_id=diff_id)
-    assert (once_more.state, once_more.did) == ("Completed", "40 of 40 applied, by a run before this one")
+    assert (once_more.state, once_more.did) == ("Completed", "40 of 40 applied, by an earlier run")
     project.expect_outcomes(diff_id, "cancelled", "complete", "complete")
 
 
@@ -235,13 +237,13 @@ def test_what_the_adapter_leaves_alone_is_not_applied(project: Project) -> None:
     run = project.run("sync/lazy", diff_id=diff_id)
     assert (run.state, run.message, run.did) == ("Partial", "5 operations were not applied", "0 of 5 applied")
     again = project.run("sync/lazy", diff_id=diff_id)
-    assert (again.state, again.did) == ("Partial", "0 of 5 applied, by a run before this one")
+    assert (again.state, again.did) == ("Partial", "0 of 5 applied, by an earlier run")
     for each in (run, again):
         assert "| skipped | 5 |" in project.artifacts(each)["sync-five-lazy"]["data"]
     told = project.numbers("sync-lazy")
     assert 'diffsync_sync_operations{outcome="skipped",sync="lazy"} 5.0' in told
     assert 'diffsync_run_state{flow="sync",name="lazy",state="partial"} 1.0' in told
-    assert "diffsync_in_step" not in told
+    assert "diffsync_in_sync" not in told
     project.expect_outcomes(diff_id, "partial", "partial")
 
 

@@ -15,13 +15,13 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 
 from diffsync_flows.runtime import superseded_runs
 from diffsync_flows.runtime.error_handling import report_expected_errors
-from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.superseded_runs import (
     abort_if_superseded,
     abort_if_superseded_async,
     abort_on_error_if_superseded,
 )
 from diffsync_flows.runtime.threads import in_thread
+from diffsync_store.project import UserError
 from tests.http_service import HttpService
 
 
@@ -31,7 +31,7 @@ def run_id(monkeypatch: pytest.MonkeyPatch) -> str:
     name = str(uuid4())
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", name)
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "1")
-    monkeypatch.setattr(superseded_runs, "PAUSE", 0.05)
+    monkeypatch.setattr(superseded_runs, "RETRY_SECONDS", 0.05)
     return name
 
 
@@ -83,7 +83,7 @@ def test_a_process_that_has_its_run_goes_on(run_id: str, leave: Callable[[], Non
 def test_after_a_while_nobody_is_asked_any_more(
     run_id: str, leave: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(superseded_runs, "PATIENCE", 0.2)
+    monkeypatch.setattr(superseded_runs, "MAX_WAIT_SECONDS", 0.2)
     with server(run_id, 2, silent=1000):
         leave()
 

@@ -56,7 +56,7 @@ def test_a_reconcile_of_another_sync_with_the_same_target_is_queued_or_skipped_a
     assert (skipped.state, skipped.message.split(" by ")[0]) == ("Skipped", "Skipped: waited-for is being reconciled")
     assert f"reconcile skipped, flow run {first['skipped']}" in skipped.message
     queued = start_run(project.stack, "reconcile/queued-too")
-    told = "Waiting until waited-for-too has been reconciled by "
+    told = "Waiting for the reconcile of waited-for-too by "
     wait_until(lambda: any(line.startswith(told) for line in project.logs(queued)), 60, "it says that it waits")
     assert not steps(project, queued)
     for run_id in first.values():

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from diffsync_flows.cli import app
 
 COMMANDS = {"deploy": ["deploy", "--yes"], "approve": ["approve", "a-diff", "--by", "ann", "--yes"]}
-FORGOTTEN = "PREFECT_API_URL names the address that ends in /api, such as http://127.0.0.1:4200/api"
+HINT = "Set PREFECT_API_URL to the address that ends in /api, such as http://127.0.0.1:4200/api."
 
 
 @contextmanager
@@ -51,17 +51,17 @@ ANSWERS = [
     (
         (401, "application/json", '{"exception_message": "Unauthorized"}'),
         (
-            "Prefect's API at {url} refuses (401): set PREFECT_API_AUTH_STRING to the server's user:password, or "
+            "Prefect's API at {url} denies access (401). Set PREFECT_API_AUTH_STRING to the server's user:password, or "
             "PREFECT_API_KEY for Prefect Cloud."
         ),
     ),
     (
         (404, "application/json", '{"detail": "Not Found"}'),
-        f"{{url}} has no such address (404) as Prefect's API has: {FORGOTTEN}",
+        f"The server at {{url}} has no Prefect API there (404). {HINT}",
     ),
-    ((200, "text/html", "<html></html>"), f"{{url}} answers with a page, not as Prefect's API: {FORGOTTEN}"),
-    ((200, "application/json", '[{"x": 1}]'), f"{{url}} is not Prefect's: {FORGOTTEN}"),
-    ((500, "text/plain", "no"), "Prefect's API at {url} answers with 500: see its log"),
+    ((200, "text/html", "<html></html>"), f"The server at {{url}} answers with a web page. {HINT}"),
+    ((200, "application/json", '[{"x": 1}]'), f"The server at {{url}} is not Prefect. {HINT}"),
+    ((500, "text/plain", "no"), "Prefect's API at {url} answers with status 500: see the server's log"),
 ]
 
 
@@ -94,14 +94,14 @@ def test_a_server_that_does_not_answer_as_prefect_does_is_told(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_server_that_is_not_there_is_told(command: str) -> None:
     assert told(command, "http://127.0.0.1:1/api") == (
-        "Prefect's API cannot be reached: see that PREFECT_API_URL names it and that it runs. It is http://127.0.0.1:1/api "
-        "([Errno 111] Connection refused)"
+        "Cannot reach Prefect's API at http://127.0.0.1:1/api ([Errno 111] Connection refused). Check PREFECT_API_URL and "
+        "that the server runs."
     )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_a_server_none_is_started_that_would_be_forgotten(command: str) -> None:
-    assert told(command, None).startswith("No Prefect server is named: set PREFECT_API_URL, such as ")
+    assert told(command, None).startswith("No Prefect server is configured. Set PREFECT_API_URL, such as ")
 
 
 def test_the_help_shows_what_a_pattern_may_have() -> None:

@@ -2,7 +2,7 @@ from threading import Event
 
 import pytest
 
-from diffsync_flows.reporting.progress import ProgressState, repeat_in_background, told
+from diffsync_flows.reporting.progress import ProgressState, format_progress, repeat_in_background
 
 
 @pytest.mark.parametrize(
@@ -16,14 +16,19 @@ from diffsync_flows.reporting.progress import ProgressState, repeat_in_backgroun
         ),
         (ProgressState("sync", 12, 7_212), 12, 60.0, "sync: 12 of 7,212 elements, 12.0 a minute, 10:00:00 left"),
         (ProgressState("load", 500, None, "objects"), 500, 5.0, "load: 500 objects, 100 a second"),
-        (ProgressState("load", 50, 40, "objects", is_guess=True), 50, 5.0, "load: 50 of about 40 objects, 10 a second"),
+        (
+            ProgressState("load", 50, 40, "objects", is_estimate=True),
+            50,
+            5.0,
+            "load: 50 of about 40 objects, 10 a second",
+        ),
         (ProgressState("sync", 500, 1_000), 0, 5.0, "sync: 500 of 1,000 elements"),
     ],
 )
 def test_a_line_tells_how_much_how_fast_and_how_long(
     state: ProgressState, since: int, seconds: float, line: str
 ) -> None:
-    assert told(state, since, seconds) == line
+    assert format_progress(state, since, seconds) == line
 
 
 def test_a_report_is_repeated_while_the_work_goes_on_and_ends_with_it() -> None:

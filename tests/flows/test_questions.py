@@ -32,7 +32,7 @@ def expect_asked_already(project: Project, reconciled: Run, waiting: str) -> Non
     """The reconcile's sync has left the question to another run."""
     assert reconciled.state == "AwaitingApproval", reconciled.message
     assert reconciled.message.startswith(
-        "The same changes wait for a decision already, in sync seven → repeated · 7 create: "
+        "The same changes already wait for approval in sync seven → repeated · 7 create: "
     )
     sync = project.runs(f"diff:{waiting_diff(project, 'repeated')}", "sync")[0]
     assert sync["state_name"] == "PendingElsewhere"
@@ -57,7 +57,7 @@ def test_a_sync_asks_once_about_the_same_changes_and_about_the_newest_of_others(
     assert state_of(project, second) == "Suspended"
     assert project.run("reconcile/repeated").state == "Completed"
     assert [state_of(project, run_id) for run_id in (second, in_part)] == ["Superseded", "Suspended"]
-    assert reason(project, second).startswith("seven and repeated do not differ any more, as diff repeated-")
+    assert reason(project, second).startswith("seven and repeated no longer differ (diff repeated-")
     project.expect_outcomes("repeated-2", "superseded")
     end(project, in_part)
 
@@ -71,7 +71,7 @@ def test_what_needs_no_approval_ends_the_question_about_what_it_overtakes(projec
     assert (applied.state, applied.message) == ("Completed", "")
     assert len(lines(project.folder / "eased")) == 7
     assert state_of(project, waiting) == "Superseded"
-    assert reason(project, waiting) == "Diff eased-2, which is newer, was applied meanwhile"
+    assert reason(project, waiting) == "The newer diff eased-2 was applied"
 
 
 def test_a_question_about_what_cannot_be_applied_any_more_is_replaced(project: Project) -> None:
@@ -101,7 +101,7 @@ def test_who_was_asked_is_heard_also_where_no_approval_is_needed_any_more(projec
         run = finish(project.stack, waiting, seconds=120)
     finally:
         config.write_text(whole, "utf-8")
-    assert (run.state, run.message) == ("Rejected", "bob has rejected the diff: not tonight")
+    assert (run.state, run.message) == ("Rejected", "bob rejected the diff: not tonight")
     assert lines(project.folder / "repeated") == []
 
 

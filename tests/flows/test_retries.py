@@ -9,8 +9,9 @@ from prefect.states import Failed
 from redis.exceptions import ClusterDownError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from diffsync_flows import diff, housekeeping, load, reconcile, sync
+from diffsync_flows import diff, housekeeping, load
 from diffsync_flows.runtime.retries import IO_RETRIES, classify_errors
+from diffsync_flows.steps import applying
 from diffsync_store import Adapter, ObjectStoreException, StoreNotFound
 from diffsync_store.project import Secrets
 from diffsync_store.transient import is_transient, retry_after
@@ -53,7 +54,7 @@ def test_what_would_fail_again_is_not_tried_again(error: Exception) -> None:
 
 
 def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not() -> None:
-    modules = (load, diff, sync, reconcile, housekeeping)
+    modules = (load, diff, housekeeping, applying)
     tasks = {found.name: found for module in modules for found in vars(module).values() if isinstance(found, Task)}
     applies = tasks.pop("apply_diff")
     decides: Any = applies.retry_condition_fn

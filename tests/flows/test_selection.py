@@ -2,9 +2,9 @@
 
 import pytest
 
-from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.filters import parse_selection
 from diffsync_store import Select
+from diffsync_store.project import UserError
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,13 @@ def test_a_word_names_a_model_an_object_or_what_a_form_takes(word: str, select: 
     [
         (
             '{"modle": "device"}',
-            "modle: Extra inputs are not permitted. It may have model, unique_id, attribute, action.",
+            "modle: Extra inputs are not permitted. Use the keys model, unique_id, attribute, action.",
         ),
         ('{"action": "drop"}', "action: Input should be '*', 'create', 'update' or 'delete'"),
         ("{", "Invalid JSON"),
     ],
 )
 def test_what_is_none_of_these_is_refused(word: str, told: str) -> None:
-    with pytest.raises(UserError, match="selects nothing") as caught:
+    with pytest.raises(UserError, match="is not a selection") as caught:
         parse_selection(word)
     assert told in str(caught.value)

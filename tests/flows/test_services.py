@@ -19,7 +19,7 @@ def test_a_load_outlasts_a_service_that_is_started_again_and_waits_as_long_as_it
     assert len(service.requests) == 5
     with project.store("served") as store:
         assert (store.record().state.value, store.count()) == ("complete", 5)
-    assert "The service asks to be left alone for 3 seconds" in project.logs(run)
+    assert "The service asks for a pause of 3 seconds (Retry-After)" in project.logs(run)
 
 
 def test_a_load_that_its_service_refuses_is_not_tried_again(project: Project) -> None:

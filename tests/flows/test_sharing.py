@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from diffsync_flows.cli import app
 from diffsync_flows.config.config import Config
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.shared_redis import other_servers, server_id
 from diffsync_store.store.redis.keys import users_of
 from tests.flows.conftest import Project
@@ -21,19 +22,24 @@ def config(redis: RedisServer, folder: Path, project: str) -> Config:
     return Config(file)
 
 
+def warnings(config: Config, server: str) -> list[str]:
+    with SyncContext(config) as context:
+        return list(other_servers(context, server))
+
+
 def test_each_of_two_servers_with_one_project_is_told_of_the_other(own_redis: RedisServer, tmp_path: Path) -> None:
     ours, theirs = (config(own_redis, tmp_path, project) for project in ("diffsync", "branches"))
-    assert [list(other_servers(each, "a")) for each in (ours, ours, theirs)] == [[], [], []]
+    assert [warnings(each, "a") for each in (ours, ours, theirs)] == [[], [], []]
     with temporary_settings({PREFECT_API_URL: "http://ann:s3cret@prefect-b/api"}):
-        assert list(other_servers(theirs, "a")) == []
-        [told] = other_servers(ours, "b")
-    assert "under the same project 'diffsync': each takes the other's newest stores and leases" in told
-    [told] = other_servers(ours, "a")
-    assert "http://ann:***@prefect-b/api" in told
-    assert "Give each file a `project` of its own" in told
+        assert warnings(theirs, "a") == []
+        [warning] = warnings(ours, "b")
+    assert "with the same project 'diffsync'. Each server takes the other's newest stores and leases" in warning
+    [warning] = warnings(ours, "a")
+    assert "http://ann:***@prefect-b/api" in warning
+    assert "Give each file its own `project`" in warning
     with own_redis.client() as client:
         client.hset(users_of(""), "b", "1000.000 long ago")
-    assert list(other_servers(ours, "a")) == []
+    assert warnings(ours, "a") == []
 
 
 @pytest.fixture
@@ -54,7 +60,7 @@ def test_the_check_of_a_file_and_each_run_say_that_another_server_is_there(
 ) -> None:
     run = project.run("load/five")
     assert run.state == "Completed"
-    said = "Another Prefect server (http://other/api) was at redis://"
+    said = "Another Prefect server (http://other/api) used redis://"
     wait_until(lambda: any(said in line for line in project.logs(run)), 30, "the log has it")
     file = config(project.redis, tmp_path, "diffsync").path
     monkeypatch.setenv("DIFFSYNC_CONFIG", str(file))

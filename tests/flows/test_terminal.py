@@ -37,12 +37,12 @@ def test_a_diff_is_shown_then_approved_in_part_and_the_sync_that_waits_goes_on(p
 
     misspelt = approve("--exclude", "itme", "--yes")
     assert misspelt.exit_code == 1
-    assert misspelt.stderr.strip() == "No operation of the diff is of model itme. Its models are item."
+    assert misspelt.stderr.strip() == "No operation of the diff matches model itme. Its models are: item."
 
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):
         unreachable = approve("--yes")
     assert unreachable.exit_code == 1
-    assert unreachable.stderr.startswith("Prefect's API cannot be reached: see that PREFECT_API_URL names it")
+    assert unreachable.stderr.startswith("Cannot reach Prefect's API at http://127.0.0.1:1/api")
 
     refused = approve(answer="n\n")
     assert refused.exit_code == 1
@@ -88,7 +88,7 @@ def test_what_the_librarys_command_decides_is_noticed_and_the_sync_goes_on(proje
         )
         run = finish(project.stack, run_id, seconds=120)
         if words:
-            assert (run.state, run.message) == ("Rejected", "ann has rejected the diff: CHG-1")
+            assert (run.state, run.message) == ("Rejected", "ann rejected the diff: CHG-1")
         else:
             assert run.state == "Completed", run.message
         assert "Waiting" not in library(project, "approve", diff_id, "--by", "ann").stdout

@@ -1,6 +1,7 @@
 """What is told to a Prefect that does not answer; the work itself has been done."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from prefect.logging import disable_run_logger
@@ -9,6 +10,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from airports.demo.ports import free_port
 from diffsync_flows.reporting.artifacts import publish_housekeeping
 from diffsync_flows.reporting.links import run_link
+from diffsync_store.retention import ExpiredItem
 
 
 @pytest.fixture
@@ -21,7 +23,9 @@ def no_prefect() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Artifact creation outside of a flow:FutureWarning")  # it is never created
 def test_work_that_cannot_be_shown_has_not_failed(no_prefect: None) -> None:
-    publish_housekeeping([("store", "old", 90, "")], {"dropped": 1, "kept": 0}, dry_run=False)
+    publish_housekeeping(
+        [ExpiredItem("store", "old", timedelta(hours=90), "")], {"dropped": 1, "kept": 0}, dry_run=False
+    )
 
 
 @pytest.mark.slow

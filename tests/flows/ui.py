@@ -52,8 +52,8 @@ class Ui:
         page.get_by_role("button", name="Open menu").click()
         page.get_by_role("menuitem", name="Resume").click()
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("Decide at the end of this form. Resumed as it is, the diff is rejected.")
-        expect(dialog.get_by_text("Who decides; kept with the diff")).to_be_attached()
+        expect(dialog).to_contain_text("Choose below. If you resume without choosing, the diff is rejected.")
+        expect(dialog.get_by_text("Your name; saved with the diff")).to_be_attached()
         expect(dialog).to_contain_text("New [name](http://example.invalid) of *it*")
         expect(dialog.locator("a")).to_have_text([re.compile("^diff registry → inventory")])  # and none out of the data
         self.picture("sync-3-asks")

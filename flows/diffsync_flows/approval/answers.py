@@ -1,4 +1,4 @@
-"""What was decided elsewhere, as by `diffsync-store approve`: the flow runs that are suspended for it go on."""
+"""Save decisions that are made outside of Prefect's UI, and resume the flow runs that wait for them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,53 +7,91 @@ from prefect.client.schemas import FlowRun
 from prefect.exceptions import FlowPauseTimeout, NotPausedError, ObjectNotFound
 from prefect.flow_runs import resume_flow_run
 
-from diffsync_flows.approval.pending import suspended_runs
-from diffsync_flows.config.config import Config
-from diffsync_store import DiffNotFound
+from diffsync_flows.approval.pending import pending_runs, suspended_runs
+from diffsync_flows.runtime.context import SyncContext
+from diffsync_store import DiffNotFound, Select
 from diffsync_store.diffs import SavedDiff
 
 Answer = dict[str, str]
-GONE = (NotPausedError, FlowPauseTimeout, ObjectNotFound)
-"""Somebody else was faster."""
+"""The values of a run's form."""
+ALREADY_RESUMED = (NotPausedError, FlowPauseTimeout, ObjectNotFound)
+"""Raised if another process resumed or ended the run first."""
 
 
-def resume_decided(config: Config) -> list[str]:
-    """Resume the project's flow runs whose diffs were approved or rejected since they asked; a line for each.
+def decide(
+    saved: SavedDiff,
+    project: str,
+    *,
+    by: str,
+    reason: str,
+    is_approved: bool,
+    checksum: str,
+    exclude: tuple[Select, ...] = (),
+) -> list[str]:
+    """Approve or reject a diff, and resume the flow runs that wait for it.
 
-    An approval of other elements than the diff has now is none: its run waits on.
+    Args:
+        saved: The diff.
+        project: The project whose flow runs are resumed.
+        by: Who decides.
+        reason: Why.
+        is_approved: True to approve, False to reject.
+        checksum: The diff's checksum when it was reviewed.
+        exclude: What the approval leaves out.
+
+    Returns:
+        The names of the flow runs.
     """
-    told = []
-    for run, answer in list(_decided(config)):
+    runs = pending_runs(saved.record, project)
+    if is_approved:
+        saved.approve(by=by, reason=reason, checksum=checksum, exclude=exclude)
+    else:
+        saved.reject(by=by, reason=reason)
+    answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": reason}
+    for run in runs:
+        with suppress(NotPausedError):
+            resume_flow_run(run.id, run_input=answer)
+    return [run.name for run in runs]
+
+
+def resume_decided(context: SyncContext) -> list[str]:
+    """Resume the project's flow runs whose diffs were approved or rejected since they asked; return a line for each.
+
+    An approval of other operations than the diff now has does not count: its run keeps waiting.
+    """
+    lines = []
+    for run, answer in list(_decided(context)):
         try:
             resume_flow_run(run.id, run_input=answer)
-            told.append(f"Resumed: {run.name}")
+            lines.append(f"Resumed: {run.name}")
         except RuntimeError as error:
-            told.append(f"Not resumed: {run.name}: {error}")
-        except GONE:
+            lines.append(f"Not resumed: {run.name}: {error}")
+        except ALREADY_RESUMED:
             continue
-    return told
+    return lines
 
 
-def _decided(config: Config) -> Iterator[tuple[FlowRun, Answer]]:
-    runs = [run for run in suspended_runs(config.declared.project) if "diff_id" in run.parameters]
-    if not runs:
-        return
-    with config.open_diffs() as diffs:
-        for run in runs:
-            with suppress(DiffNotFound):
-                if answer := _answer_to(run, diffs.open(str(run.parameters["diff_id"]))):
-                    yield run, answer
+def _decided(context: SyncContext) -> Iterator[tuple[FlowRun, Answer]]:
+    runs = [run for run in suspended_runs(context.config.declared.project) if "diff_id" in run.parameters]
+    for run in runs:
+        with suppress(DiffNotFound):
+            if answer := _answer_to(run, context.diffs().open(str(run.parameters["diff_id"]))):
+                yield run, answer
 
 
 def _answer_to(run: FlowRun, saved: SavedDiff) -> Answer | None:
-    """What the form of a run would have, if somebody had filled it in as the diff was decided."""
+    """Return the run's form as it would look if the person had used it; None if nobody has decided since the run asked."""
     journal = saved.journal()
     question, decision = journal.questions().get(str(run.id)), journal.approval()
     if decision is None:
         return None
-    if decision.is_rejected:  # a run that is tried again asks although the diff was rejected before
+    if decision.is_rejected:  # a retried run asks again, although its diff was rejected before
         is_answer = question is not None and decision.at != question.decided
     else:
         is_answer = decision.checksum == saved.checksum()
-    told = {"decision": "reject" if decision.is_rejected else "approve", "by": decision.by, "comment": decision.reason}
-    return told if is_answer else None
+    answer = {
+        "decision": "reject" if decision.is_rejected else "approve",
+        "by": decision.by,
+        "comment": decision.reason,
+    }
+    return answer if is_answer else None

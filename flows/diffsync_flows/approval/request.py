@@ -1,168 +1,147 @@
-"""Asking a person before a diff is applied, without holding a worker meanwhile; who, when and why is kept with the diff."""
+"""Suspend a sync until a person decides about its diff; no worker is busy meanwhile."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from glob import escape
+from collections.abc import Iterator
 from itertools import count
-from typing import Any, Literal
+from typing import Any
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.exceptions import NotPausedError
-from prefect.flow_runs import resume_flow_run, suspend_flow_run
-from prefect.input import RunInput
+from prefect.client.schemas import State
+from prefect.client.schemas.objects import StateType
+from prefect.flow_runs import suspend_flow_run
+from prefect.states import Completed
 from prefect.utilities.urls import url_for
-from pydantic import Field, create_model
 
-from diffsync_flows.approval.pending import pending_runs
-from diffsync_flows.config.schema import PrefectSyncEntry
-from diffsync_flows.reporting.artifacts import ACTIONS, review
+from diffsync_flows.approval.form import INSTRUCTIONS, Decision, decision_form
+from diffsync_flows.approval.superseding import PendingElsewhere, ensure_single_request
+from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.reporting.escape import escape_markdown, one_line
-from diffsync_flows.runtime.errors import UserError
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.filters import count_matching
 from diffsync_flows.runtime.prefect_client import PAGE
-from diffsync_store import Select
-from diffsync_store.diffs import DiffRecord, SavedDiff
+from diffsync_flows.runtime.states import EndState
+from diffsync_flows.runtime.sync_request import SyncRequest
+from diffsync_store.diffs import SavedDiff
+from diffsync_store.project import UserError
 
-INSTRUCTIONS = "**Decide at the end of this form.** Resumed as it is, the diff is rejected.\n\n"
 HOW_TO_DECIDE = (
-    "To decide: Resume, in the menu with the three dots, or in a terminal: diffsync-flows approve %s --by NAME"
+    "Waiting for approval. Choose Resume in the menu of this run's page, or run: diffsync-flows approve %s --by NAME"
 )
 NO_REASON = "no reason given"
 
 
-class Decision(RunInput):
-    """May this diff be applied?"""
-
-    decision: Literal["reject", "approve"] = Field(
-        "reject", description="Approve: the diff is applied as it was saved. Reject: it is not, and stays refused"
-    )
-    by: str = Field("", description="Who decides; kept with the diff")
-    comment: str = Field("", description="Why, or the number of a change; kept with the diff")
-    leave_out_actions: list[Literal["create", "update", "delete"]] = Field(
-        [], description="Approve all but these; they are suppressed until somebody approves them too"
-    )
-    leave_out_models: list[str] = Field([], description="Approve all but the operations of these models")
-
-    @property
-    def excluded(self) -> tuple[Select, ...]:
-        """What is left out."""
-        actions = [Select(action=action) for action in self.leave_out_actions]
-        return (*actions, *(Select(model=escape(model)) for model in self.leave_out_models))
-
-
 class Rejected(RuntimeError):
-    """Somebody has decided that the diff is not applied."""
+    """A person rejected the diff."""
 
 
-def require_approval(
-    saved: SavedDiff, sync: PrefectSyncEntry, asked: Mapping[str, Sequence[object]], before_asking: Callable[[], None]
-) -> None:
-    """Wait until somebody has approved the diff, as a terminal or a run before this one may have done already.
-
-    Where nobody has, the flow run is suspended: its process ends, and the flow begins anew, on any worker, when it is
-    resumed. A decision is on the elements that were shown: where the diff has others by then, it is asked for again.
-
-    Args:
-        saved: the diff.
-        sync: what is declared of it.
-        asked: what the run was started with, for the one who decides.
-        before_asking: called where somebody is to be asked; what it raises is raised.
-
-    Raises:
-        Rejected: somebody has rejected it.
-    """
-    approval, checksum = saved.journal().approval(), saved.checksum()
-    if approval is not None and not approval.is_rejected and approval.checksum == checksum:
-        saved.journal().answered(runtime.flow_run.id)
-        return
-    decided = approval.at if approval is not None else None
-
-    def ask_first() -> None:
-        before_asking()
-        by = f"flow run {runtime.flow_run.name}"
-        saved.journal().ask(
-            runtime.flow_run.id, by=by, link=_own_page(), seconds=sync.approval_timeout, decided=decided
-        )
-
-    given, log = _await_decision(saved, sync, asked, checksum, ask_first), get_run_logger()
-    saved.journal().answered(runtime.flow_run.id)
-    by = given.by or "somebody in Prefect's UI"
-    told, why = one_line(by), one_line(given.comment or NO_REASON)
-    if given.decision == "approve":
-        saved.approve(by=by, reason=given.comment, checksum=checksum, exclude=given.excluded)
-        log.info("%s has approved the diff: %s", told, why)
-        return
-    saved.reject(by=by, reason=given.comment)
-    raise Rejected(f"{told} has rejected the diff: {why}")
-
-
-def _own_page() -> str:
-    """Address of the page of the running flow run."""
-    return url_for("flow-run", runtime.flow_run.id) or ""
+def request_approval(context: SyncContext, request: SyncRequest, sync_name: str) -> State[Any] | None:
+    """Return None once the diff is approved, or the state in which the run ends without applying it."""
+    try:
+        ApprovalRequest(context, request, sync_name).require()
+    except PendingElsewhere as pending:
+        return Completed(name=EndState.PENDING_ELSEWHERE, message=str(pending), data={})
+    except Rejected as rejection:
+        return State(type=StateType.CANCELLED, name=EndState.REJECTED, message=str(rejection))
+    return None
 
 
 def has_requested_approval() -> bool:
-    """Whether the flow run has asked somebody; then the answer counts, whatever is declared by now.
+    """Return whether this flow run has asked before; then its answer counts, even if no approval is needed any more.
 
-    Prefect does not count a run that is resumed as one more: its `run_count` says nothing of that.
+    Prefect does not count a resumed run as another one, so `run_count` cannot tell.
     """
     with get_client(sync_client=True) as client:
-        return bool(_requested_keys(client))
+        return bool(_answered_keys(client))
 
 
-def _requested_keys(client: SyncPrefectClient) -> set[str]:
-    """The keys under which the flow run has asked."""
-    return client.read_flow_run(runtime.flow_run.id).empirical_policy.pause_keys or set()
+class ApprovalRequest:
+    """The request of a flow run that a person approves a diff.
+
+    The run is suspended: its process ends, and when it is resumed the flow starts again from the top, on any worker. An
+    answer is about the operations that were shown: if the diff has others by then, the run asks again.
+    """
+
+    def __init__(self, context: SyncContext, request: SyncRequest, sync_name: str) -> None:
+        self._context = context
+        self._request = request
+        self._sync_name = sync_name
+        self._timeout = context.config.sync(sync_name).approval_timeout
+        self._saved = context.diffs().open(request.diff_id)
+        self._checksum = self._saved.checksum()
+
+    def require(self) -> None:
+        """Return if the diff is approved, by this run's form or before it; otherwise suspend the run.
+
+        Raises:
+            Rejected: A person rejected the diff.
+            PendingElsewhere: An older run waits for the approval of the same changes.
+        """
+        journal = self._saved.journal()
+        approval = journal.approval()
+        if approval is not None and not approval.is_rejected and approval.checksum == self._checksum:
+            journal.answered(runtime.flow_run.id)
+            return
+        decision = self._await_decision()
+        journal.answered(runtime.flow_run.id)
+        _save(self._saved, decision, self._checksum)
+
+    def _await_decision(self) -> Decision:
+        """Return what a person decided; suspend the flow run until then."""
+        log, form, complaint = get_run_logger(), decision_form(self._saved.record), ""
+        for key, is_answered in _keys(f"approval-{self._checksum[:16]}"):
+            if not is_answered:
+                self._announce()
+                description = complaint + INSTRUCTIONS + review(self._saved, self._request.overrides)
+                form = form.with_initial_data(description=description)
+            decision = suspend_flow_run(wait_for_input=form, timeout=self._timeout, key=key)
+            try:
+                count_matching(self._saved, decision.excluded)
+            except UserError as error:
+                log.warning("The decision was not accepted: %s Asking again.", error)
+                complaint = f"**Your decision was not accepted.** {escape_markdown(error)}\n\n"
+            else:
+                return decision
+        raise AssertionError("there is always another key")
+
+    def _announce(self) -> None:
+        """Record the request with the diff, unless an older run asks about the same changes."""
+        if self._request.is_whole_diff:
+            ensure_single_request(self._context, self._saved, self._sync_name)
+        journal = self._saved.journal()
+        previous = journal.approval()
+        journal.ask(
+            runtime.flow_run.id,
+            by=f"flow run {runtime.flow_run.name}",
+            link=url_for("flow-run", runtime.flow_run.id) or "",
+            seconds=self._timeout,
+            decided=previous.at if previous is not None else None,
+        )
+        get_run_logger().info(HOW_TO_DECIDE, self._saved.record.diff_id)
 
 
-def _await_decision(
-    saved: SavedDiff,
-    sync: PrefectSyncEntry,
-    asked: Mapping[str, Sequence[object]],
-    checksum: str,
-    before_asking: Callable[[], None],
-) -> Decision:
-    """What somebody has decided; while nobody has, the flow run is suspended, and this does not return."""
-    log, form, again = get_run_logger(), form_of(saved.record), ""
-    for key, is_answered in _keys(f"approval-{checksum[:16]}"):
-        if not is_answered:
-            before_asking()
-            log.info(HOW_TO_DECIDE, saved.record.diff_id)
-            form = form.with_initial_data(description=again + INSTRUCTIONS + review(saved, asked))
-        given = suspend_flow_run(wait_for_input=form, timeout=sync.approval_timeout, key=key)
-        try:
-            count_matching(saved, given.excluded)
-        except UserError as fault:
-            log.warning("What was decided is not taken: %s It is asked for again.", fault)
-            again = f"**Asked for again.** {escape_markdown(fault)}\n\n"
-        else:
-            return given
-    raise AssertionError("there is always another key")
+def _save(saved: SavedDiff, decision: Decision, checksum: str) -> None:
+    """Save a decision with the diff.
 
-
-def form_of(record: DiffRecord) -> type[Decision]:
-    """The question, with what the diff has as the only choices: what it has not cannot be left out of it."""
-    choices = {
-        "leave_out_actions": tuple(filter(record.summary.get, ACTIONS)),
-        "leave_out_models": tuple(record.by_model),
-    }
-    fields: dict[str, Any] = {
-        name: (list[Literal[names]], Decision.model_fields[name])  # type: ignore[valid-type]  # known when it runs only
-        for name, names in choices.items()
-        if names
-    }
-    made: type[Decision] = create_model(Decision.__name__, __base__=Decision, **fields)
-    return made
+    Raises:
+        Rejected: The decision is to reject the diff.
+    """
+    by = decision.by or "somebody in Prefect's UI"
+    name, reason = one_line(by), one_line(decision.comment or NO_REASON)
+    if decision.decision == "approve":
+        saved.approve(by=by, reason=decision.comment, checksum=checksum, exclude=decision.excluded)
+        get_run_logger().info("%s approved the diff: %s", name, reason)
+        return
+    saved.reject(by=by, reason=decision.comment)
+    raise Rejected(f"{name} rejected the diff: {reason}")
 
 
 def _keys(base: str) -> Iterator[tuple[str, bool]]:
-    """Keys under which this flow run asks, and whether that was answered; without those of before it was tried again.
+    """Yield the keys under which this flow run asks, and whether each was answered; skip those of an earlier attempt.
 
-    Prefect keeps the form of a question for good, but forgets that it was asked when a run that has ended is tried again.
+    Prefect keeps the form of a question, but when an ended run is retried it forgets that the question was asked.
     """
     with get_client(sync_client=True) as client:
-        answered = _requested_keys(client)
+        answered = _answered_keys(client)
         inputs = client.filter_flow_run_input(runtime.flow_run.id, f"suspended-{base}", limit=PAGE, exclude_keys=set())
     used = {found.key for found in inputs}
     for number in count(1):
@@ -171,34 +150,6 @@ def _keys(base: str) -> Iterator[tuple[str, bool]]:
             yield key, key in answered
 
 
-def decide(
-    saved: SavedDiff,
-    project: str,
-    *,
-    by: str,
-    reason: str,
-    is_approved: bool,
-    checksum: str,
-    exclude: tuple[Select, ...] = (),
-) -> list[str]:
-    """Approve or reject a diff, and resume the flow runs that wait for it; their names.
-
-    Args:
-        saved: the diff.
-        project: whose flow runs are resumed.
-        by: who decides.
-        reason: why.
-        is_approved: or rejected.
-        checksum: what the diff had when it was looked at.
-        exclude: what is left out.
-    """
-    runs = pending_runs(saved.record, project)
-    if is_approved:
-        saved.approve(by=by, reason=reason, checksum=checksum, exclude=exclude)
-    else:
-        saved.reject(by=by, reason=reason)
-    answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": reason}
-    for run in runs:
-        with suppress(NotPausedError):  # `resume --every` was faster
-            resume_flow_run(run.id, run_input=answer)
-    return [run.name for run in runs]
+def _answered_keys(client: SyncPrefectClient) -> set[str]:
+    """Return the keys under which the flow run has asked in this attempt."""
+    return client.read_flow_run(runtime.flow_run.id).empirical_policy.pause_keys or set()

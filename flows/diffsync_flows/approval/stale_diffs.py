@@ -1,30 +1,30 @@
-"""Of several diffs of one target, the first that is applied overtakes those that were made of an older load of it."""
+"""Refuse a diff whose target was changed after it was loaded for the diff."""
 
 from datetime import datetime
 from typing import NamedTuple
 
-from diffsync_flows.runtime.errors import UserError
 from diffsync_store.diffs import DiffRecord, RedisDiffs
+from diffsync_store.project import UserError
 
 
 class NewerChange(NamedTuple):
-    """By what a diff was overtaken."""
+    """A change of the target by another diff."""
 
     diff_id: str
     changed: datetime
-    """When it has changed the target, in UTC by the clock of Redis, as all times that are compared here."""
+    """When, in UTC by the clock of Redis, like all times compared here."""
 
 
 def find_newer_change(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> NewerChange | None:
-    """What has changed the target of a diff since it was loaded for this one.
+    """Return a change of the diff's target since it was loaded, if there is one.
 
-    Two diffs of one and the same load do not overtake each other: the store has what the first one has changed, and the
-    second one's operations on it are conflicts.
+    Two diffs of the same load do not make each other stale: the store has what the first one changed, and the operations
+    of the second one on the same records are conflicts.
 
     Args:
-        diffs: the saved diffs.
-        record: of the one in question.
-        loaded: when the load of its target's store began.
+        diffs: The saved diffs.
+        record: Record of the diff in question.
+        loaded: When the load of its target's store began.
     """
     for other in diffs.list():
         if other.target_name != record.target_name or other.target_store_id == record.target_store_id:
@@ -36,20 +36,19 @@ def find_newer_change(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -
 
 
 def refuse_stale(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> None:
-    """Refuse a diff that was overtaken.
+    """Refuse a stale diff.
 
     Raises:
-        UserError: it was; what it says of the target is not so any more.
+        UserError: The target was changed since it was loaded.
     """
-    by = find_newer_change(diffs, record, loaded)
-    if by is not None:
+    newer = find_newer_change(diffs, record, loaded)
+    if newer is not None:
         raise UserError(
-            f"Diff {record.diff_id} is overtaken: {record.target_name} was loaded for it at {_clock(loaded)}, "
-            f"and was changed by diff {by.diff_id} at {_clock(by.changed)}. Load the target again, "
-            "and make a new diff."
+            f"Diff {record.diff_id} is stale: {record.target_name} was loaded for it at {_format_time(loaded)}, and diff "
+            f"{newer.diff_id} changed it at {_format_time(newer.changed)}. Load the target again and make a new diff."
         )
 
 
-def _clock(moment: datetime) -> str:
-    """To the millisecond: two within one second are told apart."""
+def _format_time(moment: datetime) -> str:
+    """Format to the millisecond, so that two times within one second differ."""
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03} UTC"

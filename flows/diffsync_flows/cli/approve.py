@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
+from diffsync_flows.approval.answers import decide
 from diffsync_flows.approval.pending import pending_runs, run_options
-from diffsync_flows.approval.request import decide
 from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.cli.output import console, pages, using_prefect
 from diffsync_flows.reporting.artifacts import review
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.filters import count_matching, parse_selection
 from diffsync_flows.runtime.prefect_client import require_prefect
 
@@ -37,8 +38,8 @@ def approve(
         require_prefect()
         filters = tuple(map(parse_selection, exclude or ()))
         project = config.declared.project
-        with config.open_diffs() as diffs:
-            saved = diffs.open(diff_id)
+        with SyncContext(config) as context:
+            saved = context.diffs().open(diff_id)
             checksum, excluded = saved.checksum(), count_matching(saved, filters)
             pages.print(Markdown(review(saved, run_options(pending_runs(saved.record, project)))))
             approved = saved.record.operations - excluded

@@ -10,6 +10,7 @@ from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.cli.output import console, fail
 from diffsync_flows.config.check import check_file
 from diffsync_flows.config.config import Config
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.shared_redis import other_servers, server_id
 from diffsync_store import ObjectStoreException
 from diffsync_store.project import ConfigError
@@ -37,7 +38,8 @@ def _refuse_shared_redis(config: Config) -> None:
     if not PREFECT_API_URL.value():
         return
     try:
-        found = list(other_servers(config, server_id()))
+        with SyncContext(config) as context:
+            found = list(other_servers(context, server_id()))
     except (httpx.HTTPError, PrefectException, ObjectStoreException):
         return
     if found:

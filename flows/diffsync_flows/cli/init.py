@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from diffsync_flows.cli.output import console, fail
-from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.scaffold import project_files, write_files
+from diffsync_store.project import UserError
 
 NEXT = """
 Next, with a Redis and a Prefect server running:

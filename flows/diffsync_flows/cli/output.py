@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 
 from diffsync_flows.config.config import Config
-from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.prefect_client import translated_api_errors
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable_lines
+from diffsync_store.project import UserError
 
 PAGE_WIDTH = 120
 """Columns of a rendered page that goes to a file or a pipe."""

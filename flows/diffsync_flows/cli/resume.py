@@ -10,9 +10,11 @@ from diffsync_flows.approval.answers import resume_decided
 from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.cli.output import console, print_error, using_prefect
 from diffsync_flows.config.config import Config
-from diffsync_flows.runtime.errors import UserError
+from diffsync_flows.runtime.context import SyncContext
+from diffsync_flows.runtime.error_handling import error_message
 from diffsync_flows.runtime.prefect_client import translated_api_errors
 from diffsync_store import ObjectStoreException
+from diffsync_store.project import UserError
 
 
 def resume(
@@ -37,10 +39,12 @@ def _repeat(config: Config, seconds: float) -> None:
             with translated_api_errors():
                 _resume(config)
         except (UserError, ObjectStoreException, PrefectException) as error:  # it may succeed the next time
-            print_error(config.describe_error(error))
+            print_error(error_message(error))
         time.sleep(seconds)
 
 
 def _resume(config: Config) -> None:
-    for line in resume_decided(config):
+    with SyncContext(config) as context:
+        lines = resume_decided(context)
+    for line in lines:
         console.print(line, markup=False)

@@ -19,9 +19,8 @@ from diffsync_flows.deploy.change import CREATED, PAUSED, UNCHANGED, UPDATED, Ch
 from diffsync_flows.deploy.deployment import FLOWS, Deployment, declared_deployments
 from diffsync_flows.deploy.work_pools import create_work_pools
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
-from diffsync_flows.runtime.errors import UserError
 from diffsync_flows.runtime.prefect_client import PAGE
-from diffsync_store.project import PROJECT
+from diffsync_store.project import PROJECT, UserError
 
 RETIRED_TAG = "removed-from-file"
 """The tag of a deployment that was paused because the file no longer declares it."""

@@ -1,23 +1,33 @@
-"""Events of the flows. Every field is always there: a trigger whose template asks for one that is not fails.
+"""Events of the flows. Every event has all of its fields, because a trigger whose template names a missing field fails.
 
 | event | resource | related | fields |
 | --- | --- | --- | --- |
 | `diffsync.store.loaded` | `diffsync.store.STORE_ID` | `diffsync.adapter.NAME` | store_id, adapter, state (complete, partial), objects |
 | `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME`, `diffsync.adapter.NAME` of both sides | diff_id, sync_name, source_store_id, target_store_id, operations, create, update, delete, suppressed, needs_approval |
-| `diffsync.diff.empty` | the same, where a diff has no operations | | |
+| `diffsync.diff.empty` | the same, for a diff without operations | | |
 | `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, suppressed, unknown, done_before |
 
-Each resource has the label `diffsync.reconcile`: `yes` where a reconcile has started the step, and takes the next one itself,
-else `no`, as for a sync that asks for an approval, which goes on by itself; and the label `diffsync.project`, the project of the YAML file.
+Each resource has two labels. `diffsync.project` is the project of the YAML file. `diffsync.reconcile` is `yes` if a
+reconcile started the step and takes the next one itself, else `no`. It is also `no` for a sync that asks for approval.
 
-A sync ends as `complete`; as `partial`, where not all was applied; as `stopped`, by its circuit breaker; as `refused`, by a
-change limits; as `rejected`, by a person; as `superseded`, where a newer diff counts before anybody has decided; as `cancelled`; or as
-`failed`, also where there is no such diff: then nobody knows its adapters, and none are related. One that waits for an
-approval has not ended, nor has one that leaves the question to another run, and a dry run is none. One whose process is
-killed tells nothing: Prefect's own event `prefect.flow-run.Crashed` does, which the automation for dead runs brings about.
+The `state` of a sync:
 
-What a run has applied is in `created`, `updated`, `deleted` and `moved`; what one before it has, in `done_before`. `skipped`
-are operations that the adapter's models have left alone, in this run or before: the target has not got them.
+| state | meaning |
+| --- | --- |
+| `complete` | All operations were applied. |
+| `partial` | Some operations were not applied. |
+| `stopped` | Too many operations failed, so the sync stopped. |
+| `refused` | The diff exceeds the change limits. |
+| `rejected` | A person rejected the diff. |
+| `superseded` | The sync waited for approval, and a newer diff replaced its diff. |
+| `cancelled` | The run was cancelled. |
+| `failed` | Anything else. If the diff does not exist, its adapters are unknown and no adapter is related. |
+
+There is no event while a sync waits for approval, when it ends as PendingElsewhere, after a dry run, and when its process
+is killed. For a killed process, Prefect emits `prefect.flow-run.Crashed`, caused by the automation for dead runs.
+
+`created`, `updated`, `deleted` and `moved` count what this run applied; `done_before` counts what earlier runs applied.
+`skipped` counts operations that the adapter's models left alone, in this run or before: the target does not have them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,7 +52,6 @@ DIFF_SAVED = "diffsync.diff.saved"
 DIFF_EMPTY = "diffsync.diff.empty"
 SYNC_ENDED = "diffsync.sync.ended"
 RECONCILE_LABEL, PROJECT_LABEL = "diffsync.reconcile", "diffsync.project"
-"""Labels of an event's resource."""
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 NOT_APPLIED = ("skipped", "failed", "blocked", "conflicts", "suppressed", "unknown")
@@ -50,25 +59,19 @@ OUTCOMES = ("created", "updated", "deleted", "moved", *NOT_APPLIED, "done_before
 
 
 def store_loaded(adapter: str, record: StoreRecord) -> None:
-    """A load has ended as complete or partial."""
+    """Emit the event of a complete or partial load."""
     payload = {
         "store_id": record.store_id,
         "adapter": adapter,
         "state": record.state.value,
         "objects": sum(record.counts.values()),
     }
-    _emit(
-        STORE_LOADED,
-        f"store.{record.store_id}",
-        record.store_id,
-        [f"adapter.{adapter}"],
-        payload,
-        is_child=is_child_run(),
-    )
+    related = [f"adapter.{adapter}"]
+    _emit(STORE_LOADED, f"store.{record.store_id}", record.store_id, related, payload, is_child=is_child_run())
 
 
 def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> None:
-    """A diff was saved."""
+    """Emit the event of a saved diff."""
     payload: dict[str, Any] = {
         "diff_id": record.diff_id,
         "sync_name": sync_name,
@@ -79,77 +82,64 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> No
         "suppressed": count_suppressed(record),
         "needs_approval": sync.needs_approval(record.summary),
     }
-    _of_diff(
-        DIFF_SAVED if record.operations else DIFF_EMPTY,
-        record.diff_id,
-        record,
-        sync_name,
-        payload,
-        is_child=is_child_run(),
-    )
+    event = DIFF_SAVED if record.operations else DIFF_EMPTY
+    _emit_of_diff(event, record.diff_id, record, sync_name, payload, is_child=is_child_run())
 
 
 def count_suppressed(record: DiffRecord) -> int:
-    """Operations of a diff that are suppressed."""
-    return sum(suppression.count_in(record.by_model) for suppression in record.suppressions)
+    """Count the operations of a diff that the guards suppress."""
+    return sum(each.count_in(record.by_model) for each in record.suppressions)
 
 
 def is_child_run() -> bool:
-    """Whether a reconcile has started this run."""
+    """Return whether a reconcile started this run."""
     return bool(runtime.flow_run.parent_flow_run_id)
 
 
 @dataclass
 class SyncEnd:
-    """A run of a sync, that tells how it ends."""
+    """The event of the end of a sync; filled in while the run goes on."""
 
     diff_id: str
     sync_name: str
     record: DiffRecord | None = None
-    """Of the diff, once it is known."""
+    """Record of the diff; None until it is known."""
     is_child: bool = field(default_factory=is_child_run)
-    """Whether a reconcile has started it."""
 
-    def ended(self, state: str, counts: Mapping[str, int] = NOTHING) -> None:
-        """It has ended, in one of the states above."""
+    def emit(self, state: str, counts: Mapping[str, int] = NOTHING) -> None:
+        """Emit the event, with one of the states above."""
         payload = {"diff_id": self.diff_id, "sync_name": self.sync_name, "state": state, **outcomes(counts)}
-        _of_diff(SYNC_ENDED, self.diff_id, self.record, self.sync_name, payload, is_child=self.is_child)
+        _emit_of_diff(SYNC_ENDED, self.diff_id, self.record, self.sync_name, payload, is_child=self.is_child)
 
 
 def outcomes(counts: Mapping[str, int]) -> dict[str, int]:
-    """All counts of a sync, those that are 0 too."""
+    """Return all counts of a sync, including those that are 0."""
     return {name: counts.get(name, 0) for name in OUTCOMES}
 
 
 @contextmanager
 def report_failure(diff_id: str, sync_name: str) -> Iterator[SyncEnd]:
-    """Tell of a sync that ends in the body by an exception."""
-    syncing = SyncEnd(diff_id, sync_name)
+    """Emit the end of a sync if the body raises."""
+    end = SyncEnd(diff_id, sync_name)
     try:
-        yield syncing
+        yield end
     except ChangeLimitExceeded:
         abort_if_superseded()
-        syncing.ended("refused")
+        end.emit("refused")
         raise
     except TerminationSignal:
         abort_if_superseded()
         if is_cancelled():
-            syncing.ended("cancelled")
+            end.emit("cancelled")
         raise
     except Exception:
         abort_if_superseded()
-        syncing.ended("failed")
+        end.emit("failed")
         raise
 
 
-def _of_diff(
-    event: str,
-    diff_id: str,
-    record: DiffRecord | None,
-    sync_name: str,
-    payload: dict[str, Any],
-    *,
-    is_child: bool,
+def _emit_of_diff(
+    event: str, diff_id: str, record: DiffRecord | None, sync_name: str, payload: dict[str, Any], *, is_child: bool
 ) -> None:
     related = [f"sync.{sync_name}"] if sync_name else []
     if record is not None:
@@ -158,13 +148,7 @@ def _of_diff(
 
 
 def _emit(
-    event: str,
-    resource: str,
-    name: str,
-    related: Iterable[str],
-    payload: dict[str, Any],
-    *,
-    is_child: bool,
+    event: str, resource: str, name: str, related: Iterable[str], payload: dict[str, Any], *, is_child: bool
 ) -> None:
     emit_event(
         event,

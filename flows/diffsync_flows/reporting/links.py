@@ -1,4 +1,4 @@
-"""Links from a run's artifact to the runs before it."""
+"""Link from a run's artifact to the runs before it."""
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -10,15 +10,21 @@ from diffsync_flows.reporting.escape import escape_markdown
 
 
 def run_link(flow: str, tag: str) -> str:
-    """The newest run of a flow that has a tag, in markdown; empty where there is none, as for what was made elsewhere."""
+    """Return a Markdown link to the newest run of a flow with a tag; empty if there is none or Prefect does not answer."""
     try:
         with get_client(sync_client=True) as client:
-            found = client.read_flow_runs(
+            runs = client.read_flow_runs(
                 flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
                 flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[tag])),
                 sort=FlowRunSort.START_TIME_DESC,
                 limit=1,
             )
-    except httpx.HTTPError:  # what is told is worth more than the link in it
+    except httpx.HTTPError:  # the artifact is worth more than its link
         return ""
-    return f"[{escape_markdown(found[0].name)}]({url_for(found[0])})" if found else ""
+    return f"[{escape_markdown(runs[0].name)}]({url_for(runs[0])})" if runs else ""
+
+
+def sentence_with_links(text: str, flow: str, *tags: str) -> str:
+    """Return a sentence with links to the newest runs of a flow, one for each tag; empty if there are none."""
+    links = [link for link in (run_link(flow, tag) for tag in tags) if link]
+    return f"{text} {' and '.join(links)}." if links else ""

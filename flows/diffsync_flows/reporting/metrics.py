@@ -1,28 +1,27 @@
-"""What the flows did, in numbers for Prometheus: in a file for its node exporter, or pushed to a Pushgateway.
+"""Metrics of the flows for Prometheus: a file for the node exporter, or a push to a Pushgateway.
 
-A flow run is a short process that nobody could scrape. All are gauges of the last run, and stay until a run tells them
-anew; names and units:
+A flow run is too short to be scraped. Each metric is a gauge of the last run, and stays until another run updates it:
 
 | metric | labels | |
 | --- | --- | --- |
-| `diffsync_run_state` | flow, name, state | of the last run: 1 for its state of `complete`, `partial`, `failed`, 0 for the others |
-| `diffsync_run_duration_seconds` | flow, name | how long it took |
+| `diffsync_run_state` | flow, name, state | 1 for the state of the last run (`complete`, `partial`, `failed`), 0 for the others |
+| `diffsync_run_duration_seconds` | flow, name | duration of the last run |
 | `diffsync_last_success_timestamp_seconds` | flow, name | end of the last complete run, in seconds since 1970 |
-| `diffsync_in_sync_timestamp_seconds` | flow, sync | load of the source to which the target is known to be equal, in seconds since 1970 |
+| `diffsync_in_sync_timestamp_seconds` | flow, sync | load of the source that the target is known to equal, in seconds since 1970 |
 | `diffsync_store_objects` | adapter | objects of the last load |
-| `diffsync_load_objects_per_second` | adapter | |
+| `diffsync_load_objects_per_second` | adapter | speed of the last load |
 | `diffsync_load_rejected` | adapter | records that the last load rejected |
-| `diffsync_diff_operations` | sync, action | of the last diff |
-| `diffsync_diff_held_operations` | sync | of these |
-| `diffsync_sync_operations` | sync, outcome | of the last sync: the counts of the event `diffsync.sync.ended` |
+| `diffsync_diff_operations` | sync, action | operations of the last diff |
+| `diffsync_diff_suppressed_operations` | sync | operations of the last diff that the guards suppress |
+| `diffsync_sync_operations` | sync, outcome | operations of the last sync, counted as in the event `diffsync.sync.ended` |
 | `diffsync_housekeeping_items` | outcome | stores and diffs of the last housekeeping: dropped, or kept because they are in use |
 
-A run that fails before it has read anything, such as one whose diff, store or newest store is not there, is failed as well; one
-of which not even the sync's name is known tells nothing. A run that waits for an approval tells nothing until it has ended, and
-one that is rejected, superseded or dry, or leaves the question to another run, nothing at all.
+A run that fails early, for example because its diff or store does not exist, counts as failed. A run publishes nothing if
+the name of its sync is not known, while it waits for approval, after a dry run, and when it ends as Rejected, Superseded or
+PendingElsewhere.
 
-The target is known to be equal after a complete sync of all of a diff, and after a diff without operations. How far it is
-behind, in seconds: `time() - max by (sync) (diffsync_in_sync_timestamp_seconds)`.
+The target is known to equal the source after a sync that applied the whole diff, and after a diff without operations. How
+far the target is behind, in seconds: `time() - max by (sync) (diffsync_in_sync_timestamp_seconds)`.
 """
 
 import time
@@ -38,10 +37,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from diffsync_flows.config.schema import Metrics
+from diffsync_flows.reporting.events import count_suppressed, outcomes
+from diffsync_flows.reporting.run_metadata import ACTIONS
 from diffsync_flows.runtime.ids import artifact_key
 from diffsync_flows.runtime.superseded_runs import abort_if_superseded
+from diffsync_store import StoreRecord
+from diffsync_store.diffs import DiffRecord
 
-PUSH_SECONDS = 10
+PUSH_TIMEOUT_SECONDS = 10
 STATES = ("complete", "partial", "failed")
 
 
@@ -51,49 +54,81 @@ class RunMetrics:
     def __init__(self, flow: str, name: str) -> None:
         self.flow = flow
         self.name = name
-        """Of the adapter or the sync; what has none by the end tells nothing."""
+        """Name of the adapter or the sync; a run that ends without one publishes nothing."""
         self.state = "complete"
         """One of STATES."""
         self.is_published = True
         self.registry = CollectorRegistry()
         self.names: set[str] = set()
-        self.began = time.monotonic()
+        self._started = time.monotonic()
 
-    @property
-    def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self.began
-
-    def gauge(self, name: str, what: str, label: str, values: Mapping[str, float], /, **labels: str) -> None:
-        """One value for each value of a label."""
-        made = Gauge(f"diffsync_{name}", what, [*labels, label], registry=self.registry)
+    def gauge(self, name: str, description: str, label: str, values: Mapping[str, float], /, **labels: str) -> None:
+        """Add a gauge with a value for each value of a label."""
+        gauge = Gauge(f"diffsync_{name}", description, [*labels, label], registry=self.registry)
         self.names.add(f"diffsync_{name}")
         for value, number in values.items():
-            made.labels(*labels.values(), value).set(number)
+            gauge.labels(*labels.values(), value).set(number)
 
-    def in_sync(self, loaded: datetime) -> None:
-        """The target is known to equal what was loaded from the source then."""
-        what = "Load of the source that the target equals"
-        self.gauge("in_sync_timestamp_seconds", what, "sync", {self.name: loaded.timestamp()}, flow=self.flow)
+    def add_load(self, adapter: str, record: StoreRecord) -> None:
+        """Add the gauges of a load, and take its state."""
+        self.state = record.state.value
+        objects = sum(record.counts.values())
+        rejected = sum(gap.rejected for gap in record.gaps.values())
+        self.gauge("store_objects", "Objects of the last load", "adapter", {adapter: objects})
+        self.gauge("load_objects_per_second", "Of the last load", "adapter", {adapter: objects / self._seconds()})
+        self.gauge("load_rejected", "Records that the last load rejected", "adapter", {adapter: rejected})
 
-    def end(self) -> None:
-        """What every run tells."""
-        named = {"flow": self.flow, "name": self.name}
+    def add_diff(self, record: DiffRecord, source_loaded: datetime) -> None:
+        """Add the gauges of a diff."""
+        counts = {action: record.summary.get(action, 0) for action in ACTIONS}
+        self.gauge("diff_operations", "Of the last diff", "action", counts, sync=self.name)
+        self.gauge(
+            "diff_suppressed_operations",
+            "Suppressed operations of the last diff",
+            "sync",
+            {self.name: count_suppressed(record)},
+        )
+        if not record.operations:
+            self._add_in_sync(source_loaded)
+
+    def add_sync(self, counts: Mapping[str, int], *, is_partial: bool, in_sync_with: datetime | None) -> None:
+        """Add the gauges of a sync, and take its state.
+
+        Args:
+            counts: Operations by outcome.
+            is_partial: Whether some operations were not applied.
+            in_sync_with: When the source was loaded that the target equals; None if they may differ.
+        """
+        self.state = "partial" if is_partial else "complete"
+        self.gauge("sync_operations", "Of the last sync", "outcome", outcomes(counts), sync=self.name)
+        if in_sync_with:
+            self._add_in_sync(in_sync_with)
+
+    def finish(self) -> None:
+        """Add the gauges that every run has."""
+        labels = {"flow": self.flow, "name": self.name}
         states = {state: float(state == self.state) for state in STATES}
-        self.gauge("run_state", "Of the last run", "state", states, **named)
-        self.gauge("run_duration_seconds", "Of the last run", "name", {self.name: self.seconds}, flow=self.flow)
+        self.gauge("run_state", "Of the last run", "state", states, **labels)
+        self.gauge("run_duration_seconds", "Of the last run", "name", {self.name: self._seconds()}, flow=self.flow)
         if self.state == "complete":
-            what = "End of the last complete run"
-            self.gauge("last_success_timestamp_seconds", what, "name", {self.name: time.time()}, flow=self.flow)
+            description = "End of the last complete run"
+            self.gauge("last_success_timestamp_seconds", description, "name", {self.name: time.time()}, flow=self.flow)
+
+    def _add_in_sync(self, loaded: datetime) -> None:
+        description = "Load of the source that the target equals"
+        self.gauge("in_sync_timestamp_seconds", description, "sync", {self.name: loaded.timestamp()}, flow=self.flow)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
 
 
 @contextmanager
-def run_metrics(flow: str, name: str, told: Metrics) -> Iterator[RunMetrics]:
-    """Measure the body, and tell it however it ends; that it cannot be told is no failure of the run."""
+def run_metrics(flow: str, name: str, settings: Metrics) -> Iterator[RunMetrics]:
+    """Measure the body and publish its metrics, however it ends; a failed publication is only logged."""
     run = RunMetrics(flow, name)
     try:
         yield run
-    except (Pause, Abort):  # it goes on in another process
+    except (Pause, Abort):  # the run continues in another process
         run.is_published = False
         raise
     except Exception:
@@ -105,28 +140,30 @@ def run_metrics(flow: str, name: str, told: Metrics) -> Iterator[RunMetrics]:
         run.state = "failed"
         raise
     finally:
-        if run.name and run.is_published and (told.textfile_directory or told.pushgateway):
-            run.end()
-            _publish(run, told)
+        if run.name and run.is_published and (settings.textfile_directory or settings.pushgateway):
+            run.finish()
+            _publish(run, settings)
 
 
-def _publish(run: RunMetrics, told: Metrics) -> None:
+def _publish(run: RunMetrics, settings: Metrics) -> None:
     try:
-        if told.textfile_directory:
-            _write(run, Path(told.textfile_directory) / f"{artifact_key(f'diffsync-{run.flow}', run.name)}.prom")
-        if told.pushgateway:
-            group = {"flow": run.flow, "name": run.name}
-            pushadd_to_gateway(told.pushgateway, "diffsync", run.registry, grouping_key=group, timeout=PUSH_SECONDS)
+        if settings.textfile_directory:
+            _write(run, Path(settings.textfile_directory) / f"{artifact_key(f'diffsync-{run.flow}', run.name)}.prom")
+        if settings.pushgateway:
+            labels = {"flow": run.flow, "name": run.name}
+            pushadd_to_gateway(
+                settings.pushgateway, "diffsync", run.registry, grouping_key=labels, timeout=PUSH_TIMEOUT_SECONDS
+            )
     except OSError as error:
-        get_run_logger().warning("The metrics of this run could not be told: %s", error)
+        get_run_logger().warning("Cannot publish the metrics of this run: %s", error)
 
 
 def _write(run: RunMetrics, file: Path) -> None:
-    """Write what the run tells, and what an earlier one has told and this one does not, as a Pushgateway keeps it."""
+    """Write the run's metrics, and keep those of earlier runs that this one lacks, as a Pushgateway does."""
     earlier = file.read_text("utf-8") if file.exists() else ""
     try:
-        kept = [found for found in text_string_to_metric_families(earlier) if found.name not in run.names]
-    except ValueError:  # somebody else's hand, or a broken disk
+        kept = [family for family in text_string_to_metric_families(earlier) if family.name not in run.names]
+    except ValueError:  # edited by hand, or damaged
         kept = []
     run.registry.register(_Kept(kept))
     write_to_textfile(str(file), run.registry)

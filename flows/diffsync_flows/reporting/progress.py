@@ -1,4 +1,4 @@
-"""Long work says how far it is, every few seconds: in the run's log, and as an artifact where its whole is known."""
+"""Report the progress of long work every few seconds: in the run's log, and as an artifact if the total is known."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,11 +9,12 @@ from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
-import httpx
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-SECONDS = 5.0
+from diffsync_flows.runtime.prefect_client import best_effort
+
+INTERVAL_SECONDS = 5.0
 
 
 class ProgressState(NamedTuple):
@@ -22,61 +23,68 @@ class ProgressState(NamedTuple):
     stage: str
     done: int
     total: int | None = None
-    """None where nobody knows."""
-    what: str = "elements"
-    is_guess: bool = False
-    """Whether the total is what it was the last time."""
+    """None if unknown."""
+    unit: str = "elements"
+    is_estimate: bool = False
+    """Whether the total is that of the last run."""
+
+
+Measure = Callable[[], ProgressState | None]
 
 
 class ProgressReporter:
-    """How far the work is: it says so by calling this, as the library's diff and sync do, or is asked by `measure`."""
+    """Reports progress. The work calls this object, as the library's diff and sync do, or `measure` is called."""
 
-    def __init__(self, key: str, measure: "Callable[[], ProgressState | None] | None" = None) -> None:
+    def __init__(self, key: str, measure: Measure | None = None) -> None:
         self._key = key
         self._measure = measure
         self._log = get_run_logger()
         self._state: ProgressState | None = None
-        self._began = (monotonic(), 0)
+        self._start = (monotonic(), 0)
         self._artifact: UUID | None = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if self._state is None or self._state.stage != stage:
-            self._began = (monotonic(), done)
+            self._start = (monotonic(), done)
         self._state = ProgressState(stage, done, total)
 
-    def tell(self) -> None:
-        """Log a line, and bring the artifact up to date; that Prefect cannot be told does not disturb the work."""
+    def report(self) -> None:
+        """Log a line and update the artifact; a failure to do so does not disturb the work."""
         state = self._measure() if self._measure else self._state
         if state is None:
             return
-        line = told(state, state.done - self._began[1], monotonic() - self._began[0])
+        line = format_progress(state, state.done - self._start[1], monotonic() - self._start[0])
         self._log.info("%s", line)
         if state.total:
-            self._show(min(100.0, 100 * state.done / state.total), line)
+            self._publish(min(100.0, 100 * state.done / state.total), line)
 
-    def end(self) -> None:
-        """The work is done."""
+    def finish(self) -> None:
+        """Set the artifact to 100 percent."""
         if self._artifact:
-            self._show(100.0, "done")
+            self._publish(100.0, "done")
 
-    def _show(self, percent: float, line: str) -> None:
-        try:
+    def _publish(self, percent: float, line: str) -> None:
+        with best_effort("Cannot publish the progress"):
             if self._artifact is None:
-                made = create_progress_artifact(percent, key=f"{self._key}-progress", description=line)
-                assert isinstance(made, UUID)  # noqa: S101  # for the type checker: outside of a loop it is no coroutine
-                self._artifact = made
+                artifact_id = create_progress_artifact(percent, key=f"{self._key}-progress", description=line)
+                assert isinstance(artifact_id, UUID)  # noqa: S101  # for the type checker: no event loop, so no coroutine
+                self._artifact = artifact_id
             else:
                 update_progress_artifact(self._artifact, percent, description=line)
-        except httpx.HTTPError as error:
-            self._log.warning("The progress could not be shown: %s", error)
 
 
-def told(state: ProgressState, since: int, seconds: float) -> str:
-    """One line: how much is done, how fast, and how long the rest will take at this rate."""
-    about = "about " if state.is_guess else ""
-    whole = f" of {about}{state.total:,}" if state.total is not None else ""
-    line = f"{state.stage}: {state.done:,}{whole} {state.what}"
-    rate = since / seconds if seconds > 0 else 0.0
+def format_progress(state: ProgressState, done_since: int, seconds: float) -> str:
+    """Return one line: the amount done, the rate, and the time left at this rate.
+
+    Args:
+        state: The progress.
+        done_since: The amount done within `seconds`.
+        seconds: The time since the stage began.
+    """
+    about = "about " if state.is_estimate else ""
+    total = f" of {about}{state.total:,}" if state.total is not None else ""
+    line = f"{state.stage}: {state.done:,}{total} {state.unit}"
+    rate = done_since / seconds if seconds > 0 else 0.0
     if rate <= 0:
         return line
     line += f", {rate:,.0f} a second" if rate >= 1 else f", {rate * 60:,.1f} a minute"
@@ -86,30 +94,28 @@ def told(state: ProgressState, since: int, seconds: float) -> str:
 
 
 @contextmanager
-def progress(
-    key: str, measure: "Callable[[], ProgressState | None] | None" = None, seconds: float = SECONDS
-) -> Iterator[ProgressReporter]:
-    """Tell how far the body is from a thread of its own, and that it is done when it ends well.
+def progress(key: str, measure: Measure | None = None, seconds: float = INTERVAL_SECONDS) -> Iterator[ProgressReporter]:
+    """Report the body's progress from another thread, and its end if it succeeds.
 
     Args:
-        key: of the artifact, `-progress` is added.
-        measure: asks how far it is; without it the body says so by calling what it is given.
-        seconds: between two reports, and before the first: short work has none.
+        key: Key of the artifact, to which `-progress` is appended.
+        measure: Returns the progress; without it, the body calls the object that it gets.
+        seconds: Time between two reports, and before the first one: short work has none.
     """
-    shown = ProgressReporter(key, measure)
-    with repeat_in_background(shown.tell, seconds):
-        yield shown
-    shown.end()
+    reporter = ProgressReporter(key, measure)
+    with repeat_in_background(reporter.report, seconds):
+        yield reporter
+    reporter.finish()
 
 
 @contextmanager
-def repeat_in_background(report: Callable[[], None], seconds: float = SECONDS) -> Iterator[None]:
-    """Call `report` every few seconds from a thread of its own while the body runs."""
+def repeat_in_background(function: Callable[[], None], seconds: float = INTERVAL_SECONDS) -> Iterator[None]:
+    """Call a function every few seconds from another thread while the body runs."""
     ended = Event()
 
     def repeat() -> None:
         while not ended.wait(seconds):
-            report()
+            function()
 
     thread = Thread(target=copy_context().run, args=(repeat,), name="progress", daemon=True)
     thread.start()
@@ -117,4 +123,4 @@ def repeat_in_background(report: Callable[[], None], seconds: float = SECONDS) -
         yield
     finally:
         ended.set()
-        thread.join(SECONDS)
+        thread.join(INTERVAL_SECONDS)

@@ -1,7 +1,6 @@
-"""The library's log in the flow run's log.
+"""Send the library's log to the log of the flow run.
 
-Not the line of each record that went well: a first sync has one for every record. What failed, what was skipped and
-what the steps say of themselves comes through.
+Lines about single records that succeeded are left out: a first sync would have one for every record.
 """
 
 import logging
@@ -15,13 +14,13 @@ from structlog.typing import EventDict, WrappedLogger
 from diffsync_store.printable import printable
 
 LIBRARY = "diffsync_store"
-LEFT_OUT = {"src", "dst", "flags", "diffs"}
-"""The same in every line of a run, or the whole record."""
+OMITTED = {"src", "dst", "flags", "diffs"}
+"""Fields that are the same in every line of a run, or hold a whole record."""
 
 
 @contextmanager
 def library_log(redact: Callable[[str], str]) -> Iterator[None]:
-    """Send what the library logs in the body to the flow run, without secrets."""
+    """Send what the library logs in the body to the flow run, with secrets redacted."""
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, _drop_success, _as_text],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -33,7 +32,10 @@ def library_log(redact: Callable[[str], str]) -> Iterator[None]:
     logger = logging.getLogger(LIBRARY)
     level = logger.level
     logger.setLevel(logging.INFO)
-    previous, logger.handlers = logger.handlers, [handler]  # PREFECT_LOGGING_EXTRA_LOGGERS adds one that shows secrets
+    previous, logger.handlers = (
+        logger.handlers,
+        [handler],
+    )  # PREFECT_LOGGING_EXTRA_LOGGERS adds a handler that shows secrets
     try:
         yield
     finally:
@@ -60,5 +62,5 @@ def _drop_success(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _as_text(_: WrappedLogger, __: str, event: EventDict) -> str:
     text = str(event.pop("event", ""))
-    details = " ".join(f"{key}={value}" for key, value in event.items() if key not in LEFT_OUT)
+    details = " ".join(f"{key}={value}" for key, value in event.items() if key not in OMITTED)
     return printable(f"{text} ({details})" if details else text)

@@ -1,4 +1,4 @@
-"""A flow run that is cancelled ends between two operations, and not in the middle of one."""
+"""Cancel a flow run between two operations, never in the middle of one."""
 
 import signal
 import threading
@@ -15,50 +15,50 @@ from prefect.states import Cancelled
 
 
 class DeferredTermination(TerminationSignal):
-    """SIGTERM came a while ago, and was put off."""
+    """SIGTERM arrived while it was deferred."""
 
 
 @contextmanager
 def defer_termination() -> Iterator[Callable[[], bool]]:
-    """Put off SIGTERM, by which a worker cancels a run, to the end of the body; whether it came is asked meanwhile.
+    """Defer SIGTERM, by which a worker cancels a run, to the end of the body; yield a function that says if it arrived.
 
     Raises:
-        StoppedLate: it came, and would have ended the flow run.
+        DeferredTermination: SIGTERM arrived, and would have ended the flow run.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    asked: list[tuple[int, FrameType | None]] = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append((number, frame)))
+    received: list[tuple[int, FrameType | None]] = []
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: received.append((number, frame)))
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
-        signal.signal(signal.SIGTERM, before)
-        if asked:
+        signal.signal(signal.SIGTERM, previous)
+        if received:
             try:
                 signal.raise_signal(signal.SIGTERM)
-            except TerminationSignal as stop:
-                raise DeferredTermination(stop.signal) from None
+            except TerminationSignal as error:
+                raise DeferredTermination(error.signal) from None
 
 
 def is_cancelled() -> bool:
-    """Whether the run is being cancelled; a SIGTERM may also come of a worker that goes down."""
+    """Return whether somebody cancels the run; SIGTERM also comes from a worker that shuts down."""
     try:
         with get_client(sync_client=True) as client:
             state = client.read_flow_run(UUID(runtime.flow_run.id)).state
-    except (httpx.HTTPError, PrefectException):  # nobody can say
+    except (httpx.HTTPError, PrefectException):
         return False
     return state is not None and (state.is_cancelling() or state.is_cancelled())
 
 
 def abort_if_cancelled() -> None:
-    """End this process, and its run as cancelled, if it is being cancelled.
+    """End this process, and its run as Cancelled, if somebody cancels the run.
 
-    Prefect takes a SIGTERM for a cancellation only if its own handler was there when the worker announced it; any other
-    one is a crash, and a run that has crashed is started again.
+    Prefect takes SIGTERM for a cancellation only if its own handler was installed when the worker announced it. Otherwise
+    it reports a crash, and a crashed run is started again.
 
     Raises:
-        Abort: it is; Prefect's engine ends the process by it and reports nothing.
+        Abort: The run is cancelled. Prefect's engine ends this process and reports nothing.
     """
     if is_cancelled():
         with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:

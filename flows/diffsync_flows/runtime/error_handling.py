@@ -1,6 +1,5 @@
-"""A run that meets what a person can mend ends as Failed with that sentence, and nothing before it or after it."""
+"""End a run as Failed, with one sentence as its message, for errors that a person can fix."""
 
-import asyncio
 import inspect
 from collections.abc import Callable
 from functools import wraps
@@ -8,22 +7,19 @@ from typing import Any, TypeVar, cast
 
 from prefect.states import Failed
 
-from diffsync_flows.config.config import read_config
 from diffsync_flows.runtime.cancellation import DeferredTermination, abort_if_cancelled
-from diffsync_flows.runtime.errors import EXPECTED_ERRORS
 from diffsync_flows.runtime.superseded_runs import abort_if_superseded, abort_if_superseded_async
-from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable_lines
-from diffsync_store.transient import is_transient
+from diffsync_store.project import EXPECTED_ERRORS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def report_expected_errors(function: F) -> F:
-    """For a flow's function: any other exception ends the run with its traceback, as Prefect has it.
+    """Decorate a flow's function: return a Failed state for an expected error, and let others end the run with a traceback.
 
-    A process whose run was started again meanwhile ends without a word, whatever the exception; one whose run was cancelled in
-    the middle of what is not interrupted ends it as Cancelled.
+    Whatever the error, a process whose run was started again ends without reporting a state, and a process whose run was
+    cancelled while it could not be interrupted ends the run as Cancelled.
     """
     if inspect.iscoroutinefunction(function):
 
@@ -35,7 +31,7 @@ def report_expected_errors(function: F) -> F:
                 await abort_if_superseded_async()
                 if not isinstance(error, EXPECTED_ERRORS):
                     raise
-                return Failed(message=await asyncio.to_thread(error_message, error))
+                return Failed(message=error_message(error))
 
         return cast("F", run_async)
 
@@ -57,7 +53,5 @@ def report_expected_errors(function: F) -> F:
 
 
 def error_message(error: Exception) -> str:
-    """What the error says; of a store that does not answer also which one it is, and what to do."""
-    if not (isinstance(error, ObjectStoreException) and is_transient(error)):
-        return printable_lines(str(error))
-    return read_config().describe_error(error)
+    """Return the error's message and its notes, safe to print."""
+    return printable_lines(" ".join([str(error), *getattr(error, "__notes__", ())]))

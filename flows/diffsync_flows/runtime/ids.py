@@ -1,4 +1,4 @@
-"""Names for stores and diffs, made from a flow run so that a second attempt of the run finds what the first one made."""
+"""Make ids of stores and diffs from the flow run, so that a retry finds what the first attempt made."""
 
 import hashlib
 import json
@@ -7,37 +7,37 @@ from datetime import UTC, datetime
 
 from prefect import runtime
 
-LONGEST = 128
-DIGEST = 8
-SIMPLE = re.compile(rf"(?!.*-(progress|totals|[0-9a-f]{{{DIGEST}}})$)[a-z0-9]+(-[a-z0-9]+)*")
-"""A name that a key can have as it is: it does not end as a key may, behind the name."""
+MAX_LENGTH = 128
+DIGEST_LENGTH = 8
+SIMPLE = re.compile(rf"(?!.*-(progress|totals|[0-9a-f]{{{DIGEST_LENGTH}}})$)[a-z0-9]+(-[a-z0-9]+)*")
+"""A name that a key can contain unchanged: it has no suffix that keys use."""
 
 
 def new_id(*names: str) -> str:
-    """Readable, unique for the flow run, and within what a store takes, e.g. `registry-20261123T051542-1a2b3c4d5e6f`."""
+    """Return a readable id that is unique to the flow run, such as `registry-20261123T051542-1a2b3c4d5e6f`."""
     return id_of_run(runtime.flow_run.id, runtime.flow_run.scheduled_start_time, *names)
 
 
 def id_of_run(flow_run_id: str, started: datetime, *names: str) -> str:
-    """What `new_id` makes of a flow run.
+    """Return the id that `new_id` makes in a flow run.
 
-    The end of its id tells it from others: ids of runs that are scheduled for one time begin alike (UUID version 7).
+    It ends with the end of the run's id: ids of runs that are scheduled for the same time begin alike (UUID version 7).
     """
     suffix = f"{started.astimezone(UTC):%Y%m%dT%H%M%S}-{flow_run_id[-12:]}"
-    return f"{'-'.join(names)[: LONGEST - len(suffix) - 1]}-{suffix}"
+    return f"{'-'.join(names)[: MAX_LENGTH - len(suffix) - 1]}-{suffix}"
 
 
 def artifact_key(kind: str, *names: str) -> str:
-    """What Prefect takes as a key, and a file system as a name: lower-case letters, digits and single dashes.
+    """Return a key for an artifact or a file name: lower-case letters, digits and single dashes.
 
-    Others than these names have another key: where the letters that are left do not tell them apart, a digest does.
+    Different names give different keys; a digest is appended where the remaining letters are the same.
 
     Args:
-        kind: what it is of, such as `load`; letters, digits and dashes.
-        *names: of the adapters or the sync.
+        kind: The kind of artifact, such as `load`; letters, digits and dashes.
+        *names: Names of the adapters or the sync.
     """
     slug = re.sub("[^a-z0-9]+", "-", "-".join((kind, *names)).lower()).strip("-")
-    if all(map(SIMPLE.fullmatch, names)) and (len(names) == 1 or "-" not in "".join(names)) and len(slug) <= LONGEST:
+    if all(map(SIMPLE.fullmatch, names)) and (len(names) == 1 or "-" not in "".join(names)) and len(slug) <= MAX_LENGTH:
         return slug
-    digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:DIGEST]
-    return f"{slug[: LONGEST - DIGEST - 1].strip('-')}-{digest}"
+    digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:DIGEST_LENGTH]
+    return f"{slug[: MAX_LENGTH - DIGEST_LENGTH - 1].strip('-')}-{digest}"

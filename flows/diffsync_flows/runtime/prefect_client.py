@@ -1,4 +1,4 @@
-"""Reaching Prefect's API: what keeps a command from it is told in one sentence, with what to do."""
+"""Translate failures of Prefect's API into one sentence that says what to do."""
 
 import json
 from collections.abc import Iterator
@@ -10,44 +10,46 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
-from diffsync_flows.runtime.errors import UserError
+from diffsync_store.project import UserError
 
 PAGE = 200
-"""Most that Prefect's API returns at once."""
+"""Maximum rows in one answer of Prefect's API."""
 EXAMPLE = "such as http://127.0.0.1:4200/api"
 NO_SERVER = (
-    f"No Prefect server is named: set PREFECT_API_URL, {EXAMPLE}, or use a profile that has it (`prefect config view` shows "
-    "it). Without it Prefect would start a server of its own for this command, and forget it."
+    f"No Prefect server is configured. Set PREFECT_API_URL, {EXAMPLE}, or use a profile that sets it (see `prefect config "
+    "view`). Otherwise Prefect would start a temporary server for this command alone."
 )
-API_SUFFIX_HINT = f"PREFECT_API_URL names the address that ends in /api, {EXAMPLE}"
+API_SUFFIX_HINT = f"Set PREFECT_API_URL to the address that ends in /api, {EXAMPLE}."
 NO_ACCESS = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 NOT_THERE = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
 
 
 class PrefectUnreachable(UserError):
-    """Prefect's API does not answer as one."""
+    """No Prefect API answers at PREFECT_API_URL."""
 
 
 def require_prefect() -> None:
-    """Ask Prefect's API for something, before anything is done with it.
+    """Check that Prefect's API answers, before any work begins.
 
     Raises:
-        PrefectUnreachable: none is named, or it does not answer as Prefect's API does.
+        PrefectUnreachable: No server is configured, or it does not answer as Prefect does.
     """
     with translated_api_errors():
         try:
             with get_client(sync_client=True) as client:
                 client.read_work_pools(limit=1)
         except ValidationError as error:
-            raise PrefectUnreachable(f"{PREFECT_API_URL.value()} is not Prefect's: {API_SUFFIX_HINT}") from error
+            raise PrefectUnreachable(
+                f"The server at {PREFECT_API_URL.value()} is not Prefect. {API_SUFFIX_HINT}"
+            ) from error
 
 
 @contextmanager
 def translated_api_errors() -> Iterator[None]:
-    """What Prefect's API answers in the body, where it is not what was asked for, is a fault.
+    """Raise a failure of the API as PrefectUnreachable.
 
     Raises:
-        PrefectUnreachable: none is named, it cannot be reached, or it refuses.
+        PrefectUnreachable: No server is configured, it cannot be reached, or it refuses the request.
     """
     address = PREFECT_API_URL.value()
     if not address:
@@ -55,37 +57,37 @@ def translated_api_errors() -> Iterator[None]:
     try:
         yield
     except httpx.HTTPStatusError as error:
-        raise PrefectUnreachable(_refused(address, error.response)) from error
+        raise PrefectUnreachable(_refusal(address, error.response)) from error
     except json.JSONDecodeError as error:
-        raise PrefectUnreachable(f"{address} answers with a page, not as Prefect's API: {API_SUFFIX_HINT}") from error
+        raise PrefectUnreachable(f"The server at {address} answers with a web page. {API_SUFFIX_HINT}") from error
     except (httpx.TransportError, httpx.InvalidURL) as error:
         raise PrefectUnreachable(
-            f"Prefect's API cannot be reached: see that PREFECT_API_URL names it and that it runs. It is {address} ({error})"
+            f"Cannot reach Prefect's API at {address} ({error}). Check PREFECT_API_URL and that the server runs."
         ) from error
 
 
 @contextmanager
-def best_effort(what: str, *errors: type[Exception]) -> Iterator[None]:
-    """What is told or looked at beside a run's work does not fail the run: the log says `what`, and why.
+def best_effort(failure: str, *errors: type[Exception]) -> Iterator[None]:
+    """Log an error of the body as a warning, so that a report or a look-up does not fail the run.
 
     Args:
-        what: that could not be done.
-        errors: what is forgiven besides an API that does not answer.
+        failure: The beginning of the warning, such as "Cannot publish the artifact".
+        errors: What to catch besides an HTTP error.
     """
     caught: tuple[type[Exception], ...] = (httpx.HTTPError, *errors)
     try:
         yield
     except caught as error:
-        get_run_logger().warning("%s: %s", what, error)
+        get_run_logger().warning("%s: %s", failure, error)
 
 
-def _refused(address: str, response: httpx.Response) -> str:
+def _refusal(address: str, response: httpx.Response) -> str:
     if response.status_code in NO_ACCESS:
         return (
-            f"Prefect's API at {address} refuses ({response.status_code}): set PREFECT_API_AUTH_STRING to the server's "
+            f"Prefect's API at {address} denies access ({response.status_code}). Set PREFECT_API_AUTH_STRING to the server's "
             "user:password, or PREFECT_API_KEY for Prefect Cloud."
         )
     if response.status_code in NOT_THERE:
-        return f"{address} has no such address ({response.status_code}) as Prefect's API has: {API_SUFFIX_HINT}"
-    told = response.text[:200] if response.is_client_error else "see its log"
-    return f"Prefect's API at {address} answers with {response.status_code}: {told}"
+        return f"The server at {address} has no Prefect API there ({response.status_code}). {API_SUFFIX_HINT}"
+    reason = response.text[:200] if response.is_client_error else "see the server's log"
+    return f"Prefect's API at {address} answers with status {response.status_code}: {reason}"

@@ -1,4 +1,4 @@
-"""Which failures are worth another attempt, and when."""
+"""Decide which failures of a task are retried, and when."""
 
 import time
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ from diffsync_store import Adapter
 from diffsync_store.transient import is_transient, retry_after
 
 MAX_RESTARTS = 3
-"""How often a run whose process died is started again by itself."""
+"""How often a run is started again after its process died."""
 
 
 @contextmanager
 def classify_errors(adapter: Adapter) -> Iterator[None]:
-    """What the body raises is tried again, or not, as the adapter's `transient_errors` say."""
+    """Mark each error of the body as transient or not, by the adapter's `transient_errors`."""
     try:
         yield
     except Exception as error:
-        with suppress(TypeError):  # one without attributes: then the adapter's word is not heard
+        with suppress(TypeError):  # an exception without attributes keeps its default class
             vars(error)["is_transient"] = is_transient(error, adapter)
         raise
 
@@ -32,9 +32,9 @@ def _is_transient_failure(_: Task[..., Any], __: TaskRun, state: State[Any]) -> 
     failure = state.result(raise_on_failure=False)
     if not isinstance(failure, BaseException) or not is_transient(failure):
         return False
-    if asked := retry_after(failure):
-        get_run_logger().info("The service asks to be left alone for %.0f seconds", asked)
-        time.sleep(asked)
+    if seconds := retry_after(failure):
+        get_run_logger().info("The service asks for a pause of %.0f seconds (Retry-After)", seconds)
+        time.sleep(seconds)
     return True
 
 
@@ -63,14 +63,16 @@ def _retries(times: int) -> TaskOptions:
 
 
 IO_RETRIES = _retries(4)
-"""For tasks that do I/O and may be done twice: attempts after about 1, 2, 4 and 8 seconds, later where a service asks for that."""
+"""For a task that does I/O and is safe to repeat: retries after about 1, 2, 4 and 8 seconds, or when the service allows."""
 
 LOAD_RETRIES = _retries(6)
-"""For a load: about a minute in all, in which its system may be started again."""
+"""For a load: retries for about a minute, in which its system may restart."""
 
 NO_RETRIES = TaskOptions(
     cache_policy=NO_CACHE, retries=1, retry_delay_seconds=0, retry_jitter_factor=0, retry_condition_fn=_never
 )
-"""For a task that is not tried again. Prefect logs the traceback of one that has no attempt left, beside what the flow says of
-the same failure; of one whose condition refuses the next attempt it does not.
+"""For a task that is not safe to repeat.
+
+Prefect logs a traceback when a task has no retries left, and none when the condition refuses the retry. The flow reports
+the same failure in one sentence.
 """

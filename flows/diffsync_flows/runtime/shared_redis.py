@@ -1,8 +1,10 @@
-"""Whether another Prefect server has the same project in the same Redis: each would take the other's newest stores and leases."""
+"""Detect another Prefect server that uses the same project in the same Redis.
+
+Each of the two would take the other's newest stores and leases.
+"""
 
 import socket
 from collections.abc import Iterator
-from contextlib import closing
 from functools import cache
 from uuid import uuid4
 
@@ -12,21 +14,21 @@ from prefect.client.schemas.actions import VariableCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL
 
-from diffsync_flows.config.config import Config, read_config
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable
 from diffsync_store.redaction import redact_url_passwords
 
 VARIABLE = "diffsync_server"
-"""Prefect's variable with the id of the server: its address is another one on every host."""
-FORGOTTEN_AFTER = 7 * 86400
-"""Seconds after which a server that is gone is not in the way any more."""
-NOT_KNOWN = "It is not known whether another Prefect server uses the same Redis"
+"""Prefect variable with the server's id. The server's address cannot identify it, because it differs between hosts."""
+FORGET_SECONDS = 7 * 86400
+"""After this time without a run, a server no longer counts."""
+CHECK_FAILED = "Cannot check whether another Prefect server uses the same Redis"
 
 
 def server_id() -> str:
-    """The id of the Prefect server, which it is given when it is asked for the first time."""
+    """Return the id of the Prefect server; the first call creates it."""
     return _id_of(PREFECT_API_URL.value())
 
 
@@ -37,29 +39,27 @@ def _id_of(_: str | None) -> str:
         if found is None:
             try:
                 found = client.create_variable(VariableCreate(name=VARIABLE, value=uuid4().hex))
-            except ObjectAlreadyExists:  # another process was first
+            except ObjectAlreadyExists:  # another process was faster
                 found = client.read_variable_by_name(VARIABLE)
     return str(found.value) if found else ""
 
 
-def other_servers(config: Config, server: str) -> Iterator[str]:
-    """A sentence for each other Prefect server that has used the project's place in Redis within the last week."""
+def other_servers(context: SyncContext, server: str) -> Iterator[str]:
+    """Yield a warning for each other Prefect server that used the project's Redis within the last week."""
+    config = context.config
     address = redact_url_passwords(PREFECT_API_URL.value() or "without an address")
-    with closing(config.open_stores()) as stores:
-        met = stores.register_user(
-            server, f"{address}, as {socket.gethostname()} reaches it", expires_after=FORGOTTEN_AFTER
-        )
-    for told, at in met.items():
+    description = f"{address}, as {socket.gethostname()} reaches it"
+    for name, at in context.stores().register_user(server, description, expires_after=FORGET_SECONDS).items():
         yield (
-            f"Another Prefect server ({printable(told)}) was at {config.store_address()} at {at:%Y-%m-%d %H:%M:%S} UTC under the "
-            f"same project {config.declared.project!r}: each takes the other's newest stores and leases. Give each file a "
-            "`project` of its own and deploy it again, or give it another Redis or database. A server that is gone is forgotten "
-            "after a week."
+            f"Another Prefect server ({printable(name)}) used {config.store_address()} at {at:%Y-%m-%d %H:%M:%S} UTC with the "
+            f"same project {config.declared.project!r}. Each server takes the other's newest stores and leases. Give each "
+            "file its own `project` and deploy again, or use another Redis or database. A server that has stopped no longer "
+            "counts after a week."
         )
 
 
-def warn_of_other_servers() -> None:
-    """Say in the flow run's log that another Prefect server is in the way."""
-    with best_effort(NOT_KNOWN, ObjectStoreException):
-        for told in other_servers(read_config(), server_id()):
-            get_run_logger().warning("%s", told)
+def warn_of_other_servers(context: SyncContext) -> None:
+    """Log a warning for each other Prefect server."""
+    with best_effort(CHECK_FAILED, ObjectStoreException):
+        for warning in other_servers(context, server_id()):
+            get_run_logger().warning("%s", warning)

@@ -1,29 +1,29 @@
-"""Names of states of these flows' runs; Prefect knows their types alone."""
+"""Names of the states of flow runs. Prefect itself only knows their types."""
 
 from enum import StrEnum
 
 SUSPENDED = "Suspended"
-"""A run waits for somebody's decision, and has no process."""
+"""The run waits for an approval and has no process."""
 
 
 class EndState(StrEnum):
-    """In which a run ends. The automation for dead runs leaves alone what has come into one of these."""
+    """States in which a run ends. The automation for dead runs ignores a run in one of these."""
 
     COMPLETED = "Completed"
     PARTIAL = "Partial"
-    """Completed: a sync that has not applied everything, or a reconcile with one."""
+    """Completed: a sync that did not apply every operation, or a reconcile with such a sync."""
     AWAITING_APPROVAL = "AwaitingApproval"
-    """Completed: a reconcile whose sync waits for a decision."""
+    """Completed: a reconcile whose sync waits for an approval."""
     PENDING_ELSEWHERE = "PendingElsewhere"
-    """Completed: a sync that leaves the question to an older run."""
+    """Completed: a sync whose changes already wait for an approval in an older run."""
     SKIPPED = "Skipped"
-    """Completed: a reconcile while another one of its target was under way."""
+    """Completed: a reconcile that was due while another one of its target was running."""
     FAILED = "Failed"
     APPROVAL_TIMED_OUT = "ApprovalTimedOut"
-    """Failed: nobody has decided in time."""
+    """Failed: nobody approved the diff in time."""
     CANCELLED = "Cancelled"
     REJECTED = "Rejected"
-    """Cancelled: a sync whose diff somebody has rejected."""
+    """Cancelled: a sync whose diff was rejected."""
     SUPERSEDED = "Superseded"
-    """Cancelled: a sync that asked about a diff that does not count any more."""
+    """Cancelled: a sync that waited for the approval of a diff which a newer one has replaced."""
     CRASHED = "Crashed"

@@ -1,61 +1,54 @@
-"""A process of which nobody has heard for so long that its run was started again has no say in that run any more."""
+"""End a process whose flow run was started again in another process.
 
-import asyncio
-import time
+Prefect restarts a run when its process has given no sign of life. If the first process is alive after all, it must stop
+and leave the run to the second one.
+"""
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import httpx
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import Abort
+from tenacity import AsyncRetrying, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-PATIENCE = 600.0
-"""Seconds for which Prefect's server is asked, where it does not answer."""
-PAUSE = 1
-"""Seconds between two of these questions."""
+MAX_WAIT_SECONDS = 600.0
+"""How long to ask a Prefect server that does not answer."""
+RETRY_SECONDS = 1.0
 _run_counts: dict[str, int] = {}
-"""As the server had them; 0 where it did not answer. It is asked once for a run, when something has failed."""
+"""By flow run, how often the server has started it; 0 if the server did not answer. Asked once in a run."""
 
 
 def abort_if_superseded() -> None:
-    """End this process without a state for its run, if another one has the run now.
+    """End this process without reporting a state if another process has its flow run.
 
     Raises:
-        Abort: it has; Prefect's engine ends the process by it and reports nothing.
+        Abort: Another process has it. Prefect's engine ends this process and reports nothing.
     """
-    flow_run_id, deadline = runtime.flow_run.id, time.monotonic() + PATIENCE
-    while flow_run_id and flow_run_id not in _run_counts:
-        try:
-            with get_client(sync_client=True) as client:
-                _run_counts[flow_run_id] = client.read_flow_run(UUID(flow_run_id)).run_count
-        except httpx.HTTPError:
-            _give_up_after(deadline, flow_run_id)
-            time.sleep(PAUSE)
+    flow_run_id = runtime.flow_run.id
+    if flow_run_id and flow_run_id not in _run_counts:
+        _run_counts[flow_run_id] = Retrying(**_retry_options())(_read_run_count, flow_run_id)
     _abort_if_superseded(flow_run_id)
 
 
 async def abort_if_superseded_async() -> None:
-    """The same where an event loop runs, which goes on meanwhile; it ends at once where it is cancelled.
+    """Like `abort_if_superseded`, without blocking the event loop.
 
     Raises:
-        Abort: as above.
+        Abort: Another process has the flow run.
     """
-    flow_run_id, deadline = runtime.flow_run.id, time.monotonic() + PATIENCE
-    while flow_run_id and flow_run_id not in _run_counts:
-        try:
-            async with get_client() as client:
-                _run_counts[flow_run_id] = (await client.read_flow_run(UUID(flow_run_id))).run_count
-        except httpx.HTTPError:
-            _give_up_after(deadline, flow_run_id)
-            await asyncio.sleep(PAUSE)
+    flow_run_id = runtime.flow_run.id
+    if flow_run_id and flow_run_id not in _run_counts:
+        _run_counts[flow_run_id] = await AsyncRetrying(**_retry_options())(_read_run_count_async, flow_run_id)
     _abort_if_superseded(flow_run_id)
 
 
 @asynccontextmanager
 async def abort_on_error_if_superseded() -> AsyncIterator[None]:
-    """Where the body fails, ask first whether this process still has the run; what asks later has the answer at hand."""
+    """Call `abort_if_superseded_async` if the body fails, before outer code handles the error."""
     try:
         yield
     except Exception:
@@ -63,12 +56,26 @@ async def abort_on_error_if_superseded() -> AsyncIterator[None]:
         raise
 
 
-def _give_up_after(deadline: float, flow_run_id: str) -> None:
-    if time.monotonic() > deadline:
-        _run_counts[flow_run_id] = 0
+def _retry_options() -> dict[str, Any]:
+    return {
+        "retry": retry_if_exception_type(httpx.HTTPError),
+        "wait": wait_fixed(RETRY_SECONDS),
+        "stop": stop_after_delay(MAX_WAIT_SECONDS),
+        "retry_error_callback": lambda _: 0,
+    }
+
+
+def _read_run_count(flow_run_id: str) -> int:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(UUID(flow_run_id)).run_count
+
+
+async def _read_run_count_async(flow_run_id: str) -> int:
+    async with get_client() as client:
+        return (await client.read_flow_run(UUID(flow_run_id))).run_count
 
 
 def _abort_if_superseded(flow_run_id: str | None) -> None:
     if flow_run_id and _run_counts[flow_run_id] > runtime.flow_run.run_count:
-        get_run_logger().warning("This run was started again while nobody heard of this process, which ends here")
+        get_run_logger().warning("Another process has started this run again. This process ends.")
         raise Abort("the run was started again")

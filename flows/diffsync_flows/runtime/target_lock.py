@@ -1,68 +1,67 @@
-"""One reconcile of a target at a time, of whichever sync: those that come meanwhile queue up or are skipped, as declared.
+"""Run one reconcile of a target at a time, whatever its sync.
 
-Prefect has reconciles of one sync queue up by itself, without a process; it knows nothing of two syncs with one target.
+Prefect queues the reconciles of one sync without a process. It does not know that two syncs share a target.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from prefect import get_run_logger, runtime
+from prefect import runtime
+from tenacity import AsyncRetrying, retry_if_exception, retry_if_result
 
-from diffsync_flows.config.config import Config
 from diffsync_flows.config.schema import PrefectSyncEntry
+from diffsync_flows.runtime.context import SyncContext
+from diffsync_flows.runtime.polling import polling
 from diffsync_flows.runtime.threads import in_thread
 from diffsync_store import LeaseHeld
-from diffsync_store.store.redis import Lease, RedisLeases, target_lease
+from diffsync_store.store.redis import Holder, Lease, RedisLeases, target_lease
 
-POLL_SECONDS = 1
-TTL = 150.0
-"""Seconds for which a reconcile that has died keeps its turn: until it is found dead and started again."""
+LOCK_SECONDS = 150.0
+"""How long a dead reconcile keeps the lock: until it is found dead and started again."""
 
 
 class TargetBusy(RuntimeError):
-    """Another reconcile of the target is under way, and this one is not to wait for it."""
+    """Another reconcile of the target is running, and this one must not wait for it."""
 
 
 @asynccontextmanager
-async def target_lock(config: Config, sync: PrefectSyncEntry, reason: str) -> AsyncIterator[None]:
-    """Wait for the turn of a sync's target, and have it while the body runs.
+async def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str) -> AsyncIterator[None]:
+    """Lock the sync's target against other reconciles while the body runs.
 
     Args:
-        config: where the leases are.
-        sync: what is declared: whom it changes, and what becomes of reconciles that overlap.
-        reason: what for; another process that has it for the same reason was killed, and is waited for in any case.
+        context: Gives the leases.
+        sync: Names the target, and says whether overlapping reconciles wait or are skipped.
+        reason: Identifies this run. A lock with the same reason belongs to a dead process of this run and is waited for.
 
     Raises:
-        TurnTaken: somebody else has it, and overlapping ones are to be skipped.
+        TargetBusy: Another run has the lock, and overlapping reconciles are skipped.
     """
-    async with in_thread(config.open_leases()) as leases:
-        lease = await _acquire(leases, sync, reason)
-        async with in_thread(lease):
-            await _wait_for_running_sync(leases, sync)
-            yield
-
-
-async def _wait_for_running_sync(leases: RedisLeases, sync: PrefectSyncEntry) -> None:
-    """Wait while a sync that was started by itself changes the target: what is loaded meanwhile is half of it."""
-    is_logged = False
-    while (holder := await asyncio.to_thread(leases.holder, target_lease(sync.target))) and holder.until:
-        if not is_logged:
-            get_run_logger().info("Waiting until %s is not changed any more by %s", sync.target, holder)
-            is_logged = True
-        await asyncio.sleep(POLL_SECONDS)
+    leases = await asyncio.to_thread(context.leases)
+    async with in_thread(await _acquire(leases, sync, reason)):
+        await _wait_for_running_sync(leases, sync)
+        yield
 
 
 async def _acquire(leases: RedisLeases, sync: PrefectSyncEntry, reason: str) -> Lease:
-    is_logged = False
-    while True:
-        try:
-            return await asyncio.to_thread(leases.take, f"reconcile-{sync.target}", reason, ttl=TTL)
-        except LeaseHeld as error:
-            is_own = error.holder is not None and error.holder.reason == reason
-            if sync.overlap == "skip" and not is_own and runtime.flow_run.run_count <= 1:
-                raise TargetBusy(f"{sync.target} is being reconciled by {error.holder}") from None
-            if not is_logged:
-                get_run_logger().info("Waiting until %s has been reconciled by %s", sync.target, error.holder)
-                is_logged = True
-        await asyncio.sleep(POLL_SECONDS)
+    def must_wait(error: BaseException) -> bool:
+        if not isinstance(error, LeaseHeld):
+            return False
+        is_own = error.holder is not None and error.holder.reason == reason
+        return sync.overlap == "enqueue" or is_own or runtime.flow_run.run_count > 1
+
+    retrying = AsyncRetrying(**polling(retry_if_exception(must_wait), f"Waiting for the reconcile of {sync.target} by"))
+    try:
+        return await retrying(asyncio.to_thread, leases.take, f"reconcile-{sync.target}", reason, ttl=LOCK_SECONDS)
+    except LeaseHeld as error:
+        raise TargetBusy(f"{sync.target} is being reconciled by {error.holder}") from None
+
+
+async def _wait_for_running_sync(leases: RedisLeases, sync: PrefectSyncEntry) -> None:
+    """Wait for a sync that was started on its own: a load would read the target half changed."""
+
+    def is_running(holder: Holder | None) -> bool:
+        return holder is not None and holder.until is not None
+
+    retrying = AsyncRetrying(**polling(retry_if_result(is_running), f"Waiting for the sync of {sync.target} by"))
+    await retrying(asyncio.to_thread, leases.holder, target_lease(sync.target))

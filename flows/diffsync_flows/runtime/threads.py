@@ -1,4 +1,4 @@
-"""Blocking work of a flow that runs in an event loop: it is done in a thread, and the loop goes on."""
+"""Use blocking context managers in an async flow."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def in_thread(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
-    """Enter and leave a context manager in a thread."""
-    entered = await asyncio.to_thread(manager.__enter__)
+    """Enter and exit a context manager in a thread, so that the event loop is not blocked."""
+    value = await asyncio.to_thread(manager.__enter__)
     try:
-        yield entered
+        yield value
     except BaseException as error:
         if not await asyncio.to_thread(manager.__exit__, type(error), error, error.__traceback__):
             raise

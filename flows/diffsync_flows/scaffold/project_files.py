@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from diffsync_flows.config.config import Config
 from diffsync_flows.deploy.deployment import declared_deployments
 from diffsync_flows.deploy.prefect_yaml import prefect_yaml_text
-from diffsync_flows.runtime.errors import UserError
+from diffsync_store.project import UserError
 
 SYNCS, ADAPTERS, PREFECT, ENVIRONMENT, DATA = (
     "syncs.yaml",

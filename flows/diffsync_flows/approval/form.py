@@ -1,0 +1,50 @@
+"""The form in which a person approves or rejects a diff."""
+
+from glob import escape
+from typing import Any, Literal
+
+from prefect.input import RunInput
+from pydantic import Field, create_model
+
+from diffsync_flows.reporting.artifacts.text import ACTIONS
+from diffsync_store import Select
+from diffsync_store.diffs import DiffRecord
+
+INSTRUCTIONS = "**Choose below.** If you resume without choosing, the diff is rejected.\n\n"
+
+
+class Decision(RunInput):
+    """Apply this diff?"""
+
+    decision: Literal["reject", "approve"] = Field(
+        "reject", description="approve: apply the diff as it was saved. reject: do not apply it."
+    )
+    by: str = Field("", description="Your name; saved with the diff")
+    comment: str = Field("", description="Reason, or number of a change; saved with the diff")
+    leave_out_actions: list[Literal["create", "update", "delete"]] = Field(
+        [], description="Approve all but these actions; they can be approved later"
+    )
+    leave_out_models: list[str] = Field(
+        [], description="Approve all but the operations of these models; they can be approved later"
+    )
+
+    @property
+    def excluded(self) -> tuple[Select, ...]:
+        """What is left out."""
+        actions = [Select(action=action) for action in self.leave_out_actions]
+        return (*actions, *(Select(model=escape(model)) for model in self.leave_out_models))
+
+
+def decision_form(record: DiffRecord) -> type[Decision]:
+    """Return the form for a diff: it offers only the actions and models that the diff has."""
+    choices = {
+        "leave_out_actions": tuple(filter(record.summary.get, ACTIONS)),
+        "leave_out_models": tuple(record.by_model),
+    }
+    fields: dict[str, Any] = {
+        name: (list[Literal[names]], Decision.model_fields[name])  # type: ignore[valid-type]  # known at run time only
+        for name, names in choices.items()
+        if names
+    }
+    form: type[Decision] = create_model(Decision.__name__, __base__=Decision, **fields)
+    return form

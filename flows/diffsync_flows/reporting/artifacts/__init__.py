@@ -1,0 +1,21 @@
+"""Artifacts: what each run leaves for a person to read. All are capped, because Prefect keeps them in its database.
+
+The page of a run shows the first words of an artifact's description, so the id that the next run needs comes first.
+"""
+
+from diffsync_flows.reporting.artifacts.diff import publish_diff
+from diffsync_flows.reporting.artifacts.housekeeping import publish_housekeeping
+from diffsync_flows.reporting.artifacts.load import publish_load
+from diffsync_flows.reporting.artifacts.reconcile import publish_reconcile
+from diffsync_flows.reporting.artifacts.review import review
+from diffsync_flows.reporting.artifacts.sync import publish_dry_run, publish_sync
+
+__all__ = [
+    "publish_diff",
+    "publish_dry_run",
+    "publish_housekeeping",
+    "publish_load",
+    "publish_reconcile",
+    "publish_sync",
+    "review",
+]

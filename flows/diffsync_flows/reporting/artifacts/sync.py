@@ -1,0 +1,68 @@
+"""The artifacts of a sync and of a dry run."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from prefect.artifacts import create_markdown_artifact
+
+from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, count_shown, section, sides
+from diffsync_flows.reporting.escape import escape_markdown, markdown_table
+from diffsync_flows.reporting.links import sentence_with_links
+from diffsync_flows.runtime.ids import artifact_key
+from diffsync_flows.runtime.prefect_client import best_effort
+from diffsync_store import Reject, SyncResult
+from diffsync_store.diffs import DiffRecord
+
+SKIPPED = (
+    "Skipped: the adapter left these operations alone, so the target does not have them. The run's log names each one, and a "
+    "new diff contains them again."
+)
+SUPPRESSED_NOTE = "If the reason names an allowance, start a sync of this diff with it in `allow` to apply them."
+RETRY_NOTE = "Fix the cause, then start a sync of this diff with `retry_rejected`: it applies only these operations."
+
+
+@best_effort(NOT_PUBLISHED)
+def publish_sync(record: DiffRecord, result: SyncResult, applied: int) -> None:
+    """Publish the result of a sync; `applied` counts the operations that this run or an earlier one applied."""
+    _publish(record, result, "", f"{applied:,} of {record.operations:,} applied{_earlier(result)}")
+
+
+@best_effort(NOT_PUBLISHED)
+def publish_dry_run(record: DiffRecord, result: SyncResult) -> None:
+    """Publish what a sync would do."""
+    before = f", {result.done_before:,} were applied before" if result.done_before else ""
+    heading = f"Dry run, nothing was changed: {result.applied:,} of {record.operations:,} would be applied{before}"
+    _publish(record, result, "would be", heading)
+
+
+def _earlier(result: SyncResult) -> str:
+    if result.applied_before:
+        return ", by an earlier run"
+    return f", {result.done_before:,} of them by an earlier run" if result.done_before else ""
+
+
+def _publish(record: DiffRecord, result: SyncResult, outcome_header: str, heading: str) -> None:
+    counts = [(name.replace("_", " "), f"{count:,}") for name, count in result.counts().items()]
+    made_by = sentence_with_links("Made by", "diff", f"diff:{record.diff_id}")
+    create_markdown_artifact(
+        f"# {heading}\n\nDiff {escape_markdown(record.diff_id)}, {sides(record)}. {made_by}\n\n"
+        f"{markdown_table((outcome_header, 'operations'), counts)}"
+        + (f"\n\n{SKIPPED}" if result.skipped else "")
+        + _rejects(result.rejects)
+        + _suppressed(result.suppressed_operations),
+        key=artifact_key("sync", record.source_name, record.target_name),
+        description=heading,
+    )
+
+
+def _rejects(rejects: Sequence[Reject]) -> str:
+    rows = [(reject.state, reject.action, reject.model, reject.unique_id, reject.reason) for reject in rejects]
+    header = ("state", "action", "model", "unique id", "reason")
+    return section("Rejects", header, rows, RETRY_NOTE, end=count_shown(len(rejects), "rejects"))
+
+
+def _suppressed(operations: Sequence[Reject]) -> str:
+    counted = Counter((each.model, each.action, each.reason) for each in operations)
+    rows = [(model, action, f"{count:,}", reason) for (model, action, reason), count in counted.items()]
+    header = ("model", "action", "operations", "reason")
+    return section("Suppressed", header, rows, SUPPRESSED_NOTE, end=count_shown(len(rows), "reasons"))

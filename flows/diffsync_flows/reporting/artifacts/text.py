@@ -1,0 +1,69 @@
+"""Texts and tables that several artifacts share."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one_line
+from diffsync_store import Operation
+from diffsync_store.diffs import DiffRecord
+
+MAX_ROWS = 1000
+MAX_REASON_LENGTH = 600
+ACTIONS = ("delete", "create", "update")
+"""Deletes first, because they lose data."""
+NOT_PUBLISHED = "Cannot publish the artifact"
+
+
+def sides(record: DiffRecord) -> str:
+    return f"{escape_markdown(record.source_name)} → {escape_markdown(record.target_name)}"
+
+
+def format_totals(summary: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in summary.items())
+
+
+def count_shown(total: int, noun: str, shown: int = MAX_ROWS) -> str:
+    """Return how many of a table's rows are shown; `noun` is a plural."""
+    if total == 1:
+        return f"The only {noun.removesuffix('s')}."
+    return f"All {total:,} {noun}." if total <= shown else f"The first {shown:,} of {total:,} {noun}."
+
+
+def section(heading: str, header: tuple[str, ...], rows: Iterable[tuple[Any, ...]], *notes: str, end: str = "") -> str:
+    """Return a section with a table, capped, with notes before it and a sentence after it; empty without rows."""
+    shown = list(rows)[:MAX_ROWS]
+    if not shown:
+        return ""
+    parts = [f"## {heading}", *notes, markdown_table(header, shown, MAX_REASON_LENGTH), end]
+    return "\n\n" + "\n\n".join(filter(None, parts))
+
+
+def table_by_model(record: DiffRecord) -> str:
+    """Return a table of the operations by model and action."""
+    actions = ("create", "update", "delete")
+    rows = [(model, *(f"{counts.get(action, 0):,}" for action in actions)) for model, counts in record.by_model.items()]
+    return markdown_table(("model", *actions), rows)
+
+
+def suppressed_section(record: DiffRecord) -> str:
+    """Return what the guards suppress of a diff, and what allows it."""
+    counted = ((each, each.count_in(record.by_model)) for each in record.suppressions)
+    rows = [(each.model, each.action, f"{count:,}", each.reason, each.allowance) for each, count in counted if count]
+    note = "A sync leaves these out, unless it is started with `allow`."
+    return section("Suppressed", ("model", "action", "operations", "reason", "allow"), rows, note)
+
+
+def operation_row(operation: Operation) -> dict[str, str]:
+    """Return an operation as a row of short texts, without secrets."""
+    path = [*(name for _, name in operation.parents), operation.shown().name]
+    changes = ", ".join(f"{name}: {change}" for name, change in operation.described_changes(_value))
+    return {
+        "action": str(operation.action),
+        "model": one_line(operation.model),
+        "name": one_line(" / ".join(one_line(part, 60) for part in path)),
+        "changes": one_line(changes or "no attributes"),
+    }
+
+
+def _value(value: Any) -> str:
+    return one_line(value, 80)

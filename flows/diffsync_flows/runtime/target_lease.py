@@ -1,0 +1,30 @@
+"""Take the lease on a target: one sync at a time may change it."""
+
+from tenacity import Retrying, retry_if_exception
+
+from diffsync_flows.runtime.polling import polling
+from diffsync_store import LeaseHeld
+from diffsync_store.store.redis import Lease, RedisLeases, target_lease
+
+LEASE_SECONDS = 30.0
+"""How long the lease of a dead process lasts, before another one can continue its sync."""
+
+
+def take_target_lease(leases: RedisLeases, adapter: str, reason: str) -> Lease:
+    """Take the lease on an adapter's system.
+
+    A lease with the same reason is waited for. It belongs to a dead process of this run and expires, or to a live one
+    that was taken for dead, whose work does not have to be repeated.
+
+    Raises:
+        LeaseHeld: Another run has the lease, or the target is locked for maintenance.
+    """
+
+    def is_own(error: BaseException) -> bool:
+        holder = error.holder if isinstance(error, LeaseHeld) else None
+        return holder is not None and holder.reason == reason and holder.until is not None
+
+    retrying = Retrying(
+        **polling(retry_if_exception(is_own), "Waiting for the lease of an earlier process of this run:")
+    )
+    return retrying(leases.take, target_lease(adapter), reason, ttl=LEASE_SECONDS)

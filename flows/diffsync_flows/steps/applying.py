@@ -1,0 +1,103 @@
+"""Check, rehearse and apply a saved diff, as Prefect tasks."""
+
+from prefect import get_run_logger, runtime, task
+
+from diffsync_flows.approval.stale_diffs import refuse_stale
+from diffsync_flows.reporting.artifacts import publish_dry_run, publish_sync
+from diffsync_flows.reporting.progress import progress
+from diffsync_flows.reporting.run_log import library_log
+from diffsync_flows.runtime.cancellation import defer_termination
+from diffsync_flows.runtime.context import SyncContext
+from diffsync_flows.runtime.filters import count_matching
+from diffsync_flows.runtime.ids import artifact_key
+from diffsync_flows.runtime.retries import IO_RETRIES, NO_RETRIES, classify_errors
+from diffsync_flows.runtime.shared_redis import warn_of_other_servers
+from diffsync_flows.runtime.sync_request import SyncRequest
+from diffsync_flows.runtime.target_lease import take_target_lease
+from diffsync_flows.steps.outcome import SyncOutcome, count_applied, outcome_of
+from diffsync_flows.steps.target import find_suppressions, find_sync, open_source, open_target
+from diffsync_store import StoredAdapter
+from diffsync_store.diffs import DiffRecord
+from diffsync_store.lifecycle import opened
+
+
+@task(**IO_RETRIES)
+def read_diff(context: SyncContext, diff_id: str, sync_name: str = "") -> DiffRecord:
+    """Return the record of a diff; refuse a diff of another sync than `sync_name`."""
+    record = context.diffs().open(diff_id).record
+    if sync_name:
+        context.config.require_pair(sync_name, record.source_name, record.target_name, f"Diff {diff_id} is")
+    return record
+
+
+@task(**IO_RETRIES)
+def check_sync(context: SyncContext, request: SyncRequest) -> None:
+    """Reach the two stores and the target's system, and check the guards and the rules; change nothing."""
+    warn_of_other_servers(context)
+    with (
+        open_target(context, request.diff_id) as (saved, target),
+        context.config.secrets.redacted_errors(),
+        classify_errors(target),
+        opened(target),
+        open_source(context, saved.record),
+    ):
+        find_suppressions(context, saved, target, request.allow)
+        count_matching(saved, request.rules)
+        get_run_logger().info(
+            "Diff %s can be applied to %s: %s", saved.record.diff_id, target.name, saved.record.summary
+        )
+
+
+@task(**IO_RETRIES)
+def rehearse_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
+    """Count what a sync would do; change nothing."""
+    with open_target(context, request.diff_id) as (saved, target):
+        _, declared = find_sync(context, saved.record)
+        options = declared.options(
+            suppress=find_suppressions(context, saved, target, request.allow),
+            require_approval=declared.needs_approval(saved.record.summary),
+            **request.options,
+        )
+        result = saved.dry_run(options, flags=declared.combined_flags)
+    counts = result.counts()
+    get_run_logger().info("A sync of diff %s would do this: %s", request.diff_id, result.applied_before or counts)
+    publish_dry_run(saved.record, result)
+    return counts
+
+
+@task(**NO_RETRIES)
+def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: bool) -> SyncOutcome:
+    """Apply a diff to its target; not retried, because a person has to look at what failed."""
+    config, log = context.config, get_run_logger()
+    with (
+        open_target(context, request.diff_id) as (saved, target),
+        take_target_lease(context.leases(), target.name, f"sync of diff {request.diff_id}") as lease,
+        open_source(context, saved.record) as source,
+        library_log(config.secrets.redact),
+        config.secrets.redacted_errors(),
+        opened(target),
+        defer_termination() as is_stopped,
+        progress(artifact_key("sync", saved.record.source_name, target.name)) as callback,
+    ):
+        refuse_stale(context.diffs(), saved.record, target.store.record().created)
+        target.store.fencing_token = lease.token
+        _, declared = find_sync(context, saved.record)
+        result = saved.apply(
+            StoredAdapter(source),
+            target,
+            options=declared.options(
+                suppress=find_suppressions(context, saved, target, request.allow),
+                should_stop=is_stopped,
+                require_approval=require_approval,
+                **request.options,
+            ),
+            flags=declared.combined_flags,
+            callback=callback,
+            by=f"flow run {runtime.flow_run.name}",
+            lease=lease,
+        )
+        log.info("Applied diff %s to %s: %s", request.diff_id, target.name, result.applied_before or result.counts())
+        outcome = outcome_of(saved, result, source.record())
+        applied = saved.record.operations if outcome.is_complete else count_applied(saved)
+        publish_sync(saved.record, result, applied)
+        return outcome

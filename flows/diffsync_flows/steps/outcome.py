@@ -1,0 +1,48 @@
+"""How a sync run ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from diffsync_flows.reporting.events import NOT_APPLIED
+from diffsync_store import StoreRecord, SyncResult
+from diffsync_store.diffs import SavedDiff
+
+
+@dataclass(frozen=True)
+class SyncOutcome:
+    """The counts of a sync run, and whether the target is in sync."""
+
+    counts: Mapping[str, int]
+    stop_reason: str = ""
+    """Why the sync stopped early; empty if it did not."""
+    in_sync_with: datetime | None = None
+    """When the source was loaded that the target now equals; None if they may differ."""
+
+    @property
+    def not_applied(self) -> int:
+        """Number of operations that were not applied."""
+        return sum(self.counts.get(name, 0) for name in NOT_APPLIED)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole diff is applied, by this run or an earlier one."""
+        return not (self.not_applied or self.stop_reason)
+
+
+def outcome_of(saved: SavedDiff, result: SyncResult, source: StoreRecord) -> SyncOutcome:
+    """Return the outcome of a sync.
+
+    The target is known to equal the source only if this run applied the diff: after an earlier run, another diff may have
+    changed the target.
+    """
+    outcome = SyncOutcome(result.counts(), result.stopped)
+    is_current = source.generation == saved.record.source_generation
+    if outcome.is_complete and is_current and not result.applied_before:
+        return SyncOutcome(outcome.counts, in_sync_with=source.updated)
+    return outcome
+
+
+def count_applied(saved: SavedDiff) -> int:
+    """Count the operations of a diff that were applied, by any run; reads the whole diff and its journal."""
+    return sum(entry.is_applied for _, entry in saved.outcomes())

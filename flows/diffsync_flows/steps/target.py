@@ -1,0 +1,89 @@
+"""Open both sides of a saved diff, and check that they are the ones it was made from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from diffsync_flows.config.schema import PrefectSyncEntry
+from diffsync_flows.runtime.context import SyncContext
+from diffsync_store import Adapter, ChangeLimitExceeded, StoreRecord
+from diffsync_store.diffs import DiffRecord, SavedDiff
+from diffsync_store.guards import Suppressions
+from diffsync_store.project import UserError
+from diffsync_store.store.redis import RedisStore
+
+
+@contextmanager
+def open_target(context: SyncContext, diff_id: str) -> Iterator[tuple[SavedDiff, Adapter]]:
+    """Open a saved diff and the adapter of its target, over the store that the diff was made from.
+
+    Raises:
+        UserError: The store belongs to another adapter than the diff's target.
+    """
+    saved = context.diffs().open(diff_id)
+    record = saved.record
+    with context.open_store(record.target_store_id) as store:
+        _require_same_adapter(record, store.require_load(record.target_generation), record.target_name)
+        yield saved, context.config.make_adapter(record.target_name, store)
+
+
+@contextmanager
+def open_source(context: SyncContext, record: DiffRecord) -> Iterator[RedisStore]:
+    """Open the store that was the source of a diff.
+
+    Raises:
+        UserError: The store belongs to another adapter than the diff's source.
+    """
+    with context.open_store(record.source_store_id) as store:
+        _require_same_adapter(record, store.record(), record.source_name)
+        yield store
+
+
+def find_sync(context: SyncContext, record: DiffRecord) -> tuple[str, PrefectSyncEntry]:
+    """Return the name and the declaration of the sync that a diff belongs to.
+
+    Raises:
+        UserError: No sync of these adapters is declared, so its guards and its approval are unknown.
+    """
+    name, declared = context.config.sync_of(record.source_name, record.target_name)
+    if name:
+        return name, declared
+    raise UserError(
+        f"Diff {record.diff_id} is {record.source_name} → {record.target_name}, and {context.config.path} declares no sync of "
+        f"these two, so its guards and its approval are unknown. Declare a sync with source: {record.source_name} and "
+        f"target: {record.target_name}."
+    )
+
+
+def find_suppressions(context: SyncContext, saved: SavedDiff, target: Adapter, allow: tuple[str, ...]) -> Suppressions:
+    """Return what the guards suppress of a diff.
+
+    Raises:
+        ChangeLimitExceeded: The diff changes more than the change limits allow.
+        UserError: An item of `allow` has no known form.
+    """
+    record = saved.record
+    try:
+        guards = context.config.guards(record.source_name, record.target_name).allowing(allow)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    source = None
+    if record.suppressions:
+        with context.open_store(record.source_store_id) as store:
+            source = store.require_load(record.source_generation)
+    try:
+        return saved.guarded(guards, target.store.record(), source)
+    except ChangeLimitExceeded as error:
+        allowances = [excess.allowance for excess in error.excesses]
+        raise ChangeLimitExceeded(
+            f"{error}\nor start the sync with the parameter allow = {allowances}", error.excesses
+        ) from None
+
+
+def _require_same_adapter(record: DiffRecord, store: StoreRecord, adapter: str) -> None:
+    """Refuse a store of another adapter: the adapter, its guards and its approval belong together."""
+    if store.name not in {"", adapter}:
+        raise UserError(
+            f"Diff {record.diff_id} is {record.source_name} → {record.target_name}, but the record of its store "
+            f"{store.store_id} names the adapter {store.name} instead of {adapter}: somebody changed one of the two records in "
+            f"Redis. Nothing was applied. Load {adapter} again, make a new diff, and find out who writes to this Redis."
+        )
