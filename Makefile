@@ -22,7 +22,7 @@ UV := $(BIN)/uv
 # One package's lines of a lock file, hashes included.
 section = awk -v name=$(1) '/^[a-z]/ { keep = index($$0, name "==") == 1 } keep' $(2)
 
-PARALLEL = $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadgroup)
+PARALLEL = $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadscope)
 
 # Start-up time is mostly import time: without bytecode files a Prefect run starts four seconds later.
 unexport PYTHONDONTWRITEBYTECODE

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests import fast
+from tests import fast, scheduling
 from tests.servers import MissingPart, PostgresServer, RedisServer, chromium_binary
 
 ROOT = Path(__file__).parents[1]
@@ -48,8 +48,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("redis_kind", kinds)
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        scheduling.slow_first(items)
     for item in items:
         fast.mark_by_fixtures(item)
     if config.getoption("--fast"):
@@ -57,6 +59,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not fast.reasons(item)]
         config.stash[fast.LEFT_OUT] = fast.count(left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Scheduling:
+    return scheduling.Scheduling(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -27,6 +27,7 @@ def server() -> Iterator[RedisServer]:
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("store", "steps"), [("local", "load diff sync"), ("redis", "load diff get_all sync")])
 def test_every_step_is_measured_and_finds_what_is_known_of_the_data(store: str, steps: str) -> None:
     results = list(compare.results(BENCH, OBJECTS, [store], [OURS]))
@@ -37,6 +38,7 @@ def test_every_step_is_measured_and_finds_what_is_known_of_the_data(store: str, 
         assert all((result.get(key, 0) > 0) == (store == "redis") for result in results)
 
 
+@pytest.mark.slow
 def test_a_bare_pipeline_is_measured_beside_the_load() -> None:
     results = list(limit.results(replace(BENCH, rounds=3), OBJECTS))
     assert [result["step"] for result in results] == ["build", "load", "bare"]
@@ -62,12 +64,14 @@ def test_load_and_diff_are_measured_with_slow_answers_and_without() -> None:
     assert len(list(claims.claims(results))) == 2
 
 
+@pytest.mark.slow
 def test_children_are_measured_in_both_stores() -> None:
     results = list(children.results(BENCH, 100, ["local", "redis"]))
     assert checks.faults(results) == []
     assert all(0 < result["call_seconds"] < result["seconds"] for result in results)
 
 
+@pytest.mark.slow
 def test_a_diff_in_memory_is_measured_at_two_sizes() -> None:
     results = list(growth.results(BENCH, OBJECTS))
     assert checks.faults(results) == []
@@ -94,6 +98,7 @@ def test_what_does_not_fit_into_memory_is_skipped_with_a_reason(monkeypatch: pyt
     assert list(claims.claims([result])) == []
 
 
+@pytest.mark.slow
 def test_results_are_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["200", "--parts", "children", "--children", "70", "--rounds", "1", "--out", str(tmp_path)])

@@ -236,6 +236,7 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
             diffs.open(name)
 
 
+@pytest.mark.slow
 def test_a_target_is_locked_and_unlocked_by_its_adapters_name(run: Run, name: str, server: RedisServer) -> None:
     """Under the name by which every sync takes the lease; that name itself will do as well."""
     assert name  # a store of the adapter `target` is there

@@ -40,6 +40,7 @@ def run(folder: Path, *words: str, **variables: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
     lines = [line for line in run(folder, "try_it.py").splitlines() if not line.startswith("20")]
     assert lines == SHOWN[0].splitlines()
@@ -49,6 +50,7 @@ def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
     assert (folder / "switch.json").read_text("utf-8") == '{"10": "users", "20": "voice"}'
 
 
+@pytest.mark.slow
 def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> None:
     variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml", "VLANS": str(folder)}
     told = run(folder, "-m", "diffsync_flows", "check", **variables)
@@ -70,6 +72,7 @@ def commands() -> str:
     return "# Commands\n\n" + re.sub("^#", "##", "\n\n".join(pages), flags=re.MULTILINE) + "\n"
 
 
+@pytest.mark.slow
 def test_the_page_of_the_commands_is_that_of_the_commands() -> None:
     """`python -m tests.test_docs` writes it."""
     assert (ROOT / "docs/reference/commands.md").read_text("utf-8") == commands()

@@ -345,6 +345,7 @@ def test_what_dict_says_of_other_fields_is_compared(adapters: Adapters) -> None:
     }
 
 
+@pytest.mark.slow
 def test_an_end_that_a_class_has_or_is_given_later_comes(adapters: Adapters) -> None:
     ended: list[str] = []
 

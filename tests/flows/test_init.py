@@ -30,6 +30,7 @@ def variables(folder: Path) -> dict[str, str]:
     return dict(shlex.split(word)[0].split("=", 1) for word in words)
 
 
+@pytest.mark.slow
 def test_the_new_project_passes_check_as_its_environment_file_says(tmp_path: Path) -> None:
     folder = tmp_path / "a new & odd folder"
     done = init(str(folder))

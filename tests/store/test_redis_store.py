@@ -251,6 +251,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
     assert SECRET not in texts(raised.value)
 
 
+@pytest.mark.slow
 def test_a_store_that_nobody_closed_says_what_is_lost(own_redis: RedisServer, store_id: str) -> None:
     store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 0))
     store.add(obj=Device(name="a"))
@@ -768,6 +769,7 @@ def end_without_closing(url: str, store_id: str) -> None:
     globals()["held"] = adapter, device
 
 
+@pytest.mark.slow
 def test_what_is_pending_is_written_when_the_interpreter_ends(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:

@@ -363,6 +363,7 @@ def many(diffs: RedisDiffs, diff_id: str) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "limit"),
     [(0, None), (0, 1), (0, 500), (499, 2), (500, 500), (4999, 10), (5000, 10), (4000, None), (0, 0), (17, 1234)],
@@ -405,6 +406,7 @@ def test_a_page_costs_what_the_page_holds(own_redis: RedisServer) -> None:
     diffs.close()
 
 
+@pytest.mark.slow
 def test_5000_operations_are_the_diff_again(diffs: RedisDiffs, diff_id: str, many: list[str]) -> None:
     diff = diffs.open(diff_id).diff()
     assert diff.summary() == {"create": 5000, "update": 0, "delete": 0, "no-change": 0, "skip": 0}

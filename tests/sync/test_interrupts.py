@@ -84,6 +84,7 @@ def test_an_interrupt_waits_for_the_calls_under_way_alone(
     assert bench.settled()
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_waits_for_nothing(bench: Bench) -> None:
     saved = bench.load(sites(60), {})
     release, begun = threading.Event(), threading.Barrier(WORKERS)
