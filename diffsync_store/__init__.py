@@ -1,4 +1,4 @@
-"""diffsync-store: keep two systems in step, across processes and machines."""
+"""diffsync-store: keep two systems in sync, across processes and machines."""
 
 from diffsync_store.adapter import Adapter, DiffSync
 from diffsync_store.diff import Diff, DiffElement

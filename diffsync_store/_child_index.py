@@ -1,34 +1,34 @@
-"""Finding a child in a long list of children without searching the list."""
+"""An index of a long list of children, to find a child without a linear search."""
 
 from __future__ import annotations
 
 from diffsync_store._process_lock import process_lock
 
 INDEXED_FROM = 64
-"""Children from which on a list is worth an index; shorter ones are searched, and so may be edited by hand at will."""
+"""Minimum length of a list with an index. Shorter lists are searched."""
 
 _REBUILD_AFTER = 512
-"""Removals after which positions are counted anew; bounds how far a search can go."""
+"""Removals before the positions are recomputed. This limits the length of a search."""
 
 
 CHILDREN_LOCK = process_lock()
-"""Held for the moment in which a list of children is searched and changed; nothing else happens meanwhile."""
+"""Protects the search and change of a list of children."""
 
 
 class ChildIndex:
-    """Where each unique id stands in one list of children.
+    """The position of each unique id in one list of children.
 
-    An id's recorded position is the one that it would have had if nothing had been removed since the positions were
-    counted, so it stands there or at most as many places before as there were removals.
+    A recorded position ignores removals since the positions were computed. The real position is at most as many places before
+    it as there were removals.
     """
 
     __slots__ = ("_at", "_length", "_list", "_removed")
 
     def __init__(self, children: list[str]) -> None:
         self._list = children
-        self._count()
+        self._recompute()
 
-    def _count(self) -> None:
+    def _recompute(self) -> None:
         self._at: dict[str, int] = {}
         for position, uid in enumerate(self._list):
             self._at.setdefault(uid, position)
@@ -36,17 +36,17 @@ class ChildIndex:
         self._length = len(self._list)
 
     def fits(self, children: list[str]) -> bool:
-        """Whether this is the index of `children`, and nobody else has changed its length."""
+        """Whether this index belongs to `children`, and the list has the expected length."""
         return children is self._list and len(children) == self._length
 
     def __contains__(self, uid: str) -> bool:
         if uid not in self._at:
-            # Children that somebody else has put in the places of others show at the end of the list first.
+            # Code outside of this class may have replaced items; the last item shows it most often.
             if self._list and self._list[-1] not in self._at:
-                self._count()
+                self._recompute()
             return uid in self._at
         if self._find(uid) is None:
-            self._count()
+            self._recompute()
         return uid in self._at
 
     def append(self, uid: str) -> None:
@@ -59,23 +59,23 @@ class ChildIndex:
         """Remove an id.
 
         Raises:
-            ValueError: it is not in the list.
+            ValueError: the id is not in the list.
         """
         position = self._find(uid)
         if position is None:
             self._list.remove(uid)
-            self._count()
+            self._recompute()
             return
         del self._list[position]
-        had_twins = len(self._at) != self._length
+        had_duplicates = len(self._at) != self._length
         del self._at[uid]
         self._length -= 1
         self._removed += 1
-        if had_twins or self._removed >= _REBUILD_AFTER:
-            self._count()
+        if had_duplicates or self._removed >= _REBUILD_AFTER:
+            self._recompute()
 
     def _find(self, uid: str) -> int | None:
-        """Where the id stands now; None if it does not stand where it should."""
+        """Return the current position of the id, or None if it is not in the expected range."""
         if uid not in self._at:
             return None
         last = min(self._at[uid], self._length - 1)

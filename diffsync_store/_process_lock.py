@@ -1,4 +1,4 @@
-"""Locks that a whole process shares."""
+"""Locks that survive a fork."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def process_lock() -> Any:
-    """A lock for what takes a moment; nobody has it when a child process is forked."""
+    """Return a lock for short critical sections. A fork waits for it, so that it is free in the child."""
     lock = RLock()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)

@@ -1,4 +1,4 @@
-"""A tree of names as text."""
+"""Draw a tree of names as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def tree_text(root: str, tree: Mapping[str, Any]) -> str:
-    """The tree below `root`, drawn with lines."""
+    """Return the tree below `root`, drawn with box characters."""
     return "\n".join([root, *_branches(tree, "")])
 
 

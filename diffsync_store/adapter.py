@@ -1,4 +1,4 @@
-"""Adapter: one system, its models, its records in a store."""
+"""Adapter: one system with its models and a store for its records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Identifier = str | dict[str, Any]
 
 
 class Adapter:
-    """One system. A subclass names its models as class variables, and loads the system's records in `load`.
+    """One system. A subclass declares its models as class variables and loads the system's records in `load`.
 
         class Inventory(Adapter):
             site = Site
@@ -47,18 +47,20 @@ class Adapter:
             def load(self):
                 ...
 
+    Threads may use one adapter at the same time, as its store allows. Processes each make their own adapter.
+
     Args:
-        name: how the system is called in diffs and logs; the class's name when it is not given.
-        internal_storage_engine: a store, or a class of stores to make one from.
+        name: name of the system in diffs and logs; by default the adapter's type.
+        internal_storage_engine: a store, or the class of the store to create.
     """
 
     type: ClassVar[Text | None] = None
-    """Name of the kind of system; an adapter's is its class's name where neither the class nor `__init__` has said it."""
+    """Kind of the system. An adapter without one gets the name of its class."""
     _is_stored: ClassVar[bool] = False
-    """The objects' values are those of JSON, whatever their classes were."""
+    """The model classes come from the store's schema, not from code."""
 
     top_level: ClassVar[list[Text]] = []
-    """Names of the models that diffs and syncs begin with."""
+    """Names of the models at the top of the tree, in the order of diffs and syncs."""
 
     def __init__(
         self,
@@ -72,14 +74,14 @@ class Adapter:
         else:
             self.store = internal_storage_engine(adapter=self)
         if self.type is None:
-            self.type = type(self).__name__  # type: ignore[misc]  # each adapter has one, its class need not
+            self.type = type(self).__name__  # type: ignore[misc]  # set on the instance; the class may have none
         self.name = name or self.type
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Check the models.
+        """Check the declared models.
 
         Raises:
-            AttributeError: a model stands under another name than its own, or `top_level` names one that is missing.
+            AttributeError: a class variable differs from the name of its model, or `top_level` names no model.
         """
         super().__init_subclass__(**kwargs)
         for name, value in vars(cls).items():
@@ -87,18 +89,18 @@ class Adapter:
                 continue
             if value.get_type() != name:
                 raise AttributeError(
-                    f"{cls.__name__}.{name} is {value.__name__}, a model of name {value.get_type()!r}: "
-                    f"call the class variable {value.get_type()!r}."
+                    f"{cls.__name__}.{name} is {value.__name__}, whose model name is {value.get_type()!r}: "
+                    f"rename the class variable to {value.get_type()!r}."
                 )
             if name in _MEMBERS:
                 raise AttributeError(
-                    f"{cls.__name__}.{name} is a model, and {name!r} is a member of every adapter, which it would hide: "
+                    f"{cls.__name__}.{name} is a model, but {name!r} is a member of every adapter: "
                     f"give {value.__name__} another `_modelname`."
                 )
         for name in cls.top_level:
             if not hasattr(cls, name):
                 raise AttributeError(
-                    f"{cls.__name__}.top_level names {name!r}, which is not a class attribute: add `{name} = ...`."
+                    f"{cls.__name__}.top_level names {name!r}, which is not a class variable: add `{name} = ...`."
                 )
             if not _is_model(getattr(cls, name)):
                 raise AttributeError(
@@ -115,17 +117,17 @@ class Adapter:
         return self.store.count()
 
     def load(self) -> None:
-        """Load the system's records into the store; for a subclass to write."""
+        """Load the system's records into the store. Override it in a subclass."""
 
     @property
     def fencing_token(self) -> int | None:
-        """The token of the lease under which this is changed, for a system that can refuse older ones than it has seen.
+        """The fencing token of the lease of the target, for systems that refuse smaller tokens than they have seen.
 
-        None where the store was opened without a lease.
+        None if the store was opened without a lease.
         """
         return self.store.fencing_token
 
-    # What a load says of its own completeness
+    # Completeness of a load
 
     def rejecting(
         self,
@@ -135,11 +137,11 @@ class Adapter:
         *,
         below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> AbstractContextManager[None, bool]:
-        """Take in one record of a load; if the block raises, count the record as rejected and go on.
+        """Load one record; if the block raises, count the record as rejected and continue.
 
         Args:
-            model: the model that the record would have become an object of.
-            what: the record's key, by which a person finds it.
+            model: the model of the record.
+            what: the key of the record, to find it by.
             payload: the record; kept short, with what stands under names of secrets masked.
             below: the object that the record would have stood below, at any depth, or its model and unique id: guards then
                 suppress operations below it, not those of the whole model.
@@ -153,17 +155,17 @@ class Adapter:
         *,
         below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> None:
-        """Say of a load that it lacks records of a model, though nothing raised; of those `below` an object, or of all."""
+        """Declare that the load lacks records of a model, of those `below` an object or of all, though nothing raised."""
         self.store.incomplete(model, reason, **({} if below is None else {"below": below}))
 
     def expect(self, model: Text | ModelClass[Any], count: int, *, at_least: bool = False) -> None:
-        """Say of a load how many records of a model the system has, exactly or at the least; the last word counts."""
+        """Declare how many records of a model the system has, exactly or at least. The last call counts."""
         self.store.expect(model, count, at_least=at_least)
 
-    # The whole content as data and text
+    # The content as data and text
 
     def dict(self, exclude_defaults: bool = True, **kwargs: Any) -> Data:
-        """All objects as `{model: {unique id: fields}}`, in the order of the tree of models, then of insertion."""
+        """Return all objects as `{model: {unique id: fields}}`, by the tree of models, then in order of insertion."""
         order = self._get_initial_value_order()
         stored = self.get_all_model_names()
         names = [name for name in order if name in stored] + sorted(stored.difference(order))
@@ -176,7 +178,7 @@ class Adapter:
         }
 
     def str(self, indent: int = 0) -> Text:
-        """All objects as text, as a tree."""
+        """Return all objects as a tree of text."""
         margin = " " * indent
         parts = []
         for model in self.top_level:
@@ -189,16 +191,16 @@ class Adapter:
         return "\n".join(parts)
 
     def load_from_dict(self, data: Mapping[Text, Mapping[Text, Mapping[Text, Any]]]) -> None:
-        """Load objects from what `dict` returns; models that the adapter does not declare are passed over."""
+        """Load objects from the result of `dict`. Models that the adapter does not declare are ignored."""
         order = self._get_initial_value_order()
-        beside = [name for name in data if name not in order and hasattr(getattr(self, name, None), "get_type")]
-        for name in [*order, *beside]:
+        others = [name for name in data if name not in order and hasattr(getattr(self, name, None), "get_type")]
+        for name in [*order, *others]:
             for fields in data.get(name, {}).values():
                 self.add(getattr(self, name)(**fields))
 
     @classmethod
     def _get_initial_value_order(cls) -> list[Text]:
-        """Names of all models: top level first, then the others, each behind those above it."""
+        """Return the names of all models: top level first, then the others, parents before children."""
         below: dict[Text, None] = {}
 
         def visit(name: Text) -> None:
@@ -206,7 +208,7 @@ class Adapter:
                 below[name] = None
                 for child in reversed(_children_of(cls, name)):
                     visit(child)
-                below[name] = below.pop(name)  # behind all that stands below it, for the order is turned round
+                below[name] = below.pop(name)  # behind its children, because the order is reversed at the end
 
         for name in reversed(cls.top_level):
             visit(name)
@@ -214,13 +216,13 @@ class Adapter:
 
     @classmethod
     def get_tree_traversal(cls, as_dict: bool = False) -> Text | Data:
-        """The models and what stands below which, as text or as nested dicts; each is told in full only once."""
+        """Return the tree of models as text or nested dicts. The children of a model are listed once."""
         tree: Data = {}
-        places: dict[Text, Data] = {}
+        nodes: dict[Text, Data] = {}
         for name in cls._get_initial_value_order():
-            place = places[name] if name in places else places.setdefault(name, tree.setdefault(name, {}))
+            node = nodes[name] if name in nodes else nodes.setdefault(name, tree.setdefault(name, {}))
             for child in _children_of(cls, name):
-                places.setdefault(child, place.setdefault(child, {}))
+                nodes.setdefault(child, node.setdefault(child, {}))
         return tree if as_dict else tree_text(cls.__name__, tree)
 
     # Diff and sync
@@ -232,7 +234,7 @@ class Adapter:
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callback | None = None,
     ) -> Diff:
-        """What has to change here so that this equals `source`."""
+        """Return the changes that make this adapter equal to `source`."""
         return Differ(source, self, flags, diff_class, callback).run()
 
     def diff_to(
@@ -242,7 +244,7 @@ class Adapter:
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callback | None = None,
     ) -> Diff:
-        """What has to change in `target` so that it equals this."""
+        """Return the changes that make `target` equal to this adapter."""
         return target.diff_from(self, diff_class=diff_class, flags=flags, callback=callback)
 
     def sync_from(
@@ -255,25 +257,25 @@ class Adapter:
         *,
         guards: Guards | None = None,
     ) -> Diff:
-        """Change this so that it equals `source`.
+        """Make this adapter equal to `source`.
 
         Args:
-            source: the adapter that is right.
-            diff_class: class of the diff to make.
-            flags: how to compare and to apply.
-            callback: called with stage ("diff" or "sync"), number done, number in all.
-            diff: the diff to apply, exactly as it is; only without one is one made.
+            source: the source of truth.
+            diff_class: class of the diff to compute.
+            flags: how to compare and apply.
+            callback: called with the stage ("diff" or "sync"), the number processed and the total.
+            diff: the diff to apply as it is; computed by default.
             guards: what the sync must not do. What they suppress is logged and removed from the diff.
 
         Returns:
-            The diff that was applied; its `result` says what became of it.
+            The applied diff; its `result` has the outcome.
 
         Raises:
             DiffClassMismatch: `diff` is not of the class `diff_class`.
             ChangeLimitExceeded: the guards' change limits do not allow it; nothing was applied.
             DiffException: guards were given with a diff that is not in memory.
-            StoreReloaded: with guards, a load of one of the two stores has begun since the diff was made, or while it was; or
-                one has ended since. Nothing was applied.
+            StoreReloaded: guards were given, and one of the stores was loaded again since the diff was started. Nothing was
+                applied.
         """
         if diff is not None and not isinstance(diff, diff_class):
             raise DiffClassMismatch(
@@ -299,9 +301,9 @@ class Adapter:
     def _guard(
         self, diff: Diff, source: Adapter, guards: Guards, of_source: StoreRecord, of_target: StoreRecord
     ) -> None:
-        """Remove what the guards suppress from a diff, by the records of the two stores from before it was made."""
+        """Remove the suppressed operations from a diff. The records of the stores are older than the diff."""
         if "children" not in vars(diff):
-            raise DiffException("Guards need a diff in memory: give `saved.diff()` instead of `saved.streamed()`.")
+            raise DiffException("Guards need a diff in memory: pass `saved.diff()` instead of `saved.streamed()`.")
         removed = suppress(diff, guards.suppressions(of_source, of_target))
         guards.check(count_operations(diff), of_target)
         numbers = Counter((element.type, element.action, reason) for element, reason in removed)
@@ -319,10 +321,10 @@ class Adapter:
         *,
         guards: Guards | None = None,
     ) -> Diff:
-        """Change `target` so that it equals this; as `sync_from`, seen from the other side."""
-        # The target may have a `sync_from` of its own that knows of no guards.
-        given = {} if guards is None else {"guards": guards}
-        return target.sync_from(self, diff_class=diff_class, flags=flags, callback=callback, diff=diff, **given)
+        """Make `target` equal to this adapter; see `sync_from`."""
+        # The target may override `sync_from` without the parameter `guards`.
+        options = {} if guards is None else {"guards": guards}
+        return target.sync_from(self, diff_class=diff_class, flags=flags, callback=callback, diff=diff, **options)
 
     def sync_complete(
         self,
@@ -331,16 +333,16 @@ class Adapter:
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         logger: Any = None,
     ) -> None:
-        """Called after a sync that changed something, or tried to; does nothing, for a subclass to extend."""
+        """Hook that is called after a sync attempted any operation. Override it in a subclass."""
 
     def _overrides(self, *names: Text) -> bool:
-        """Whether the adapter has a way of its own for one of these methods: of its class, or set on it."""
+        """Whether the adapter overrides one of these methods, in its class or on the instance."""
         return is_overridden(self, Adapter, names)
 
-    # The store's objects
+    # Objects in the store
 
     def get_all_model_names(self) -> set[Text]:
-        """Names of the models that there are objects of."""
+        """Return the names of the models that have objects."""
         return self.store.get_all_model_names()
 
     @overload
@@ -348,10 +350,10 @@ class Adapter:
     @overload
     def get(self, obj: Text, identifier: Identifier) -> Any: ...
     def get(self, obj: Any, identifier: Identifier) -> Any:
-        """The object with this unique id, or these identifiers.
+        """Return the object with this unique id or these identifiers.
 
         Raises:
-            ObjectNotFound: there is none.
+            ObjectNotFound: no such object.
         """
         return self.store.get(model=obj, identifier=identifier)
 
@@ -360,7 +362,7 @@ class Adapter:
     @overload
     def get_or_none(self, obj: Text, identifier: Identifier) -> Any: ...
     def get_or_none(self, obj: Any, identifier: Identifier) -> Any:
-        """The object with this unique id, or these identifiers; None if there is none."""
+        """Return the object with this unique id or these identifiers, or None."""
         try:
             return self.get(obj, identifier)
         except ObjectNotFound:
@@ -371,7 +373,7 @@ class Adapter:
     @overload
     def get_all(self, obj: Text) -> list[Any]: ...
     def get_all(self, obj: Any) -> list[Any]:
-        """All objects of a model in order of insertion."""
+        """Return all objects of a model in order of insertion."""
         return self.store.get_all(model=obj)
 
     @overload
@@ -379,7 +381,7 @@ class Adapter:
     @overload
     def iter_all(self, obj: Text) -> Iterator[Any]: ...
     def iter_all(self, obj: Any) -> Iterator[Any]:
-        """All objects of a model in order of insertion, one after the other: those let go of take no memory."""
+        """Yield all objects of a model in order of insertion. Objects that the caller does not keep are freed."""
         return self.store.iter_all(model=obj)
 
     @overload
@@ -387,15 +389,15 @@ class Adapter:
     @overload
     def get_by_uids(self, uids: list[Text], obj: Text) -> list[Any]: ...
     def get_by_uids(self, uids: list[Text], obj: Any) -> list[Any]:
-        """The objects with these unique ids, in the order of the ids.
+        """Return the objects with these unique ids, in the order of the ids.
 
         Raises:
-            ObjectNotFound: one of them is not there.
+            ObjectNotFound: one of them is missing.
         """
         return self.store.get_by_uids(uids=uids, model=obj)
 
     def add(self, obj: DiffSyncModel) -> None:
-        """Take in a new object.
+        """Add a new object.
 
         Raises:
             ObjectAlreadyExists: another object has the same identifiers.
@@ -403,40 +405,40 @@ class Adapter:
         self.store.add(obj=obj)
 
     def update(self, obj: DiffSyncModel) -> None:
-        """Take in an object, in the place of whatever has its identifiers."""
+        """Add an object, or replace the one with the same identifiers."""
         self.store.update(obj=obj)
 
     def remove(self, obj: DiffSyncModel, remove_children: bool = False) -> None:
-        """Remove an object, with everything below it if asked to.
+        """Remove an object; with `remove_children` also everything below it.
 
         Raises:
-            ObjectNotFound: it is not there.
+            ObjectNotFound: it is not in the store.
         """
         self.store.remove(obj=obj, remove_children=remove_children)
 
     def get_or_instantiate(self, model: ModelClass[M], ids: Data, attrs: Data | None = None) -> tuple[M, bool]:
-        """The object with these identifiers, made and added if there is none; and whether it was."""
+        """Return the object with these identifiers, created if missing, and whether it was created."""
         return self.store.get_or_instantiate(model=model, ids=ids, attrs=attrs)
 
     def get_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
-        """The object that has the same identifiers, or else `obj`, which is added; and whether it was."""
+        """Return the object with the same identifiers, or add `obj`; and whether it was added."""
         return self.store.get_or_add_model_instance(obj=obj)
 
     def update_or_instantiate(self, model: ModelClass[M], ids: Data, attrs: Data) -> tuple[M, bool]:
-        """The object with these identifiers, with these attributes; made and added if there is none."""
+        """Return the object with these identifiers, updated or created with `attrs`, and whether it was created."""
         return self.store.update_or_instantiate(model=model, ids=ids, attrs=attrs)
 
     def update_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
-        """The object that has the same identifiers, with the attributes of `obj`; or else `obj`, which is added."""
+        """Return the object with the same identifiers, updated from `obj`, or add `obj`; and whether it was added."""
         return self.store.update_or_add_model_instance(obj=obj)
 
     def count(self, model: Model | None = None) -> int:
-        """Number of objects of one model, or of all."""
+        """Return the number of objects of one model, or of all."""
         return self.store.count(model=model)
 
 
 _MEMBERS = frozenset({"store", "name", *(name for name in vars(Adapter) if not name.startswith("_"))})
-"""Names that a model cannot have, for it stands on the adapter's class under its own."""
+"""Names that no model may have, because models are attributes of the adapter class."""
 
 
 def _is_model(value: Any) -> bool:
@@ -444,18 +446,18 @@ def _is_model(value: Any) -> bool:
 
 
 class DiffSync(Adapter):
-    """The former name of Adapter."""
+    """Deprecated name of `Adapter`, with the same rules for threads and processes."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        _warn_of_former_name()
+        _warn_deprecated()
         super().__init_subclass__(**kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _warn_of_former_name()
+        _warn_deprecated()
         super().__init__(*args, **kwargs)
 
 
-def _warn_of_former_name() -> None:
+def _warn_deprecated() -> None:
     warnings.warn(
         "'diffsync_store.DiffSync' is deprecated, use 'diffsync_store.Adapter' instead.",
         DeprecationWarning,

@@ -1,16 +1,16 @@
-"""How a field's values are compared, said where the field is declared.
+"""Declare with a field how its values are compared.
 
-Metadata of `Annotated` gives a field a normal form; two values are equal when their normal forms are. The values
-themselves stay as they are: in the store, in the diff, and in what a sync hands to `create` and `update`.
+Metadata in `Annotated` defines the normal form of a field's values; two values are equal if their normal forms are equal. The
+values themselves do not change: stores, diffs, and the arguments of `create` and `update` have them as loaded.
 
     class Interface(DiffSyncModel):
         mac: Annotated[str, MACAddress()]
         tags: Annotated[list[str], Unordered()]
         description: Annotated[str | None, EmptyIsNone(), IgnoreCase()]
 
-Several apply one after the other, in the order in which they stand. Inside a list, a set, a tuple or the values of a dict,
-metadata applies to each item: `list[Annotated[str, IgnoreCase()]]`. A value that a comparison has no use for, such as
-`None` or an address that is none, is its own normal form.
+Several comparisons apply in order. Inside a list, set, tuple or the values of a dict, the metadata applies to each item:
+`list[Annotated[str, IgnoreCase()]]`. A value that a comparison cannot handle, such as `None` or an invalid address, is its own
+normal form.
 """
 
 from __future__ import annotations
@@ -37,21 +37,24 @@ if TYPE_CHECKING:
 Normaliser = Callable[[Any], Any]
 
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
-"""However many digits there are."""
+"""Any number of digits."""
 
 _SEPARATORS = re.compile(r"[-:. ]")
 _MAC_DIGITS = re.compile(r"[0-9a-f]{12}|[0-9a-f]{16}")
 
 
 class Comparison(ABC):
-    """Metadata that says how a field compares. A subclass of one's own is a frozen dataclass with `normal`."""
+    """Metadata that defines how a field is compared. Write your own as a frozen dataclass with a method `normal`.
+
+    Threads may share it.
+    """
 
     @abstractmethod
     def normal(self, value: Any) -> Any:
-        """The normal form of a value: values that count as equal have equal ones, and JSON can hold it."""
+        """Return the normal form of a value, which JSON can hold. Equal values have equal normal forms."""
 
     def fingerprint(self) -> str:
-        """Text that differs where the normal forms may differ: a store that was loaded by older code is read in full."""
+        """Return text that changes with the code. A store with another fingerprint is compared without digests."""
         if type(self).__module__ == __name__:
             return repr(self)
         return text_of([self, type(self).normal, getattr(self, "__dict__", {})])
@@ -59,7 +62,7 @@ class Comparison(ABC):
 
 @dataclass(frozen=True)
 class Unordered(Comparison):
-    """Lists with the same items are equal in whatever order; how often an item stands in them counts."""
+    """Lists with the same items in any order are equal. The number of each item counts."""
 
     def normal(self, value: Any) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
@@ -69,7 +72,7 @@ class Unordered(Comparison):
 
 @dataclass(frozen=True)
 class IgnoreCase(Comparison):
-    """Strings are equal without regard to case."""
+    """Strings that differ only in case are equal."""
 
     def normal(self, value: Any) -> Any:
         return value.casefold() if isinstance(value, str) else value
@@ -77,9 +80,9 @@ class IgnoreCase(Comparison):
 
 @dataclass(frozen=True)
 class Precision(Comparison):
-    """Numbers are equal when they round to the same number of decimal places; negative places are tens, hundreds, ...
+    """Numbers that are equal after rounding are equal. Negative places round to tens, hundreds and so on.
 
-    Rounding has edges: 0.14 and 0.16 differ at one place, though they are close.
+    Close numbers may round differently: with one place, 0.14 and 0.16 differ.
     """
 
     places: int
@@ -96,21 +99,21 @@ class Precision(Comparison):
 
 @dataclass(frozen=True)
 class IPAddress(Comparison):
-    """Addresses, interfaces and prefixes are equal in whatever form: `2001:DB8:0::1`, `10.0.0.1 255.255.255.0`.
+    """Addresses, interfaces and prefixes are equal in any notation: `2001:DB8:0::1`, `10.0.0.1 255.255.255.0`.
 
     Args:
-        host_prefix: an address equals the same address with a prefix for one host, `10.0.0.1` and `10.0.0.1/32`.
+        host_prefix: treat an address and its host prefix as equal: `10.0.0.1` and `10.0.0.1/32`.
     """
 
     host_prefix: bool = False
 
     def normal(self, value: Any) -> Any:
-        text = "/".join(str(value).split())  # a mask may stand behind a blank
+        text = "/".join(str(value).split())  # a netmask may follow a space
         try:
             interface = ipaddress.ip_interface(text)
         except ValueError:
             return value
-        address, _, prefix = str(interface).partition("/")  # the address with its zone
+        address, _, prefix = str(interface).partition("/")  # the address includes its zone
         if "/" not in text or (self.host_prefix and int(prefix) == interface.max_prefixlen):
             return address
         return f"{address}/{prefix}"
@@ -118,10 +121,7 @@ class IPAddress(Comparison):
 
 @dataclass(frozen=True)
 class MACAddress(Comparison):
-    """MAC addresses are equal in whatever form: `00:1B:44:11:3A:B7`, `0:1b:44:11:3a:b7`, `001b.4411.3ab7`, `0x001b44113ab7`.
-
-    Those of 64 bits too.
-    """
+    """MAC addresses of 48 or 64 bits are equal in any notation: `00:1B:44:11:3A:B7`, `0:1b:44:11:3a:b7`, `001b.4411.3ab7`."""
 
     def normal(self, value: Any) -> Any:
         if not isinstance(value, str):
@@ -134,7 +134,7 @@ class MACAddress(Comparison):
 
 @dataclass(frozen=True)
 class EmptyIsNone(Comparison):
-    """`None` equals an empty string, list, dict or set; not 0, not False."""
+    """`None` and an empty string, list, dict or set are equal; 0 and False are different."""
 
     def normal(self, value: Any) -> Any:
         return None if isinstance(value, Sized) and not len(value) else value
@@ -142,9 +142,9 @@ class EmptyIsNone(Comparison):
 
 @dataclass(frozen=True)
 class By(Comparison):
-    """Values are equal when the function returns equal ones for them.
+    """Values are equal if a function returns equal results for them.
 
-    The function is given every value, `None` too, and returns what JSON can hold.
+    The function receives every value, including `None`, and returns a value that JSON can hold.
     """
 
     function: Callable[[Any], Any]
@@ -158,11 +158,11 @@ class By(Comparison):
 
 @per_class
 def normalisers(model: type[DiffSyncModel]) -> Mapping[str, Normaliser]:
-    """For each attribute that says how it compares, what makes its normal form."""
+    """Return the function for the normal form of each attribute with a declared comparison."""
     found: dict[str, Normaliser] = {}
     for name in model._attributes:
         field = model.model_fields.get(name)
-        if field is None:  # it is computed
+        if field is None:  # a computed field
             continue
         steps = _of_type(field.annotation)
         steps += [part.normal for part in field.metadata if isinstance(part, Comparison)]
@@ -172,10 +172,10 @@ def normalisers(model: type[DiffSyncModel]) -> Mapping[str, Normaliser]:
 
 
 def normal_forms(obj: DiffSyncModel) -> dict[str, Any]:
-    """The normal forms of those of the object's attributes that say how they compare.
+    """Return the normal forms of the attributes with a declared comparison.
 
     Raises:
-        DiffException: a comparison cannot make one.
+        DiffException: a comparison raised an exception.
     """
     reported = _reported_normal_forms(type(obj))
     if reported is not None:  # its own class is not known here, but stored them
@@ -186,7 +186,7 @@ def normal_forms(obj: DiffSyncModel) -> dict[str, Any]:
 def _normal_form(obj: DiffSyncModel, name: str, normal: Normaliser) -> Any:
     try:
         return normal(getattr(obj, name))
-    except Exception as error:  # whatever a function of one's own raises
+    except Exception as error:  # a function of the user may raise anything
         raise DiffException(
             f"{obj.get_type()} {obj.get_unique_id()!r} cannot be compared by {name}: {type(error).__name__}: {error}. "
             "The comparison of the field has to take every value that the field may have, and to give one for JSON."
@@ -199,11 +199,11 @@ def _reported_normal_forms(model: type[DiffSyncModel]) -> Callable[[DiffSyncMode
 
 
 def comparison_fingerprints(model: type[DiffSyncModel]) -> dict[str, list[str]]:
-    """For each attribute that says how it compares, what it says."""
+    """Return the fingerprints of the comparisons of each attribute that declares any."""
     found = {}
     for name in model._attributes:
         field = model.model_fields.get(name)
-        if field is None:  # it is computed
+        if field is None:  # a computed field
             continue
         parts = [*_parts(field.annotation), *field.metadata]
         told = [part.fingerprint() for part in parts if isinstance(part, Comparison)]
@@ -222,7 +222,7 @@ def _composed(steps: list[Normaliser]) -> Normaliser:
 
 
 def _of_type(annotation: Any) -> list[Normaliser]:
-    """What the metadata inside of a type asks for."""
+    """Return the steps that the metadata inside a type declares."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return [*_of_type(arguments[0]), *(part.normal for part in arguments[1:] if isinstance(part, Comparison))]
@@ -231,7 +231,7 @@ def _of_type(annotation: Any) -> list[Normaliser]:
     if not isinstance(origin, type):
         return []
     if issubclass(origin, Mapping):
-        of_values = _of_type(arguments[1]) if len(arguments) > 1 else []  # a counter's values are numbers
+        of_values = _of_type(arguments[1]) if len(arguments) > 1 else []  # a Counter has no argument for its values
         return [_of_values(_composed(of_values))] if of_values else []
     if issubclass(origin, list | tuple | set | frozenset | deque):
         of_items = [step for argument in dict.fromkeys(arguments) for step in _of_type(argument)]

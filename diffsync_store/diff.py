@@ -1,4 +1,4 @@
-"""Diff and DiffElement: what has to change in a target, as data."""
+"""Diff and DiffElement: the changes to a target, as data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from diffsync_store.values.codec import equal
 
 
 class Diff:
-    """The differences between a source and a target: a tree of elements, by model name and object name.
+    """The differences between a source and a target: a tree of elements by model name and object name.
 
-    Subclass it to say in which order a sync goes: a class method `order_children_<model>(cls, children)` yields the
-    elements of one model, and an overridden `get_children` orders all.
+    Subclass it to change the order of a sync: a class method `order_children_<model>(cls, children)` yields the elements of
+    one model; an overridden `get_children` orders all models.
+
+    Threads may read a complete diff at the same time; one thread builds or changes it. It can be pickled for other processes.
     """
 
     load_versions: tuple[tuple[str, str], ...] = ()
-    """Generation and state of the loads of the source and of the target that the diff was made of, for guards to judge."""
+    """Generation and state of the loads of the source and the target, for guards."""
     has_operation_ids: ClassVar[bool] = False
     """Its elements have the ids of saved operations."""
 
@@ -30,25 +32,25 @@ class Diff:
         self.children: dict[str, dict[str, DiffElement]] = defaultdict(dict)
         """Elements by model name, then by object name."""
         self.models_processed = 0
-        """Objects of both sides that the comparison has looked at."""
+        """Compared objects of both sides."""
         self.unchanged = 0
-        """Objects at or below this level that are equal on both sides and were counted, not built into the tree."""
+        """Equal objects at and below this level, which are counted and have no elements."""
         self.skipped = 0
-        """Objects that flags have kept out of the diff."""
+        """Objects that flags kept out of the diff."""
         self.result: SyncResult | None = None
-        """What the sync that applied this diff did; None before."""
+        """Outcome of the sync that applied this diff; None before."""
 
     def __len__(self) -> int:
         return self.unchanged + sum(len(element) for group in self.children.values() for element in group.values())
 
     def complete(self) -> None:
-        """Called when the diff is built; does nothing, for a subclass to extend."""
+        """Hook that is called when the diff is built. Override it in a subclass."""
 
     def add(self, element: DiffElement) -> None:
         """Add an element at this level.
 
         Raises:
-            ObjectAlreadyExists: there is one of the same model and name.
+            ObjectAlreadyExists: an element has the same model and name.
         """
         group = self.children[element.type]
         existing = group.get(element.name)
@@ -56,43 +58,43 @@ class Diff:
             group[element.name] = element
             return
         if existing is element:
-            raise ObjectAlreadyExists(f"{element.type} {element.name!r} is added to the same place twice.", element)
+            raise ObjectAlreadyExists(f"{element.type} {element.name!r} is added twice under the same parent.", element)
         raise ObjectAlreadyExists(
-            f"Two objects of type {element.type} are named {element.name!r} at the same place: "
-            f"{existing.keys} and {element.keys}. Make _shortname tell them apart.",
+            f"Two {element.type} objects under the same parent are named {element.name!r}: "
+            f"{existing.keys} and {element.keys}. Make their _shortname unique.",
             element,
         )
 
     def leave_out(self, elements: Iterable[DiffElement]) -> None:
-        """Take elements of this level out of the diff, with what is below them."""
+        """Remove elements of this level, with everything below them."""
         for element in elements:
             del self.children[element.type][element.name]
 
     def groups(self) -> list[str]:
-        """Names of the models that have elements at this level."""
+        """Return the names of the models with elements at this level."""
         return [model for model, group in self.children.items() if group]
 
     def has_diffs(self) -> bool:
-        """Whether anything has to change."""
+        """Whether there is any difference."""
         return any(element.has_diffs() for group in self.children.values() for element in group.values())
 
     def get_children(self) -> Iterator[DiffElement]:
-        """The elements of this level, in the order in which a sync takes them."""
+        """Yield the elements of this level in the order of a sync."""
         for model in self.groups():
             order = getattr(self, f"order_children_{model}", self.order_children_default)
             yield from order(self.children[model])
 
     def size(self) -> int:
-        """Number of elements that a sync has to visit: operations, and what stands above them."""
+        """Return the number of elements that a sync visits: operations and their parents."""
         return sum(1 + element.child_diff.size() for element in self.get_children() if element.has_diffs())
 
     @classmethod
     def order_children_default(cls, children: dict[str, DiffElement]) -> Iterator[DiffElement]:
-        """The elements of one model in the order in which they were added."""
+        """Yield the elements of one model in the order in which they were added."""
         yield from children.values()
 
     def summary(self) -> dict[str, int]:
-        """Number of elements by what has to be done."""
+        """Return the number of objects by action."""
         counts = _empty_summary()
         counts[_NO_CHANGE] = self.unchanged
         for group in self.children.values():
@@ -103,7 +105,7 @@ class Diff:
         return counts
 
     def str(self, indent: int = 0) -> str:
-        """The differences as text."""
+        """Return the differences as text."""
         margin = " " * indent
         lines: list[str] = []
         for model in self.groups():
@@ -114,7 +116,7 @@ class Diff:
         return "\n".join(lines) or "(no diffs)"
 
     def dict(self) -> Data:
-        """The differences as nested dicts: `{model: {name: {"-": old, "+": new, child model: {...}}}}`."""
+        """Return the differences as nested dicts: `{model: {name: {"-": old, "+": new, child model: {...}}}}`."""
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for element in self.get_children():
             if element.has_diffs():
@@ -124,10 +126,13 @@ class Diff:
 
 @total_ordering
 class DiffElement:
-    """One object that differs, or stands above one that does."""
+    """One object that differs, or that has a difference below it.
+
+    It is used like the diff that it is part of: many readers, or one thread that changes it.
+    """
 
     _secrets: Collection[str] = ()
-    """The fields that the models of the two sides declare as secret. `str` and `dict` have their values all the same."""
+    """Fields that the models of either side declare as secret. `str` and `dict` show their values nevertheless."""
 
     def __init__(  # noqa: PLR0917  # diffsync's signature
         self,
@@ -147,13 +152,13 @@ class DiffElement:
         self.dest_attrs: dict[str, Any] | None = None
         self.child_diff = diff_class()
         self.uid: str | None = None
-        """The object's unique id, where the element comes from a comparison of objects."""
+        """Unique id of the object, if a comparison built the element."""
         self.equal: frozenset[str] = frozenset()
-        """Attributes that are equal by the way in which they say that they compare, whatever their values are."""
+        """Attributes that are equal by their declared comparison, though their values may differ."""
         self.operation_id = ""
-        """Id of the saved operation that this is."""
+        """Id of the saved operation."""
         self.flags = 0
-        """The object's model flags, the source's and the target's together, as a number."""
+        """Model flags of the source and the target object, combined as a number."""
 
     def __lt__(self, other: DiffElement) -> bool:
         return (self.type, self.name) < (other.type, other.name)
@@ -163,7 +168,7 @@ class DiffElement:
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in _COMPARED)
 
-    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content changes
+    __hash__ = None  # type: ignore[assignment]  # equality depends on mutable content
 
     def __str__(self) -> str:
         return f'{self.type} "{self.name}" : {self.keys} : {self.source_name} → {self.dest_name} : {self.get_attrs_diffs()}'
@@ -173,7 +178,7 @@ class DiffElement:
 
     @property
     def action(self) -> str | None:
-        """What a sync has to do with the object: one of `DiffSyncActions`."""
+        """The action of a sync: one of `DiffSyncActions`."""
         if self.source_attrs is not None and self.dest_attrs is None:
             return DiffSyncActions.CREATE
         if self.source_attrs is None and self.dest_attrs is not None:
@@ -185,7 +190,7 @@ class DiffElement:
         )
 
     def _differs(self, source: dict[str, Any], dest: dict[str, Any]) -> bool:
-        """Whether anything changes; asked for often, so it ends with the first."""
+        """Whether any attribute differs. A hot path, so it stops at the first."""
         for key, old in dest.items():
             if key in source:
                 new = source[key]
@@ -194,14 +199,14 @@ class DiffElement:
         return False
 
     def add_attrs(self, source: dict[str, Any] | None = None, dest: dict[str, Any] | None = None) -> None:
-        """Set the attributes of either side; what is None stays as it is."""
+        """Set the attributes of either side; None leaves a side unchanged."""
         if source is not None:
             self.source_attrs = source
         if dest is not None:
             self.dest_attrs = dest
 
     def get_attrs_keys(self) -> Iterable[Text]:
-        """Names of the attributes that count: those of both sides in the target's order, or of the only side there is."""
+        """Return the compared attributes: those on both sides in the target's order, or those of the only side."""
         source, dest = self.source_attrs, self.dest_attrs
         if source is not None and dest is not None:
             return [key for key in dest if key in source]
@@ -209,7 +214,7 @@ class DiffElement:
         return [] if only is None else only.keys()
 
     def get_attrs_diffs(self) -> dict[str, dict[str, Any]]:
-        """Old values under "-", new ones under "+"; only what differs where both sides have the object."""
+        """Return old values under "-" and new values under "+"; of an update only what differs."""
         source, dest = self.source_attrs, self.dest_attrs
         if source is not None and dest is not None:
             changed = self._changed()
@@ -228,29 +233,29 @@ class DiffElement:
         """Add an element below this one.
 
         Raises:
-            ObjectAlreadyExists: there is one of the same model and name.
+            ObjectAlreadyExists: an element has the same model and name.
         """
         self.child_diff.add(element)
 
     def get_children(self) -> Iterator[DiffElement]:
-        """The elements below this one, in the order in which a sync takes them."""
+        """Yield the elements below this one in the order of a sync."""
         yield from self.child_diff.get_children()
 
     def has_diffs(self, include_children: bool = True) -> bool:
-        """Whether the object, or anything below it, has to change."""
+        """Whether the object, or anything below it, differs."""
         if self.action is not DiffSyncActions.NO_CHANGE:
             return True
         return include_children and self.child_diff.has_diffs()
 
     def summary(self) -> dict[str, int]:
-        """Number of elements, this one and those below it, by what has to be done."""
+        """Return the number of elements by action, this one and those below it."""
         counts = self.child_diff.summary()
         del counts[DiffSyncActions.SKIP]
         counts[self.action or _NO_CHANGE] += 1
         return counts
 
     def str(self, indent: int = 0) -> str:
-        """The element and what stands below it as text."""
+        """Return the element and everything below it as text."""
         margin = " " * indent
         line = f"{margin}{self.type}: {self.name}"
         lines = [line]
@@ -270,14 +275,14 @@ class DiffElement:
         return "\n".join(lines)
 
     def dict(self) -> Data:
-        """The element and what stands below it as nested dicts."""
+        """Return the element and everything below it as nested dicts."""
         return {**self.get_attrs_diffs(), **self.child_diff.dict()}
 
 
 def walk(
     elements: Iterator[DiffElement], above: DiffElement | None
 ) -> Iterator[tuple[DiffElement, DiffElement | None]]:
-    """All elements that have something to say, each with the one above it."""
+    """Yield all elements with differences, each with its parent."""
     for element in elements:
         if element.has_diffs():
             yield element, above
@@ -287,7 +292,7 @@ def walk(
 def paths(
     elements: Iterator[DiffElement], above: tuple[DiffElement, ...] = ()
 ) -> Iterator[tuple[DiffElement, tuple[DiffElement, ...]]]:
-    """All elements that have something to say, each with those above it, outermost first."""
+    """Yield all elements with differences, each with its ancestors from the top."""
     for element in elements:
         if element.has_diffs():
             yield element, above

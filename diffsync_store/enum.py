@@ -1,11 +1,11 @@
-"""The flags, actions and states that the public API speaks in."""
+"""Flags, actions and states."""
 
 import enum
 from typing import Any
 
 
 class _Flags(enum.Flag):
-    """Flags that take those of another package, diffsync's own among them, for what their bits say."""
+    """Flags that accept the flags of another package, such as diffsync, by their bits."""
 
     @classmethod
     def _missing_(cls, value: Any) -> Any:
@@ -17,21 +17,21 @@ class _Flags(enum.Flag):
 
 
 class DiffSyncModelFlags(_Flags):
-    """How one model object takes part in diffs and syncs; set on `DiffSyncModel.model_flags`."""
+    """Flags of one model object, in `DiffSyncModel.model_flags`."""
 
     NONE = 0
 
     IGNORE = 0b1
-    """Leave the object and everything below it out of diffs and syncs."""
+    """Ignore the object and everything below it."""
 
     SKIP_CHILDREN_ON_DELETE = 0b10
-    """When the object is deleted, drop its children from the store without a `delete()` call for each."""
+    """When the object is deleted, remove its children from the store without calling their `delete`."""
 
     SKIP_UNMATCHED_SRC = 0b100
-    """Do not create the object in the target when only the source has it."""
+    """Do not create the object if only the source has it."""
 
     SKIP_UNMATCHED_DST = 0b1000
-    """Do not delete the object from the target when only the target has it."""
+    """Do not delete the object if only the target has it."""
 
     NATURAL_DELETION_ORDER = 0b10000
     """Delete the object's children before the object itself."""
@@ -40,23 +40,23 @@ class DiffSyncModelFlags(_Flags):
 
 
 class DiffSyncFlags(_Flags):
-    """How one whole diff or sync behaves."""
+    """Flags of a diff or a sync as a whole."""
 
     NONE = 0
 
     CONTINUE_ON_FAILURE = 0b1
-    """Keep going when the `create`, `update` or `delete` of an object fails; the failures are in `Diff.result`."""
+    """Continue if the `create`, `update` or `delete` of an object fails; `Diff.result` lists the failures."""
 
     SKIP_UNMATCHED_SRC = 0b10
-    """Create nothing: leave out what only the source has."""
+    """Create nothing: skip objects that only the source has."""
 
     SKIP_UNMATCHED_DST = 0b100
-    """Delete nothing: leave out what only the target has."""
+    """Delete nothing: skip objects that only the target has."""
 
     SKIP_UNMATCHED_BOTH = SKIP_UNMATCHED_SRC | SKIP_UNMATCHED_DST
 
     LOG_UNCHANGED_RECORDS = 0b1000
-    """Build unchanged objects into the diff too, and log each of them during a sync."""
+    """Include unchanged objects in the diff, and log each of them during a sync."""
 
 
 class DiffSyncStatus(enum.Enum):
@@ -69,7 +69,7 @@ class DiffSyncStatus(enum.Enum):
 
 
 class DiffSyncActions:
-    """What a diff element asks a sync to do; plain strings, because they are compared, printed and stored."""
+    """Actions of a diff element. They are plain strings, which programs compare, print and store."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -79,32 +79,32 @@ class DiffSyncActions:
 
 
 class OperationState(enum.Enum):
-    """What is known of one operation of a diff."""
+    """State of one operation of a saved diff."""
 
     PENDING = "pending"
     SENT = "sent"
-    """Given to the target's system; whether it was done is not known yet."""
+    """Sent to the target's system; the outcome is not known yet."""
     DONE = "done"
     FAILED = "failed"
     CONFLICT = "conflict"
-    """The record was not what the diff saw; left alone."""
+    """The record differs from what the diff saw, so it was left unchanged."""
     BLOCKED = "blocked"
-    """What it stands below was not done."""
+    """The operation on its parent was not done."""
     SUPPRESSED = "suppressed"
     """Left out; it can be applied later."""
 
 
 class StoreState(enum.Enum):
-    """What is known of a store's content."""
+    """State of the load of a store."""
 
     LOADING = "loading"
-    """A load is under way, or died on the way."""
+    """A load is running, or its process died."""
 
     COMPLETE = "complete"
-    """The load ended: the store holds everything that the system has."""
+    """The load succeeded: the store has all records of the system."""
 
     PARTIAL = "partial"
-    """The load ended and says that something is missing."""
+    """The load ended and reported missing records."""
 
     FAILED = "failed"
-    """The load raised; the store's record holds the reason."""
+    """The load raised an exception; the record of the store has the reason."""

@@ -1,4 +1,4 @@
-"""Adapters that hold a connection say so with an `open` and a `close` of their own; most have neither."""
+"""Open and close adapters that have the methods `open` and `close`, such as those with a connection."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ from diffsync_store._process_lock import process_lock
 
 
 class _Use:
-    """That an adapter is open, for all that use it at the same time."""
+    """The state of one open adapter, shared by all threads that use it."""
 
     def __init__(self) -> None:
         self.users = 0
         self.thread: int | None = None
-        """The thread that opens or closes it; the others wait."""
+        """The thread that opens or closes it, while the others wait."""
         self.is_open = False
         self.failure: BaseException | None = None
-        """Why it could not be opened."""
+        """The error of `open`."""
 
 
 _uses: dict[int, _Use] = {}
-"""By the ids of the adapters."""
+"""By `id` of the adapter."""
 _changed = threading.Condition(process_lock())
 
 
 @contextmanager
 def opened(adapter: Any) -> Iterator[None]:
-    """Call the adapter's `open` before the body and its `close` after it, also where the body raises.
+    """Call the adapter's `open` before the block and its `close` after it, even if the block raises.
 
-    Either may be missing. A method that needs arguments is another one, and is not called. Inside of another `opened` of the same adapter
-    this calls neither, so a program that opens its target itself may sync it. Where `open` raises, `close` is not called.
+    Either method may be missing. A method that requires arguments is not called. A nested `opened` of the same adapter calls
+    neither, so a program may open its target before a sync. If `open` raises, `close` is not called.
 
-    Threads may use one adapter at the same time: the first one opens it, the others wait until it is open, and the last one closes
-    it. Where `open` raises, those that wait raise the same.
+    Threads may use one adapter at the same time: the first opens it, the others wait until it is open, and the last closes it.
+    If `open` raises, all waiting threads raise the same error.
     """
     use = _join(adapter)
     if use is None:
         yield
         return
     try:
-        _see_to_it_that_it_is_open(adapter, use)
+        _ensure_open(adapter, use)
         yield
     except BaseException as error:
         try:
             _leave(adapter, use)
-        except Exception as second:  # noqa: BLE001  # the first error is the one to see
-            error.add_note(f"The adapter could not be closed either: {type(second).__name__}: {second}")
+        except Exception as second:  # noqa: BLE001  # the first error is the important one
+            error.add_note(f"Closing the adapter failed too: {type(second).__name__}: {second}")
         raise
     _leave(adapter, use)
 
 
 def _join(adapter: Any) -> _Use | None:
-    """Be one of those who use the adapter; None where its own `open` or `close` does so."""
+    """Count this thread as a user; return None inside the adapter's own `open` or `close`."""
     me = threading.get_ident()
     with _changed:
-        while (use := _uses.get(id(adapter))) is not None and not use.users:  # it is being closed
+        while (use := _uses.get(id(adapter))) is not None and not use.users:  # another thread is closing it
             if use.thread == me:
                 return None
             _changed.wait()
@@ -72,7 +72,7 @@ def _join(adapter: Any) -> _Use | None:
         return use
 
 
-def _see_to_it_that_it_is_open(adapter: Any, use: _Use) -> None:
+def _ensure_open(adapter: Any, use: _Use) -> None:
     with _changed:
         if use.thread != threading.get_ident():
             _changed.wait_for(lambda: use.thread is None)
@@ -89,7 +89,7 @@ def _see_to_it_that_it_is_open(adapter: Any, use: _Use) -> None:
         with _changed:
             use.thread = None
             if not use.is_open:
-                del _uses[id(adapter)]  # whoever comes now tries again
+                del _uses[id(adapter)]  # the next thread tries again
             _changed.notify_all()
 
 
@@ -108,7 +108,7 @@ def _leave(adapter: Any, use: _Use) -> None:
 
 
 def _forget_other_threads() -> None:
-    """In a child process that was forked: what another thread has begun there never ends here."""
+    """Forget what other threads of the parent process started, because they do not exist in a forked child."""
     for name, use in list(_uses.items()):
         if use.thread not in {None, threading.get_ident()}:
             del _uses[name]
@@ -120,11 +120,11 @@ if hasattr(os, "register_at_fork"):
 
 def _call(adapter: Any, name: str) -> None:
     method = getattr(adapter, name, None)
-    if callable(method) and hasattr(type(adapter), name) and _needs_nothing(method):
+    if callable(method) and hasattr(type(adapter), name) and _takes_no_arguments(method):
         method()
 
 
-def _needs_nothing(method: Any) -> bool:
+def _takes_no_arguments(method: Any) -> bool:
     try:
         inspect.signature(method).bind()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Reading the library's log on a console."""
+"""Print the library's log to a console."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def enable_console_logging(verbosity: int = 0) -> None:
-    """Print the log to the console's standard error: 0 warnings, 1 also what was done, 2 also every step.
+    """Print the log to standard error: warnings at verbosity 0, operations at 1, every step at 2.
 
-    A program that configures structlog by itself need not call this.
+    Do not call this if the program configures structlog itself.
     """
     level = _LEVELS[max(0, min(verbosity, len(_LEVELS) - 1))]
     root = logging.getLogger()

@@ -10,12 +10,13 @@ from diffsync_store.store.stored_model import stored_model
 
 
 class StoredAdapter(Adapter):
-    """An adapter over a store that some other process has filled; needs nothing but the store.
+    """An adapter for a store that another process loaded. It needs only the store, not the code of the adapter.
 
-    It reads and compares. As the target of a sync it changes the store only: it knows of no system.
+    It reads and compares. As the target of a sync it changes only the store, not a system. Threads may share it as they share
+    any adapter; a forked process makes its own.
 
     Raises:
-        StoreNotFound: there is no such store.
+        StoreNotFound: the store does not exist.
     """
 
     top_level: ClassVar[list[str]] = []
@@ -26,8 +27,8 @@ class StoredAdapter(Adapter):
         super().__init__(name or record.name or record.adapter, internal_storage_engine=store)
         self.type = record.adapter or self.type  # type: ignore[misc]
         models = record.schema_.models
-        below = {child for schema in models.values() for child in schema.children}
-        # A store that was filled without an adapter does not say what stands on top.
-        self.top_level = list(record.top_level) or [name for name in models if name not in below]  # type: ignore[misc]
+        children = {child for schema in models.values() for child in schema.children}
+        # A store without an adapter has no top level: use the models that are no child model.
+        self.top_level = list(record.top_level) or [name for name in models if name not in children]  # type: ignore[misc]
         for model, schema in models.items():
             setattr(self, model, stored_model(schema))

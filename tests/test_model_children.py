@@ -75,7 +75,7 @@ def test_two_parents_do_not_share_a_list() -> None:
 
 def test_a_child_that_is_listed_already_is_refused_and_named() -> None:
     parent, child = site("1"), device(1)
-    with pytest.raises(ObjectAlreadyExists, match="device 1 is a child of site") as raised:
+    with pytest.raises(ObjectAlreadyExists, match="device 1 is already a child of site") as raised:
         parent.add_child(child)
     assert raised.value.existing_object is child
     assert parent.devices == ["1"]

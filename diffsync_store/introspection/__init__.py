@@ -1,1 +1,1 @@
-"""What model classes, fields and functions declare, read once per class."""
+"""What the declarations of model classes, fields and functions imply, computed once per class."""

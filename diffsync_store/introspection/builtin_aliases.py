@@ -1,6 +1,6 @@
-"""Names for built-in types in classes whose members are called `str` and `dict`, as diffsync's are.
+"""Aliases of built-in types, for the annotations of classes with members called `str` and `dict`.
 
-In the annotations of such a class `str` and `dict` mean the members.
+In such a class, `str` and `dict` refer to the members. The names are part of diffsync's API.
 """
 
 from typing import Any

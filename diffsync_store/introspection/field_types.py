@@ -1,4 +1,4 @@
-"""What the fields of a model may hold, by their types."""
+"""Which fields hold immutable values, by their types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCALARS = (
 
 
 def plain_fields(model: type[BaseModel], names: Iterable[str]) -> tuple[str, ...] | None:
-    """These fields in the order of the class, if its objects dump them as they are and none can be changed in place."""
+    """Return these fields in declaration order if all are immutable and dumped unchanged, else None."""
     wanted = set(names)
     fields = tuple(name for name in model.model_fields if name in wanted)
     if len(fields) < len(wanted) or overrides(model, ("dict",)) or not dumps_as_is(model, fields):
@@ -33,7 +33,7 @@ def plain_fields(model: type[BaseModel], names: Iterable[str]) -> tuple[str, ...
 
 
 def is_scalar(annotation: Any) -> bool:
-    """Whether values of this type cannot be changed in place, and pydantic dumps them as they are."""
+    """Whether values of this type are immutable, and pydantic dumps them unchanged."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return issubclass(annotation, _SCALARS) and not hasattr(annotation, "__get_pydantic_core_schema__")
     origin = get_origin(annotation)

@@ -1,4 +1,4 @@
-"""Telling functions apart across processes, so that what older code has made is not taken for what newer code makes."""
+"""Text that identifies the code of a function across processes, to detect results of older code."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def text_of(value: Any, seen: frozenset[int] = frozenset()) -> str:
-    """Text that differs where functions, or what they are made of, differ: as far as their own code tells.
+    """Return text that changes with the code, defaults and closure of a function.
 
-    What a function calls by name is not looked into. The same function has the same text in every process of one
-    version of Python.
+    Functions that it calls by name are not included. The text is the same in all processes of one Python version.
     """
     if id(value) in seen:
         return "..."
     return _text(value, functools.partial(text_of, seen=seen | {id(value)}))
 
 
-def _text(value: Any, part: Any) -> str:  # noqa: PLR0911  # one line a kind of value
+def _text(value: Any, part: Any) -> str:  # noqa: PLR0911  # one line for each type
     if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, types.CodeType):
@@ -30,8 +29,8 @@ def _text(value: Any, part: Any) -> str:  # noqa: PLR0911  # one line a kind of 
     if isinstance(value, types.MethodType):
         return str(part(value.__func__))
     if isinstance(value, types.FunctionType):
-        made_of = (value.__code__, value.__defaults__, value.__kwdefaults__, _enclosed(value))
-        return f"{value.__module__}.{value.__qualname__}{[part(item) for item in made_of]}"
+        parts = (value.__code__, value.__defaults__, value.__kwdefaults__, _enclosed(value))
+        return f"{value.__module__}.{value.__qualname__}{[part(item) for item in parts]}"
     if isinstance(value, functools.partial):
         return f"partial{[part(item) for item in (value.func, value.args, value.keywords)]}"
     if isinstance(value, set | frozenset):
@@ -47,5 +46,5 @@ def _text(value: Any, part: Any) -> str:  # noqa: PLR0911  # one line a kind of 
 
 
 def _enclosed(function: types.FunctionType) -> list[Any]:
-    """What a function holds of those around it."""
+    """Return the values of the closure of a function."""
     return [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]

@@ -1,4 +1,4 @@
-"""What a model class tells by how it is declared."""
+"""The metaclass of models, caches per model class, and questions about overridden methods."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 _CACHES: list[Any] = []
 
 IDENTITY = ("get_identifiers", "create_unique_id", "get_unique_id", "get_shortname")
-"""The methods by which an object says which one it is."""
+"""Methods that identify an object."""
 CONTENT = ("get_attrs", "dict")
-"""The methods by which it says what it holds; `get_identifiers` goes through `dict` too."""
+"""Methods that return the content of an object. `get_identifiers` calls `dict` too."""
 
 
 class ModelType(ModelMetaclass):
-    """The class of model classes.
+    """The metaclass of model classes.
 
-    A class may be changed after it was made: programs set `_identifiers` on what `pydantic.create_model` gave them, and
-    tests put mocks in the place of methods. What follows from a declaration is worked out anew then, and not on each use.
-    A metaclass of a program's own derives from `type(DiffSyncModel)`.
+    A class may change after its creation: programs set `_identifiers` on a class from `pydantic.create_model`, and tests replace
+    methods by mocks. Such a change clears what was computed for the class. Derive your own metaclass from
+    `type(DiffSyncModel)`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,64 +37,64 @@ class ModelType(ModelMetaclass):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        _note_change(self, name)
+        _on_change(self, name)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        _note_change(self, name)
+        _on_change(self, name)
 
     if TYPE_CHECKING:
 
         def _read_declaration(self) -> None:
-            """Work out what follows from the declaration; the class itself does it."""
+            """Compute what follows from the declaration; `DiffSyncModel` implements it."""
 
 
-def _note_change(model: ModelType, name: str) -> None:
-    # Pydantic sets names of its own while it makes the class, and one when forward references are resolved.
+def _on_change(model: ModelType, name: str) -> None:
+    # Pydantic sets private names while it creates the class, and one when it resolves forward references.
     if name.startswith(("__", "_abc_")) and name not in ("__pydantic_complete__", "__del__"):
         return
     if "_is_declared" in vars(model):
         for cache in _CACHES:
             cache.cache_clear()
-        _declare_anew(model)
+        _redeclare(model)
 
 
-def _declare_anew(model: Any) -> None:
+def _redeclare(model: Any) -> None:
     model._read_declaration()
     for below in type.__subclasses__(model):
-        _declare_anew(below)
+        _redeclare(below)
 
 
 def per_class(function: F) -> F:
-    """Remember what a function says of classes until one of them is changed."""
+    """Cache the results of a function of model classes until a class changes."""
     cached = functools.lru_cache(maxsize=1024)(function)
     _CACHES.append(cached)
-    return cached  # type: ignore[return-value]  # called as the function is
+    return cached  # type: ignore[return-value]  # the wrapper has the signature of the function
 
 
-def root_of(model: type[Any]) -> Any:
-    """The base of all models of the library that the model is of: this one, or diffsync."""
+def library_base(model: type[Any]) -> Any:
+    """Return the base class of all models: `DiffSyncModel` of this library, or of diffsync."""
     return next(base for base in reversed(model.__mro__) if "_identifiers" in vars(base))
 
 
 def overrides(model: type[Any], names: Iterable[str]) -> bool:
-    """Whether the class has any of these methods from elsewhere than the library."""
-    made = _as_made(root_of(model))
-    return any(_provided(model, name) is not made.get(name) for name in names)
+    """Whether the class overrides any of these methods of the library."""
+    made = _original_attributes(library_base(model))
+    return any(_attribute(model, name) is not made.get(name) for name in names)
 
 
-def _provided(model: type[Any], name: str) -> Any:
+def _attribute(model: type[Any], name: str) -> Any:
     return next((vars(base)[name] for base in model.__mro__ if name in vars(base)), None)
 
 
 @functools.cache
-def _as_made(root: type[Any]) -> dict[str, Any]:
-    """What the class has had from the beginning: first asked for when it is made."""
+def _original_attributes(root: type[Any]) -> dict[str, Any]:
+    """Return the attributes of the base class from its creation, when this is called first."""
     return dict(vars(root))
 
 
 def dumps_as_is(model: type[BaseModel], names: Iterable[str]) -> bool:
-    """Whether pydantic dumps these fields by their types alone: none is excluded, none has a serializer."""
+    """Whether pydantic dumps these fields by their types alone, without exclusions and serializers."""
     decorators = model.__pydantic_decorators__
     if decorators.field_serializers or decorators.model_serializers or model.model_config.get("serialize_by_alias"):
         return False
@@ -106,5 +106,5 @@ def dumps_as_is(model: type[BaseModel], names: Iterable[str]) -> bool:
 
 
 def is_overridden(obj: Any, root: type[Any], names: Iterable[str]) -> bool:
-    """Whether an object's class, or the object itself, has something else than `root` under one of these names."""
+    """Whether an object or its class overrides one of these attributes of `root`."""
     return any(name in vars(obj) or getattr(type(obj), name) is not getattr(root, name) for name in names)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from diffsync_store.compare import normalisers
-from diffsync_store.introspection.model_classes import dumps_as_is, overrides, per_class, root_of
+from diffsync_store.introspection.model_classes import dumps_as_is, library_base, overrides, per_class
 
 if TYPE_CHECKING:
     from diffsync_store.model import DiffSyncModel
@@ -36,7 +36,7 @@ REPORTED_METHODS = ("get_identifiers", "get_attrs", "get_unique_id", "get_shortn
 @per_class
 def reported_values_of(model: type[DiffSyncModel]) -> tuple[str, ...]:
     """Which of a model's statements about itself a reader without the class could not make from the fields."""
-    root = root_of(model)
+    root = library_base(model)
     return tuple(
         name
         for name in REPORTED_METHODS

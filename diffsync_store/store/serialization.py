@@ -27,8 +27,8 @@ from diffsync_store.compare import normal_forms
 from diffsync_store.exceptions import ObjectNotStorable, ObjectStoreException
 from diffsync_store.introspection.model_classes import (
     dumps_as_is,
+    library_base,
     per_class,
-    root_of,
 )
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.reported_values import NOTHING_REPORTED, ReportedValues, reported_values_of
@@ -80,7 +80,7 @@ class _Way:
         """The classes of the same model, by name, as far as they were looked for."""
         self.stores_reported_values = getattr(model, "_stores_reported_values", False)
         self.takes_extra = model.model_config.get("extra") == "allow"
-        root = root_of(model)
+        root = library_base(model)
         self.private = tuple(model.__private_attributes__.keys() - root.__private_attributes__.keys())
         self.reported = reported_values_of(model)
         self.doubtful = {}
@@ -347,7 +347,7 @@ def _packed_private(obj: Any, way: _Way) -> dict[str, Any]:
 @per_class
 def first_of(model: Any) -> Any:
     """The class that first was of the model: where no adapter declares one, objects are taken to be of it."""
-    root = root_of(model)
+    root = library_base(model)
     bases = [base for base in model.__mro__ if issubclass(base, root) and base is not root]
     return next((base for base in reversed(bases) if base._modelname == model._modelname), model)
 

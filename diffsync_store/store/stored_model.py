@@ -16,11 +16,11 @@ from diffsync_store.values.codec import PLAIN, pack, unpack
 
 
 class StoredModel(DiffSyncModel):
-    """An object of a model whose class is not at hand; its values are those of the stored JSON."""
+    """An object whose class is not available. Its values are those of the stored JSON."""
 
     model_config = ConfigDict(extra="allow")
 
-    # A slot, not a private attribute of pydantic: reading one of those takes as long as reading the whole object.
+    # Slots instead of pydantic's private attributes, which take as long to read as the whole object.
     __slots__ = ("_reported", "_stored_uid")
 
     if TYPE_CHECKING:
@@ -28,13 +28,13 @@ class StoredModel(DiffSyncModel):
         _stored_uid: str
 
     _schema: ClassVar[ModelSchema | None] = None
-    """What the store says of the model."""
+    """The schema of the model in the store."""
     _kept_slots: ClassVar[tuple[str, ...]] = (*DiffSyncModel._kept_slots, "_reported", "_stored_uid")
     _stores_reported_values: ClassVar[bool] = True
-    """Takes what an object's own class said of it."""
+    """The object keeps the values that its own class reported."""
 
     def set_reported_values(self, reported: ReportedValues, uid: str) -> None:
-        """Take what the object's own class said of it, and the unique id that it is stored under."""
+        """Set the values that the object's own class reported, and the unique id in the store."""
         object.__setattr__(self, "_reported", reported)
         object.__setattr__(self, "_stored_uid", uid)
 
@@ -49,8 +49,8 @@ class StoredModel(DiffSyncModel):
         super().__setattr__(name, value)
 
     def reported_values(self) -> ReportedValues:
-        """What the object's own class said of it."""
-        return getattr(self, "_reported", NOTHING_REPORTED)  # nothing of one that was made here, and not read
+        """Return the values that the object's own class reported."""
+        return getattr(self, "_reported", NOTHING_REPORTED)  # an object that was not read from a store has none
 
     def _dumped(self, plain: tuple[str, ...] | None, names: tuple[str, ...]) -> dict[str, Any]:
         fields = self.__dict__
@@ -69,7 +69,7 @@ class StoredModel(DiffSyncModel):
         return super().get_attrs() if reported is None else unpacked(reported)
 
     def reported_normal_forms(self) -> dict[str, Any]:
-        """The normal forms that the object's own class has made."""
+        """Return the normal forms that the object's own class reported."""
         return self.reported_values().normal_forms or {}
 
     def get_unique_id(self) -> str:
@@ -79,7 +79,7 @@ class StoredModel(DiffSyncModel):
         identifiers = self.get_identifiers()
         if PLAIN.issuperset(map(type, identifiers.values())):
             return self.create_unique_id(**identifiers)
-        stored: str | None = getattr(self, "_stored_uid", None)  # text that only the values' own classes can make
+        stored: str | None = getattr(self, "_stored_uid", None)  # only the classes of the values can produce their text
         return self.create_unique_id(**identifiers) if stored is None else stored
 
     def get_shortname(self) -> str:
@@ -88,12 +88,12 @@ class StoredModel(DiffSyncModel):
 
 
 def unpacked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values that were packed one by one."""
+    """Unpack values that were packed one by one."""
     return {name: unpack(value) for name, value in values.items()}
 
 
 def stored_model(schema: ModelSchema) -> type[StoredModel]:
-    """A class for the stored objects of a model."""
+    """Return a class for the stored objects of a model."""
     return _stored_model(schema.model_dump_json())
 
 
@@ -119,5 +119,4 @@ def _stored_model(description: str) -> type[StoredModel]:
             "_secrets": tuple(name for name in schema.secrets if name in names),
         },
     )
-    made: type[StoredModel] = model
-    return made
+    return model  # type: ignore[no-any-return]

@@ -13,9 +13,9 @@ from diffsync_store.values.codec import class_name
 
 
 class KnownClasses:
-    """The classes of their own that values of a model may have: those that its annotations name, and their subclasses.
+    """The classes that the annotations of a model name, and their subclasses.
 
-    A closed set: nothing is imported by a name that stands in data.
+    Data cannot name other classes: nothing is imported by a name from data.
     """
 
     def __init__(self, model: type[BaseModel]) -> None:
@@ -28,11 +28,11 @@ class KnownClasses:
         self._by_name: dict[str, type[Any]] = {}
 
     def allows(self, kind: Any) -> bool:
-        """Whether the class is one of them. Looked up, and not asked: a TypedDict refuses to tell."""
+        """Whether the class is one of them. It compares by `__mro__`, because TypedDict does not support `issubclass`."""
         return any(base in self._bases for base in kind.__mro__)
 
     def find(self, name: str) -> type[Any] | None:
-        """The class that `values.class_name` calls by this name."""
+        """Return the class with this `class_name`, or None."""
         found = self._by_name.get(name)
         if found is None:
             self._by_name = {class_name(kind): kind for base in self._bases for kind in subclasses_of(base)}
@@ -45,12 +45,12 @@ _TOO_WIDE = (object, type, type(None), list, dict, set, frozenset)
 
 @per_class
 def known_classes(model: Any) -> KnownClasses:
-    """Those of a model."""
+    """Return the known classes of a model."""
     return KnownClasses(model)
 
 
 def subclasses_of(kind: Any) -> dict[Any, None]:
-    """The class and all that are derived from it now; of two with the same name, the younger stands behind."""
+    """Return the class and its current subclasses; of two with the same name, the newer is later."""
     found: dict[Any, None] = {}
     ahead = [kind]
     while ahead:
@@ -62,11 +62,11 @@ def subclasses_of(kind: Any) -> dict[Any, None]:
 
 
 def _collect(annotation: Any, found: dict[Any, None]) -> None:
-    """Add what an annotation names, however deep, classes among it, with the fields of those that are made of fields."""
+    """Add everything that an annotation names, at any depth, including the fields of classes."""
     try:
         if annotation in found:
             return
-    except TypeError:  # a list of arguments, or metadata that cannot be told apart
+    except TypeError:  # a list of arguments, or unhashable metadata
         return
     found[annotation] = None
     origin = get_origin(annotation)
@@ -79,7 +79,7 @@ def _collect(annotation: Any, found: dict[Any, None]) -> None:
 
 
 def _parts_of(annotation: Any) -> Iterable[Any]:
-    """What an annotation stands for, or the annotations of the fields of a class."""
+    """Return what an alias or type variable stands for, or the annotations of the fields of a class."""
     if isinstance(annotation, TypeVar):
         return (annotation.__bound__, *annotation.__constraints__)
     if not isinstance(annotation, type):
@@ -93,6 +93,6 @@ def _parts_of(annotation: Any) -> Iterable[Any]:
     ):
         try:
             return get_type_hints(annotation, include_extras=True).values()
-        except Exception:  # noqa: BLE001  # a name that cannot be resolved any more
+        except Exception:  # noqa: BLE001  # an annotation may name something that no longer exists
             return ()
     return ()
