@@ -50,6 +50,11 @@ def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
     assert (folder / "switch.json").read_text("utf-8") == '{"10": "users", "20": "voice"}'
 
 
+def test_the_adapters_of_the_tutorial_are_those_that_init_writes() -> None:
+    template = ROOT / "flows/diffsync_flows/scaffold/templates/my_adapters.py"
+    assert BLOCKS["my_adapters.py"] == template.read_text("utf-8")
+
+
 @pytest.mark.slow
 def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> None:
     variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml", "VLANS": str(folder)}

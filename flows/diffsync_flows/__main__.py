@@ -8,6 +8,8 @@ def main() -> None:
     try:
         from diffsync_flows.cli import app
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("diffsync"):  # an error in this package
+            raise
         sys.exit(f"diffsync-flows needs the package {error.name}: pip install 'diffsync-store[flows]'")
     app(prog_name="diffsync-flows")
 
