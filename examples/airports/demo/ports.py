@@ -1,14 +1,14 @@
-"""Ports for servers that are started here."""
+"""Free ports for servers."""
 
 import random
 import socket
 
 SERVERS = range(20_000, 32_000)
-"""Below those that the system hands out by itself: one of these is not taken by a connection before its server has come up."""
+"""Below the ephemeral ports, so that no outgoing connection takes a port before its server listens."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has."""
+    """A port of 127.0.0.1 that is not in use."""
     for port in random.SystemRandom().sample(SERVERS, 100):
         with socket.socket() as listener:
             try:
@@ -16,4 +16,4 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-    raise OSError(f"none of a hundred ports among {SERVERS} is free on 127.0.0.1")
+    raise OSError(f"None of 100 ports in {SERVERS} is free on 127.0.0.1.")

@@ -12,16 +12,16 @@ PIP_INSTALL = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip
 
 
 def install_release(version: str, folder: Path) -> Path:
-    """The release's `airports.csv`, from the package index unless it is there already."""
+    """Return the path of the release's `airports.csv`; download it from the package index if needed."""
     target = folder / version
     file = target / "airportsdata" / "airports.csv"
     if file.exists():
         return file
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=f"{version}-") as unfinished:
-        made = Path(unfinished) / "made"
-        command = [*PIP_INSTALL, "--no-deps", "--target", str(made), f"airportsdata=={version}"]
+        new = Path(unfinished) / "release"
+        command = [*PIP_INSTALL, "--no-deps", "--target", str(new), f"airportsdata=={version}"]
         subprocess.run(command, check=True, timeout=SECONDS)
-        with suppress(OSError):  # another process was faster
-            made.rename(target)
+        with suppress(OSError):  # another process installed it first
+            new.rename(target)
     return file

@@ -1,4 +1,4 @@
-"""Starting a run over Prefect's API, and what became of it and of the runs that it started."""
+"""Start flow runs through Prefect's API, and read their results."""
 
 import time
 from dataclasses import dataclass
@@ -21,31 +21,35 @@ class Run:
     message: str
     pool: str
     process: str
-    began: datetime
+    started: datetime
     ended: datetime
-    did: str
+    summary: str
     """The description of its last artifact."""
 
 
 def start_run(stack: PrefectStack, deployment: str, **parameters: Any) -> str:
-    """The id of a new run of a deployment, such as `load/registry`."""
+    """Start a run of a deployment, such as `load/registry`; return its ID."""
     found = stack.get(f"/deployments/name/{deployment}")
     run = stack.post(f"/deployments/{found['id']}/create_flow_run", parameters=parameters, state={"type": "SCHEDULED"})
     return str(run["id"])
 
 
 def finish(stack: PrefectStack, run_id: str, seconds: float = SECONDS) -> Run:
-    """Wait for the run's end."""
+    """Wait until the run ended.
+
+    Raises:
+        TimeoutError: it did not end in time.
+    """
     deadline = time.monotonic() + seconds
     while (run := stack.get(f"/flow_runs/{run_id}"))["state_type"] not in FINAL:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{run['name']} is still {run['state_name']} after {seconds:.0f} seconds")
+            raise TimeoutError(f"{run['name']} is still {run['state_name']} after {seconds:.0f} seconds.")
         time.sleep(0.5)
     return _describe(stack, run)
 
 
 def children(stack: PrefectStack, run_id: str) -> list[Run]:
-    """The runs that a run has started, in order of time."""
+    """The child runs of a run, in the order of their start."""
     started = {"parent_flow_run_id": {"any_": [run_id]}}
     found = stack.post("/flow_runs/filter", flow_runs=started, sort="START_TIME_ASC")
     return [_describe(stack, run) for run in found]
@@ -60,7 +64,7 @@ def _describe(stack: PrefectStack, run: dict[str, Any]) -> Run:
         message=run["state"]["message"] or "",
         pool=run["work_pool_name"] or "",
         process=run["infrastructure_pid"] or "",
-        began=datetime.fromisoformat(run["start_time"]),
+        started=datetime.fromisoformat(run["start_time"]),
         ended=datetime.fromisoformat(run["end_time"]),
-        did=next((each["description"] for each in artifacts if each["type"] != "progress"), ""),
+        summary=next((each["description"] for each in artifacts if each["type"] != "progress"), ""),
     )
