@@ -1,16 +1,17 @@
 """A project file: YAML that declares a store, adapters and syncs.
 
-from diffsync_store.project import Project
+from diffsync_store.project import Project, SyncContext
 
 project = Project(Path("syncs.yaml"), environment=os.environ)
-with project.open_store("netbox-1", name="netbox") as store, store.loading():
+with SyncContext(project) as context, context.open_store("netbox-1", name="netbox") as store, store.loading():
     project.make_adapter("netbox", store).load()
 """
 
 from diffsync_store.project.check import find_faults
+from diffsync_store.project.context import SyncContext
 from diffsync_store.project.duration import DAY, LONGEST, Seconds, format_duration
 from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Fault, Location, UserError, WrongSync
-from diffsync_store.project.project import LEASE_TTL, BaseProject, Project
+from diffsync_store.project.project import BaseProject, Project
 from diffsync_store.project.schema import (
     PROJECT,
     AdapterEntry,
@@ -27,7 +28,6 @@ from diffsync_store.project.secrets import Secrets
 __all__ = [
     "DAY",
     "EXPECTED_ERRORS",
-    "LEASE_TTL",
     "LONGEST",
     "PROJECT",
     "AdapterEntry",
@@ -44,6 +44,7 @@ __all__ = [
     "Seconds",
     "Secrets",
     "StoreSettings",
+    "SyncContext",
     "SyncEntry",
     "UserError",
     "WrongSync",

@@ -45,12 +45,12 @@ def diff(
     diff_id = diff_id or new_id(sync_name or "diff")
     with (
         SyncContext(read_config()) as context,
-        run_metrics("diff", sync_name or "", context.config.declared.metrics) as run,
+        run_metrics("diff", sync_name or "", context.project.declared.metrics) as run,
     ):
         stores = find_stores(context, source_store_id, target_store_id, sync_name)
         loaded = save_diff(context, *stores, diff_id, sync_name)
         record = report_diff(context, diff_id)
-        name, declared = context.config.sync_of(record.source_name, record.target_name)
+        name, declared = context.project.sync_of(record.source_name, record.target_name)
         run.name = name or f"{record.source_name} → {record.target_name}"
         run.add_diff(record, loaded)
     title = f"diff {record.source_name} → {record.target_name}"
@@ -68,7 +68,7 @@ def find_stores(
         return source_store_id, target_store_id
     if not sync_name:
         raise UserError("Give both store ids, or a sync_name to use the newest stores of that sync.")
-    declared = context.config.sync(sync_name)
+    declared = context.project.sync(sync_name)
     return (
         source_store_id or context.newest_store(declared.source).store_id,
         target_store_id or context.newest_store(declared.target).store_id,
@@ -81,7 +81,7 @@ def save_diff(
 ) -> datetime:
     """Compare the two stores, unless an earlier attempt has; return when the source was loaded."""
     warn_of_other_servers(context)
-    config = context.config
+    config = context.project
     with (
         library_log(config.secrets.redact),
         context.open_store(source_store_id) as source_store,

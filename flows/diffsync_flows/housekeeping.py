@@ -27,7 +27,7 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
     """
     with (
         SyncContext(read_config()) as context,
-        run_metrics("housekeeping", "housekeeping", context.config.declared.metrics) as run,
+        run_metrics("housekeeping", "housekeeping", context.project.declared.metrics) as run,
     ):
         run.is_published = not dry_run
         expired = drop_expired(context, dry_run)

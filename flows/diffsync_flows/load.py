@@ -35,7 +35,7 @@ def load(adapter: str, store_id: str | None = None) -> str:
         store_id: Id of the store, by which other runs find it; by default a new id. Earlier content is replaced.
     """
     store_id = store_id or new_id(adapter)
-    with SyncContext(read_config()) as context, run_metrics("load", adapter, context.config.declared.metrics) as run:
+    with SyncContext(read_config()) as context, run_metrics("load", adapter, context.project.declared.metrics) as run:
         record = load_records(context, adapter, store_id)
         run.add_load(adapter, record)
     objects = sum(record.counts.values())
@@ -50,10 +50,10 @@ def load_records(context: SyncContext, adapter: str, store_id: str) -> StoreReco
     """Load into an empty store; each attempt starts over."""
     warn_of_other_servers(context)
     refuse_pending(context, store_id)
-    secrets, log = context.config.secrets, get_run_logger()
+    secrets, log = context.project.secrets, get_run_logger()
     with library_log(secrets.redact), context.open_store(store_id, name=adapter) as store:
         with store.loading(redact=secrets.redact), secrets.redacted_errors():
-            system = context.config.make_adapter(adapter, store)
+            system = context.project.make_adapter(adapter, store)
             reporting = progress(artifact_key("load", adapter), partial(load_progress, context, adapter, store))
             with classify_errors(system), opened(system), reporting:
                 system.load()

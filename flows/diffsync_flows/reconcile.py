@@ -27,12 +27,12 @@ async def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
     """
     async with (
         in_thread(SyncContext(read_config())) as context,
-        in_thread(run_metrics("reconcile", sync_name, context.config.declared.metrics)) as metrics,
+        in_thread(run_metrics("reconcile", sync_name, context.project.declared.metrics)) as metrics,
         abort_on_error_if_superseded(),
     ):
         lock_reason = f"reconcile {sync_name}, flow run {runtime.flow_run.id}"
         try:
-            async with target_lock(context, context.config.sync(sync_name), lock_reason):
+            async with target_lock(context, context.project.sync(sync_name), lock_reason):
                 ended = await run_reconcile(context, sync_name, dry_run=dry_run)
         except TargetBusy as busy:
             metrics.is_published = False

@@ -17,6 +17,7 @@ from airports.demo.runs import Run, children, finish, start_run
 from airports.registry import AirportsAdapter
 from diffsync_flows.config.config import read_config
 from diffsync_flows.reporting.events import SYNC_ENDED
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import StoredAdapter
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
@@ -174,19 +175,22 @@ class Project:
 
     def compare(self, sync: str, diff_id: str) -> str:
         """Load both sides of a sync and save their diff, in this process: quicker than runs of the flows; its diff_id."""
-        with mock.patch.dict(os.environ, self.stack.variables["load"]), ExitStack() as opened:
-            config = read_config()
-            declared = config.sync(sync)
+        with (
+            mock.patch.dict(os.environ, self.stack.variables["load"]),
+            SyncContext(read_config()) as context,
+            ExitStack() as opened,
+        ):
+            declared = context.project.sync(sync)
 
             def loaded(name: str, side: str) -> StoredAdapter:
-                store = opened.enter_context(config.open_store(f"{diff_id}-{side}", name=name))
+                store = opened.enter_context(context.open_store(f"{diff_id}-{side}", name=name))
                 with store.loading():
-                    config.make_adapter(name, store).load()
+                    context.project.make_adapter(name, store).load()
                 return StoredAdapter(store)
 
             source, target = loaded(declared.source, "source"), loaded(declared.target, "target")
-            diffs = opened.enter_context(config.open_diffs())
-            return diffs.compare(source, target, diff_id, flags=declared.combined_flags, guards=declared.guards)
+            flags, guards = declared.combined_flags, declared.guards
+            return context.diffs().compare(source, target, diff_id, flags=flags, guards=guards)
 
     def run_with(self, environment: Mapping[str, str], deployment: str, **parameters: Any) -> Run:
         """A run whose process has other environment variables than its worker."""

@@ -116,10 +116,8 @@ async def reach_async() -> Any:
 def test_a_store_that_does_not_answer_is_named_with_what_to_do(unreachable: str) -> None:
     for state in (reach(), asyncio.run(reach_async())):
         assert state.is_failed()
-        assert state.message.startswith(
-            f"Redis store is unavailable. It is {unreachable}: check that it runs and that "
-        )
-        assert state.message.endswith(" reaches it, then try again.")
+        assert state.message.startswith(f"Redis store is unavailable. Check that {unreachable} runs and that ")
+        assert state.message.endswith(" can reach it, then try again.")
 
 
 def test_what_nobody_has_foreseen_is_not_touched() -> None:

@@ -1,18 +1,16 @@
 """A project: what a file declares, and what is opened from it; without Prefect, and without the environment."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, LeaseHeld, Limit, Limits, LocalStore
-from diffsync_store.project import ConfigError, Declarations, Project, WrongSync, find_faults
+from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore
+from diffsync_store.project import ConfigError, Declarations, Project, SyncContext, WrongSync, find_faults
 from tests.conftest import demand
 from tests.project.conftest import Read
 from tests.project.files import ADAPTERS, PAIR, PLAIN, STORE
@@ -102,7 +100,7 @@ def test_without_ruamel_yaml_a_project_says_what_to_install() -> None:
 
 def test_a_store_in_a_block_needs_prefect(read: Read) -> None:
     with pytest.raises(ConfigError, match=r":2:3: store.block: only diffsync-flows can read the Prefect block 'b'"):
-        read("store:\n  block: b\n").open_stores()
+        SyncContext(read("store:\n  block: b\n")).stores()
 
 
 def test_an_undeclared_adapter_or_sync_is_named_with_the_declared_ones(read: Read) -> None:
@@ -179,7 +177,7 @@ def test_a_diff_of_other_adapters_is_refused_with_the_right_sync(read: Read) -> 
 def test_a_store_that_does_not_answer_is_named_with_its_address(read: Read) -> None:
     found = read("store: {url: 'redis://:hunter22@127.0.0.1:1'}")
     with pytest.raises(ConfigError) as caught:
-        found.check_store()
+        SyncContext(found).check_store()
     assert ":1:1: store: Redis store is unavailable. Check that redis://:***@127.0.0.1:1 runs" in str(caught.value)
 
 
@@ -192,7 +190,7 @@ def test_a_store_that_does_not_answer_is_named_with_its_address(read: Read) -> N
 )
 def test_an_invalid_url_of_a_store_is_a_fault(read: Read, url: str, message: str) -> None:
     with pytest.raises(ConfigError, match=rf":1:1: store: The Redis URL is not valid: {message}") as caught:
-        read(f"store: {{url: '{url}'}}").check_store()
+        SyncContext(read(f"store: {{url: '{url}'}}")).check_store()
     assert "hunter22" not in str(caught.value)
 
 
@@ -204,39 +202,22 @@ def test_a_store_may_be_a_cluster_or_behind_sentinels(
 ) -> None:
     with demand(make) as servers:
         found = read("store: {url: '${REDIS_URL}'}", REDIS_URL=servers.url)
-        with found.open_store("a") as store, found.open_diffs() as diffs:
+        with SyncContext(found) as context, context.open_store("a") as store:
             assert store.count() == 0
             with pytest.raises(DiffNotFound):
-                diffs.open("a")
+                context.diffs().open("a")
 
 
 def test_a_loaded_store_is_found_under_the_projects_name(read: Read, redis_url: str, store_id: str) -> None:
     content = f"project: {store_id}\nstore: {{url: '{redis_url}'}}\nadapters: {{a: {{class: '{PLAIN}'}}}}\n"
-    found = read(content)
-    assert found.last_count("a") is None
-    with found.open_store(f"{store_id}-1", name="a") as store:
-        with store.loading():
-            found.make_adapter("a", store).load()
-        assert found.newest_store("a").store_id == f"{store_id}-1"
-        assert found.last_count("a") == 3
-        store.drop()
-
-
-def test_a_lease_waits_for_an_earlier_run_of_the_same_reason_only(read: Read, redis_url: str, store_id: str) -> None:
-    found = read(f"project: {store_id}\nstore: {{url: '{redis_url}'}}\n")
-    messages: list[str] = []
-    earlier = ExitStack()
-
-    def log(message: str) -> None:
-        messages.append(message)
-        earlier.close()
-
-    earlier.enter_context(found.lease("a", "sync 1", log))
-    with pytest.raises(LeaseHeld), found.lease("a", "sync 2", log):
-        pass
-    assert messages == []
-    with found.lease("a", "sync 1", log):
-        assert re.match("Waiting for the lease of an earlier run: .*sync 1", messages[0])
+    with SyncContext(read(content)) as context:
+        assert context.last_count("a") is None
+        with context.open_store(f"{store_id}-1", name="a") as store:
+            with store.loading():
+                context.project.make_adapter("a", store).load()
+            assert context.newest_store("a").store_id == f"{store_id}-1"
+            assert context.last_count("a") == 3
+            store.drop()
 
 
 def test_the_worked_example_has_no_fault(tmp_path: Path) -> None:

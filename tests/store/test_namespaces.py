@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from diffsync_flows.config.config import Config
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import DiffNotFound, LeaseHeld, ObjectStoreException, StoreNotFound
 from diffsync_store.cli.commands import app
 from diffsync_store.diffs import RedisDiffs
@@ -158,8 +159,8 @@ def test_a_project_of_the_flows_is_a_namespace(filled: str, tmp_path: Path) -> N
         file.write_text(f"project: {project}\nstore: {{url: '{filled}'}}\n")
         config = Config(file)
         assert config.namespace == namespace
-        with config.open_store("s") as store, config.open_diffs() as diffs, config.open_leases() as leases:
+        with SyncContext(config) as context, context.open_store("s") as store:
             assert store.record().counts == {"site": number}
-            assert diffs.open("d").record.operations == number
-            assert leases.namespace == namespace
-        assert config.newest_store("netbox").store_id == "t"
+            assert context.diffs().open("d").record.operations == number
+            assert context.leases().namespace == namespace
+            assert context.newest_store("netbox").store_id == "t"

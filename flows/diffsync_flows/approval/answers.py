@@ -72,7 +72,7 @@ def resume_decided(context: SyncContext) -> list[str]:
 
 
 def _decided(context: SyncContext) -> Iterator[tuple[FlowRun, Answer]]:
-    runs = [run for run in suspended_runs(context.config.declared.project) if "diff_id" in run.parameters]
+    runs = [run for run in suspended_runs(context.project.declared.project) if "diff_id" in run.parameters]
     for run in runs:
         with suppress(DiffNotFound):
             if answer := _answer_to(run, context.diffs().open(str(run.parameters["diff_id"]))):

@@ -65,7 +65,7 @@ class ApprovalRequest:
         self._context = context
         self._request = request
         self._sync_name = sync_name
-        self._timeout = context.config.sync(sync_name).approval_timeout
+        self._timeout = context.project.sync(sync_name).approval_timeout
         self._saved = context.diffs().open(request.diff_id)
         self._checksum = self._saved.checksum()
 

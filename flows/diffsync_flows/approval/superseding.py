@@ -47,7 +47,7 @@ def ensure_single_request(context: SyncContext, saved: SavedDiff, sync_name: str
         PendingElsewhere: An older run waits for the approval of the same changes, and they can still be applied.
     """
     with _best_effort():
-        timeout = context.config.sync(sync_name).approval_timeout
+        timeout = context.project.sync(sync_name).approval_timeout
         for run, other in _older_requests(context, saved.record):
             is_same = _suppressed(other) == _suppressed(saved) and other.content() == saved.content()
             if is_same and _seconds_left(run) > timeout / 2 and _is_applicable(context, other.record):
@@ -90,7 +90,7 @@ def supersede_older(context: SyncContext, newer: DiffRecord, sync_name: str, rea
 def _older_requests(context: SyncContext, newer: DiffRecord) -> Iterator[tuple[FlowRun, SavedDiff]]:
     """Yield the other runs that wait for the approval of a whole diff of the same two adapters, no newer than this one."""
     diffs = context.diffs()
-    for run in list(suspended_runs(context.config.declared.project)):
+    for run in list(suspended_runs(context.project.declared.project)):
         if str(run.id) == runtime.flow_run.id or any(
             run.parameters.get(name) for name in (*OVERRIDES, "retry_rejected")
         ):

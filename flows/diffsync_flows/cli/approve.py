@@ -34,7 +34,7 @@ def approve(
 ) -> None:
     """Show a saved diff, approve exactly what is shown, and resume the sync that waits for it."""
     config = open_config(file)
-    with using_prefect(config):
+    with using_prefect():
         require_prefect()
         filters = tuple(map(parse_selection, exclude or ()))
         project = config.declared.project

@@ -21,7 +21,8 @@ def check(*, file: File = DEFAULT_FILE) -> None:
     config = open_config(file)
     try:
         check_file(config)
-        config.check_store()
+        with SyncContext(config) as context:
+            context.check_store()
     except ConfigError as error:
         fail(error.lines)
     _refuse_shared_redis(config)

@@ -31,7 +31,7 @@ def deploy(
 ) -> None:
     """Create or update in Prefect what the YAML file declares, and pause what it no longer declares."""
     config = open_config(file)
-    with using_prefect(config):
+    with using_prefect():
         require_prefect()
         undeclared = asyncio.run(find_undeclared(config))
         is_confirmed = yes or _confirm(file, undeclared.active)

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from diffsync_flows.config.config import Config
+from diffsync_flows.runtime.error_handling import error_message
 from diffsync_flows.runtime.prefect_client import translated_api_errors
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable_lines
@@ -22,18 +22,18 @@ pages = Console(width=None if sys.stdout.isatty() else PAGE_WIDTH)
 
 
 @contextmanager
-def reporting_errors(config: Config) -> Iterator[None]:
+def reporting_errors() -> Iterator[None]:
     """End the command with one plain sentence for an error that a person can fix."""
     try:
         yield
     except (ObjectStoreException, UserError) as error:
-        fail([config.describe_error(error)])
+        fail([error_message(error)])
 
 
 @contextmanager
-def using_prefect(config: Config) -> Iterator[None]:
+def using_prefect() -> Iterator[None]:
     """The same for a command that calls Prefect's API."""
-    with reporting_errors(config), translated_api_errors():
+    with reporting_errors(), translated_api_errors():
         yield
 
 

@@ -29,7 +29,7 @@ def resume(
     config = open_config(file)
     if every is not None:
         _repeat(config, every)
-    with using_prefect(config):
+    with using_prefect():
         _resume(config)
 
 

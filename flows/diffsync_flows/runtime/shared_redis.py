@@ -46,7 +46,7 @@ def _id_of(_: str | None) -> str:
 
 def other_servers(context: SyncContext, server: str) -> Iterator[str]:
     """Yield a warning for each other Prefect server that used the project's Redis within the last week."""
-    config = context.config
+    config = context.project
     address = redact_url_passwords(PREFECT_API_URL.value() or "without an address")
     description = f"{address}, as {socket.gethostname()} reaches it"
     for name, at in context.stores().register_user(server, description, expires_after=FORGET_SECONDS).items():

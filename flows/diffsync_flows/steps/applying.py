@@ -26,7 +26,7 @@ def read_diff(context: SyncContext, diff_id: str, sync_name: str = "") -> DiffRe
     """Return the record of a diff; refuse a diff of another sync than `sync_name`."""
     record = context.diffs().open(diff_id).record
     if sync_name:
-        context.config.require_pair(sync_name, record.source_name, record.target_name, f"Diff {diff_id} is")
+        context.project.require_pair(sync_name, record.source_name, record.target_name, f"Diff {diff_id} is")
     return record
 
 
@@ -36,7 +36,7 @@ def check_sync(context: SyncContext, request: SyncRequest) -> None:
     warn_of_other_servers(context)
     with (
         open_target(context, request.diff_id) as (saved, target),
-        context.config.secrets.redacted_errors(),
+        context.project.secrets.redacted_errors(),
         classify_errors(target),
         opened(target),
         open_source(context, saved.record),
@@ -68,7 +68,7 @@ def rehearse_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
 @task(**NO_RETRIES)
 def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: bool) -> SyncOutcome:
     """Apply a diff to its target; not retried, because a person has to look at what failed."""
-    config, log = context.config, get_run_logger()
+    config, log = context.project, get_run_logger()
     with (
         open_target(context, request.diff_id) as (saved, target),
         take_target_lease(context.leases(), target.name, f"sync of diff {request.diff_id}") as lease,

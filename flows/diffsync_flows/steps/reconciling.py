@@ -22,7 +22,7 @@ Ids = dict[str, str]
 
 async def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) -> State[Ids]:
     """Run the steps one after the other, and return the state in which the reconcile ends."""
-    declared = context.config.sync(sync_name)
+    declared = context.project.sync(sync_name)
     stores = {"source_store_id": new_id(declared.source), "target_store_id": new_id(declared.target)}
     ids = {**stores, "diff_id": new_id(sync_name)}
     runs = await run_steps(

@@ -33,7 +33,7 @@ def run_sync(context: SyncContext, request: SyncRequest) -> Counts | State[Count
     Raises:
         SyncStopped: Too many operations failed.
     """
-    with run_metrics("sync", request.sync_name, context.config.declared.metrics) as metrics:
+    with run_metrics("sync", request.sync_name, context.project.declared.metrics) as metrics:
         with report_failure(request.diff_id, request.sync_name) as end:
             ended = _apply_approved(context, request, metrics, end)
             if isinstance(ended, State):

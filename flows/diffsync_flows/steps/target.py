@@ -23,7 +23,7 @@ def open_target(context: SyncContext, diff_id: str) -> Iterator[tuple[SavedDiff,
     record = saved.record
     with context.open_store(record.target_store_id) as store:
         _require_same_adapter(record, store.require_load(record.target_generation), record.target_name)
-        yield saved, context.config.make_adapter(record.target_name, store)
+        yield saved, context.project.make_adapter(record.target_name, store)
 
 
 @contextmanager
@@ -44,11 +44,11 @@ def find_sync(context: SyncContext, record: DiffRecord) -> tuple[str, PrefectSyn
     Raises:
         UserError: No sync of these adapters is declared, so its guards and its approval are unknown.
     """
-    name, declared = context.config.sync_of(record.source_name, record.target_name)
+    name, declared = context.project.sync_of(record.source_name, record.target_name)
     if name:
         return name, declared
     raise UserError(
-        f"Diff {record.diff_id} is {record.source_name} → {record.target_name}, and {context.config.path} declares no sync of "
+        f"Diff {record.diff_id} is {record.source_name} → {record.target_name}, and {context.project.path} declares no sync of "
         f"these two, so its guards and its approval are unknown. Declare a sync with source: {record.source_name} and "
         f"target: {record.target_name}."
     )
@@ -63,7 +63,7 @@ def find_suppressions(context: SyncContext, saved: SavedDiff, target: Adapter, a
     """
     record = saved.record
     try:
-        guards = context.config.guards(record.source_name, record.target_name).allowing(allow)
+        guards = context.project.guards(record.source_name, record.target_name).allowing(allow)
     except ValueError as error:
         raise UserError(str(error)) from None
     source = None

@@ -68,7 +68,7 @@ def test_nothing_is_opened_that_is_not_used(own_redis: RedisServer, tmp_path: Pa
     file.write_text(f"store: {{url: '{own_redis.url}'}}")
     before = connections(own_redis)
     with SyncContext(Config(file)) as context:
-        assert context.config.syncs == {}
+        assert context.project.syncs == {}
     assert connections(own_redis) - before == 1
 
 
