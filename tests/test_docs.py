@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -60,6 +61,19 @@ def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> No
     variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml", "VLANS": str(folder)}
     told = run(folder, "-m", "diffsync_flows", "check", **variables)
     assert told == "syncs.yaml: OK (2 adapters, 1 sync)\n"
+
+
+def test_the_example_of_compared_values_prints_what_it_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs/comparing.md").read_text("utf-8")
+    [example] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "example.py").write_text(example, "utf-8")
+    assert run(tmp_path, "example.py").splitlines()[-1] == "(no diffs)"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_what_a_reference_page_shows_exists(page: Path) -> None:
+    for name in re.findall(r"^::: (\S+)$", page.read_text("utf-8"), re.MULTILINE):
+        assert pkgutil.resolve_name(name), name
 
 
 COMMANDS = {"diffsync_store.cli.commands": "diffsync-store", "diffsync_flows.cli": "diffsync-flows"}
