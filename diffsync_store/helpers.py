@@ -24,7 +24,7 @@ _STEPS = "diff_object_list", "diff_object_pair", "diff_child_objects"
 
 
 class DiffSyncDiffer(Differ):
-    """One comparison of two adapters.
+    """One comparison of two adapters, in one thread.
 
     A subclass may override `diff_object_list`, `diff_object_pair` and `diff_child_objects`. Then the comparison reads all
     objects, passes them to these methods one by one, depth first, and builds an element for each.
@@ -115,7 +115,7 @@ class DiffSyncDiffer(Differ):
 
 
 class DiffSyncSyncer(Syncer):
-    """One application of a diff. It does not call the target's `sync_complete`."""
+    """One application of a diff, in one thread. It does not call the target's `sync_complete`."""
 
     def __init__(
         self,

@@ -35,7 +35,10 @@ class Reject:
 
 @dataclass(slots=True)
 class SyncResult:
-    """Counts of operations by how they ended, and the list of rejects."""
+    """Counts of operations by how they ended, and the list of rejects.
+
+    Threads may read it when the sync has ended. It can be pickled for other processes.
+    """
 
     created: int = 0
     updated: int = 0

@@ -39,7 +39,7 @@ class ExpiredItem:
 
 
 class Retention:
-    """How long the stores and the saved diffs of one Redis are kept.
+    """How long the stores and the saved diffs of one Redis are kept. Threads may share it, as they share the connection.
 
     Args:
         stores: how long a store is kept after its last write.

@@ -1,6 +1,15 @@
+import dataclasses
+import enum
+import re
+from types import ModuleType
+from typing import Any
+
 import pytest
+from pydantic import BaseModel
 
 import diffsync_store
+from diffsync_store import compare, diffs, guards, helpers, retention, store, sync
+from diffsync_store.store import redis
 
 
 @pytest.mark.parametrize("name", diffsync_store.__all__)
@@ -22,3 +31,32 @@ def test_everything_public_at_the_top_is_exported() -> None:
         if getattr(value, "__module__", "").startswith("diffsync_store")
     }
     assert {name for name in names if not name.startswith("_")} <= set(diffsync_store.__all__)
+
+
+def public_classes() -> list[type]:
+    modules = (diffsync_store, compare, diffs, guards, helpers, redis, retention, store, sync)
+    members = {member for module in modules for member in public_members(module) if isinstance(member, type)}
+    return sorted(members, key=lambda member: member.__name__)
+
+
+def public_members(module: ModuleType) -> list[Any]:
+    """What a module exports; without `__all__` what it defines."""
+    names = getattr(module, "__all__", None)
+    if names is not None:
+        return [getattr(module, name) for name in names]
+    defined = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    return [value for value in defined.values() if getattr(value, "__module__", "") == module.__name__]
+
+
+def is_immutable(member: type) -> bool:
+    """Whether objects of the class are exceptions, constants or frozen data, which threads may share anyway."""
+    if issubclass(member, BaseException | enum.Enum | tuple) or member is diffsync_store.DiffSyncActions:
+        return True
+    if issubclass(member, BaseModel):
+        return bool(member.model_config.get("frozen"))
+    return dataclasses.is_dataclass(member) and "__delattr__" in vars(member)
+
+
+@pytest.mark.parametrize("member", public_classes(), ids=lambda member: member.__name__)
+def test_a_public_class_says_whether_threads_or_processes_may_share_it(member: type) -> None:
+    assert is_immutable(member) or re.search(r"\b(threads?|process(es)?)\b", member.__doc__ or "", re.IGNORECASE)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class SavedDiff(StoredDiff):
-    """A diff in Redis, to read, approve and apply. Its operations are read when they are asked for."""
+    """A diff in Redis, to read, approve and apply. Its operations are read when they are asked for.
+
+    Threads may share it; another process opens it by its `diff_id`.
+    """
 
     def streamed(self, suppressions: Suppressions | None = None) -> StreamedDiff:
         """Return the diff for a sync: each element is read when the sync reaches it, and freed after it.

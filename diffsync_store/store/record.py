@@ -86,7 +86,10 @@ class StoreSchema(BaseModel):
 
 
 class StoreRecord(BaseModel):
-    """The record that a store keeps of itself."""
+    """The record that a store keeps of itself.
+
+    A copy from the moment of reading: threads may share it, and it can be pickled for other processes.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 

@@ -20,7 +20,7 @@ class Subtree(BaseModel):
 
 
 class DiffRecord(BaseModel):
-    """Facts about a saved diff, readable without its operations."""
+    """Facts about a saved diff, readable without its operations. Threads may share it; it can be pickled for other processes."""
 
     diff_id: str
     source_name: str

@@ -27,7 +27,10 @@ _EVERY_OPERATION = OperationFilter()
 
 
 class StoredDiff:
-    """The record, the elements and the journal of a saved diff. Elements are read when they are asked for."""
+    """The record, the elements and the journal of a saved diff. Elements are read when they are asked for.
+
+    Threads may share it; another process opens it by its `diff_id`.
+    """
 
     def __init__(self, client: Any, record: DiffRecord, namespace: str = "") -> None:
         self._redis = client
