@@ -1,4 +1,4 @@
-"""The rows of a CSV file, as spreadsheets and other programs write it."""
+"""Read the rows of a CSV file that a spreadsheet or another program wrote."""
 
 import codecs
 import csv
@@ -11,20 +11,20 @@ UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Row(NamedTuple):
-    """A row, by the names in the first line of its file."""
+    """A row; its cells have the names of the file's first line."""
 
     line: int
-    """At which it ends, from 1."""
+    """Number of its last line, from 1."""
     cells: dict[str, str]
 
 
 def rows(file: Path) -> Iterator[Row]:
-    """Each row of a file in UTF-8, or in UTF-16 with a byte order mark; empty lines are left out.
+    """Yield each row of a file in UTF-8, or in UTF-16 with a byte order mark; skip empty lines.
 
     Raises:
-        ValueError: the file is no such CSV file: its first line has a name twice, a row has more or fewer cells than there are
-            names, a quote is not closed, or it has other bytes than its encoding allows. The message names file and line.
-        OSError: it cannot be read.
+        ValueError: the file is not valid: its first line repeats a name, a row has more or fewer cells than there are names, a
+            quote is not closed, or the encoding is wrong. The message names the file and the line.
+        OSError: the file cannot be read.
     """
     with file.open(encoding=_encoding(file), newline="") as text:
         reader = csv.reader(text, strict=True)
@@ -46,16 +46,16 @@ def _encoding(file: Path) -> str:
 def _require_unique(header: list[str]) -> None:
     repeated = [name for name, times in Counter(header).items() if times > 1]
     if repeated:
-        raise ValueError(f"the first line has {repeated[0]!r} more than once; nobody can tell which one counts")
+        raise ValueError(f"the first line repeats the name {repeated[0]!r}")
 
 
 def _named(header: list[str], cells: list[str]) -> dict[str, str]:
     if len(cells) != len(header):
-        raise ValueError(f"it has {len(cells)} cells, and the first line has {len(header)} names")
+        raise ValueError(f"expected {len(header)} cells, as the first line has, got {len(cells)}")
     return dict(zip(header, cells, strict=True))
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
-        return f"at or after this line is no text in {error.encoding}: save the file as UTF-8 ({error.reason})"
+        return f"not {error.encoding} text at or after this line ({error.reason}); save the file as UTF-8"
     return str(error)

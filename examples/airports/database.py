@@ -1,12 +1,11 @@
-"""The registry's models in a database: an SQLite file by default, PostgreSQL by URL, through SQLAlchemy Core.
+"""The registry's models in a database through SQLAlchemy Core: an SQLite file by default, PostgreSQL by URL.
 
-An airport's key holds its place, as its identifiers do: in the middle of a sync an airport that moves may stand at
-both places, and a unique ICAO code would refuse that.
+The key of an airport contains its country and subdivision, as its identifiers do. During a sync an airport that moves can be
+in both places; a unique ICAO code would refuse that.
 
-Each operation of a sync is a transaction of its own, so what the store says was applied is in the database also after
-a crash. That is fast because the database may answer before its disk does: SQLite keeps a write-ahead log, and a
-PostgreSQL session gives up `synchronous_commit`. Both stay whole when the machine loses power, but may have lost the
-last moments.
+Each operation of a sync is a transaction of its own, so that the database has every operation that the journal says was
+applied, also after a crash. To make that fast, SQLite uses a write-ahead log, and PostgreSQL runs without
+`synchronous_commit`. A power failure leaves both consistent, but may lose the last moments.
 """
 
 from collections.abc import Generator
@@ -43,7 +42,7 @@ from diffsync_store import Adapter, DiffSyncModel, ObjectNotDeleted, ObjectNotUp
 DEFAULT_URL = "sqlite:///airports.db"
 ROWS_PER_FETCH = 1000
 LOCK_SECONDS = 30
-"""How long SQLite waits for another writer."""
+"""How long SQLite waits for another writer to finish."""
 
 metadata = MetaData()
 country = Table("country", metadata, Column("code", String, primary_key=True))
@@ -66,7 +65,7 @@ airport = Table(
 
 
 class SqlRow(DiffSyncModel):
-    """A model that is a row of a table; its fields are the columns."""
+    """A model of a table's rows; its fields are the columns."""
 
     table: ClassVar[Table]
 
@@ -87,7 +86,7 @@ class SqlRow(DiffSyncModel):
 
     @classmethod
     def lookup(cls, adapter: Adapter, ids: dict[str, Any]) -> dict[str, Any] | None:
-        """What the row holds: a sync that was killed finds out what became of its last statement."""
+        """Return the row's attributes: a restarted sync asks whether its last statement was executed."""
         key = {f"key_{name}": value for name, value in ids.items()}
         with cast("SqlAdapter", adapter).engine.connect() as connection:
             row = connection.execute(select(cls.table).where(*is_row(cls.table)), key).mappings().one_or_none()
@@ -99,7 +98,7 @@ class SqlRow(DiffSyncModel):
 
 
 def is_row(table: Table) -> list[ColumnElement[bool]]:
-    """The condition that meets the row whose key is given as parameters."""
+    """The condition for the row whose key is given as parameters."""
     return [column == bindparam(f"key_{column.name}") for column in table.primary_key]
 
 
@@ -122,10 +121,10 @@ class SqlAirport(Airport, SqlRow):
 
 
 class SqlAdapter(Adapter):
-    """Loads the tables, making them where they are missing, and writes each operation to its row."""
+    """Loads the tables, creates missing ones, and writes each operation to its row."""
 
     class Settings(BaseModel, extra="forbid"):
-        """What the adapter takes in the YAML file."""
+        """Settings in the YAML file."""
 
         url: SecretStr = SecretStr(DEFAULT_URL)
 
@@ -140,7 +139,7 @@ class SqlAdapter(Adapter):
         self._connection: Connection | None = None
 
     def open(self) -> None:
-        """Connect and make the tables that are missing."""
+        """Connect, and create missing tables."""
         self._connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         metadata.create_all(self._connection)
 
@@ -151,7 +150,7 @@ class SqlAdapter(Adapter):
         self.engine.dispose()
 
     def execute(self, statement: Executable, values: dict[str, Any]) -> int:
-        """Run one statement as a transaction of its own and say how many rows it met."""
+        """Execute one statement in a transaction of its own; return the number of rows that it matched."""
         if self._connection is None:
             self.open()
         assert self._connection is not None  # noqa: S101  (for the type checker)
@@ -179,13 +178,13 @@ class SqlAdapter(Adapter):
                 place.add_child(found)
 
     def _rows(self) -> Generator[RowMapping, None, None]:
-        """One statement, so that all three tables are read as they were at one moment; fetched piece by piece."""
+        """Read all three tables in one statement, so that they are consistent; fetch it in parts."""
         with self.engine.connect().execution_options(yield_per=ROWS_PER_FETCH) as connection:
             yield from connection.execute(_everything()).mappings()
 
 
 def new_engine(url: str) -> Engine:
-    """An engine that speaks to PostgreSQL with psycopg and keeps SQLite's foreign keys."""
+    """Create an engine that uses psycopg for PostgreSQL and enforces foreign keys in SQLite."""
     parsed = make_url(url)
     if parsed.drivername in {"postgres", "postgresql"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -208,7 +207,7 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 
 def _everything() -> Select[Any]:
-    """Countries with their subdivisions with their airports, and those that have none, in the order of the keys."""
+    """All countries, their subdivisions and their airports, in the order of the keys, with those that have none."""
     tables = country.outerjoin(subdivision, subdivision.c.country == country.c.code).outerjoin(
         airport, (airport.c.country == subdivision.c.country) & (airport.c.subdivision == subdivision.c.name)
     )

@@ -1,18 +1,18 @@
-"""The airport registry that the PyPI package `airportsdata` ships as `airports.csv`, and its three models.
+"""The airport registry that the PyPI package `airportsdata` has as `airports.csv`, and its three models.
 
-country -> subdivision -> airport, from any folder that holds the file.
+country -> subdivision -> airport
 
-Where an airport stands is part of its identifiers. One that changes its country or subdivision is deleted at the old
-place and created at the new one, under two different identifiers, so the two operations may come in either order. An
-airport identified by its ICAO code alone would be created while it still exists whenever the new place sorts first.
+The identifiers of an airport contain its country and subdivision. An airport that changes them is deleted in the old place and
+created in the new one, under two identifiers, so the order of the two operations does not matter. With the ICAO code as its only
+identifier it would be created while it still exists if the new place sorts first.
 
-About 750 airports have no subdivision and a few no city: the registry leaves the field empty and so do the models. A
-subdivision named "" holds the airports that stand directly in their country.
+About 750 airports have no subdivision, and a few no city: the registry and the models leave the field empty. The subdivision
+named "" has the airports that are directly in their country.
 
-Coordinates have a stated precision, `COORDINATE_DECIMALS`. Between the releases of March 2024 and September 2026 they
-differ for 27,064 of the 27,523 airports in both, 26,000 of those by less than a metre: one release was written with 13
-decimals, the other with six. On the grid of four decimals (11 metres) 845 airports have moved; every move of more than
-11 metres is among them (744 airports), and 49 moved less than a metre, across a line of the grid.
+Coordinates are compared with a precision of `COORDINATE_DECIMALS`. Between the releases of March 2024 and September 2026 they
+differ for 27,064 of the 27,523 airports in both, for 26,000 of these by less than a metre: one release has 13 decimals, the other
+six. On the grid of four decimals (11 metres) 845 airports have moved. These include all 744 that moved more than 11 metres; 49 moved
+less than a metre, across a line of the grid.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,13 +25,13 @@ from airports.csv_file import rows
 from diffsync_store import Adapter, DiffSyncModel, DiffSyncModelFlags
 
 COORDINATE_DECIMALS = 4
-"""Decimals of a degree that count; 0.0001 degrees are at most 11 metres."""
+"""Decimals of a degree that are compared; 0.0001 degrees are at most 11 metres."""
 
 
 def on_grid(degrees: float) -> float:
-    """Round by way of one more decimal.
+    """Round in two steps, first to one more decimal.
 
-    38.10405 and 38.1040499 are the same place written by two releases; rounded at once, they come out 11 metres apart.
+    38.10405 and 38.1040499 are one place in two releases; rounded in one step they would be 11 metres apart.
     """
     return round(round(degrees, COORDINATE_DECIMALS + 1), COORDINATE_DECIMALS) + 0.0  # no -0.0
 
@@ -52,7 +52,7 @@ class Country(DiffSyncModel):
 
 
 class Subdivision(DiffSyncModel):
-    """A state, region or province; the one named "" holds the airports that the registry gives none."""
+    """A state, region or province; the one named "" has the airports without a subdivision."""
 
     _modelname = "subdivision"
     _identifiers = ("country", "name")
@@ -66,7 +66,7 @@ class Subdivision(DiffSyncModel):
 
 
 class Airport(DiffSyncModel):
-    """An airport by its place and its ICAO code, or what the registry uses where there is none."""
+    """An airport by its place and its ICAO code, or the code that the registry uses instead."""
 
     _modelname = "airport"
     _identifiers = ("country", "subdivision", "icao")
@@ -81,17 +81,17 @@ class Airport(DiffSyncModel):
     name: str
     city: str
     elevation: float
-    """Feet above the sea."""
+    """Feet above sea level."""
     lat: Degrees
     lon: Degrees
     tz: str
 
 
 class AirportsAdapter(Adapter):
-    """Reads `airports.csv`; the registry is a source and is never written."""
+    """Reads `airports.csv`; the registry is only a source."""
 
     class Settings(BaseModel, extra="forbid"):
-        """What the adapter takes in the YAML file."""
+        """Settings in the YAML file."""
 
         folder: DirectoryPath
 
@@ -119,7 +119,7 @@ class AirportsAdapter(Adapter):
             self.add(airport)
             subdivisions[place].add_child(airport)
         if not countries:
-            raise ValueError(f"{self.file} holds no airport: nothing was loaded. Is the file complete?")
+            raise ValueError(f"{self.file} has no airports. Check that the file is complete.")
 
     def _airports(self) -> Iterator[Airport]:
         for line, cells in rows(self.file):
@@ -134,5 +134,5 @@ def _first_fault(error: ValidationError, cells: Mapping[str, str]) -> str:
     field = ".".join(map(str, fault["loc"]))
     column = "subd" if field == "subdivision" else field
     if column not in cells:
-        return f"{field}: there is no column {column}; the first line names {', '.join(cells)}, which commas separate"
+        return f"{field}: no column {column}; the first line has {', '.join(cells)}. Separate columns with commas."
     return f"{field}: {fault['msg']}"
