@@ -1,10 +1,8 @@
 """A project file: YAML that declares a store, adapters and syncs.
 
-from diffsync_store.project import Project, SyncContext
-
-project = Project(Path("syncs.yaml"), environment=os.environ)
-with SyncContext(project) as context, context.open_store("netbox-1", name="netbox") as store, store.loading():
-    project.make_adapter("netbox", store).load()
+>>> project = Project(Path("syncs.yaml"), environment=os.environ)
+>>> with SyncContext(project) as context, context.open_store("netbox-1", name="netbox") as store, store.loading():
+...     project.make_adapter("netbox", store).load()
 """
 
 from diffsync_store.project.check import find_faults

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from diffsync_flows.config.check import check_file
 from diffsync_flows.config.config import Config
 from diffsync_flows.config.schema import PrefectDeclarations
+from tests.project.files import PAIR
 from tools.yaml_page import PAGE, with_tables
 
 TEXT = PAGE.read_text("utf-8")
@@ -70,9 +71,10 @@ def test_the_examples_together_are_a_file_without_a_fault(tmp_path: Path, monkey
         del sys.modules[name]
 
 
-def test_the_file_is_read_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_read_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "syncs.yaml").write_text("store: {url: 'redis://x'}\n")
-    names: dict[str, Any] = {}
-    exec(blocks("python")[0], names)
-    assert names["project"].store_address() == "redis://x"
+    (tmp_path / "syncs.yaml").write_text(PAIR.replace("  s:", "  nightly:") + "project: branches\n")
+    exec(blocks("python")[0], {})
+    assert capsys.readouterr().out == "a branches\n"
