@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 SHARED = {
     "tests/flows/test_flows.py": "history",
-    "tests/flows/test_ui.py": "history",
+    "tests/flows/reporting/test_pages.py": "history",
     "tests/wheel/test_flows.py": "wheel",
     "tests/wheel/test_library.py": "wheel",
 }

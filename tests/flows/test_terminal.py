@@ -11,8 +11,7 @@ from airports.demo.runs import finish, start_run
 from diffsync_flows.cli import app
 from diffsync_store.cli.commands import app as library_app
 from tests.flows.conftest import Project
-from tests.flows.test_operations import lines, question, state_of
-from tests.flows.test_questions import end
+from tests.flows.runs import end, lines, question, state_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]

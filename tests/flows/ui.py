@@ -62,7 +62,7 @@ class Ui:
         dialog.get_by_role("textbox", name="By").fill(by)
         dialog.get_by_role("textbox", name="Comment").fill(comment)
         self.picture("sync-4-approved")
-        dialog.get_by_text("Leave Out Models").scroll_into_view_if_needed()
+        dialog.get_by_text("Exclude Models").scroll_into_view_if_needed()
         self.picture("sync-4-leaves-out")
         self.press(dialog.get_by_role("button", name="Resume"), "/resume")
 

@@ -21,25 +21,25 @@ class Decision(RunInput):
     )
     by: str = Field("", description="Your name; saved with the diff")
     comment: str = Field("", description="Reason, or number of a change; saved with the diff")
-    leave_out_actions: list[Literal["create", "update", "delete"]] = Field(
+    exclude_actions: list[Literal["create", "update", "delete"]] = Field(
         [], description="Approve all but these actions; they can be approved later"
     )
-    leave_out_models: list[str] = Field(
+    exclude_models: list[str] = Field(
         [], description="Approve all but the operations of these models; they can be approved later"
     )
 
     @property
     def excluded(self) -> tuple[Select, ...]:
         """What is left out."""
-        actions = [Select(action=action) for action in self.leave_out_actions]
-        return (*actions, *(Select(model=escape(model)) for model in self.leave_out_models))
+        actions = [Select(action=action) for action in self.exclude_actions]
+        return (*actions, *(Select(model=escape(model)) for model in self.exclude_models))
 
 
 def decision_form(record: DiffRecord) -> type[Decision]:
     """Return the form for a diff: it offers only the actions and models that the diff has."""
     choices = {
-        "leave_out_actions": tuple(filter(record.summary.get, ACTIONS)),
-        "leave_out_models": tuple(record.by_model),
+        "exclude_actions": tuple(filter(record.summary.get, ACTIONS)),
+        "exclude_models": tuple(record.by_model),
     }
     fields: dict[str, Any] = {
         name: (list[Literal[names]], Decision.model_fields[name])  # type: ignore[valid-type]  # known at run time only

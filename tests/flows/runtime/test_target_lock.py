@@ -7,7 +7,7 @@ import pytest
 
 from airports.demo.runs import finish, start_run
 from tests.flows.conftest import Project
-from tests.flows.test_operations import state_of
+from tests.flows.runs import state_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]

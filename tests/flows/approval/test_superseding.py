@@ -6,7 +6,7 @@ import pytest
 
 from airports.demo.runs import Run, finish, start_run
 from tests.flows.conftest import Project
-from tests.flows.test_operations import answer_to, lines, question, state_of, waiting_diff
+from tests.flows.runs import answer_to, end, lines, question, state_of, waiting_diff
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -103,7 +103,3 @@ def test_who_was_asked_is_heard_also_where_no_approval_is_needed_any_more(projec
         config.write_text(whole, "utf-8")
     assert (run.state, run.message) == ("Rejected", "bob rejected the diff: not tonight")
     assert lines(project.folder / "repeated") == []
-
-
-def end(project: Project, run_id: str) -> None:
-    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLED"})

@@ -15,7 +15,7 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.threads import in_thread
 from tests.flows.conftest import Project
-from tests.flows.test_operations import lines, state_of, states_of, tried_again
+from tests.flows.runs import lines, state_of, states_of, tried_again
 from tests.servers import wait_until
 
 FAULTS: list[tuple[str, dict[str, str], str]] = [

@@ -1,0 +1,96 @@
+"""A sync on real workers: a stale diff, a chain of events, a killed process, a cancelled run, skipped operations."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from airports.demo.runs import start_run
+from tests.flows.conftest import Project
+from tests.flows.runs import lines, state_of, states_of
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_of_two_diffs_of_two_loads_of_a_target_only_one_is_applied(project: Project) -> None:
+    for name in ("first", "second"):
+        project.compare("overtaken", name)
+    assert project.run("sync/overtaken", diff_id="second").state == "Completed"
+    refused = project.run("sync/overtaken", diff_id="first")
+    assert refused.state == "Failed"
+    assert refused.message.startswith("Diff first is stale: overtaken was loaded for it at ")
+    assert "and diff second changed it at " in refused.message
+    assert len(lines(project.folder / "overtaken")) == 7
+
+
+def test_a_load_leads_to_a_synced_target_by_events_alone_and_one_of_a_reconcile_does_not(project: Project) -> None:
+    assert project.run("reconcile/chained").state == "Completed"
+    assert len(lines(project.folder / "chained")) == 7
+    (project.folder / "chained").unlink()
+    assert project.run("load/chained").state == "Completed"
+    assert project.run("load/seven").state == "Completed"
+    wait_until(lambda: len(lines(project.folder / "chained")) == 7, 120, "the chain has come to its end")
+    assert len(project.runs("sync:chained", "diff")) == 2
+    assert len(project.runs("sync:chained", "sync")) == 2
+
+
+def slow_sync(project: Project, sync: str) -> tuple[str, str]:
+    """A sync in the middle of its forty operations; its run and its diff."""
+    file = project.folder / sync
+    file.with_suffix(".slow").touch()
+    diff_id = project.compare(sync, sync)
+    run_id = start_run(project.stack, f"sync/{sync}", diff_id=diff_id)
+    wait_until(lambda: len(lines(file)) >= 3, 60, "it is under way")
+    return run_id, diff_id
+
+
+def expect_each_once(project: Project, sync: str) -> None:
+    assert sorted(lines(project.folder / sync)) == sorted(f"item {number}" for number in range(40))
+
+
+def test_a_sync_whose_process_is_killed_is_started_again_and_goes_on_where_it_stood(project: Project) -> None:
+    run_id, diff_id = slow_sync(project, "killed")
+    process = str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1]
+    os.kill(int(process), signal.SIGKILL)
+    wait_until(lambda: state_of(project, run_id) == "Crashed", 60, "it is found dead")
+    assert len(lines(project.folder / "killed")) < 40
+    (project.folder / "killed.slow").unlink()
+    wait_until(lambda: state_of(project, run_id) == "Completed", 120, "it has gone on by itself")
+    assert project.stack.get(f"/flow_runs/{run_id}")["run_count"] == 2
+    expect_each_once(project, "killed")
+    project.expect_outcomes(diff_id, "complete")
+
+
+def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_it_is_started_again(
+    project: Project,
+) -> None:
+    run_id, diff_id = slow_sync(project, "cancelled")
+    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
+    wait_until(lambda: state_of(project, run_id) == "Cancelled", 60, "it is cancelled")
+    assert len(lines(project.folder / "cancelled")) < 40
+    assert "Crashed" not in states_of(project, run_id)  # what has crashed starts again
+    (project.folder / "cancelled.slow").unlink()
+    again = project.run("sync/cancelled", diff_id=diff_id)
+    assert (again.state, again.message) == ("Completed", "")
+    expect_each_once(project, "cancelled")
+    assert re.fullmatch(r"40 of 40 applied, \d+ of them by an earlier run", again.summary)
+    once_more = project.run("sync/cancelled", diff_id=diff_id)
+    assert (once_more.state, once_more.summary) == ("Completed", "40 of 40 applied, by an earlier run")
+    project.expect_outcomes(diff_id, "cancelled", "complete", "complete")
+
+
+def test_what_the_adapter_leaves_alone_is_not_applied(project: Project) -> None:
+    diff_id = project.compare("lazy", "lazy")
+    run = project.run("sync/lazy", diff_id=diff_id)
+    assert (run.state, run.message, run.summary) == ("Partial", "5 operations were not applied", "0 of 5 applied")
+    again = project.run("sync/lazy", diff_id=diff_id)
+    assert (again.state, again.summary) == ("Partial", "0 of 5 applied, by an earlier run")
+    for each in (run, again):
+        assert "| skipped | 5 |" in project.artifacts(each)["sync-five-lazy"]["data"]
+    told = project.numbers("sync-lazy")
+    assert 'diffsync_sync_operations{outcome="skipped",sync="lazy"} 5.0' in told
+    assert 'diffsync_run_state{flow="sync",name="lazy",state="partial"} 1.0' in told
+    assert "diffsync_in_sync" not in told
+    project.expect_outcomes(diff_id, "partial", "partial")

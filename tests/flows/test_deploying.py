@@ -1,0 +1,78 @@
+"""Deploying to a real Prefect server."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from airports.demo.prefect_stack import ROOT
+from tests.flows.conftest import Project
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def told(project: Project) -> dict[str, dict[str, Any]]:
+    """What the server knows of each deployment, but for ids, times and what one made by hand has besides."""
+    names = (
+        *("description", "tags", "parameters", "work_pool_name", "work_queue_name", "entrypoint", "pull_steps"),
+        *("parameter_openapi_schema", "enforce_parameter_schema", "job_variables", "concurrency_options", "paused"),
+    )
+    found = project.stack.post("/deployments/filter")
+    flows = {flow["id"]: flow["name"] for flow in project.stack.post("/flows/filter")}
+    return {
+        f"{flows[each['flow_id']]}/{each['name']}": {
+            **{name: each[name] for name in names},
+            "schedules": [(one["schedule"], one["active"]) for one in each["schedules"]],
+            "limit": (each["global_concurrency_limit"] or {}).get("limit"),
+        }
+        for each in found
+    }
+
+
+def flows_command(project: Project, *words: str) -> str:
+    variables = project.stack.environment | dict(project.stack.variables["reconcile"])
+    command = [sys.executable, "-m", *words]
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_is_declared_with_a_schedule_has_its_next_runs(project: Project) -> None:
+    housekeeping = project.stack.get("/deployments/name/housekeeping/housekeeping")["id"]
+    asked = {"deployments": {"id": {"any_": [housekeeping]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    wait_until(lambda: project.stack.post("/flow_runs/count", **asked), 120, "runs of the housekeeping are scheduled")
+
+
+def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(project: Project) -> None:
+    flows_command(project, "diffsync_flows", "deploy", "--yes")
+    before = project.stack.post("/deployments/filter")
+    output = flows_command(project, "diffsync_flows", "deploy", "--yes")
+    assert output.splitlines()[-1].startswith("0 changed, ")
+    after = project.stack.post("/deployments/filter")
+    assert {each["id"]: each["updated"] for each in before} == {each["id"]: each["updated"] for each in after}
+    config = project.folder / "syncs.yaml"
+    whole = config.read_text("utf-8")
+    try:
+        config.write_text("\n".join(line for line in whole.splitlines() if "  cancelled: {source" not in line), "utf-8")
+        output = flows_command(project, "diffsync_flows", "deploy", "--yes")
+        paused = {line.split()[1] for line in output.splitlines() if line.split()[0] == "paused"}
+        assert paused == {"diff/cancelled", "sync/cancelled", "reconcile/cancelled"}
+        assert told(project)["reconcile/cancelled"]["paused"]
+    finally:
+        config.write_text(whole, "utf-8")
+        flows_command(project, "diffsync_flows", "deploy", "--yes")
+    assert not told(project)["reconcile/cancelled"]["paused"]
+
+
+def test_prefect_deploy_makes_the_same_deployments(project: Project) -> None:
+    """Under a version that Prefect makes: `flows deploy` writes them once more after it."""
+    flows_command(project, "diffsync_flows", "deploy", "--yes")
+    before = told(project)
+    file = project.folder / "prefect.yaml"
+    file.write_text(flows_command(project, "diffsync_flows", "prefect-yaml"), "utf-8")
+    flows_command(project, "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+    assert told(project) == before
+    flows_command(project, "diffsync_flows", "deploy", "--yes")
+    assert told(project) == before
