@@ -76,6 +76,24 @@ def test_what_a_reference_page_shows_exists(page: Path) -> None:
         assert pkgutil.resolve_name(name), name
 
 
+def test_the_example_of_the_readme_prints_what_it_says(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    [program, *_] = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    [shown] = re.findall(r"^```text\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    (tmp_path / "example.py").write_text(program, "utf-8")
+    printed = run(tmp_path, "example.py")
+    assert printed.endswith(shown)
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_files_that_a_page_names_exist(page: str) -> None:
+    named = set(re.findall(r"(?<![\w/*])(?:\w+/)*\w+\.(?:py|lua)\b", (ROOT / page).read_text("utf-8")))
+    folders = (ROOT / "diffsync_store", ROOT / "flows", ROOT / "tests")
+    files = [path.as_posix() for folder in folders for path in folder.rglob("*.*")]
+    assert named
+    assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
+
+
 COMMANDS = {"diffsync_store.cli.commands": "diffsync-store", "diffsync_flows.cli": "diffsync-flows"}
 
 
