@@ -1,4 +1,4 @@
-"""The journal of a sync: what became of each operation, so that a sync that was killed goes on where it stood."""
+"""The journal of a sync: the state of each operation, so that another process can go on with a sync that was killed."""
 
 from __future__ import annotations
 
@@ -14,41 +14,45 @@ from pydantic import BaseModel
 from diffsync_store.enum import OperationState
 from diffsync_store.selection import Select
 
-LEFT_ALONE = "left alone by the model"
-"""Reason of an operation that was given to its model, which has done nothing."""
+SKIPPED_BY_MODEL = "skipped by the model"
+"""Reason of an operation whose model returned None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What became of one operation."""
+    """The state of one operation."""
 
     state: OperationState
     reason: str = ""
     fields: str = ""
-    """The object as a create has left it, as JSON: a store that had no time to take it in gets it from here."""
-    at: float = field(default_factory=lambda: time.time())  # noqa: PLW0108  # the clock as it is then
+    """The object after a create, as JSON: the next sync writes it to the store if this one was killed before."""
+    at: float = field(default_factory=lambda: time.time())  # noqa: PLW0108  # tests replace time.time
     """Seconds since 1970; in Redis by the clock of Redis."""
 
     @property
-    def is_left_alone(self) -> bool:
-        """Whether its model has returned None: there is nothing left to do, and the target is as it was."""
-        return self.state is OperationState.DONE and self.reason == LEFT_ALONE
+    def is_skipped(self) -> bool:
+        """True if the model returned None: nothing is left to do, and the target has not changed."""
+        return self.state is OperationState.DONE and self.reason == SKIPPED_BY_MODEL
 
     @property
     def is_applied(self) -> bool:
-        """Whether the target has it."""
-        return self.state is OperationState.DONE and not self.is_left_alone
+        """True if the target has the change."""
+        return self.state is OperationState.DONE and not self.is_skipped
 
-    def dumped(self, ahead: float = 0.0) -> str:
-        """The entry as JSON; its time by a clock that is `ahead` of this machine's by so many seconds."""
-        at = round(self.at + ahead, 6)
-        if not self.reason and not self.fields:  # most are
+    def to_json(self, clock_offset: float = 0.0) -> str:
+        """Return the entry as JSON.
+
+        Args:
+            clock_offset: seconds to add to its time.
+        """
+        at = round(self.at + clock_offset, 6)
+        if not self.reason and not self.fields:  # the usual entry, written faster
             return f'["{self.state.value}",{at!r},"",""]'
         return json.dumps([self.state.value, at, self.reason, self.fields], separators=(",", ":"))
 
     @classmethod
-    def parsed(cls, text: str | bytes) -> Entry:
-        """The entry again."""
+    def from_json(cls, text: str | bytes) -> Entry:
+        """Return the entry that `to_json` wrote."""
         state, at, reason, fields = json.loads(text)
         return cls(OperationState(state), reason, fields, at)
 
@@ -58,92 +62,92 @@ PENDING = Entry(OperationState.PENDING, at=0.0)
 
 
 class Application(BaseModel):
-    """That a diff was applied as a whole, by whom and when."""
+    """Who has applied a whole diff, and when."""
 
     by: str
     at: datetime
     operations: int
-    """Creates, updates and deletes that were done."""
+    """Number of creates, updates and deletes that were done."""
     skipped: int = 0
-    """Those of them that their models have left alone."""
+    """Number of those that their models skipped."""
 
 
 class Approval(BaseModel):
-    """That somebody has approved, or rejected, a diff as it was then."""
+    """Who has approved or rejected a diff, and when."""
 
     by: str
     at: datetime
     reason: str
     checksum: str
-    """Of the diff's elements."""
+    """Checksum of the diff that was approved; empty in a rejection."""
     excluded: tuple[Select, ...] = ()
-    """What the approval leaves out: no sync applies it until somebody approves it too."""
+    """Operations that the approval leaves out: no sync applies them until somebody approves them too."""
     is_rejected: bool = False
-    """It is the other way round: nobody is to apply the diff."""
+    """True if the diff was rejected."""
 
 
-class Question(BaseModel):
-    """That somebody is asked to decide about a diff, and that a run waits for it."""
+class ApprovalRequest(BaseModel):
+    """A run that waits for somebody to approve a diff."""
 
     by: str
-    """What asks, such as the name of a flow run."""
+    """Who waits, such as the name of a flow run."""
     link: str = ""
-    """Where it can be answered."""
+    """Where to decide."""
     until: datetime | None = None
-    """When it ends to wait."""
-    decided: datetime | None = None
-    """When the decision was made that there was before; it is no answer."""
+    """When it stops waiting; None if it waits without end."""
+    earlier_decision: datetime | None = None
+    """Time of the decision that the diff had before the request; it does not answer the request."""
 
 
 class Journal(ABC):
-    """What became of the operations of one diff, by their ids. An operation without an entry is pending."""
+    """The states of the operations of one diff, by their ids. An operation without an entry is pending."""
 
     @abstractmethod
     def is_empty(self) -> bool:
-        """Whether no sync has begun."""
+        """True if no sync has begun."""
 
     def begin(self, by: str) -> bool:
-        """Be the one who applies the diff: what a sync that began before still writes is refused.
+        """Become the only writer: what an earlier sync still writes is refused.
 
         Returns:
-            Whether what was written before may have been lost.
+            True if earlier entries may have been lost.
 
         Raises:
-            DiffNotFound: the diff is not there any more, or is another one.
+            DiffNotFound: the diff is gone, or was replaced.
         """
         return False
 
     def end(self) -> None:
-        """Say that the sync that has begun here is not at work any more, however it has ended."""
+        """Record that this sync has ended, whether it succeeded or not."""
 
     @abstractmethod
     def read(self, ids: Sequence[str]) -> dict[str, Entry]:
-        """The entries of those of the operations that have one."""
+        """Return the entries of those of the operations that have one."""
 
     @abstractmethod
     def write(self, entries: Mapping[str, Entry]) -> None:
-        """Set entries, all of them in one round trip; they are kept when this returns.
+        """Write entries in one round trip; they are stored when this returns.
 
         Raises:
-            SyncTakenOver: another sync has begun since this one did.
-            JournalLost: what was written before is not there any more.
+            SyncTakenOver: another sync has begun since this one.
+            JournalLost: entries written earlier are gone.
         """
 
     @abstractmethod
     def application(self) -> Application | None:
-        """Whether the diff was applied as a whole."""
+        """Return who has applied the whole diff; None if nobody has."""
 
     @abstractmethod
     def conclude(self, application: Application) -> None:
-        """Set down that the diff was applied as a whole."""
+        """Record that the whole diff was applied."""
 
     @abstractmethod
     def approval(self) -> Approval | None:
-        """Who has approved the diff."""
+        """Return who has approved or rejected the diff; None if nobody has."""
 
     @abstractmethod
     def approve(self, approval: Approval) -> None:
-        """Set down who has approved the diff."""
+        """Record an approval or a rejection."""
 
 
 class MemoryJournal(Journal):

@@ -328,16 +328,16 @@ def test_a_diff_is_approved_and_an_operation_resolved(run: Run, name: str, serve
 def test_who_waits_for_a_decision_is_told(run: Run, name: str, server: RedisServer) -> None:
     with closing(RedisDiffs(url=server.url)) as diffs:
         journal = diffs.open(name).journal()
-        journal.ask("run-1", by=f"flow run {ESCAPE}", link="http://prefect/runs/1")
+        journal.request_approval("run-1", by=f"flow run {ESCAPE}", link="http://prefect/runs/1")
         told = run("approve", name, "--by", "ann").output
         assert (
             "A run is waiting: flow run s\\x1b[31m<b>[red] (http://prefect/runs/1). It continues automatically where"
             in told
         )
-        journal.answered("run-1")
+        journal.withdraw_request("run-1")
         assert "waiting" not in run("approve", name, "--by", "ann").output
-        journal.ask("run-2", by="flow run x", seconds=3600)
-        journal.ask("run-3", by="flow run y", seconds=0.001)
+        journal.request_approval("run-2", by="flow run x", seconds=3600)
+        journal.request_approval("run-3", by="flow run y", seconds=0.001)
     told = run("approve", name, "--by", "bob", "--reject").output
     assert "A run is waiting: flow run x. It continues" in told
     assert "flow run y" not in told

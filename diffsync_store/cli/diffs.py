@@ -123,7 +123,7 @@ def approve(
     with open_diffs() as saved_diffs:
         saved = saved_diffs.open(diff_id)
         _ = saved.reject(by=by, reason=reason) if reject else saved.approve(by=by, reason=reason)
-        waiting = [*saved.journal().questions().values()]
+        waiting = [*saved.journal().approval_requests().values()]
     echo(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations:,} operations.")
     for question in waiting:
         link = f" ({question.link})" if question.link else ""

@@ -27,7 +27,7 @@ from diffsync_store.exceptions import (
     SyncStopped,
 )
 from diffsync_store.hooks import hook
-from diffsync_store.journal import LEFT_ALONE, Entry, Journal
+from diffsync_store.journal import SKIPPED_BY_MODEL, Entry, Journal
 from diffsync_store.redaction import (
     STANDARD_MESSAGES,
     redact_error,
@@ -530,12 +530,12 @@ class Executor(Scheduler):
         if refused is not None:
             told = redact_text(self._secrets(step.element), str(refused), step.element.keys)
             self.logger.error(f"The store does not take what was done: {told}", **self._told(step.element))
-        self.note(step, Entry(State.DONE, LEFT_ALONE if done is None else "", _fields(step, done)))
+        self.note(step, Entry(State.DONE, SKIPPED_BY_MODEL if done is None else "", _fields(step, done)))
         self.advance()
         self.end(step, done is not None)
         if step.move is not None:
             if done is None:
-                self.ledger.note(step.move.delete.operation_id, Entry(State.DONE, LEFT_ALONE))
+                self.ledger.note(step.move.delete.operation_id, Entry(State.DONE, SKIPPED_BY_MODEL))
             else:
                 self._end_move(step, request.obj)
         self.pace.count(1, 0)

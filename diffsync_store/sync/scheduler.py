@@ -258,11 +258,11 @@ class Scheduler(ABC):
 
     def _count_before(self, step: Step, entry: Entry) -> None:
         self.result.done_before += entry.is_applied
-        self.result.skipped += entry.is_left_alone
+        self.result.skipped += entry.is_skipped
         self.advance()
-        if not entry.is_left_alone and not step.blocked_by():
+        if not entry.is_skipped and not step.blocked_by():
             self.bring_along(step, entry)
-        self.end(step, not entry.is_left_alone)
+        self.end(step, not entry.is_skipped)
 
     def suppress(self, step: Step, reason: str) -> None:
         """Leave an operation out."""

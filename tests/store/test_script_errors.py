@@ -186,7 +186,7 @@ def test_entries_of_a_journal_that_failed_are_written_again(redis_url: str, clie
                 journal.write({"a": Entry(OperationState.DONE)})
         client.delete(key)
         client.rename(f"{key}:aside", key)
-        journal._free.extend(stream)  # as a retry of the very batch
+        journal._free_streams.extend(stream)  # as a retry of the very batch
         journal._batches = stream
         journal.write({"a": Entry(OperationState.DONE)})
         assert set(journal.read(["before", "a"])) == {"before", "a"}

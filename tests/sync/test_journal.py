@@ -283,7 +283,7 @@ def test_a_sync_of_a_diff_that_was_replaced_since_it_was_opened_does_nothing(ben
         lambda: saved.approve(by="ann", reason="", checksum="of what was looked at"),
     ]
     for decide in decisions:
-        with pytest.raises(DiffNotFound, match="or was replaced by another one of its id since it was opened"):
+        with pytest.raises(DiffNotFound, match="or was replaced by another diff of the same id since it was opened"):
             decide()
     assert bench.system.calls() == []
     assert bench.saved().journal().approval() is None
@@ -348,7 +348,7 @@ def test_the_same_change_at_two_places_is_two_operations(bench: Bench) -> None:
 
 def test_an_entry_survives_its_text() -> None:
     entry = Entry(State.FAILED, 'no "room"', "{}", 12.5)
-    assert Entry.parsed(entry.dumped()) == entry
+    assert Entry.from_json(entry.to_json()) == entry
 
 
 @pytest.mark.slow
@@ -379,7 +379,7 @@ def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
                 by_bob = bench.saved().apply(bench.source(), bench.target(), by="bob", flags=GO_ON)
 
     first.system.before, first.system.after = begin, overtake
-    with pytest.raises(SyncTakenOver, match=r"Another sync of this diff, by bob, has begun at .* stop it and apply"):
+    with pytest.raises(SyncTakenOver, match=r"Another sync of this diff, by bob, began at .* stop it and apply"):
         bench.saved().apply(bench.source(), first, by="ann", options=options, flags=GO_ON)
     under_way = begun - in_time
     assert len(under_way) < options.workers  # one call at most of ann's other worker

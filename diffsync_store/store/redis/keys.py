@@ -148,9 +148,9 @@ class DiffKeys:
         self.writer = f"{prefix}journal:writer"
         self.application = f"{prefix}journal:application"
         self.approval = f"{prefix}journal:approval"
-        self.questions = f"{prefix}journal:questions"
+        self.approval_requests = f"{prefix}journal:approval-requests"
 
     def all(self) -> list[str]:
         """Every key of the diff."""
-        of_journal = [self.journal, self.writer, self.application, self.approval, self.questions]
+        of_journal = [self.journal, self.writer, self.application, self.approval, self.approval_requests]
         return [self.record, self.elements, *of_journal]

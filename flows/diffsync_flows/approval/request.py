@@ -79,10 +79,10 @@ class ApprovalRequest:
         journal = self._saved.journal()
         approval = journal.approval()
         if approval is not None and not approval.is_rejected and approval.checksum == self._checksum:
-            journal.answered(runtime.flow_run.id)
+            journal.withdraw_request(runtime.flow_run.id)
             return
         decision = self._await_decision()
-        journal.answered(runtime.flow_run.id)
+        journal.withdraw_request(runtime.flow_run.id)
         _save(self._saved, decision, self._checksum)
 
     def _await_decision(self) -> Decision:
@@ -109,12 +109,12 @@ class ApprovalRequest:
             ensure_single_request(self._context, self._saved, self._sync_name)
         journal = self._saved.journal()
         previous = journal.approval()
-        journal.ask(
+        journal.request_approval(
             runtime.flow_run.id,
             by=f"flow run {runtime.flow_run.name}",
             link=url_for("flow-run", runtime.flow_run.id) or "",
             seconds=self._timeout,
-            decided=previous.at if previous is not None else None,
+            earlier_decision=previous.at if previous is not None else None,
         )
         get_run_logger().info(HOW_TO_DECIDE, self._saved.record.diff_id)
 

@@ -82,7 +82,7 @@ def supersede_older(context: SyncContext, newer: DiffRecord, sync_name: str, rea
             state = State[Any](type=StateType.CANCELLED, name=EndState.SUPERSEDED, message=reason)
             if client.set_flow_run_state(run.id, state).status is not SetStateStatus.ACCEPT:
                 continue
-            other.journal().answered(str(run.id))
+            other.journal().withdraw_request(str(run.id))
             get_run_logger().info("%s no longer waits for approval: %s", run.name, reason)
             SyncEnd(other.record.diff_id, sync_name, other.record, is_child=False).emit("superseded")
 

@@ -1,4 +1,4 @@
-"""The journal of a saved diff in Redis: it lives and expires with the diff."""
+"""The journal of a saved diff in Redis; it expires with the diff."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import count, islice
 from typing import Any, NoReturn
 
 from diffsync_store.exceptions import DiffNotFound, JournalLost, SyncTakenOver
-from diffsync_store.journal import Application, Approval, Entry, Journal, Question
+from diffsync_store.journal import Application, Approval, ApprovalRequest, Entry, Journal
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.store.redis.record import server_time, time_of
@@ -19,43 +19,50 @@ from diffsync_store.store.redis.scripts import journal as scripts
 from diffsync_store.values.readable import readable
 
 _BATCH = 1000
-_RENEWED_AFTER = 60.0
+_RENEW_AFTER = 60.0
 """Seconds after which a write renews the time to live."""
 
 
 class RedisJournal(Journal):
-    """The journal of the diff that has these keys.
+    """The journal of one saved diff.
 
-    Any number of threads may write to it, and child processes that are forked. `made` is when the diff was made, as its record
-    has it: another diff of its id has a journal of its own.
+    Any number of threads and forked child processes may write to it.
+
+    Args:
+        client: a redis-py client.
+        keys: the keys of the diff.
+        ttl: seconds without use after which the diff expires.
+        created: the creation time in the diff's record: a diff that replaces this one has another journal.
     """
 
-    def __init__(self, client: Any, keys: DiffKeys, ttl: int, made: str) -> None:
+    def __init__(self, client: Any, keys: DiffKeys, ttl: int, created: str) -> None:
         self._redis = client
         self._keys = keys
         self._ttl = ttl
-        self._made = made
+        self._created = created
         self._renewed = 0.0
         self._number = ""
-        """Of this sync; without one it is not fenced, as for somebody who resolves an operation by hand."""
-        self._ahead: float | None = None
-        """Seconds by which the server's clock is ahead of this machine's, once it was asked."""
-        self._free: deque[str] = deque()
-        """Streams of batches that no thread is writing to; their batches are numbered, each stream's for itself."""
-        self._streams = count()
+        """Number of this sync. Without one, writes are not fenced: somebody resolves an operation by hand."""
+        self._clock_offset: float | None = None
+        """Seconds by which the server's clock is ahead of this machine's; None before it was asked."""
+        self._free_streams: deque[str] = deque()
+        """Streams that no thread is writing to. Each stream numbers its batches."""
+        self._stream_numbers = count()
         self._batches: dict[str, int] = {}
         self._process = os.getpid()
+
+    # The sync that writes
 
     def begin(self, by: str) -> bool:
         with translated_errors():
             keys = [self._keys.record, self._keys.writer, self._keys.journal]
-            answer = scripts.BEGIN(self._redis, keys, [self._made, readable(by), self._ttl])
-        number, suspect, now = answer or self._raise_gone()
+            answer = scripts.BEGIN(self._redis, keys, [self._created, readable(by), self._ttl])
+        number, may_lack_entries, now = answer or self._raise_gone()
         self._number = number.decode()
-        self._ahead = time_of(now).timestamp() - time.time()
-        self._free.clear()
+        self._clock_offset = time_of(now).timestamp() - time.time()
+        self._free_streams.clear()
         self._batches.clear()
-        return bool(suspect)
+        return bool(may_lack_entries)
 
     def end(self) -> None:
         if self._number:
@@ -63,16 +70,24 @@ class RedisJournal(Journal):
                 scripts.END(self._redis, [self._keys.writer], [self._number])
 
     def is_running(self) -> bool:
-        """Whether a sync of the diff has begun, and has not said that it has ended; one that was killed says nothing."""
+        """True if a sync of the diff has begun and not ended; a sync that was killed counts as running."""
         with translated_errors():
             begun, ended = self._redis.hmget(self._keys.writer, "number", "ended")
         return begun is not None and ended is None
 
-    def _raise_gone(self) -> NoReturn:
-        raise DiffNotFound(
-            f"Diff {self._keys.diff_id!r} was dropped, has expired, or was replaced by another one of its id since it was "
-            "opened. Open it again, or make it anew."
-        )
+    def last_written(self) -> datetime | None:
+        """Return when a sync of the diff last began or wrote; None if no sync has begun."""
+        with translated_errors():
+            at = self._redis.hget(self._keys.writer, "alive")
+        return time_of(at) if at else None
+
+    def last_writer(self) -> str:
+        """Return who last began to apply the diff; empty if nobody has."""
+        with translated_errors():
+            by = self._redis.hget(self._keys.writer, "by")
+        return by.decode() if by else ""
+
+    # Entries
 
     def is_empty(self) -> bool:
         with translated_errors():
@@ -84,70 +99,68 @@ class RedisJournal(Journal):
             batch = ids[start : start + _BATCH]
             with translated_errors():
                 texts = self._redis.hmget(self._keys.journal, batch)
-            found.update((name, Entry.parsed(text)) for name, text in zip(batch, texts, strict=True) if text)
+            found.update((name, Entry.from_json(text)) for name, text in zip(batch, texts, strict=True) if text)
         return found
 
     def write(self, entries: Mapping[str, Entry]) -> None:
         if not entries:
             return
-        if self._ahead is None:
-            self._ahead = server_time(self._redis, self._keys.journal).timestamp() - time.time()
-        values = ((name, entry.dumped(self._ahead)) for name, entry in entries.items())
-        while batch := [part for pair in islice(values, _BATCH) for part in pair]:
+        if self._clock_offset is None:
+            self._clock_offset = server_time(self._redis, self._keys.journal).timestamp() - time.time()
+        pairs = ((name, entry.to_json(self._clock_offset)) for name, entry in entries.items())
+        while batch := [part for pair in islice(pairs, _BATCH) for part in pair]:
             self._write(batch)
-        with translated_errors():
-            if time.monotonic() - self._renewed > _RENEWED_AFTER or not self._renewed:
-                self._renew()
+        if time.monotonic() - self._renewed > _RENEW_AFTER or not self._renewed:
+            self._renew()
 
     def _write(self, parts: list[str]) -> None:
         if not self._number:
             with translated_errors():
                 self._redis.hset(self._keys.journal, mapping=dict(zip(parts[::2], parts[1::2], strict=True)))
             return
-        if self._process != os.getpid():  # those streams are the parent process's
-            self._process = os.getpid()
-            self._free, self._batches = deque(), {}
-        try:
-            stream = self._free.pop()
-        except IndexError:
-            stream = f"{self._process}-{next(self._streams)}"
+        stream = self._take_stream()
         batch = self._batches[stream] = self._batches.get(stream, 0) + 1
+        keys = [self._keys.writer, self._keys.journal]
         with translated_errors():
-            answer = scripts.WRITE(
-                self._redis, [self._keys.writer, self._keys.journal], [self._number, stream, batch, *parts]
-            )
-        self._free.append(stream)
+            answer = scripts.WRITE(self._redis, keys, [self._number, stream, batch, *parts])
+        self._free_streams.append(stream)
         if answer:
-            self._refuse(*(part.decode() for part in answer))
+            self._raise_refused(*(part.decode() for part in answer))
 
-    def _refuse(self, number: str, by: str, at: str) -> None:
+    def _take_stream(self) -> str:
+        if self._process != os.getpid():  # the streams are those of the parent process
+            self._process = os.getpid()
+            self._free_streams, self._batches = deque(), {}
+        try:
+            return self._free_streams.pop()
+        except IndexError:
+            return f"{self._process}-{next(self._stream_numbers)}"
+
+    def _raise_refused(self, number: str, by: str, at: str) -> NoReturn:
         if int(number) > int(self._number):
             raise SyncTakenOver(
-                f"Another sync of this diff, by {by}, has begun at "
+                f"Another sync of this diff, by {by}, began at "
                 f"{datetime.fromtimestamp(int(at) / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC and goes on where this one ends. "
                 "If nobody meant to start it, stop it and apply the diff again."
             )
         raise JournalLost(
-            "Redis has lost what this sync had set down in its journal, in a restart or a failover: nothing more was "
-            "sent. What is not in the journal may have been done. Load the target again, make a new diff and apply it."
+            "Redis has lost entries of this sync's journal, in a restart or a failover. Nothing more was sent. Operations "
+            "without an entry may have been done. Load the target again, make a new diff and apply it."
+        )
+
+    def _raise_gone(self) -> NoReturn:
+        raise DiffNotFound(
+            f"Diff {self._keys.diff_id!r} was dropped, has expired, or was replaced by another diff of the same id since it "
+            "was opened. Open it again, or make a new diff."
         )
 
     def _renew(self) -> None:
-        for key in self._keys.all():
-            self._redis.expire(key, self._ttl)
+        with translated_errors():
+            for key in self._keys.all():
+                self._redis.expire(key, self._ttl)
         self._renewed = time.monotonic()
 
-    def last_written(self) -> datetime | None:
-        """When a sync of the diff has begun or last written here; None where there was none."""
-        with translated_errors():
-            at = self._redis.hget(self._keys.writer, "alive")
-        return time_of(at) if at else None
-
-    def last_writer(self) -> str:
-        """Who has applied the diff last, or has begun to; empty where nobody has."""
-        with translated_errors():
-            by = self._redis.hget(self._keys.writer, "by")
-        return by.decode() if by else ""
+    # Application and approval
 
     def application(self) -> Application | None:
         with translated_errors():
@@ -159,7 +172,7 @@ class RedisJournal(Journal):
         application = application.model_copy(update={"at": at, "by": by})
         with translated_errors():
             self._redis.set(self._keys.application, application.model_dump_json(), ex=self._ttl)
-            self._renew()
+        self._renew()
 
     def approval(self) -> Approval | None:
         with translated_errors():
@@ -168,42 +181,49 @@ class RedisJournal(Journal):
 
     def approve(self, approval: Approval) -> None:
         approval = approval.model_copy(update={"by": readable(approval.by), "reason": readable(approval.reason)})
+        keys = [self._keys.record, self._keys.approval]
         with translated_errors():
-            keys = [self._keys.record, self._keys.approval]
-            is_set = scripts.APPROVE(self._redis, keys, [self._made, approval.model_dump_json(), self._ttl])
-            self._renew()
+            is_set = scripts.APPROVE(self._redis, keys, [self._created, approval.model_dump_json(), self._ttl])
+        self._renew()
         if not is_set:
             self._raise_gone()
 
-    def questions(self) -> dict[str, Question]:
-        """What waits for a decision, by the name that each has given itself; without those whose time is over."""
+    def approval_requests(self) -> dict[str, ApprovalRequest]:
+        """Return the runs that wait for an approval, by the id of each; without those that have stopped waiting."""
         with translated_errors():
-            found = self._redis.hgetall(self._keys.questions)
+            found = self._redis.hgetall(self._keys.approval_requests)
         if not found:
             return {}
-        now = server_time(self._redis, self._keys.questions)
-        questions = {name.decode(): Question.model_validate_json(text) for name, text in found.items()}
-        return {name: asked for name, asked in questions.items() if asked.until is None or asked.until > now}
+        now = server_time(self._redis, self._keys.approval_requests)
+        requests = {name.decode(): ApprovalRequest.model_validate_json(text) for name, text in found.items()}
+        return {name: request for name, request in requests.items() if request.until is None or request.until > now}
 
-    def ask(
-        self, name: str, *, by: str, link: str = "", seconds: float | None = None, decided: datetime | None = None
+    def request_approval(
+        self,
+        request_id: str,
+        *,
+        by: str,
+        link: str = "",
+        seconds: float | None = None,
+        earlier_decision: datetime | None = None,
     ) -> None:
-        """Set down that a decision is waited for, until it is `answered`.
+        """Record that somebody waits for an approval, until `withdraw_request`.
 
         Args:
-            name: of the question.
-            by: what waits.
-            link: where it can be answered.
-            seconds: for how long it waits; for good, where nothing is given.
-            decided: when the decision was made that was there before.
+            request_id: id of the request.
+            by: who waits.
+            link: where to decide.
+            seconds: for how long it waits; without end by default.
+            earlier_decision: time of the decision that the diff has; it does not answer the request.
         """
-        until = server_time(self._redis, self._keys.questions) + timedelta(seconds=seconds) if seconds else None
-        question = Question(by=by, link=link, until=until, decided=decided)
+        key = self._keys.approval_requests
+        until = server_time(self._redis, key) + timedelta(seconds=seconds) if seconds else None
+        request = ApprovalRequest(by=by, link=link, until=until, earlier_decision=earlier_decision)
         with translated_errors():
-            self._redis.hset(self._keys.questions, name, question.model_dump_json())
-            self._renew()
+            self._redis.hset(key, request_id, request.model_dump_json())
+        self._renew()
 
-    def answered(self, name: str) -> None:
-        """Forget the question that has this name."""
+    def withdraw_request(self, request_id: str) -> None:
+        """Remove a request, because it is answered or nobody waits any more."""
         with translated_errors():
-            self._redis.hdel(self._keys.questions, name)
+            self._redis.hdel(self._keys.approval_requests, request_id)
