@@ -1,7 +1,9 @@
 """A flow run reads its file once, and everything it opens in Redis shares a connection."""
 
+import ctypes
 import os
-import threading
+import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -12,34 +14,31 @@ from diffsync_flows.runtime.context import SyncContext
 from tests.flows.conftest import Project
 from tests.servers import RedisServer
 
+IN_OPEN, IN_CLOSE = 0x20, 0x10
+"""Events of Linux' inotify, which reports equal events in a row once: a close stands between two opens."""
 
-class CountedFile:
-    """A file that counts how often it is read."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.reads = 0
-        self._text = text
-        self._ended = threading.Event()
-        os.mkfifo(path)
-        self._thread = threading.Thread(target=self._serve)
+class Opened:
+    """Counts how often any process opens a file while the body runs."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._events = b""
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._descriptor: int = self._libc.inotify_init1(os.O_NONBLOCK)
+        assert self._libc.inotify_add_watch(self._descriptor, bytes(self._path), IN_OPEN | IN_CLOSE) >= 0
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self.path.read_text("utf-8")
-        self._thread.join()
+        with suppress(BlockingIOError):
+            self._events = os.read(self._descriptor, 2**16)
+        os.close(self._descriptor)
 
-    def _serve(self) -> None:
-        while True:
-            with self.path.open("w", encoding="utf-8") as pipe:
-                if self._ended.is_set():
-                    return
-                self.reads += 1
-                pipe.write(self._text)
+    @property
+    def times(self) -> int:
+        return sum(mask == IN_OPEN for _, mask, _, _ in struct.iter_unpack("iIII", self._events))
 
 
 def connections(redis: RedisServer) -> int:
@@ -77,9 +76,11 @@ def test_nothing_is_opened_that_is_not_used(own_redis: RedisServer, tmp_path: Pa
 @pytest.mark.timeout(600)
 def test_a_sync_reads_its_file_once_and_opens_few_connections(project: Project, tmp_path: Path) -> None:
     diff_id = project.compare("cleared", "counted")
+    file = tmp_path / "syncs.yaml"
+    file.write_text((project.folder / "syncs.yaml").read_text("utf-8"))
     before = connections(project.redis)
-    with CountedFile(tmp_path / "syncs.yaml", (project.folder / "syncs.yaml").read_text("utf-8")) as file:
-        run = project.run_with({"DIFFSYNC_CONFIG": str(file.path)}, "sync/cleared", diff_id=diff_id)
+    with Opened(file) as opened:
+        run = project.run_with({"DIFFSYNC_CONFIG": str(file)}, "sync/cleared", diff_id=diff_id)
     assert run.state == "Completed", run.message
-    assert file.reads == 1
+    assert opened.times == 1
     assert connections(project.redis) - before <= 4
