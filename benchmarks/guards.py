@@ -59,10 +59,10 @@ class Inventory(Adapter):
     def put(self, objects: int, role: str) -> None:
         with self.store.loading():
             for number in range(max(1, objects // (DEVICES + 1))):
-                site = Site(name=f"s{number}", region=role)
+                site = self.site(name=f"s{number}", region=role)
                 self.add(site)
                 for each in range(DEVICES):
-                    device = Device(site=site.name, name=f"d{each}", role=role, serial=f"{number}-{each}")
+                    device = self.device(site=site.name, name=f"d{each}", role=role, serial=f"{number}-{each}")
                     self.add(device)
                     site.add_child(device)
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import (
     ObjectAlreadyExists,
-    ObjectCrudException,
     ObjectNotCreated,
     ObjectNotDeleted,
     ObjectNotFound,
@@ -20,34 +17,27 @@ from diffsync_store.exceptions import (
     SyncStopped,
 )
 from diffsync_store.hooks import call_many, takes_one
-from diffsync_store.redaction import (
-    STANDARD_MESSAGES,
-    format_reason,
-    redact_error,
-    redact_fields,
-    redact_id,
-    redact_text,
-    secret_fields,
-)
+from diffsync_store.redaction import redact_text
 from diffsync_store.result import Reject, SyncResult
-from diffsync_store.values.readable import readable, restored
+from diffsync_store.sync_elements import TargetElements
+from diffsync_store.values.readable import restored
 
 if TYPE_CHECKING:
     from diffsync_store._adapter_like import AdapterLike
     from diffsync_store.model import DiffSyncModel
 
-_AHEAD = 500
-"""Elements of one level whose objects are fetched at once."""
-_AT_ONCE = 5000
-"""Elements, with those below them, to have in memory at once where they come from elsewhere."""
-_COUNTED = {"create": "created", "update": "updated", "delete": "deleted"}
+_MAX_BATCH = 500
+"""Elements of one level whose objects are fetched together."""
+_MAX_ELEMENTS = 5000
+"""Elements in one batch, those below included."""
+_COUNTERS = {"create": "created", "update": "updated", "delete": "deleted"}
 
 Deletes = dict[tuple[str, str], tuple[DiffElement, DiffElement | None]]
-"""By model and unique id: the element that deletes the object, and the one above it."""
+"""By model and unique id: the element that deletes an object, and the element above it."""
 
 
 def deletes_in(diff: Diff, uid: Callable[[DiffElement], str]) -> Deletes:
-    """What a diff deletes."""
+    """Return the deletes of a diff."""
     return {
         (element.type, uid(element)): (element, above)
         for element, above in walk(diff.get_children(), None)
@@ -75,26 +65,25 @@ class Syncer:
         self.flags = DiffSyncFlags(flags)
         self.callback = callback
         self.logs_unchanged = DiffSyncFlags.LOG_UNCHANGED_RECORDS in self.flags
-        self.logger = structlog.get_logger().new(src=source, dst=target, flags=flags)
+        self.elements = TargetElements(source, target, flags)
+        self.logger = self.elements.logger
         self.result = SyncResult()
         self.processed = 0
         self.total = 0
         self.attempted = False
-        self.is_asked = target._overrides("get") or target.store.overrides("get")
-        """The target's own `get` says which objects it has."""
-        self.asks_source = source._overrides("get", "get_or_none")
+        self.has_own_get = target._overrides("get") or target.store.overrides("get")
+        """The target's own `get` decides which objects it has."""
+        self.calls_source = source._overrides("get", "get_or_none")
         self.deletes: Deletes | None = None
-        """What the diff deletes, once something stands in the way of a create."""
-        self._declared: dict[str, frozenset[str]] = {}
-        """The fields that models declare as secret."""
-        self.gone_ahead: set[tuple[str, str]] = set()
-        """Objects whose delete was done ahead of its turn, or has failed."""
+        """The deletes of the diff, once a create collides with an object."""
+        self.deleted_early: set[tuple[str, str]] = set()
+        """Objects whose delete was done before its turn, or has failed."""
 
     def run(self) -> bool:
-        """Apply; tell whether any operation was attempted.
+        """Apply the diff; return whether any operation was attempted.
 
         Raises:
-            ObjectCrudException, or whatever a model's `create`, `update` or `delete` raises: the first failure, unless
+            ObjectCrudException: or any exception of a model's `create`, `update` or `delete`: the first failure, unless
                 the flags ask to continue.
         """
         self.logger.info("Beginning sync")
@@ -116,28 +105,28 @@ class Syncer:
 
     def _apply(self, elements: Iterator[DiffElement], parent: DiffSyncModel | None) -> None:
         for batch in batches(self._wanted(elements)):
-            held = self._fetch(batch)
+            loaded = self._fetch(batch)
             for element in batch:
-                # What an operation before this one has removed or added counts, so it is looked up once more.
+                # Looked up again: an operation before this one may have added or removed it.
                 obj = self._found(element)
                 if obj is not None:
                     obj.set_status(DiffSyncStatus.UNKNOWN)
                 self._apply_element(element, obj, parent)
-            held.clear()
+            loaded.clear()
 
     def _fetch(self, elements: list[DiffElement]) -> list[DiffSyncModel]:
-        """The target's objects for these elements, in one request a model: at hand as long as they are held."""
+        """Load the target's objects of these elements, with one request per model; they stay cached while referenced."""
         uids: dict[str, list[str]] = {}
-        for element in () if self.is_asked else elements:
-            uids.setdefault(element.type, []).append(self._uid(element))
+        for element in () if self.has_own_get else elements:
+            uids.setdefault(element.type, []).append(self.elements.uid(element))
         return [obj for model in uids for obj in self.target.store.fetch(model, uids[model]).values()]
 
     def _found(self, element: DiffElement) -> DiffSyncModel | None:
-        """The target's object for an element, as it is now."""
-        if not (self.is_asked or self.asks_source):
-            return self.target.store.get_cached(element.type, self._uid(element))
-        model = self._class(element.type)
-        if self.asks_source:  # for what its method does: what is to be applied stands in the diff
+        """Return the target's object of an element, as it is now."""
+        if not (self.has_own_get or self.calls_source):
+            return self.target.store.get_cached(element.type, self.elements.uid(element))
+        model = self.elements.model(element.type)
+        if self.calls_source:  # for its side effects: the diff has the values
             self.source.get_or_none(model, element.keys)
         try:
             obj: DiffSyncModel = self.target.get(model, element.keys)
@@ -145,48 +134,33 @@ class Syncer:
         except ObjectNotFound:
             return None
 
-    def _uid(self, element: DiffElement) -> str:
-        if element.uid is None:
-            element.uid = self._class(element.type).create_unique_id(**element.keys)
-        return element.uid
-
-    def _key(self, element: DiffElement) -> tuple[str, str]:
-        return element.type, self._uid(element)
-
-    def _class(self, model: str) -> type[DiffSyncModel]:
-        return class_of(self.target, model)
-
     def _apply_element(self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None) -> None:
         action = element.action
         if action == DiffSyncActions.NO_CHANGE:
             if self.logs_unchanged:
-                self.logger.debug(
-                    "No changes to apply; no action needed",
-                    **self._told(element),
-                    status=DiffSyncStatus.SUCCESS.value,
-                )
+                self.elements.log_unchanged(element)
             self._advance()
-            if obj is None:  # it has gone since the diff was made: nothing can stand below it
+            if obj is None:  # it was deleted since the diff was made, with its children
                 self._block(element)
             else:
                 self._apply(element.get_children(), obj)
             return
-        if self.gone_ahead and action == DiffSyncActions.DELETE and self._key(element) in self.gone_ahead:
+        if self.deleted_early and action == DiffSyncActions.DELETE and self.elements.key(element) in self.deleted_early:
             return
-        # Flags that ask for children first are the target's own: the object knows them.
+        # These flags are those of the target's object.
         if action == DiffSyncActions.DELETE and self._deletes_children_first(element, obj):
             self._apply(element.get_children(), obj)
             goes_on, _ = self._operate(element, obj, parent)
             if not goes_on:
-                self._tell_that_nothing_came_of(element)
+                self._log_no_object(element)
             return
-        goes_with_it = action == DiffSyncActions.DELETE and self._has_flag(
+        includes_children = action == DiffSyncActions.DELETE and self._has_flag(
             element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
         )
         goes_on, done = self._operate(element, obj, parent)
-        if goes_with_it and goes_on:
+        if includes_children and goes_on:
             self._skip_children(element)
-        elif goes_on and not goes_with_it:
+        elif goes_on and not includes_children:
             self._apply(element.get_children(), done)
         else:
             self._block(element)
@@ -200,129 +174,119 @@ class Syncer:
         return obj is not None and bool(obj.model_flags.value & flag.value)
 
     def _skip_children(self, element: DiffElement) -> None:
-        """Count what was deleted together with the object that it stands below."""
+        """Count children that were deleted together with their parent."""
         self._advance(self._size(element.get_children()))
 
     def _block(self, element: DiffElement) -> None:
-        """Count what stands below an object that was refused: it cannot be done."""
-        self._tell_that_nothing_came_of(element)
+        """Count the operations below an object that failed: they cannot be done."""
+        self._log_no_object(element)
         self.result.blocked += _operations(element.get_children())
         self._advance(self._size(element.get_children()))
 
-    def _tell_that_nothing_came_of(self, element: DiffElement) -> None:
-        self.logger.warning("No object resulted from sync, will not process child objects.", **self._told(element))
+    def _log_no_object(self, element: DiffElement) -> None:
+        self.logger.warning(
+            "No object resulted from sync, will not process child objects.", **self.elements.log_fields(element)
+        )
 
     def _operate(
         self, element: DiffElement, obj: DiffSyncModel | None, parent: DiffSyncModel | None
     ) -> tuple[bool, DiffSyncModel | None]:
-        """Do one create, update or delete; tell whether to go on below it, and with which object."""
-        if obj is not None and element.action == DiffSyncActions.CREATE and self._make_way(element, obj):
+        """Do one create, update or delete; return whether to continue below it, and its object."""
+        if obj is not None and element.action == DiffSyncActions.CREATE and self._delete_early(element, obj):
             obj = None
-        told = self._told(element)
-        self.logger.debug(f"Attempting model {element.action}", **told)
+        self.elements.log_attempt(element, element.action)
         self.attempted = True
         try:
             done = self._call(element, obj)
         except SyncStopped:
             raise
-        except Exception as error:  # whatever an adapter's code raises is this operation's failure
-            self._fail(element, told, error)
+        except Exception as error:  # whatever an adapter raises is a failure of this operation
+            self._fail(element, error)
             if DiffSyncFlags.CONTINUE_ON_FAILURE not in self.flags:
                 raise
             self._advance()
             return False, None
-        self._land(element, told, done)
+        counter = "skipped" if done is None else _COUNTERS[str(element.action)]
+        setattr(self.result, counter, getattr(self.result, counter) + 1)
+        self.elements.log_done(element, element.action, done)
         if done is not None:
             try:
-                self._keep(element, obj, done, parent)
+                self._update_store(element, obj, done, parent)
             except (ObjectAlreadyExists, ObjectNotFound, ObjectStoreWrongType) as error:  # the system has done it
                 if DiffSyncFlags.CONTINUE_ON_FAILURE not in self.flags:
                     raise
-                self._tell_of_store(element, told, error)
+                self.elements.log_store_refusal(element, error)
         self._advance()
         return done is not None, done
 
-    def _fail(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
-        secrets, groups = self._secrets(element), (element.source_attrs, element.dest_attrs, element.keys)
-        redact_error(error, secrets, *groups)
-        self.logger.error(redact_text(secrets, str(error), *groups), **told, status=DiffSyncStatus.ERROR.value)
+    def _fail(self, element: DiffElement, error: Exception) -> None:
+        reason = self.elements.reason(element, error)
+        text = redact_text(
+            self.elements.secrets(element), str(error), element.source_attrs, element.dest_attrs, element.keys
+        )
+        self.logger.error(text, **self.elements.log_fields(element), status=DiffSyncStatus.ERROR.value)
         self.result.failed += 1
-        keys, reason = self._shown_keys(element), redact_text(secrets, reason_of(error), *groups)
-        self.result.rejects.append(Reject(str(element.action), element.type, self._shown_id(element), keys, reason))
+        uid, identifiers = self.elements.shown_id(element), self.elements.identifiers(element)
+        self.result.rejects.append(Reject(str(element.action), element.type, uid, identifiers, reason))
         if element.action == DiffSyncActions.DELETE:
-            self.gone_ahead.add(self._key(element))  # not to be tried again to make way
+            self.deleted_early.add(self.elements.key(element))  # not to be tried again for a create
 
-    def _tell_of_store(self, element: DiffElement, told: dict[str, Any], error: Exception) -> None:
-        refused = redact_text(self._secrets(element), str(error), element.keys)
-        self.logger.error(f"The store does not take what was done: {refused}", **told)
-
-    def _land(self, element: DiffElement, told: dict[str, Any], done: DiffSyncModel | None) -> None:
-        """Count and log what was done, or left alone on purpose."""
-        if done is None:
-            self.result.skipped += 1
-            message = f"{element.type} {element.action} did not return the model object."
-            self.logger.warning(message, **told, status=DiffSyncStatus.FAILURE.value)
-            return
-        field = _COUNTED[str(element.action)]
-        setattr(self.result, field, getattr(self.result, field) + 1)
-        status, message = done.get_status()
-        # The status of an object that is not of this package is of another enum, or a text.
-        said: Any = getattr(status, "value", status)
-        log: dict[Any, Any] = {
-            DiffSyncStatus.SUCCESS.value: self.logger.info,
-            DiffSyncStatus.FAILURE.value: self.logger.warning,
-        }
-        if message not in STANDARD_MESSAGES:
-            message = redact_text(self._secrets(element), message, element.source_attrs, element.dest_attrs)
-        log.get(said, self.logger.error)(message, **told, status=said)
-
-    def _make_way(self, element: DiffElement, obj: DiffSyncModel) -> bool:
-        """Delete ahead what stands in the way of a create, if the diff deletes it later: it moves to another parent."""
+    def _delete_early(self, element: DiffElement, obj: DiffSyncModel) -> bool:
+        """Delete what a create collides with, if the diff deletes it later: the object moves to another parent."""
         if self.deletes is None:
-            self.deletes = deletes_in(self.diff, self._uid)
-        if self._key(element) in self.gone_ahead or (found := self.deletes.pop(self._key(element), None)) is None:
+            self.deletes = deletes_in(self.diff, self.elements.uid)
+        if (
+            self.elements.key(element) in self.deleted_early
+            or (found := self.deletes.pop(self.elements.key(element), None)) is None
+        ):
             return False
         delete, above = found
-        parent = self.target.store.fetch(above.type, [self._uid(above)]).get(self._uid(above)) if above else None
+        parent = (
+            self.target.store.fetch(above.type, [self.elements.uid(above)]).get(self.elements.uid(above))
+            if above
+            else None
+        )
         self._apply_element(delete, obj, parent)
-        self.gone_ahead.add(self._key(element))
-        return not self.target.store.fetch(element.type, [self._uid(element)])
+        self.deleted_early.add(self.elements.key(element))
+        return not self.target.store.fetch(element.type, [self.elements.uid(element)])
 
     def _call(self, element: DiffElement, obj: DiffSyncModel | None) -> DiffSyncModel | None:
-        """Have the target's system do it."""
+        """Call the model."""
         if element.action == DiffSyncActions.CREATE:
             if obj is not None:
                 raise ObjectNotCreated(
-                    f"Failed to create {element.type} {self._shown_keys(element)} - it already exists!"
+                    f"Failed to create {element.type} {self.elements.identifiers(element)} - it already exists!"
                 )
-            model = self._class(element.type)
+            model = self.elements.model(element.type)
             ids, attrs = restored(model, element.keys), restored(model, element.source_attrs or {})
             if takes_one(model, "create"):
                 return model.create(adapter=self.target, ids=ids, attrs=attrs)
             return self._call_many(model, "create", (ids, attrs))
         if element.action == DiffSyncActions.UPDATE:
             if obj is None:
-                raise ObjectNotUpdated(f"Failed to update {element.type} {self._shown_keys(element)} - not found!")
+                raise ObjectNotUpdated(
+                    f"Failed to update {element.type} {self.elements.identifiers(element)} - not found!"
+                )
             attrs = restored(type(obj), element.get_attrs_diffs()["+"])
             if takes_one(type(obj), "update"):
                 return obj.update(attrs=attrs)
             return self._call_many(type(obj), "update", (obj, attrs))
         if obj is None:
-            raise ObjectNotDeleted(f"Failed to delete {element.type} {self._shown_keys(element)} - not found!")
+            raise ObjectNotDeleted(f"Failed to delete {element.type} {self.elements.identifiers(element)} - not found!")
         return obj.delete() if takes_one(type(obj), "delete") else self._call_many(type(obj), "delete", obj)
 
     def _call_many(self, model: type[DiffSyncModel], action: str, record: Any) -> DiffSyncModel | None:
-        """Have the hook for many records do it with one, where the model has no other way."""
+        """Call the hook for many records with one record: the model has no other hook."""
         answer = call_many(model, action, self.target, [record])[0]
         if isinstance(answer, Exception):
             raise answer
         found: DiffSyncModel | None = answer
         return found
 
-    def _keep(
+    def _update_store(
         self, element: DiffElement, obj: DiffSyncModel | None, done: DiffSyncModel, parent: DiffSyncModel | None
     ) -> None:
-        """Bring the target's store along."""
+        """Update the target's store."""
         if element.action == DiffSyncActions.CREATE:
             if parent is not None:
                 parent.add_child(done)
@@ -335,56 +299,10 @@ class Syncer:
             skips = self._has_flag(element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE)
             self.target.remove(obj, remove_children=skips)
 
-    def _told(self, element: DiffElement) -> dict[str, Any]:
-        """What each event about an element tells."""
-        return {
-            "action": element.action,
-            "model": element.type,
-            "unique_id": self._shown_id(element),
-            "diffs": {
-                sign: redact_fields(self._secrets(element), values)
-                for sign, values in element.get_attrs_diffs().items()
-            },
-        }
-
-    def _secrets(self, element: DiffElement) -> frozenset[str]:
-        """The fields that the model, on either side, declares as secret."""
-        own = self._declared.get(element.type)
-        if own is None:
-            own = self._declared[element.type] = secret_fields(self._class(element.type))
-        return own.union(element._secrets) if element._secrets else own
-
-    def _shown_keys(self, element: DiffElement) -> dict[str, Any]:
-        return redact_fields(self._secrets(element), element.keys)
-
-    def _shown_id(self, element: DiffElement) -> str:
-        """The unique id for people to read."""
-        return redact_id(self._secrets(element), element.keys, self._uid(element))
-
     def _advance(self, elements: int = 1) -> None:
         if self.callback is not None and elements:
             self.processed += elements
             self.callback("sync", self.processed, self.total)
-
-
-def class_of(adapter: AdapterLike, model: str) -> type[DiffSyncModel]:
-    """The class that an adapter has for a model.
-
-    Raises:
-        AttributeError: it has none.
-    """
-    found: type[DiffSyncModel] | None = getattr(adapter, model, None)
-    if found is None:
-        raise AttributeError(
-            f"{type(adapter).__name__} has no model {model!r}: "
-            f"declare it as a class variable, `{model} = ...`, or leave it out of top_level."
-        )
-    return found
-
-
-def reason_of(error: Exception) -> str:
-    """What an exception says, with its class where it is not one that says that an operation was refused."""
-    return readable(str(error)) if isinstance(error, ObjectCrudException) else format_reason(error)
 
 
 def _operations(elements: Iterator[DiffElement]) -> int:
@@ -397,7 +315,7 @@ def batches(elements: Iterator[DiffElement]) -> Iterator[list[DiffElement]]:
     for element in elements:
         batch.append(element)
         size += len(element)
-        if len(batch) == _AHEAD or size >= _AT_ONCE:
+        if len(batch) == _MAX_BATCH or size >= _MAX_ELEMENTS:
             yield batch
             batch, size = [], 0
     if batch:

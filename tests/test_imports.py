@@ -76,6 +76,7 @@ LAYERS = (
     {"journal"},
     {"store"},
     {"_adapter_like", "guards"},
+    {"sync_elements"},
     {"diffing", "syncer"},
     {"differ"},
     {"adapter"},

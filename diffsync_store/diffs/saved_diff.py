@@ -15,9 +15,10 @@ from diffsync_store.result import SyncResult
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.stored_diff import StoredDiff
 from diffsync_store.suppression import Suppressions
-from diffsync_store.sync.dry_run import Plan
+from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected
+from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.sync import Sync, applied_before, refuse_rejected, within
+from diffsync_store.sync.sync import Sync, applied_before
 
 if TYPE_CHECKING:
     from diffsync_store.adapter import Adapter
@@ -115,7 +116,7 @@ class SavedDiff(StoredDiff):
             return applied_before(before)
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
-        return Plan(self.streamed(Suppressions()), journal, within(approval, options), flags).counted()
+        return DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
 
     def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Suppressions:
         """Return what guards suppress of the diff, and check that the rest is within the change limits.

@@ -1,4 +1,4 @@
-"""The calls of the target's system, and what became of each record of them. Used by several threads at once."""
+"""Calls of the target's system, and the result for each record. Used by several threads at once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import OutcomeUnknown
-from diffsync_store.hooks import call_many, hook, takes_many, takes_one
+from diffsync_store.hooks import call_many, hook, takes_one
+from diffsync_store.sync.lookup import conflict, look_up, outcome
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.preconditions import conflict
-from diffsync_store.sync.recovery import look_up, outcome
 from diffsync_store.sync.steps import MOVE, Step
 from diffsync_store.sync.throttle import Throttle
 from diffsync_store.transient import status_of, was_not_done
@@ -24,37 +23,38 @@ if TYPE_CHECKING:
     from diffsync_store.diff import DiffElement
     from diffsync_store.model import DiffSyncModel
 
+NEITHER_STATE = "The record is neither as before the operation nor as after it."
 _INTERNAL_ERROR = 500
-"""HTTP status of an answer by the application itself, and not by what stands before it."""
+"""HTTP status of an answer by the application itself, not by a proxy in front of it."""
 
 
-class Became(enum.Enum):
+class Outcome(enum.Enum):
     """What became of one record of a call."""
 
     DONE = "done"
-    """`value` is the object; None where the model has left it alone."""
+    """`value` is the object; None if the model has returned none."""
     FOUND_DONE = "found done"
-    """Its answer was lost; `value` is what a look at the system has shown."""
-    REFUSED = "refused"
+    """Its answer was lost; `value` is what a lookup has returned."""
+    FAILED = "failed"
     """`value` is the exception."""
     CONFLICT = "conflict"
     """`value` is the reason."""
     UNKNOWN = "unknown"
-    """`value` is the exception, or None where the hook has answered so."""
+    """`value` is the exception."""
     NOT_SENT = "not sent"
-    """The sync has ended before its turn."""
+    """The sync has ended before."""
 
 
-class Answer(NamedTuple):
-    """What became of one record of a call."""
+class CallResult(NamedTuple):
+    """The result of a call for one record."""
 
-    became: Became
+    outcome: Outcome
     value: Any = None
     error: Exception | None = None
-    """What ended the call, where that is not the value."""
+    """The exception of the call, if the value is another one."""
 
 
-_NOT_SENT = Answer(Became.NOT_SENT)
+_NOT_SENT = CallResult(Outcome.NOT_SENT)
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Request:
     obj: DiffSyncModel | None
     before: dict[str, Any] | None = None
     """The object's fields before an update."""
-    places: tuple[DiffSyncModel | None, DiffSyncModel | None] = (None, None)
+    parents: tuple[DiffSyncModel | None, DiffSyncModel | None] = (None, None)
     """The old and the new parent of an object that moves."""
 
 
@@ -73,189 +73,169 @@ class Calls:
     """Calls the hooks of a target's models.
 
     Args:
-        target: the adapter.
-        model_class: gives the class of a model.
-        options: the guards.
-        pace: how fast, and how often again.
+        target: The adapter.
+        model: Returns the class of a model.
+        options: Options of the sync.
+        throttle: Limits the calls and decides about retries.
     """
 
     def __init__(
-        self, target: Adapter, model_class: Callable[[str], type[DiffSyncModel]], options: SyncOptions, pace: Throttle
+        self, target: Adapter, model: Callable[[str], type[DiffSyncModel]], options: SyncOptions, throttle: Throttle
     ) -> None:
         self._target = target
-        self._class = model_class
+        self._model = model
         self._options = options
-        self._pace = pace
+        self._throttle = throttle
+        self.perform = self._perform_checked if options.lookup_first else self._perform
+        """Makes the call for records of one model and action; returns the results in the order of the records.
 
-    def perform(self, requests: list[Request]) -> list[Answer]:
-        """Make the call for records of one model and action; the answers in the order of the records."""
-        if not self._options.lookup_first:
-            return self._call(requests)
-        answers = self._refused_by_lookup(requests)
-        free = [request for request, answer in zip(requests, answers, strict=True) if answer is None]
-        found = iter(self._call(free) if free else [])
-        return [next(found) if answer is None else answer for answer in answers]
+        A failed call of several records is repeated by halves, to find the record that it is about.
+        """
+
+    def _perform_checked(self, requests: list[Request]) -> list[CallResult]:
+        """Look the records up first; do not send those that have changed."""
+        model = self._model(requests[0].step.element.type)
+        results: list[CallResult | None] = []
+        elements = [request.step.element for request in requests]
+        for element, now in zip(elements, self.look_up(elements), strict=True):
+            reason = "" if now is NotImplemented else conflict(element, now, model)
+            results.append(CallResult(Outcome.CONFLICT, reason) if reason else None)
+        unchanged = [request for request, result in zip(requests, results, strict=True) if result is None]
+        sent = iter(self._perform(unchanged) if unchanged else [])
+        return [next(sent) if result is None else result for result in results]
+
+    def _perform(self, requests: list[Request]) -> list[CallResult]:
+        results = [_NOT_SENT] * len(requests)
+        left = requests if len(requests) == 1 else list(requests)
+        places = list(range(len(requests)))
+        attempt = 0
+        while left and self._throttle.turn():
+            try:
+                found = self._call(left)
+            except Exception as error:  # noqa: BLE001  # whatever an adapter raises is a failure of this call
+                if not self._is_lost(error):
+                    _fill(results, places, self._by_halves(left, error))
+                    return results
+                may_retry = self._throttle.pause(error, attempt)
+                places = self._after_loss(requests, results, places, error)
+                left = [requests[place] for place in places]
+                for place in places:
+                    results[place] = CallResult(Outcome.FAILED, error)  # unless it is sent again
+                if not may_retry:
+                    if len(left) > 1 and status_of(error) == _INTERNAL_ERROR and not self._throttle.has_ended:
+                        _fill(results, places, self._by_halves(left, error))  # one record may be the cause
+                    return results
+                attempt += 1
+            else:
+                _fill(results, places, [_result(answer) for answer in found])
+                return results
+        return results
+
+    def _call(self, requests: list[Request]) -> list[Any]:
+        """Call the hook."""
+        step, obj = requests[0].step, requests[0].obj
+        model, action = self._model(step.element.type), step.action
+        if len(requests) > 1 or not takes_one(model, str(action)):
+            records = [_record(model, request) for request in requests]
+            return call_many(model, str(action), self._target, records)
+        if action == DiffSyncActions.CREATE:
+            ids, attrs = restored(model, step.element.keys), restored(model, step.element.source_attrs or {})
+            return [model.create(adapter=self._target, ids=ids, attrs=attrs)]
+        assert obj is not None  # noqa: S101  # for the type checker: a missing object is a conflict
+        if action == DiffSyncActions.UPDATE:
+            return [obj.update(attrs=restored(type(obj), step.element.get_attrs_diffs()["+"]))]
+        if action == MOVE:
+            attrs = restored(type(obj), step.element.get_attrs_diffs()["+"])
+            return [hook(obj, "move")(*requests[0].parents, attrs)]
+        return [obj.delete()]
 
     def look_up(self, elements: Sequence[DiffElement]) -> list[Any]:
-        """What the system has for elements of one model: attributes, None, or NotImplemented where nobody can tell."""
-        model = self._class(elements[0].type)
+        """Return what the system has for elements of one model, as `look_up` does; NotImplemented if the call fails."""
+        model = self._model(elements[0].type)
         found: list[Any] = []
         for start in range(0, len(elements), self._options.batch_size):
             part = elements[start : start + self._options.batch_size]
             try:
-                found += look_up(self._target, model, part, self._pace.call)
-            except Exception:  # noqa: BLE001  # whatever an adapter's code raises: nobody can tell
+                found += look_up(self._target, model, part, self._throttle.call)
+            except Exception:  # noqa: BLE001  # whatever an adapter raises: unknown
                 found += [NotImplemented] * len(part)
         return found
 
-    def _refused_by_lookup(self, requests: list[Request]) -> list[Answer | None]:
-        """Whether the records are not what the diff saw."""
-        elements = [request.step.element for request in requests]
-        model = self._class(elements[0].type)
-        answers: list[Answer | None] = []
-        for element, now in zip(elements, self.look_up(elements), strict=True):
-            reason = "" if now is NotImplemented else conflict(element, now, model)
-            answers.append(Answer(Became.CONFLICT, reason) if reason else None)
-        return answers
-
-    def _call(self, requests: list[Request]) -> list[Answer]:
-        model, action = self._class(requests[0].step.element.type), requests[0].step.action
-        is_single = len(requests) == 1 and takes_one(model, str(action))
-        call = self._one if is_single else self._many
-        answers: list[Answer] = [_NOT_SENT] * len(requests)
-        left = list(range(len(requests)))
-        attempt = 0
-        while left:
-            if not self._pace.turn():
-                return answers
-            sent = [requests[at] for at in left]
-            try:
-                found = call(model, sent)
-            except Exception as error:  # noqa: BLE001  # whatever an adapter's code raises is this call's failure
-                if not self._is_lost(error):
-                    self._fill(answers, left, self._by_halves(sent, error))
-                    return answers
-                goes_on = self._pace.pause(error, attempt)
-                left = self._after_loss(requests, answers, left, error)
-                for at in left:
-                    answers[at] = Answer(Became.REFUSED, error)  # unless it is sent again
-                if not goes_on:
-                    self._give_up(requests, answers, left, error)
-                    return answers
-                attempt += 1
-            else:
-                self._fill(answers, left, [_answer(each) for each in found])
-                return answers
-        return answers
-
-    def _one(self, model: type[DiffSyncModel], requests: list[Request]) -> list[Any]:
-        [request] = requests
-        element, obj = request.step.element, request.obj
-        if request.step.action == DiffSyncActions.CREATE:
-            ids, attrs = restored(model, element.keys), restored(model, element.source_attrs or {})
-            return [model.create(adapter=self._target, ids=ids, attrs=attrs)]
-        assert obj is not None  # noqa: S101  # for the type checker: or else it is a conflict
-        if request.step.action == DiffSyncActions.UPDATE:
-            return [obj.update(attrs=restored(type(obj), element.get_attrs_diffs()["+"]))]
-        if request.step.action == MOVE:
-            attrs = restored(type(obj), element.get_attrs_diffs()["+"])
-            return [hook(obj, "move")(*request.places, attrs)]
-        return [obj.delete()]
-
-    def _many(self, model: type[DiffSyncModel], requests: list[Request]) -> list[Any]:
-        records = [_argument(model, request) for request in requests]
-        return call_many(model, str(requests[0].step.action), self._target, records)
-
-    def _is_lost(self, error: Exception) -> bool:
-        return isinstance(error, OutcomeUnknown) or self._pace.is_transient(error)
-
-    def _by_halves(self, requests: list[Request], error: Exception) -> list[Answer]:
-        """Nothing of a call was done: find the record that it is about."""
-        if len(requests) == 1:
-            return [Answer(Became.REFUSED, error)]
-        half = len(requests) // 2
-        return self._call(requests[:half]) + self._call(requests[half:])
-
-    def _after_loss(
-        self, requests: list[Request], answers: list[Answer], left: list[int], error: Exception
-    ) -> list[int]:
-        """Find out what a call has done whose answer was lost; return what may be sent again."""
-        if was_not_done(error):
-            return left
-        if requests[0].step.action == MOVE:
-            return self._after_lost_move(requests, answers, left, error)
-        again: list[int] = []
-        for at, now in zip(left, self.look_up([requests[at].step.element for at in left]), strict=True):
-            step, obj = requests[at].step, requests[at].obj
-            state = None if now is NotImplemented else outcome(step.element, obj, now)
-            if state is State.DONE:
-                answers[at] = Answer(Became.FOUND_DONE, now)
-            elif state is State.CONFLICT:
-                answers[at] = Answer(Became.CONFLICT, "It is neither as before the operation nor as after it.", error)
-            elif state is State.PENDING or _may_be_repeated(step, error):
-                again.append(at)
-            else:
-                answers[at] = Answer(Became.UNKNOWN, error, error)
-        return again
-
-    def _after_lost_move(
-        self, requests: list[Request], answers: list[Answer], left: list[int], error: Exception
-    ) -> list[int]:
-        [request] = requests
-        place = self.place_of(request.step.element)
-        old, new = map(place_in_store, request.places)
-        if place == new:
-            answers[0] = Answer(Became.DONE, request.obj)
-        elif place == old:
-            return left
-        else:
-            answers[0] = Answer(Became.UNKNOWN, error, error)
-        return []
-
-    def place_of(self, element: DiffElement) -> Any:
-        """What an object stands under in the system; NotImplemented where nobody can tell."""
-        model = self._class(element.type)
+    def look_up_parent(self, element: DiffElement) -> Any:
+        """Return the unique id of the parent that an object has in the system; NotImplemented if unknown."""
+        model = self._model(element.type)
         find = hook(model, "lookup_parent")
         if find is None:
             return NotImplemented
         try:
-            return self._pace.call(lambda: find(self._target, restored(model, element.keys)))
-        except Exception:  # noqa: BLE001  # whatever an adapter's code raises: nobody can tell
+            return self._throttle.call(lambda: find(self._target, restored(model, element.keys)))
+        except Exception:  # noqa: BLE001  # whatever an adapter raises: unknown
             return NotImplemented
 
-    def _give_up(self, requests: list[Request], answers: list[Answer], left: list[int], error: Exception) -> None:
-        """A call has failed for the last time."""
-        if len(left) > 1 and status_of(error) == _INTERNAL_ERROR and not self._pace.has_ended:
-            # The system answers: one of the records may be the cause.
-            self._fill(answers, left, self._by_halves([requests[at] for at in left], error))
+    def _is_lost(self, error: Exception) -> bool:
+        """Whether the answer of a call was lost."""
+        return isinstance(error, OutcomeUnknown) or self._throttle.is_transient(error)
 
-    @staticmethod
-    def _fill(answers: list[Answer], places: list[int], found: list[Answer]) -> None:
-        for at, answer in zip(places, found, strict=True):
-            answers[at] = answer
+    def _by_halves(self, requests: list[Request], error: Exception) -> list[CallResult]:
+        if len(requests) == 1:
+            return [CallResult(Outcome.FAILED, error)]
+        half = len(requests) // 2
+        return self._perform(requests[:half]) + self._perform(requests[half:])
+
+    def _after_loss(
+        self, requests: list[Request], results: list[CallResult], places: list[int], error: Exception
+    ) -> list[int]:
+        """Find out what a call has done whose answer was lost; return the places of records that may be sent again."""
+        if was_not_done(error):
+            return places
+        if requests[0].step.action == MOVE:
+            return self._after_lost_move(requests[0], results, places, error)
+        again: list[int] = []
+        found = self.look_up([requests[place].step.element for place in places])
+        for place, now in zip(places, found, strict=True):
+            step, obj = requests[place].step, requests[place].obj
+            state = None if now is NotImplemented else outcome(step.element, obj, now)
+            if state is State.DONE:
+                results[place] = CallResult(Outcome.FOUND_DONE, now)
+            elif state is State.CONFLICT:
+                results[place] = CallResult(Outcome.CONFLICT, NEITHER_STATE, error)
+            elif state is State.PENDING or _is_repeatable(step, error):
+                again.append(place)
+            else:
+                results[place] = CallResult(Outcome.UNKNOWN, error, error)
+        return again
+
+    def _after_lost_move(
+        self, request: Request, results: list[CallResult], places: list[int], error: Exception
+    ) -> list[int]:
+        parent = self.look_up_parent(request.step.element)
+        old, new = map(uid_of_parent, request.parents)
+        if parent == old and parent != new:
+            return places
+        is_done = parent == new
+        results[0] = CallResult(Outcome.DONE, request.obj) if is_done else CallResult(Outcome.UNKNOWN, error, error)
+        return []
 
 
-def place_in_store(parent: DiffSyncModel | None) -> str:
-    """What `lookup_parent` says of an object below this one."""
+def uid_of_parent(parent: DiffSyncModel | None) -> str:
+    """Return what `lookup_parent` returns for an object below this one."""
     return "" if parent is None else parent.get_unique_id()
 
 
-def _may_be_repeated(step: Step, error: Exception) -> bool:
-    """Whether an operation may be sent again though it may have been done."""
+def _is_repeatable(step: Step, error: Exception) -> bool:
+    """Whether an operation may be sent again although it may have been done."""
     return step.action == DiffSyncActions.UPDATE or status_of(error) == _INTERNAL_ERROR
 
 
-def _answer(found: Any) -> Answer:
-    """What a hook has answered for one record."""
-    if isinstance(found, OutcomeUnknown):
-        return Answer(Became.UNKNOWN, found)
-    if isinstance(found, Exception):
-        return Answer(Became.REFUSED, found)
-    return Answer(Became.DONE, found)
+def _result(answer: Any) -> CallResult:
+    """Return the result of one record from the answer of a hook."""
+    if isinstance(answer, Exception):
+        return CallResult(Outcome.UNKNOWN if isinstance(answer, OutcomeUnknown) else Outcome.FAILED, answer)
+    return CallResult(Outcome.DONE, answer)
 
 
-def _argument(model: type[DiffSyncModel], request: Request) -> Any:
-    """What a bulk hook is given for one record."""
+def _record(model: type[DiffSyncModel], request: Request) -> Any:
+    """Return what a batch hook is given for one record."""
     element = request.step.element
     if request.step.action == DiffSyncActions.CREATE:
         return restored(model, element.keys), restored(model, element.source_attrs or {})
@@ -264,6 +244,6 @@ def _argument(model: type[DiffSyncModel], request: Request) -> Any:
     return request.obj
 
 
-def goes_together(model: type[DiffSyncModel], action: str, options: SyncOptions) -> bool:
-    """Whether records of a model go into one call."""
-    return options.batch_size > 1 and takes_many(model, action)
+def _fill(results: list[CallResult], places: list[int], found: list[CallResult]) -> None:
+    for place, result in zip(places, found, strict=True):
+        results[place] = result

@@ -1,4 +1,4 @@
-"""What is to be done about one operation: decided from what is known of it, without asking anybody."""
+"""The decision about one operation, from its journal entry and the options. The dry run uses it too."""
 
 from __future__ import annotations
 
@@ -10,72 +10,70 @@ from diffsync_store.enum import OperationState as State
 from diffsync_store.journal import Entry
 from diffsync_store.sync.options import SyncOptions
 
-NOT_TRIED = "not tried before, so not tried again"
-_STAYING = {State.FAILED, State.CONFLICT, State.BLOCKED}
+NOT_REJECTED = "not rejected before, so not retried"
+_REJECTED = {State.FAILED, State.CONFLICT, State.BLOCKED}
 
 
-class Do(enum.Enum):
-    """What is to be done about an operation."""
+class Decision(enum.Enum):
+    """What to do with an operation."""
 
     SEND = "send"
-    COUNT = "count"
-    """It was done before."""
-    ASK = "ask"
-    """A sync that ended has sent it: find out what became of it."""
+    SKIP = "skip"
+    """It is done already."""
+    LOOK_UP = "look up"
+    """An interrupted sync has sent it: find out whether it was done."""
     SUPPRESS = "suppress"
-    REFUSE = "refuse"
+    REJECT = "reject"
 
 
 class Verdict(NamedTuple):
-    """What is to be done about an operation, and why."""
+    """A decision and its reason."""
 
-    do: Do
+    decision: Decision
     reason: str = ""
     state: State = State.PENDING
-    """What it is refused as."""
+    """The state of a rejected operation."""
 
 
-_SEND, _COUNT, _ASK = Verdict(Do.SEND), Verdict(Do.COUNT), Verdict(Do.ASK)
+_SENT_AND_BLOCKED = Verdict(Decision.REJECT, "", State.SENT)
+_SEND, _SKIP, _LOOK_UP = Verdict(Decision.SEND), Verdict(Decision.SKIP), Verdict(Decision.LOOK_UP)
 
 
 def decide(
-    entry: Entry | None, options: SyncOptions, flags: DiffSyncFlags, *, suppressed: str = "", missing: str = ""
+    entry: Entry | None, options: SyncOptions, flags: DiffSyncFlags, *, suppressed: str = "", blocked: str = ""
 ) -> Verdict:
     """Decide about one operation.
 
     Args:
-        entry: what the journal knows of it.
-        options: how the diff is applied.
-        flags: likewise.
-        suppressed: why it is suppressed; empty if it is not.
-        missing: what it needs and will not have; empty where it has everything.
+        entry: Its journal entry, if it has one.
+        options: How the diff is applied.
+        flags: How the diff is applied.
+        suppressed: Why it is suppressed; empty if it is not.
+        blocked: Why it cannot be done; empty if it can.
     """
     state = State.PENDING if entry is None else entry.state
     if state is State.DONE:
-        return _COUNT
-    suppressed = suppressed or not_retried(entry, options)
-    if missing:
-        if suppressed:
-            return Verdict(Do.SUPPRESS, suppressed)
-        return Verdict(Do.REFUSE, "", State.SENT) if state is State.SENT else Verdict(Do.REFUSE, missing, State.BLOCKED)
-    if state is State.SENT:
-        return _ASK
-    if entry is not None and stays(state, options, flags):
-        return Verdict(Do.REFUSE, entry.reason, state)
-    return Verdict(Do.SUPPRESS, suppressed) if suppressed else _SEND
+        return _SKIP
+    suppressed = suppressed or _not_retried(entry, options)
+    if blocked and not suppressed:
+        return _SENT_AND_BLOCKED if state is State.SENT else Verdict(Decision.REJECT, blocked, State.BLOCKED)
+    if state is State.SENT and not blocked:
+        return _LOOK_UP
+    if entry is not None and not blocked and _stays_rejected(state, options, flags):
+        return Verdict(Decision.REJECT, entry.reason, state)
+    return Verdict(Decision.SUPPRESS, suppressed) if suppressed else _SEND
 
 
-def stays(state: State, options: SyncOptions, flags: DiffSyncFlags) -> bool:
-    """Whether an operation that was not done before is not tried again."""
+def _stays_rejected(state: State, options: SyncOptions, flags: DiffSyncFlags) -> bool:
     if state is State.FAILED and DiffSyncFlags.CONTINUE_ON_FAILURE not in flags:
-        return False  # the sync stopped there: this is where it goes on
-    return not options.retry_rejected and state in _STAYING
+        return False  # the sync stopped there, and resumes there
+    return not options.retry_rejected and state in _REJECTED
 
 
-def not_retried(entry: Entry | None, options: SyncOptions) -> str:
-    """Why an operation is not among those that are tried again; empty where it is, or where nothing is."""
-    if not options.retry_rejected or (
-        entry is not None and entry.state is not State.PENDING and entry.state is not State.SUPPRESSED
-    ):
+def _not_retried(entry: Entry | None, options: SyncOptions) -> str:
+    """Return why `retry_rejected` leaves an operation out; empty if it does not."""
+    if not options.retry_rejected:
         return ""
-    return entry.reason if entry is not None and entry.reason else NOT_TRIED
+    if entry is not None and entry.state is not State.PENDING and entry.state is not State.SUPPRESSED:
+        return ""
+    return entry.reason if entry is not None and entry.reason else NOT_REJECTED

@@ -1,37 +1,45 @@
-"""What a sync would do of a diff, told from the diff, its journal and the options: neither system is asked."""
+"""What a sync would do with a diff, from the diff, its journal and the options. Neither system is called."""
 
 from __future__ import annotations
 
-from diffsync_store.enum import DiffSyncActions
+from diffsync_store.diff import Diff
+from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
+from diffsync_store.journal import Journal
 from diffsync_store.result import SyncResult
+from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.scheduler import Scheduler
 from diffsync_store.sync.steps import Step
+from diffsync_store.sync_elements import SyncElements
 
-SENT = "A sync that died has sent it: the next one looks it up where its model has a `lookup`."
-_DOING = {DiffSyncActions.CREATE: "created", DiffSyncActions.UPDATE: "updated", DiffSyncActions.DELETE: "deleted"}
+SENT = "An interrupted sync has sent it. The next sync looks it up if its model has a `lookup`."
+_COUNTERS = {DiffSyncActions.CREATE: "created", DiffSyncActions.UPDATE: "updated", DiffSyncActions.DELETE: "deleted"}
 
 
-class Plan(Scheduler):
-    """One look at a diff whose elements have the ids of their operations."""
+class DryRun(Scheduler):
+    """One dry run of a diff whose elements have the ids of their operations."""
 
-    def counted(self) -> SyncResult:
-        """Counts as a sync would have them, if the target refused nothing and were what the diff saw."""
-        self.run_steps()
+    def __init__(self, diff: Diff, journal: Journal, options: SyncOptions, flags: DiffSyncFlags) -> None:
+        super().__init__(diff, journal, options, flags, SyncElements())
+
+    def run(self) -> SyncResult:
+        """Return the counts of a sync whose target accepts everything and is what the diff saw."""
+        for stage in self.stages():
+            self.handle(stage)
         return self.result
 
     def send(self, steps: list[Step]) -> None:
         for step in steps:
-            count = _DOING[str(step.action)]
-            setattr(self.result, count, getattr(self.result, count) + 1)
-            self.end(step, True)
+            counter = _COUNTERS[str(step.action)]
+            setattr(self.result, counter, getattr(self.result, counter) + 1)
+            self.finish(step, True)
 
-    def ask(self, steps: list[Step]) -> list[Step]:
+    def recover(self, steps: list[Step]) -> list[Step]:
         for step in steps:
             self.result.unknown += 1
-            self.result.rejects.append(self.reject(step, "unknown", SENT))
-            self.end(step, True)
+            self.result.rejects.append(self.elements.reject(step.element, step.id, "unknown", SENT))
+            self.finish(step, True)
         return []
 
-    def refuse(self, step: Step, state: State, reason: str, *, missing: str = "") -> None:
-        super().refuse(step, state, reason or SENT, missing=missing)
+    def reject(self, step: Step, state: State, reason: str, *, blocked: str = "") -> None:
+        super().reject(step, state, reason or SENT, blocked=blocked)

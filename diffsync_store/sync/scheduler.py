@@ -1,4 +1,4 @@
-"""The order in which a diff is applied, and what becomes of what is not to be done: for a sync and for its plan alike."""
+"""The order in which a diff is applied, and what becomes of operations that are not sent. The dry run uses it too."""
 
 from __future__ import annotations
 
@@ -9,321 +9,303 @@ from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.journal import Entry, Journal
-from diffsync_store.redaction import redact_id
-from diffsync_store.result import Reject, SyncResult
-from diffsync_store.sync.decide import Do, decide
+from diffsync_store.result import SyncResult
+from diffsync_store.sync.decide import Decision, decide
 from diffsync_store.sync.filters import Selection
-from diffsync_store.sync.moves import Move, merged
+from diffsync_store.sync.moves import Key, Move, merge
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.steps import MOVE, Step, backwards, stages_of, windows
+from diffsync_store.sync_elements import SyncElements
 
-Stages = list[list[Step]]
-
-AT_ONCE = 1000
-"""Steps of a stage whose objects are at hand at once."""
+_CHUNK = 1000
+"""Steps of a stage whose objects are loaded together."""
 _WINDOW = 20_000
-"""Elements of a diff that are in memory at once, at the least; a hundred full calls of a bulk hook, where that is more."""
-_WIDEST = 50_000
-_COUNT_OF = {State.FAILED: "failed", State.CONFLICT: "conflicts", State.BLOCKED: "blocked", State.SENT: "unknown"}
-_GONE_ALONG = "gone with what stood above it"
-_STUCK = "A delete below it was not done."
+"""Minimum of elements that are in memory together; a hundred calls of a batch hook, if that is more."""
+_MAX_WINDOW = 50_000
+_COUNTERS = {State.FAILED: "failed", State.CONFLICT: "conflicts", State.BLOCKED: "blocked", State.SENT: "unknown"}
+_DELETED_WITH_PARENT = "deleted together with an object above it"
+_KEPT_CHILD = "An object below it was not deleted."
 
 
 class Scheduler(ABC):
-    """Goes through a diff, whose elements have the ids of their operations, and settles each operation.
+    """Visits the operations of a diff and decides about each. Its elements have the ids of their operations.
 
-    First everything but the deletes, in the order of the diff, stage by stage; then the deletes in the reverse order.
+    First come all operations but deferred deletes, in the order of the diff, stage by stage; then these deletes, in reverse order.
     """
 
-    def __init__(self, diff: Diff, journal: Journal, options: SyncOptions, flags: DiffSyncFlags) -> None:
+    def __init__(
+        self, diff: Diff, journal: Journal, options: SyncOptions, flags: DiffSyncFlags, elements: SyncElements
+    ) -> None:
         self.diff = diff
         self.journal = journal
         self.options = options
         self.flags = DiffSyncFlags(flags)
-        self.selection = Selection(options.select, options.exclude, options.suppress)
+        self.elements = elements
         self.result = SyncResult()
+        has_rules = options.select or options.exclude or options.suppress
+        self.selection = Selection(options.select, options.exclude, options.suppress) if has_rules else None
         self.is_resumed = not journal.is_empty()
         self.entries: dict[str, Entry] = {}
-        """What the journal knows of the operations that are at hand."""
-        self.suppressions: dict[str, str] = {}
-        """Operations at hand that are suppressed, with the reason."""
-        self.moves: dict[tuple[str, str], Move] = {}
-        """Objects that change their parents by one operation, by model and unique id."""
-        self.ahead: dict[str, bool] = {}
-        """Operations that were settled before their turn; whether they are done."""
-        self.is_ahead = False
-        """What is settled now is settled before its turn."""
-        self._missing: dict[str, str] = {}
-        """Why nothing below them can be done, by id; of those that were at hand once."""
+        """Journal entries of the operations in the window."""
+        self.suppressed: dict[str, str] = {}
+        """Suppressed operations in the window, with the reason."""
+        self.moves: dict[Key, Move] = {}
+        """Objects that a `move` hook puts under another parent."""
+        self.done_early: dict[str, bool] = {}
+        """Operations that were handled before their turn; whether they are done."""
+        self.is_early = False
+        """Operations are being handled before their turn."""
+        self._block_reasons: dict[str, str] = {}
+        """Why nothing below an element can be done, by operation id; also of windows before."""
 
-    # What a sync does and a plan only counts
+    # A sync does these; a dry run only counts
 
     @abstractmethod
     def send(self, steps: list[Step]) -> None:
-        """Do these."""
+        """Do these operations."""
 
-    def ask(self, steps: list[Step]) -> list[Step]:
-        """Settle what was sent by a sync that ended; return what is to be sent again."""
+    def recover(self, steps: list[Step]) -> list[Step]:
+        """Resolve operations that an interrupted sync has sent; return those to send again."""
         for step in steps:
-            self.refuse(step, State.SENT, "")
+            self.reject(step, State.SENT, "")
         return []
 
-    def meet(self, steps: list[Step]) -> None:
-        """Steps are about to be settled."""
+    def load(self, steps: list[Step]) -> None:
+        """Load the objects of steps that are about to be handled."""
 
-    def start(self, steps: list[Step]) -> None:
+    def begin_stage(self, steps: list[Step]) -> None:
         """A stage begins."""
 
-    def finish(self) -> None:
-        """All of a stage was given to `send`."""
+    def end_stage(self) -> None:
+        """All steps of a stage were given to `send`."""
 
-    def passes(self, step: Step) -> bool:
-        """Whether an object, of which nothing changes, is there."""
+    def is_present(self, step: Step) -> bool:
+        """Whether the target has an object that does not change."""
         return True
 
-    def bring_along(self, step: Step, entry: Entry) -> None:
-        """An operation was done by a sync before this one."""
+    def restore_done(self, step: Step, entry: Entry) -> None:
+        """Update the store after an operation that an earlier sync has done."""
 
-    def note(self, step: Step, entry: Entry) -> None:
-        """Something has become of an operation."""
+    def record(self, step: Step, entry: Entry) -> None:
+        """Write a journal entry."""
 
     def advance(self, elements: int = 1) -> None:
-        """So many elements are settled."""
+        """Report progress."""
 
-    def rank(self, above: str | None, kind: str) -> int:
-        """The place of a kind of child among those of a model."""
-        return 0
-
-    def uid(self, element: DiffElement) -> str:
-        """The unique id of an element's object."""
-        return element.uid or element.name
-
-    def reject(self, step: Step, state: str, reason: str) -> Reject:
-        """What to list of an operation; without identifiers and values: only the model's class knows which are secret."""
-        element = step.element
-        return Reject(str(element.action), element.type, self.shown_id(element), {}, reason, state, step.id)
-
-    def shown_id(self, element: DiffElement) -> str:
-        """The unique id of an element's object, for people to read."""
-        return redact_id(element, element.keys, self.uid(element))
-
-    def not_done(self, step: Step) -> str:
-        """Why what stands below an object cannot be done."""
-        return f"{step.element.type} {self.shown_id(step.element)} above it was not done."
+    def shelters_moved(self, element: DiffElement) -> bool:
+        """Whether an object below one that is deleted moves to another parent."""
+        return False
 
     # The order
 
-    def run_steps(self) -> None:
-        """Settle everything."""
-        is_first, has_last = True, False
-        size = min(max(_WINDOW, 100 * self.options.batch_size), _WIDEST)
-        for elements, is_end in windows(self._wanted(self.diff.get_children()), size):
-            stages = self._begin(elements)
+    def stages(self) -> Iterator[list[Step]]:
+        """Yield the steps in the order in which they are to be handled."""
+        is_first, has_deferred = True, False
+        size = min(max(_WINDOW, 100 * self.options.batch_size), _MAX_WINDOW)
+        for elements, is_end in windows(_changed(self.diff.get_children()), size):
+            stages = self._begin_window(elements)
             for stage in stages:
-                self.go_forward(stage)
+                yield [step for step in stage if not step.is_deferred]
             if is_first and is_end:
-                for stage in reversed(stages):
-                    self.go_back(stage)
+                yield from _deferred(stages)
                 return
             is_first = False
-            has_last = has_last or any(step.is_last for stage in stages for step in stage)
-        if has_last:
-            for elements, _ in windows(self._wanted(backwards(self.diff)), size):
-                for stage in reversed(self._begin(elements[::-1])):
-                    self.go_back(stage)
+            has_deferred = has_deferred or any(step.is_deferred for stage in stages for step in stage)
+        if has_deferred:
+            for elements, _ in windows(_changed(backwards(self.diff)), size):
+                yield from _deferred(self._begin_window(elements[::-1]))
 
-    def _begin(self, elements: list[DiffElement]) -> Stages:
+    def _begin_window(self, elements: list[DiffElement]) -> list[list[Step]]:
         self.entries.clear()
-        self.suppressions.clear()
-        return self.prepare([self.step(element, None) for element in elements])
+        self.suppressed.clear()
+        return self.prepare([self.make_step(element, None) for element in elements])
 
-    def _wanted(self, elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
-        return (element for element in elements if element.has_diffs())
-
-    def prepare(self, tops: list[Step]) -> Stages:
-        """The stages of steps and those below them; with what the journal knows of them, and what is suppressed."""
-        stages = stages_of(tops, self._below, self.rank)
+    def prepare(self, tops: list[Step]) -> list[list[Step]]:
+        """Return the stages of steps and those below them; read their journal entries and find what is suppressed."""
+        stages = stages_of(tops, self._children, self.elements.rank)
         if self.is_resumed:
-            self.entries.update(self.entries_of(step.element for stage in stages for step in stage))
-        if self.selection.has_rules:
+            self.entries.update(self.read_entries(step.element for stage in stages for step in stage))
+        if self.selection is not None:
             for top in tops:
-                self.suppressions.update(self.selection.suppressed(top.element, top.path()))
+                self.suppressed.update(self.selection.suppressed(top.element, top.path()))
         return stages
 
-    def step(self, element: DiffElement, parent: Step | None) -> Step:
-        """The step of an element."""
-        move = self.moves.get((element.type, self.uid(element))) if self.moves else None
+    def make_step(self, element: DiffElement, parent: Step | None) -> Step:
+        """Return the step of an element."""
+        move = self.moves.get(self.elements.key(element)) if self.moves else None
         if move is not None and element.action == DiffSyncActions.CREATE:
-            step = Step(merged(move, lambda found: (found.type, self.uid(found))), parent, move)
+            step = Step(merge(move, self.elements.key), parent, move)
             step.action = MOVE
         else:
             step = Step(element, parent, move)
         if step.action == DiffSyncActions.DELETE:
-            step.is_last = self._is_last(step)
-        step.missing = self._missing.get(step.id, "")
+            step.is_deferred = self._is_deferred(step)
+        step.block_reason = self._block_reasons.get(step.id, "")
         return step
 
-    def _is_last(self, step: Step) -> bool:
+    def _is_deferred(self, step: Step) -> bool:
         parent = step.parent
         return (
             self.options.deletes_last
             or step.move is not None
             or step.is_natural
-            or (parent is not None and parent.is_last)
-            or self.shelters(step.element)
+            or (parent is not None and parent.is_deferred)
+            or self.shelters_moved(step.element)
         )
 
-    def shelters(self, element: DiffElement) -> bool:
-        """Whether something stands below an object that is to move away before the object is deleted."""
-        return False
-
-    def _below(self, step: Step) -> list[Step]:
+    def _children(self, step: Step) -> list[Step]:
         if step.move is not None and step.action == DiffSyncActions.DELETE:
-            return []  # it goes along
-        return [self.step(element, step) for element in self._wanted(step.element.get_children())]
+            return []  # they move too
+        return [self.make_step(element, step) for element in _changed(step.element.get_children())]
 
-    def entries_of(self, elements: Iterable[DiffElement]) -> dict[str, Entry]:
-        """What the journal knows of elements."""
+    def read_entries(self, elements: Iterable[DiffElement]) -> dict[str, Entry]:
+        """Return the journal entries of elements."""
         return self.journal.read([element.operation_id for element in elements if element.action is not None])
 
     # What becomes of each
 
-    def go_forward(self, stage: list[Step]) -> None:
-        """Settle all of a stage but what is deleted after everything else."""
-        self._go([step for step in stage if not step.is_last])
-
-    def go_back(self, stage: list[Step]) -> None:
-        """Settle those of a stage that are deleted after everything else, the last one first."""
-        self._go([step for step in reversed(stage) if step.is_last])
-
-    def _go(self, steps: list[Step]) -> None:
-        if steps:
-            self.start(steps)
-        for start in range(0, len(steps), AT_ONCE):
-            chunk = steps[start : start + AT_ONCE]
-            self.meet(chunk)
-            sent: list[Step] = []
-            asked: list[Step] = []
+    def handle(self, steps: list[Step]) -> None:
+        """Decide about the steps of a stage, and send or reject them."""
+        if not steps:
+            return
+        self.begin_stage(steps)
+        for start in range(0, len(steps), _CHUNK):
+            chunk = steps[start : start + _CHUNK]
+            self.load(chunk)
+            to_send: list[Step] = []
+            to_recover: list[Step] = []
             for step in chunk:
-                self._judge(step, sent, asked)
-            if asked:
-                sent = [*self.ask(asked), *sent]
-            if sent:
-                self.send(sent)
-        if steps:
-            self.finish()
+                self._sort(step, to_send, to_recover)
+            if to_recover:
+                to_send = [*self.recover(to_recover), *to_send]
+            if to_send:
+                self.send(to_send)
+        self.end_stage()
 
-    def _judge(self, step: Step, sent: list[Step], asked: list[Step]) -> None:
-        missing = step.blocked_by()
+    def _sort(self, step: Step, to_send: list[Step], to_recover: list[Step]) -> None:
+        blocked = step.blocked_by()
         if step.action is None:
-            if not missing and not self.passes(step):
-                missing = self.not_done(step)
-            self.miss(step, missing)
+            if not blocked and not self.is_present(step):
+                blocked = self.not_done_text(step)
+            self.block_children(step, blocked)
             self.advance()
+        elif step.is_cascaded:  # the delete above it decides
             return
-        if step.rides:  # what it stands below is settled first
-            return
-        if step.id in self.ahead:
-            self.end(step, self.ahead[step.id])
-            return
-        if step.move is not None and step.action == DiffSyncActions.DELETE:
-            self.end(step, step.move.is_done)
-            return
-        if step.is_stuck:
-            missing = missing or _STUCK
-        elif not missing and step.parent is not None and step.parent.is_waiting:
-            missing = self.not_done(step.parent)
-        self._settle(step, missing, sent, asked)
+        elif step.id in self.done_early:
+            self.finish(step, self.done_early[step.id])
+        elif step.move is not None and step.action == DiffSyncActions.DELETE:
+            self.finish(step, step.move.is_done)
+        else:
+            if step.has_kept_child:
+                blocked = blocked or _KEPT_CHILD
+            elif not blocked and step.parent is not None and step.parent.is_suppressed_create:
+                blocked = self.not_done_text(step.parent)
+            self._decide(step, blocked, to_send, to_recover)
 
-    def _settle(self, step: Step, missing: str, sent: list[Step], asked: list[Step]) -> None:
+    def _decide(self, step: Step, blocked: str, to_send: list[Step], to_recover: list[Step]) -> None:
         entry = self.entries.get(step.id)
-        verdict = decide(entry, self.options, self.flags, suppressed=self.suppression_of(step), missing=missing)
-        if verdict.do is Do.SEND:
-            sent.append(step)
-        elif verdict.do is Do.ASK:
-            asked.append(step)
-        elif verdict.do is Do.SUPPRESS:
-            self.suppress(step, verdict.reason)
-        elif verdict.do is Do.REFUSE:
-            self.refuse(step, verdict.state, verdict.reason, missing=missing)
+        suppressed = self.suppression_of(step)
+        decision, reason, state = decide(entry, self.options, self.flags, suppressed=suppressed, blocked=blocked)
+        if decision is Decision.SEND:
+            to_send.append(step)
+        elif decision is Decision.LOOK_UP:
+            to_recover.append(step)
+        elif decision is Decision.SUPPRESS:
+            self.suppress(step, reason)
+        elif decision is Decision.REJECT:
+            self.reject(step, state, reason, blocked=blocked)
         elif entry is not None:
-            self._count_before(step, entry)
+            self._skip_done(step, entry)
 
     def suppression_of(self, step: Step) -> str:
-        """Why an operation is suppressed; empty if it is not."""
-        why = self.suppressions.get(step.id, "")
-        if step.move is not None and not why:
-            return self.suppressions.get(step.move.delete.operation_id, "")
-        return why
+        """Return why an operation is suppressed; empty if it is not."""
+        reason = self.suppressed.get(step.id, "")
+        if step.move is not None and not reason:
+            return self.suppressed.get(step.move.delete.operation_id, "")
+        return reason
 
-    def _count_before(self, step: Step, entry: Entry) -> None:
+    def _skip_done(self, step: Step, entry: Entry) -> None:
         self.result.done_before += entry.is_applied
         self.result.skipped += entry.is_skipped
         self.advance()
         if not entry.is_skipped and not step.blocked_by():
-            self.bring_along(step, entry)
-        self.end(step, not entry.is_skipped)
+            self.restore_done(step, entry)
+        self.finish(step, not entry.is_skipped)
 
     def suppress(self, step: Step, reason: str) -> None:
-        """Leave an operation out."""
+        """List a suppressed operation."""
         self.result.suppressed += 1
-        self.result.suppressed_operations.append(self.reject(step, "suppressed", reason))
+        self.result.suppressed_operations.append(self.elements.reject(step.element, step.id, "suppressed", reason))
         if not self.options.retry_rejected:
-            self.note(step, Entry(State.SUPPRESSED, reason))
+            self.record(step, Entry(State.SUPPRESSED, reason))
         self.advance()
         if step.action != DiffSyncActions.DELETE:
-            step.is_waiting = step.action == DiffSyncActions.CREATE
-        elif step.is_last or step.skips_children:
-            self.end(step, False)
+            step.is_suppressed_create = step.action == DiffSyncActions.CREATE
+        elif step.is_deferred or step.skips_children:
+            self.finish(step, False)
 
-    def refuse(self, step: Step, state: State, reason: str, *, missing: str = "") -> None:
-        """Keep and list an operation that is not done.
+    def reject(self, step: Step, state: State, reason: str, *, blocked: str = "") -> None:
+        """List an operation that is not done.
 
         Args:
-            step: the operation.
-            state: what it is refused as; SENT, where nobody knows whether it was done.
-            reason: why.
-            missing: what it lacks, which is so for everything below it too.
+            step: The operation.
+            state: Its state; SENT if nobody knows whether it was done.
+            reason: Why it is not done.
+            blocked: Why it cannot be done, which is passed on to everything below it.
         """
-        count = _COUNT_OF[state]
-        setattr(self.result, count, getattr(self.result, count) + 1)
+        counter = _COUNTERS[state]
+        setattr(self.result, counter, getattr(self.result, counter) + 1)
         if state is not State.SENT:
-            self.note(step, Entry(state, reason))
-        self.result.rejects.append(self.reject(step, "unknown" if state is State.SENT else state.value, reason))
+            self.record(step, Entry(state, reason))
+        name = "unknown" if state is State.SENT else state.value
+        element = step.element if step.move is None else step.move.create
+        self.result.rejects.append(self.elements.reject(element, step.id, name, reason))
         self.advance()
-        self.end(step, False, missing)
+        self.finish(step, False, blocked)
 
-    def miss(self, step: Step, missing: str) -> None:
-        """Nothing below an object can be done, for this reason; empty where it can."""
-        if missing:
-            step.missing = self._missing[step.id] = missing
+    def block_children(self, step: Step, reason: str) -> None:
+        """Block everything below an object; nothing if the reason is empty."""
+        if reason:
+            step.block_reason = self._block_reasons[step.id] = reason
 
-    def end(self, step: Step, is_done: bool, missing: str = "") -> None:
-        """An operation is settled."""
-        if self.is_ahead:
-            self.ahead[step.id] = is_done
+    def not_done_text(self, step: Step) -> str:
+        """Return the reason why the children of an object are blocked."""
+        return f"{step.element.type} {self.elements.shown_id(step.element)} above it was not done."
+
+    def finish(self, step: Step, is_done: bool, blocked: str = "") -> None:
+        """An operation has ended."""
+        if self.is_early:
+            self.done_early[step.id] = is_done
         if step.action != DiffSyncActions.DELETE:
             if not is_done:
-                self.miss(step, missing or self.not_done(step))
+                self.block_children(step, blocked or self.not_done_text(step))
             return
         parent = step.parent
         if not is_done:
-            if not step.is_last:
-                self.miss(step, missing or self.not_done(step))
+            if not step.is_deferred:
+                self.block_children(step, blocked or self.not_done_text(step))
             if parent is not None and parent.action == DiffSyncActions.DELETE:
-                parent.is_stuck = True
-        if step.skips_children and step.children and not step.rides:
-            self._end_riders(step, is_done)
+                parent.has_kept_child = True
+        if step.skips_children and step.children and not step.is_cascaded:
+            self._finish_cascaded(step, is_done)
 
-    def _end_riders(self, step: Step, is_done: bool) -> None:
-        """Settle what goes together with an object, or stays with it."""
-        for rider in step.below():
-            if rider.id in self.ahead:
+    def _finish_cascaded(self, step: Step, is_done: bool) -> None:
+        for below in step.descendants():
+            if below.id in self.done_early:
                 continue
             if is_done:
-                if self.is_ahead:
-                    self.ahead[rider.id] = True
-                self.note(rider, Entry(State.DONE, _GONE_ALONG))
+                if self.is_early:
+                    self.done_early[below.id] = True
+                self.record(below, Entry(State.DONE, _DELETED_WITH_PARENT))
                 self.advance()
             else:
-                self._settle(rider, self.not_done(step), [], [])
+                self._decide(below, self.not_done_text(step), [], [])
+
+
+def _changed(elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
+    return (element for element in elements if element.has_diffs())
+
+
+def _deferred(stages: list[list[Step]]) -> Iterator[list[Step]]:
+    for stage in reversed(stages):
+        yield [step for step in reversed(stage) if step.is_deferred]

@@ -1,4 +1,4 @@
-"""A diff as a list of steps, in stages: within a stage nothing orders one step against another."""
+"""A diff as a list of steps in stages; the steps of a stage may be done in any order."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _NATURAL = DiffSyncModelFlags.NATURAL_DELETION_ORDER.value
 _SKIPS = DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE.value
 
 Rank = Callable[[str | None, str], int]
-"""The place of a kind of child among those of a model; of the top, where there is no model."""
+"""Position of a model among the children of another one; among top-level models if that is None."""
 
 
 class Step:
-    """One operation of a diff; or, without an action, an object that stands above one."""
+    """One operation of a diff; or, without an action, an unchanged object above one."""
 
     __slots__ = (
         "action",
+        "block_reason",
         "children",
         "element",
+        "has_kept_child",
         "id",
-        "is_last",
-        "is_stuck",
-        "is_waiting",
-        "missing",
+        "is_cascaded",
+        "is_deferred",
+        "is_suppressed_create",
         "move",
         "obj",
         "parent",
-        "rides",
     )
 
     def __init__(self, element: DiffElement, parent: Step | None, move: Move | None = None) -> None:
@@ -44,48 +44,48 @@ class Step:
         self.parent = parent
         self.children: list[Step] = []
         self.move = move
-        """Where its object changes its parent: at the place where it goes to, and at the one that it leaves."""
+        """Set on the create and on the delete of an object that moves to another parent."""
         self.obj: DiffSyncModel | None = None
-        """The target store's object, while it is at hand."""
-        self.missing = ""
+        """The target store's object, while it is loaded."""
+        self.block_reason = ""
         """Why nothing below it can be done."""
-        self.is_last = False
-        """It is a delete that is done after everything else, and after those below it."""
-        self.is_stuck = False
-        """It is a delete, and something below it stays."""
-        self.is_waiting = False
-        """It is a create that is suppressed: there is no object yet."""
-        self.rides: bool = (
+        self.is_deferred = False
+        """A delete after all creates and updates, children before their parents."""
+        self.has_kept_child = False
+        """A delete with an object below it that was not deleted."""
+        self.is_suppressed_create = False
+        """A create that is suppressed: there is no object yet."""
+        self.is_cascaded: bool = (
             self.action == DiffSyncActions.DELETE
             and parent is not None
             and parent.action == DiffSyncActions.DELETE
-            and (parent.rides or parent.skips_children)
+            and (parent.is_cascaded or parent.skips_children)
         )
-        """It is a delete of what goes together with the object that it stands below."""
+        """A delete that the delete of an object above it includes."""
 
     @property
     def skips_children(self) -> bool:
-        """Whether a delete takes along what stands below."""
+        """Whether a delete includes the children."""
         return bool(self.element.flags & _SKIPS)
 
     @property
     def is_natural(self) -> bool:
-        """Whether a delete comes after those below it, in any case."""
+        """Whether a delete always comes after those below it."""
         return bool(self.element.flags & _NATURAL) and not self.skips_children
 
     def blocked_by(self) -> str:
-        """Why it cannot be done, in view of what stands above it and comes before it."""
-        above = self.parent
-        while above is not None and not above.missing and above.is_last:
-            above = above.parent
-        return "" if above is None else above.missing
+        """Return why it cannot be done, because of an object above it; empty if it can."""
+        ancestor = self.parent
+        while ancestor is not None and not ancestor.block_reason and ancestor.is_deferred:
+            ancestor = ancestor.parent
+        return "" if ancestor is None else ancestor.block_reason
 
     def path(self) -> tuple[tuple[str, str], ...]:
-        """Model and unique id of what it stands below, outermost first."""
+        """Return model and unique id of the objects above it, outermost first."""
         return () if self.parent is None else (*self.parent.path(), place_of(self.parent.element))
 
-    def below(self) -> Iterator[Step]:
-        """Everything below it, from the top down."""
+    def descendants(self) -> Iterator[Step]:
+        """Yield all steps below it, from the top down."""
         waiting = list(reversed(self.children))
         while waiting:
             step = waiting.pop()
@@ -96,89 +96,88 @@ class Step:
 def stages_of(
     tops: list[Step], children: Callable[[Step], list[Step]], rank: Rank = lambda _parent, _child: 0
 ) -> list[list[Step]]:
-    """The steps at and below these, in stages; each has steps of one model.
+    """Return the steps at and below these in stages; each stage has steps of one model.
 
-    What stands below an object comes after it. Of the children of one object those of one model come together, with all
-    that is below them, in the order of the diff; and so they do for all objects of one stage, whose children of one model
-    are one stage.
+    Children come after their parents. All children of one model below the objects of a stage are one stage, followed by the
+    stages below it, and then by the children of the next model.
 
     Args:
-        tops: the steps to begin with, in their order.
-        children: makes the steps below one.
-        rank: which kind comes first where no object has both.
+        tops: Steps to begin with, in order.
+        children: Makes the steps below a step.
+        rank: Decides which model comes first if no object has children of both.
     """
     stages: list[list[Step]] = []
-    waiting = [_Families([tops], None, rank)]
+    waiting = [_SiblingGroups([tops], None, rank)]
     while waiting:
         stage = waiting[-1].next_stage()
         if stage is None:
             waiting.pop()
             continue
         stages.append(stage)
-        families = []
+        groups = []
         for step in stage:
             step.children = children(step)
             if step.children:
-                families.append(step.children)
-        if families:
-            waiting.append(_Families(families, stage[0].element.type, rank))
+                groups.append(step.children)
+        if groups:
+            waiting.append(_SiblingGroups(groups, stage[0].element.type, rank))
     return stages
 
 
-class _Families:
-    """The children of several objects, to be taken kind by kind."""
+class _SiblingGroups:
+    """The children of several objects, taken model by model."""
 
-    def __init__(self, families: Iterable[list[Step]], above: str | None, rank: Rank) -> None:
-        self._above = above
+    def __init__(self, groups: Iterable[list[Step]], parent: str | None, rank: Rank) -> None:
+        self._parent = parent
         self._rank = rank
-        self._alike: dict[tuple[str, ...], list[tuple[int, list[list[Step]]]]] = {}
-        """By the kinds in their order: the families that have these, each with its number."""
-        self._at: dict[tuple[str, ...], int] = {}
-        for number, family in enumerate(families):
-            runs = [list(run) for _, run in groupby(family, key=lambda step: step.element.type)]
-            kinds = tuple(run[0].element.type for run in runs)
-            self._alike.setdefault(kinds, []).append((number, runs))
-            self._at[kinds] = 0
+        self._by_models: dict[tuple[str, ...], list[tuple[int, list[list[Step]]]]] = {}
+        """Groups with the same models in the same order, each with its number and its steps by model."""
+        self._position: dict[tuple[str, ...], int] = {}
+        for number, group in enumerate(groups):
+            runs = [list(run) for _, run in groupby(group, key=lambda step: step.element.type)]
+            models = tuple(run[0].element.type for run in runs)
+            self._by_models.setdefault(models, []).append((number, runs))
+            self._position[models] = 0
 
     def next_stage(self) -> list[Step] | None:
-        waiting = {kinds: at for kinds, at in self._at.items() if at < len(kinds)}
+        waiting = {models: at for models, at in self._position.items() if at < len(models)}
         if not waiting:
             return None
-        kind = self._next_kind(waiting)
+        model = self._next_model(waiting)
         found: list[tuple[int, list[Step]]] = []
-        for kinds, at in waiting.items():
-            if kinds[at] == kind:
-                found += [(number, runs[at]) for number, runs in self._alike[kinds]]
-                self._at[kinds] += 1
+        for models, at in waiting.items():
+            if models[at] == model:
+                found += [(number, runs[at]) for number, runs in self._by_models[models]]
+                self._position[models] += 1
         if len(waiting) > 1:
             found.sort(key=lambda numbered: numbered[0])
         return [step for _, run in found for step in run]
 
-    def _next_kind(self, waiting: dict[tuple[str, ...], int]) -> str:
-        """A kind that nobody has behind another one, where there is such a kind."""
-        heads = list(dict.fromkeys(kinds[at] for kinds, at in waiting.items()))
+    def _next_model(self, waiting: dict[tuple[str, ...], int]) -> str:
+        """Return a model that no group has after another one, if there is one."""
+        heads = list(dict.fromkeys(models[at] for models, at in waiting.items()))
         if len(heads) == 1:
             return heads[0]
-        later = {kind for kinds, at in waiting.items() for kind in kinds[at + 1 :] if kind != kinds[at]}
-        free = [kind for kind in heads if kind not in later] or heads
-        return min(free, key=lambda kind: self._rank(self._above, kind))
+        later = {model for models, at in waiting.items() for model in models[at + 1 :] if model != models[at]}
+        free = [model for model in heads if model not in later] or heads
+        return min(free, key=lambda model: self._rank(self._parent, model))
 
 
-def windows(elements: Iterator[DiffElement], most: int) -> Iterator[tuple[list[DiffElement], bool]]:
-    """Elements of the top, with so many below them or a little more; and whether these are the last ones."""
+def windows(elements: Iterator[DiffElement], size: int) -> Iterator[tuple[list[DiffElement], bool]]:
+    """Yield lists of top-level elements that have about `size` elements in all, and whether a list is the last one."""
     window: list[DiffElement] = []
-    size = 0
+    total = 0
     for element in elements:
-        if size >= most:
+        if total >= size:
             yield window, False
-            window, size = [], 0
+            window, total = [], 0
         window.append(element)
-        size += len(element)
+        total += len(element)
     if window:
         yield window, True
 
 
 def backwards(diff: Diff) -> Iterator[DiffElement]:
-    """The elements of the top, the last first."""
+    """Yield the top-level elements in reverse order."""
     read = getattr(diff, "get_children_backwards", None)
     return read() if read is not None else iter(list(diff.get_children())[::-1])

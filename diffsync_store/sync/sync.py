@@ -1,12 +1,11 @@
-"""Applying a diff under guards, from its approval to its end."""
+"""A guarded sync: approval, application, result."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,13 @@ import structlog
 
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.exceptions import DiffNotApproved, ObjectStoreException
-from diffsync_store.journal import Application, Approval, Journal, MemoryJournal
+from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.journal import Application, Journal, MemoryJournal
 from diffsync_store.lifecycle import opened
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
 from diffsync_store.result import SyncResult
-from diffsync_store.sync.executor import Executor, interrupted, is_of_redis
+from diffsync_store.sync.approval import check_approval, exclude_unapproved
+from diffsync_store.sync.executor import Executor, interrupted, is_unavailable
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.throttle import Ended
 
@@ -28,25 +28,20 @@ if TYPE_CHECKING:
     from diffsync_store.store.redis.leases import Lease
 
 
-_APPROVE = "approve it: saved.approve(by=..., reason=...), or `diffsync-store approve DIFF_ID --by NAME --reason WHY`"
-
-
 class Sync:
-    """One application of a diff under guards.
-
-    A saved diff has a shorter way: `saved.apply(source, target, options=...)`.
+    """One application of a diff under guards. For a saved diff use `saved.apply(source, target, options=...)`.
 
     Args:
-        diff: what to apply, exactly as it is.
-        source: the adapter that is right; it is named in logs, and handed to the target's `sync_complete`.
-        target: the adapter that is changed.
-        options: the guards.
-        journal: what is known of the diff's operations; a new one without it.
-        flags: how to apply.
-        callback: called with stage ("sync"), number done, number in all.
-        checksum: tells what the diff's elements add up to, to be compared with what was approved.
-        by: who applies it, for the one who tries it a second time; by default host and process.
-        lease: the lease on the target, if there is one: without it nothing is sent any more.
+        diff: The diff to apply, exactly as it is.
+        source: The source of truth; it is named in logs and passed to the target's `sync_complete`.
+        target: The adapter to change.
+        options: How to apply the diff.
+        journal: The journal of the diff's operations; a new one by default.
+        flags: How to apply the diff.
+        callback: Called with the stage ("sync"), the number done and the total.
+        checksum: Returns the checksum of the diff's elements, to compare it with the approved one.
+        by: Who applies the diff; host and process by default.
+        lease: The lease on the target, if there is one. Nothing is sent after it is lost.
     """
 
     def __init__(
@@ -75,75 +70,71 @@ class Sync:
         self.lease = lease
 
     def run(self) -> SyncResult:
-        """Apply what is left of the diff.
+        """Apply the operations that are not done yet.
 
         Raises:
-            DiffNotApproved: the options ask for an approval that is not there, or somebody has rejected the diff.
-            SyncInterrupted: the target's store or the journal cannot be reached or written.
-            SyncTakenOver: another sync of the diff has begun.
-            JournalLost: Redis may have lost what a sync before this one has done, and nobody can be asked.
-            LeaseLost: the lease on the target was lost.
-            Exception: the first that a model raises, unless the flags ask to continue.
+            DiffNotApproved: The diff is rejected, changed since it was approved, or not approved although that is required.
+            SyncInterrupted: The target's store or the journal cannot be reached or written.
+            SyncTakenOver: Another sync of the diff has begun.
+            JournalLost: Redis may have lost entries of an earlier sync, and the target cannot be asked.
+            LeaseLost: The lease on the target was lost.
+            Exception: The first exception of a model, unless the flags ask to continue.
         """
+        with self._journal_errors():
+            approval, before = self.journal.approval(), self.journal.application()
+            check_approval(approval, self.checksum, is_required=self.options.require_approval)
+            if before is not None:
+                return self._report(applied_before(before))
+            may_lack_entries = self.journal.begin(self.by) and not self.options.trust_journal
+            executor = Executor(
+                self._with_operation_ids(),
+                self.source,
+                self.target,
+                self.flags,
+                self.callback,
+                options=exclude_unapproved(approval, self.options),
+                journal=self.journal,
+                may_lack_entries=may_lack_entries,
+                check_lease=self.lease.check if self.lease is not None else None,
+            )
+            with opened(self.target), self._completing(executor):
+                executor.run()
+            result = self._report(executor.result)
+            if result.is_complete:
+                done = result.applied + result.skipped + result.done_before
+                now = datetime.now(UTC)
+                self.journal.conclude(Application(by=self.by, at=now, operations=done, skipped=result.skipped))
+            return result
+
+    @contextmanager
+    def _journal_errors(self) -> Iterator[None]:
         try:
-            return self._run()
+            yield
         except ObjectStoreException as error:
-            if not is_of_redis(error):
+            if not is_unavailable(error):
                 raise
             raise interrupted(error) from error
         finally:
-            with suppress(ObjectStoreException):  # what has ended counts, and Redis finds out by its silence
+            with suppress(ObjectStoreException):  # Redis notices the end by the silence
                 self.journal.end()
 
-    def _run(self) -> SyncResult:
-        approval = self.journal.approval()
-        if self.options.require_approval:
-            require_approval(approval, self.checksum)
-        else:
-            refuse_rejected(approval)
-            if approval is not None and self.checksum is not None:  # what somebody has approved is not another one
-                require_approval(approval, self.checksum)
-        before = self.journal.application()
-        if before is not None:
-            return self._told_before(before)
-        may_lack_entries = self.journal.begin(self.by) and not self.options.trust_journal
-        syncer = Executor(
-            self._with_ids(),
-            self.source,
-            self.target,
-            self.flags,
-            self.callback,
-            options=within(approval, self.options),
-            journal=self.journal,
-            may_lack_entries=may_lack_entries,
-            check_lease=self.lease.check if self.lease is not None else None,
-        )
-        with opened(self.target):
-            self._apply(syncer)
-        result = self.diff.result = syncer.result
-        self._tell(result.stopped, *result.next_steps())
-        if result.is_complete:
-            done = result.applied + result.skipped + result.done_before
-            self.journal.conclude(
-                Application(by=self.by, at=datetime.now(UTC), operations=done, skipped=result.skipped)
-            )
-        return result
-
-    def _apply(self, syncer: Executor) -> None:
+    @contextmanager
+    def _completing(self, executor: Executor) -> Iterator[None]:
+        """Call the target's `sync_complete` after the sync, also if its options have stopped it."""
         try:
-            syncer.run()
+            yield
         except Ended as stop:
-            syncer.result.stopped = str(stop)
+            executor.result.stopped = str(stop)
         except Exception as error:
-            if syncer.result.failed:  # or else it is no model's
-                error.add_note(_how_to_go_on(syncer.result))
+            if executor.result.failed:  # otherwise it is not the exception of a model
+                error.add_note(_remedy(executor.result))
             raise
-        if syncer.attempted:
+        if executor.attempted:
             logger = structlog.get_logger().new(src=self.source, dst=self.target, flags=self.flags)
             self.target.sync_complete(self.source, self.diff, self.flags, logger)
             self.target.store.flush()
 
-    def _with_ids(self) -> Diff:
+    def _with_operation_ids(self) -> Diff:
         if self.diff.has_operation_ids:
             return self.diff
         first = next(self.diff.get_children(), None)
@@ -151,71 +142,33 @@ class Sync:
         saved: SavedOrderDiff = diff_of(operations_of(self.diff), *names)
         return saved
 
-    def _told_before(self, before: Application) -> SyncResult:
-        result = self.diff.result = applied_before(before)
-        self._tell(result.applied_before)
-        return result
-
-    def _tell(self, *texts: str) -> None:
+    def _report(self, result: SyncResult) -> SyncResult:
+        """Log what is left to do."""
+        self.diff.result = result
         logger = structlog.get_logger().new(src=self.source, dst=self.target)
-        for text in filter(None, texts):
-            logger.warning(text)
-
-
-def _how_to_go_on(result: SyncResult) -> str:
-    reject = next(reject for reject in reversed(result.rejects) if reject.state == "failed")
-    return (
-        f"The sync has stopped at the {reject.action} of {reject.model} {reject.unique_id}, after {result.applied} "
-        "operations. Mend the cause and apply the diff again: it goes on there. With the "
-        "flag CONTINUE_ON_FAILURE what fails is listed, and the rest is done."
-    )
+        for text in (result.applied_before, result.stopped, *result.next_steps()):
+            if text:
+                logger.warning(text)
+        return result
 
 
 def applied_before(before: Application) -> SyncResult:
-    """The result of a sync of a diff that was applied as a whole."""
+    """Return the result of a sync of a diff that is completely applied already."""
     when = f"{before.at:%Y-%m-%d %H:%M:%S} UTC"
     return SyncResult(
         done_before=before.operations - before.skipped,
         skipped=before.skipped,
         applied_before=(
-            f"Nothing was done: {before.by} has applied this diff at {when}, {before.operations} operations. "
-            "Make a new diff to see what differs now."
+            f"Nothing was done: {before.by} applied this diff at {when}, {before.operations} operations. "
+            "Make a new diff to see the present differences."
         ),
     )
 
 
-def within(approval: Approval | None, options: SyncOptions) -> SyncOptions:
-    """The options, without what somebody has left out when they approved the diff."""
-    if approval is None or not approval.excluded:
-        return options
-    return replace(options, exclude=(*options.exclude, *approval.excluded))
-
-
-def refuse_rejected(approval: Approval | None) -> None:
-    """Refuse a diff that somebody has rejected.
-
-    Raises:
-        DiffNotApproved: somebody has.
-    """
-    if approval is not None and approval.is_rejected:
-        raise DiffNotApproved(
-            f"{approval.by} has rejected this diff at {approval.at:%Y-%m-%d %H:%M:%S} UTC: "
-            f"{approval.reason or 'no reason given'}. Make a new diff; or, if it was meant to be applied after all, "
-            f"{_APPROVE}."
-        )
-
-
-def require_approval(approval: Approval | None, checksum: Callable[[], str] | None) -> None:
-    """Refuse a diff that is not what somebody has approved.
-
-    Raises:
-        DiffNotApproved: nobody has, or it was another one.
-    """
-    refuse_rejected(approval)
-    if approval is None:
-        raise DiffNotApproved(f"Nobody has approved this diff, and the sync asks for it. Look at it, then {_APPROVE}.")
-    if checksum is None or checksum() != approval.checksum:
-        raise DiffNotApproved(
-            f"This is not the diff that {approval.by} has approved at {approval.at:%Y-%m-%d %H:%M:%S} UTC: its "
-            f"elements are others now. Look at it anew, then {_APPROVE}."
-        )
+def _remedy(result: SyncResult) -> str:
+    reject = next(reject for reject in reversed(result.rejects) if reject.state == "failed")
+    return (
+        f"The sync stopped at the {reject.action} of {reject.model} {reject.unique_id}, after {result.applied} operations. "
+        "Fix the cause and apply the diff again: the sync resumes there. With the flag CONTINUE_ON_FAILURE a sync lists "
+        "failures and applies the rest."
+    )

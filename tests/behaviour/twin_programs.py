@@ -240,7 +240,9 @@ class Run:
                     del logged[-1]
         return {
             "error": error,
-            "is_refused": any(event["event"].startswith("The store does not take") for event in logged),
+            "is_refused": any(
+                event["event"].startswith("The system accepted the change, but the store") for event in logged
+            ),
             "calls": self.calls,
             "events": self._events(logged),
             "skips": Counter(event["unique_id"] + event["event"] for event in logged if "Skipping" in event["event"]),

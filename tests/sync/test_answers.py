@@ -249,7 +249,7 @@ def test_what_nobody_can_look_up_is_unknown_and_is_not_sent_again(action: str, r
     for _ in range(3):
         result = case.sync(retries=retries)
         assert (result.applied, result.failed, result.unknown) == (0, 0, 100)
-        assert "nobody can tell whether it was done" in result.rejects[0].reason
+        assert "whether it was done is unknown" in result.rejects[0].reason
     assert [name for name, _ in case.system.calls] == [action]
     assert case.sync(retries=retries, retry_rejected=True).unknown == 100
     assert [name for name, _ in case.system.calls] == [action]
@@ -345,7 +345,7 @@ def test_what_a_sync_has_sent_that_died_is_looked_up_with_all_that_is_known_of_i
 ) -> None:
     case = Case(model, *CASES[action])
     sync = Sync(case.diff, case.source, case.target)
-    elements = list(sync._with_ids().get_children())
+    elements = list(sync._with_operation_ids().get_children())
     case.journal.write({element.operation_id: Entry(OperationState.SENT) for element in elements})
     names = [element.keys["name"] for element in elements][:70]
     case.system.write(action, [(name, {"role": "new"}) for name in names])

@@ -75,7 +75,7 @@ def test_a_sync_applies_the_diff_and_its_journal_says_so(bench: Bench) -> None:
 def test_a_diff_is_applied_once(bench: Bench) -> None:
     bench.load(SOURCE, TARGET).apply(bench.source(), bench.target(), by="ann")
     again = bench.saved().apply(bench.source(), bench.target(), by="bob")
-    assert "ann has applied this diff at " in again.applied_before
+    assert "ann applied this diff at " in again.applied_before
     assert (again.applied, len(bench.system.calls())) == (0, OPERATIONS)
 
 
@@ -114,7 +114,7 @@ def test_what_somebody_has_changed_meanwhile_is_a_conflict_and_stays(bench: Benc
     result = saved.apply(bench.source(), bench.target())
     [conflict] = [reject for reject in result.rejects if reject.state == "conflict"]
     assert conflict.unique_id == "a"
-    assert conflict.reason == "It was changed since the diff was made: region was 'old' and is 'theirs'."
+    assert conflict.reason == "The record was changed since the diff was made: region was 'old' and is 'theirs'."
     assert (result.conflicts, result.blocked) == (1, 3)
     assert bench.target().get(Site, "a").region == "theirs"
 
@@ -140,13 +140,13 @@ def test_the_targets_store_must_be_of_the_same_load(bench: Bench) -> None:
 def test_a_sync_that_asks_for_approval_refuses_without_one(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     careful = SyncOptions(require_approval=True)
-    with pytest.raises(DiffNotApproved, match="Nobody has approved"):
+    with pytest.raises(DiffNotApproved, match="is not approved"):
         saved.apply(bench.source(), bench.target(), options=careful)
     approval = saved.approve(by="ann", reason="change 4711")
     assert (approval.by, approval.reason) == ("ann", "change 4711")
     first = next(saved.elements()).model_copy(update={"source": {"region": "theirs", "tags": []}})
     bench.diffs._redis.lset(saved._keys.elements, 0, first.model_dump_json())
-    with pytest.raises(DiffNotApproved, match="ann has approved"):
+    with pytest.raises(DiffNotApproved, match="ann approved"):
         saved.apply(bench.source(), bench.target(), options=careful)
     assert bench.system.calls() == []
     saved.approve(by="bob", reason="seen")
@@ -173,7 +173,7 @@ def test_an_approval_is_of_what_was_looked_at(bench: Bench) -> None:
     first = next(saved.elements()).model_copy(update={"source": {"region": "theirs", "tags": []}})
     bench.diffs._redis.lset(saved._keys.elements, 0, first.model_dump_json())
     saved.approve(by="ann", reason="read an hour ago", checksum=seen)
-    with pytest.raises(DiffNotApproved, match="ann has approved"):
+    with pytest.raises(DiffNotApproved, match="ann approved"):
         saved.apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
     assert bench.system.calls() == []
 
@@ -188,7 +188,7 @@ def test_an_element_that_is_changed_between_approval_and_apply_is_not_applied(
     last = list(saved.elements())[-1]
     theirs = {"source": {"theirs": 1}, "flags": DiffSyncModelFlags.IGNORE, "identifiers": {"name": "theirs"}}
     bench.diffs._redis.lset(saved._keys.elements, -1, last.model_copy(update={what: theirs[what]}).model_dump_json())
-    with pytest.raises(DiffNotApproved, match="not the diff that ann has approved"):
+    with pytest.raises(DiffNotApproved, match="not the diff that ann approved"):
         bench.saved().apply(bench.source(), bench.target(), options=options)
     assert bench.system.calls() == []
 
@@ -202,7 +202,7 @@ def test_a_record_that_is_changed_between_approval_and_apply_is_not_applied(benc
     }  # fmt: skip
     record = saved.record.model_copy(update={field: theirs[field]})
     bench.diffs._redis.set(saved._keys.record, record.model_dump_json())
-    with pytest.raises(DiffNotApproved, match="not the diff that ann has approved"):
+    with pytest.raises(DiffNotApproved, match="not the diff that ann approved"):
         bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
     assert bench.system.calls() == []
 
@@ -213,7 +213,7 @@ def test_an_element_that_is_changed_during_the_apply_is_noticed_before_its_page_
     bench: Bench, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler, "_WINDOW", 500)
-    monkeypatch.setattr(scheduler, "_WIDEST", 500)
+    monkeypatch.setattr(scheduler, "_MAX_WINDOW", 500)
     sites: Sites = {f"s{number:04}": ("new", {}) for number in range(1700)}
     saved = bench.load(sites, {})
     saved.approve(by="ann", reason="CHG-1")
@@ -232,7 +232,7 @@ def test_an_element_that_is_changed_during_the_apply_is_noticed_before_its_page_
     assert "s0100" in done
     assert not any(uid >= "s1000" for uid in done)
     bench.system.before = lambda _: None
-    with pytest.raises(DiffNotApproved, match="not the diff that ann has approved"):
+    with pytest.raises(DiffNotApproved, match="not the diff that ann approved"):
         bench.saved().apply(bench.source(), bench.target(), options=options)
 
 
@@ -357,7 +357,7 @@ def test_an_entry_survives_its_text() -> None:
 def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
     bench: Bench, adapter: type[Network], options: SyncOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_writer, "_SILENCE", 0)  # as if each call took longer
+    monkeypatch.setattr(journal_writer, "_MAX_SILENCE", 0)  # as if each call took longer
     bench.load(SOURCE, TARGET)
     bench.adapter_class = adapter
     first, lock = bench.target(), threading.Lock()

@@ -139,7 +139,7 @@ def test_a_sync_killed_at_many_points_does_everything_once(
     bench.adapter, options = CASES[case]
     if case == "small windows":  # of the diff, of which one is in memory
         monkeypatch.setattr(scheduler, "_WINDOW", 300)
-        monkeypatch.setattr(scheduler, "_WIDEST", 300)
+        monkeypatch.setattr(scheduler, "_MAX_WINDOW", 300)
     saved = bench.prepare(*releases)
     assert saved.record.operations > 2000
     die_over_and_over(bench, saved, options, releases[1])

@@ -69,8 +69,8 @@ def window_of(elements: int) -> Iterator[None]:
     """So many elements of a diff are in memory at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduler, "_WINDOW", elements)
-        patch.setattr(scheduler, "_WIDEST", elements)
-        patch.setattr(scheduler, "AT_ONCE", min(elements, 1000))
+        patch.setattr(scheduler, "_MAX_WINDOW", elements)
+        patch.setattr(scheduler, "_CHUNK", min(elements, 1000))
         yield
 
 
@@ -306,7 +306,7 @@ def test_counts_add_up() -> None:
 
 
 def test_a_delete_that_waits_for_a_full_call_is_not_sent_ahead_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "AT_ONCE", 1)
+    monkeypatch.setattr(scheduler, "_CHUNK", 1)
     data: Data = {
         "sites": ["a"],
         "devices": {"d0": ("a", "x"), "d1": ("a", "x")},

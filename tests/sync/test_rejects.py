@@ -87,7 +87,7 @@ def test_without_the_flag_the_first_failure_ends_the_sync_and_the_next_one_begin
     with pytest.raises(ValueError, match="no room") as raised:
         saved.apply(bench.source(), bench.target())
     [note] = raised.value.__notes__
-    assert "stopped at the create of site b, after 1 operations. Mend the cause and apply the diff again" in note
+    assert "stopped at the create of site b, after 1 operations. Fix the cause and apply the diff again" in note
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
     assert bench.settled()

@@ -90,7 +90,7 @@ def test_a_diff_that_somebody_has_rejected_is_not_applied_by_a_sync_that_needs_n
     for dry_run in (True, False):
         run = project.run("sync/cleared", diff_id="rejected", dry_run=dry_run)
         assert run.state == "Failed"
-        assert "bob has rejected this diff" in run.message
+        assert "bob rejected this diff" in run.message
         assert "not tonight" in run.message
     assert lines(project.folder / "cleared") == []
     project.expect_outcomes("rejected", "failed")
