@@ -17,7 +17,7 @@ from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.writing import writer as redis_writer
 from diffsync_store.store.redis.writing.writer import CLAIM_SECONDS
 from tests.proxy import Proxy
-from tests.servers import RedisServer
+from tests.servers import RedisServer, wait_until
 from tests.store.child import run
 from tests.store.conftest import OpenStore
 from tests.store.inventory import Device, flat, open_store, read_flat
@@ -73,9 +73,7 @@ def test_a_batch_whose_answer_was_lost_is_no_duplicate_of_itself(redis_server: R
             adapter.add(Device(name=name))
         with closing(redis_server.client()) as client:
             key = StoreKeys(store_id).objects("device")
-            deadline = time.monotonic() + 10
-            while client.hlen(key) < 2 * BATCH and time.monotonic() < deadline:
-                time.sleep(0.01)
+            wait_until(lambda: client.hlen(key) == 2 * BATCH)
         time.sleep(CLAIM_SECONDS)
         with RedisStore(url=redis_server.url, store_id=store_id) as other:
             flat(other).add(Device(name="of another"))

@@ -17,6 +17,7 @@ from diffsync_store import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.throttle import Throttle
+from tests.servers import wait_until
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Network
 from tests.sync.test_pace import Bulk
@@ -106,9 +107,7 @@ def test_a_second_interrupt_waits_for_nothing(bench: Bench) -> None:
         assert (states[State.SENT], states[State.DONE]) == (WORKERS, 0)
     finally:
         release.set()
-    deadline = time.monotonic() + 20
-    while len(bench.system.calls()) < WORKERS and time.monotonic() < deadline:
-        time.sleep(0.01)  # they end as they would have
+    wait_until(lambda: len(bench.system.calls()) >= WORKERS, 20, "they end as they would have")
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
     assert max(Counter(bench.system.calls()).values()) == 1
