@@ -1,0 +1,89 @@
+"""Words and phrases that this project does not write, in anything that a person reads.
+
+`docs/glossary.md` has the words that it writes. Read here: the documentation, docstrings, comments and messages.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+INSTEAD = {
+    r"in step": "in sync",
+    r"budgets?": "change limits",
+    r"the side that is right": "source of truth",
+    r"mov(?:e|es|ing) over": "migrate",
+    r"object of the top": "top-level object",
+    r"settl(?:e|es|ed|ing)": "resolve; in sync",
+    r"unsettled": "unresolved",
+    r"(?:is|are|was|were|be|been) told": "is reported, is sent; say who does what",
+    r"told (?:of|by)": "informed of; reported by",
+    r"at hand": "available, cached",
+    r"let go": "released",
+    r"made anew|makes? anew|anew": "again, new",
+    r"whether it is so": "whether it is true",
+    r"(?:as|it is|is|are|was|were) spoken": "reported",
+    r"ledger": "journal",
+    r"outbox": "send queue",
+    r"tally": "summary, count",
+    r"withh(?:e|o)ld|withheld": "suppressed",
+    r"overtak(?:e|es|en|ing)|overtook": "newer, stale, superseded",
+    r"orphans?|orphaned": "superseded run",
+    r"slip of the pen": "typing error",
+    r"as ever": "as usual",
+    r"and (?:their|its) like": "and similar ones",
+    r"goes? on": "continues",
+    r"in earnest": "really",
+    r"of its own accord": "by itself",
+    r"no use that": "",
+    r"it is no": "it is not a",
+}
+"""Regular expressions, matched as whole words in any case, and what to write."""
+
+EXEMPT = {
+    "docs/glossary.md": "lists the words that are not written",
+    "docs/differences.md": "",
+}
+"""Pages that may use any of the words, and why."""
+
+PAGES = ["README.md", "CONTRIBUTING.md", *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
+MODULES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in ("diffsync_store", "flows/diffsync_flows", "examples/airports")
+    for path in (ROOT / folder).rglob("*.py")
+]
+
+
+def prose(file: str) -> Iterator[str]:
+    """The texts of a page, or the strings and comments of a module."""
+    text = (ROOT / file).read_text("utf-8")
+    if not file.endswith(".py"):
+        yield text
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+@pytest.mark.parametrize("file", sorted(PAGES + MODULES))
+def test_no_word_is_written_that_the_glossary_replaces(file: str) -> None:
+    if file in EXEMPT:
+        return
+    found = {
+        f"{match[0]!r}: write {instead!r}"
+        for text in prose(file)
+        for pattern, instead in INSTEAD.items()
+        for match in re.finditer(rf"\b(?:{pattern})\b", " ".join(text.split()), re.IGNORECASE)
+    }
+    assert found == set()
