@@ -1,4 +1,4 @@
-"""A saved diff as a Diff that is read as a sync comes to its elements."""
+"""A saved diff as a Diff whose elements are read when a sync reaches them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from diffsync_store.suppression import Suppressions, suppress, suppress_below
 class StreamedDiff(Diff):
     """A saved diff that is read piece by piece, without suppressed operations.
 
-    One thread reads it. `get_children` reads it anew each time it is called. What cannot be told without all of it, such as its text, reads
-    all of it.
+    Use it from one thread. Each call of `get_children` reads it again. Whatever needs all elements, such as its text,
+    reads them all into memory.
     """
 
     has_operation_ids: ClassVar[bool] = True
@@ -27,7 +27,7 @@ class StreamedDiff(Diff):
         self._saved = saved
         self._suppressions = suppressions
         self.suppressed: Counter[tuple[str, str, str]] = Counter()
-        """Operations that were left out, as far as it was read the last time: by model, action and reason."""
+        """Number of suppressed operations by model, action and reason, as far as the last `get_children` has read."""
         summary = saved.record.summary
         self.skipped = summary.get("skip", 0)
         self.unchanged = max(0, summary.get("no-change", 0) - (saved.record.elements - saved.record.operations))
@@ -56,13 +56,13 @@ class StreamedDiff(Diff):
     def get_children(self) -> Iterator[DiffElement]:
         self.suppressed.clear()
         for element in self._elements():
-            found, is_held = suppress_below(element, self._suppressions)
-            self.suppressed.update((element.type, str(element.action), reason) for element, reason in found)
-            if not is_held:
+            removed, is_suppressed = suppress_below(element, self._suppressions)
+            self.suppressed.update((element.type, str(element.action), reason) for element, reason in removed)
+            if not is_suppressed:
                 yield element
 
     def get_children_backwards(self) -> Iterator[DiffElement]:
-        """The elements of the top as the saved diff has them, the last first; read piece by piece too."""
+        """Yield the top-level elements, last first; they are read piece by piece too."""
         names = self._saved.record.source_name, self._saved.record.target_name
         tree: list[Operation] = []
         for operation in self._saved.elements_backwards():

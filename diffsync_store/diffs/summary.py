@@ -1,4 +1,4 @@
-"""What is counted of a diff while it is saved, so that nobody need read all of it to say how large it is."""
+"""The size of a diff, counted while it is saved."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from diffsync_store.operation import Operation
 from diffsync_store.redaction import redact_id
 from diffsync_store.store.redis.diffs.record import Subtree
 
-MOST_SUBTREES = 10
+MAX_SUBTREES = 10
 
 
 class DiffSummary:
-    """The counts of elements that come in the order of a sync; what it keeps does not grow with the diff."""
+    """Counts elements that come in the order of a sync, in memory that does not grow with the diff."""
 
     def __init__(self) -> None:
         self.elements = 0
         self._by_model: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._largest: list[tuple[int, int, str, str]] = []
-        """A heap: operations, minus the number of the tree, model and name of the object."""
+        """A heap: number of operations, minus the position of the tree, model and name of the object."""
         self._top = ("", "")
         self._below_top = 0
         self._trees = 0
 
     def add(self, operations: Iterable[Operation]) -> None:
-        """Count elements that come after those before."""
+        """Count the next elements."""
         for operation in operations:
             self.elements += 1
             if not operation.parents:
@@ -37,11 +37,11 @@ class DiffSummary:
                 self._below_top += 1
 
     def by_model(self) -> dict[str, dict[str, int]]:
-        """Operations by model and action."""
+        """Return the number of operations by model and action."""
         return {model: dict(actions) for model, actions in self._by_model.items()}
 
     def largest(self) -> tuple[Subtree, ...]:
-        """The largest subtrees, the largest first; of two alike the one that came first."""
+        """Return the largest subtrees, largest first; of equal ones, the one that came first."""
         self._end_tree()
         found = sorted(self._largest, reverse=True)
         return tuple(Subtree(model=model, name=name, operations=count) for count, _, model, name in found)
@@ -50,7 +50,7 @@ class DiffSummary:
         if self._below_top:
             self._trees += 1
             tree = (self._below_top, -self._trees, *self._top)
-            if len(self._largest) < MOST_SUBTREES:
+            if len(self._largest) < MAX_SUBTREES:
                 heapq.heappush(self._largest, tree)
             else:
                 heapq.heappushpop(self._largest, tree)

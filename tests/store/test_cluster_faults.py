@@ -15,7 +15,7 @@ from airports.demo.ports import free_port
 from diffsync_store import ObjectStoreException, StoredAdapter, StoreState
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.redis.connection.retry import PassingCluster
+from diffsync_store.store.redis.connection.retry import RetryingCluster
 from tests.conftest import demand
 from tests.proxy import Proxy
 from tests.redis_servers import ClusterNode, RedisClusterServers
@@ -181,4 +181,4 @@ def test_what_was_given_as_retry_is_what_counts_on_a_cluster(cluster: RedisClust
 
     with RedisStore(url=cluster.url, retry=Retry(NoBackoff(), 1)) as store:
         assert isinstance(store._redis, redis.RedisCluster)
-        assert not isinstance(store._redis, PassingCluster)
+        assert not isinstance(store._redis, RetryingCluster)

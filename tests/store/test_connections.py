@@ -145,7 +145,7 @@ def test_a_node_of_a_cluster_as_a_plain_redis_is_said_to_be_one(cluster: RedisCl
         for number in range(20):
             RedisStore(url=cluster.nodes[0].url, store_id=f"x{number}").close()
 
-    with pytest.raises(ObjectStoreException, match="node of a cluster: its URL begins with redis"):
+    with pytest.raises(ObjectStoreException, match="node of a cluster: use a URL that begins with redis"):
         open_one_on_another_node()
 
 
@@ -157,7 +157,7 @@ def test_what_is_no_sentinel_no_master_and_no_database_is_said_to_be_none(
     redis_server: RedisServer, redis_kind: str
 ) -> None:
     address = f"127.0.0.1:{redis_server.port}"
-    assert "is no Sentinel" in message_of(url=f"redis+sentinel://{address}/mymaster")
+    assert "is not a Sentinel" in message_of(url=f"redis+sentinel://{address}/mymaster")
     assert "no database of that number" in message_of(url=f"redis://{address}/99")
     with (
         RedisServer(redis_kind, "--replicaof", "127.0.0.1", str(redis_server.port)) as replica,
@@ -356,15 +356,15 @@ def test_a_master_is_found_by_its_sentinels_with_tls(certificates: Certificates,
     ("where", "message"),
     [
         ({"url": "redis://h", "ssl": True}, "write rediss://"),
-        ({"url": "redis://h", "ssl_certfile": "/x"}, "ssl_certfile would do nothing without TLS"),
-        ({"host": "h", "ssl_ca_certs": "/x"}, "ssl_ca_certs would do nothing without TLS"),
+        ({"url": "redis://h", "ssl_certfile": "/x"}, "ssl_certfile cannot be used without TLS"),
+        ({"host": "h", "ssl_ca_certs": "/x"}, "ssl_ca_certs cannot be used without TLS"),
         ({"host": "h", "unix_socket_path": "/x"}, "either 'unix_socket_path', or 'host' or 'url'"),
         ({"url": "redis://h", "unix_socket_path": "/x"}, "either 'unix_socket_path', or 'host' or 'url'"),
         ({"url": f"redis+cluster://:{QUOTED}@h:port"}, "URL is not valid"),
         ({"url": f"redis+sentinel://:{QUOTED}@h:port/s"}, "URL is not valid"),
         ({"url": f"redis+proxy://:{QUOTED}@h"}, "URL is not valid: it must begin with redis://"),
-        ({"url": f"redis://:{QUOTED}@h:port"}, "URL is not valid: what follows its scheme"),
-        ({"url": f"redis://:{QUOTED}@h/inventory"}, "URL is not valid: what follows its address is the number"),
+        ({"url": f"redis://:{QUOTED}@h:port"}, "URL is not valid: the part after the scheme"),
+        ({"url": f"redis://:{QUOTED}@h/inventory"}, "URL is not valid: after the address comes the number"),
     ],
 )
 def test_what_does_not_go_together_is_refused(where: dict[str, Any], message: str) -> None:

@@ -1,29 +1,32 @@
-"""The one author of Redis keys and of the rules for the ids in them.
+"""The names of all Redis keys, and the rules for the ids in them.
 
-Every key of a store holds its `store_id` as hash tag, so that on Redis Cluster a store lies in one slot and one script
-can work on it. Model names come last and may hold any character: a hash tag ends at its first closing brace. No key is
-ever used as a pattern.
+Every key of a store has its `store_id` as hash tag: on Redis Cluster a store is in one slot, and one script can work on
+it. Model names come last and may hold any character: a hash tag ends at its first closing brace. No key is ever used as
+a pattern.
 
-    dss:{ID}:record              hash: the store's record of itself
-    dss:{ID}:schema              hash: model name to the model's shape, as JSON; empty where no object was written yet
+    dss:{ID}:record              hash: the store's record
+    dss:{ID}:schema              hash: model name to the model's schema, as JSON; empty before the first object
     dss:{ID}:counts              hash: model name to number of objects
     dss:{ID}:objects:MODEL       hash: unique id to object, as JSON
     dss:{ID}:order:MODEL         sorted set: unique ids by order of insertion
     dss:{ID}:tree:MODEL          hash: unique id to node, see `scripts/subtree_digests.py`
-    dss:{ID}:sums:MODEL          hash, of a top model: bucket to the sum of its digests
-    dss:{ID}:members:MODEL       hash, of a top model: bucket to the unique ids in it
+    dss:{ID}:sums:MODEL          hash, of a top-level model: bucket to the sum of its digests
+    dss:{ID}:members:MODEL       hash, of a top-level model: bucket to the unique ids in it
     dss:{ID}:lease               hash: who may change the target, and the last fencing token; outlives the store
     dsd:{ID}:record              string: a saved diff's record, as JSON
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
-    dsd:{ID}:journal             hash: id of an operation to what became of it, as JSON
-    dsd:{ID}:journal:writer      hash: who applies the diff, and how many batches of the journal came from there
+    dsd:{ID}:journal             hash: id of an operation to its state, as JSON
+    dsd:{ID}:journal:writer      hash: the sync that applies the diff, and the last number of each stream of batches
     dsd:{ID}:journal:application, journal:approval
                                  strings: who has applied the diff, who has approved it, as JSON
-    dss:users                    hash: who has used this Redis lately, by an id of theirs
+    dsd:{ID}:journal:approval-requests
+                                 hash: id of a run that waits for an approval to its request, as JSON
+    dss:users                    hash: id of a recent user of this Redis to time and description
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
 
-A namespace NS keeps what is of one project apart from the rest of a Redis: its keys begin with `dss:NS:{ID}:` and
-`dsd:NS:{ID}:`, its ids are in `dss:NS:stores` and `dsd:NS:diffs`, its users in `dss:NS:users`. Without one, the keys are those above.
+A namespace NS separates one project from the rest of a Redis: its keys begin with `dss:NS:{ID}:` and
+`dsd:NS:{ID}:`, its ids are in `dss:NS:stores` and `dsd:NS:diffs`, its users in `dss:NS:users`. Without a namespace, the keys
+are those above.
 """
 
 from __future__ import annotations
@@ -44,12 +47,12 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def is_id(value: str) -> bool:
-    """Whether a text may name a store or a diff."""
+    """True if a text may name a store or a diff."""
     return bool(_ID.fullmatch(value))
 
 
-def asked_for(uids: Iterable[str]) -> list[str | bytes]:
-    """Unique ids as Redis is asked for them; there is none that is no Unicode, so nobody is told that it is there."""
+def encode_uids(uids: Iterable[str]) -> list[str | bytes]:
+    """Return unique ids as arguments of a read. Redis holds none that is not valid Unicode, so such an id is not found."""
     return [uid if uid.isascii() else uid.encode("utf-8", "surrogatepass") for uid in uids]
 
 
@@ -60,13 +63,13 @@ def check_id(value: str, what: str) -> str:
         ObjectStoreException: it is not 1 to 128 letters, digits, `.`, `_`, `-`.
     """
     if not is_id(value):
-        shown = repr(value) if len(repr(value)) < 160 else f"{repr(value)[:157]}..."
-        raise ObjectStoreException(f"{what} {shown} is not valid: use 1 to 128 letters, digits, '.', '_' or '-'.")
+        text = repr(value) if len(repr(value)) < 160 else f"{repr(value)[:157]}..."
+        raise ObjectStoreException(f"{what} {text} is not valid: use 1 to 128 letters, digits, '.', '_' or '-'.")
     return value
 
 
 def check_namespace(value: str) -> str:
-    """Return `value` if it may name a namespace, or is the empty one that everything is in by default.
+    """Return `value` if it may name a namespace; the default namespace is empty.
 
     Raises:
         ObjectStoreException: it is not up to 64 letters, digits, `.`, `_`, `-`.
@@ -79,7 +82,7 @@ def check_namespace(value: str) -> str:
 
 
 def command(namespace: str) -> str:
-    """How the library's command begins for what is in a namespace."""
+    """Return the beginning of a `diffsync-store` command for a namespace."""
     return f"diffsync-store --namespace {namespace}" if namespace else "diffsync-store"
 
 
@@ -88,17 +91,17 @@ def _space(kind: str, namespace: str) -> str:
 
 
 def index_of_stores(namespace: str) -> str:
-    """Key of the sorted set of the stores in a namespace."""
+    """Return the key of the sorted set of the stores in a namespace."""
     return f"{_space('dss', namespace)}stores" if namespace else STORES
 
 
 def index_of_diffs(namespace: str) -> str:
-    """Key of the sorted set of the saved diffs in a namespace."""
+    """Return the key of the sorted set of the saved diffs in a namespace."""
     return f"{_space('dsd', namespace)}diffs" if namespace else DIFFS
 
 
 def users_of(namespace: str) -> str:
-    """Key of the hash of those who use a namespace."""
+    """Return the key of the hash of the users of a namespace."""
     return f"{_space('dss', namespace)}users"
 
 
@@ -115,23 +118,23 @@ class StoreKeys:
         self.lease = f"{self._prefix}lease"
 
     def objects(self, model: str) -> str:
-        """Key of the hash that holds the objects of one model."""
+        """Return the key of the objects of a model."""
         return f"{self._prefix}objects:{model}"
 
     def order(self, model: str) -> str:
-        """Key of the sorted set that holds their order."""
+        """Return the key of the order of a model's objects."""
         return f"{self._prefix}order:{model}"
 
     def digests(self, model: str) -> list[str]:
-        """Keys of what is kept of the digests of one model."""
+        """Return the keys of the digests of a model."""
         return [f"{self._prefix}{kind}:{model}" for kind in ("tree", "sums", "members")]
 
     def of_models(self, models: list[str]) -> list[str]:
-        """Keys of everything stored under these model names."""
+        """Return all keys of these models."""
         return [key for model in models for key in (self.objects(model), self.order(model), *self.digests(model))]
 
     def all(self, models: list[str]) -> list[str]:
-        """Every key of a store with these models."""
+        """Return every key of a store that has these models."""
         return [self.record, self.schema, self.counts, *self.of_models(models)]
 
 
@@ -151,6 +154,6 @@ class DiffKeys:
         self.approval_requests = f"{prefix}journal:approval-requests"
 
     def all(self) -> list[str]:
-        """Every key of the diff."""
+        """Return every key of the diff."""
         of_journal = [self.journal, self.writer, self.application, self.approval, self.approval_requests]
         return [self.record, self.elements, *of_journal]

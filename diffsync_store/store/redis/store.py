@@ -19,7 +19,7 @@ from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, s
 from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
 from diffsync_store.store.redis.diffs.usage import refuse_load
-from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, asked_for, check_namespace, index_of_stores
+from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, encode_uids, index_of_stores
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
 from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import store as scripts
@@ -338,7 +338,7 @@ class RedisStore(BaseStore):
         while done < len(missing):
             batch = missing[done : done + _BATCH]
             with translated_errors():
-                values = scripts.FETCH(self._redis, keys, [_BATCH_BYTES, *asked_for(batch)])
+                values = scripts.FETCH(self._redis, keys, [_BATCH_BYTES, *encode_uids(batch)])
             done += len(values)
             for uid, value in zip(batch, values, strict=False):  # the values may be of the first ones only
                 if value is not None:
@@ -417,7 +417,7 @@ class RedisStore(BaseStore):
         for start in range(0, len(uids), _BATCH):
             batch = uids[start : start + _BATCH]
             with translated_errors():
-                places = self._redis.zmscore(self._keys.order(model), asked_for(batch))
+                places = self._redis.zmscore(self._keys.order(model), encode_uids(batch))
             found |= {uid: place for uid, place in zip(batch, places, strict=True) if place is not None}
         return found
 
@@ -582,7 +582,7 @@ class RedisStore(BaseStore):
         if buffer.find(uid) is None:
             self._settle()
             with translated_errors():
-                if not self._redis.hexists(self._keys.objects(model), *asked_for([uid])):
+                if not self._redis.hexists(self._keys.objects(model), *encode_uids([uid])):
                     return False
         buffer.delete(uid)
         self._count_pending(time.monotonic())

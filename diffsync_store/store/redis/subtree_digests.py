@@ -9,7 +9,7 @@ from typing import Any
 from diffsync_store.store.digest import SIZE
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.redis.connection import translated_errors
-from diffsync_store.store.redis.keys import StoreKeys, asked_for
+from diffsync_store.store.redis.keys import StoreKeys, encode_uids
 from diffsync_store.store.redis.scripts.subtree_digests import MEMBERS, NODE_SIZE, SUBTREES, SUMS
 from diffsync_store.store.subtree_digests import BucketSums, SubtreeDigest, SubtreeDigests
 
@@ -32,7 +32,7 @@ class RedisSubtreeDigests(SubtreeDigests):
         found: list[SubtreeDigest] = []
         for start in range(0, len(uids), _BATCH):
             with translated_errors():
-                packed = SUBTREES(self._redis, self._keys, [model, *asked_for(uids[start : start + _BATCH])])
+                packed = SUBTREES(self._redis, self._keys, [model, *encode_uids(uids[start : start + _BATCH])])
             found += map(SubtreeDigest._make, _NODE.iter_unpack(packed))
         return found
 

@@ -1,4 +1,4 @@
-"""Making Redis clients, from a URL of any kind or from a host, each with timeouts and retries."""
+"""Making Redis clients with timeouts and retries, from a URL or a host."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from diffsync_store.store.redis.connection.driver import (
     redis_errors,
 )
 from diffsync_store.store.redis.connection.error_hints import remedy_for
-from diffsync_store.store.redis.connection.retry import PASSING, PassingCluster, passing_retry, try_on_cluster
+from diffsync_store.store.redis.connection.retry import TRANSIENT, RetryingCluster, transient_retry, try_on_cluster
 
 DEFAULT_TIMEOUT = 30.0
-"""Seconds until a silent server counts as unavailable; `socket_timeout` and `socket_connect_timeout` override it."""
+"""Seconds after which a silent server is unavailable; `socket_timeout` and `socket_connect_timeout` override it."""
 
 _PLAIN = ("redis://", "rediss://", "unix://")
 _SCHEMES = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://"
 _HAS_CLUSTER_RETRY = int(redis.__version__.split(".")[0]) >= 6
 
-# Without types in redis-py.
+# redis-py has no types for these.
 _parse_url: Any = parse_url
 _ClusterNode: Any = ClusterNode
 
 
 class _Sentinels(Sentinel):
-    """redis-py's Sentinels, which say no more of a connection that failed than its error's name."""
+    """redis-py's Sentinels, with the cause of a failed connection; redis-py gives only the name of its error."""
 
     def discover_master(self, service_name: str) -> Any:
         find: Any = super().discover_master
@@ -58,7 +58,7 @@ class _Sentinels(Sentinel):
 
 @dataclass(frozen=True)
 class _Location:
-    """What a URL of a cluster or of Sentinels says."""
+    """A parsed URL of a cluster or of Sentinels."""
 
     hosts: list[tuple[str, int]]
     path: list[str]
@@ -71,8 +71,8 @@ def make_client(
     """Make a client; `stack` closes it.
 
     Raises:
-        ObjectStoreException: what was given is not valid, or does not go together.
-        TypeError: an option is not one of redis-py's.
+        ObjectStoreException: an argument is not valid, or two exclude each other.
+        TypeError: redis-py has no such option.
     """
     _check_mix(host, url, options)
     options = {"socket_timeout": DEFAULT_TIMEOUT, "socket_connect_timeout": DEFAULT_TIMEOUT, **options}
@@ -80,17 +80,17 @@ def make_client(
         _check_files(options)
         client = redis.Redis(host=host or "localhost", port=port, db=db, **_with_retries(options))
     else:
-        options.pop("ssl", None)  # the URL says it too
+        options.pop("ssl", None)  # it is in the URL
         client = _MAKERS.get(url.partition("://")[0], _from_plain_url)(url, db, options, stack)
     stack.callback(client.close)
     return client
 
 
 def address_in(url: str) -> str:
-    """Where a URL leads, without user, password and options.
+    """Return the address in a URL, without user, password and options.
 
     Raises:
-        ObjectStoreException: it is not valid.
+        ObjectStoreException: the URL is not valid.
     """
     scheme = url.partition("://")[0]
     if scheme in _MAKERS:
@@ -117,15 +117,15 @@ def _check_mix(host: str | None, url: str | None, options: dict[str, Any]) -> No
     if "decode_responses" in options:
         raise TypeError("decode_responses cannot be set: a store reads bytes.")
     if url and not url.startswith("rediss") and options.get("ssl"):
-        raise ObjectStoreException("The URL is one without TLS: write rediss:// for 'ssl'.")
+        raise ObjectStoreException("'ssl' needs a URL with TLS: write rediss:// instead of redis://.")
     is_tls = url.startswith("rediss") if url else options.get("ssl")
     unused = [name for name in options if name.startswith("ssl_")]
     if unused and not is_tls:
-        raise ObjectStoreException(f"{', '.join(unused)} would do nothing without TLS: write rediss:// or ssl=True.")
+        raise ObjectStoreException(f"{', '.join(unused)} cannot be used without TLS: use a rediss:// URL or ssl=True.")
 
 
 def _check_files(options: dict[str, Any]) -> None:
-    """Files that cannot be read would otherwise look like a server that cannot be reached."""
+    """Check files now: a missing file would otherwise look like an unreachable server."""
     for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
         try:
             if options.get(name):
@@ -135,35 +135,37 @@ def _check_files(options: dict[str, Any]) -> None:
 
 
 def _with_retries(options: dict[str, Any]) -> dict[str, Any]:
-    """The options, with retries of ours unless there are others."""
+    """Return the options, with our retries unless they have retries."""
     if "retry" in options:
         return options
-    # redis-py 5 tries a command again only for errors that are named, and leaves to Retry what a socket raises.
-    return {"retry": passing_retry(OSError), "retry_on_error": list(PASSING), **options}
+    # redis-py 5 retries a command only for the errors in `retry_on_error`, and leaves socket errors to Retry.
+    return {"retry": transient_retry(OSError), "retry_on_error": list(TRANSIENT), **options}
 
 
 def _from_plain_url(url: str, db: int, options: dict[str, Any], _: ExitStack) -> Any:
     try:
         _check_files({**options, **_parse_url(url)})
         _check_database(url)
-        # A database in the URL wins over `db`, as redis-py has it.
+        # A database in the URL overrides `db`, as in redis-py.
         return redis.Redis.from_url(url, db=db, **_with_retries(options))
     except ValueError as error:
-        why = "what follows its scheme cannot be read" if url.startswith(_PLAIN) else f"it must begin with {_SCHEMES}"
+        why = (
+            "the part after the scheme cannot be parsed" if url.startswith(_PLAIN) else f"it must begin with {_SCHEMES}"
+        )
         raise _not_valid(why) from _nameless(error)
 
 
 def _check_database(url: str) -> None:
-    """redis-py takes database 0 where it cannot read the number."""
+    """Refuse what is not a number: redis-py would use database 0."""
     path = urlsplit(url).path.strip("/")
     if path and not path.isdecimal() and not url.startswith("unix://"):
-        raise _not_valid("what follows its address is the number of a database, or nothing")
+        raise _not_valid("after the address comes the number of a database, or nothing")
 
 
 def _from_cluster_url(url: str, db: int, options: dict[str, Any], _: ExitStack) -> Any:
     location = _read(url, 6379)
     if location.options.pop("db", db) or [part for part in location.path if part != "0"]:
-        raise ObjectStoreException("A Redis Cluster has one database only: give no other than 0.")
+        raise ObjectStoreException("A Redis Cluster has one database only: use 0.")
     options = {**options, **location.options}
     _check_files(options)
     _check_names(options, redis.Redis, redis.RedisCluster)
@@ -171,7 +173,7 @@ def _from_cluster_url(url: str, db: int, options: dict[str, Any], _: ExitStack) 
     if options.keys() & {"retry", "cluster_error_retry_attempts"}:
         return redis.RedisCluster(startup_nodes=nodes, **options)
     own = {"retry": Retry(NoBackoff(), 0)} if _HAS_CLUSTER_RETRY else {"cluster_error_retry_attempts": 0}
-    return try_on_cluster(lambda: PassingCluster(startup_nodes=nodes, **own, **options))
+    return try_on_cluster(lambda: RetryingCluster(startup_nodes=nodes, **own, **options))
 
 
 def _from_sentinel_url(url: str, db: int, options: dict[str, Any], stack: ExitStack) -> Any:
@@ -182,7 +184,7 @@ def _from_sentinel_url(url: str, db: int, options: dict[str, Any], stack: ExitSt
         case [service, number] if number.isdecimal():
             database = int(number)
         case _:
-            raise _not_valid("it is written as redis+sentinel://host:port,host:port/service or .../service/database")
+            raise _not_valid("write redis+sentinel://host:port,host:port/service or .../service/database")
     options = {**options, **location.options, "db": database}
     own = _sentinel_options(options)
     _check_files(options)
@@ -194,20 +196,20 @@ def _from_sentinel_url(url: str, db: int, options: dict[str, Any], stack: ExitSt
 
 
 def _sentinel_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Takes what is for the Sentinels out of the options; timeouts and TLS are for them too."""
+    """Remove the options of the Sentinels and return them, with timeouts and TLS, which apply to them too."""
     shared = {name: value for name, value in options.items() if name.startswith(("socket_", "ssl"))}
     own = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
     own |= options.pop("sentinel_kwargs", {})
     username, password = own.pop("username"), own.pop("password")
     if username or password:
-        # What redis-py 6 says of a Sentinel that it cannot reach shows the password that it was given as such.
+        # In redis-py 6, the error of an unreachable Sentinel contains a password that was passed as an option.
         own["credential_provider"] = UsernamePasswordCredentialProvider(username, password)
-    # The next Sentinel is the next try.
+    # No retries: the next Sentinel is the next try.
     return {"retry": Retry(NoBackoff(), 0), **shared, **own}
 
 
 def _check_names(options: dict[str, Any], *classes: type[Any]) -> None:
-    """RedisCluster drops options that it does not know."""
+    """Refuse unknown options: RedisCluster ignores them."""
     known = {name for made in classes for name in inspect.signature(made).parameters}
     unknown = options.keys() - known
     if unknown:
@@ -229,11 +231,11 @@ def _read(url: str, default_port: int) -> _Location:
             options={**options, **({"ssl": True} if scheme.startswith("rediss") else {})},
         )
     except ValueError as error:
-        raise _not_valid("what follows its scheme cannot be read") from _nameless(error)
+        raise _not_valid("the part after the scheme cannot be parsed") from _nameless(error)
 
 
 def _not_valid(why: str) -> ObjectStoreException:
-    # The URL may hold a password: it is not repeated here, nor is the cause, whose text may hold it.
+    # Neither the URL nor the text of the cause is repeated: both may contain a password.
     return ObjectStoreException(f"The Redis URL is not valid: {why}.")
 
 

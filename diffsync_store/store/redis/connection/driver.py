@@ -1,4 +1,4 @@
-"""What is used of the redis package, or how to get it: no other module of the library imports it."""
+"""The parts of the redis package that the library uses. No other module imports the package."""
 
 try:
     import redis

@@ -1,4 +1,4 @@
-"""Errors of a connection that no further try will mend, and what will."""
+"""Errors of a connection that a retry does not solve, and their remedies."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from diffsync_store.store.redis.connection.driver import redis_errors
 
 _PASSWORD = "Redis refused the user name or password: check `username` and `password`."  # noqa: S105  # a message
 _SENTINEL = (
-    "A Sentinel refused the user name or password: give its own in `sentinel_kwargs`, or in the URL as "
-    "sentinel_username and sentinel_password; the others are for Redis."
+    "A Sentinel refused the user name or password: give those of the Sentinels in `sentinel_kwargs`, or in the URL as "
+    "sentinel_username and sentinel_password. `username` and `password` are for Redis."
 )
-_NO_CLUSTER = "This Redis is not a cluster, or does not let the user ask: other URLs begin with redis:// or rediss://."
-_CLUSTER = "This Redis is a node of a cluster: its URL begins with redis+cluster:// or rediss+cluster://."
-_NO_SENTINEL = "This Redis is no Sentinel: a redis+sentinel:// URL has the addresses of Sentinels (port 26379, as a rule), not of Redis."
-_REPLICA = "This Redis is a replica, which takes no writes: connect to its master, or through Sentinel with a redis+sentinel:// URL."
-_NO_DATABASE = "This Redis has no database of that number: take a lower one in the URL, or set its `databases` higher."
+_NO_CLUSTER = (
+    "This Redis is not a cluster, or the user may not run CLUSTER: use a URL that begins with redis:// or rediss://."
+)
+_CLUSTER = "This Redis is a node of a cluster: use a URL that begins with redis+cluster:// or rediss+cluster://."
+_NO_SENTINEL = "This Redis is not a Sentinel: a redis+sentinel:// URL has the addresses of Sentinels (usually port 26379), not of Redis."
+_REPLICA = "This Redis is a replica, which refuses writes: connect to its master, or through Sentinels with a redis+sentinel:// URL."
+_NO_DATABASE = (
+    "This Redis has no database of that number: use a lower number, or raise `databases` in its configuration."
+)
 _UNTRUSTED = (
     "The server's TLS certificate was not accepted: give the certificate of the authority that signed it as "
-    "`ssl_ca_certs`, and connect by a name that the certificate holds."
+    "`ssl_ca_certs`, and connect by a name that is in the certificate."
 )
 _UNWANTED = (
-    "Redis refused the client's TLS certificate, or there was none: give one that is signed by an authority which the "
-    "server trusts as `ssl_certfile`, and its key as `ssl_keyfile`."
+    "Redis refused the client's TLS certificate, or got none: give one that is signed by an authority which the server "
+    "trusts as `ssl_certfile`, and its key as `ssl_keyfile`."
 )
-_NO_PAIR = "`ssl_certfile` and `ssl_keyfile` are not a certificate and its key, as PEM files."
+_NO_PAIR = "`ssl_certfile` and `ssl_keyfile` are not a certificate and its key in PEM format."
 _NO_TLS = "The server does not speak TLS on this port: connect to its TLS port, or without TLS."
 
 _REMEDIES = {
     "NOAUTH": _PASSWORD,
     "WRONGPASS": _PASSWORD,
-    "AuthenticationError": _SENTINEL,  # what MasterNotFoundError tells of each Sentinel is its error's name
+    "AuthenticationError": _SENTINEL,  # MasterNotFoundError has the name of each Sentinel's error
     "Cluster mode is not enabled": _NO_CLUSTER,
     "cluster support disabled": _NO_CLUSTER,
     "unknown command 'SENTINEL'": _NO_SENTINEL,
@@ -47,11 +51,11 @@ _REMEDIES = {
     "KEY_VALUES_MISMATCH": _NO_PAIR,
     "WRONG_VERSION_NUMBER": _NO_TLS,
 }
-"""By what the text of an error holds: much of what OpenSSL says reaches us as text only."""
+"""Remedies by a part of the error's text: most errors of OpenSSL arrive as text only."""
 
 
 def remedy_for(error: BaseException) -> str | None:
-    """What the server has against this connection and what to do about it; None for what may pass by itself."""
+    """Return why the server refuses the connection and what to do; None if a retry may succeed."""
     for cause in _causes(error):
         if isinstance(cause, redis_errors.AuthenticationError | redis_errors.AuthorizationError):
             return _PASSWORD
@@ -64,7 +68,7 @@ def remedy_for(error: BaseException) -> str | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and those that it was raised for."""
+    """Yield the error and its causes."""
     while error is not None:
         yield error
         error = error.__cause__

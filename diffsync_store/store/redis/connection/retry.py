@@ -1,4 +1,4 @@
-"""Trying again what may pass by itself, with waits."""
+"""Retries of transient errors, with waits."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from diffsync_store.store.redis.connection.driver import EqualJitterBackoff, Ret
 from diffsync_store.store.redis.connection.error_hints import remedy_for
 
 RETRIES = 2
-"""Tries after the first, a quarter to half a second and then half a second to a second later."""
+"""Tries after the first: the first a quarter to half a second later, the second half a second to a second after that."""
 
-PASSING = (redis_errors.ConnectionError, redis_errors.TimeoutError)
+TRANSIENT = (redis_errors.ConnectionError, redis_errors.TimeoutError)
 
 _MOVING_PATIENCE = 30.0
-"""Seconds to wait until a cluster has moved a store from one node to another."""
+"""Seconds to wait while a cluster moves a store from one node to another."""
 
 T = TypeVar("T")
 
 
-class PassingRetry(Retry):
-    """redis-py's Retry for what may pass by itself: what was refused is not tried again.
+class TransientRetry(Retry):
+    """redis-py's Retry for transient errors: what the server refused is not tried again.
 
-    redis-py connects anew within the next try of a command, and would try to do that several times: here it is once.
+    redis-py reconnects within the next try of a command, and would retry that too: here it tries once.
     """
 
     _is_trying = False
@@ -43,15 +43,15 @@ class PassingRetry(Retry):
             self._is_trying = is_nested
 
 
-def passing_retry(*others: type[Exception]) -> PassingRetry:
-    """Retries of what may pass, these other errors included."""
-    return PassingRetry(EqualJitterBackoff(cap=1.0, base=0.25), RETRIES, (*PASSING, *others))
+def transient_retry(*others: type[Exception]) -> TransientRetry:
+    """Return retries of transient errors and of these other errors."""
+    return TransientRetry(EqualJitterBackoff(cap=1.0, base=0.25), RETRIES, (*TRANSIENT, *others))
 
 
-class PassingCluster(redis.RedisCluster):
-    """redis-py's client of a cluster, which asks for the cluster's nodes before each try but does not wait.
+class RetryingCluster(redis.RedisCluster):
+    """redis-py's cluster client with waits between retries. It asks for the cluster's nodes before each try.
 
-    `options` are without redis-py's own retries.
+    Make it without redis-py's own retries.
     """
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
@@ -61,11 +61,11 @@ class PassingCluster(redis.RedisCluster):
             try:
                 return try_on_cluster(lambda: run(*args, **kwargs), lambda _: self.replace_default_node())
             except redis_errors.ClusterError as error:
-                # redis-py has been told for half a second to try again: keys of one slot are on two nodes.
+                # For half a second the cluster has answered TRYAGAIN: keys of one slot are on two nodes.
                 if type(error) is not redis_errors.ClusterError or time.monotonic() > until:
                     raise
 
 
 def try_on_cluster(do: Callable[[], T], fail: Callable[..., Any] = lambda _: None) -> T:
-    """Do it with retries; a cluster whose nodes cannot be reached has errors of its own for that."""
-    return passing_retry(redis_errors.ClusterDownError, redis_errors.RedisClusterException).call_with_retry(do, fail)
+    """Call `do` with retries, also for the errors of a cluster whose nodes cannot be reached."""
+    return transient_retry(redis_errors.ClusterDownError, redis_errors.RedisClusterException).call_with_retry(do, fail)
