@@ -242,7 +242,7 @@ class Project:
         return {artifact["key"]: artifact for artifact in found}
 
     def numbers(self, run: str) -> str:
-        """What the runs of a deployment have told as metrics."""
+        """Return the metrics file of a deployment."""
         return (self.folder / "metrics" / f"diffsync-{run}.prom").read_text("utf-8")
 
     def expect_outcomes(self, diff_id: str, *states: str) -> None:

@@ -1,4 +1,4 @@
-"""What the server knows of a flow run, and what a person does with it."""
+"""Read a flow run from the server, and act on it as a person does."""
 
 import json
 import os
@@ -13,7 +13,7 @@ def lines(file: Path) -> list[str]:
 
 
 def states_of(project: Project, run_id: str) -> list[str]:
-    """The names of the states that a run has been in."""
+    """Return the names of the states of a run."""
     return [str(state["name"]) for state in project.stack.get(f"/flow_run_states/?flow_run_id={run_id}")]
 
 
@@ -29,8 +29,8 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def question(project: Project, run_id: str) -> str:
-    """What a suspended run shows to the one who decides; empty where it is not suspended, or does not show it yet."""
+def shown_request(project: Project, run_id: str) -> str:
+    """Return what a suspended run shows to the person who decides; empty if it is not suspended or not ready."""
     run = project.stack.get(f"/flow_runs/{run_id}")
     if run["state_name"] != "Suspended":
         return ""
@@ -39,18 +39,18 @@ def question(project: Project, run_id: str) -> str:
     return str(json.loads(shown[0]["value"])) if shown else ""
 
 
-def answer_to(project: Project, run_id: str, answer: dict[str, Any]) -> None:
+def send_answer(project: Project, run_id: str, answer: dict[str, Any]) -> None:
     found = project.stack.post(f"/flow_runs/{run_id}/resume", run_input=answer)
     assert found["status"] == "ACCEPT", found
 
 
-def tried_again(project: Project, run_id: str) -> None:
-    """Press Retry on the page of a run that has ended."""
+def retry_run(project: Project, run_id: str) -> None:
+    """Choose Retry on the page of an ended run."""
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "SCHEDULED", "name": "AwaitingRetry"})
 
 
-def waiting_diff(project: Project, sync: str) -> str:
-    """The diff of a sync's newest reconcile."""
+def diff_of_reconcile(project: Project, sync: str) -> str:
+    """Return the id of the diff of a sync's newest reconcile."""
     tags: list[str] = project.runs(f"sync:{sync}", "reconcile")[0]["tags"]
     return next(tag.removeprefix("diff:") for tag in tags if tag.startswith("diff:"))
 

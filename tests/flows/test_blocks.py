@@ -24,7 +24,7 @@ syncs:
 """
 
 
-def test_the_url_of_the_store_can_be_in_a_block_and_its_password_is_shown_nowhere(
+def test_the_url_of_the_store_can_be_in_a_block_and_its_password_appears_nowhere(
     project: Project, tmp_path: Path
 ) -> None:
     secret = "hunter-of-blocks"

@@ -13,7 +13,7 @@ from tests.servers import wait_until
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def told(project: Project) -> dict[str, dict[str, Any]]:
+def deployments_of(project: Project) -> dict[str, dict[str, Any]]:
     """What the server knows of each deployment, but for ids, times and what one made by hand has besides."""
     names = (
         *("description", "tags", "parameters", "work_pool_name", "work_queue_name", "entrypoint", "pull_steps"),
@@ -39,13 +39,13 @@ def flows_command(project: Project, *words: str) -> str:
     return done.stdout
 
 
-def test_what_is_declared_with_a_schedule_has_its_next_runs(project: Project) -> None:
+def test_a_schedule_creates_runs(project: Project) -> None:
     housekeeping = project.stack.get("/deployments/name/housekeeping/housekeeping")["id"]
     asked = {"deployments": {"id": {"any_": [housekeeping]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     wait_until(lambda: project.stack.post("/flow_runs/count", **asked), 120, "runs of the housekeeping are scheduled")
 
 
-def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(project: Project) -> None:
+def test_deploying_twice_changes_nothing_and_removed_deployments_are_paused(project: Project) -> None:
     flows_command(project, "diffsync_flows", "deploy", "--yes")
     before = project.stack.post("/deployments/filter")
     output = flows_command(project, "diffsync_flows", "deploy", "--yes")
@@ -59,20 +59,20 @@ def test_deploying_twice_changes_nothing_and_what_leaves_the_file_is_paused(proj
         output = flows_command(project, "diffsync_flows", "deploy", "--yes")
         paused = {line.split()[1] for line in output.splitlines() if line.split()[0] == "paused"}
         assert paused == {"diff/cancelled", "sync/cancelled", "reconcile/cancelled"}
-        assert told(project)["reconcile/cancelled"]["paused"]
+        assert deployments_of(project)["reconcile/cancelled"]["paused"]
     finally:
         config.write_text(whole, "utf-8")
         flows_command(project, "diffsync_flows", "deploy", "--yes")
-    assert not told(project)["reconcile/cancelled"]["paused"]
+    assert not deployments_of(project)["reconcile/cancelled"]["paused"]
 
 
 def test_prefect_deploy_makes_the_same_deployments(project: Project) -> None:
     """Under a version that Prefect makes: `flows deploy` writes them once more after it."""
     flows_command(project, "diffsync_flows", "deploy", "--yes")
-    before = told(project)
+    before = deployments_of(project)
     file = project.folder / "prefect.yaml"
     file.write_text(flows_command(project, "diffsync_flows", "prefect-yaml"), "utf-8")
     flows_command(project, "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
-    assert told(project) == before
+    assert deployments_of(project) == before
     flows_command(project, "diffsync_flows", "deploy", "--yes")
-    assert told(project) == before
+    assert deployments_of(project) == before

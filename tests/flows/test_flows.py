@@ -38,13 +38,13 @@ def test_a_second_reconcile_finds_no_difference_and_changes_nothing(history: His
     assert history.contents[1] == history.contents[2]
 
 
-def test_a_load_leaves_its_counts(history: History) -> None:
+def test_a_load_publishes_its_counts(history: History) -> None:
     found = history.project.artifacts(history.step(history.again, "load"))
     (shown,) = (artifact["data"] for key, artifact in found.items() if not key.endswith("-progress"))
     assert "| airport | 1,191 |" in shown
 
 
-def test_a_diff_leaves_its_totals_and_a_capped_table_of_the_changes(history: History) -> None:
+def test_a_diff_publishes_its_totals_and_a_capped_table(history: History) -> None:
     found = history.project.artifacts(history.step(history.first, "diff"))
     totals, table = found["diff-registry-database-totals"], found["diff-registry-database"]
     for line in ("| create | 15 |", "| update | 1,180 |", "| delete | 20 |"):
@@ -63,7 +63,7 @@ def test_a_diff_leaves_its_totals_and_a_capped_table_of_the_changes(history: His
     assert [row["action"] for row in rows] == ["delete"] * 20 + ["create"] * 15 + ["update"] * 1000
 
 
-def test_a_sync_leaves_what_was_applied_and_logs_no_line_for_each_record(history: History) -> None:
+def test_a_sync_publishes_what_it_applied_and_logs_no_line_for_each_record(history: History) -> None:
     run = history.step(history.first, "sync")
     synced = history.project.artifacts(run)["sync-registry-database"]
     assert synced["description"] == "1,215 of 1,215 applied"
@@ -73,13 +73,13 @@ def test_a_sync_leaves_what_was_applied_and_logs_no_line_for_each_record(history
     assert len(history.project.logs(run)) < 50
 
 
-def test_a_reconcile_leaves_links_to_the_runs_of_its_steps(history: History) -> None:
+def test_a_reconcile_publishes_links_to_its_steps(history: History) -> None:
     shown = history.project.artifacts(history.first)["reconcile-airports"]["data"]
     for step in history.project.children(history.first):
         assert f"{history.project.stack.address}/v2/runs/flow-run/{step.id})" in shown
 
 
-def test_each_run_leaves_its_numbers(history: History) -> None:
+def test_each_run_publishes_metrics(history: History) -> None:
     found = {path.name: path.read_text("utf-8") for path in (history.project.folder / "metrics").iterdir()}
     assert 'diffsync_store_objects{adapter="registry"} 1197.0' in found["diffsync-load-registry.prom"]
     assert 'diffsync_sync_operations{outcome="updated",sync="airports"} 1180.0' in found["diffsync-sync-airports.prom"]
@@ -88,15 +88,15 @@ def test_each_run_leaves_its_numbers(history: History) -> None:
     assert "diffsync_in_sync_timestamp_seconds" in diff
 
 
-def test_a_dry_run_of_a_diff_that_is_applied_has_nothing_left_to_do(history: History) -> None:
+def test_a_dry_run_of_an_applied_diff_would_do_nothing(history: History) -> None:
     diff_id = parameter(history.project, history.step(history.first, "sync"), "diff_id")
     run = history.project.run("sync/airports", diff_id=diff_id, dry_run=True)
-    told = "Dry run, nothing was changed: 0 of 1,215 would be applied, 1,215 were applied before"
-    assert (run.state, run.summary) == ("Completed", told)
+    summary = "Dry run, nothing was changed: 0 of 1,215 would be applied, 1,215 were applied before"
+    assert (run.state, run.summary) == ("Completed", summary)
     assert check.fingerprint(history.project.database) == history.contents[2]
 
 
-def test_what_the_target_refuses_is_listed_and_the_run_is_partial(project: Project) -> None:
+def test_a_sync_lists_failed_operations_and_ends_as_partial(project: Project) -> None:
     database = project.folder / "picky.db"
     source = AirportsAdapter(
         name="registry", folder=project.folder / "after", internal_storage_engine=project.store("new")
@@ -163,9 +163,7 @@ def test_a_load_that_raises_fails_with_its_reason_and_leaves_a_store_that_diff_r
     assert "Load the store again." in refusal.diff.message
 
 
-def test_a_load_that_loses_its_connection_is_tried_again_from_an_empty_store(
-    project: Project, refusal: Refusal
-) -> None:
+def test_a_load_that_loses_its_connection_is_retried_from_an_empty_store(project: Project, refusal: Refusal) -> None:
     assert refusal.other.state == "Completed", refusal.other.message
     wait_until(lambda: "Retry 1/" in "\n".join(project.logs(refusal.other)), 60, "the log tells of the retry")
     record = project.store(parameter(project, refusal.other, "store_id")).record()
@@ -189,7 +187,7 @@ def test_no_secret_is_in_a_log_a_state_an_artifact_or_a_parameter(project: Proje
     assert PASSWORD not in refusal.record.model_dump_json()
 
 
-def test_a_reconcile_that_is_tried_again_starts_only_what_failed(project: Project, refusal: Refusal) -> None:
+def test_a_retried_reconcile_starts_only_the_failed_steps(project: Project, refusal: Refusal) -> None:
     before = {step.id for step in project.children(refusal.run)}
     (project.folder / "let-in").touch()
     project.stack.post(f"/flow_runs/{refusal.run.id}/set_state", state={"type": "SCHEDULED", "name": "AwaitingRetry"})
@@ -206,7 +204,7 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_star
     file.unlink(missing_ok=True)
     run_id = start_run(project.stack, "load/slow", store_id="killed")
     wait_until(file.exists, 60, "the load is in the middle")
-    wait_until(lambda: project.artifacts(run_id), 60, "it has told how far it is")
+    wait_until(lambda: project.artifacts(run_id), 60, "its progress is published")
     shown = project.artifacts(run_id)["load-slow-progress"]
     assert float(shown["data"]) == 30
     assert shown["description"].startswith("load: 3 of 10 objects, ")
@@ -257,7 +255,7 @@ def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: 
         assert PASSWORD not in text
 
 
-def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allowed(project: Project) -> None:
+def test_deletes_that_a_partial_load_cannot_prove_are_suppressed_until_allowed(project: Project) -> None:
     stores = {"source_store_id": "lacking", "target_store_id": "five"}
     project.load({"lacking": "rejecting", "five": "five"})
     run = project.run("diff/lacking", **stores, diff_id="lacking")
@@ -299,7 +297,7 @@ def test_deletes_that_a_partial_load_does_not_prove_are_held_until_they_are_allo
         assert store.count() == 3
 
 
-def test_a_target_that_another_run_changes_is_left_alone(project: Project) -> None:
+def test_a_target_with_a_lease_is_not_changed(project: Project) -> None:
     project.load({"quiet": "seven", "busy": "five"})
     stores = {"source_store_id": "quiet", "target_store_id": "busy"}
     assert project.run("diff/busy", **stores, diff_id="busy").state == "Completed"
@@ -323,7 +321,7 @@ def test_a_target_that_another_run_changes_is_left_alone(project: Project) -> No
     )
 
 
-def test_a_diff_that_no_sync_is_declared_for_is_not_applied(project: Project) -> None:
+def test_a_diff_without_a_declared_sync_is_not_applied(project: Project) -> None:
     project.load({"apart": "seven"})
     stores = {"source_store_id": "apart", "target_store_id": "apart"}
     assert project.run("diff/busy", **stores, diff_id="apart", sync_name=None).state == "Completed"
@@ -334,7 +332,7 @@ def test_a_diff_that_no_sync_is_declared_for_is_not_applied(project: Project) ->
         assert run.message.endswith("Declare one, with source: seven and target: seven.")
 
 
-def test_what_fails_before_it_has_begun_is_told_too(project: Project) -> None:
+def test_an_early_failure_publishes_an_event_and_metrics(project: Project) -> None:
     assert project.run("sync/refused", diff_id="never-made").state == "Failed"
     assert project.run("diff/refused", source_store_id="never-made", target_store_id="never-made").state == "Failed"
     for flow in ("sync", "diff"):

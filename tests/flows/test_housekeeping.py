@@ -9,13 +9,13 @@ from diffsync_store import StoreNotFound
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, StoreKeys
 from tests.flows.conftest import Project
-from tests.flows.runs import answer_to, question
+from tests.flows.runs import send_answer, shown_request
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_housekeeping_drops_what_is_past_its_retention_and_nothing_that_is_in_use(project: Project) -> None:
+def test_housekeeping_drops_what_is_past_its_retention_and_not_in_use(project: Project) -> None:
     diff_id = project.compare("cleared", "cleared")
     project.load({"forgotten": "five"})
     old = ("forgotten", "cleared-source")
@@ -26,9 +26,9 @@ def test_housekeeping_drops_what_is_past_its_retention_and_nothing_that_is_in_us
     assert run.state == "Completed", run.message
     shown = project.artifacts(run)["housekeeping"]["data"]
     assert "1 dropped, 1 kept because they are in use" in shown
-    told = project.numbers("housekeeping-housekeeping")
-    assert 'diffsync_housekeeping_items{outcome="dropped"} 1.0' in told
-    assert 'diffsync_housekeeping_items{outcome="kept"} 1.0' in told
+    metrics = project.numbers("housekeeping-housekeeping")
+    assert 'diffsync_housekeeping_items{outcome="dropped"} 1.0' in metrics
+    assert 'diffsync_housekeeping_items{outcome="kept"} 1.0' in metrics
     assert "| store | forgotten |" in shown
     assert f"diff {diff_id} " in shown
     with project.store("cleared-source") as store:
@@ -37,10 +37,10 @@ def test_housekeeping_drops_what_is_past_its_retention_and_nothing_that_is_in_us
         store.record()
 
 
-def test_housekeeping_keeps_a_diff_that_a_suspended_sync_has_asked_about(project: Project) -> None:
+def test_housekeeping_keeps_the_diff_of_a_pending_approval(project: Project) -> None:
     project.compare("reviewed", "kept")
     run_id = start_run(project.stack, "sync/reviewed", diff_id="kept")
-    wait_until(lambda: question(project, run_id), 60, "it asks")
+    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
     with project.redis.client() as client:
         text = client.get(DiffKeys("kept").record)
         record = DiffRecord.model_validate_json(text)
@@ -53,7 +53,7 @@ def test_housekeeping_keeps_a_diff_that_a_suspended_sync_has_asked_about(project
         assert diffs.open("kept").record.created.year == 2020
         with project.redis.client() as client:  # what was asked about is another diff else
             client.set(DiffKeys("kept").record, text, keepttl=True)
-        answer_to(project, run_id, {"decision": "reject", "by": "bob"})
+        send_answer(project, run_id, {"decision": "reject", "by": "bob"})
         rejected = finish(project.stack, run_id, seconds=120)
         assert rejected.state == "Rejected", rejected.message
         diffs.open("kept").drop()

@@ -1,4 +1,4 @@
-"""A load from a web service that is in trouble, on a real worker."""
+"""A load from an unreliable web service, on a real worker."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.http_service import DROP, Failure, HttpService
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_a_load_outlasts_a_service_that_is_started_again_and_waits_as_long_as_it_asks(project: Project) -> None:
+def test_a_load_survives_a_restarting_service_and_respects_retry_after(project: Project) -> None:
     failures: list[Failure] = [500, 500, (429, {"Retry-After": "3"}), DROP]
     with HttpService(lambda _: json.dumps(["a", "b"]).encode(), failures=failures) as service:
         (project.folder / "served").write_text(service.url, "utf-8")
@@ -22,7 +22,7 @@ def test_a_load_outlasts_a_service_that_is_started_again_and_waits_as_long_as_it
     assert "The service asks for a pause of 3 seconds (Retry-After)" in project.logs(run)
 
 
-def test_a_load_that_its_service_refuses_is_not_tried_again(project: Project) -> None:
+def test_a_load_with_a_refused_login_is_not_retried(project: Project) -> None:
     with HttpService(failures=[401]) as service:
         (project.folder / "served").write_text(service.url, "utf-8")
         run = project.run("load/served")

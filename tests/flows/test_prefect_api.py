@@ -1,4 +1,4 @@
-"""What keeps a command from Prefect is one sentence that says what to do."""
+"""An unreachable Prefect server is one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIFFSYNC_CONFIG", str(path))
 
 
-def told(command: str, url: str | None) -> str:
+def error_of(command: str, url: str | None) -> str:
     with temporary_settings({PREFECT_API_URL: url}):
         done = CliRunner().invoke(app, COMMANDS[command])
     assert done.exit_code == 1
@@ -87,13 +87,13 @@ def test_a_server_that_does_not_answer_as_prefect_does_is_told(
     command: str, answer: tuple[int, str, str], expected: str
 ) -> None:
     with answering(*answer) as url:
-        assert told(command, url) == expected.format(url=url)
+        assert error_of(command, url) == expected.format(url=url)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_server_that_is_not_there_is_told(command: str) -> None:
-    assert told(command, "http://127.0.0.1:1/api") == (
+    assert error_of(command, "http://127.0.0.1:1/api") == (
         "Cannot reach Prefect's API at http://127.0.0.1:1/api ([Errno 111] Connection refused). Check PREFECT_API_URL and "
         "that the server runs."
     )
@@ -101,7 +101,7 @@ def test_a_server_that_is_not_there_is_told(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_a_server_none_is_started_that_would_be_forgotten(command: str) -> None:
-    assert told(command, None).startswith("No Prefect server is configured. Set PREFECT_API_URL, such as ")
+    assert error_of(command, None).startswith("No Prefect server is configured. Set PREFECT_API_URL, such as ")
 
 
 def test_the_help_shows_what_a_pattern_may_have() -> None:

@@ -11,7 +11,7 @@ from airports.demo.runs import finish, start_run
 from diffsync_flows.cli import app
 from diffsync_store.cli.commands import app as library_app
 from tests.flows.conftest import Project
-from tests.flows.runs import end, lines, question, state_of
+from tests.flows.runs import end, lines, shown_request, state_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -29,10 +29,10 @@ def approve(*words: str, answer: str = "") -> Result:
     return CliRunner().invoke(app, ["approve", "terminal", "--by", "ann", *words], input=answer)
 
 
-def test_a_diff_is_shown_then_approved_in_part_and_the_sync_that_waits_goes_on(project: Project) -> None:
+def test_a_diff_is_shown_and_approved_in_part_and_the_pending_sync_resumes(project: Project) -> None:
     diff_id = project.compare("terminal", "terminal")
     run_id = start_run(project.stack, "sync/terminal", diff_id=diff_id, allow=["delete:9:item"])
-    wait_until(lambda: question(project, run_id), 60, "it asks")
+    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
 
     misspelt = approve("--exclude", "itme", "--yes")
     assert misspelt.exit_code == 1
@@ -71,19 +71,19 @@ def library(project: Project, *words: str) -> Result:
     return CliRunner().invoke(library_app, words, env={"DIFFSYNC_STORE_URL": project.redis.url})
 
 
-def test_what_the_librarys_command_decides_is_noticed_and_the_sync_goes_on(project: Project) -> None:
+def test_a_decision_by_the_librarys_command_resumes_the_sync(project: Project) -> None:
     (project.folder / "terminal").unlink(missing_ok=True)
     decided = {"approved": (), "refused": ("--reject",)}
     for diff_id, words in decided.items():
         project.compare("terminal", diff_id)
         run_id = start_run(project.stack, "sync/terminal", diff_id=diff_id, allow=["delete:9:item"])
-        wait_until(partial(question, project, run_id), 60, "it asks")
-        told = library(project, "approve", diff_id, "--by", "ann", "--reason", "CHG-1", *words)
-        assert told.exit_code == 0, told.output
-        assert f"A run is waiting: flow run sync {diff_id} (" in told.stdout
+        wait_until(partial(shown_request, project, run_id), 60, "it waits for approval")
+        result = library(project, "approve", diff_id, "--by", "ann", "--reason", "CHG-1", *words)
+        assert result.exit_code == 0, result.output
+        assert f"A run is waiting: flow run sync {diff_id} (" in result.stdout
         assert (
             f"/runs/flow-run/{run_id}). It continues automatically where `diffsync-flows resume --every 10` runs"
-            in told.stdout
+            in result.stdout
         )
         run = finish(project.stack, run_id, seconds=120)
         if words:
@@ -94,12 +94,12 @@ def test_what_the_librarys_command_decides_is_noticed_and_the_sync_goes_on(proje
         (project.folder / "terminal").unlink(missing_ok=True)
 
 
-def test_a_question_that_is_asked_again_waits_for_a_new_answer(project: Project) -> None:
+def test_a_new_request_after_a_rejection_waits_for_a_new_decision(project: Project) -> None:
     project.compare("terminal", "asked-again-after")
     library(project, "approve", "asked-again-after", "--by", "bob", "--reject")
     run_id = start_run(project.stack, "sync/terminal", diff_id="asked-again-after", allow=["delete:9:item"])
     try:
-        wait_until(lambda: question(project, run_id), 60, "it asks")
+        wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
         assert CliRunner().invoke(app, ["resume"]).output == ""
         assert state_of(project, run_id) == "Suspended"
     finally:

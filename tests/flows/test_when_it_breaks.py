@@ -1,4 +1,4 @@
-"""The page on what breaks quotes what people really see."""
+"""The page on what breaks quotes messages of the code."""
 
 import ast
 import re
@@ -29,7 +29,7 @@ def texts() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def said() -> list[str]:
+def messages() -> list[str]:
     return list(texts())
 
 
@@ -39,6 +39,6 @@ def test_the_page_quotes_messages() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quote", quotes())
-def test_what_is_quoted_is_what_a_run_says(quote: str, said: list[str]) -> None:
+def test_each_quote_is_a_message_of_the_code(quote: str, messages: list[str]) -> None:
     for part in (part.strip(" '") for part in quote.split("…")):
-        assert any(part in text for text in said), part
+        assert any(part in text for text in messages), part

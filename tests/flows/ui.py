@@ -37,8 +37,8 @@ class Ui:
         rows.get_by_role("link", name=name, exact=True).first.click()
         page.get_by_role("button", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Custom run").click()
-        for told in self._parameters(deployment).values():
-            expect(page.get_by_text(told["description"])).to_be_visible()
+        for parameter_schema in self._parameters(deployment).values():
+            expect(page.get_by_text(parameter_schema["description"])).to_be_visible()
         for parameter, value in parameters.items():
             self._give(parameter, value)
         self.picture(f"{flow}-1-form")

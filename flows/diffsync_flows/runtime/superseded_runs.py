@@ -1,6 +1,6 @@
 """End a process whose flow run was started again in another process.
 
-Prefect restarts a run when its process has given no sign of life. If the first process is alive after all, it must stop
+Prefect restarts a run whose process sends no heartbeat. If the first process is alive after all, it must stop
 and leave the run to the second one.
 """
 

@@ -4,17 +4,17 @@ import pytest
 
 from airports.demo.runs import finish, start_run
 from tests.flows.conftest import Project
-from tests.flows.runs import answer_to, is_alive, lines, question, tried_again, waiting_diff
+from tests.flows.runs import diff_of_reconcile, is_alive, lines, retry_run, send_answer, shown_request
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_one(project: Project) -> None:
+def test_a_suspended_sync_has_no_process_and_resumes_on_another_worker(project: Project) -> None:
     (project.folder / "reviewed").unlink(missing_ok=True)
     diff_id = project.compare("reviewed", "reviewed")
     run_id = start_run(project.stack, "sync/reviewed", diff_id=diff_id)
-    wait_until(lambda: question(project, run_id), 60, "it asks")
+    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
     process = int(str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1])
     wait_until(lambda: not is_alive(process), 30, "its process has ended")
     assert lines(project.folder / "reviewed") == []
@@ -24,7 +24,7 @@ def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_on
     for misspelt in ({"exclude_models": ["itme"]}, {"exclude_actions": ["delete"]}):
         refused = project.stack.post(f"/flow_runs/{run_id}/resume", run_input=answer | misspelt)
         assert refused["status"] == "REJECT", refused
-    answer_to(project, run_id, answer)
+    send_answer(project, run_id, answer)
     run = finish(project.stack, run_id, seconds=120)
     assert (run.state, run.message) == ("Completed", "")
     assert run.name == "sync seven → reviewed · 7 create"
@@ -35,38 +35,38 @@ def test_a_sync_waits_for_an_approval_without_a_worker_and_goes_on_on_another_on
     assert (approval.by, approval.reason, approval.excluded) == ("ann", "CHG-4711", ())
 
 
-def test_what_leaves_out_what_the_diff_has_not_is_asked_for_again(project: Project) -> None:
+def test_a_decision_that_excludes_what_the_diff_lacks_is_asked_for_again(project: Project) -> None:
     (project.folder / "reviewed").write_text("\n".join(f"item {number}" for number in range(7)) + "\n", "utf-8")
     project.compare("reviewed", "even")
     run_id = start_run(project.stack, "sync/reviewed", diff_id="even")
-    wait_until(lambda: question(project, run_id), 60, "it asks")
-    first = question(project, run_id)
-    answer_to(project, run_id, {"decision": "approve", "by": "ann", "exclude_models": ["rack"]})
-    wait_until(lambda: question(project, run_id) not in {"", first}, 60, "it asks again")
-    assert "**Your decision was not accepted.** No operation of the diff matches model rack." in question(
+    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+    first = shown_request(project, run_id)
+    send_answer(project, run_id, {"decision": "approve", "by": "ann", "exclude_models": ["rack"]})
+    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 60, "it asks again")
+    assert "**Your decision was not accepted.** No operation of the diff matches model rack." in shown_request(
         project, run_id
     )
     with project.diffs() as diffs:
         assert diffs.open("even").journal().approval() is None
-    answer_to(project, run_id, {"decision": "approve", "by": "ann"})
+    send_answer(project, run_id, {"decision": "approve", "by": "ann"})
     assert finish(project.stack, run_id, seconds=120).state == "Completed"
 
 
-def test_a_diff_that_is_another_one_when_it_is_approved_is_asked_for_again(project: Project) -> None:
+def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Project) -> None:
     diff_id = project.compare("asked", "asked")
     run_id = start_run(project.stack, "sync/asked", diff_id=diff_id, allow=["delete:9:item"])
-    wait_until(lambda: question(project, run_id), 60, "it asks")
-    first = question(project, run_id)
+    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+    first = shown_request(project, run_id)
     assert "| item | 7 | 0 | 0 |" in first
     assert "| allow | delete:9:item |" in first
     (project.folder / "asked").write_text("item 0\n", "utf-8")
     project.load({"asked-again": "asked"})
     stores = {"source_store_id": "asked-source", "target_store_id": "asked-again"}
     assert project.run("diff/asked", **stores, diff_id=diff_id).state == "Completed"
-    answer_to(project, run_id, {"decision": "approve", "by": "ann"})
-    wait_until(lambda: question(project, run_id) not in {"", first}, 60, "it asks again")
-    assert "| item | 6 | 0 | 0 |" in question(project, run_id)
-    answer_to(project, run_id, {"decision": "reject", "by": "bob", "comment": "not tonight"})
+    send_answer(project, run_id, {"decision": "approve", "by": "ann"})
+    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 60, "it asks again")
+    assert "| item | 6 | 0 | 0 |" in shown_request(project, run_id)
+    send_answer(project, run_id, {"decision": "reject", "by": "bob", "comment": "not tonight"})
     run = finish(project.stack, run_id, seconds=120)
     assert (run.state, run.message) == ("Rejected", "bob rejected the diff: not tonight")
     assert lines(project.folder / "asked") == ["item 0"]
@@ -74,16 +74,16 @@ def test_a_diff_that_is_another_one_when_it_is_approved_is_asked_for_again(proje
         rejection = diffs.open(diff_id).journal().approval()
     assert rejection is not None
     assert rejection.is_rejected
-    tried_again(project, run_id)
-    wait_until(lambda: question(project, run_id), 60, "it asks once more")
-    answer_to(project, run_id, {"decision": "approve", "by": "bob", "comment": "the morning after"})
+    retry_run(project, run_id)
+    wait_until(lambda: shown_request(project, run_id), 60, "it asks once more")
+    send_answer(project, run_id, {"decision": "approve", "by": "bob", "comment": "the morning after"})
     run = finish(project.stack, run_id, seconds=120)
     assert (run.state, run.message) == ("Completed", "")
     assert len(lines(project.folder / "asked")) == 7
     project.expect_outcomes(diff_id, "rejected", "complete")
 
 
-def test_a_diff_that_somebody_has_rejected_is_not_applied_by_a_sync_that_needs_no_approval(project: Project) -> None:
+def test_a_rejected_diff_is_not_applied_by_a_sync_that_needs_no_approval(project: Project) -> None:
     project.compare("cleared", "rejected")
     with project.diffs() as diffs:
         diffs.open("rejected").reject(by="bob", reason="not tonight")
@@ -96,15 +96,15 @@ def test_a_diff_that_somebody_has_rejected_is_not_applied_by_a_sync_that_needs_n
     project.expect_outcomes("rejected", "failed")
 
 
-def test_a_reconcile_that_needs_an_approval_leaves_its_sync_waiting_for_it(project: Project) -> None:
+def test_a_reconcile_ends_while_its_sync_waits_for_approval(project: Project) -> None:
     reconciled = project.run("reconcile/decided")
     assert reconciled.state == "AwaitingApproval", reconciled.message
     assert reconciled.name == "reconcile decided · 7 create"
-    diff_id = waiting_diff(project, "decided")
+    diff_id = diff_of_reconcile(project, "decided")
     sync = project.runs(f"diff:{diff_id}", "sync")[0]
     assert sync["state_name"] == "Suspended"
     shown = project.artifacts(reconciled)["reconcile-decided"]["data"]
     assert f"/runs/flow-run/{sync['id']}" in shown
-    answer_to(project, sync["id"], {"decision": "approve", "by": "ann"})
+    send_answer(project, sync["id"], {"decision": "approve", "by": "ann"})
     assert finish(project.stack, sync["id"], seconds=120).state == "Completed"
     assert len(lines(project.folder / "decided")) == 7

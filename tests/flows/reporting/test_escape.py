@@ -37,7 +37,7 @@ def test_a_value_becomes_one_short_line(text: object, shown: str) -> None:
         ("back\\slash", r"back\\slash"),
     ],
 )
-def test_nothing_in_a_name_is_read_as_markdown(text: str, shown: str) -> None:
+def test_markdown_in_a_name_is_escaped(text: str, shown: str) -> None:
     assert escape_markdown(text) == shown
 
 
@@ -45,7 +45,7 @@ UNSEEN = "\u202e\u2066\u2069\u200b\u200f\ufeff\u00ad\u2028\u00a0\U000e0041\u3164
 
 
 @pytest.mark.parametrize("char", UNSEEN)
-def test_a_character_that_nobody_sees_is_written_out_wherever_a_name_is_shown(char: str) -> None:
+def test_an_invisible_character_is_escaped_wherever_a_name_is_shown(char: str) -> None:
     escape = ascii(char)[1:-1]
     assert one_line(f"a{char}b") == f"a{escape}b"
     assert escape_markdown(f"a{char}b") == f"a\\{escape}b"
@@ -67,9 +67,9 @@ def test_the_form_of_an_approval_and_the_table_show_every_character_of_a_name() 
     assert row == {"action": "delete", "model": "m\\u202e", "name": "n\\u200b", "changes": "a\\u2066: v\\xad"}
 
 
-def test_what_a_run_ends_with_shows_every_character_and_keeps_its_lines() -> None:
+def test_the_message_of_a_state_escapes_invisible_characters_and_keeps_its_lines() -> None:
     assert error_message(UserError("no store of 'a\u202eb'\nload it")) == "no store of 'a\\u202eb'\nload it"
 
 
-def test_a_table_has_one_line_for_each_row_whatever_the_cells_hold() -> None:
+def test_a_table_has_one_line_for_each_row_whatever_the_cells_contain() -> None:
     assert markdown_table(("a", "b"), [("one\n", "x|y")]) == "| a | b |\n| --- | --- |\n| one  | x\\|y |"

@@ -1,4 +1,4 @@
-"""The numbers of a run, as Prometheus reads them."""
+"""The metrics of a run, as Prometheus reads them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_run_leaves_a_file_for_the_node_exporter(tmp_path: Path) -> None:
     assert found["diffsync_last_success_timestamp_seconds[('flow', 'load'), ('name', 'registry')]"] > 1.7e9
 
 
-def test_a_run_that_fails_says_so_and_leaves_the_numbers_of_the_last_one_that_did_not(tmp_path: Path) -> None:
+def test_a_failed_run_updates_its_state_and_keeps_the_metrics_of_the_last_success(tmp_path: Path) -> None:
     metrics, file = Metrics(textfile_directory=str(tmp_path)), tmp_path / "diffsync-sync-nightly.prom"
     with run_metrics("sync", "nightly", metrics) as run:
         run.add_sync({"created": 3}, is_partial=False, in_sync_with=datetime(2026, 1, 2, tzinfo=UTC))
@@ -51,7 +51,7 @@ def test_a_run_that_fails_says_so_and_leaves_the_numbers_of_the_last_one_that_di
     assert after.keys() == before.keys()
 
 
-def test_a_run_that_is_partial_is_no_success(tmp_path: Path) -> None:
+def test_a_partial_run_is_not_a_success(tmp_path: Path) -> None:
     with run_metrics("sync", "nightly", Metrics(textfile_directory=str(tmp_path))) as run:
         run.state = "partial"
     found = (tmp_path / "diffsync-sync-nightly.prom").read_text("utf-8")
@@ -59,7 +59,7 @@ def test_a_run_that_is_partial_is_no_success(tmp_path: Path) -> None:
     assert read(found)["diffsync_run_state[('flow', 'sync'), ('name', 'nightly'), ('state', 'partial')]"] == 1
 
 
-def test_a_run_that_is_suspended_or_has_no_name_tells_nothing(tmp_path: Path) -> None:
+def test_a_suspended_run_and_a_run_without_a_name_publish_nothing(tmp_path: Path) -> None:
     metrics = Metrics(textfile_directory=str(tmp_path))
     with pytest.raises(Pause), run_metrics("sync", "nightly", metrics):
         raise Pause
@@ -68,7 +68,7 @@ def test_a_run_that_is_suspended_or_has_no_name_tells_nothing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_metrics_is_replaced(tmp_path: Path) -> None:
+def test_a_damaged_metrics_file_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "diffsync-load-registry.prom"
     file.write_text('{"', "utf-8")
     with run_metrics("load", "registry", Metrics(textfile_directory=str(tmp_path))):
@@ -98,7 +98,7 @@ def gateway() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     server.server_close()
 
 
-def test_a_run_pushes_its_numbers(gateway: tuple[str, list[tuple[str, str]]]) -> None:
+def test_a_run_pushes_its_metrics(gateway: tuple[str, list[tuple[str, str]]]) -> None:
     url, pushed = gateway
     with run_metrics("sync", "nightly", Metrics(pushgateway=url)) as run:
         run.gauge("sync_operations", "Of the last sync", "outcome", {"created": 3, "failed": 0}, sync="nightly")
@@ -107,12 +107,12 @@ def test_a_run_pushes_its_numbers(gateway: tuple[str, list[tuple[str, str]]]) ->
     assert read(text)["diffsync_sync_operations[('outcome', 'created'), ('sync', 'nightly')]"] == 3
 
 
-def test_a_gateway_that_is_not_there_fails_no_run() -> None:
+def test_an_unreachable_gateway_does_not_fail_the_run() -> None:
     with disable_run_logger(), run_metrics("sync", "nightly", Metrics(pushgateway="http://127.0.0.1:1")):
         pass
 
 
-def test_nothing_is_told_where_nothing_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_published_if_nothing_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with run_metrics("load", "registry", Metrics()):
         pass

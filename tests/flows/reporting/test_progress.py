@@ -25,15 +25,15 @@ from diffsync_flows.reporting.progress import ProgressState, format_progress, re
         (ProgressState("sync", 500, 1_000), 0, 5.0, "sync: 500 of 1,000 elements"),
     ],
 )
-def test_a_line_tells_how_much_how_fast_and_how_long(
+def test_a_line_has_the_amount_the_rate_and_the_time_left(
     state: ProgressState, since: int, seconds: float, line: str
 ) -> None:
     assert format_progress(state, since, seconds) == line
 
 
-def test_a_report_is_repeated_while_the_work_goes_on_and_ends_with_it() -> None:
-    told = Event()
-    with repeat_in_background(told.set, seconds=0.01):
-        assert told.wait(10)
-    told.clear()
-    assert not told.wait(0.05)
+def test_a_report_is_repeated_until_the_work_ends() -> None:
+    called = Event()
+    with repeat_in_background(called.set, seconds=0.01):
+        assert called.wait(10)
+    called.clear()
+    assert not called.wait(0.05)

@@ -14,7 +14,7 @@ def unconfigured() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def test_the_library_is_heard_without_a_line_for_each_record(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_librarys_log_has_no_line_for_each_record(caplog: pytest.LogCaptureFixture) -> None:
     with (
         temporary_settings({PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}),
         library_log(lambda text: text.replace("s3cr3t", "***")),

@@ -62,7 +62,7 @@ def test_stores_diffs_leases_and_the_catalog_share_one_connection(own_redis: Red
     assert connections(own_redis) - before <= 3  # this test's own, the context's, and that of the lease's thread
 
 
-def test_nothing_is_opened_that_is_not_used(own_redis: RedisServer, tmp_path: Path) -> None:
+def test_an_unused_context_opens_no_connection(own_redis: RedisServer, tmp_path: Path) -> None:
     file = tmp_path / "syncs.yaml"
     file.write_text(f"store: {{url: '{own_redis.url}'}}")
     before = connections(own_redis)

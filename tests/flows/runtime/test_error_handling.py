@@ -1,4 +1,4 @@
-"""What a person can mend is said in one sentence, as the state of the run."""
+"""An error that a person can fix is one sentence, as the message of the run's state."""
 
 import asyncio
 from functools import partial
@@ -15,7 +15,7 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.threads import in_thread
 from tests.flows.conftest import Project
-from tests.flows.runs import lines, state_of, states_of, tried_again
+from tests.flows.runs import lines, retry_run, state_of, states_of
 from tests.servers import wait_until
 
 FAULTS: list[tuple[str, dict[str, str], str]] = [
@@ -32,13 +32,13 @@ FAULTS: list[tuple[str, dict[str, str], str]] = [
     ),
     ("reconcile/lacking", {"sync_name": "lakcing"}, "no sync 'lakcing' is declared; 'lacking' may be meant"),
 ]
-"""One for each worker; what else a file may have is found by the same call, and has its tests where the file is read."""
+"""One error for each worker."""
 
 
 @pytest.mark.prefect
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_each_fault_is_the_state_of_its_run_in_one_sentence(project: Project) -> None:
+def test_an_expected_error_is_the_message_of_the_runs_state(project: Project) -> None:
     started = [start_run(project.stack, deployment, **parameters) for deployment, parameters, _ in FAULTS]
     for run_id, (*_, fault) in zip(started, FAULTS, strict=True):
         run = finish(project.stack, run_id, seconds=120)
@@ -58,7 +58,7 @@ def is_logged(project: Project, run: Run, fault: str) -> bool:
 @pytest.mark.prefect
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_step_that_was_not_deployed_is_named_with_what_to_do(project: Project, tmp_path: Path) -> None:
+def test_a_step_that_is_not_deployed_is_named_with_the_remedy(project: Project, tmp_path: Path) -> None:
     config = tmp_path / "syncs.yaml"
     written = (project.folder / "syncs.yaml").read_text("utf-8")
     config.write_text(
@@ -66,22 +66,25 @@ def test_a_step_that_was_not_deployed_is_named_with_what_to_do(project: Project,
     )
     run = project.run_with({"DIFFSYNC_CONFIG": str(config)}, "reconcile/lacking")
     assert run.state == "Failed"
-    told = "Prefect has no deployment load/renamed. Run `diffsync-flows deploy` with the file that declares it."
-    assert run.message == told
+    assert run.message == (
+        "Prefect has no deployment load/renamed. Run `diffsync-flows deploy` with the file that declares it."
+    )
 
 
 @pytest.mark.prefect
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_sync_that_nobody_approves_in_time_fails_and_can_be_asked_for_again(project: Project) -> None:
+def test_a_sync_that_is_not_approved_in_time_fails_and_can_be_retried(project: Project) -> None:
     diff_id = project.compare("late", "late")
     run_id = start_run(project.stack, "sync/late", diff_id=diff_id)
-    wait_until(lambda: state_of(project, run_id) == "ApprovalTimedOut", 120, "it is told that nobody has approved it")
+    wait_until(lambda: state_of(project, run_id) == "ApprovalTimedOut", 120, "its approval has timed out")
     run = finish(project.stack, run_id)
-    assert run.message.startswith("Nobody has approved the diff in time, and nothing was applied. It can still be: ")
+    assert run.message.startswith("Nobody approved the diff in time; nothing was applied. ")
     assert lines(project.folder / "late") == []
-    tried_again(project, run_id)
-    wait_until(lambda: states_of(project, run_id).count("ApprovalTimedOut") == 2, 180, "nobody has approved it again")
+    retry_run(project, run_id)
+    wait_until(
+        lambda: states_of(project, run_id).count("ApprovalTimedOut") == 2, 180, "its approval has timed out again"
+    )
     assert states_of(project, run_id).count("Suspended") == 2
     with project.diffs() as diffs:
         diffs.open(diff_id).approve(by="ann", reason="the morning after")
@@ -113,14 +116,14 @@ async def reach_async() -> Any:
 
 
 @pytest.mark.slow
-def test_a_store_that_does_not_answer_is_named_with_what_to_do(unreachable: str) -> None:
+def test_a_store_that_does_not_answer_is_named_with_the_remedy(unreachable: str) -> None:
     for state in (reach(), asyncio.run(reach_async())):
         assert state.is_failed()
         assert state.message.startswith(f"Redis store is unavailable. Check that {unreachable} runs and that ")
         assert state.message.endswith(" can reach it, then try again.")
 
 
-def test_what_nobody_has_foreseen_is_not_touched() -> None:
+def test_an_unexpected_error_is_not_changed() -> None:
     @report_expected_errors
     def broken() -> None:
         raise KeyError("x")

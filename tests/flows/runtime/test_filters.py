@@ -1,4 +1,4 @@
-"""What of a diff a person leaves out, in a word of a terminal."""
+"""Selections of operations in a terminal."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from diffsync_store.project import UserError
 
 
 @pytest.mark.parametrize(
-    ("word", "select"),
+    ("text", "select"),
     [
         ("device", Select(model="device")),
         ("device:sw-*", Select(model="device", unique_id="sw-*")),
@@ -17,12 +17,12 @@ from diffsync_store.project import UserError
         ('{"model": "device", "action": "delete"}', Select(model="device", action="delete")),
     ],
 )
-def test_a_word_names_a_model_an_object_or_what_a_form_takes(word: str, select: Select) -> None:
-    assert parse_selection(word) == select
+def test_a_selection_is_a_model_an_object_or_json(text: str, select: Select) -> None:
+    assert parse_selection(text) == select
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("text", "message"),
     [
         (
             '{"modle": "device"}',
@@ -32,7 +32,7 @@ def test_a_word_names_a_model_an_object_or_what_a_form_takes(word: str, select: 
         ("{", "Invalid JSON"),
     ],
 )
-def test_what_is_none_of_these_is_refused(word: str, told: str) -> None:
+def test_any_other_selection_is_refused(text: str, message: str) -> None:
     with pytest.raises(UserError, match="is not a selection") as caught:
-        parse_selection(word)
-    assert told in str(caught.value)
+        parse_selection(text)
+    assert message in str(caught.value)

@@ -32,7 +32,7 @@ NAMES = st.text(st.sampled_from("aAbB01-_. ß"), max_size=8) | st.sampled_from([
 
 
 @given(st.lists(st.tuples(NAMES) | st.tuples(NAMES, NAMES), min_size=2, max_size=40, unique=True))
-def test_other_names_have_another_key_that_prefect_takes(found: list[tuple[str, ...]]) -> None:
+def test_different_names_have_different_valid_keys(found: list[tuple[str, ...]]) -> None:
     for number in (1, 2):
         group = [names for names in found if len(names) == number]
         keys = [f"{artifact_key('load', *names)}{end}" for names in group for end in ("", "-progress", "-totals")]
@@ -48,17 +48,17 @@ def test_other_names_have_another_key_that_prefect_takes(found: list[tuple[str, 
         (("diff", "a-b", "c"), ("diff", "a", "b-c")),
     ],
 )
-def test_names_that_have_the_same_letters_have_keys_of_their_own(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+def test_names_with_the_same_letters_have_different_keys(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     assert artifact_key(*one) != artifact_key(*other)
 
 
-def test_runs_that_are_scheduled_for_one_time_have_ids_of_their_own() -> None:
+def test_runs_scheduled_for_the_same_time_have_different_ids() -> None:
     one, other = "01a214c2-9545-7c31-8a4e-0f6d2b9c7a11", "01a214c2-9528-7d02-9b1f-6e5c4a3b2d10"
     assert id_of_run(one, STARTED, "netbox") == "netbox-20261126T023000-0f6d2b9c7a11"
     assert id_of_run(other, STARTED, "netbox") == "netbox-20261126T023000-6e5c4a3b2d10"
 
 
-def test_an_id_is_one_that_a_store_takes_however_long_the_name_is() -> None:
+def test_an_id_is_valid_for_a_store_however_long_the_name_is() -> None:
     made = id_of_run("01a214c2-9545-7c31-8a4e-0f6d2b9c7a11", STARTED, "a" * 64, "b" * 64)
     assert len(made) == 128
     assert made.endswith("-0f6d2b9c7a11")

@@ -34,7 +34,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
         caused(RuntimeError("page 7"), BrokenPipeError()),
     ],
 )
-def test_a_lost_connection_is_worth_another_attempt(error: Exception) -> None:
+def test_a_lost_connection_is_transient(error: Exception) -> None:
     assert is_transient(error)
 
 
@@ -49,11 +49,11 @@ def test_a_lost_connection_is_worth_another_attempt(error: Exception) -> None:
         PermissionError("401"),
     ],
 )
-def test_what_would_fail_again_is_not_tried_again(error: Exception) -> None:
+def test_an_error_that_would_occur_again_is_not_transient(error: Exception) -> None:
     assert not is_transient(error)
 
 
-def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not() -> None:
+def test_tasks_are_retried_except_the_one_that_applies() -> None:
     modules = (load, diff, housekeeping, applying)
     tasks = {found.name: found for module in modules for found in vars(module).values() if isinstance(found, Task)}
     applies = tasks.pop("apply_diff")
@@ -70,9 +70,7 @@ def test_a_task_is_tried_again_where_it_may_be_done_twice_and_applying_may_not()
 @pytest.mark.parametrize(
     ("error", "is_tried_again"), [(StoreNotFound("no store"), False), (ConnectionResetError("gone"), True)]
 )
-def test_an_attempt_that_fails_is_followed_by_another_where_that_can_help(
-    error: Exception, is_tried_again: bool
-) -> None:
+def test_only_a_transient_failure_is_retried(error: Exception, is_tried_again: bool) -> None:
     decides = IO_RETRIES["retry_condition_fn"]
     assert decides(load.load_records, None, Failed(data=error)) is is_tried_again
 
@@ -81,7 +79,7 @@ class ThrottledError(ConnectionError):
     retry_after = 7
 
 
-def test_a_service_that_says_when_is_left_alone_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_after_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr("diffsync_flows.runtime.retries.time.sleep", waited.append)
     with disable_run_logger():
@@ -89,7 +87,7 @@ def test_a_service_that_says_when_is_left_alone_until_then(monkeypatch: pytest.M
     assert waited == [7]
 
 
-def test_a_secret_in_an_error_takes_nothing_from_what_passes() -> None:
+def test_a_redacted_error_stays_transient() -> None:
     secrets = Secrets()
     secrets.add("correct-horse")
     with pytest.raises(ConnectionError, match=r"\*\*\*") as caught, secrets.redacted_errors():
@@ -115,7 +113,7 @@ class Off(Adapter):
         (Off(), ConnectionResetError("gone"), False),
     ],
 )
-def test_the_adapter_has_a_say_in_what_is_tried_again(adapter: Adapter, error: Exception, passes: bool) -> None:
+def test_the_adapter_decides_what_is_transient(adapter: Adapter, error: Exception, passes: bool) -> None:
     with pytest.raises(type(error)) as caught, classify_errors(adapter):
         raise error
     assert IO_RETRIES["retry_condition_fn"](load.load_records, None, Failed(data=caught.value)) is passes

@@ -1,4 +1,4 @@
-"""Two Prefect servers with one project in one Redis: each is told of the other."""
+"""Two Prefect servers with one project in one Redis: each warns of the other."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def warnings(config: Config, server: str) -> list[str]:
         return list(other_servers(context, server))
 
 
-def test_each_of_two_servers_with_one_project_is_told_of_the_other(own_redis: RedisServer, tmp_path: Path) -> None:
+def test_each_of_two_servers_with_one_project_gets_a_warning(own_redis: RedisServer, tmp_path: Path) -> None:
     ours, theirs = (config(own_redis, tmp_path, project) for project in ("diffsync", "branches"))
     assert [warnings(each, "a") for each in (ours, ours, theirs)] == [[], [], []]
     with temporary_settings({PREFECT_API_URL: "http://ann:s3cret@prefect-b/api"}):
@@ -55,17 +55,17 @@ def other_server(project: Project) -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("other_server")
-def test_the_check_of_a_file_and_each_run_say_that_another_server_is_there(
+def test_the_check_command_and_each_run_warn_of_another_server(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run = project.run("load/five")
     assert run.state == "Completed"
-    said = "Another Prefect server (http://other/api) used redis://"
-    wait_until(lambda: any(said in line for line in project.logs(run)), 30, "the log has it")
+    warning = "Another Prefect server (http://other/api) used redis://"
+    wait_until(lambda: any(warning in line for line in project.logs(run)), 30, "the log has it")
     file = config(project.redis, tmp_path, "diffsync").path
     monkeypatch.setenv("DIFFSYNC_CONFIG", str(file))
     with temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}):
         assert len({server_id(), server_id()}) == 1
         checked = CliRunner().invoke(app, ["check"])
-    assert said in checked.stderr
+    assert warning in checked.stderr
     assert checked.exit_code == 1

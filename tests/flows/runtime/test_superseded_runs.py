@@ -1,4 +1,4 @@
-"""Whether a process still has its run: asked of a server that does not answer, or answers after a while."""
+"""A process checks whether it still has its run, on a server that does not answer or answers late."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ both = pytest.mark.parametrize("leave", [at_once, in_a_loop])
 
 
 @both
-def test_a_process_whose_run_was_started_again_ends(run_id: str, leave: Callable[[], None]) -> None:
+def test_a_process_aborts_if_its_run_was_started_again(run_id: str, leave: Callable[[], None]) -> None:
     with server(run_id, 2, silent=2) as service:
         for _ in range(2):
             with pytest.raises(Abort, match="started again"):
@@ -72,7 +72,7 @@ def test_a_process_whose_run_was_started_again_ends(run_id: str, leave: Callable
 
 
 @both
-def test_a_process_that_has_its_run_goes_on(run_id: str, leave: Callable[[], None]) -> None:
+def test_a_process_continues_if_it_still_has_its_run(run_id: str, leave: Callable[[], None]) -> None:
     with server(run_id, 1) as service:
         leave()
         leave()
@@ -80,7 +80,7 @@ def test_a_process_that_has_its_run_goes_on(run_id: str, leave: Callable[[], Non
 
 
 @both
-def test_after_a_while_nobody_is_asked_any_more(
+def test_a_silent_server_is_not_asked_forever(
     run_id: str, leave: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(superseded_runs, "MAX_WAIT_SECONDS", 0.2)
@@ -97,7 +97,7 @@ async def ticks_while(work: asyncio.Task[None]) -> int:
     return ticks
 
 
-def test_an_event_loop_goes_on_while_a_server_does_not_answer_and_cancelling_ends_it_at_once(run_id: str) -> None:
+def test_waiting_for_a_silent_server_does_not_block_the_event_loop_and_can_be_cancelled(run_id: str) -> None:
     @report_expected_errors
     async def fails() -> None:
         async with abort_on_error_if_superseded():
@@ -117,7 +117,7 @@ def test_an_event_loop_goes_on_while_a_server_does_not_answer_and_cancelling_end
     assert time.monotonic() - began < 60
 
 
-def test_what_blocks_is_entered_and_left_beside_the_loop() -> None:
+def test_a_blocking_context_manager_is_entered_and_exited_in_a_thread() -> None:
     seen: list[threading.Thread] = []
 
     @contextmanager

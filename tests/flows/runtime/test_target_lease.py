@@ -30,7 +30,7 @@ def test_a_maintenance_lock_is_refused(leases: RedisLeases) -> None:
     leases.break_lease(target_lease("a"))
 
 
-def test_the_lease_of_the_same_run_is_waited_for(leases: RedisLeases) -> None:
+def test_the_lease_of_an_earlier_process_of_the_run_is_waited_for(leases: RedisLeases) -> None:
     earlier = leases.take(target_lease("a"), "sync 1")
     release = threading.Timer(0.5, earlier.release)
     release.start()

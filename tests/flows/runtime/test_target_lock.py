@@ -1,4 +1,4 @@
-"""Reconciles of one target that overlap, on a real Prefect server."""
+"""Overlapping reconciles of one target, on a real Prefect server."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def steps(project: Project, run_id: str) -> list[dict[str, Any]]:
-    """The runs that a reconcile has started; no worker takes these."""
+    """Return the runs that a reconcile started; no worker takes them."""
     found: list[dict[str, Any]] = project.stack.post(
         "/flow_runs/filter", flow_runs={"parent_flow_run_id": {"any_": [run_id]}}
     )
@@ -22,7 +22,7 @@ def steps(project: Project, run_id: str) -> list[dict[str, Any]]:
 
 
 def end(project: Project, run_id: str) -> str:
-    """End a reconcile by what it waits for; what it says of that."""
+    """End a reconcile by cancelling its steps; return its message."""
     wait_until(lambda: len(steps(project, run_id)) == 2, 120, "it has begun")
     for step in steps(project, run_id):
         project.stack.post(f"/flow_runs/{step['id']}/set_state", state={"type": "CANCELLED"}, force=True)
@@ -31,7 +31,7 @@ def end(project: Project, run_id: str) -> str:
     return run.message
 
 
-def test_a_reconcile_that_is_due_while_the_one_before_it_runs_is_queued_or_skipped_as_declared(
+def test_an_overlapping_reconcile_of_the_same_sync_is_queued_or_skipped_as_declared(
     project: Project,
 ) -> None:
     first = {name: start_run(project.stack, f"reconcile/{name}") for name in ("queued", "skipped")}
@@ -48,7 +48,7 @@ def test_a_reconcile_that_is_due_while_the_one_before_it_runs_is_queued_or_skipp
     assert not steps(project, second["skipped"])
 
 
-def test_a_reconcile_of_another_sync_with_the_same_target_is_queued_or_skipped_as_declared(project: Project) -> None:
+def test_an_overlapping_reconcile_of_another_sync_is_queued_or_skipped_as_declared(project: Project) -> None:
     first = {name: start_run(project.stack, f"reconcile/{name}") for name in ("queued", "skipped")}
     for run_id in first.values():
         wait_until(partial(steps, project, run_id), 120, "it has begun")
@@ -56,8 +56,8 @@ def test_a_reconcile_of_another_sync_with_the_same_target_is_queued_or_skipped_a
     assert (skipped.state, skipped.message.split(" by ")[0]) == ("Skipped", "Skipped: waited-for is being reconciled")
     assert f"reconcile skipped, flow run {first['skipped']}" in skipped.message
     queued = start_run(project.stack, "reconcile/queued-too")
-    told = "Waiting for the reconcile of waited-for-too by "
-    wait_until(lambda: any(line.startswith(told) for line in project.logs(queued)), 60, "it says that it waits")
+    message = "Waiting for the reconcile of waited-for-too by "
+    wait_until(lambda: any(line.startswith(message) for line in project.logs(queued)), 60, "it says that it waits")
     assert not steps(project, queued)
     for run_id in first.values():
         end(project, run_id)

@@ -14,7 +14,7 @@ from tests.servers import wait_until
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_of_two_diffs_of_two_loads_of_a_target_only_one_is_applied(project: Project) -> None:
+def test_a_stale_diff_is_refused(project: Project) -> None:
     for name in ("first", "second"):
         project.compare("overtaken", name)
     assert project.run("sync/overtaken", diff_id="second").state == "Completed"
@@ -25,7 +25,7 @@ def test_of_two_diffs_of_two_loads_of_a_target_only_one_is_applied(project: Proj
     assert len(lines(project.folder / "overtaken")) == 7
 
 
-def test_a_load_leads_to_a_synced_target_by_events_alone_and_one_of_a_reconcile_does_not(project: Project) -> None:
+def test_a_load_starts_the_chain_of_events_and_a_load_of_a_reconcile_does_not(project: Project) -> None:
     assert project.run("reconcile/chained").state == "Completed"
     assert len(lines(project.folder / "chained")) == 7
     (project.folder / "chained").unlink()
@@ -50,7 +50,7 @@ def expect_each_once(project: Project, sync: str) -> None:
     assert sorted(lines(project.folder / sync)) == sorted(f"item {number}" for number in range(40))
 
 
-def test_a_sync_whose_process_is_killed_is_started_again_and_goes_on_where_it_stood(project: Project) -> None:
+def test_a_killed_sync_is_started_again_and_continues_where_it_stopped(project: Project) -> None:
     run_id, diff_id = slow_sync(project, "killed")
     process = str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1]
     os.kill(int(process), signal.SIGKILL)
@@ -63,7 +63,7 @@ def test_a_sync_whose_process_is_killed_is_started_again_and_goes_on_where_it_st
     project.expect_outcomes(diff_id, "complete")
 
 
-def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_it_is_started_again(
+def test_a_cancelled_sync_ends_between_two_operations_and_can_be_continued(
     project: Project,
 ) -> None:
     run_id, diff_id = slow_sync(project, "cancelled")
@@ -81,7 +81,7 @@ def test_a_sync_that_is_cancelled_ends_between_two_operations_and_goes_on_when_i
     project.expect_outcomes(diff_id, "cancelled", "complete", "complete")
 
 
-def test_what_the_adapter_leaves_alone_is_not_applied(project: Project) -> None:
+def test_operations_that_the_adapter_skips_are_not_applied(project: Project) -> None:
     diff_id = project.compare("lazy", "lazy")
     run = project.run("sync/lazy", diff_id=diff_id)
     assert (run.state, run.message, run.summary) == ("Partial", "5 operations were not applied", "0 of 5 applied")
@@ -89,8 +89,8 @@ def test_what_the_adapter_leaves_alone_is_not_applied(project: Project) -> None:
     assert (again.state, again.summary) == ("Partial", "0 of 5 applied, by an earlier run")
     for each in (run, again):
         assert "| skipped | 5 |" in project.artifacts(each)["sync-five-lazy"]["data"]
-    told = project.numbers("sync-lazy")
-    assert 'diffsync_sync_operations{outcome="skipped",sync="lazy"} 5.0' in told
-    assert 'diffsync_run_state{flow="sync",name="lazy",state="partial"} 1.0' in told
-    assert "diffsync_in_sync" not in told
+    metrics = project.numbers("sync-lazy")
+    assert 'diffsync_sync_operations{outcome="skipped",sync="lazy"} 5.0' in metrics
+    assert 'diffsync_run_state{flow="sync",name="lazy",state="partial"} 1.0' in metrics
+    assert "diffsync_in_sync" not in metrics
     project.expect_outcomes(diff_id, "partial", "partial")

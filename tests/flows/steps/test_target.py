@@ -1,4 +1,4 @@
-"""What a sync goes by: the adapter that is changed, the guards and the approval are those of the diff's own record."""
+"""A sync uses the adapter, the guards and the approval of the diff's own record."""
 
 import textwrap
 import uuid
@@ -55,7 +55,7 @@ def diff_id(context: SyncContext) -> Iterator[str]:
         target.drop()
 
 
-def test_the_adapter_that_is_changed_and_its_approval_are_those_of_the_diff(context: SyncContext, diff_id: str) -> None:
+def test_the_adapter_and_the_approval_are_those_of_the_diffs_record(context: SyncContext, diff_id: str) -> None:
     with open_target(context, diff_id) as (saved, target), open_source(context, saved.record) as source:
         name, declared = find_sync(context, saved.record)
         assert isinstance(target, SqlAdapter)
