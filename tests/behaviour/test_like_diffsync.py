@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from diffsync_store import LocalStore, StoredAdapter
@@ -107,6 +107,12 @@ def programs(draw: st.DrawFn) -> Program:
     return program
 
 
+KEPT_PARENT = Program(
+    nodes=(Node("host", "h", on_source=False, flags=(0, 16), fails="none", children=(Node("port", "p"),)),)
+)
+"""A host that only the target has, is to be deleted after its port, and is not deleted."""
+
+
 # Both
 
 
@@ -138,6 +144,7 @@ def import_local(library: Library) -> Any:
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(program=programs())
+@example(program=KEPT_PARENT)
 def test_a_program_does_the_same_in_memory(diffsync: Library, program: Program) -> None:
     theirs = Run(program, diffsync, import_local(diffsync)).do()
     expect_alike(Run(program, OURS, LocalStore).do(), theirs, in_memory=True)
@@ -157,6 +164,7 @@ def diffs(redis_url: str) -> Iterator[RedisDiffs]:
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(program=programs())
+@example(program=KEPT_PARENT)
 def test_a_program_does_the_same_in_redis(
     diffsync: Library, new_store: Callable[[], RedisStore], diffs: RedisDiffs, program: Program
 ) -> None:

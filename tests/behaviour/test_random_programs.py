@@ -1,13 +1,16 @@
-"""Long random programs on a store, beside plain dicts that say what must be there; and random systems that are synced."""
+"""Long programs on a store, beside plain dicts that say what must be there; and systems that are synced.
+
+Hypothesis draws both, and reports the smallest one that fails.
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.behaviour.api import IS_REFERENCE, Adapter, DiffSyncModel, ObjectAlreadyExists, ObjectNotFound
+from tests.behaviour.drawn import drawn
 from tests.behaviour.inventory import Adapters, Data, Device, Inventory, Site, Sites
 
 NAMES = ["a", "b", "c", "*", ":", "{}", "x\ny", "", "😀", "L" * 2000]
@@ -28,23 +31,35 @@ class Boxes(Adapter):
     top_level = ["StoreBox"]
 
 
-class Program:
-    """Does the same to an adapter and to a dict of what it must hold, one random step after the other."""
+STEPS = (
+    "add", "add", "replace", "assign", "append", "nest", "nest_held", "assign_held", "hold", "release", "remove", "put_back",
+    "update_or_instantiate", "get_or_instantiate", "flush", "read",
+)  # fmt: skip
+Step = tuple[str, str, int]
+"""Name of a method of `Program`, name of a box, and a size."""
+a_step: st.SearchStrategy[Step] = st.tuples(st.sampled_from(STEPS), st.sampled_from(NAMES), st.integers(0, 8))
 
-    def __init__(self, adapter: Boxes, seed: int) -> None:
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[list[Step]]:
+    """Up to six parts of up to 25 steps; after each part the content is compared."""
+    return [
+        [draw(a_step) for _ in range(draw(st.integers(0, 25).map(lambda number: 25 - number)))]
+        for _ in range(draw(st.integers(1, 6)))
+    ]
+
+
+class Program:
+    """Does the same to an adapter and to a dict of what it must hold, one step after the other."""
+
+    def __init__(self, adapter: Boxes) -> None:
         self.adapter = adapter
-        self.choose = random.Random(seed)
         self.expected: dict[str, Data] = {}
         self.held: dict[str, Box] = {}
-        self.steps: list[Callable[[str], None]] = [
-            self.add, self.add, self.replace, self.assign, self.append, self.nest, self.nest_held, self.assign_held,
-            self.hold, self.let_go, self.remove, self.put_back, self.update_or_instantiate, self.get_or_instantiate,
-            self.flush, self.read,
-        ]  # fmt: skip
 
-    def run(self, length: int) -> None:
-        for _ in range(length):
-            self.choose.choice(self.steps)(self.choose.choice(NAMES))
+    def run(self, steps: list[Step]) -> None:
+        for step, name, size in steps:
+            getattr(self, step)(name, size)
 
     def content(self) -> dict[str, Data]:
         return {box.name: box.dict(exclude={"model_flags", "adapter"}) for box in self.adapter.get_all(Box)}
@@ -52,8 +67,7 @@ class Program:
     def _new(self, name: str, size: int) -> Box:
         return Box(name=name, size=size, labels=[size])
 
-    def add(self, name: str) -> None:
-        size = self.choose.randrange(9)
+    def add(self, name: str, size: int) -> None:
         if name in self.expected:
             with pytest.raises(ObjectAlreadyExists):
                 self.adapter.add(self._new(name, size))
@@ -61,44 +75,43 @@ class Program:
         self.adapter.add(self._new(name, size))
         self.expected[name] = {"name": name, "size": size, "labels": [size], "data": {}}
 
-    def replace(self, name: str) -> None:
+    def replace(self, name: str, size: int) -> None:
         if name in self.expected:
-            size = self.choose.randrange(9)
             self.adapter.update(self._new(name, size))
             self.held.pop(name, None)
             self.expected[name] = {"name": name, "size": size, "labels": [size], "data": {}}
 
-    def assign(self, name: str) -> None:
+    def assign(self, name: str, size: int) -> None:
         if name in self.expected:
-            self.expected[name]["size"] = self.adapter.get(Box, name).size = self.choose.randrange(9)
+            self.expected[name]["size"] = self.adapter.get(Box, name).size = size
 
-    def append(self, name: str) -> None:
+    def append(self, name: str, size: int) -> None:
         if name in self.expected:
             self.adapter.get(Box, name).labels.append(7)
             self.expected[name]["labels"].append(7)
 
-    def nest(self, name: str) -> None:
+    def nest(self, name: str, size: int) -> None:
         if name in self.expected:
             for data in (self.adapter.get(Box, name).data, self.expected[name]["data"]):
                 data.setdefault("deep", {}).setdefault("list", []).append(1)
 
-    def nest_held(self, name: str) -> None:
+    def nest_held(self, name: str, size: int) -> None:
         if name in self.held:
             for data in (self.held[name].data, self.expected[name]["data"]):
                 data.setdefault("held", {}).setdefault("list", []).append(2)
 
-    def assign_held(self, name: str) -> None:
+    def assign_held(self, name: str, size: int) -> None:
         if name in self.held:
-            self.expected[name]["size"] = self.held[name].size = self.choose.randrange(9)
+            self.expected[name]["size"] = self.held[name].size = size
 
-    def hold(self, name: str) -> None:
+    def hold(self, name: str, size: int) -> None:
         if name in self.expected:
             self.held[name] = self.adapter.get(Box, name)
 
-    def let_go(self, name: str) -> None:
+    def release(self, name: str, size: int) -> None:
         self.held.pop(name, None)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, size: int) -> None:
         if name in self.expected:
             self.adapter.remove(self.adapter.get(Box, name))
             del self.expected[name]
@@ -107,7 +120,7 @@ class Program:
             with pytest.raises(ObjectNotFound):
                 self.adapter.remove(self._new(name, 0))
 
-    def put_back(self, name: str) -> None:
+    def put_back(self, name: str, size: int) -> None:
         if name in self.expected:
             box = self.adapter.get(Box, name)
             self.adapter.remove(box)
@@ -115,32 +128,33 @@ class Program:
             self.held.pop(name, None)
             self.expected[name] = self.expected.pop(name)
 
-    def update_or_instantiate(self, name: str) -> None:
-        size = self.choose.randrange(9)
+    def update_or_instantiate(self, name: str, size: int) -> None:
         _, is_new = self.adapter.update_or_instantiate(Box, {"name": name}, {"size": size})
         assert is_new == (name not in self.expected)
         self.expected.setdefault(name, {"name": name, "size": size, "labels": [], "data": {}})["size"] = size
 
-    def get_or_instantiate(self, name: str) -> None:
+    def get_or_instantiate(self, name: str, size: int) -> None:
         _, is_new = self.adapter.get_or_instantiate(Box, {"name": name}, {"size": 1})
         assert is_new == (name not in self.expected)
         self.expected.setdefault(name, {"name": name, "size": 1, "labels": [], "data": {}})
 
-    def flush(self, name: str) -> None:
+    def flush(self, name: str, size: int) -> None:
         if not IS_REFERENCE:
             self.adapter.store.flush()
 
-    def read(self, name: str) -> None:
+    def read(self, name: str, size: int) -> None:
         assert self.adapter.count(Box) == len(self.expected)
         found = self.adapter.get_or_none(Box, name)
         assert (found is None) == (name not in self.expected)
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_a_store_holds_what_a_program_has_done_to_its_objects(adapters: Adapters, seed: int) -> None:
-    program = Program(adapters.make(Boxes), seed)
-    for _ in range(6):
-        program.run(25)
+@pytest.mark.slow
+@drawn(max_examples=40)
+@given(parts=programs())
+def test_a_store_holds_what_a_program_has_done_to_its_objects(adapters: Adapters, parts: list[list[Step]]) -> None:
+    program = Program(adapters.make(Boxes))
+    for steps in parts:
+        program.run(steps)
         content = program.content()
         assert content == program.expected
         assert list(content) == list(program.expected)
@@ -170,14 +184,11 @@ def test_new_objects_stand_in_the_order_of_adds_and_updates(adapters: Adapters) 
 # Two systems
 
 
-def random_sites(choose: random.Random) -> Sites:
-    return {
-        f"s{site}": (
-            choose.choice(["x", "y"]),
-            {f"d{device}": choose.choice(["x", "y"]) for device in choose.sample(range(6), choose.randrange(6))},
-        )
-        for site in choose.sample(range(8), choose.randrange(8))
-    }
+values = st.sampled_from(["x", "y"])
+devices = st.dictionaries(st.sampled_from([f"d{number}" for number in range(6)]), values)
+systems: st.SearchStrategy[Sites] = st.dictionaries(
+    st.sampled_from([f"s{number}" for number in range(8)]), st.tuples(values, devices)
+)
 
 
 def flat(sites: Sites) -> dict[tuple[str, ...], str | None]:
@@ -198,10 +209,12 @@ def expected_summary(source: Sites, target: Sites) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_random_systems_are_compared_and_synced_as_they_should_be(adapters: Adapters, seed: int) -> None:
-    choose = random.Random(seed)
-    source_sites, target_sites = random_sites(choose), random_sites(choose)
+@pytest.mark.slow
+@drawn(max_examples=50)
+@given(source_sites=systems, target_sites=systems)
+def test_any_two_systems_are_compared_and_synced_as_they_should_be(
+    adapters: Adapters, source_sites: Sites, target_sites: Sites
+) -> None:
     source, target = adapters.pair(source_sites, target_sites)
     changes = target.diff_from(source).summary()
     assert changes == expected_summary(source_sites, target_sites)

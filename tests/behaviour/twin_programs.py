@@ -289,7 +289,7 @@ class Run:
 
     def _events(self, events: list[Any]) -> list[Any]:
         naturally = self.library.enum.DiffSyncModelFlags.NATURAL_DELETION_ORDER.value
-        # diffsync logs a parent that it deletes after its children under the id of the last of them.
+        # diffsync logs a parent that it deletes after its children under the model and the id of the last of them.
         is_natural = any(node.flags[1] & naturally for node in self.program.all_nodes())
         names = ("log_level", "event", "action", "status", *(() if is_natural else ("model", "unique_id", "diffs")))
         told = []
@@ -301,6 +301,8 @@ class Run:
             found = [json.dumps(event[name]) if name in event else None for name in names]
             if "not present" in event["event"] or "child" in event["event"]:
                 found[1] = None  # worded by each library
+            if is_natural and event["event"].endswith(_NOT_RETURNED):
+                found[1] = _NOT_RETURNED
             told.append(found)
         return told
 
@@ -315,6 +317,10 @@ class Run:
                 known = [status.value, message] if visited or (message and status.value != "unknown") else None
                 found.setdefault(model, []).append([obj.name, obj.value, lists, obj.model_flags.value, known])
         return found
+
+
+_NOT_RETURNED = " delete did not return the model object."
+"""Behind the name of the model."""
 
 
 @cache
