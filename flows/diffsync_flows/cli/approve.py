@@ -21,7 +21,7 @@ EXCLUDE = (
 
 
 def approve(
-    diff_id: Annotated[str, typer.Argument(help="ID of the saved diff.")],
+    diff_id: Annotated[str, typer.Argument(metavar="DIFF_ID", help="ID of the saved diff.")],
     *,
     by: Annotated[str, typer.Option(help="Name of the person who decides; it is kept with the diff.")],
     reason: Annotated[

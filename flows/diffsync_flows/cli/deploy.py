@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.cli.output import console, fail, print_error, using_prefect
@@ -55,10 +53,10 @@ def _confirm(file: Path, active: Sequence[str]) -> bool:
 
 
 def _print(changes: Sequence[Change]) -> None:
-    table = Table("", "", "", box=None, show_header=False)
+    width = max(len(change.full_name) for change in changes)
     for change in changes:
-        table.add_row(change.action, escape(change.full_name), escape(change.detail))
-    console.print(table)
+        line = f"{change.action:<9}  {change.full_name:<{width}}  {change.detail}"
+        console.print(line.rstrip(), markup=False)
     unchanged = sum(change.action == UNCHANGED for change in changes)
     console.print(f"{len(changes) - unchanged} changed, {unchanged} unchanged.")
 
