@@ -5,10 +5,10 @@
 ...     project.make_adapter("netbox", store).load()
 """
 
-from diffsync_store.project.check import find_faults
+from diffsync_store.project.check import find_problems
 from diffsync_store.project.context import SyncContext
 from diffsync_store.project.duration import DAY, LONGEST, Seconds, format_duration
-from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Fault, Location, UserError, WrongSync
+from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Location, Problem, UserError, WrongSync
 from diffsync_store.project.project import BaseProject, Project
 from diffsync_store.project.schema import (
     PROJECT,
@@ -34,10 +34,10 @@ __all__ = [
     "ConfigError",
     "Declaration",
     "Declarations",
-    "Fault",
     "Housekeeping",
     "Location",
     "Name",
+    "Problem",
     "Project",
     "Seconds",
     "Secrets",
@@ -46,6 +46,6 @@ __all__ = [
     "SyncEntry",
     "UserError",
     "WrongSync",
-    "find_faults",
+    "find_problems",
     "format_duration",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from diffsync_store.adapter import Adapter
-from diffsync_store.project.errors import ConfigError, Fault
+from diffsync_store.project.errors import ConfigError, Problem
 from diffsync_store.project.messages import suggestion
 from diffsync_store.project.schema import AdapterEntry
 from diffsync_store.project.secrets import Secrets
@@ -101,9 +101,9 @@ class AdapterFactory:
             message = f"{adapter_class.__name__}.Settings is not a pydantic model. Derive it from pydantic.BaseModel."
             raise self._file.error(("adapters", name, "class"), message)
         settings = self._expanded(name) if model is None else self._validated(name, model)
-        faults = list(self._argument_faults(name, adapter_class, settings))
-        if faults:
-            raise ConfigError(faults)
+        problems = list(self._argument_problems(name, adapter_class, settings))
+        if problems:
+            raise ConfigError(problems)
         return settings
 
     def _expanded(self, name: str) -> dict[str, Any]:
@@ -116,11 +116,15 @@ class AdapterFactory:
         self._secrets.add_settings(settings)
         return settings
 
-    def _argument_faults(self, name: str, adapter_class: type[Adapter], settings: Mapping[str, Any]) -> Iterator[Fault]:
+    def _argument_problems(
+        self, name: str, adapter_class: type[Adapter], settings: Mapping[str, Any]
+    ) -> Iterator[Problem]:
         location = ("adapters", name, "settings")
         for key in RESERVED:
             if key in settings:
-                yield self._file.fault((*location, key), "reserved: every adapter gets this argument from the project")
+                yield self._file.problem(
+                    (*location, key), "reserved: every adapter gets this argument from the project"
+                )
         given = {key: value for key, value in settings.items() if key not in RESERVED}
         signature = inspect.signature(adapter_class)
         takes_any = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
@@ -128,11 +132,11 @@ class AdapterFactory:
             del given[key]
             known = [key for key in signature.parameters if key not in RESERVED]
             message = f"unknown setting of {adapter_class.__name__}{suggestion(key, known, 'Known settings')}"
-            yield self._file.fault((*location, key), message)
+            yield self._file.problem((*location, key), message)
         try:
             signature.bind(**dict.fromkeys(RESERVED), **given)
         except TypeError as error:
-            yield self._file.fault(location, f"{adapter_class.__name__}: {error}")
+            yield self._file.problem(location, f"{adapter_class.__name__}: {error}")
 
 
 def _closed(model: type[BaseModel]) -> type[BaseModel]:

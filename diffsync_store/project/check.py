@@ -1,31 +1,31 @@
-"""Faults that would otherwise show only when something is used."""
+"""Problems that would otherwise show only when something is used."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from diffsync_store.project.errors import ConfigError, Fault
+from diffsync_store.project.errors import ConfigError, Problem
 from diffsync_store.project.project import BaseProject
 
 
-def find_faults(project: BaseProject[Any]) -> Iterator[Fault]:
-    """Yield the faults of all classes, settings and variables of a file; the store is not contacted."""
-    yield from _faults_of(project.store_settings)
+def find_problems(project: BaseProject[Any]) -> Iterator[Problem]:
+    """Yield the problems of all classes, settings and variables of a file; the store is not contacted."""
+    yield from _problems_of(project.store_settings)
     for name in project.adapters:
-        yield from _faults_of(partial(project.factory.check, name))
+        yield from _problems_of(partial(project.factory.check, name))
     for name in project.syncs:
         yield from _unknown_models(project, name)
 
 
-def _faults_of(check: Callable[[], object]) -> tuple[Fault, ...]:
+def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
     try:
         check()
     except ConfigError as error:
-        return error.faults
+        return error.problems
     return ()
 
 
-def _unknown_models(project: BaseProject[Any], name: str) -> Iterator[Fault]:
+def _unknown_models(project: BaseProject[Any], name: str) -> Iterator[Problem]:
     """Guards of models that neither adapter has."""
     sync = project.syncs[name]
     try:
@@ -41,4 +41,4 @@ def _unknown_models(project: BaseProject[Any], name: str) -> Iterator[Fault]:
     for location, models in guarded.items():
         for model in sorted({*models} - {*known}):
             message = f"neither {sync.source} nor {sync.target} has a model {model!r}. Known models: {', '.join(known)}"
-            yield project.file.fault(("syncs", name, "guards", *location), message)
+            yield project.file.problem(("syncs", name, "guards", *location), message)

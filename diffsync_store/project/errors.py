@@ -1,7 +1,7 @@
 """Errors of a project file.
 
 UserError              the user can fix it: the message says what is wrong and what to do
-├── ConfigError        the file is wrong: `.faults` has the file, line and column of each fault
+├── ConfigError        the file is wrong: `.problems` has the file, line and column of each problem
 └── WrongSync          the stores or the diff belong to another sync
 """
 
@@ -20,13 +20,13 @@ class UserError(ValueError):
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One fault of a file."""
+class Problem:
+    """One problem of a file."""
 
     file: Path
     message: str
     line: int | None = None
-    """Counted from 1; None for a fault of the whole file."""
+    """Counted from 1; None for a problem of the whole file."""
     column: int | None = None
     """Counted from 1."""
     location: Location = ()
@@ -41,16 +41,16 @@ class Fault:
 
 
 class ConfigError(UserError):
-    """The YAML file is wrong; the message has one line for each fault."""
+    """The YAML file is wrong; the message has one line for each problem."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(map(str, self.faults)))
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Each fault as one line: `syncs.yaml:12:5: adapters.netbox.class: required key is missing`."""
-        return tuple(map(str, self.faults))
+        """Each problem as one line: `syncs.yaml:12:5: adapters.netbox.class: required key is missing`."""
+        return tuple(map(str, self.problems))
 
 
 class WrongSync(UserError):

@@ -1,4 +1,4 @@
-"""The messages of faults: pydantic's own, except where the reader of a YAML file needs another word."""
+"""The messages of problems: pydantic's own, except where the reader of a YAML file needs another word."""
 
 import re
 from collections.abc import Iterable

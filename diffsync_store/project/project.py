@@ -31,7 +31,7 @@ class BaseProject(Generic[S]):
         environment: the values of `${VAR}`, such as `os.environ`.
 
     Raises:
-        ConfigError: the file is wrong; it names each fault with its line and column.
+        ConfigError: the file is wrong; it names each problem with its line and column.
     """
 
     declarations: ClassVar[type[Declarations]] = Declarations

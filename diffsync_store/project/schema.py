@@ -63,7 +63,7 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 
 
 class Declaration(BaseModel):
-    """A part of the file. An unknown key is a fault."""
+    """A part of the file. An unknown key is an error."""
 
     model_config = ConfigDict(
         extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
@@ -120,7 +120,7 @@ class AdapterEntry(Declaration):
     settings: dict[str, Any] = Field({}, repr=False, examples=[{"url": "https://netbox", "token": "${NETBOX_TOKEN}"}])
     """Keyword arguments of the class. ${VAR} is replaced by the environment variable."""
     description: str = ""
-    """Text for people."""
+    """Free text, shown on the pages of the deployments."""
 
 
 class Apply(Declaration):
@@ -161,7 +161,7 @@ class SyncEntry(Declaration):
     target: str = Field(examples=["switches"])
     """The adapter of the system to change."""
     description: str = ""
-    """Text for people."""
+    """Free text, shown on the pages of the deployments."""
     flags: list[Flag] = Field(["CONTINUE_ON_FAILURE"], examples=[["CONTINUE_ON_FAILURE"]])
     """Flags of the diff and the sync: the names of DiffSyncFlags."""
     guards: Guards = Field(

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from diffsync_store.project.errors import ConfigError, Fault, Location
+from diffsync_store.project.errors import ConfigError, Location, Problem
 from diffsync_store.project.secrets import Secrets
-from diffsync_store.project.validation import faults_of
-from diffsync_store.project.variables import expand, names_in, problems
+from diffsync_store.project.validation import problems_of
+from diffsync_store.project.variables import expand, invalid_variables, names_in
 from diffsync_store.project.yaml_file import YamlFile
 from diffsync_store.redaction import is_secret_name
 
@@ -43,8 +43,8 @@ class SettingsReader:
         except ValidationError as error:
             values = Secrets()
             values.add(data)  # the message of a foreign validator may show them
-            faults = faults_of(self._file, error, model, location)
-            raise ConfigError(replace(each, message=values.redact(each.message)) for each in faults) from None
+            problems = problems_of(self._file, error, model, location)
+            raise ConfigError(replace(each, message=values.redact(each.message)) for each in problems) from None
 
     def expand(self, data: Any, location: Location) -> Any:
         """Return the data with the values of its variables.
@@ -52,19 +52,19 @@ class SettingsReader:
         Raises:
             ConfigError: a variable is not set, or is not well-formed.
         """
-        faults: list[Fault] = []
-        expanded = self._expand(data, location, faults)
-        if faults:
-            raise ConfigError(faults)
+        problems: list[Problem] = []
+        expanded = self._expand(data, location, problems)
+        if problems:
+            raise ConfigError(problems)
         return expanded
 
-    def _expand(self, data: Any, location: Location, faults: list[Fault]) -> Any:
+    def _expand(self, data: Any, location: Location, problems: list[Problem]) -> Any:
         if isinstance(data, dict):
-            return {key: self._expand(value, (*location, key), faults) for key, value in data.items()}
+            return {key: self._expand(value, (*location, key), problems) for key, value in data.items()}
         if isinstance(data, list):
-            return [self._expand(value, (*location, index), faults) for index, value in enumerate(data)]
+            return [self._expand(value, (*location, index), problems) for index, value in enumerate(data)]
         if not isinstance(data, str):
             return data
-        faults += [self._file.fault(location, problem) for problem in problems(data, self._environment)]
+        problems += [self._file.problem(location, message) for message in invalid_variables(data, self._environment)]
         self._secrets.add([self._environment.get(name, "") for name in names_in(data) if is_secret_name(name)])
         return expand(data, self._environment)

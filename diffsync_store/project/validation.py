@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticUserError
 
 from diffsync_store.guards import Limit
-from diffsync_store.project.errors import ConfigError, Fault, Location
+from diffsync_store.project.errors import ConfigError, Location, Problem
 from diffsync_store.project.messages import location_of, message_of, suggestion
 from diffsync_store.project.schema import Declarations
 from diffsync_store.project.variables import names_in
@@ -20,42 +20,42 @@ def read_declarations(file: YamlFile, model: type[D]) -> D:
     """Validate a file.
 
     Raises:
-        ConfigError: with all faults.
+        ConfigError: with all problems.
     """
     variables = dict(_misplaced_variables(file.data, ()))
-    faults = [file.fault(location, message) for location, message in variables.items()]
-    faults += [*_wrong_sides(file), *_repeated_pairs(file)]
+    problems = [file.problem(location, message) for location, message in variables.items()]
+    problems += [*_wrong_sides(file), *_repeated_pairs(file)]
     try:
         declared = model.model_validate(file.data)
     except ValidationError as error:
-        raise ConfigError([*faults_of(file, error, model, skip=variables), *faults]) from None
+        raise ConfigError([*problems_of(file, error, model, skip=variables), *problems]) from None
     found = [*_empty_limits(declared.syncs, ("syncs",)), *declared.inconsistencies()]
-    faults += [file.fault(location, message) for location, message in found]
-    if faults:
-        raise ConfigError(faults)
+    problems += [file.problem(location, message) for location, message in found]
+    if problems:
+        raise ConfigError(problems)
     return declared
 
 
-def faults_of(
+def problems_of(
     file: YamlFile,
     error: ValidationError,
     model: type[BaseModel],
     location: Location = (),
     *,
     skip: Container[Location] = (),
-) -> list[Fault]:
-    """Return pydantic's errors as faults of the file, one for each location.
+) -> list[Problem]:
+    """Return pydantic's errors as problems of the file, one for each location.
 
     Args:
         file: the file.
         error: from validating the model.
         model: the model.
         location: of the model's data in the file.
-        skip: locations whose faults are known already.
+        skip: locations whose problems are known already.
     """
     schema = _json_schema(model)
     found = {(*location, *location_of(each)): each for each in error.errors(include_url=False)}
-    return [file.fault(at, message_of(each, schema, location)) for at, each in found.items() if at not in skip]
+    return [file.problem(at, message_of(each, schema, location)) for at, each in found.items() if at not in skip]
 
 
 def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -84,19 +84,19 @@ def _empty_limits(part: Any, location: Location) -> Iterator[tuple[Location, str
             yield from _empty_limits(value, (*location, name))
 
 
-def _wrong_sides(file: YamlFile) -> Iterator[Fault]:
+def _wrong_sides(file: YamlFile) -> Iterator[Problem]:
     adapters = _section(file, "adapters")
     for name, sync in _section(file, "syncs").items():
         for side in ("source", "target"):
             adapter = sync.get(side) if isinstance(sync, dict) else None
             if isinstance(adapter, str) and adapter not in adapters:
                 message = f"no adapter {adapter!r} is declared{suggestion(adapter, adapters, 'Declared')}"
-                yield file.fault(("syncs", name, side), message)
+                yield file.problem(("syncs", name, side), message)
         if isinstance(sync, dict) and "target" in sync and sync.get("source") == sync["target"]:
-            yield file.fault(("syncs", name, "target"), "source and target are the same adapter")
+            yield file.problem(("syncs", name, "target"), "source and target are the same adapter")
 
 
-def _repeated_pairs(file: YamlFile) -> Iterator[Fault]:
+def _repeated_pairs(file: YamlFile) -> Iterator[Problem]:
     """A saved diff knows its two adapters, not the sync's name: the pair must lead to one sync."""
     first: dict[tuple[str, str], str] = {}
     for name, sync in _section(file, "syncs").items():
@@ -104,7 +104,7 @@ def _repeated_pairs(file: YamlFile) -> Iterator[Fault]:
             continue
         earlier = first.setdefault((str(sync["source"]), str(sync["target"])), name)
         if earlier != name:
-            yield file.fault(
+            yield file.problem(
                 ("syncs", name), f"has the same source and target as the sync {earlier}. Remove one of them."
             )
 

@@ -17,7 +17,7 @@ def expand(text: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda found: values.get(found[1], "") if found[1] else "${", text)
 
 
-def problems(text: str, values: Mapping[str, str]) -> Iterator[str]:
+def invalid_variables(text: str, values: Mapping[str, str]) -> Iterator[str]:
     """Yield what is wrong with the variables of a text."""
     for name in names_in(text):
         if name not in values:

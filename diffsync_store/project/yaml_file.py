@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from diffsync_store.project.errors import ConfigError, Fault, Location
+from diffsync_store.project.errors import ConfigError, Location, Problem
 from diffsync_store.project.messages import suggestion, yaml_message
 from diffsync_store.project.yaml_nodes import DEEPEST, TOO_DEEP, NodeReader
 from diffsync_store.project.yaml_package import YAML, MarkedYAMLError, MaxDepthExceededError, Node, ReaderError
@@ -17,7 +17,7 @@ class YamlFile:
     """Read a file.
 
     YAML 1.2: `no` and `on` are texts, and `010` is ten. Dates are texts. Tags other than those of the plain values are
-    faults. Anchors, aliases and `<<` work, up to a total number of values.
+    errors. Anchors, aliases and `<<` work, up to a total number of values.
 
     Args:
         path: the file.
@@ -35,11 +35,11 @@ class YamlFile:
             reader = NodeReader()
             self.data = reader.read(root)
             self._positions = reader.positions
-            if reader.faults:
-                raise ConfigError(self.fault(location, message, at) for location, message, at in reader.faults)
+            if reader.problems:
+                raise ConfigError(self.problem(location, message, at) for location, message, at in reader.problems)
 
-    def fault(self, location: Location, message: str, position: tuple[int, int] | None = None) -> Fault:
-        """Return a fault at a location.
+    def problem(self, location: Location, message: str, position: tuple[int, int] | None = None) -> Problem:
+        """Return a problem at a location.
 
         Args:
             location: where the value is, or would be: a missing key has the position of its parent.
@@ -47,11 +47,11 @@ class YamlFile:
             position: line and column, where they are not those of the location.
         """
         line, column = position or self._position(location)
-        return Fault(self.path, message, line, column, location)
+        return Problem(self.path, message, line, column, location)
 
     def error(self, location: Location, message: str) -> ConfigError:
-        """Return an error with one fault."""
-        return ConfigError([self.fault(location, message)])
+        """Return an error with one problem."""
+        return ConfigError([self.problem(location, message)])
 
     def undeclared(self, kind: str, name: str, declared: Iterable[str]) -> ConfigError:
         """Return the error of a name that the file does not declare."""
@@ -63,7 +63,7 @@ class YamlFile:
         return self._positions.get(location, (1, 1))
 
     def _whole_file(self, message: str) -> ConfigError:
-        return ConfigError([Fault(self.path, message)])
+        return ConfigError([Problem(self.path, message)])
 
     def _compose(self) -> Node | None:
         text = self._text()
@@ -78,12 +78,12 @@ class YamlFile:
             line, column = (mark.line, mark.column) if mark else (0, 0)
             is_deep = isinstance(error, MaxDepthExceededError)
             message = TOO_DEEP if is_deep else yaml_message(error, text)
-            raise ConfigError([Fault(self.path, message, line + 1, column + 1)]) from None
+            raise ConfigError([Problem(self.path, message, line + 1, column + 1)]) from None
         except ReaderError as error:
             before = text[: error.position]
             line, column = before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1
             message = f"invalid YAML: the character {chr(error.character)!a} is not allowed; remove it"
-            raise ConfigError([Fault(self.path, message, line, column)]) from None
+            raise ConfigError([Problem(self.path, message, line, column)]) from None
 
     def _text(self) -> str:
         try:

@@ -33,13 +33,13 @@ class NodeReader:
     def __init__(self) -> None:
         self.positions: dict[Location, tuple[int, int]] = {}
         """Line and column of each key and list item, counted from 1."""
-        self.faults: list[tuple[Location, str, tuple[int, int]]] = []
+        self.problems: list[tuple[Location, str, tuple[int, int]]] = []
         self._values = 0
         self._depth = 0
         self._constructor = YAML(typ="safe", pure=True).constructor
 
     def read(self, node: Node) -> Any:
-        """Return the data of a document; what is wrong is in `faults`."""
+        """Return the data of a document; what is wrong is in `problems`."""
         try:
             return self._read(node, ())
         except TooMuch:
@@ -48,7 +48,7 @@ class NodeReader:
     def _read(self, node: Node, location: Location) -> Any:
         self.positions.setdefault(location, _position(node))
         if node.tag not in _TAGS[type(node)]:
-            return self._fault(node, location, _unsupported_tag(str(node.tag), location))
+            return self._problem(node, location, _unsupported_tag(str(node.tag), location))
         if isinstance(node, ScalarNode):
             self._count(location)
             return self._scalar(node, location)
@@ -69,7 +69,7 @@ class NodeReader:
         self._values += 1
         if self._values > MOST_VALUES or self._depth > DEEPEST:
             message = TOO_DEEP if self._depth > DEEPEST else _TOO_MANY
-            self.faults.append((location[:1], message, self.positions[location[:1]]))
+            self.problems.append((location[:1], message, self.positions[location[:1]]))
             raise TooMuch
 
     def _scalar(self, node: ScalarNode, location: Location) -> Any:
@@ -79,7 +79,7 @@ class NodeReader:
             return self._constructor.construct_object(node)
         except (ValueError, LookupError):
             kind = str(node.tag).removeprefix(_TAG)
-            return self._fault(node, location, f"not a valid {kind}. Put a text into quotes.")
+            return self._problem(node, location, f"not a valid {kind}. Put a text into quotes.")
 
     def _pairs(self, node: MappingNode, location: Location) -> Iterator[tuple[str, Any]]:
         """Yield the keys with their values; those of `<<` come last, and replace none."""
@@ -88,9 +88,9 @@ class NodeReader:
             if key.tag == _MERGE:
                 merged += value.value if isinstance(value, SequenceNode) else [value]
             elif not isinstance(key, ScalarNode):
-                self._fault(key, location, "a key must be a single word, not a list or a mapping")
+                self._problem(key, location, "a key must be a single word, not a list or a mapping")
             elif (at := (*location, str(key.value))) in self.positions:
-                self._fault(key, at, "duplicate key. Remove one of them.")
+                self._problem(key, at, "duplicate key. Remove one of them.")
             else:
                 self.positions[at] = _position(key)
                 yield str(key.value), self._read(value, at)
@@ -99,14 +99,14 @@ class NodeReader:
 
     def _merged(self, node: Node, location: Location) -> Iterator[tuple[str, Any]]:
         if not isinstance(node, MappingNode):
-            self._fault(node, location, "<< needs a mapping, e.g. <<: *common, or a list of mappings")
+            self._problem(node, location, "<< needs a mapping, e.g. <<: *common, or a list of mappings")
             return
         with self._level(location):
             new = [pair for pair in node.value if (*location, str(pair[0].value)) not in self.positions]
             yield from self._pairs(MappingNode(node.ctag, new, node.start_mark, node.end_mark), location)
 
-    def _fault(self, node: Node, location: Location, message: str) -> None:
-        self.faults.append((location, message, _position(node)))
+    def _problem(self, node: Node, location: Location, message: str) -> None:
+        self.problems.append((location, message, _position(node)))
 
 
 def _position(node: Node) -> tuple[int, int]:

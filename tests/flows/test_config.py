@@ -34,7 +34,7 @@ def write(path: Path, content: str) -> Config:
     return read_config()
 
 
-def test_the_worked_example_has_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_worked_example_has_no_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for version in ("20240316.1", "20260905"):
         (tmp_path / version / "airportsdata").mkdir(parents=True)
     for name, value in (("REDIS_URL", "redis://x"), ("AIRPORT_RELEASES", str(tmp_path)), ("DATABASE_URL", "sqlite://")):

@@ -55,7 +55,7 @@ def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def test_the_examples_together_are_a_file_without_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_together_are_a_file_without_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, netbox = blocks("python")
     package = tmp_path / "my_adapters"
     package.mkdir()

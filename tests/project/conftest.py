@@ -4,10 +4,10 @@ from textwrap import dedent
 
 import pytest
 
-from diffsync_store.project import ConfigError, Project, find_faults
+from diffsync_store.project import ConfigError, Project, find_problems
 
 Read = Callable[..., Project]
-Faults = Callable[..., list[str]]
+Problems = Callable[..., list[str]]
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def read(path: Path) -> Read:
 
 
 @pytest.fixture
-def faults(path: Path, read: Read) -> Faults:
-    """Write a file and return the lines of its faults, without the path."""
+def problems(path: Path, read: Read) -> Problems:
+    """Write a file and return the lines of its problems, without the path."""
 
-    def faults(content: str, **environment: str) -> list[str]:
+    def problems(content: str, **environment: str) -> list[str]:
         try:
-            found = [*find_faults(read(content, **environment))]
+            found = [*find_problems(read(content, **environment))]
         except ConfigError as error:
-            found = [*error.faults]
-        return [str(fault).removeprefix(f"{path}:").removeprefix(" ") for fault in found]
+            found = [*error.problems]
+        return [str(problem).removeprefix(f"{path}:").removeprefix(" ") for problem in found]
 
-    return faults
+    return problems

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore
-from diffsync_store.project import ConfigError, Declarations, Project, SyncContext, WrongSync, find_faults
+from diffsync_store.project import ConfigError, Declarations, Project, SyncContext, WrongSync, find_problems
 from tests.conftest import demand
 from tests.project.conftest import Read
 from tests.project.files import ADAPTERS, PAIR, PLAIN, STORE
@@ -39,7 +39,7 @@ def test_a_file_is_read(read: Read, tmp_path: Path) -> None:
             apply: {{workers: 4, backoff: 2s}}
         """
     )
-    assert list(find_faults(found)) == []
+    assert list(find_problems(found)) == []
     assert found.store_settings().ttl == 86400
     assert found.sync("airports").target == "database"
     assert found.flags("registry", "database") == DiffSyncFlags.CONTINUE_ON_FAILURE | DiffSyncFlags.SKIP_UNMATCHED_DST
@@ -70,7 +70,7 @@ metrics: {{pushgateway: http://x}}
 
 def test_the_keys_of_prefect_are_accepted_and_ignored(read: Read) -> None:
     found = read(PREFECT)
-    assert list(find_faults(found)) == []
+    assert list(find_problems(found)) == []
     assert "chain" not in found.sync("s").model_dump()
     assert found.declared.housekeeping.store_retention == 86400
     jsonschema.validate(YAML(typ="safe", pure=True).load(PREFECT), Declarations.model_json_schema())
@@ -82,8 +82,8 @@ def test_a_project_needs_neither_prefect_nor_the_environment(path: Path) -> None
         import sys
         from pathlib import Path
         sys.modules["prefect"] = sys.modules["typer"] = sys.modules["yaml"] = None
-        from diffsync_store.project import Project, find_faults
-        print(list(find_faults(Project(Path({str(path)!r}), {{}}))))
+        from diffsync_store.project import Project, find_problems
+        print(list(find_problems(Project(Path({str(path)!r}), {{}}))))
         """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
@@ -131,9 +131,9 @@ def test_settings_become_the_arguments_of_the_class(read: Read) -> None:
     assert (adapter["folder"], adapter["timeout"], adapter["token"].get_secret_value()) == (Path("/srv"), 3, "s3cr3t")
 
 
-def test_a_setting_that_only_a_base_class_refuses_is_a_fault_when_the_adapter_is_made(read: Read) -> None:
+def test_a_setting_that_only_a_base_class_refuses_is_a_problem_when_the_adapter_is_made(read: Read) -> None:
     found = read(f"{STORE}adapters:\n  a:\n    class: {ADAPTERS}:OpenAdapter\n    settings: {{objcts: 3}}")
-    assert list(find_faults(found)) == []
+    assert list(find_problems(found)) == []
     with pytest.raises(ConfigError, match=r":5:5: adapters.a.settings: .*unexpected keyword argument 'objcts'"):
         found.make_adapter("a", LocalStore())
 
@@ -188,7 +188,7 @@ def test_a_store_that_does_not_answer_is_named_with_its_address(read: Read) -> N
         ("http://x", "it must begin with redis://"),
     ],
 )
-def test_an_invalid_url_of_a_store_is_a_fault(read: Read, url: str, message: str) -> None:
+def test_an_invalid_url_of_a_store_is_a_problem(read: Read, url: str, message: str) -> None:
     with pytest.raises(ConfigError, match=rf":1:1: store: The Redis URL is not valid: {message}") as caught:
         SyncContext(read(f"store: {{url: '{url}'}}")).check_store()
     assert "hunter22" not in str(caught.value)
@@ -220,10 +220,10 @@ def test_a_loaded_store_is_found_under_the_projects_name(read: Read, redis_url: 
             store.drop()
 
 
-def test_the_worked_example_has_no_fault(tmp_path: Path) -> None:
+def test_the_worked_example_has_no_problem(tmp_path: Path) -> None:
     for version in ("20240316.1", "20260905"):
         (tmp_path / version / "airportsdata").mkdir(parents=True)
     environment = {"REDIS_URL": "redis://x", "AIRPORT_RELEASES": str(tmp_path), "DATABASE_URL": "sqlite://"}
     found = Project(ROOT / "deployments" / "syncs.yaml", environment)
-    assert list(find_faults(found)) == []
+    assert list(find_problems(found)) == []
     assert list(found.syncs) == ["airports-2024", "airports-2026"]

@@ -6,9 +6,9 @@ import pydantic
 import pytest
 
 from diffsync_store import LocalStore, ObjectStoreException
-from diffsync_store.project import Secrets, UserError, find_faults
+from diffsync_store.project import Secrets, UserError, find_problems
 from diffsync_store.redaction import is_secret_name
-from tests.project.conftest import Faults, Read
+from tests.project.conftest import Problems, Read
 from tests.project.files import ADAPTERS, PLAIN, STORE
 
 
@@ -48,16 +48,16 @@ def test_the_secrets_of_an_adapters_settings_are_masked_at_any_depth(read: Read)
         SITE_TOKEN="of-a-variable",
         RELEASES="/srv/releases",
     )
-    assert list(find_faults(found)) == []
+    assert list(find_problems(found)) == []
     secrets = ("plainly-written", "in-a-list", "in-bytes", "in-a-url", "of-a-variable")
     assert [secret for secret in secrets if found.secrets.redact(secret) != "***"] == []
     text = "annette found no /srv/releases at zurich, db.example"
     assert found.secrets.redact(text) == text
 
 
-def test_the_message_of_an_adapters_own_validator_shows_no_secret(faults: Faults) -> None:
+def test_the_message_of_an_adapters_own_validator_shows_no_secret(problems: Problems) -> None:
     settings = "{password: hunter22}"
-    assert faults(f"{STORE}adapters: {{a: {{class: '{ADAPTERS}:TellingSettings', settings: {settings}}}}}") == [
+    assert problems(f"{STORE}adapters: {{a: {{class: '{ADAPTERS}:TellingSettings', settings: {settings}}}}}") == [
         "2:76: adapters.a.settings.password: *** is too short"
     ]
 
@@ -69,20 +69,20 @@ def test_the_message_of_an_adapters_own_validator_shows_no_secret(faults: Faults
 @pytest.mark.parametrize(
     "place", ["store:\n  url: {}\n", "{}\nadapters:\n  a:\n    class: {}\n    settings:\n      token: {}\n"]
 )
-def test_a_password_that_is_not_valid_yaml_is_in_no_message(faults: Faults, place: str, written: str) -> None:
+def test_a_password_that_is_not_valid_yaml_is_in_no_message(problems: Problems, place: str, written: str) -> None:
     content = (
         place.replace("{}", STORE.strip(), 1).replace("{}", f"{ADAPTERS}:SettledAdapter", 1)
         if "adapters" in place
         else place
     )
-    found = faults(content.replace("{}", written))
+    found = problems(content.replace("{}", written))
     assert found
     assert "s3cr3t" not in "".join(found)
 
 
-def test_a_url_at_a_wrong_place_is_shown_without_its_password(faults: Faults) -> None:
-    [fault] = faults(f"{STORE}adapters: {{a: {{class: 'pg://me:s3cr3t@host/db'}}}}")
-    assert fault.endswith("got 'pg://me:***@host/db'")
+def test_a_url_at_a_wrong_place_is_shown_without_its_password(problems: Problems) -> None:
+    [problem] = problems(f"{STORE}adapters: {{a: {{class: 'pg://me:s3cr3t@host/db'}}}}")
+    assert problem.endswith("got 'pg://me:***@host/db'")
 
 
 def test_the_text_settings_of_an_adapter_without_settings_are_all_secret(read: Read) -> None:

@@ -1,4 +1,4 @@
-"""A file is YAML 1.2, plain values only, within limits; each fault has its line and column."""
+"""A file is YAML 1.2, plain values only, within limits; each problem has its line and column."""
 
 from pathlib import Path
 from textwrap import dedent
@@ -15,7 +15,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "syncs.yaml"
 
 
-def fault(path: Path, content: str) -> str:
+def problem(path: Path, content: str) -> str:
     path.write_text(content, "utf-8")
     with pytest.raises(ConfigError) as caught:
         YamlFile(path)
@@ -82,15 +82,15 @@ TAG = "Put a text that begins with ! into quotes; write a class as module:Class.
         (f"a: {'[' * 60}{']' * 60}", f"1:53: {TOO_DEEP}"),
     ],
 )  # fmt: skip
-def test_a_fault_is_named_by_line_and_column(path: Path, content: str, expected: str) -> None:
-    assert fault(path, content) == expected
+def test_a_problem_is_named_by_line_and_column(path: Path, content: str, expected: str) -> None:
+    assert problem(path, content) == expected
 
 
-def test_all_faults_of_a_file_are_named_at_once(path: Path) -> None:
+def test_all_problems_of_a_file_are_named_at_once(path: Path) -> None:
     path.write_text("a: !x 1\nb: {c: 1, c: 2}\nd: !y 2\n")
     with pytest.raises(ConfigError) as caught:
         YamlFile(path)
-    assert [(each.line, each.column, each.location) for each in caught.value.faults] == [
+    assert [(each.line, each.column, each.location) for each in caught.value.problems] == [
         (1, 4, ("a",)),
         (2, 11, ("b", "c")),
         (3, 4, ("d",)),
@@ -139,7 +139,7 @@ def test_a_mapping_merges_others_and_keeps_its_own_values(path: Path) -> None:
     assert file.data["one"] == {"a": 0, "b": 1}
     assert file.data["two"] == {"a": 1, "b": 1, "c": 2}
     assert file.data["four"] == {"b": 4, "c": 2, "d": 3}
-    assert str(file.fault(("two", "c"), "is wrong")) == f"{path}:2:20: two.c: is wrong"
+    assert str(file.problem(("two", "c"), "is wrong")) == f"{path}:2:20: two.c: is wrong"
 
 
 def test_an_alias_may_repeat_a_value_a_thousand_times(path: Path) -> None:
@@ -152,9 +152,9 @@ def test_an_anchor_may_be_used_again(path: Path) -> None:
     assert YamlFile(path).data == {"a": 1, "b": 1, "c": 2, "d": 2}
 
 
-def test_a_fault_of_a_missing_key_has_the_position_of_its_parent(path: Path) -> None:
+def test_a_problem_of_a_missing_key_has_the_position_of_its_parent(path: Path) -> None:
     path.write_text("a:\n  b: 1\n")
-    assert str(YamlFile(path).fault(("a", "c", "d"), "is missing")) == f"{path}:1:1: a.c.d: is missing"
+    assert str(YamlFile(path).problem(("a", "c", "d"), "is missing")) == f"{path}:1:1: a.c.d: is missing"
 
 
 REMEDY = "Check the path: --file, or DIFFSYNC_CONFIG."

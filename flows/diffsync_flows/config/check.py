@@ -5,22 +5,22 @@ import socket
 from collections.abc import Iterator
 
 from diffsync_flows.config.config import Config
-from diffsync_store.project import ConfigError, Fault, find_faults
+from diffsync_store.project import ConfigError, Problem, find_problems
 
 
 def check_file(config: Config) -> None:
     """Check a file that could be read; the store is not contacted.
 
     Raises:
-        ConfigError: with all faults.
+        ConfigError: with all problems.
     """
-    faults = [*find_faults(config), *_missing_directory(config)]
-    if faults:
-        raise ConfigError(faults)
+    problems = [*find_problems(config), *_missing_directory(config)]
+    if problems:
+        raise ConfigError(problems)
 
 
-def _missing_directory(config: Config) -> Iterator[Fault]:
+def _missing_directory(config: Config) -> Iterator[Problem]:
     directory = config.declared.metrics.textfile_directory
     if directory is not None and not os.path.isdir(directory):  # noqa: PTH112  # pathlib raises for some names
         message = f"no directory {directory!r} on {socket.gethostname()}. Create it, as on every host of a worker."
-        yield config.file.fault(("metrics", "textfile_directory"), message)
+        yield config.file.problem(("metrics", "textfile_directory"), message)

@@ -169,7 +169,7 @@ class PrefectHousekeeping(Housekeeping):
     """How long housekeeping keeps what is in Redis, and when and where it runs."""
 
     schedule: Schedule | None = Schedule(cron="17 3 * * *")
-    """When it runs."""
+    """When it runs; `null` for never."""
     work_pool: WorkPool | None = None
     """Prefect work pool whose workers run it; PROJECT-reconcile if not given."""
 

@@ -20,7 +20,7 @@ from diffsync_flows.deploy.deployment import FLOWS, Deployment, declared_deploym
 from diffsync_flows.deploy.work_pools import create_work_pools
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
 from diffsync_flows.runtime.prefect_client import PAGE
-from diffsync_store.project import PROJECT, UserError
+from diffsync_store.project import PROJECT, UserError, format_duration
 
 RETIRED_TAG = "removed-from-file"
 """The tag of a deployment that was paused because the file no longer declares it."""
@@ -116,5 +116,9 @@ async def _all(client: PrefectClient) -> list[DeploymentResponse]:
 def _describe(schedule: Schedule | None) -> str:
     if schedule is None:
         return ""
-    times = f"cron {schedule.cron} {schedule.timezone}" if schedule.cron else f"every {schedule.interval} s"
+    times = (
+        f"cron {schedule.cron} {schedule.timezone}"
+        if schedule.cron
+        else f"every {format_duration(schedule.interval or 0)}"
+    )
     return times if schedule.active else f"{times}, inactive"

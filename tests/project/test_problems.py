@@ -1,4 +1,4 @@
-"""Each fault of a file is named by line, column and key, with what was found and what to do."""
+"""Each problem of a file is named by line, column and key, with what was found and what to do."""
 
 from collections.abc import Iterator
 from functools import reduce
@@ -10,8 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from diffsync_store import DiffSyncFlags
-from diffsync_store.project import ConfigError, Project, find_faults
-from tests.project.conftest import Faults
+from diffsync_store.project import ConfigError, Project, find_problems
+from tests.project.conftest import Problems
 from tests.project.files import ADAPTER, ADAPTERS, PAIR, PLAIN, STORE
 
 DECLARATIONS = "project, store, adapters, syncs, housekeeping, metrics"
@@ -22,7 +22,7 @@ NO_VARIABLES = "is not expanded here. Variables work only in the store's url and
 MALFORMED = "invalid variable. Write ${NAME} with letters, digits and _; write $${ for a literal ${."
 CLASS = "my_adapters.netbox:NetBox"
 
-FAULTS = {
+PROBLEMS = {
     "hello": f"1:1: expected a mapping with the keys {DECLARATIONS}; got 'hello'",
     "- store": f"1:1: expected a mapping with the keys {DECLARATIONS}; got a list",
     "": '1:1: store: required key is missing, e.g. {url: "${REDIS_URL}"}',
@@ -171,14 +171,14 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
 
-@pytest.mark.parametrize("content", FAULTS)
-def test_a_fault_is_named(faults: Faults, content: str) -> None:
-    expected = FAULTS[content]
-    [found] = faults(content, SOME_URL="redis://x")
+@pytest.mark.parametrize("content", PROBLEMS)
+def test_a_problem_is_named(problems: Problems, content: str) -> None:
+    expected = PROBLEMS[content]
+    [found] = problems(content, SOME_URL="redis://x")
     assert found[: len(expected)] == expected if expected.endswith(", ") else found == expected
 
 
-def test_all_faults_are_named_at_once(faults: Faults) -> None:
+def test_all_problems_are_named_at_once(problems: Problems) -> None:
     content = """\
         store:
           uri: redis://127.0.0.1
@@ -198,7 +198,7 @@ def test_all_faults_are_named_at_once(faults: Faults) -> None:
               - CONTINUE_ON_FAIL
             retries: 3
         """
-    assert [line.split(": ")[:2] for line in faults(content)] == [
+    assert [line.split(": ")[:2] for line in problems(content)] == [
         ["2:3", "store.uri"],
         ["4:3", "adapters.registry.class"],
         ["7:5", "adapters.database.class"],
@@ -209,8 +209,8 @@ def test_all_faults_are_named_at_once(faults: Faults) -> None:
     ]
 
 
-def test_a_model_that_neither_adapter_has_is_a_fault_of_a_guard(faults: Faults) -> None:
-    assert faults(f"{PAIR}    guards: {{completeness: {{allow_empty: [itm]}}}}") == [
+def test_a_model_that_neither_adapter_has_is_a_problem_of_a_guard(problems: Problems) -> None:
+    assert problems(f"{PAIR}    guards: {{completeness: {{allow_empty: [itm]}}}}") == [
         "7:29: syncs.s.guards.completeness.allow_empty: neither a nor b has a model 'itm'. Known models: item"
     ]
 
@@ -247,7 +247,7 @@ def places(part: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
-def test_whatever_stands_in_a_place_is_read_or_is_a_fault(path: Path, value: Any) -> None:
+def test_whatever_stands_in_a_place_is_read_or_is_a_problem(path: Path, value: Any) -> None:
     lines: list[str] = []
     yaml = YAML(typ="safe", pure=True)
     for place in places(yaml.load(WHOLE)):
@@ -257,7 +257,7 @@ def test_whatever_stands_in_a_place_is_read_or_is_a_fault(path: Path, value: Any
         with path.open("w", encoding="utf-8") as file:
             yaml.dump(content[""], file)
         try:
-            lines += map(str, find_faults(Project(path, {})))
+            lines += map(str, find_problems(Project(path, {})))
         except ConfigError as error:
             lines += error.lines
     assert lines

@@ -1,4 +1,4 @@
-"""`diffsync-flows check` names each fault of the keys that Prefect adds, as of all others, and of the store."""
+"""`diffsync-flows check` names each problem of the keys that Prefect adds, as of all others, and of the store."""
 
 import asyncio
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ SCHEDULE = (
 NO_CRON = "is not a cron line. Give five fields, e.g. 30 2 * * 1-5, or @daily."
 WORK_POOL = "Prefect does not accept this as the name of a work pool. Use letters, and none of / % & > <"
 
-FAULTS = {
+PROBLEMS = {
     "hello": "1:1: expected a mapping with the keys project, store, adapters, syncs, housekeeping, metrics; got 'hello'",
     "store: {uri: redis://x}": "1:9: store.uri: unknown key. Did you mean 'url'? Known keys: url, block, ttl",
     f"{STORE}project: prefect": (
@@ -104,13 +104,13 @@ FAULTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", FAULTS)
-def test_a_fault_is_named_by_line_and_column(path: Path, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("content", PROBLEMS)
+def test_a_problem_is_named_by_line_and_column(path: Path, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "HOST")
     done = check(path, content)
     assert done.exit_code == 1
     assert isinstance(done.exception, SystemExit)
-    assert done.stderr.splitlines() == [f"{path}:{FAULTS[content]}"]
+    assert done.stderr.splitlines() == [f"{path}:{PROBLEMS[content]}"]
 
 
 WHOLE = f"""
@@ -147,7 +147,7 @@ def places(part: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
-def test_whatever_stands_in_a_place_is_read_or_is_a_fault(path: Path, value: Any) -> None:
+def test_whatever_stands_in_a_place_is_read_or_is_a_problem(path: Path, value: Any) -> None:
     lines: list[str] = []
     for place in places(yaml.safe_load(WHOLE)):
         content = {"": yaml.safe_load(WHOLE)}
@@ -177,7 +177,7 @@ def test_a_schedule_is_checked_also_in_an_event_loop(path: Path) -> None:
     asyncio.run(read_it(path))
 
 
-def test_a_store_that_does_not_answer_is_a_fault_of_the_check(path: Path) -> None:
+def test_a_store_that_does_not_answer_is_a_problem_of_the_check(path: Path) -> None:
     error = check(path, "store:\n  url: redis://:hunter22@127.0.0.1:1").stderr
     assert error.startswith(f"{path}:1:1: store: Redis store is unavailable. Check that redis://:***@127.0.0.1:1 runs")
 
@@ -197,7 +197,7 @@ def test_a_block_needs_a_prefect_server(path: Path, url: str | None, message: st
     assert message in done.stderr
 
 
-def test_a_file_without_a_fault_is_all_right(path: Path) -> None:
+def test_a_file_without_a_problem_is_all_right(path: Path) -> None:
     with RedisServer("valkey") as server:
         done = check(path, PAIR.replace("redis://127.0.0.1:1", server.url) + "    schedule: {cron: '@daily'}\n")
     assert (done.exit_code, done.stdout) == (0, f"{path}: OK (2 adapters, 1 sync)\n")
