@@ -88,6 +88,23 @@ LAYERS = (
 )
 """The rooms of the library, from the ground up. A room imports only rooms below its own layer."""
 
+FLOW_LAYERS = (
+    {"blocks", "prefect_api"},
+    {"config"},
+    {"runtime"},
+    {"reporting"},
+    {"approval"},
+    {"steps"},
+    {"diff", "housekeeping", "load", "reconcile", "sync"},
+    {"deploy"},
+    {"scaffold"},
+    {"cli"},
+    {"__main__"},
+)
+"""The rooms of the flows, likewise."""
+
+PACKAGES = {"diffsync_store": LAYERS, "diffsync_flows": FLOW_LAYERS}
+
 ENVIRONMENT_READER = "flows/diffsync_flows/config/config.py"
 
 PUBLIC_MODULES = {
@@ -147,9 +164,9 @@ def test_every_rule_speaks_of_files_that_exist(rule: Rule) -> None:
     assert any(rule.applies_to(file) for file in SOURCES)
 
 
-def library_imports() -> dict[str, set[str]]:
-    """The modules of the library, each with those that it imports."""
-    modules = {module_name(file): tree for file, tree in SOURCES.items() if file.startswith("diffsync_store/")}
+def package_imports(package: str) -> dict[str, set[str]]:
+    """The modules of a package, each with those of the package that it imports."""
+    modules = {name: tree for file, tree in SOURCES.items() if (name := module_name(file)).split(".")[0] == package}
     return {module: set(modules_taken(tree, modules.keys())) - {module} for module, tree in modules.items()}
 
 
@@ -159,22 +176,24 @@ def modules_taken(tree: ast.Module, known: Collection[str]) -> Iterator[str]:
 
 
 def module_name(file: str) -> str:
-    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return file.removeprefix("flows/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def test_no_modules_of_the_library_import_each_other_in_a_circle() -> None:
-    graph = library_imports()
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    graph = package_imports(package)
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-def test_a_room_of_the_library_imports_only_rooms_below_it() -> None:
-    floors = {room: floor for floor, rooms in enumerate(LAYERS) for room in rooms}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_room_imports_only_rooms_below_it(package: str) -> None:
+    floors = {room: floor for floor, rooms in enumerate(PACKAGES[package]) for room in rooms}
     upwards = {
         (room_of(module), room_of(other))
-        for module, below in library_imports().items()
+        for module, below in package_imports(package).items()
         for other in below
         if room_of(module) != room_of(other)
         if "." in module and "." in other
@@ -183,9 +202,10 @@ def test_a_room_of_the_library_imports_only_rooms_below_it() -> None:
     assert not upwards
 
 
-def test_every_room_of_the_library_has_its_layer() -> None:
-    rooms = {room_of(module) for module in library_imports() if "." in module}
-    assert rooms <= set().union(*LAYERS)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_has_its_layer(package: str) -> None:
+    rooms = {room_of(module) for module in package_imports(package) if "." in module}
+    assert rooms <= set().union(*PACKAGES[package])
 
 
 def room_of(module: str) -> str:

@@ -4,12 +4,12 @@ from prefect.exceptions import PrefectException
 from diffsync_flows.approval.answers import resume_decided
 from diffsync_flows.approval.pending import pending_diff_ids
 from diffsync_flows.config.config import read_config
+from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts import publish_housekeeping
 from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
-from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_flows.runtime.retries import IO_RETRIES
 from diffsync_store import ObjectStoreException
 from diffsync_store.retention import ExpiredItem

@@ -20,7 +20,7 @@ class Decision(RunInput):
         "reject", description="approve: apply the diff as it was saved. reject: do not apply it."
     )
     by: str = Field("", description="Your name; saved with the diff")
-    comment: str = Field("", description="Reason, or number of a change; saved with the diff")
+    comment: str = Field("", description="Reason or change number; saved with the diff")
     exclude_actions: list[Literal["create", "update", "delete"]] = Field(
         [], description="Approve all but these actions; they can be approved later"
     )

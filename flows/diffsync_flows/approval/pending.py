@@ -8,8 +8,8 @@ from prefect.client.schemas import FlowRun
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName, FlowRunFilterTags
 from prefect.client.schemas.sorting import FlowRunSort
 
+from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
-from diffsync_flows.runtime.prefect_client import PAGE
 from diffsync_flows.runtime.states import SUSPENDED
 from diffsync_store.diffs import DiffRecord
 

@@ -14,11 +14,11 @@ from prefect.utilities.urls import url_for
 
 from diffsync_flows.approval.form import INSTRUCTIONS, Decision, decision_form
 from diffsync_flows.approval.superseding import PendingElsewhere, ensure_single_request
+from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.filters import count_matching
-from diffsync_flows.runtime.prefect_client import PAGE
 from diffsync_flows.runtime.states import EndState
 from diffsync_flows.runtime.sync_request import SyncRequest
 from diffsync_store.diffs import SavedDiff

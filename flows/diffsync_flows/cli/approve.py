@@ -9,10 +9,10 @@ from diffsync_flows.approval.answers import decide
 from diffsync_flows.approval.pending import pending_runs, run_options
 from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.cli.output import console, pages, using_prefect
+from diffsync_flows.prefect_api import require_prefect
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.filters import count_matching, parse_selection
-from diffsync_flows.runtime.prefect_client import require_prefect
 
 EXCLUDE = (
     "Operations to exclude: a pattern of a model and a unique ID (*, ?, \\[abc]), or a filter as in the form: "

@@ -13,7 +13,7 @@ from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.cli.output import console, fail, print_error, using_prefect
 from diffsync_flows.deploy.apply import apply, find_undeclared, retire
 from diffsync_flows.deploy.change import CREATED, UNCHANGED, WORK_POOL, Change
-from diffsync_flows.runtime.prefect_client import require_prefect
+from diffsync_flows.prefect_api import require_prefect
 
 UNDECLARED = "{} no longer declares these. Deployments are paused, automations are removed:"
 NOT_RETIRED = (

@@ -8,8 +8,8 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
+from diffsync_flows.prefect_api import translated_api_errors
 from diffsync_flows.runtime.error_handling import error_message
-from diffsync_flows.runtime.prefect_client import translated_api_errors
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable_lines
 from diffsync_store.project import UserError

@@ -10,9 +10,9 @@ from diffsync_flows.approval.answers import resume_decided
 from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.cli.output import console, print_error, using_prefect
 from diffsync_flows.config.config import Config
+from diffsync_flows.prefect_api import translated_api_errors
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import error_message
-from diffsync_flows.runtime.prefect_client import translated_api_errors
 from diffsync_store import ObjectStoreException
 from diffsync_store.project import UserError
 

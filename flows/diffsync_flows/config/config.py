@@ -16,7 +16,7 @@ from pathlib import Path
 
 from diffsync_flows.blocks import DiffsyncStore
 from diffsync_flows.config.schema import PrefectAdapterEntry, PrefectDeclarations, PrefectSyncEntry
-from diffsync_flows.runtime.prefect_client import translated_api_errors
+from diffsync_flows.prefect_api import translated_api_errors
 from diffsync_store.project import BaseProject, UserError
 
 DEFAULT_CONFIG = "syncs.yaml"

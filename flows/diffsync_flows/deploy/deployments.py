@@ -18,8 +18,8 @@ from diffsync_flows.config.schema import Schedule
 from diffsync_flows.deploy.change import CREATED, PAUSED, UNCHANGED, UPDATED, Change
 from diffsync_flows.deploy.deployment import FLOWS, Deployment, declared_deployments
 from diffsync_flows.deploy.work_pools import create_work_pools
+from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
-from diffsync_flows.runtime.prefect_client import PAGE
 from diffsync_store.project import PROJECT, UserError, format_duration
 
 RETIRED_TAG = "removed-from-file"

@@ -12,7 +12,7 @@ from uuid import UUID
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from diffsync_flows.runtime.prefect_client import best_effort
+from diffsync_flows.prefect_api import best_effort
 
 INTERVAL_SECONDS = 5.0
 

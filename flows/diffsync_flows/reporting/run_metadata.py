@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from prefect import runtime
 from prefect.client.orchestration import get_client
 
+from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.escape import one_line
-from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store.project import PROJECT
 
 ACTIONS = ("create", "update", "delete")

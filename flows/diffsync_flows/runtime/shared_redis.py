@@ -14,8 +14,8 @@ from prefect.client.schemas.actions import VariableCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL
 
+from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store import ObjectStoreException
 from diffsync_store.printable import printable
 from diffsync_store.redaction import redact_url_passwords

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import (
     ACTIONS,
     MAX_ROWS,
@@ -19,7 +20,6 @@ from diffsync_flows.reporting.artifacts.text import (
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
 from diffsync_flows.reporting.links import sentence_with_links
 from diffsync_flows.runtime.ids import artifact_key
-from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.operation import OperationFilter
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from prefect.artifacts import create_markdown_artifact
 
+from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import MAX_ROWS, NOT_PUBLISHED, count_shown
 from diffsync_flows.reporting.escape import markdown_table
-from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store.retention import ExpiredItem
 
 

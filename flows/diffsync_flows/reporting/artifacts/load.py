@@ -2,10 +2,10 @@
 
 from prefect.artifacts import create_markdown_artifact
 
+from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import MAX_ROWS, NOT_PUBLISHED, count_shown, section
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
 from diffsync_flows.runtime.ids import artifact_key
-from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store import StoreRecord
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from prefect.artifacts import acreate_markdown_artifact
 
+from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, format_totals
 from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.runtime.ids import artifact_key
-from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store.diffs import DiffRecord
 
 

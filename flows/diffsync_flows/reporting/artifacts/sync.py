@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from prefect.artifacts import create_markdown_artifact
 
+from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, count_shown, section, sides
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
 from diffsync_flows.reporting.links import sentence_with_links
 from diffsync_flows.runtime.ids import artifact_key
-from diffsync_flows.runtime.prefect_client import best_effort
 from diffsync_store import Reject, SyncResult
 from diffsync_store.diffs import DiffRecord
 
@@ -24,7 +24,7 @@ RETRY_NOTE = "Fix the cause, then start a sync of this diff with `retry_rejected
 @best_effort(NOT_PUBLISHED)
 def publish_sync(record: DiffRecord, result: SyncResult, applied: int) -> None:
     """Publish the result of a sync; `applied` counts the operations that this run or an earlier one applied."""
-    _publish(record, result, "", f"{applied:,} of {record.operations:,} applied{_earlier(result)}")
+    _publish(record, result, "outcome", f"{applied:,} of {record.operations:,} applied{_earlier(result)}")
 
 
 @best_effort(NOT_PUBLISHED)
