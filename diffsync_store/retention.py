@@ -14,8 +14,8 @@ from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.catalog import RedisStores
 from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
+from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.diffs.record import DiffRecord
-from diffsync_store.store.redis.diffs.stored_diff import StoredDiff
 from diffsync_store.store.redis.diffs.usage import DEAD_AFTER, diff_usage, is_unapplied, refuse_load
 from diffsync_store.store.redis.keys import command
 from diffsync_store.store.redis.store import RedisStore
@@ -85,7 +85,7 @@ class Retention:
         unapplied: list[DiffRecord] = []
         needed_generations: set[str] = set()
         for record in list(self._diffs.list()):
-            diff = self._diffs.stored(record)
+            diff = self._diffs.from_record(record)
             usage, age = diff_usage(diff, now, self._pending_approvals), now - record.created
             is_past = age > max(self._keep_diffs, timedelta(seconds=record.ttl))
             if not dry_run:
@@ -105,7 +105,7 @@ class Retention:
             if is_past:
                 yield ExpiredItem("store", store.store_id, age, usage)
 
-    def _drop_or_renew_diff(self, diff: StoredDiff, *, is_dropped: bool) -> None:
+    def _drop_or_renew_diff(self, diff: RedisDiff, *, is_dropped: bool) -> None:
         if is_dropped:
             diff.drop()
         elif diff.record.diff_id in self._pending_approvals:
@@ -154,14 +154,14 @@ def drop_store(
         stores = RedisStores(connection=shared, namespace=namespace)
         diffs = DiffCatalog(shared.client, namespace)
         store = stores.record(store_id)
-        unapplied = [record for record in diffs.list() if is_unapplied(diffs.stored(record))]
+        unapplied = [record for record in diffs.list() if is_unapplied(diffs.from_record(record))]
         usage = store_usage(store, unapplied, stores.now())
         if usage and not force:
             raise StoreInUse(f"Store {store_id!r} is in use: {usage}. {_FORCE.format(command(namespace), store_id)}")
         _drop(shared, store_id, namespace)
 
 
-def drop_diff(diff: StoredDiff, *, force: bool = False) -> None:
+def drop_diff(diff: RedisDiff, *, force: bool = False) -> None:
     """Drop a saved diff, with its journal and its approval.
 
     Args:

@@ -46,7 +46,7 @@ def diffs(limit: Limit = 50) -> None:
                 record.diff_id,
                 f"{record.source_name} → {record.target_name}",
                 *(record.summary.get(action, 0) for action in ACTIONS),
-                diff_outcome(saved_diffs.stored(record)),
+                diff_outcome(saved_diffs.from_record(record)),
                 format_age(record.created),
             )
             for record in records[:limit]

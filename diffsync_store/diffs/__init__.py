@@ -3,6 +3,6 @@
 from diffsync_store.diffs.history import OperationHistory
 from diffsync_store.diffs.repository import RedisDiffs
 from diffsync_store.diffs.saved_diff import SavedDiff
-from diffsync_store.store.redis.diffs import DiffRecord, StoredDiff, Subtree
+from diffsync_store.store.redis.diffs import DiffRecord, RedisDiff, Subtree
 
-__all__ = ["DiffRecord", "OperationHistory", "RedisDiffs", "SavedDiff", "StoredDiff", "Subtree"]
+__all__ = ["DiffRecord", "OperationHistory", "RedisDiff", "RedisDiffs", "SavedDiff", "Subtree"]

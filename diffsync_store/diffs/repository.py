@@ -24,8 +24,8 @@ from diffsync_store.operation import Operation, OperationFilter, operations_at, 
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
+from diffsync_store.store.redis.diffs.diff import PAGE
 from diffsync_store.store.redis.diffs.record import DiffRecord
-from diffsync_store.store.redis.diffs.stored_diff import PAGE
 from diffsync_store.store.redis.diffs.writer import DiffWriter, SavedElsewhere
 from diffsync_store.store.redis.keys import DEFAULT_TTL, DiffKeys
 from diffsync_store.store.redis.record import server_time
@@ -231,7 +231,7 @@ class RedisDiffs(DiffCatalog):
         for record in self.list():
             if model not in record.by_model:
                 continue
-            saved = self.stored(record)
+            saved = self.from_record(record)
             with suppress(DiffNotFound):  # it has expired meanwhile
                 for operation in saved.operations(matching=OperationFilter(model, unique_id=unique_id)):
                     journal = saved.journal()
@@ -246,9 +246,9 @@ class RedisDiffs(DiffCatalog):
         """
         record = self.record(diff_id)
         self.renew(record)
-        return self.stored(record)
+        return self.from_record(record)
 
-    def stored(self, record: DiffRecord) -> SavedDiff:
+    def from_record(self, record: DiffRecord) -> SavedDiff:
         return SavedDiff(self._redis, record, self.namespace)
 
 

@@ -13,7 +13,7 @@ from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.guards.guards import Guards, count_operations
 from diffsync_store.result import SyncResult
 from diffsync_store.store.record import StoreRecord
-from diffsync_store.store.redis.diffs.stored_diff import StoredDiff
+from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected
 from diffsync_store.sync.dry_run import DryRun
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from diffsync_store.store.redis.leases import Lease
 
 
-class SavedDiff(StoredDiff):
+class SavedDiff(RedisDiff):
     """A diff in Redis, to read, approve and apply. Its operations are read when they are asked for.
 
     Threads may share it; another process opens it by its `diff_id`.

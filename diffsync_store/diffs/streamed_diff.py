@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.operation import Operation, diff_of
-from diffsync_store.store.redis.diffs.stored_diff import StoredDiff
+from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.suppression import Suppressions, suppress, suppress_below
 
 
@@ -21,7 +21,7 @@ class StreamedDiff(Diff):
 
     has_operation_ids: ClassVar[bool] = True
 
-    def __init__(self, saved: StoredDiff, suppressions: Suppressions) -> None:
+    def __init__(self, saved: RedisDiff, suppressions: Suppressions) -> None:
         super().__init__()
         del self.children
         self._saved = saved

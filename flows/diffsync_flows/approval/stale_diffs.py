@@ -29,7 +29,7 @@ def find_newer_change(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -
     for other in diffs.list():
         if other.target_name != record.target_name or other.target_store_id == record.target_store_id:
             continue
-        changed = diffs.stored(other).journal().last_written()
+        changed = diffs.from_record(other).journal().last_written()
         if changed is not None and changed >= loaded:
             return NewerChange(other.diff_id, changed)
     return None

@@ -8,8 +8,8 @@ from typing import Any
 from diffsync_store.exceptions import DiffNotFound
 from diffsync_store.store.redis.catalog import newest_first
 from diffsync_store.store.redis.connection import translated_errors
+from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.diffs.record import DiffRecord
-from diffsync_store.store.redis.diffs.stored_diff import StoredDiff
 from diffsync_store.store.redis.keys import DiffKeys, check_namespace, index_of_diffs
 
 
@@ -39,9 +39,9 @@ class DiffCatalog:
             )
         return DiffRecord.model_validate_json(text)
 
-    def stored(self, record: DiffRecord) -> StoredDiff:
+    def from_record(self, record: DiffRecord) -> RedisDiff:
         """Return the diff that has this record; its time to live is not renewed, and it may have expired."""
-        return StoredDiff(self._redis, record, self.namespace)
+        return RedisDiff(self._redis, record, self.namespace)
 
     def expires_in(self, diff_id: str) -> int | None:
         """Return the seconds until an unused diff expires; None if there is no such diff."""

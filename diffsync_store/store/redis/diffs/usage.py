@@ -7,19 +7,19 @@ from datetime import datetime, timedelta
 
 from diffsync_store.exceptions import StoreInUse
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
-from diffsync_store.store.redis.diffs.stored_diff import StoredDiff
+from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.keys import command
 
 DEAD_AFTER = timedelta(hours=1)
 """A load or a sync that has written nothing for this long is considered dead."""
 
 
-def is_unapplied(diff: StoredDiff) -> bool:
+def is_unapplied(diff: RedisDiff) -> bool:
     """True if some of the diff is still to be applied."""
     return diff.record.operations > 0 and diff.journal().application() is None
 
 
-def diff_usage(diff: StoredDiff, now: datetime, pending_approvals: Collection[str] = ()) -> str:
+def diff_usage(diff: RedisDiff, now: datetime, pending_approvals: Collection[str] = ()) -> str:
     """Return why a saved diff is in use; empty if it is not.
 
     Args:
@@ -54,7 +54,7 @@ def refuse_load(diffs: DiffCatalog, store_id: str, generation: str, pending_appr
     for record in diffs.list():
         if generation not in {record.source_generation, record.target_generation} or not record.operations:
             continue
-        diff = diffs.stored(record)
+        diff = diffs.from_record(record)
         usage = diff_usage(diff, diff.now(), pending_approvals)
         approval = diff.journal().approval()
         is_approved = approval is not None and not approval.is_rejected

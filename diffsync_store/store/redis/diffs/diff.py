@@ -26,7 +26,7 @@ PAGE = 500
 _EVERY_OPERATION = OperationFilter()
 
 
-class StoredDiff:
+class RedisDiff:
     """The record, the elements and the journal of a saved diff. Elements are read when they are asked for.
 
     Threads may share it; another process opens it by its `diff_id`.
