@@ -66,18 +66,18 @@ class BaseProject(Generic[S]):
             raise self.file.undeclared("sync", name, self.syncs)
         return self.syncs[name]
 
-    def sync_of(self, source: str, target: str) -> tuple[str, S]:
+    def sync_between(self, source: str, target: str) -> tuple[str, S]:
         """Return name and entry of the sync between two adapters; if none is declared, an entry with the defaults."""
         found = (pair for pair in self.syncs.items() if (pair[1].source, pair[1].target) == (source, target))
         return next(found, ("", cast("S", self.declarations.sync_entry(source=source, target=target))))
 
     def flags(self, source: str, target: str) -> DiffSyncFlags:
         """Return the flags of the sync between two adapters."""
-        return self.sync_of(source, target)[1].combined_flags
+        return self.sync_between(source, target)[1].combined_flags
 
     def guards(self, source: str, target: str) -> Guards:
         """Return the guards of the sync between two adapters."""
-        return self.sync_of(source, target)[1].guards
+        return self.sync_between(source, target)[1].guards
 
     def require_pair(self, name: str, source: str, target: str, what: str) -> S:
         """Return a sync, if stores or a diff belong to its adapters: its guards and its approval are for these two.
@@ -94,7 +94,7 @@ class BaseProject(Generic[S]):
         declared = self.sync(name)
         if (declared.source, declared.target) == (source, target):
             return declared
-        other, _ = self.sync_of(source, target)
+        other, _ = self.sync_between(source, target)
         if other:
             remedy = f"Use the sync {other}."
         elif (declared.target, declared.source) == (source, target):

@@ -23,7 +23,7 @@ _TOO_MANY = f"more than {MOST_VALUES:,} values, those of aliases (*name, <<) cou
 TOO_DEEP = f"more than {DEEPEST} levels of lists and mappings. An alias must not contain itself."
 
 
-class TooMuch(Exception):
+class LimitExceeded(Exception):
     """The document has more values or levels than a file needs."""
 
 
@@ -42,7 +42,7 @@ class NodeReader:
         """Return the data of a document; what is wrong is in `problems`."""
         try:
             return self._read(node, ())
-        except TooMuch:
+        except LimitExceeded:
             return None
 
     def _read(self, node: Node, location: Location) -> Any:
@@ -70,7 +70,7 @@ class NodeReader:
         if self._values > MOST_VALUES or self._depth > DEEPEST:
             message = TOO_DEEP if self._depth > DEEPEST else _TOO_MANY
             self.problems.append((location[:1], message, self.positions[location[:1]]))
-            raise TooMuch
+            raise LimitExceeded
 
     def _scalar(self, node: ScalarNode, location: Location) -> Any:
         if node.tag in _TEXTS:

@@ -50,7 +50,7 @@ def diff(
         stores = find_stores(context, source_store_id, target_store_id, sync_name)
         loaded = save_diff(context, *stores, diff_id, sync_name)
         record = report_diff(context, diff_id)
-        name, declared = context.project.sync_of(record.source_name, record.target_name)
+        name, declared = context.project.sync_between(record.source_name, record.target_name)
         run.name = name or f"{record.source_name} → {record.target_name}"
         run.add_diff(record, loaded)
     title = f"diff {record.source_name} → {record.target_name}"
@@ -90,7 +90,7 @@ def save_diff(
         source, target = StoredAdapter(source_store), StoredAdapter(target_store)
         if sync_name:
             config.require_pair(sync_name, source.name, target.name, "The two stores are of")
-        _, sync = config.sync_of(source.name, target.name)
+        _, sync = config.sync_between(source.name, target.name)
         with progress(artifact_key("diff", source.name, target.name)) as callback:
             context.diffs(sync.diff_retention).compare_once(
                 source, target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback

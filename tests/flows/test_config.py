@@ -13,10 +13,16 @@ import yaml
 from diffsync_flows.cli.export import schema_text
 from diffsync_flows.config.check import check_file
 from diffsync_flows.config.config import Config, environment, read_config
+from diffsync_flows.config.schema import (
+    PrefectAdapterEntry,
+    PrefectDeclarations,
+    PrefectHousekeeping,
+    PrefectSyncEntry,
+)
 from diffsync_flows.deploy.deployment import declared_deployments
 from diffsync_flows.deploy.prefect_yaml import prefect_yaml_text
 from diffsync_store import LocalStore
-from diffsync_store.project import ConfigError, UserError
+from diffsync_store.project import ConfigError, Declaration, UserError
 from tests.project.files import PLAIN, STORE
 
 EXAMPLE = Path(__file__).parents[2] / "deployments"
@@ -51,7 +57,7 @@ def test_variables_come_from_the_environment_of_the_process(path: Path, monkeypa
 
 
 def test_two_adapters_without_a_declared_sync_have_the_defaults_of_one(path: Path) -> None:
-    name, sync = write(path, STORE).sync_of("a", "b")
+    name, sync = write(path, STORE).sync_between("a", "b")
     assert (name, sync.approval_timeout, sync.overlap) == ("", 604800, "enqueue")
 
 
@@ -108,3 +114,10 @@ def test_the_schema_describes_durations(interval: object, fits: bool) -> None:
         "adapters": {"a": {"class": "m:C", "schedule": {"interval": interval}}},
     }
     assert jsonschema.Draft202012Validator(json.loads(schema_text())).is_valid(content) is fits
+
+
+@pytest.mark.parametrize("part", [PrefectDeclarations, PrefectAdapterEntry, PrefectSyncEntry, PrefectHousekeeping])
+def test_the_library_knows_the_keys_that_it_ignores(part: type[Declaration]) -> None:
+    [base] = part.__bases__
+    assert issubclass(base, Declaration)
+    assert part.model_fields.keys() - base.model_fields.keys() == base.prefect_keys

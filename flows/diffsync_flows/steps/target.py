@@ -44,7 +44,7 @@ def find_sync(context: SyncContext, record: DiffRecord) -> tuple[str, PrefectSyn
     Raises:
         UserError: No sync of these adapters is declared, so its guards and its approval are unknown.
     """
-    name, declared = context.project.sync_of(record.source_name, record.target_name)
+    name, declared = context.project.sync_between(record.source_name, record.target_name)
     if name:
         return name, declared
     raise UserError(
