@@ -21,37 +21,30 @@ INSTEAD = {
     r"budgets?": "change limits",
     r"the side that is right": "source of truth",
     r"mov(?:e|es|ing) over": "migrate",
-    r"object of the top": "top-level object",
+    r"objects? of the top": "top-level object",
     r"settl(?:e|es|ed|ing)": "resolve; in sync",
-    r"unsettled": "unresolved",
-    r"(?:is|are|was|were|be|been) told": "is reported, is sent; say who does what",
-    r"told (?:of|by)": "informed of; reported by",
+    r"(?:is|are|was|were|be|been) told(?! apart)": "say who reports what to whom",
     r"at hand": "available, cached",
-    r"let go": "released",
-    r"made anew|makes? anew|anew": "again, new",
+    r"lets? go": "release",
+    r"anew": "again, new",
     r"whether it is so": "whether it is true",
-    r"(?:as|it is|is|are|was|were) spoken": "reported",
+    r"spoken": "reported",
     r"ledger": "journal",
     r"outbox": "send queue",
     r"tally": "summary, count",
-    r"withh(?:e|o)ld|withheld": "suppressed",
+    r"withh(?:e|o)ld": "suppress",
     r"overtak(?:e|es|en|ing)|overtook": "newer, stale, superseded",
-    r"orphans?|orphaned": "superseded run",
+    r"orphan(?:s|ed)?": "superseded run",
     r"slip of the pen": "typing error",
     r"as ever": "as usual",
     r"and (?:their|its) like": "and similar ones",
-    r"goes? on": "continues",
     r"in earnest": "really",
-    r"of its own accord": "by itself",
-    r"no use that": "",
-    r"it is no": "it is not a",
+    r"no use that": "say what uses it",
+    r"is no (?:Unicode|object|coroutine|class|model|number)": "is not a",
 }
 """Regular expressions, matched as whole words in any case, and what to write."""
 
-EXEMPT = {
-    "docs/glossary.md": "lists the words that are not written",
-    "docs/differences.md": "",
-}
+EXEMPT = {"docs/glossary.md": "lists the words that are not written"}
 """Pages that may use any of the words, and why."""
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
