@@ -139,7 +139,7 @@ def test_a_store_with_half_a_batch_is_not_complete(own_redis: RedisServer, store
             is_refused(store.flush)
             with RedisStore(url=own_redis.url, store_id=store_id) as reader:
                 assert reader.record().state is StoreState.FAILED
-                assert "failed in its midst" in reader.record().reason
+                assert "failed halfway" in reader.record().reason
             client.acl_setuser("few", enabled=True, keys=["*"], commands=["+@all"])
             store.flush()
             assert store.record().state is StoreState.COMPLETE

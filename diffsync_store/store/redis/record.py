@@ -49,7 +49,7 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         reason = f"Redis has lost {', '.join(lost)}: set its maxmemory-policy to noeviction"
     if state is not StoreState.LOADING and any(name.startswith("at_work:") and facts[name] for name in facts):
         state = StoreState.FAILED
-        reason = "a batch of its objects has failed in its midst, and was not written again"
+        reason = "a batch of its objects failed halfway, and was not written again"
     return StoreRecord(
         store_id=keys.store_id,
         name=facts.get("name", b"").decode(),

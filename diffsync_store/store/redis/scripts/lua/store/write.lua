@@ -30,7 +30,7 @@ local function for_digests(body)
   digested = ok and not redis.call('HGET', record, 'undigested')
 end
 
-if is_again then for_digests(function() error('a batch of ' .. model .. ' objects has failed in its midst', 0) end) end
+if is_again then for_digests(function() error('a batch of ' .. model .. ' objects failed halfway', 0) end) end
 local written_as = redis.call('HGET', schema, model)
 if written_as ~= ARGV[10] then
   redis.call('HSET', schema, model, ARGV[10])

@@ -69,7 +69,7 @@ end
 change = function(model, uid, dx, dy, dn, dk, dm)
   local node = node_of(model, uid)
   steps = steps + 1
-  if node.is_propagating or steps > STEPS then return distrust(model .. ' objects stand below themselves') end
+  if node.is_propagating or steps > STEPS then return distrust(model .. ' objects are below themselves') end
   local x, y, n, k, m = contribution(node)
   node.x, node.y = (node.x + dx) % LANE, (node.y + dy) % LANE
   node.n, node.k, node.m = node.n + dn, node.k + dk, node.m + dm
@@ -124,7 +124,7 @@ local function relink(model, uid, node, old, new)
       end
     end
   end)
-  if new[model] and new[model][uid] then distrust(model .. ' objects stand below themselves') end
+  if new[model] and new[model][uid] then distrust(model .. ' objects are below themselves') end
   local as_parent = pack_parent(model, uid)
   for_each_missing(new, old, function(child_model, child_uid)
     local packed = nodes[child_model][child_uid]
