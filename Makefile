@@ -42,7 +42,7 @@ help: ## list the targets
 
 setup: .venv/.ready ## make .venv with everything locked, and this project in it
 
-demo: .venv/.ready ## run the worked example (KEEP=1 leaves it running, REDIS_URL takes a server of yours)
+demo: .venv/.ready ## run the worked example (KEEP=1 keeps it running, REDIS_URL names your own server)
 	$(BIN)/python -m airports.demo
 
 test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k word", JOBS=2 side by side)
