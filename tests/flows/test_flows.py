@@ -165,7 +165,7 @@ def test_a_load_that_raises_fails_with_its_reason_and_leaves_a_store_that_diff_r
 
 def test_a_load_that_loses_its_connection_is_retried_from_an_empty_store(project: Project, refusal: Refusal) -> None:
     assert refusal.other.state == "Completed", refusal.other.message
-    wait_until(lambda: "Retry 1/" in "\n".join(project.logs(refusal.other)), 60, "the log tells of the retry")
+    wait_until(lambda: "Retry 1/" in "\n".join(project.logs(refusal.other)), 60, "the log has the retry")
     record = project.store(parameter(project, refusal.other, "store_id")).record()
     assert (record.state, record.counts) == (StoreState.COMPLETE, {"item": 3})
 
@@ -309,16 +309,13 @@ def test_a_target_with_a_lease_is_not_changed(project: Project) -> None:
     for given in ({"exclude": [{"model": "itme"}]}, {"select": [{"action": "delete"}]}):
         run = project.run("sync/busy", diff_id="busy", **given)
         assert run.state == "Failed"
-        assert run.message.startswith("No operation of the diff is of ")
-        assert run.message.endswith(" Its models are item.")
+        assert run.message.startswith("No operation of the diff matches ")
+        assert run.message.endswith(" Its models are: item.")
     assert project.run("sync/busy", diff_id="busy", sync_name=None).state == "Completed"
     project.expect_outcomes("busy", "failed", "failed", "failed", "complete")
     run = project.run("sync/lacking", diff_id="busy")
     assert run.state == "Failed"
-    assert (
-        "Diff busy is seven → five; the sync lacking is rejecting → five. They are those of the sync busy"
-        in run.message
-    )
+    assert "Diff busy is seven → five; the sync lacking is rejecting → five. Use the sync busy." in run.message
 
 
 def test_a_diff_without_a_declared_sync_is_not_applied(project: Project) -> None:
@@ -329,7 +326,7 @@ def test_a_diff_without_a_declared_sync_is_not_applied(project: Project) -> None
         run = project.run("sync/busy", diff_id="apart", sync_name=None, dry_run=dry_run)
         assert run.state == "Failed"
         assert run.message.startswith("Diff apart is seven → seven, and ")
-        assert run.message.endswith("Declare one, with source: seven and target: seven.")
+        assert run.message.endswith("Declare a sync with source: seven and target: seven.")
 
 
 def test_an_early_failure_publishes_an_event_and_metrics(project: Project) -> None:

@@ -98,7 +98,7 @@ def is_child_run() -> bool:
 
 @dataclass
 class SyncEnd:
-    """The event of the end of a sync; filled in while the run goes on."""
+    """The event of the end of a sync; filled in during the run."""
 
     diff_id: str
     sync_name: str
