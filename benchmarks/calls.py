@@ -1,14 +1,18 @@
-"""How many calls a sync makes, beside the fewest that could be: one for each `batch_size` records of a model and action.
+"""Number of calls of a sync, compared with the minimum: one for each `batch_size` records of a model and action.
 
-Two shapes: device types (manufacturer, device type, nine kinds of component), with creates, updates and deletes of all of them; and the
+Run it with `python -m benchmarks.calls [manufacturers]`. Two shapes: device types (manufacturer, device type, nine kinds of component), with creates, updates and deletes of all of them; and the
 airport registry, from nothing to one release and from one release to the next.
 """
 
 from __future__ import annotations
 
+import argparse
+import logging
 import math
 from collections import Counter
 from typing import Any, ClassVar
+
+import structlog
 
 from diffsync_store import Adapter, Diff, DiffSyncModel, LocalStore, Sync, SyncOptions
 from diffsync_store.diff import walk
@@ -26,7 +30,7 @@ COMPONENTS = (
     "module_bay",
     "device_bay",
 )
-BULK = 200
+BATCH_SIZE = 200
 
 
 class Counting(Adapter):
@@ -137,10 +141,11 @@ def fewest(diff: Diff, batch_size: int) -> int:
     return sum(math.ceil(number / batch_size) for (_, action), number in numbers.items() if action is not None)
 
 
-def device_types() -> tuple[DeviceTypes, DeviceTypes]:
-    """A source and a target between which everything comes, changes and goes; 13,000 operations."""
-    source = DeviceTypes("source").fill(range(20), range(40), "new")
-    target = DeviceTypes("target").fill(range(10, 30), range(20, 60), "old")
+def device_types(manufacturers: int = 20) -> tuple[DeviceTypes, DeviceTypes]:
+    """Return a source and a target that need creates, updates and deletes; 13,000 with 20 manufacturers."""
+    half = manufacturers // 2
+    source = DeviceTypes("source").fill(range(manufacturers), range(2 * manufacturers), "new")
+    target = DeviceTypes("target").fill(range(half, 3 * half), range(manufacturers, 3 * manufacturers), "old")
     return source, target
 
 
@@ -182,16 +187,21 @@ def count(source: Any, target: Any, options: SyncOptions) -> tuple[int, int, int
     return result.applied, sum(target.calls.values()), least
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print the counts."""
-    shapes: list[tuple[str, Any, Any]] = [("device types", *device_types())]
-    try:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manufacturers", type=int, nargs="?", default=20, help="of the device types")
+    parser.add_argument(
+        "--no-airports", action="store_true", help="leave out the airport registry, which is downloaded"
+    )
+    asked = parser.parse_args(arguments)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    shapes: list[tuple[str, Any, Any]] = [("device types", *device_types(asked.manufacturers))]
+    if not asked.no_airports:
         shapes += airports()
-    except OSError as error:
-        print(f"airports: left out, the registry cannot be fetched: {error}")
     for name, source, target in shapes:
-        operations, calls, least = count(source, target, SyncOptions(batch_size=BULK))
-        print(f"{name}: {operations:,} operations in {calls} calls, {least} at the fewest: {calls / least:.2f}")
+        operations, calls, least = count(source, target, SyncOptions(batch_size=BATCH_SIZE))
+        print(f"{name}: {operations:,} operations in {calls} calls, minimum {least}: ratio {calls / least:.2f}")
 
 
 if __name__ == "__main__":

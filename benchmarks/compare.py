@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from benchmarks.parts import run_parts
 from benchmarks.process import Bench, Step
 from benchmarks.results import Result
 from tests.servers import RedisServer
@@ -40,3 +41,7 @@ def _redis(bench: Bench, objects: int, library: str) -> Iterator[Result]:
         yield bench.best(partial(bench.measure, get_all, server.url))
         # Once only: it changes its target.
         yield bench.measure(Step(PART, "sync", objects, FEW_CHANGES, library, target="near-target"), server.url)
+
+
+if __name__ == "__main__":
+    run_parts(PART)

@@ -6,6 +6,7 @@ Load and diff run with and without it, by turns, so that a busy machine is busy 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from benchmarks.parts import run_parts
 from benchmarks.process import Bench, Step
 from benchmarks.results import Result, best
 from benchmarks.slow_proxy import SlowProxy
@@ -86,3 +87,7 @@ def _load_and_diff(bench: Bench, part: str, objects: int, changed: int, conditio
     with RedisStore(store_id=load.target, url=condition.url) as store:
         store.drop()
     return loaded, bench.measure(condition.step(part, "diff_worker", objects, changed, "target"), condition.url)
+
+
+if __name__ == "__main__":
+    run_parts(NEIGHBOURS, LATENCY)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
+from benchmarks.parts import run_parts
 from benchmarks.process import Bench, Step
 from benchmarks.results import Result
 
@@ -16,3 +17,7 @@ def results(bench: Bench, objects: int) -> Iterator[Result]:
     for size in (objects, TIMES * objects):
         step = Step(PART, "diff", size, max(1, objects // 100), store="local", shape="flat")
         yield bench.best(partial(bench.measure, step))
+
+
+if __name__ == "__main__":
+    run_parts(PART)

@@ -1,9 +1,8 @@
-"""What a guarded sync costs, and what its workers and bulk calls save: `python -m benchmarks.guards [creates] [operations]`.
+"""Cost of a guarded sync, and speed of workers and batches: `python -m benchmarks.guards [creates] [operations]`.
 
-- calls: how many calls a sync with bulk hooks makes, beside the fewest that could be (`benchmarks.calls`);
-- pace: so many creates against a system that takes 20 ms a call, one by one, with 8 workers, in bulk, and with both;
-- overhead: a sync of operations that do nothing, of a saved diff over stores in Redis, by `sync_from` and under guards
-  (journal, preconditions). Nobody sees the log of either: with one that is shown, both take longer by as much.
+- calls: the number of calls of a sync with batch hooks, compared with the minimum (`benchmarks.calls`);
+- overhead: operations that do nothing, of a saved diff over stores in Redis, by `sync_from` and guarded. The log is off;
+- speed: creates in a system that takes 20 ms per call, one by one, with 8 workers, in batches, and with both.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ class Slow(Inventory):
 def prepared(
     url: str, adapter: type[Inventory], objects: int, there: int
 ) -> Callable[[], tuple[Any, Inventory, Inventory]]:
-    """Loads both stores anew and saves their diff."""
+    """Return a function that loads both stores and saves their diff."""
 
     def prepare() -> tuple[Any, Inventory, Inventory]:
         source = adapter("source", RedisStore(store_id="source", url=url))
@@ -106,14 +105,14 @@ def prepared(
     return prepare
 
 
-def pace(url: str, creates: int) -> None:
-    """Creates one by one, side by side, in bulk, and both."""
+def speed(url: str, creates: int) -> None:
+    """Create records one by one, with workers, in batches, and with both."""
     prepare = prepared(url, Slow, creates, 0)
     ways = {
         "one by one": SyncOptions(batch_size=1),
         "8 workers": SyncOptions(batch_size=1, workers=8),
-        "bulk": SyncOptions(),
-        "bulk and 8 workers": SyncOptions(workers=8),
+        "batches": SyncOptions(),
+        "batches and 8 workers": SyncOptions(workers=8),
     }
     first = 0.0
     for name, options in ways.items():
@@ -129,25 +128,25 @@ def pace(url: str, creates: int) -> None:
 
 class SeenSite(Site):
     @classmethod
-    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> Any:  # noqa: ARG003  # never asked
+    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> Any:  # noqa: ARG003  # never called
         return NotImplemented
 
 
 class SeenDevice(Device):
     @classmethod
-    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> Any:  # noqa: ARG003  # never asked
+    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> Any:  # noqa: ARG003  # never called
         return NotImplemented
 
 
 class SeenInventory(Inventory):
-    """Its records can be looked up, so that a journal tells many of them at once."""
+    """Records can be looked up, so the journal writes many entries together."""
 
     site = SeenSite
     device = SeenDevice
 
 
 def overhead(url: str, adapter: type[Inventory], operations: int, rounds: int) -> None:
-    """Updates that do nothing, without guards and with them; the best of the rounds."""
+    """Apply updates that do nothing, plain and guarded; print the best of the rounds."""
     prepare = prepared(url, adapter, operations, operations)
     number = 0
     best: dict[str, float] = {}
@@ -166,8 +165,8 @@ def overhead(url: str, adapter: type[Inventory], operations: int, rounds: int) -
     each, of_cpu = ({name: seconds / number * 1e6 for name, seconds in found.items()} for found in (best, cpu))
     print(
         f"{number:,} operations that do nothing, {adapter.__name__}: {each['plain']:.0f} us each, "
-        f"{each['guarded']:.0f} us under guards: {best['guarded'] / best['plain'] - 1:+.0%}; "
-        f"of the CPU {of_cpu['plain']:.0f} us and {of_cpu['guarded']:.0f} us"
+        f"{each['guarded']:.0f} us guarded: {best['guarded'] / best['plain'] - 1:+.0%}; "
+        f"CPU {of_cpu['plain']:.0f} us and {of_cpu['guarded']:.0f} us"
     )
 
 
@@ -182,13 +181,13 @@ def main() -> None:
     if not arguments.log:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     if not arguments.no_calls:
-        calls.main()
+        calls.main([])
     with RedisServer("valkey") as server:
         if arguments.operations:
             for adapter in (Inventory, SeenInventory):
                 overhead(server.url, adapter, arguments.operations, arguments.rounds)
         if arguments.creates:
-            pace(server.url, arguments.creates)
+            speed(server.url, arguments.creates)
 
 
 if __name__ == "__main__":

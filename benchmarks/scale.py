@@ -5,6 +5,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from benchmarks.parts import run_parts
 from benchmarks.process import Bench, Step
 from benchmarks.records import SHAPES
 from benchmarks.results import OURS, Result
@@ -56,3 +57,7 @@ def free_memory() -> int:
         return 0
     [line] = [line for line in told.read_text("ascii").splitlines() if line.startswith("MemAvailable")]
     return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    run_parts(PART)

@@ -1,5 +1,7 @@
 """The benchmark at sizes of seconds; each part on its real servers, with processes of this environment only."""
 
+import subprocess
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 
+import benchmarks
 from benchmarks import bare, checks, children, claims, compare, conditions, growth, limit, records, scale, table
 from benchmarks.__main__ import PARTS, main, measure, parse
 from benchmarks.process import Bench, empty, used_memory
@@ -88,6 +91,49 @@ def test_workers_are_measured_at_two_sizes_of_either_shape() -> None:
     assert len(results) == 2 * 2 * len(records.SHAPES)
     assert len(list(claims.claims(results))) == 5 * len(records.SHAPES)
     assert all(result["redis_memory"] > 0 for result in results if result["step"] == "load_worker")
+
+
+OURS_ONLY = ["--libraries", OURS, "--rounds", "1"]
+COMMANDS = {
+    "compare": ["200", *OURS_ONLY, "--stores", "local"],
+    "limit": ["200", "--rounds", "1"],
+    "conditions": ["200", *OURS_ONLY],
+    "children": ["--children", "70", *OURS_ONLY],
+    "growth": ["200", *OURS_ONLY],
+    "scale": ["200", *OURS_ONLY, "--stores", "redis"],
+    "guards": ["10", "42", "--rounds", "1", "--no-calls"],
+    "calls": ["2", "--no-airports"],
+    "distance": [],
+    "memory": [],
+    "orchestration": ["1"],
+    "pages": ["20"],
+}
+"""Each module of benchmarks/ that is a command, with the arguments of its smallest size."""
+MARKS = {"orchestration": [pytest.mark.prefect], "pages": [pytest.mark.prefect, pytest.mark.browser]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, [])) for name in COMMANDS])
+def test_each_benchmark_runs_at_its_smallest_size(name: str, tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path)] if "--libraries" in COMMANDS[name] else []
+    run = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", *COMMANDS[name], *out],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        cwd=Path(__file__).parents[1],
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+
+
+def test_each_command_among_the_benchmarks_is_run() -> None:
+    folder = Path(benchmarks.__file__).parent
+    commands = {path.stem for path in folder.glob("*.py") if 'if __name__ == "__main__"' in path.read_text("utf-8")}
+    assert commands == {*COMMANDS, "__main__", "driver"}
+    readme = (folder / "README.md").read_text("utf-8")
+    assert all(f"python -m benchmarks.{name}" in readme for name in COMMANDS)
 
 
 def test_what_does_not_fit_into_memory_is_skipped_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
