@@ -245,7 +245,7 @@ def test_a_load_that_failed_says_why_without_the_password_of_the_url() -> None:
 @pytest.mark.parametrize(
     ("secrets", "said"),
     [
-        ("psk", "is 'psk', which is not a tuple"),
+        ("psk", "is 'psk', not a tuple"),
         (("ghost",), "names 'ghost', which is not a field"),
         ((1,), "not a tuple"),
     ],
