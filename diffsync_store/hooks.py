@@ -33,7 +33,7 @@ has taken away a method (`update: ClassVar[None] = None`) without a hook in its 
     @classmethod
     def lookup(cls, adapter, ids) -> dict | None
         The attributes that the record has in the adapter's system now, and any other field of the model, such as the system's own
-        id; None where there is no such record; NotImplemented where it cannot be told.
+        id; None where there is no such record; NotImplemented if the system cannot say.
 
     @classmethod
     def lookup_many(cls, adapter, ids) -> list | dict
@@ -46,7 +46,7 @@ has taken away a method (`update: ClassVar[None] = None`) without a hook in its 
     @classmethod
     def lookup_parent(cls, adapter, ids) -> str | None
         The unique id of the object that the record stands under in the adapter's system, "" at the top; None where there
-        is no such record, NotImplemented where it cannot be told. For a `move` whose answer was lost.
+        is no such record, NotImplemented if the system cannot say. For a `move` whose answer was lost.
 
 An adapter names exceptions after which the same call may be made again in `transient_errors`, a tuple of classes. Its methods `open`
 and `close`, where it has them, are called before the first and after the last call of a sync (`diffsync_store.lifecycle`). A model

@@ -76,7 +76,7 @@ class Retention:
     def run(self, *, dry_run: bool = False) -> Iterator[ExpiredItem]:
         """Drop what is past its retention and not in use; yield each item as it is dropped or kept.
 
-        The time to live of a diff in `pending_approvals`, and of the stores of every diff in use, starts anew.
+        The time to live of a diff in `pending_approvals`, and of the stores of every diff in use, restarts.
 
         Args:
             dry_run: drop and renew nothing.

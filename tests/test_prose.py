@@ -40,7 +40,7 @@ INSTEAD = {
     r"and (?:their|its) like": "and similar ones",
     r"in earnest": "really",
     r"no use that": "say what uses it",
-    r"is no (?:Unicode|object|coroutine|class|model|number)": "is not a",
+    r"is no (?:Unicode|coroutine|class|model|number)": "is not a",
 }
 """Regular expressions, matched as whole words in any case, and what to write."""
 

@@ -106,7 +106,7 @@ class BaseStore(Primitives, ObjectStore):
         """Write everything that is pending, changes in place included."""
 
     def close(self) -> None:
-        """Flush, and let go of what the store has opened."""
+        """Flush, and release what the store has opened."""
 
     # Lifecycle
 
@@ -117,7 +117,7 @@ class BaseStore(Primitives, ObjectStore):
 
     @contextmanager
     def loading(self, *, redact: Callable[[str], str] = str) -> Iterator[Self]:
-        """Fill the store anew: empty it, and mark it by how the block ends.
+        """Fill the store again: empty it, and mark it by how the block ends.
 
         It is complete if the block ends; partial if records were rejected, a model was said to be incomplete, or there
         are not as many objects as were expected; failed if the block raises. What other threads add while it ends is in the
@@ -272,7 +272,7 @@ class BaseStore(Primitives, ObjectStore):
         """The record of a loaded store whose content is still that of this generation.
 
         Raises:
-            StoreReloaded: the store was loaded anew since.
+            StoreReloaded: the store was loaded again since.
             StoreNotFound, StoreNotComplete: as for `require_loaded`.
         """
         record = self.require_loaded()
@@ -284,7 +284,7 @@ class BaseStore(Primitives, ObjectStore):
         return self._load_status.generation, self._load_status.state.value
 
     def require_load_version(self, seen: tuple[str, str]) -> None:
-        """Refuse a store whose load has ended, or that was loaded anew, since a reader saw this.
+        """Refuse a store whose load has ended, or that was loaded again, since a reader saw this.
 
         Raises:
             StoreReloaded: it is so.
@@ -298,7 +298,7 @@ class BaseStore(Primitives, ObjectStore):
             )
 
     def require_same_load(self, before: StoreRecord) -> None:
-        """Refuse a store that was loaded anew since it had this record, also by a load that has not ended.
+        """Refuse a store that was loaded again since it had this record, also by a load that has not ended.
 
         Raises:
             StoreReloaded: it was.
@@ -343,7 +343,7 @@ class BaseStore(Primitives, ObjectStore):
     @overload
     def iter_all(self, *, model: str) -> Iterator[Any]: ...
     def iter_all(self, *, model: Any) -> Iterator[Any]:
-        """All objects of a model in order of insertion, one after the other: those let go of take no memory."""
+        """All objects of a model in order of insertion, one after the other: those that the program released take no memory."""
         model_class, name = self._get_object_class_and_model(model)
         return self._iterate(name, model_class)
 
@@ -449,7 +449,7 @@ class BaseStore(Primitives, ObjectStore):
         """An object, with the unique id that it lists and the object of each of its children."""
         for model, field in obj.get_children_mapping().items():
             uids = list(getattr(obj, field))
-            held = self.fetch(model, uids)  # in one request: they are at hand below
+            held = self.fetch(model, uids)  # in one request: they are cached below
             for uid in uids:
                 child = self._find(model, uid)
                 if child is None:
@@ -557,7 +557,7 @@ class BaseStore(Primitives, ObjectStore):
 def _require_generation(record: StoreRecord, generation: str) -> None:
     if record.generation != generation:
         raise StoreReloaded(
-            f"{_named(record)} was loaded anew at {record.created:%Y-%m-%d %H:%M:%S} UTC by {record.writer}: what was "
+            f"{_named(record)} was loaded again at {record.created:%Y-%m-%d %H:%M:%S} UTC by {record.writer}: what was "
             "read of it before is out of date. Make a new diff of the stores as they are now, and look at it."
         )
 

@@ -89,7 +89,7 @@ def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], 
     names = tuple(dict.fromkeys((*model._identifiers, *model._shortname)))
     read: Reader
     known = getattr(model, "_schema", None)
-    if known is not None and known.methods:  # the class that would say what it is is not at hand
+    if known is not None and known.methods:  # the class of the value is not available
         read = _equal_to_none
     elif _says_its_fields(model):
         read = _fields_reader(model, names)

@@ -182,5 +182,5 @@ class Primitives:
         )
 
     def drop(self) -> None:
-        """Remove the store with everything in it; it may be written anew."""
+        """Remove the store with everything in it; it may be written again."""
         self._start_load()

@@ -1,4 +1,4 @@
-"""Whether somebody still holds a part of an object that is let go, such as a list, through which to change it.
+"""Whether somebody still holds a part of a released object, such as a list, through which to change it.
 
 In `adapter.get(Site, "x").tags.append("y")` the object is gone before its list is appended to.
 """

@@ -1,4 +1,4 @@
-"""What the program has let go of: told at any moment, in any thread, and taken in when the store can."""
+"""Objects that the program released: reported at any moment, in any thread, and taken in when the store can."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ class Tracked(Protocol):
     """What a store knows one object by."""
 
     def let_go(self, obj: Any) -> None:
-        """The program lets go of the object."""
+        """The program releases the object."""
 
 
 class Releases:
-    """Objects that the program has let go of, each with a reference that one store had of it.
+    """Objects that the program released, each with a reference that one store had of it.
 
     Python tells of them between any two steps of any thread: the store may be at work, in this thread or in another. Whoever
-    tells never waits, and what is told in the middle of something is taken in at the next beginning.
+    tells never waits, and what is reported in the middle of something is taken in at the next beginning.
     """
 
     def __init__(self, lock: Any) -> None:
@@ -25,7 +25,7 @@ class Releases:
         self.waiting: deque[tuple[Any, Any]] = deque()
 
     def tell(self, reference: Any, obj: Any) -> None:
-        """The program lets go of an object; None where it is gone already."""
+        """The program releases an object; None if it is gone already."""
         lock = self._lock
         if self.waiting and not lock._is_owned() and lock.acquire(blocking=False):
             try:
@@ -36,7 +36,7 @@ class Releases:
         self.waiting.append((reference, obj))
 
     def take(self) -> None:
-        """Take in what was told; for who has the lock."""
+        """Take in what was reported; for who has the lock."""
         while self.waiting:
             let_go = self.waiting[0]
             let_go[0].buffer.note_release(let_go)

@@ -164,7 +164,7 @@ def _way(model: Any) -> _Way:
 
 
 def _plain_types(annotation: Any) -> frozenset[type] | None:
-    """The types that JSON has as they are and that such a field may have; None where that cannot be told."""
+    """The types that JSON has as they are and that such a field may have; None if unknown."""
     if annotation is None or (isinstance(annotation, type) and annotation in PLAIN):
         return frozenset((annotation or type(None),))
     if isinstance(annotation, type) and annotation in SAFE:
@@ -229,7 +229,7 @@ def ensure_storable(obj: DiffSyncModel, uid: str, declared: type[Any] | None = N
     """Refuse an object that `encode` will refuse.
 
     Raises:
-        ObjectNotStorable: a field holds something that does not come back as it was, or the unique id is no Unicode.
+        ObjectNotStorable: a field holds something that does not come back as it was, or the unique id is not valid Unicode.
     """
     if not uid.isascii() and not is_unicode(uid):
         raise ObjectNotStorable(
@@ -248,7 +248,7 @@ def ensure_storable(obj: DiffSyncModel, uid: str, declared: type[Any] | None = N
 
 
 def _of_no_unicode(obj: DiffSyncModel) -> str:
-    """The first of the identifiers that is no Unicode, and its type."""
+    """The first of the identifiers that is not valid Unicode, and its type."""
     values = ((name, getattr(obj, name, "")) for name in obj._identifiers)
     found = (f"its field {name!r}, a {type(value).__name__}," for name, value in values if not is_unicode(str(value)))
     return next(found, "it")
@@ -425,7 +425,7 @@ def _refuse(model: type[DiffSyncModel], uid: str, error: Exception) -> NoReturn:
 
 def _decoded(way: _Way, stored: Any, reported: ReportedValues, uid: str) -> Any:
     if type(stored) is not dict:
-        raise Unreadable("it is no object")
+        raise Unreadable("it is not an object")
     flags = stored.pop(_FLAGS, None)
     extra = None
     if way.takes_extra:

@@ -24,7 +24,7 @@ class Unsettled:
 
 
 def unsettled(diff: Diff) -> Iterator[Unsettled]:
-    """What did not settle, from a diff that was made after a sync; secrets are redacted."""
+    """What is still different, from a diff that was made after a sync; secrets are redacted."""
     for element, _ in walk(diff.get_children(), None):
         uid = redact_id(element, element.keys, element.uid or element.name)
         if element.action == DiffSyncActions.UPDATE:

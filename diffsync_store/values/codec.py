@@ -313,7 +313,7 @@ def _untagged(tag: str, content: Any, find: Find) -> Any:
     if kind is None:
         return StandIn(tag[1:], name, parts)
     if not _FITS[tag](kind):
-        raise Unreadable(f"{name} is no class for {tag!r}")
+        raise Unreadable(f"{name} is not a class for {tag!r}")
     return make(kind, *parts)
 
 

@@ -53,13 +53,13 @@ def canonical(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one line a 
         return readable(str.__str__(value))
     try:
         found = to_jsonable_python(value, inf_nan_mode="constants", fallback=str)
-    except (UnicodeEncodeError, PydanticSerializationError):  # a text deep in it is no Unicode
+    except (UnicodeEncodeError, PydanticSerializationError):  # a text deep in it is not valid Unicode
         return readable(str(value))
     return found if type(found) in _NUMBERS else canonical(found)
 
 
 def readable(text: str) -> str:
-    r"""The text with half a surrogate pair, as `os.fsdecode` gives it, as its escape, such as `\udcff`: it is no Unicode."""
+    r"""The text with half a surrogate pair, as `os.fsdecode` gives it, as its escape, such as `\udcff`: it is not valid Unicode."""
     return text if is_unicode(text) else text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -94,7 +94,7 @@ def _canonical_datetime(value: dt.datetime) -> str:
 def restored(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Values that may have been JSON in between, as the model's fields have them.
 
-    Values of classes that were not at hand become what the model's annotations say; no other value is changed.
+    Values of classes that are not available become what the model's annotations say; no other value is changed.
     """
     return {name: typed(model, name, value) for name, value in values.items()}
 

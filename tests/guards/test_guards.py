@@ -320,7 +320,7 @@ def test_what_a_load_brings_while_the_diff_is_made_is_not_deleted(redis_url: str
         assert diff.result is not None
         assert diff.result.deleted == 0
     else:
-        with pytest.raises(StoreReloaded, match="was loaded anew at"):
+        with pytest.raises(StoreReloaded, match="was loaded again at"):
             target.sync_from(reader, guards=Guards(), callback=progress)
     assert (bool(ended), target.count("site")) == (True, 60)
     source.store.drop()
@@ -346,7 +346,7 @@ def test_a_diff_of_ones_own_is_refused_when_its_load_has_ended_or_another_has_be
     else:
         again = source.store.loading()
         again.__enter__()
-    with pytest.raises(StoreReloaded, match="was loading when" if after == "it ends" else "was loaded anew"):
+    with pytest.raises(StoreReloaded, match="was loading when" if after == "it ends" else "was loaded again"):
         target.sync_from(source, diff=diff, guards=Guards())
     assert target.count("site") == 1
     source.store.drop()

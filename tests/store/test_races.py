@@ -207,7 +207,7 @@ def test_of_two_processes_that_load_one_store_at_once_the_result_is_the_load_of_
     assert started == ["loading", "loading"]
     assert results.count("loaded") == 1
     [refusal] = [result for result in results if result != "loaded"]
-    assert "loaded anew by another process" in refusal
+    assert "loaded again by another process" in refusal
     assert read_flat(redis_url, store_id) == dict.fromkeys(NAMES[:50], WRITERS[results.index("loaded")])
     assert open_redis().state is StoreState.COMPLETE
 

@@ -628,7 +628,7 @@ def test_writes_to_a_store_that_was_loaded_anew_meanwhile_are_refused_and_change
         sites(new).add(Site(name="site-1", region="new"))
         sites(new).add(Device(name="new"))
     expected, record = content(sites(open_redis())), open_redis().record()
-    with pytest.raises(StoreInUse, match="loaded anew by another process"):
+    with pytest.raises(StoreInUse, match="loaded again by another process"):
         write_and_flush(old, site, write)
     assert content(sites(open_redis())) == expected
     assert open_redis().record() == record

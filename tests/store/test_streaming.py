@@ -177,6 +177,6 @@ def test_a_comparison_over_which_a_store_is_loaded_anew_saves_nothing(
         with closing(RedisStore(store_id=stores[0].store_id, url=redis_url)) as other:
             fill(other, 1, 1)
 
-    with pytest.raises(StoreReloaded, match="was loaded anew"):
+    with pytest.raises(StoreReloaded, match="was loaded again"):
         diffs.compare(source, target, "never", callback=load_anew)
     assert not any(b"never" in key for key in diffs._redis.scan_iter())

@@ -83,7 +83,7 @@ class RedisStores:
         return int(seconds) if seconds >= 0 else None
 
     def renew(self, record: StoreRecord) -> None:
-        """Start the time to live of a store anew."""
+        """Restart the time to live of a store."""
         with translated_errors():
             RENEW(self._redis, [self._keys(record.store_id).record], [record.ttl or DEFAULT_TTL])
 

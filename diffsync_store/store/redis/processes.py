@@ -77,7 +77,7 @@ def _end_as_multiprocessing_does() -> None:
 
 
 class _Ends:
-    """The process in which multiprocessing has been told."""
+    """The process whose end was registered with multiprocessing."""
 
     pid = 0
 

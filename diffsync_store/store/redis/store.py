@@ -47,7 +47,7 @@ _BATCH_BYTES = 4_000_000
 _FLUSH_AFTER = 0.1
 """Seconds after which buffered objects are written with the next `add`."""
 _RENEW_AFTER = 60.0
-"""Seconds of use after which the time to live begins anew."""
+"""Seconds of use after which the time to live restarts."""
 _INDEX_AFTER = 64
 """Checked adds to one model after which its ids are fetched, so that no further add needs a round trip."""
 _NEVER = float("inf")
@@ -285,7 +285,7 @@ class RedisStore(BaseStore):
             self._redis.zadd(index_of_stores(self.namespace), {self.store_id: now.timestamp()})
 
     def _renew(self) -> None:
-        """Begin the time to live anew, at most once a minute, or in a tenth of it."""
+        """Restart the time to live, at most once a minute or once in a tenth of it."""
         now = time.monotonic()
         if now - self._renewed < min(_RENEW_AFTER, self._ttl / 10):
             return
@@ -380,7 +380,7 @@ class RedisStore(BaseStore):
         return buffer, last, page
 
     def _of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
-        """The object, if it is still there; what was written of it after the page was read is read anew."""
+        """The object, if it is still there; what was written of it after the page was read is read again."""
         if self._releases.waiting:
             self._releases.take()
         if uid in buffer.live or uid in buffer.dirty or uid in buffer.adds:

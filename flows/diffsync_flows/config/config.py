@@ -45,7 +45,7 @@ class Config(BaseProject[PrefectSyncEntry]):
             kind = DiffsyncStore._block_type_name
             message = f"cannot read the block {name!r} of the type {kind!r}: {error}"
             raise self.file.error(("store", "block"), message) from None
-        assert isinstance(found, DiffsyncStore)  # noqa: S101  # for the type checker: it is no coroutine
+        assert isinstance(found, DiffsyncStore)  # noqa: S101  # for the type checker: it is not a coroutine
         return found.url.get_secret_value()
 
 

@@ -50,7 +50,7 @@ class DiffCatalog:
         return int(seconds) if seconds >= 0 else None
 
     def renew(self, record: DiffRecord) -> None:
-        """Start the time to live of a diff anew."""
+        """Restart the time to live of a diff."""
         with translated_errors():
             for key in DiffKeys(record.diff_id, self.namespace).all():
                 self._redis.expire(key, record.ttl)

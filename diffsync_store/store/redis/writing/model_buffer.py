@@ -18,7 +18,7 @@ _BATCH = 1000
 """Objects in one command."""
 _BATCH_BYTES = 1_000_000
 _FRESH = 32
-"""New objects to have before those that the program has let go of are encoded: while the processor still has them at hand."""
+"""Number of new objects after which released ones are encoded, while they are still in the processor's cache."""
 
 
 Encoded = tuple[bytes, bytes]
@@ -38,7 +38,7 @@ class Live(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
     """Of another store that has the same object."""
 
     def let_go(self, obj: Any) -> None:
-        """The program lets go of the object: tell every store that has it."""
+        """The program releases the object: report it to every store that has it."""
         reference: Live | None = self
         while reference is not None:
             reference.buffer.releases.tell(reference, obj)
@@ -50,7 +50,7 @@ def _is_gone(reference: Live) -> None:
 
 
 def _will_tell(_: Live) -> None:
-    """The object itself tells that it is let go. A reference that calls is cleared before, where it is garbage."""
+    """The object itself reports that it is released. A reference that calls is cleared before, where it is garbage."""
 
 
 class _Out(Protocol):
@@ -68,7 +68,7 @@ _Moved = tuple[str, Any, int | None]
 class ModelBuffer:
     """Live objects and pending writes of one model; used by the thread that has the store's lock.
 
-    Pending writes keep their objects alive; `live` does not. A new object that the program lets go of is encoded soon; one
+    Pending writes keep their objects alive; `live` does not. A new object that the program releases is encoded soon; one
     that it holds becomes live when it is taken to be written. Deletes are written before adds, so that an object that was
     removed and added again stands at the end, as in a dict.
     """
@@ -80,7 +80,7 @@ class ModelBuffer:
         """The class that the store's adapter declares: objects of others are written with their class."""
         self.releases = releases
         self.keeps = not hasattr(model_class, "_tracks_changes")
-        """A model of another library does not tell when it is let go: its objects are kept as long as the store."""
+        """A model of another library does not report when it is released: its objects are kept as long as the store."""
         self.classes: set[type[Any]] = set()
         """Those of all objects that were live."""
         self.live: dict[str, Live] = {}
@@ -91,9 +91,9 @@ class ModelBuffer:
         self._fresh: list[str] = []
         self.puts: dict[str, Any] = {}
         self.dirty: dict[str, Any] = {}
-        """Changed objects; a tuple `Encoded` of one that was changed in place and let go."""
+        """Changed objects; a tuple `Encoded` of one that was changed in place and released."""
         self.held: dict[str, Any] = {}
-        """Objects that were let go while a part of them was not: kept until the part is let go too."""
+        """Objects that were released while a part of them was not: kept until the part is released too."""
         self._pending_ids: set[int] = set()
         """`id` of each object that is to be written, held as long as it is: its changes need no further note."""
         self.has_renamed = False
@@ -167,7 +167,7 @@ class ModelBuffer:
             obj = adds.get(uid)
             if obj is None or type(obj) is tuple or self.keeps or is_held_beside(obj):
                 continue
-            with suppress(Exception):  # whoever has it written is told
+            with suppress(Exception):  # the next flush reports it
                 encoded = encode(obj, self.declared), digest_of(obj)
                 self.classes.add(type(obj))
                 self._pending_ids.discard(id(obj))
@@ -180,7 +180,7 @@ class ModelBuffer:
             self._pending_ids.discard(id(self.adds[uid]))
             self.add(uid, obj)
             return
-        self.track(uid, obj)  # first: what it replaces may be let go on the way, and is no longer of interest
+        self.track(uid, obj)  # first: what it replaces may be released on the way, and is no longer of interest
         for pending in (self.dirty, self.puts, self.held):
             self._pending_ids.discard(id(pending.pop(uid, None)))
         self._pending_ids.add(id(obj))
@@ -238,7 +238,7 @@ class ModelBuffer:
         self.dirty[uid] = obj
 
     def note_release(self, let_go: tuple[Live, Any]) -> None:
-        """The program lets go of an object, None where it is gone: keep what was changed in it, if anything was."""
+        """The program releases an object, None if it is gone: keep what was changed in it, if anything was."""
         reference, obj = let_go
         uid = reference.uid
         if self.live.get(uid) is not reference:
@@ -249,7 +249,7 @@ class ModelBuffer:
         obj.forget_child_indexes()
         is_garbage = reference() is None  # of the garbage collection, which clears references first
         if has_held_part(obj) if is_garbage else is_held_beside(obj):
-            # An object tells that it is let go only once in its life: it is kept as long as anybody can change it.
+            # An object reports its release only once in its life: it is kept as long as anybody can change it.
             self.held[uid] = obj
             if is_garbage:
                 self.track(uid, obj, reference.written)
@@ -264,7 +264,7 @@ class ModelBuffer:
             if not self._is_changed(uid, data, written):
                 return
             encoded = data, digest_of(obj)
-        except Exception:  # noqa: BLE001  # whoever flushes is told, not whoever comes next
+        except Exception:  # noqa: BLE001  # the flush reports it, not the next call
             self._note_dirty(uid, obj)
             return
         self.has_renamed = self.has_renamed or uid != obj.get_unique_id()
@@ -286,7 +286,7 @@ class ModelBuffer:
                 self.has_renamed = self.has_renamed or uid != obj.get_unique_id()
 
     def _looks_changed(self, uid: str, obj: Any, written: bytes | int) -> bool:
-        """Whether an object is another than Redis has, or one that cannot be written: whoever writes it is told."""
+        """Whether an object is another than Redis has, or one that cannot be written: the write reports it."""
         try:
             return self._is_changed(uid, encode(obj, self.declared), written)
         except Exception:  # noqa: BLE001

@@ -10,7 +10,7 @@ from diffsync_store.store.redis.connection.driver import redis
 from diffsync_store.store.redis.scripts.script import Script
 
 _asked_for = inspect.signature(redis.ConnectionPool.get_connection).parameters.get("command_name")
-# Before redis-py 5.3 a pool wants to be told what the connection is for.
+# Before redis-py 5.3 a pool asks what the connection is for.
 _REASON = ("EVALSHA",) if _asked_for is not None and _asked_for.default is inspect.Parameter.empty else ()
 
 

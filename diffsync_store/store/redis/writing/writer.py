@@ -244,6 +244,6 @@ class Writer:
                 f"store {store_id!r} was loaded: some of what was written may be lost. Load it again."
             )
         raise StoreInUse(
-            f"Store {store_id!r} was loaded anew by another process since it was opened here: nothing was written. Let only "
+            f"Store {store_id!r} was loaded again by another process since it was opened here: nothing was written. Let only "
             "one process load it at a time; open it again to go on with what it holds now."
         )
