@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from diffsync_store.model import DiffSyncModel
+from diffsync_store.store.base import BaseStore
 from diffsync_store.store.primitives import StoreOwner
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.base import BaseStore
 
 
 class AdapterLike(StoreOwner, Protocol):

@@ -24,15 +24,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from diffsync_store.exceptions import DiffException
 from diffsync_store.introspection.function_identity import text_of
 from diffsync_store.introspection.model_classes import per_class
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.values.codec import comparable
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
 
 Normaliser = Callable[[Any], Any]
 
@@ -206,9 +204,9 @@ def comparison_fingerprints(model: type[DiffSyncModel]) -> dict[str, list[str]]:
         if field is None:  # a computed field
             continue
         parts = [*_parts(field.annotation), *field.metadata]
-        told = [part.fingerprint() for part in parts if isinstance(part, Comparison)]
-        if told:
-            found[name] = told
+        fingerprints = [part.fingerprint() for part in parts if isinstance(part, Comparison)]
+        if fingerprints:
+            found[name] = fingerprints
     return found
 
 

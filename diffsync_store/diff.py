@@ -109,10 +109,10 @@ class Diff:
         margin = " " * indent
         lines: list[str] = []
         for model in self.groups():
-            shown = [element for element in self.children[model].values() if element.has_diffs()]
-            if shown:
+            differing = [element for element in self.children[model].values() if element.has_diffs()]
+            if differing:
                 lines.append(f"{margin}{model}")
-                lines += [element.str(indent + 2) for element in shown]
+                lines += [element.str(indent + 2) for element in differing]
         return "\n".join(lines) or "(no diffs)"
 
     def dict(self) -> Data:

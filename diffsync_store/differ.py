@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
+from diffsync_store._adapter_like import AdapterLike
 from diffsync_store._tree_depth import require_depth
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.diffing.digest_pruning import DigestPruner
@@ -15,10 +16,7 @@ from diffsync_store.diffing.elements import ElementBuilder, Pair
 from diffsync_store.diffing.object_comparer import ObjectComparer
 from diffsync_store.diffing.readers import NO_PARENT, Objects, reader_for
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
-
-if TYPE_CHECKING:
-    from diffsync_store._adapter_like import AdapterLike
-    from diffsync_store.model import DiffSyncModel
+from diffsync_store.model import DiffSyncModel
 
 _BATCH = 1000
 """Maximum children that are read at once."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diffsync_store._tree_depth import require_depth
+from diffsync_store.adapter import Adapter
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.differ import Differ, ordered_union
 from diffsync_store.diffing.elements import Pair
 from diffsync_store.diffing.readers import NO_PARENT, Objects
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.introspection.model_classes import is_overridden
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.syncer import Syncer
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.model import DiffSyncModel
 
 Callback = Callable[[str, int, int], None]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
+from diffsync_store._adapter_like import AdapterLike
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncFlags, DiffSyncStatus
 from diffsync_store.exceptions import ObjectCrudException
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.redaction import (
     STANDARD_MESSAGES,
     format_reason,
@@ -22,10 +24,6 @@ from diffsync_store.redaction import (
 )
 from diffsync_store.result import Reject
 from diffsync_store.values.readable import readable
-
-if TYPE_CHECKING:
-    from diffsync_store._adapter_like import AdapterLike
-    from diffsync_store.model import DiffSyncModel
 
 Redact = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from diffsync_store._adapter_like import AdapterLike
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import (
@@ -17,14 +18,11 @@ from diffsync_store.exceptions import (
     SyncStopped,
 )
 from diffsync_store.hooks import call_many, takes_one
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.redaction import redact_text
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.sync_elements import TargetElements
 from diffsync_store.values.readable import restored
-
-if TYPE_CHECKING:
-    from diffsync_store._adapter_like import AdapterLike
-    from diffsync_store.model import DiffSyncModel
 
 _MAX_BATCH = 500
 """Elements of one level whose objects are fetched together."""

@@ -1,8 +1,9 @@
 import dataclasses
 import enum
+import inspect
 import re
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from pydantic import BaseModel
@@ -60,3 +61,12 @@ def is_immutable(member: type) -> bool:
 @pytest.mark.parametrize("member", public_classes(), ids=lambda member: member.__name__)
 def test_a_public_class_says_whether_threads_or_processes_may_share_it(member: type) -> None:
     assert is_immutable(member) or re.search(r"\b(threads?|process(es)?)\b", member.__doc__ or "", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("member", public_classes(), ids=lambda member: member.__name__)
+def test_the_type_hints_of_a_public_class_and_of_its_methods_are_found(member: type) -> None:
+    assert get_type_hints(member) is not None
+    for name, value in inspect.getmembers(member):
+        function = getattr(value, "__func__", value)
+        if inspect.isfunction(function) and function.__module__.startswith("diffsync_store"):
+            assert get_type_hints(function) is not None, name

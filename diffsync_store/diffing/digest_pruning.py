@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from diffsync_store._adapter_like import AdapterLike
 from diffsync_store.store.record import ModelSchema
-
-if TYPE_CHECKING:
-    from diffsync_store._adapter_like import AdapterLike
-    from diffsync_store.store.subtree_digests import BucketSums, SubtreeDigest, SubtreeDigests
+from diffsync_store.store.subtree_digests import BucketSums, SubtreeDigest, SubtreeDigests
 
 _MIN_EQUAL_BUCKETS = 4
 """If more than one in this many buckets differs, listing the differing objects first does not pay."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from diffsync_store._adapter_like import AdapterLike
 from diffsync_store.compare import normal_forms
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.exceptions import DiffClassMismatch
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.redaction import secret_fields
 from diffsync_store.values.codec import equal
-
-if TYPE_CHECKING:
-    from diffsync_store._adapter_like import AdapterLike
-    from diffsync_store.model import DiffSyncModel
 
 
 class Pair:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diffsync_store.compare import normalisers
 from diffsync_store.introspection.model_classes import CONTENT, IDENTITY, dumps_as_is, overrides
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
+from diffsync_store.model import DiffSyncModel
 
 FieldGetter = Callable[[dict[str, Any]], Any]
 SharedChildren = tuple[str, str, str]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from diffsync_store._adapter_like import AdapterLike
 from diffsync_store.exceptions import ObjectNotFound
-
-if TYPE_CHECKING:
-    from diffsync_store._adapter_like import AdapterLike
-    from diffsync_store.model import DiffSyncModel
+from diffsync_store.model import DiffSyncModel
 
 Objects = Mapping[str, "DiffSyncModel"]
 """Objects by unique id."""
 
 NO_PARENT: Sequence[str] = []
-"""The list of children on a side that lacks the parent. It is told apart from an empty list by identity."""
+"""The list of children on a side that lacks the parent. Compare it by identity: a parent may have an empty list."""
 
 
 def reader_for(adapter: AdapterLike) -> StoreReader:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from diffsync_store.adapter import Adapter
 from diffsync_store.diff import DiffElement, paths
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.guards.guards import Guards
@@ -14,9 +15,6 @@ from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.suppression import Suppression, Suppressions, place_of
 from diffsync_store.values.readable import readable
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from diffsync_store.adapter import Adapter
 from diffsync_store.exceptions import ObjectStoreException
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
 
 
 def require_namespace(namespace: str, **sides: Adapter) -> None:

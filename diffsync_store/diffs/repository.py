@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+from diffsync_store.adapter import Adapter
 from diffsync_store.diff import Diff
 from diffsync_store.differ import Differ
 from diffsync_store.diffs.comparison import Comparison
@@ -30,9 +31,6 @@ from diffsync_store.store.redis.diffs.writer import DiffWriter, SavedElsewhere
 from diffsync_store.store.redis.keys import DEFAULT_TTL, DiffKeys
 from diffsync_store.store.redis.record import server_time
 from diffsync_store.suppression import Suppression
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
 
 
 class RedisDiffs(DiffCatalog):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from diffsync_store.adapter import Adapter
 from diffsync_store.diffs.namespaces import require_namespace
 from diffsync_store.diffs.streamed_diff import StreamedDiff
 from diffsync_store.enum import DiffSyncFlags
@@ -14,15 +14,12 @@ from diffsync_store.guards.guards import Guards, count_operations
 from diffsync_store.result import SyncResult
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.diff import RedisDiff
+from diffsync_store.store.redis.leases import Lease
 from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected
 from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.sync import Sync, applied_before
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.store.redis.leases import Lease
 
 
 class SavedDiff(RedisDiff):

@@ -39,10 +39,10 @@ def _text(value: Any, part: Any) -> str:  # noqa: PLR0911  # one line for each t
         return str([part(item) for item in value])
     if isinstance(value, Mapping):
         return str([(part(key), part(item)) for key, item in value.items()])
-    shown = _ADDRESS.sub("", repr(value))
+    text = _ADDRESS.sub("", repr(value))
     if callable(value) and hasattr(value, "__dict__"):
-        return f"{shown}{part(type(value).__call__)}{part(vars(value))}"
-    return shown
+        return f"{text}{part(type(value).__call__)}{part(vars(value))}"
+    return text
 
 
 def _enclosed(function: types.FunctionType) -> list[Any]:

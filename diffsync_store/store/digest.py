@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from hashlib import blake2b
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -22,11 +22,9 @@ from diffsync_store.compare import comparison_fingerprints, normal_forms, normal
 from diffsync_store.enum import DiffSyncModelFlags
 from diffsync_store.introspection.function_identity import text_of
 from diffsync_store.introspection.model_classes import dumps_as_is, per_class
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.reported_values import reported_values_of
 from diffsync_store.values.codec import PLAIN, NotStorable, comparable, is_plain
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
 
 VERSION = 2
 """Changes with whatever changes digests; stores with another one are compared in full."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.digest import SIZE, digest_of
 from diffsync_store.store.record import schema_of
 from diffsync_store.store.subtree_digests import ABSENT, BucketSums, SubtreeDigest, SubtreeDigests
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
 
 _LISTED_AND_ABSENT = ABSENT._replace(missing=1)
 _LANE = SIZE // 2

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import StoreState
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.redaction import secret_fields
 from diffsync_store.store.digest import fingerprint, methods_fingerprint
 from diffsync_store.store.load_report import Gap
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
 
 
 class ModelSchema(BaseModel):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
 from diffsync_store.compare import normalisers
 from diffsync_store.introspection.model_classes import dumps_as_is, library_base, overrides, per_class
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
+from diffsync_store.model import DiffSyncModel
 
 
 class ReportedValues(BaseModel):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import (
@@ -30,6 +30,7 @@ from diffsync_store.introspection.model_classes import (
     library_base,
     per_class,
 )
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.reported_values import NOTHING_REPORTED, ReportedValues, reported_values_of
 from diffsync_store.store.stored_model import stored_model
@@ -51,10 +52,6 @@ from diffsync_store.values.codec import (
 )
 from diffsync_store.values.known_classes import known_classes, subclasses_of
 from diffsync_store.values.readable import typed
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
-
 
 _BESIDE = ("adapter", "model_flags")
 _FLAGS = "~flags"

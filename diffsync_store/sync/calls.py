@@ -5,23 +5,21 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from diffsync_store.adapter import Adapter
+from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import OutcomeUnknown
 from diffsync_store.hooks import call_many, hook, takes_one
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.sync.lookup import conflict, look_up, outcome
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.steps import MOVE, Step
 from diffsync_store.sync.throttle import Throttle
 from diffsync_store.transient import status_of, was_not_done
 from diffsync_store.values.readable import restored
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.diff import DiffElement
-    from diffsync_store.model import DiffSyncModel
 
 NEITHER_STATE = "The record is neither as before the operation nor as after it."
 _INTERNAL_ERROR = 500

@@ -6,8 +6,9 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from diffsync_store.adapter import Adapter
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncStatus
 from diffsync_store.enum import OperationState as State
@@ -23,6 +24,7 @@ from diffsync_store.exceptions import (
 )
 from diffsync_store.hooks import hook, takes_many
 from diffsync_store.journal import SKIPPED_BY_MODEL, Entry, Journal
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.redaction import redact_values
 from diffsync_store.suppression import place_of
 from diffsync_store.sync.calls import NEITHER_STATE, CallResult, Calls, Outcome, Request, uid_of_parent
@@ -44,10 +46,6 @@ from diffsync_store.sync.throttle import Throttle
 from diffsync_store.sync.worker_pool import WorkerPool
 from diffsync_store.sync_elements import TargetElements
 from diffsync_store.transient import is_transient
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.model import DiffSyncModel
 
 _COUNTERS = {"create": "created", "update": "updated", "delete": "deleted", MOVE: "moved"}
 _MAX_MORE_CALLS = 1.2

@@ -7,10 +7,11 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import structlog
 
+from diffsync_store.adapter import Adapter
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import ObjectStoreException
@@ -23,9 +24,12 @@ from diffsync_store.sync.executor import Executor, interrupted, is_unavailable
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.throttle import Ended
 
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.store.redis.leases import Lease
+
+class TargetLease(Protocol):
+    """The lease on the target, such as one of `RedisLeases`."""
+
+    def check(self) -> Any:
+        """Raise `LeaseLost` if the lease is lost."""
 
 
 class Sync:
@@ -56,7 +60,7 @@ class Sync:
         callback: Callable[[str, int, int], None] | None = None,
         checksum: Callable[[], str] | None = None,
         by: str = "",
-        lease: Lease | None = None,
+        lease: TargetLease | None = None,
     ) -> None:
         self.diff = diff
         self.source = source

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from diffsync_store.adapter import Adapter
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectNotStorable, ObjectStoreException
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.serialization import decode, encode
 from diffsync_store.sync.steps import Step
 from diffsync_store.sync_elements import TargetElements
 from diffsync_store.values.codec import equal
 from diffsync_store.values.readable import restored
-
-if TYPE_CHECKING:
-    from diffsync_store.adapter import Adapter
-    from diffsync_store.model import DiffSyncModel
 
 
 class TargetStore:

@@ -7,19 +7,22 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from threading import Lock, RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.base import BaseStore, synchronized
 from diffsync_store.store.digest import digest_of
-from diffsync_store.store.primitives import NO_GAPS
+from diffsync_store.store.load_report import Gap
+from diffsync_store.store.primitives import NO_GAPS, StoreOwner
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
 from diffsync_store.store.redis.diffs.usage import refuse_load
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, encode_uids, index_of_stores
+from diffsync_store.store.redis.leases import Lease
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
 from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import store as scripts
@@ -31,14 +34,8 @@ from diffsync_store.store.redis.writing.writer import Batch, Writer
 from diffsync_store.store.releases import Releases
 from diffsync_store.store.serialization import decode, encode, ensure_storable, first_of
 from diffsync_store.store.stored_model import stored_model
+from diffsync_store.store.subtree_digests import SubtreeDigests
 from diffsync_store.values.codec import is_unicode
-
-if TYPE_CHECKING:
-    from diffsync_store.model import DiffSyncModel
-    from diffsync_store.store.load_report import Gap
-    from diffsync_store.store.primitives import StoreOwner
-    from diffsync_store.store.redis.leases import Lease
-    from diffsync_store.store.subtree_digests import SubtreeDigests
 
 _BATCH = 1000
 """Objects that are read at once, or buffered before they are written."""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.writing.pipeline import Pipeline
 from diffsync_store.store.redis.writing.writer import Batch, NotAdmitted, Writer
-
-if TYPE_CHECKING:
-    from diffsync_store.store.redis.writing.pipeline import Pipeline
 
 Refused = list[tuple[str, str]]
 """Model and unique id of adds that were refused because the object is there already."""
