@@ -247,6 +247,7 @@ def places(part: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(value, (*at, key))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
 def test_whatever_stands_in_a_place_is_read_or_is_a_problem(path: Path, value: Any) -> None:
     lines: list[str] = []

@@ -76,6 +76,7 @@ def test_the_keys_of_prefect_are_accepted_and_ignored(read: Read) -> None:
     jsonschema.validate(YAML(typ="safe", pure=True).load(PREFECT), Declarations.model_json_schema())
 
 
+@pytest.mark.slow
 def test_a_project_needs_neither_prefect_nor_the_environment(path: Path) -> None:
     path.write_text(PREFECT)
     program = f"""if True:
@@ -91,6 +92,7 @@ def test_a_project_needs_neither_prefect_nor_the_environment(path: Path) -> None
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+@pytest.mark.slow
 def test_without_ruamel_yaml_a_project_says_what_to_install() -> None:
     program = "import sys; sys.modules['ruamel.yaml'] = None; import diffsync_store.project"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
@@ -194,6 +196,7 @@ def test_an_invalid_url_of_a_store_is_a_problem(read: Read, url: str, message: s
     assert "hunter22" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make", [RedisClusterServers, lambda: SentinelServers(password="s3/t", sentinel_password="w@t")]
 )
