@@ -8,6 +8,7 @@ UserError              the user can fix it: the message says what is wrong and w
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from diffsync_store.exceptions import ChangeLimitExceeded, InvalidOptions, ObjectStoreException, SyncStopped
 
@@ -46,6 +47,9 @@ class ConfigError(UserError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.problems,), self.__dict__
 
     @property
     def lines(self) -> tuple[str, ...]:
