@@ -1,6 +1,6 @@
-"""What a model and an adapter may offer to a sync, beside `create`, `update` and `delete`.
+"""Optional hooks of models and adapters for a sync, besides `create`, `update` and `delete`.
 
-None of these is there by default; a model offers a hook by having a method of its name:
+A model offers a hook by having a method of its name:
 
     @classmethod
     def create_many(cls, adapter, records) -> list
@@ -15,44 +15,44 @@ None of these is there by default; a model offers a hook by having a method of i
 
 A `..._many` hook returns one answer for each record, in the order of the records:
 
-    the object                  it was done
-    None                        it was left alone on purpose
-    an exception                it was refused, for this reason: `ObjectNotCreated("no room")`, or any other
-    `OutcomeUnknown("...")`     nobody knows whether it was done; the next sync looks the record up
+    the object                  done
+    None                        skipped on purpose
+    an exception                failed for this reason: `ObjectNotCreated("no room")`, or any other
+    `OutcomeUnknown("...")`     unknown; the next sync looks the record up
 
-An exception that the hook raises says that nothing of the call was done: the hook is called for half of the records, and so on
-down to the record that the exception is about. An exception that is transient (`diffsync_store.transient`, and the adapter's
-`transient_errors`), `OutcomeUnknown`, or a list of the wrong length says that the answer was lost: each record is looked up, what
-was done counts as done, and only the rest is sent again. What cannot be looked up is unknown, and is not sent again.
+If the hook raises an exception, nothing of the call was done: the hook is called again with each half of the records, down to the
+record that the exception is about. After a transient exception (`diffsync_store.transient`, and the adapter's `transient_errors`), an
+`OutcomeUnknown` or a list of the wrong length, the answer counts as lost: each record is looked up, what was done counts as done, and
+only the rest is sent again. A record that cannot be looked up is unknown, and is not sent again.
 
-A model that has only the `..._many` hook of an action gets single records through it too; a model that has both gets single
-records through `create`, `update` or `delete`. A model that has neither changes the store alone, as in diffsync; where it has a
-`..._many` for another action, this is logged when its class is made, as is a hook that cannot be called as it will be. A model that
-has taken away a method (`update: ClassVar[None] = None`) without a hook in its place is an `AttributeError` then.
+If a model has only the `..._many` hook of an action, single records go through it too. If it has both, single records go through
+`create`, `update` or `delete`. If it has neither, only the store changes, as in diffsync; a warning is logged when the class is made
+if it has a `..._many` hook of another action, or a hook with a wrong signature. A model that has removed a method
+(`update: ClassVar[None] = None`) without a hook in its place raises `AttributeError` then.
 
     @classmethod
     def lookup(cls, adapter, ids) -> dict | None
-        The attributes that the record has in the adapter's system now, and any other field of the model, such as the system's own
-        id; None where there is no such record; NotImplemented if the system cannot say.
+        Return the record's current attributes in the adapter's system, and any other field of the model, such as the system's own
+        id; None if there is no such record; NotImplemented if it is unknown.
 
     @classmethod
     def lookup_many(cls, adapter, ids) -> list | dict
-        The same for a list of ids: a list with one answer for each, or a dict by unique id that leaves out what is not there.
+        The same for a list of ids: a list with one answer for each, or a dict by unique id without missing records.
 
     def move(self, old_parent, new_parent, attrs) -> Self | None
-        Put the record under another parent and change these attributes; None leaves it where it is. Nothing is created
-        or deleted, and what stands below the object goes with it.
+        Put the record under another parent and change these attributes; return None to skip it. Nothing is created or deleted,
+        and objects below it move too.
 
     @classmethod
     def lookup_parent(cls, adapter, ids) -> str | None
-        The unique id of the object that the record stands under in the adapter's system, "" at the top; None where there
-        is no such record, NotImplemented if the system cannot say. For a `move` whose answer was lost.
+        Return the unique id of the record's parent in the adapter's system, "" at the top level; None if there is no such
+        record, NotImplemented if it is unknown. It is called after a `move` whose answer was lost.
 
-An adapter names exceptions after which the same call may be made again in `transient_errors`, a tuple of classes. Its methods `open`
-and `close`, where it has them, are called before the first and after the last call of a sync (`diffsync_store.lifecycle`). A model
-names the attributes whose values are not to be shown in `_secrets`, a tuple of names.
+An adapter lists exceptions after which a call may be repeated in `transient_errors`, a tuple of classes. Its methods `open` and
+`close` are called before the first and after the last call of a sync (`diffsync_store.lifecycle`). A model lists attributes with
+secret values in `_secrets`, a tuple of names.
 
-With `SyncOptions(workers=...)` hooks are called by several threads at once. They may use the adapter's store.
+With `SyncOptions(workers=...)` several threads call hooks at the same time. Hooks may use the adapter's store.
 """
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ _OF_CLASSES = {
     "lookup_many": "adapter, ids",
     "lookup_parent": "adapter, ids",
 }
-"""Hooks that are called on a model's class, with their arguments."""
+"""Hooks that are class methods, with their arguments."""
 _CALLS_NO_SYSTEM = {"diffsync_store.model", "diffsync"}
-"""Modules of base classes whose `create`, `update` and `delete` call no system."""
+"""Modules of base classes whose `create`, `update` and `delete` do not call a system."""
 
 
 def hook(owner: Any, name: str) -> Any:
-    """The hook of this name that a model or an object offers, or None."""
+    """Return a hook of a model or an object, or None."""
     found = getattr(owner, name, None)
     return found if callable(found) else None
 
@@ -94,12 +94,12 @@ def takes_many(model: type[Any], action: str) -> bool:
 
 @per_class
 def takes_one(model: type[Any], action: str) -> bool:
-    """Whether single records go through the model's method for an action: it has one of its own, or no other way."""
+    """Whether single records go through the model's own method for an action, or there is no other hook."""
     return not takes_many(model, action) or is_own(model, action)
 
 
 def is_own(model: type[Any], action: str) -> bool:
-    """Whether a model has a method for an action that is not the one of `DiffSyncModel`, which calls no system."""
+    """Whether a model overrides the method of `DiffSyncModel` for an action."""
     for base in model.__mro__:
         if action in vars(base):
             return callable(getattr(model, action, None)) and base.__module__ not in _CALLS_NO_SYSTEM
@@ -107,14 +107,14 @@ def is_own(model: type[Any], action: str) -> bool:
 
 
 def require_hooks(model: type[Any], fields: Iterable[str]) -> None:
-    """Check the hooks of a model when its class is made; what a sync could not use is logged.
+    """Check the hooks of a model when its class is made; log those that a sync cannot use.
 
     Args:
-        model: the class.
-        fields: names of its fields, which are no hooks.
+        model: The class.
+        fields: Names of its fields, which are not hooks.
 
     Raises:
-        AttributeError: there is no way at all for an action.
+        AttributeError: An action has neither a method nor a hook.
     """
     offered = [action for action in ACTIONS if hook(model, f"{action}_many") is not None]
     for name, arguments in _OF_CLASSES.items():
@@ -143,24 +143,24 @@ def _can_be_called(found: Any) -> bool:
         inspect.signature(found).bind(None, None)
     except TypeError:
         return False
-    except ValueError:  # it does not say what it takes
+    except ValueError:  # its signature is unknown
         return True
     return True
 
 
 def call_many(model: type[Any], action: str, adapter: Any, records: list[Any]) -> list[Any]:
-    """Call a model's `..._many` hook: one answer for each record.
+    """Call a model's `..._many` hook and return one answer for each record.
 
     Raises:
-        OutcomeUnknown: the hook has answered in another way.
-        Exception: what the hook raises.
+        OutcomeUnknown: The hook returned something else.
+        Exception: Any exception of the hook.
     """
     many = hook(model, f"{action}_many")
     answer = many(adapter, records)
-    told = getattr(many, "__qualname__", f"{action}_many")
+    name = getattr(many, "__qualname__", f"{action}_many")
     if not isinstance(answer, Iterable) or isinstance(answer, str | dict):
-        raise OutcomeUnknown(f"{told} returned {type(answer).__name__}, not a list with one answer for each record.")
+        raise OutcomeUnknown(f"{name} returned {type(answer).__name__}, not a list with one answer for each record.")
     found = list(answer)
     if len(found) != len(records):
-        raise OutcomeUnknown(f"{told} returned {len(found)} answers for {len(records)} records.")
+        raise OutcomeUnknown(f"{name} returned {len(found)} answers for {len(records)} records.")
     return found

@@ -1,4 +1,4 @@
-"""Whether a sync has brought the target where it was to be."""
+"""Differences that remain after a sync."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Unsettled:
     model: str
     unique_id: str
     field: str
-    """Empty where the whole record is missing or left over."""
+    """Empty if the whole record is missing or left over."""
     source: Any
     target: Any
 
 
 def unsettled(diff: Diff) -> Iterator[Unsettled]:
-    """What is still different, from a diff that was made after a sync; secrets are redacted."""
+    """Yield the differences of a diff that was made after a sync, without secrets."""
     for element, _ in walk(diff.get_children(), None):
         uid = redact_id(element, element.keys, element.uid or element.name)
         if element.action == DiffSyncActions.UPDATE:

@@ -1,4 +1,4 @@
-"""Which operations of a diff are applied now; the others are suppressed, and can be applied later."""
+"""The selection of the operations to apply. The others can be applied later."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Path = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is selected and not excluded, with what it depends on.
+    """Selected operations and those that they depend on.
 
-    A create pulls in the creates that it stands below; a delete pulls in the deletes below it. What cannot be done
-    without something excluded is left out too.
+    A create includes the creates above it; a delete includes the deletes below it. An operation that depends on an excluded
+    one is left out too.
     """
 
     select: Sequence[Select] = ()
     exclude: Sequence[Select] = ()
     suppress: Callable[[DiffElement], str | None] | Suppressions | None = None
-    """Says why an operation is left out; None lets it pass."""
+    """Returns the reason to leave an operation out, or None."""
 
     @property
     def has_rules(self) -> bool:
@@ -44,18 +44,18 @@ class Selection:
         ) or ""
 
     def suppressed(self, top: DiffElement, path: Path = ()) -> dict[str, str]:
-        """By id, the operations at and below an element that are suppressed, with the reason.
+        """Return the operations at and below an element that are left out, by id, with the reason.
 
         Args:
-            top: the element.
-            path: model and unique id of what it stands below.
+            top: The element.
+            path: Model and unique id of the objects above it.
         """
         suppressed: dict[str, str] = {}
         self._visit(top, path, "", False, suppressed)
         return suppressed
 
     def _visit(self, element: DiffElement, path: Path, above: str, is_pulled: bool, suppressed: dict[str, str]) -> bool:
-        """Judge an element and what is below it; `above` says why nothing can be done here. Tells if anything is done."""
+        """Visit an element and those below it; return whether anything is done. `above` is why nothing can be done here."""
         action = element.action
         excluded = self._excluded(element, path)
         path = (*path, place_of(element))

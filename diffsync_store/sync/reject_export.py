@@ -1,4 +1,4 @@
-"""Rejects for people and programs: rows, JSON, CSV."""
+"""Export of rejects as rows, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from diffsync_store.values.readable import canonical
 
 COLUMNS = ("state", "action", "model", "unique_id", "reason", "operation_id", "identifiers", "payload")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What spreadsheets take a formula by, full-width signs included."""
+"""Characters by which spreadsheets recognize a formula, full-width ones included."""
 
 
 def rows(rejects: Iterable[Reject]) -> list[dict[str, Any]]:
-    """A dict for each reject, with the same keys in the same order: `COLUMNS`."""
+    """Return a dict for each reject, with the keys of `COLUMNS` in this order."""
     return [{name: canonical(getattr(reject, name)) for name in COLUMNS} for reject in rejects]
 
 
 def to_json(rejects: Iterable[Reject]) -> str:
-    """The rejects as a JSON list."""
+    """Return the rejects as a JSON list."""
     return json.dumps(rows(rejects), ensure_ascii=False, indent=2)
 
 
 def to_csv(rejects: Iterable[Reject]) -> str:
-    """The rejects as CSV with a header; what a spreadsheet would take for a formula has a quote before it."""
+    """Return the rejects as CSV with a header; a quote precedes what a spreadsheet would treat as a formula."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""How fast a sync may go, what it tries again, and when it gives up."""
+"""Limits of a sync: calls per second, retries, failure ratio."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Transient = tuple[type[Exception], ...] | Callable[[BaseException], bool]
 
 
 class Ended(SyncStopped):
-    """The sync has ended before its time, by its options; its result says what was done."""
+    """The options have stopped the sync; its result has what was done."""
 
 
 class Throttle:
-    """The pace of one sync, shared by its workers. Thread-safe.
+    """The limits of one sync, shared by its workers. Thread-safe.
 
     Args:
-        options: the rate, the retries and when to stop.
-        transient: the exceptions after which a call may be made again, or a function that tells them.
+        options: Options of the sync.
+        transient: Exceptions after which a call may be repeated, or a function that recognizes them.
     """
 
     def __init__(self, options: SyncOptions, transient: Transient = ()) -> None:
@@ -34,21 +34,21 @@ class Throttle:
         self._transient = transient
         self._lock = threading.Lock()
         self._next = 0.0
-        """When the rate allows the next call."""
+        """Time of the next call that the rate allows."""
         self._quiet_until = 0.0
-        """When the system asks to be called again."""
+        """End of the wait that the system has asked for."""
         self._tried = 0
         self._failed = 0
         self._ended = threading.Event()
 
     def is_transient(self, error: BaseException) -> bool:
-        """Whether a call that raised this may be made again."""
+        """Whether a call that raised this may be repeated."""
         return isinstance(error, self._transient) if isinstance(self._transient, tuple) else self._transient(error)
 
     def call(self, function: Callable[[], T], landed: Callable[[], T | None] = lambda: None) -> T:
-        """Call at the allowed rate; after a transient error again, unless `landed` shows that it was done after all.
+        """Call at the allowed rate; repeat the call after a transient error, unless `landed` returns a result.
 
-        Once the sync has ended, nothing is tried again.
+        Once the sync has ended, nothing is repeated.
         """
         for attempt in count():
             self.turn()
@@ -63,7 +63,7 @@ class Throttle:
         raise AssertionError("unreachable")
 
     def turn(self) -> bool:
-        """Wait until the next call may be made; False where the sync has ended meanwhile, and none is to be made."""
+        """Wait until the next call may be made; return False if the sync has ended."""
         rate = self._options.max_calls_per_second
         if rate is not None or self._quiet_until:
             with self._lock:
@@ -74,13 +74,13 @@ class Throttle:
         return not self.has_ended
 
     def pause(self, error: BaseException, attempt: int) -> bool:
-        """Wait before a call is made again; False where it is not to be made again.
+        """Wait before a call is repeated; return False if it must not be.
 
-        Where the system says when to come back (`Retry-After`), all workers wait for that.
+        If the system sends a `Retry-After`, all workers wait for it.
 
         Args:
-            error: what the call has raised.
-            attempt: how often it was made again before.
+            error: The exception of the call.
+            attempt: Number of earlier retries.
         """
         if attempt >= self._options.retries or self.has_ended:
             return False
@@ -94,10 +94,10 @@ class Throttle:
         return not self.has_ended
 
     def count(self, operations: int, failed: int) -> None:
-        """Count how operations ended.
+        """Count finished operations.
 
         Raises:
-            Ended: too large a share has failed.
+            Ended: The failure ratio is exceeded.
         """
         share = self._options.max_failure_ratio
         if share is None:
@@ -111,25 +111,25 @@ class Throttle:
                 self._ended.set()
                 raise Ended(
                     f"Stopped: {self._failed} of {self._tried} operations failed, more than {share:.0%}. "
-                    "What was not tried is pending: mend the cause and apply the diff again for it, "
+                    "The remaining operations are pending: fix the cause and apply the diff again, "
                     "or raise SyncOptions.max_failure_ratio."
                 )
 
     def check(self) -> None:
-        """Raise Ended where the caller asks to stop."""
+        """Raise Ended if the caller asks to stop."""
         if self._options.should_stop is not None and self._options.should_stop():
             self._ended.set()
             raise Ended(
-                "Stopped as asked, between two operations. What was not tried is pending: apply the diff again to go on."
+                "Stopped on request, between two operations. The remaining operations are pending: apply the diff again to resume."
             )
 
     def end(self) -> None:
-        """Let nobody wait any longer, and nothing be tried again."""
+        """End all waits and retries."""
         self._ended.set()
 
     @property
     def has_ended(self) -> bool:
-        """Whether no new call is to be made."""
+        """Whether no more calls must be made."""
         return self._ended.is_set()
 
     def _wait(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Threads that make a sync's calls, side by side."""
+"""Threads that make the calls of a sync concurrently."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ R = TypeVar("R")
 
 
 class WorkerPool(Generic[T, R]):
-    """Does work in a number of threads, and gives back what came of it to the one thread that uses this. Use it with `with`.
+    """Processes items in threads and returns the results to the one thread that uses it. A context manager.
 
-    The threads run in copies of the context variables of the thread that made this.
+    The threads run in copies of the creating thread's context variables.
 
     Args:
-        number: of threads; with 1 the work is done by the caller itself.
-        work: what is done with each item.
+        number: Number of threads.
+        work: Processes one item.
     """
 
     def __init__(self, number: int, work: Callable[[T], R]) -> None:
@@ -30,13 +30,13 @@ class WorkerPool(Generic[T, R]):
         self._tasks: SimpleQueue[T | None] = SimpleQueue()
         self._done: deque[tuple[T, R | None, BaseException | None]] = deque()
         self._signals: SimpleQueue[None] = SimpleQueue()
-        """One for each item that is done. An interrupt that strikes while one is waited for takes no item with it."""
+        """One for each finished item. An interrupt during a wait loses no item."""
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._running = 0
-        """Items that are given out and not done yet."""
+        """Items that are not processed yet."""
         self.busy = 0
-        """Items that are given out and not back yet."""
+        """Items whose results were not taken yet."""
 
     def __enter__(self) -> Self:
         return self
@@ -47,11 +47,11 @@ class WorkerPool(Generic[T, R]):
 
     @property
     def is_full(self) -> bool:
-        """Whether all have something to do."""
+        """Whether all threads are busy."""
         return self.busy >= self._number
 
     def give(self, item: T) -> None:
-        """Have an item done."""
+        """Give an item to a thread."""
         if len(self._threads) < min(self._number, self.busy + 1):
             context = contextvars.copy_context()
             thread = threading.Thread(target=context.run, args=(self._run,), name="sync", daemon=True)
@@ -63,14 +63,14 @@ class WorkerPool(Generic[T, R]):
         self._tasks.put(item)
 
     def take(self) -> tuple[T, R | None, BaseException | None]:
-        """Wait for an item that is done: the item, and what came of it or what was raised."""
+        """Wait for a finished item; return it with its result or its exception."""
         self._signals.get()
         found = self._done.popleft()
         self.busy -= 1
         return found
 
     def drain(self) -> Iterator[tuple[T, R | None, BaseException | None]]:
-        """Wait for everything that was given out, also where `take` was interrupted."""
+        """Wait for all items, also after an interrupted `take`."""
         while True:
             is_last = not self._running
             while self._done:
@@ -85,7 +85,7 @@ class WorkerPool(Generic[T, R]):
         while (item := self._tasks.get()) is not None:
             try:
                 found: tuple[T, R | None, BaseException | None] = item, self._work(item), None
-            except BaseException as error:  # noqa: BLE001  # it is raised by the thread that asked for it
+            except BaseException as error:  # noqa: BLE001  # raised in the thread that uses the pool
                 found = item, None, error
             self._done.append(found)
             self._signals.put(None)

@@ -143,7 +143,7 @@ def test_a_stop_is_heard_before_the_next_call(bench: Bench, workers: int) -> Non
     saved = bench.load(sites(60), {})
     options = SyncOptions(workers=workers, should_stop=lambda: len(bench.system.calls()) >= 10)
     result = saved.apply(bench.source(), bench.target(), options=options)
-    assert result.stopped.startswith("Stopped as asked")
+    assert result.stopped.startswith("Stopped on request")
     assert 10 <= result.created == len(bench.system.calls()) < 10 + workers
     assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(workers=workers)).is_complete
     assert bench.settled()

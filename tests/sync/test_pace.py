@@ -230,8 +230,8 @@ def test_a_sync_of_which_too_much_fails_stops_and_leaves_the_rest_pending(bench:
     options = SyncOptions(max_failure_ratio=0.5, failure_ratio_after=10)
     result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=options)
     assert result.stopped.startswith("Stopped: 11 of 21 operations failed, more than 50%.")
-    assert "apply the diff again for it" in result.stopped
-    assert "11 failed: mend" in result.next_steps()[0]
+    assert "apply the diff again, or raise" in result.stopped
+    assert "11 failed: fix" in result.next_steps()[0]
     bench.system.before = lambda _: None
     rest = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON)
     assert (rest.created, rest.failed) == (79, 11)

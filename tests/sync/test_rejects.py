@@ -115,11 +115,11 @@ def test_what_is_left_to_do_is_logged_with_the_next_step(bench: Bench) -> None:
         )
     told = [log["event"] for log in logs if log["log_level"] in {"warning", "error"}]
     steps = [
-        "1 failed: mend",
+        "1 failed: fix",
         "1 blocked, because",
-        "1 in conflict: the target",
-        "1 unknown: look each up",
-        "1 suppressed: each",
+        "1 in conflict: the records",
+        "1 unknown: check each",
+        "1 suppressed: allow",
     ]
     for step, text in zip(steps, result.next_steps(), strict=True):
         assert text.startswith(step)
