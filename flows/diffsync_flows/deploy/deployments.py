@@ -1,8 +1,8 @@
 """Deployments in Prefect: create, update and pause them.
 
 A deployment is updated only if its version differs from the file's, so that edits in Prefect's UI stay. A deployment that the
-file no longer declares is paused, and keeps its runs. Two files share one Prefect by their `project`: deployments of another
-project, or of nobody, are never changed.
+file no longer declares is paused, and keeps its runs. Files with different `project` names can share one Prefect: a deployment
+of another project, or without the tag `diffsync`, is never changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ async def create_or_update(client: PrefectClient, declared: Sequence[Deployment]
     """Create or update work pools and deployments.
 
     Raises:
-        UserError: a deployment of the same name belongs to another project or to nobody; nothing was changed.
+        UserError: a deployment of the same name belongs to another project, or has no tag `diffsync`; nothing was changed.
     """
     existing = {each.full_name: await _find(client, each.full_name) for each in declared}
     conflicts = [conflict for each in declared if (conflict := _conflict(each, existing[each.full_name]))]
