@@ -90,7 +90,7 @@ def test_a_decision_by_the_librarys_command_resumes_the_sync(project: Project) -
             assert (run.state, run.message) == ("Rejected", "ann rejected the diff: CHG-1")
         else:
             assert run.state == "Completed", run.message
-        assert "Waiting" not in library(project, "approve", diff_id, "--by", "ann").stdout
+        assert "waiting" not in library(project, "approve", diff_id, "--by", "ann").stdout
         (project.folder / "terminal").unlink(missing_ok=True)
 
 

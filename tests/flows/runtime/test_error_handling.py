@@ -30,7 +30,7 @@ FAULTS: list[tuple[str, dict[str, str], str]] = [
         {"diff_id": "no-such"},
         "There is no diff 'no-such': it was never saved, was dropped, or has expired. Make a new diff.",
     ),
-    ("reconcile/lacking", {"sync_name": "lakcing"}, "no sync 'lakcing' is declared; 'lacking' may be meant"),
+    ("reconcile/lacking", {"sync_name": "lakcing"}, "no sync 'lakcing' is declared. Did you mean 'lacking'?"),
 ]
 """One error for each worker."""
 
