@@ -55,6 +55,9 @@ class StreamedDiff(Diff):
 
     def get_children(self) -> Iterator[DiffElement]:
         self.suppressed.clear()
+        if not self._suppressions.all:
+            yield from self._elements()
+            return
         for element in self._elements():
             removed, is_suppressed = suppress_below(element, self._suppressions)
             self.suppressed.update((element.type, str(element.action), reason) for element, reason in removed)
@@ -69,7 +72,7 @@ class StreamedDiff(Diff):
             tree.append(operation)
             if not operation.parents:
                 [element] = diff_of(reversed(tree), *names).get_children()
-                if not suppress_below(element, self._suppressions)[1]:
+                if not self._suppressions.all or not suppress_below(element, self._suppressions)[1]:
                     yield element
                 tree = []
 
