@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,12 +44,11 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     model_config = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="constants")
 
     # Slots instead of pydantic's private attributes, which cost as much as a field for each object.
-    __slots__ = ("__weakref__", "_child_indexes", "_outcome", "_tracked")
+    __slots__ = ("__weakref__", "_child_indexes", "_outcome")
 
     if TYPE_CHECKING:
         _child_indexes: dict[Text, ChildIndex]
         _outcome: tuple[DiffSyncStatus, Text]
-        _tracked: Any
 
     _modelname: ClassVar[Text] = "diffsyncmodel"
     _identifiers: ClassVar[tuple[Text, ...]] = ()
@@ -58,12 +57,8 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     _children: ClassVar[ChildFields] = {}
     _secrets: ClassVar[tuple[Text, ...]] = ()
 
-    _tracks_changes: ClassVar[bool] = True
-    """The class reports assignments and releases to the store."""
     _changes_in_place: ClassVar[bool] = False
     """Whether a field may hold a mutable value."""
-    _changeable_fields: ClassVar[tuple[Text, ...] | None] = ()
-    """The fields that may hold a mutable value; None for all."""
     _identifier_values: ClassVar[Any] = None
     """A getter of the identifiers if the unique id is their text, else None. A single identifier is not a tuple."""
     _plain_identifiers: ClassVar[tuple[Text, ...] | None] = ()
@@ -92,13 +87,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     @classmethod
     def _read_declaration(cls) -> None:
         """Compute the class variables that follow from the declaration."""
-        found = derived_class_variables(cls)
-        ends = getattr(cls, "__del__", None)
-        if found["_changes_in_place"] and not hasattr(
-            ends, "tells_store"
-        ):  # `__del__` costs time, so only where it matters
-            found["__del__"] = _telling(ends)
-        for name, value in found.items():
+        for name, value in derived_class_variables(cls).items():
             type.__setattr__(cls, name, value)
 
     def __repr__(self) -> Text:
@@ -353,21 +342,6 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
             index = indexes[field] = ChildIndex(children)
         return index
 
-    def tell_when_let_go(self, tracked: Any) -> None:
-        """Set the reference by which a store tracks the object; None if no store does."""
-        object.__setattr__(self, "_tracked", tracked)
-
-    def tracked_by(self) -> Any:
-        """Return the reference by which a store tracks the object; None if no store does."""
-        try:
-            return object.__getattribute__(self, "_tracked")  # faster than through pydantic's `__getattr__`
-        except AttributeError:
-            return None
-
-    def forget_child_indexes(self) -> None:
-        """Drop the indexes of the lists of children."""
-        object.__setattr__(self, "_child_indexes", {})
-
     def _report_change(self) -> None:
         store = _store_of(self)
         if store is not None:
@@ -389,19 +363,3 @@ def _with_slots(obj: M, slots: Mapping[str, Any]) -> M:
         if name in slots:
             object.__setattr__(obj, name, slots[name])
     return obj
-
-
-def _telling(ends: Callable[[Any], None] | None) -> Callable[[Any], None]:
-    """Return a `__del__` that calls the class's own one, then reports the release of the object to the store."""
-
-    def let_go(obj: DiffSyncModel) -> None:
-        try:
-            if ends is not None:
-                ends(obj)
-        finally:
-            tracked = obj.tracked_by()
-            if tracked is not None:
-                tracked.let_go(obj)
-
-    let_go.tells_store = True  # type: ignore[attr-defined]
-    return let_go

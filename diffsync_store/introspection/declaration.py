@@ -63,16 +63,12 @@ def _not_a_field(model: Any, role: str, name: str) -> str:
 def derived_class_variables(model: Any) -> dict[str, Any]:
     """Compute the class variables of `DiffSyncModel` that follow from the declaration."""
     allows_extra = model.model_config.get("extra") == "allow"
-    mutable = tuple(
-        name
-        for name, field in model.model_fields.items()
-        if name not in ("adapter", "model_flags") and not is_scalar(field.annotation)
-    )
+    fields = model.model_fields
+    has_mutable = not all(is_scalar(fields[name].annotation) for name in fields.keys() - {"adapter", "model_flags"})
     identifiers = plain_fields(model, model._identifiers)
     is_default_uid = identifiers and not overrides(model, ("get_identifiers", "create_unique_id"))
     return {
-        "_changeable_fields": None if allows_extra else mutable,
-        "_changes_in_place": allows_extra or bool(mutable),
+        "_changes_in_place": allows_extra or has_mutable,
         "_plain_identifiers": identifiers,
         "_plain_attributes": plain_fields(model, model._attributes),
         "_identifier_values": itemgetter(*model._identifiers) if is_default_uid else None,

@@ -51,7 +51,7 @@ class ModelType(ModelMetaclass):
 
 def _on_change(model: ModelType, name: str) -> None:
     # Pydantic sets private names while it creates the class, and one when it resolves forward references.
-    if name.startswith(("__", "_abc_")) and name not in ("__pydantic_complete__", "__del__"):
+    if name.startswith(("__", "_abc_")) and name != "__pydantic_complete__":
         return
     if "_is_declared" in vars(model):
         for cache in _CACHES:

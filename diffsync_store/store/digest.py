@@ -24,7 +24,7 @@ from diffsync_store.introspection.function_identity import text_of
 from diffsync_store.introspection.model_classes import dumps_as_is, per_class
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.reported_values import reported_values_of
-from diffsync_store.values.codec import PLAIN, NotStorable, comparable, is_plain
+from diffsync_store.values.codec import NotStorable, comparable, is_plain
 
 VERSION = 2
 """Changes with whatever changes digests; stores with another one are compared in full."""
@@ -37,11 +37,16 @@ _NO_FLAGS = DiffSyncModelFlags.NONE
 _IGNORE = DiffSyncModelFlags.IGNORE.value
 
 
-def digest_of(obj: DiffSyncModel) -> bytes:
-    """The object's digest: `SIZE` bytes, and `i` if the object is to be ignored, `-` else."""
-    read, children = _reader(type(obj))
+def digest_of(obj: DiffSyncModel, *, is_plain: bool = False) -> bytes:
+    """The object's digest: `SIZE` bytes, then `i` if a diff ignores the object, `-` otherwise.
+
+    Args:
+        obj: the object.
+        is_plain: all its values are known to be JSON values; saves checking them.
+    """
+    read, read_plain, children = _reader(type(obj))
     try:
-        content = read(obj)
+        content = read_plain(obj) if is_plain else read(obj)
         for model, field in children:
             content += to_json((model, sorted(set(getattr(obj, field)))))
     except (PydanticSerializationError, ValueError, TypeError, AttributeError, KeyError, RecursionError, NotStorable):
@@ -82,7 +87,7 @@ Reader = Callable[["DiffSyncModel"], bytes]
 
 
 @per_class
-def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], ...]]:
+def _reader(model: type[DiffSyncModel]) -> tuple[Reader, Reader, tuple[tuple[str, str], ...]]:
     """What makes the content of an object that is to be digested; and its child models with their fields."""
     names = tuple(dict.fromkeys((*model._identifiers, *model._shortname)))
     read: Reader
@@ -90,10 +95,11 @@ def _reader(model: type[DiffSyncModel]) -> tuple[Reader, tuple[tuple[str, str], 
     if known is not None and known.methods:  # the class of the value is not available
         read = _equal_to_none
     elif _says_its_fields(model):
-        read = _fields_reader(model, names)
+        read, read_plain = _fields_readers(model, names)
+        return read, read_plain, tuple(sorted(model.get_children_mapping().items()))
     else:
         read = _said_reader(model, names, () if known is not None else reported_values_of(model))
-    return read, tuple(sorted(model.get_children_mapping().items()))
+    return read, read, tuple(sorted(model.get_children_mapping().items()))
 
 
 def _equal_to_none(_: DiffSyncModel) -> bytes:
@@ -114,19 +120,20 @@ def _head(model: type[DiffSyncModel]) -> bytes:
     )
 
 
-def _fields_reader(model: type[DiffSyncModel], names: tuple[str, ...]) -> Reader:
+def _fields_readers(model: type[DiffSyncModel], names: tuple[str, ...]) -> tuple[Reader, Reader]:
+    """From the fields: of any values, and of values that are known to be JSON values."""
     head, attributes = _head(model), sorted(model._attributes)
     fields = [*names, *attributes, "model_flags"]  # the last only so that there are two
     values = itemgetter(*fields)
     said = _said_reader(model, names, ())
 
-    def read(obj: DiffSyncModel) -> bytes:
-        found = values(obj.__dict__)[:-1]
-        if PLAIN.issuperset(map(type, found)) or all(map(is_plain, found)):
-            return head + to_json(found, inf_nan_mode="constants")
-        return said(obj)
+    def read_plain(obj: DiffSyncModel) -> bytes:
+        return head + to_json(values(obj.__dict__)[:-1], inf_nan_mode="constants")
 
-    return read
+    def read(obj: DiffSyncModel) -> bytes:
+        return read_plain(obj) if all(map(is_plain, values(obj.__dict__)[:-1])) else said(obj)
+
+    return read, read_plain
 
 
 def _said_reader(model: type[DiffSyncModel], names: tuple[str, ...], said: tuple[str, ...]) -> Reader:

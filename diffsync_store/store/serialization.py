@@ -191,21 +191,11 @@ def encode(obj: DiffSyncModel, declared: type[Any] | None = None) -> bytes:
     Raises:
         ObjectNotStorable: a field holds something that does not come back as it was.
     """
-    model = type(obj)
+    model, fields = type(obj), obj.__dict__
+    data = encode_plain(model, fields)
     way = _way(model)
-    fields = obj.__dict__
-    try:
-        values = way.values(fields)[:-2]
-        kinds = tuple(map(type, values))
-        doubtful = way.verdicts[kinds] if kinds in way.verdicts else way.judge(kinds)
-        if doubtful is not None and way.is_simple and (not doubtful or all(is_plain(values[at]) for at in doubtful)):
-            data: bytes = way.serializer.to_json(fields)
-            if len(data) < _MANY or not any(map(_has_long_int, values)):
-                if fields["model_flags"] is not way.flags:
-                    data = data[:-1] + _end(way, fields)
-                return data if model is declared else data + _beside(obj, way, declared, is_plain=True)
-    except (KeyError, PydanticSerializationError, ValueError):
-        pass  # it is not as it usually is
+    if data is not None:
+        return data if model is declared else data + _beside(obj, way, declared, is_plain=True)
     try:
         if way.lost:
             raise _lost(way.lost[0])
@@ -216,6 +206,35 @@ def encode(obj: DiffSyncModel, declared: type[Any] | None = None) -> bytes:
         return (data[:-1] if packed else b'{"~":0') + _end(way, fields) + _beside(obj, way, declared)
     except (PydanticSerializationError, NotStorable, ValueError, RecursionError) as error:
         raise ObjectNotStorable(f"{obj.get_type()} {_uid(obj)!r} cannot be stored as JSON: {error}.") from error
+
+
+def encode_plain(model: type[DiffSyncModel], fields: Mapping[str, Any]) -> bytes | None:
+    """Write an object by its fields alone; None if its class or a value needs more than that."""
+    way = _way(model)
+    if not way.is_simple:
+        return None
+    try:
+        values = way.values(fields)[:-2]
+        kinds = tuple(map(type, values))
+        doubtful = way.verdicts[kinds] if kinds in way.verdicts else way.judge(kinds)
+        if doubtful is None or (doubtful and not all(is_plain(values[at]) for at in doubtful)):
+            return None
+        data: bytes = way.serializer.to_json(fields)
+        if len(data) >= _MANY and any(map(_has_long_int, values)):
+            return None
+        return data if fields["model_flags"] is way.flags else data[:-1] + _end(way, fields)
+    except (KeyError, PydanticSerializationError, ValueError):
+        return None
+
+
+def is_encoded_as(model: type[DiffSyncModel], fields: Mapping[str, Any], value: bytes | int) -> bool:
+    """Whether the value of an object with these fields is this one, or has this hash. False means unknown."""
+    way = _way(model)
+    try:
+        data = way.serializer.to_json(fields) if way.is_simple else b""
+    except (PydanticSerializationError, ValueError):
+        return False
+    return bool(data) and (hash(data) if isinstance(value, int) else data) == value
 
 
 def _lost(name: str) -> NotStorable:
@@ -233,15 +252,23 @@ def ensure_storable(obj: DiffSyncModel, uid: str, declared: type[Any] | None = N
             f"{obj.get_type()} {uid!r} cannot be stored: its unique id is no valid Unicode, for {_of_no_unicode(obj)} holds "
             "half of a surrogate pair. Replace it in the identifiers."
         )
+    if not _is_plainly_storable(obj):
+        encode(obj, declared)
+
+
+def _is_plainly_storable(obj: DiffSyncModel) -> bool:
     way = _way(type(obj))
+    if not way.is_simple:
+        return False
     try:
-        kinds = tuple(map(type, way.values(obj.__dict__)[:-2]))
+        values = way.values(obj.__dict__)[:-2]
     except KeyError:
-        pass
-    else:
-        if way.is_simple and (SAFE.issuperset(kinds) or way.verdicts.get(kinds) == ()):
-            return
-    encode(obj, declared)
+        return False
+    kinds = tuple(map(type, values))
+    if SAFE.issuperset(kinds):
+        return True
+    doubtful = way.verdicts[kinds] if kinds in way.verdicts else way.judge(kinds)
+    return doubtful is not None and all(is_plain(values[at]) for at in doubtful)
 
 
 def _of_no_unicode(obj: DiffSyncModel) -> str:

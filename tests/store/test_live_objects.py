@@ -589,7 +589,7 @@ def interrupted_after(steps: int, work: Callable[[], None]) -> None:
     left = [steps]
 
     def trace(frame: Any, event: str, _: Any) -> Any:
-        if "diffsync_store" not in frame.f_code.co_filename or frame.f_code.co_name in ("__del__", "let_go", "tell"):
+        if "diffsync_store" not in frame.f_code.co_filename or frame.f_code.co_name == "__del__":
             return None
         # A signal comes in where something is called, not at the end of a `with`, which has a line all the same.
         if event == "line" and frame.f_code.co_name != "_write":

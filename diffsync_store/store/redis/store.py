@@ -27,11 +27,11 @@ from diffsync_store.store.redis.processes import close_logging_errors, register,
 from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.subtree_digests import RedisSubtreeDigests
+from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
 from diffsync_store.store.redis.writing.pipeline import new_pipeline
 from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
-from diffsync_store.store.redis.writing.writer import Batch, Writer
-from diffsync_store.store.releases import Releases
+from diffsync_store.store.redis.writing.writer import Writer
 from diffsync_store.store.serialization import decode, encode, ensure_storable, first_of
 from diffsync_store.store.stored_model import stored_model
 from diffsync_store.store.subtree_digests import SubtreeDigests
@@ -131,7 +131,6 @@ class RedisStore(BaseStore):
         self.fencing_token = None if lease is None else lease.token
         self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
         self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
-        self._releases = Releases(self._store_lock)
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
         self._flush_due = _NEVER
@@ -163,14 +162,13 @@ class RedisStore(BaseStore):
 
     @synchronized
     def flush(self) -> None:
-        self._releases.take()
         for buffer in list(self._buffers.values()):
-            buffer.note_changes_in_place()
+            buffer.mark_changed_in_place()
         self._write()
         for buffer in self._buffers.values():
-            if buffer.has_renamed:
+            if buffer.has_changed_uids:
                 self._writer.mark({"renamed": 1})
-                buffer.has_renamed = False
+                buffer.has_changed_uids = False
         if self._writer.lease_until and not self._is_loading:  # a load keeps its claim until it ends
             self._writer.release()
             self._list()
@@ -257,7 +255,6 @@ class RedisStore(BaseStore):
     def _new_lock(self) -> None:
         """Nobody of this process is at work in the store, though the lock says so."""
         self._store_lock = RLock()
-        self._releases = Releases(self._store_lock)
         self._buffers.clear()
         self._begin_as_fork()
 
@@ -317,12 +314,12 @@ class RedisStore(BaseStore):
     def _fetch(
         self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
     ) -> dict[str, DiffSyncModel]:
-        self._releases.take()
         buffer = self._buffer(model, model_class)
+        self._expire(buffer)
         found: dict[str, Any] = {}
         missing = []
         for uid in uids:
-            obj = self._get_cached(buffer, uid)
+            obj = buffer.find(uid)
             if obj is not None:
                 found[uid] = obj
             elif uid not in buffer.deletes:
@@ -368,6 +365,7 @@ class RedisStore(BaseStore):
             self._write()
         self._renew()
         buffer = self._buffer(model, model_class)
+        self._expire(buffer)
         keys = [self._keys.objects(model), self._keys.order(model)]
         with translated_errors():
             last, ids, values = scripts.READ(self._redis, keys, [last, _BATCH, _BATCH_BYTES])
@@ -378,12 +376,9 @@ class RedisStore(BaseStore):
 
     def _of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
         """The object, if it is still there; what was written of it after the page was read is read again."""
-        if self._releases.waiting:
-            self._releases.take()
-        if uid in buffer.live or uid in buffer.dirty or uid in buffer.adds:
-            obj = self._get_cached(buffer, uid)
-            if obj is not None:
-                return obj
+        obj = buffer.find(uid)
+        if obj is not None:
+            return obj
         if uid in buffer.deletes:
             return None
         if uid not in page:
@@ -433,32 +428,27 @@ class RedisStore(BaseStore):
 
     @synchronized
     def get_cached(self, model: str, uid: str) -> DiffSyncModel | None:
-        self._releases.take()
         buffer = self._buffers.get(model)
-        return None if buffer is None else self._get_cached(buffer, uid)
-
-    def _get_cached(self, buffer: ModelBuffer, uid: str) -> Any:
-        """The object as this process has it, if it has."""
-        obj = buffer.find(uid)
-        if type(obj) is tuple:
-            value = obj[0]
-            obj = self._decode(buffer, uid, value, track=False)
-            buffer.revive(uid, obj, value)
-        return obj
+        return None if buffer is None else buffer.find(uid)
 
     def _decode(self, buffer: ModelBuffer, uid: str, value: bytes, *, track: bool) -> Any:
+        if track:
+            return buffer.load(uid, value, self.adapter)
         obj = decode(buffer.model_class, value, uid)
         obj.__dict__["adapter"] = self.adapter
-        if track:
-            buffer.track(uid, obj, value, is_new=True)
         return obj
+
+    def _expire(self, buffer: ModelBuffer) -> None:
+        buffer.expire()
+        if len(buffer.dirty) >= _BATCH:
+            self._write()
 
     def _buffer(self, model: str, model_class: Any) -> ModelBuffer:
         buffer = self._buffers.get(model)
         if buffer is None:
             declared: Any = self._get_object_class_and_model(model)[0]
             model_class = declared or (model_class and first_of(model_class)) or self._stored_class(model)
-            buffer = self._buffers[model] = ModelBuffer(model, model_class, self._releases, declared)
+            buffer = self._buffers[model] = ModelBuffer(self, model, model_class, declared)
         elif model_class is not None and buffer.declared is None:
             buffer.model_class = first_of(model_class)
         return buffer
@@ -484,7 +474,7 @@ class RedisStore(BaseStore):
                 if not self._knows_all(buffer, now):
                     self._insert_checked(buffer, uid, obj)
                     return
-            if buffer.has(uid):
+            if uid in buffer.uids:
                 self._already_there(buffer, uid, obj)
             else:
                 buffer.add(uid, obj)
@@ -492,21 +482,21 @@ class RedisStore(BaseStore):
 
     def _knows_all(self, buffer: ModelBuffer, now: float) -> bool:
         """Whether this is the store's one writer and knows what is there."""
-        return now < self._writer.lease_until and buffer.knows_all(self._writer.epoch)
+        return now < self._writer.lease_until and buffer.uids.are_valid(self._writer.epoch)
 
     def _prepare_to_add(self, buffer: ModelBuffer, now: float) -> None:
         """Be the store's one writer, unless there are others, and know what is there, unless it is much."""
         if self._writer.is_shared:
             return
         self._settle()
-        if now >= self._writer.lease_until or not (buffer.knows_all(self._writer.epoch) or buffer.checked_adds):
+        if now >= self._writer.lease_until or not (buffer.uids.are_valid(self._writer.epoch) or buffer.checked_adds):
             is_new = not self._writer.generation
             count = self._writer.acquire(buffer.model)
             if is_new:
                 self._writer.mark(self._facts())
-            if count == 0 and not len(buffer) and not buffer.knows_all(self._writer.epoch):
-                buffer.know_all(set(), self._writer.epoch)
-        if buffer.checked_adds >= _INDEX_AFTER and not buffer.knows_all(self._writer.epoch):
+            if count == 0 and not len(buffer) and not buffer.uids.are_valid(self._writer.epoch):
+                buffer.uids.load(set(), self._writer.epoch)
+        if buffer.checked_adds >= _INDEX_AFTER and not buffer.uids.are_valid(self._writer.epoch):
             self._fetch_index(buffer)
 
     def _fetch_index(self, buffer: ModelBuffer) -> None:
@@ -524,7 +514,7 @@ class RedisStore(BaseStore):
                 break
         self._writer.acquire(buffer.model)
         if epoch == self._writer.epoch and not self._writer.is_shared:
-            buffer.know_all(present, epoch)
+            buffer.uids.load(present, epoch)
 
     def _insert_checked(self, buffer: ModelBuffer, uid: str, obj: DiffSyncModel) -> None:
         if buffer.find(uid) is not None:
@@ -537,7 +527,7 @@ class RedisStore(BaseStore):
             refused = error
         data = encode(obj, buffer.declared)
         batch = Batch(buffer.model, "adds")
-        batch.take(uid, data, digest_of(obj))
+        batch.append(uid, data, digest_of(obj))
         buffer.classes.add(type(obj))
         self._describe(buffer, batch)
         self._send_queue.put(batch)
@@ -562,7 +552,7 @@ class RedisStore(BaseStore):
         if not self._knows_all(buffer, now):
             self._prepare_to_add(buffer, now)
         knows_all = self._knows_all(buffer, now)
-        if knows_all and not buffer.has(uid):
+        if knows_all and uid not in buffer.uids:
             buffer.add(uid, obj)  # in line with other new objects
         else:
             if buffer.adds and not knows_all:
@@ -572,7 +562,6 @@ class RedisStore(BaseStore):
 
     @synchronized
     def _delete(self, model: str, uid: str) -> bool:
-        self._releases.take()
         buffer = self._buffer(model, None)
         if uid in buffer.deletes and uid not in buffer.adds and uid not in buffer.puts:
             return False
@@ -589,7 +578,7 @@ class RedisStore(BaseStore):
         with self._store_lock:
             buffer = self._buffers.get(obj.get_type())
             if buffer is not None:
-                buffer.note_change(obj)
+                buffer.mark_dirty(obj)
                 if len(buffer.dirty) >= _BATCH or (self._writes_at_once and buffer.dirty):
                     self._write()
 
@@ -620,16 +609,16 @@ class RedisStore(BaseStore):
                 refused = self._write_all(ahead=ahead)
             except BaseException:
                 for buffer in self._buffers.values():
-                    buffer.settle(self._send_queue, is_late=True)
+                    buffer.finish_move(self._send_queue, is_late=True)
                 raise
         self._refuse(refused)
 
     def _write_all(self, *, ahead: bool) -> Refused:
-        self._releases.take()
         self._pending = 0
         self._flush_due = _NEVER
         refused: Refused = []
         for buffer in list(self._buffers.values()):
+            buffer.expire()
             for _ in buffer.write_to(self._send_queue, partial(self._describe, buffer)):
                 if not ahead:
                     refused += self._push()

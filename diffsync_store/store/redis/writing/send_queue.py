@@ -7,8 +7,9 @@ from collections import deque
 
 from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.pipeline import Pipeline
-from diffsync_store.store.redis.writing.writer import Batch, NotAdmitted, Writer
+from diffsync_store.store.redis.writing.writer import NotAdmitted, Writer
 
 Refused = list[tuple[str, str]]
 """Model and unique id of adds that were refused because the object is there already."""

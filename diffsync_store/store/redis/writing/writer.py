@@ -8,14 +8,14 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.leases.lease import lost_message
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.writing.batch import Batch
 
 CLAIM_SECONDS = 2.0
 """Seconds for which a writer may buffer before it must be heard of again."""
@@ -28,38 +28,6 @@ _ADMITTED = (b"exclusive", b"shared")
 
 class NotAdmitted(Exception):
     """Redis did not take a batch: another writer is in the way, or a batch before it was not taken."""
-
-
-Kind = Literal["deletes", "adds", "puts", "backs"]
-
-
-@dataclass(slots=True)
-class Batch:
-    """Writes of one kind to one model.
-
-    `adds` are new objects, refused where there is one already; `puts` take the place of whatever is there; `backs` are
-    changes of objects, left out where the object is gone.
-    """
-
-    model: str
-    kind: Kind
-    known_in: bytes = b""
-    """The epoch of the store in which the objects were known to be new; empty where they were not."""
-    schema: str = ""
-    """The model's shape."""
-    items: list[str | bytes] = field(default_factory=list)
-    """Unique ids for deletes, unique ids and values in turn else."""
-    digests: list[bytes] = field(default_factory=list)
-    size: int = 0
-    """Bytes, roughly."""
-    number: int = 0
-    """Among the batches of its writer; 0 before it is sent."""
-
-    def take(self, uid: str, value: bytes, digest: bytes) -> None:
-        """One more object."""
-        self.items += (uid, value)
-        self.digests.append(digest)
-        self.size += len(value) + 2 * len(uid)
 
 
 class Writer:

@@ -3,7 +3,7 @@
 
 -- KEYS: record, counts, schema, objects, order.
 -- ARGV: 7 epoch in which the writer knew that the adds are new, or empty, 8 number of this batch among those of the token,
---       9 model, 10 schema of the model, 11 'deletes', 'adds', 'puts' or 'backs', 12 digests of the objects, each 12 bytes and
+--       9 model, 10 schema of the model, 11 'deletes', 'adds', 'puts' or 'updates', 12 digests of the objects, each 12 bytes and
 --       'i' (ignored by a diff) or '-', from 13 on unique ids for deletes, otherwise pairs of id and value.
 -- Returns: status, epoch, generation, unique ids of adds that were refused. The status is 'early' if an earlier batch is
 -- missing. A batch that was written before, because its answer was lost, returns the same answer again.
