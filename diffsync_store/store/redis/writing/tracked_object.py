@@ -6,7 +6,7 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-from diffsync_store.introspection.model_classes import per_class, root_of
+from diffsync_store.introspection.model_classes import library_base, per_class
 from diffsync_store.values.codec import NotStorable, build, pack
 from diffsync_store.values.known_classes import known_classes
 
@@ -69,7 +69,7 @@ def _parts(kind: Any) -> tuple[tuple[str, ...] | None, bool]:
 
 
 def _private_names(kind: Any) -> set[str]:
-    return set(kind.__private_attributes__) - set(root_of(kind).__private_attributes__)
+    return set(kind.__private_attributes__) - set(library_base(kind).__private_attributes__)
 
 
 def _more_of(obj: Any) -> tuple[Any, ...]:
