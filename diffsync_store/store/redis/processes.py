@@ -36,22 +36,22 @@ _PATIENCE = 60.0
 
 _open: weakref.WeakValueDictionary[int, _Store] = weakref.WeakValueDictionary()
 _forking: list[_Store] = []
-"""The stores that nobody else is at work in while the process forks."""
+"""Stores whose lock is taken while the process forks."""
 
 
 def register(store: _Store) -> None:
-    """See to it that what the store has still to write is written when the process ends."""
+    """Flush the store when the process ends."""
     _open[id(store)] = store
     _end_as_multiprocessing_does()
 
 
 def unregister(store: _Store) -> None:
-    """Nothing of the store is to be written any more."""
+    """Do not flush the store when the process ends."""
     _open.pop(id(store), None)
 
 
 def close_logging_errors(store: _Store) -> None:
-    """Close a store where nobody is there to catch an error."""
+    """Close a store where no caller can catch an error; log it instead."""
     try:
         store.close()
     except (ObjectStoreException, ObjectAlreadyExists) as error:

@@ -231,13 +231,13 @@ class RedisStore(BaseStore):
         self._list()
 
     def _prepare_to_fork(self) -> None:
-        """Write what is pending, and let the child process write without waiting for this one."""
+        """Write what is pending and release the claim, so that the child process can write at once."""
         self._write()
         if self._writer.lease_until:
             self._writer.release()
 
     def _begin_as_fork(self) -> None:
-        """Be another writer than the parent process, whose is all that is still to be written."""
+        """Become a writer of its own; the parent process writes what is pending."""
         for buffer in self._buffers.values():
             buffer.drop_pending()
         self._writer.change_token()
@@ -249,11 +249,11 @@ class RedisStore(BaseStore):
 
     @property
     def _writes_at_once(self) -> bool:
-        """A process that was forked may end without a word; a load of its own would not be complete then."""
+        """Whether each change is written at once: a forked process may end by `os._exit`, which flushes nothing."""
         return self._is_forked and not self._is_loading
 
     def _new_lock(self) -> None:
-        """Nobody of this process is at work in the store, though the lock says so."""
+        """Replace a lock that a thread of the parent process held during the fork."""
         self._store_lock = RLock()
         self._buffers.clear()
         self._begin_as_fork()
@@ -273,7 +273,7 @@ class RedisStore(BaseStore):
         self._flush_due = _NEVER
 
     def _list(self) -> None:
-        """Note the store among the stores of this Redis."""
+        """Add the store to the index of the stores in this Redis."""
         now = server_time(self._redis, self._keys.record)
         with translated_errors():
             self._redis.zadd(index_of_stores(self.namespace), {self.store_id: now.timestamp()})
@@ -481,11 +481,11 @@ class RedisStore(BaseStore):
                 self._count_pending(now)
 
     def _knows_all(self, buffer: ModelBuffer, now: float) -> bool:
-        """Whether this is the store's one writer and knows what is there."""
+        """Whether this process is the only writer and knows all unique ids of the model."""
         return now < self._writer.lease_until and buffer.uids.are_valid(self._writer.epoch)
 
     def _prepare_to_add(self, buffer: ModelBuffer, now: float) -> None:
-        """Be the store's one writer, unless there are others, and know what is there, unless it is much."""
+        """Become the only writer unless there are others, and learn which unique ids exist unless there are many."""
         if self._writer.is_shared:
             return
         self._settle()
@@ -500,7 +500,7 @@ class RedisStore(BaseStore):
             self._fetch_index(buffer)
 
     def _fetch_index(self, buffer: ModelBuffer) -> None:
-        """Know all unique ids of a model that has objects from before."""
+        """Fetch all unique ids of a model that already has objects."""
         self._write()
         self._writer.acquire(buffer.model)
         epoch, start = self._writer.epoch, 0
@@ -628,7 +628,7 @@ class RedisStore(BaseStore):
         return refused + self._push()
 
     def _settle(self) -> None:
-        """Wait for what was written ahead."""
+        """Wait for the answers to batches that were sent ahead."""
         if len(self._send_queue):
             self._refuse(self._push())
 

@@ -34,15 +34,15 @@ class SendQueue:
         return len(self._waiting) + len(self._sent)
 
     def put(self, batch: Batch) -> None:
-        """A batch is to be written after those before it."""
+        """Append a batch."""
         self._waiting.append(batch)
 
     def has_taken(self, batch: Batch) -> bool:
-        """Whether a batch was put here, in the past or now."""
+        """Whether the batch is in the queue or was sent."""
         return batch.number > 0 or any(waiting is batch for waiting in self._waiting)
 
     def push(self) -> Refused:
-        """Write everything, and wait for it."""
+        """Write all batches and wait for the answers."""
         refused = self._heard()
         while self._waiting:
             batch = self._waiting[0]
