@@ -88,6 +88,9 @@ adapters:
   cleared:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/cleared"}
+  counted:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/counted"}
   terminal:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/terminal"}
@@ -138,6 +141,7 @@ syncs:
   eased: {source: seven, target: eased, approval: deletes}
   late: {source: seven, target: late, approval: always, approval_timeout: 3}
   cleared: {source: five, target: cleared}
+  counted: {source: five, target: counted}
   chained: {source: seven, target: chained, chain: {diff_after_load: true, sync_after_diff: true}}
   killed: {source: many, target: killed}
   cancelled: {source: many, target: cancelled}

@@ -75,12 +75,12 @@ def test_an_unused_context_opens_no_connection(own_redis: RedisServer, tmp_path:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_sync_reads_its_file_once_and_opens_few_connections(project: Project, tmp_path: Path) -> None:
-    diff_id = project.compare("cleared", "counted")
+    diff_id = project.compare("counted", "counted")
     file = tmp_path / "syncs.yaml"
     file.write_text((project.folder / "syncs.yaml").read_text("utf-8"))
     before = connections(project.redis)
     with Opened(file) as opened:
-        run = project.run_with({"DIFFSYNC_CONFIG": str(file)}, "sync/cleared", diff_id=diff_id)
+        run = project.run_with({"DIFFSYNC_CONFIG": str(file)}, "sync/counted", diff_id=diff_id)
     assert run.state == "Completed", run.message
     assert opened.times == 1
     assert connections(project.redis) - before <= 4

@@ -19,7 +19,7 @@ from tests.flows.runs import lines, retry_run, state_of, states_of
 from tests.servers import wait_until
 
 FAULTS: list[tuple[str, dict[str, str], str]] = [
-    ("load/unset", {}, "adapters.unset.settings.label: the environment has no variable NOT_SET_ANYWHERE"),
+    ("load/unset", {}, "adapters.unset.settings.label: the environment variable NOT_SET_ANYWHERE is not set"),
     (
         "diff/lacking",
         {"source_store_id": "no-such", "target_store_id": "no-such"},
