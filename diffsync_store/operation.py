@@ -1,4 +1,4 @@
-"""A diff as a list: its elements in the order of a sync, each by itself, so that it can be saved and read in pieces."""
+"""A diff as a list of operations in the order of a sync, which can be saved and read page by page."""
 
 from __future__ import annotations
 
@@ -22,48 +22,53 @@ from diffsync_store.values.readable import canonical
 
 
 class Operation(BaseModel):
-    """One create, update or delete; or, without an action, an object that stands above one."""
+    """One create, update or delete; without an action, an unchanged object that has operations below it."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     id: str
-    """Stable: the same change to the same object at the same place has the same id in every diff; unique within one."""
+    """Unique in the diff. The same change of the same object below the same parents has the same id in every diff."""
     action: str | None
     model: str
     unique_id: str | None
     identifiers: dict[str, Any]
     name: str
     parents: tuple[tuple[str, str], ...] = ()
-    """Model and name of what the object stands under, outermost first."""
+    """Model and name of each ancestor, outermost first."""
     parent_id: str | None = None
-    """Unique id of what the object stands under directly."""
+    """Unique id of the parent object."""
     source: dict[str, Any] | None = None
-    """All attributes as the source has them; None where it has no such object."""
+    """All attributes on the source; None if the source does not have the object."""
     target: dict[str, Any] | None = None
-    """All attributes as the target has them; None where it has no such object."""
+    """All attributes on the target; None if the target does not have the object."""
     equal: tuple[str, ...] = ()
-    """Attributes that are equal by the way in which they compare, though their values are not."""
+    """Attributes that are equal by their declared comparison, though their values differ."""
     flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
     position: int = 0
-    """Place among its siblings in the diff's text, which may be another than in the order of a sync."""
+    """Position among its siblings in the text of the diff. The order of a sync may differ."""
     secrets: tuple[str, ...] = ()
-    """The fields that the models of the two sides declare as secret, beside those whose names say so."""
+    """Fields that the model of either side declares as secret."""
     exact: dict[str, dict[str, Any]] = {}
-    """Of `identifiers`, `source`, `target` and the operation itself, those values that JSON does not have, as `values` writes them."""
+    """Values that JSON cannot represent, encoded by `values.codec`: those of `identifiers`, `source`, `target`, and `itself`."""
 
     @property
     def _secrets(self) -> tuple[str, ...]:
         return self.secrets
 
     @classmethod
-    def of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
-        """Describe an element of a diff and what it stands under.
+    def from_element(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
+        """Return the operation of an element.
+
+        Args:
+            element: the element.
+            above: its ancestors, outermost first.
+            position: its position among its siblings.
 
         Raises:
-            ObjectStoreException: it holds a value that cannot be written as JSON.
+            ObjectStoreException: a value cannot be saved as JSON.
         """
         try:
-            return cls._of(element, above, position)
+            return cls._from_element(element, above, position)
         except (NotStorable, RecursionError) as error:
             raise ObjectStoreException(
                 f"{element.type} {redact_values(element, element.keys)} cannot be saved as JSON: one of its values {error}. "
@@ -71,22 +76,22 @@ class Operation(BaseModel):
             ) from error
 
     @classmethod
-    def _of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
-        found = {"identifiers": element.keys, "source": element.source_attrs, "target": element.dest_attrs}
-        found["itself"] = {"name": element.name, "unique_id": element.uid}
-        exact = {side: _exact(values) for side, values in found.items() if values}
+    def _from_element(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
+        parts = {"identifiers": element.keys, "source": element.source_attrs, "target": element.dest_attrs}
+        parts["itself"] = {"name": element.name, "unique_id": element.uid}
+        exact = {part: _exact(values) for part, values in parts.items() if values}
         action, parents = element.action, tuple((parent.type, parent.name) for parent in above)
-        shown = tuple((parent.type, redact_id(parent, parent.keys, parent.name)) for parent in above)
+        redacted = tuple((parent.type, redact_id(parent, parent.keys, parent.name)) for parent in above)
         identifiers = canonical(element.keys)
         source, target = canonical(element.source_attrs), canonical(element.dest_attrs)
         return cls(
-            id=_operation_id([action, element.type, identifiers, _what(element, source, target), parents]),
+            id=_operation_id([action, element.type, identifiers, _change(element, source, target), parents]),
             action=action,
             model=element.type,
             unique_id=canonical(element.uid),
             identifiers=identifiers,
             name=canonical(element.name),
-            parents=shown,
+            parents=redacted,
             parent_id=redact_id(above[-1], above[-1].keys, above[-1].uid) if above and above[-1].uid else None,
             source=source,
             target=target,
@@ -94,30 +99,30 @@ class Operation(BaseModel):
             flags=DiffSyncModelFlags(element.flags),
             position=position,
             secrets=tuple(sorted(element._secrets)),
-            exact={side: values for side, values in exact.items() if values},
+            exact={part: values for part, values in exact.items() if values},
         )
 
-    def text(self) -> str:
-        """The operation as JSON.
+    def to_json(self) -> str:
+        """Return the operation as JSON.
 
         Raises:
-            ObjectStoreException: it cannot be written.
+            ObjectStoreException: a name or a value cannot be saved as JSON.
         """
         try:
             return self.model_dump_json()
         except PydanticSerializationError as error:
             raise ObjectStoreException(
-                f"{self.model} {self.shown().identifiers!a} cannot be saved as JSON: {error}. Give its attributes names "
+                f"{self.model} {self.redacted().identifiers!a} cannot be saved as JSON: {error}. Give its attributes names "
                 "and types that can be stored."
             ) from error
 
     def changes(self) -> dict[str, dict[str, Any]]:
-        """Old values under "-", new ones under "+", as `DiffElement.get_attrs_diffs` has them."""
-        found = self.element("source", "target").get_attrs_diffs()
-        return {sign: canonical(values) for sign, values in found.items()}
+        """Return old values under "-" and new values under "+", as `DiffElement.get_attrs_diffs` does."""
+        changes = self.element("source", "target").get_attrs_diffs()
+        return {sign: canonical(values) for sign, values in changes.items()}
 
-    def shown(self) -> Operation:
-        """The operation for people to look at: secret values are `***`."""
+    def redacted(self) -> Operation:
+        """Return a copy with secret values replaced by `***`."""
         return self.model_copy(
             update={
                 "identifiers": redact_values(self, self.identifiers),
@@ -129,21 +134,21 @@ class Operation(BaseModel):
             }
         )
 
-    def shown_changes(self) -> dict[str, dict[str, Any]]:
-        """As `changes`, with secret values as `***`: one that is there under "-" and "+" has changed."""
+    def redacted_changes(self) -> dict[str, dict[str, Any]]:
+        """Return the changes with secret values replaced by `***`. A secret under both "-" and "+" has changed."""
         return {sign: redact_values(self, values) for sign, values in self.changes().items()}
 
-    def described_changes(self, text: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
-        """Each attribute that changes, with its old and its new value as `text` makes them; without secrets."""
-        changes = self.shown_changes()
+    def formatted_changes(self, format_value: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
+        """Yield the name of each changed attribute, and a text with its old and new value. Secrets are redacted."""
+        changes = self.redacted_changes()
         sides = changes.get("-", {}), changes.get("+", {})
         for name in {**sides[0], **sides[1]}:
-            found = [text(side[name]) for side in sides if name in side]
-            is_hidden = len(found) > 1 and sides[0][name] == sides[1][name]
-            yield name, " → ".join(found) + (CHANGED_SUFFIX if is_hidden else "")
+            texts = [format_value(side[name]) for side in sides if name in side]
+            is_hidden = len(texts) > 1 and sides[0][name] == sides[1][name]
+            yield name, " → ".join(texts) + (CHANGED_SUFFIX if is_hidden else "")
 
     def element(self, source_name: str, target_name: str) -> DiffElement:
-        """The element again, without what stands below it."""
+        """Return the element of this operation, without the elements below it."""
         keys = self._values("identifiers", self.identifiers) or {}
         itself = self._values("itself", {"name": self.name, "unique_id": self.unique_id}) or {}
         element = SavedElement(self.model, itself["name"], keys, source_name, target_name, SavedOrderDiff)
@@ -156,8 +161,8 @@ class Operation(BaseModel):
             element._secrets = self.secrets
         return element
 
-    def _values(self, side: str, values: dict[str, Any] | None) -> dict[str, Any] | None:
-        exact = self.exact.get(side)
+    def _values(self, part: str, values: dict[str, Any] | None) -> dict[str, Any] | None:
+        exact = self.exact.get(part)
         if not exact or values is None:
             return values
         return values | {name: unpack(value) for name, value in exact.items()}
@@ -168,12 +173,12 @@ def _exact(values: dict[str, Any]) -> dict[str, Any]:
 
 
 class SavedElement(DiffElement):
-    """An element as it was saved. It changes no more, so what has to be done is found out once."""
+    """A saved element. Its values do not change, so its action and its changed attributes are computed once."""
 
     def add_attrs(self, source: dict[str, Any] | None = None, dest: dict[str, Any] | None = None) -> None:
         super().add_attrs(source, dest)
-        for found in ("action", "_changed_attributes"):
-            self.__dict__.pop(found, None)
+        for cached in ("action", "_changed_attributes"):
+            self.__dict__.pop(cached, None)
 
     @cached_property
     def action(self) -> str | None:
@@ -188,7 +193,7 @@ class SavedElement(DiffElement):
 
 
 class SavedOrderDiff(Diff):
-    """A diff whose order was decided when it was saved."""
+    """A diff whose elements are in the order of a sync, which was computed when the diff was saved."""
 
     has_operation_ids: ClassVar[bool] = True
 
@@ -210,21 +215,21 @@ class SavedOrderDiff(Diff):
         yield from self.order
 
     def arrange(self, elements: list[DiffElement]) -> None:
-        """Bring `children`, and so the text, into the order of these elements."""
+        """Put `children`, which the text of the diff follows, in the order of these elements."""
         self.children.clear()
         for element in elements:
             self.children[element.type][element.name] = element
 
 
 def operations_of(diff: Diff) -> Iterator[Operation]:
-    """What a diff has to say, in the order of a sync: operations, and what stands above them."""
+    """Yield the operations of a diff and the objects above them, in the order of a sync."""
     yield from _walk(diff, ())
 
 
 def operations_at(element: DiffElement, position: int, above: tuple[DiffElement, ...] = ()) -> Iterator[Operation]:
-    """What an element and those below it have to say."""
+    """Yield the operations at and below an element, and the objects above them."""
     if element.has_diffs():
-        yield Operation.of(element, above, position)
+        yield Operation.from_element(element, above, position)
         yield from _walk(element.child_diff, (*above, element))
 
 
@@ -236,7 +241,7 @@ def _walk(diff: Diff, above: tuple[DiffElement, ...]) -> Iterator[Operation]:
 
 
 def diff_of(operations: Iterable[Operation], source_name: str, target_name: str) -> SavedOrderDiff:
-    """The diff again, from what `operations_of` told."""
+    """Return the diff that `operations_of` was called with."""
     diff = SavedOrderDiff()
     above: list[DiffElement] = []
     positions: dict[int, int] = {}
@@ -256,8 +261,8 @@ def diff_of(operations: Iterable[Operation], source_name: str, target_name: str)
     return diff
 
 
-def _what(element: DiffElement, source: Any, target: Any) -> Any:
-    """What is changed, as JSON has it; `source` and `target` are the element's attributes as JSON has them."""
+def _change(element: DiffElement, source: Any, target: Any) -> Any:
+    """Return the change of an element in JSON form. `source` and `target` are its attributes in that form."""
     if element.action == DiffSyncActions.UPDATE:
         return canonical(element.get_attrs_diffs())
     if element.action == DiffSyncActions.CREATE:
@@ -269,18 +274,18 @@ _sorted_json = json.JSONEncoder(sort_keys=True).encode
 
 
 def _operation_id(parts: list[Any]) -> str:
-    """A digest of what is changed, where and how; not of the diff that it stands in."""
+    """Return a digest of the change and its place. It does not depend on the rest of the diff."""
     return hashlib.blake2b(_sorted_json(parts).encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True)
 class OperationFilter:
-    """Chooses operations that are JSON still, by their first fields: `id`, `action`, `model`, `unique_id`; empty chooses all."""
+    """Selects saved operations without parsing their JSON, by its first fields. An empty field selects all."""
 
     model: str = ""
     action: str = ""
     unique_id: str = ""
-    """Needs `model`: objects of two models may have the same."""
+    """Requires `model`: objects of two models may have the same unique id."""
 
     @cached_property
     def _begin(self) -> bytes:
@@ -296,5 +301,5 @@ class OperationFilter:
 
 
 def id_in(text: bytes) -> str:
-    """The id of an operation that is JSON still."""
+    """Return the id of an operation from its JSON, without parsing the rest."""
     return text[len(b'{"id":"') : text.index(b'"', len(b'{"id":"'))].decode()

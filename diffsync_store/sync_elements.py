@@ -43,13 +43,13 @@ class SyncElements:
         """Return the position of a model among the children of another one; among top-level models without one."""
         return 0
 
-    def shown_id(self, element: DiffElement) -> str:
+    def redacted_id(self, element: DiffElement) -> str:
         """Return the unique id without secrets."""
         return redact_id(element, element.keys, self.uid(element))
 
     def reject(self, element: DiffElement, operation_id: str, state: str, reason: str) -> Reject:
         """Return a reject without identifiers and values: only the model knows which are secret."""
-        return Reject(str(element.action), element.type, self.shown_id(element), {}, reason, state, operation_id)
+        return Reject(str(element.action), element.type, self.redacted_id(element), {}, reason, state, operation_id)
 
 
 class TargetElements(SyncElements):
@@ -106,7 +106,7 @@ class TargetElements(SyncElements):
             own = self._secrets[element.type] = secret_fields(self.model(element.type))
         return own.union(element._secrets) if element._secrets else own
 
-    def shown_id(self, element: DiffElement) -> str:
+    def redacted_id(self, element: DiffElement) -> str:
         return redact_id(self.secrets(element), element.keys, self.uid(element))
 
     def identifiers(self, element: DiffElement) -> dict[str, Any]:
@@ -123,13 +123,13 @@ class TargetElements(SyncElements):
         return {
             "action": element.action,
             "model": element.type,
-            "unique_id": self.shown_id(element),
+            "unique_id": self.redacted_id(element),
             "diffs": self.changes(element),
         }
 
     def reject(self, element: DiffElement, operation_id: str, state: str, reason: str) -> Reject:
         identifiers, changes = self.identifiers(element), self.changes(element)
-        uid = self.shown_id(element)
+        uid = self.redacted_id(element)
         return Reject(str(element.action), element.type, uid, identifiers, reason, state, operation_id, changes)
 
     def reason(self, element: DiffElement, error: Exception) -> str:

@@ -224,7 +224,7 @@ class Syncer:
         )
         self.logger.error(text, **self.elements.log_fields(element), status=DiffSyncStatus.ERROR.value)
         self.result.failed += 1
-        uid, identifiers = self.elements.shown_id(element), self.elements.identifiers(element)
+        uid, identifiers = self.elements.redacted_id(element), self.elements.identifiers(element)
         self.result.rejects.append(Reject(str(element.action), element.type, uid, identifiers, reason))
         if element.action == DiffSyncActions.DELETE:
             self.deleted_early.add(self.elements.key(element))  # not to be tried again for a create

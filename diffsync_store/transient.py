@@ -1,22 +1,22 @@
-"""Which failures pass by themselves, and when to try again.
+"""Recognize transient errors: those after which the same call may succeed later.
 
 Transient by default are:
 
-- failures of a connection: those of the standard library (sockets, TLS, urllib, http.client, asyncio), httpx, requests, urllib3, aiohttp, of
-  redis-py, and of SQLAlchemy's connections;
-- HTTP 408, 425, 429 and 5xx, in any exception that carries its response, or the status itself;
-- an exception that says so: it, or its class, has `is_transient = True`.
+- connection errors of the standard library (sockets, TLS, urllib, http.client, asyncio), httpx, requests, urllib3, aiohttp,
+  redis-py and SQLAlchemy;
+- HTTP 408, 425, 429 and 5xx, in any exception that has the response or the status;
+- any exception with `is_transient = True`, on the object or its class.
 
-Not transient are other statuses, certificates that are not trusted, wrong passwords, and whatever else a program raises.
+Other statuses, untrusted certificates, wrong passwords and all other exceptions are not transient.
 
     if is_transient(error, adapter):
         time.sleep(retry_after(error) or backoff)
 
-An adapter adds exception classes of its own in `transient_errors`, a tuple; `transient_errors = None` says that nothing is to be tried
-again. A call that is not to be made twice, such as a create, may be made again after a failure of which `was_not_done` is true; after
-any other, look first whether it was done.
+An adapter lists more exception classes in `transient_errors`, a tuple; with `transient_errors = None` nothing is retried. A call
+that must not be made twice, such as a create, may be repeated at once if `was_not_done` is true for its error. After any other
+error, first find out whether the call was done.
 
-No library is imported here: exceptions are told apart by the names of their classes and by what they carry.
+This module imports no client library: it recognizes exceptions by the names of their classes and by their attributes.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from collections.abc import Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-LONGEST_WAIT = 300.0
-"""Seconds: the most that a service's `Retry-After` is followed."""
+MAX_WAIT = 300.0
+"""Maximum seconds to wait for a `Retry-After`."""
 
-_PASSING = {
+_TRANSIENT = {
     "builtins": {"ConnectionError", "TimeoutError"},
     "socket": {"gaierror", "herror"},
     "ssl": {"SSLError"},
@@ -45,14 +45,14 @@ _PASSING = {
     "redis": {"ConnectionError", "TimeoutError", "ClusterDownError", "SlotNotCoveredError"},
     "sqlalchemy": {"OperationalError", "InterfaceError"},
 }
-"""By package: classes of failures that pass, with what is derived from them."""
+"""Transient exception classes by package. Their subclasses are transient too."""
 
-_LASTING = {
+_PERMANENT = {
     "ssl": {"SSLCertVerificationError"},
     "aiohttp": {"ClientConnectorCertificateError", "ServerFingerprintMismatch"},
     "redis": {"AuthenticationError", "AuthorizationError"},
 }
-"""Classes derived from those that do not pass; also as the cause of one that would."""
+"""Subclasses of transient classes that are not transient. An error that one of them caused is not transient either."""
 
 _NOT_SENT = {
     "builtins": {"ConnectionRefusedError"},
@@ -63,72 +63,72 @@ _NOT_SENT = {
     "urllib3": {"NewConnectionError", "ConnectTimeoutError"},
     "aiohttp": {"ClientConnectorError", "ConnectionTimeoutError"},
 }
-"""Classes of failures before anything was sent."""
+"""Classes of errors that occur before a request is sent."""
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
-"""What the system says of networks, before anything was sent, without a class of its own."""
+"""Error numbers of an `OSError` that occurs before a request is sent."""
 
-_LATER = {408, 425, 429}
-"""Statuses after which the same request may be made again: it was not looked at."""
+_NOT_PROCESSED = {408, 425, 429}
+"""Statuses of a request that the server did not process, so that it may be sent again."""
 
-_OF_PROGRAMS = (
+_PROGRAM_ERRORS = (
     *(TypeError, AttributeError, NameError, LookupError, ArithmeticError, AssertionError, ImportError),
     *(NotImplementedError, SyntaxError),
 )
-"""A fault of the program, also where it is met while another failure is handled."""
+"""Errors of the program. They are not transient, even if they occur while a transient error is handled."""
 
 
 def is_transient(error: BaseException, adapter: Any = None) -> bool:
-    """Whether the same work may well succeed a while later.
+    """Whether the same call may succeed later.
 
-    The causes of an exception count, and what it was raised in the handling of; of a group, all its members.
+    The cause and the context of an exception count too. A group is transient if all its members are.
 
     Args:
-        error: what has failed.
-        adapter: whose `transient_errors` count besides; where they are None, nothing is transient.
+        error: The exception of the call.
+        adapter: An adapter with more classes in `transient_errors`. If they are None, nothing is transient.
     """
     own = getattr(adapter, "transient_errors", ())
     if own is None:
         return False
-    return isinstance(error, own if isinstance(own, type) else tuple(own)) or _passes(error)
+    return isinstance(error, own if isinstance(own, type) else tuple(own)) or _is_transient(error)
 
 
 def was_not_done(error: BaseException) -> bool:
-    """Whether a request has surely changed nothing: nobody was reached, or the service put it off.
+    """Whether a request certainly changed nothing: it did not reach the server, or the server did not process it.
 
-    False where it may have been done, and only its answer was lost. So is a 503 with a `Retry-After`: a proxy may give it in the place
-    of a service that has done it.
+    False if it may have been done and only its answer was lost. This includes a 503 with a `Retry-After`, which a proxy may
+    send although the server has done the request.
     """
     for link in _chain(error):
         status = status_of(link)
         if status is not None:
-            return status in _LATER
+            return status in _NOT_PROCESSED
         if _is_one_of(link, _NOT_SENT) or (isinstance(link, OSError) and link.errno in _UNREACHABLE):
             return True
     return False
 
 
-def retry_after(error: BaseException, longest: float = LONGEST_WAIT) -> float | None:
-    """Seconds after which the service asks to be tried again, at most `longest`; None where it does not say.
+def retry_after(error: BaseException, maximum: float = MAX_WAIT) -> float | None:
+    """Return the seconds after which the service asks for a retry, at most `maximum`; None if it does not ask.
 
-    The exception, or one of its causes, has them as a number in an attribute `retry_after`, or carries a response with a header
-    `Retry-After`, in seconds or as a date.
+    They are in the attribute `retry_after` of the exception or one of its causes, or in the header `Retry-After` of its
+    response, as seconds or as a date.
     """
     for link in _chain(error):
         given = _attribute(link, "retry_after")
         if isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
-            return min(max(float(given), 0.0), longest)
+            return min(max(float(given), 0.0), maximum)
         for carrier in _carriers(link):
             headers = _attribute(carrier, "headers")
             written = _header(headers, "retry-after")
             seconds = None if written is None else _seconds(written, _header(headers, "date"))
             if seconds is not None:
-                return min(max(seconds, 0.0), longest)
+                return min(max(seconds, 0.0), maximum)
     return None
 
 
 def status_of(error: BaseException) -> int | None:
-    """The status of the HTTP answer that an exception is about, from 400 on; None where it is about none."""
+    """Return the HTTP status (400 to 599) of the exception's response; None if it has no such status."""
     for carrier in _carriers(error):
         for name in ("status_code", "status", "code"):
             found = _attribute(carrier, name)
@@ -137,25 +137,26 @@ def status_of(error: BaseException) -> int | None:
     return None
 
 
-def _passes(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return all(map(_passes, error.exceptions))
-    is_passing = False
+        return all(map(_is_transient, error.exceptions))
+    is_connection_error = False
     for link in _chain(error):
-        said = _attribute(link, "is_transient")
-        if isinstance(said, bool):
-            return said
-        status = None if is_passing else status_of(link)  # below a lost connection it is not the service's
+        declared = _attribute(link, "is_transient")
+        if isinstance(declared, bool):
+            return declared
+        # A connection error may have been caused by an error with a status, which says nothing about the service.
+        status = None if is_connection_error else status_of(link)
         if status is not None:
-            return status in _LATER or status >= 500
-        if _is_one_of(link, _LASTING):
+            return status in _NOT_PROCESSED or status >= 500
+        if _is_one_of(link, _PERMANENT):
             return False
-        is_passing = is_passing or _is_of_network(link)
-    return is_passing
+        is_connection_error = is_connection_error or _is_connection_error(link)
+    return is_connection_error
 
 
-def _is_of_network(error: BaseException) -> bool:
-    if _is_one_of(error, _PASSING) or getattr(error, "connection_invalidated", None) is True:
+def _is_connection_error(error: BaseException) -> bool:
+    if _is_one_of(error, _TRANSIENT) or getattr(error, "connection_invalidated", None) is True:
         return True
     return isinstance(error, OSError) and error.errno in _UNREACHABLE
 
@@ -165,46 +166,46 @@ def _is_one_of(error: BaseException, names: dict[str, set[str]]) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and those that led to it, the last first."""
+    """Yield an exception and its causes, the latest first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        error = _led_to(error)
+        error = _cause_of(error)
 
 
-def _led_to(error: BaseException) -> BaseException | None:
+def _cause_of(error: BaseException) -> BaseException | None:
     if error.__cause__ is not None:
         return error.__cause__
     if error.__context__ is not None and not error.__suppress_context__:
-        return None if isinstance(error, _OF_PROGRAMS) else error.__context__
-    carried = (_attribute(error, "reason"), *error.args[:1])  # as urllib, urllib3 and httpcore have it
-    return next((found for found in carried if isinstance(found, BaseException)), None)
+        return None if isinstance(error, _PROGRAM_ERRORS) else error.__context__
+    causes = (_attribute(error, "reason"), *error.args[:1])  # where urllib, urllib3 and httpcore put the cause
+    return next((cause for cause in causes if isinstance(cause, BaseException)), None)
 
 
 def _carriers(error: BaseException) -> Iterable[Any]:
-    """What may have a status and headers: the response of an exception, under the names that clients give it, and itself."""
-    found = (_attribute(error, name) for name in ("response", "req", "resp"))
-    return [*(each for each in found if each is not None), error]
+    """Return the objects that may have a status and headers: the response of an exception, and the exception itself."""
+    responses = (_attribute(error, name) for name in ("response", "req", "resp"))
+    return [*(response for response in responses if response is not None), error]
 
 
 def _attribute(owner: Any, name: str) -> Any:
-    """An attribute, or None: some are properties that raise."""
+    """Return an attribute; None if it is missing or is a property that raises."""
     try:
         return getattr(owner, name, None)
-    except Exception:  # noqa: BLE001  # whatever a foreign class does
+    except Exception:  # noqa: BLE001  # a foreign property may raise anything
         return None
 
 
 def _header(headers: Any, name: str) -> str | None:
     try:
         return next((str(value) for key, value in headers.items() if str(key).lower() == name), None)
-    except Exception:  # noqa: BLE001  # no mapping, or one that raises
+    except Exception:  # noqa: BLE001  # the headers may be no mapping, or raise anything
         return None
 
 
 def _seconds(written: str, date: str | None) -> float | None:
-    """What a header `Retry-After` says; a date is counted from the answer's own, whose clock is the same."""
+    """Return the seconds of a `Retry-After` header. A date is relative to the response's `Date`, which has the same clock."""
     try:
         return float(written) if math.isfinite(float(written)) else None
     except ValueError:

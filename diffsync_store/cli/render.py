@@ -100,8 +100,8 @@ def show_changes(operations: Iterable[Operation]) -> None:
     """Print operations with their old and new values."""
     rows = []
     for operation in operations:
-        shown = operation.shown()
-        rows.append((shown.action, shown.model, shown.unique_id or shown.name, _changes(operation)))
+        redacted = operation.redacted()
+        rows.append((redacted.action, redacted.model, redacted.unique_id or redacted.name, _changes(operation)))
     console().print(table(("action", "model", "unique id", "changes"), rows))
 
 
@@ -149,19 +149,19 @@ def history_json(entry: OperationHistory) -> str:
         "at": entry.at.isoformat() if entry.at else None,
         "by": entry.by,
         "reason": entry.reason,
-        "changes": entry.operation.shown_changes(),
+        "changes": entry.operation.redacted_changes(),
     }
     return json.dumps(content, ensure_ascii=False)
 
 
 def operation_json(operation: Operation) -> str:
     """Return an operation and its changes as JSON. Secrets are redacted."""
-    content = operation.shown().model_dump(mode="json") | {"changes": operation.shown_changes()}
+    content = operation.redacted().model_dump(mode="json") | {"changes": operation.redacted_changes()}
     return json.dumps(content, ensure_ascii=False)
 
 
 def _changes(operation: Operation) -> str:
-    return ", ".join(f"{name}: {change}" for name, change in operation.described_changes(_json))
+    return ", ".join(f"{name}: {change}" for name, change in operation.formatted_changes(_json))
 
 
 def _json(value: Any) -> str:

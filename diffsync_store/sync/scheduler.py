@@ -270,7 +270,7 @@ class Scheduler(ABC):
 
     def not_done_text(self, step: Step) -> str:
         """Return the reason why the children of an object are blocked."""
-        return f"{step.element.type} {self.elements.shown_id(step.element)} above it was not done."
+        return f"{step.element.type} {self.elements.redacted_id(step.element)} above it was not done."
 
     def finish(self, step: Step, is_done: bool, blocked: str = "") -> None:
         """An operation has ended."""

@@ -55,8 +55,8 @@ def suppressed_section(record: DiffRecord) -> str:
 
 def operation_row(operation: Operation) -> dict[str, str]:
     """Return an operation as a row of short texts, without secrets."""
-    path = [*(name for _, name in operation.parents), operation.shown().name]
-    changes = ", ".join(f"{name}: {change}" for name, change in operation.described_changes(_value))
+    path = [*(name for _, name in operation.parents), operation.redacted().name]
+    changes = ", ".join(f"{name}: {change}" for name, change in operation.formatted_changes(_value))
     return {
         "action": str(operation.action),
         "model": one_line(operation.model),
