@@ -1,16 +1,16 @@
-"""Measure this library and diffsync side by side, and this library beside its goals: `make bench`.
+"""Compare this library with diffsync and with its goals: `make bench`.
 
-Each step runs in a process of its own, on a Redis server that nobody else uses. Parts can be chosen:
+Each step runs in its own process, on its own Redis server. `--parts` selects from these:
 
-compare     load, diff, sync and get_all of both libraries at each of the sizes
-limit       a load beside a bare pipeline that writes the same
-neighbours  load and diff among ten times as many keys of others
-latency     load and diff with a network that answers later
-children    40,000 children under one parent
-growth      a diff in memory of one flat model, and of four times as many objects
-scale       workers at the largest of the sizes and at ten times that
+compare     load, diff, sync and get_all of both libraries, at each size
+limit       a load, compared with a bare pipeline that writes the same data
+neighbours  load and diff next to ten times as many keys of other programs
+latency     load and diff over a network with higher latency
+children    40,000 children of one parent
+growth      an in-memory diff of one flat model, at one and four times the size
+scale       workers at the largest size and at ten times that
 
-All but compare measure at the largest of the sizes.
+All parts except compare use only the largest size.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import children, claims, compare, conditions, growth, limit, scale
-from benchmarks.checks import faults
+from benchmarks.checks import find_errors
 from benchmarks.process import PYTHONS, ROOT, Bench
 from benchmarks.results import OURS, Result
 from benchmarks.table import table
@@ -48,11 +48,11 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> Iterator[Result]:
         scale.PART: lambda: scale.results(bench, largest, LARGER * largest, stores, libraries),
     }
     for part in PARTS:
-        if part in arguments.parts and _is_asked_for(part, stores, libraries):
+        if part in arguments.parts and _is_selected(part, stores, libraries):
             yield from parts[part]()
 
 
-def _is_asked_for(part: str, stores: list[str], libraries: list[str]) -> bool:
+def _is_selected(part: str, stores: list[str], libraries: list[str]) -> bool:
     if part in {compare.PART, scale.PART}:
         return True
     if part == growth.PART:
@@ -66,25 +66,29 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--libraries", nargs="+", choices=tuple(PYTHONS), default=list(PYTHONS))
     parser.add_argument("--stores", nargs="+", choices=("local", "redis"), default=["local", "redis"])
-    parser.add_argument("--redis", choices=("valkey", "redis"), default="valkey", help="the server to measure on")
-    parser.add_argument("--rounds", type=int, default=3, help="the best of how many")
-    parser.add_argument("--children", type=int, default=children.CHILDREN, help="children of the part of that name")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds for one step")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench-results", help="folder of the JSON lines")
+    parser.add_argument("--redis", choices=("valkey", "redis"), default="valkey", help="server to use")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds; the best one counts")
+    parser.add_argument(
+        "--children", type=int, default=children.CHILDREN, help="number of children in the part `children`"
+    )
+    parser.add_argument("--timeout", type=float, default=3600, help="maximum seconds of one step")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "bench-results", help="folder for the results, as JSON lines"
+    )
     return parser.parse_args(arguments)
 
 
-def told(result: Result) -> str:
-    """A result in one line."""
+def format_result(result: Result) -> str:
+    """Return a result as one line."""
     names = ("part", "library", "store", "shape", "condition", "step")
     name = " ".join(str(result[key]) for key in names if result[key])
     outcome = f"skipped: {result['skipped']}" if "skipped" in result else f"{result['seconds']} s"
     return f"{result['objects']:,} {name}: {outcome}"
 
 
-def main(asked: list[str] | None = None) -> None:
-    """Exits with an error where what was found is wrong; a goal that is not reached is no error."""
-    arguments = parse(asked)
+def main(words: list[str] | None = None) -> None:
+    """Run the benchmarks; exit with an error if a result is wrong. A missed goal is not an error."""
+    arguments = parse(words)
     console = Console(width=None if sys.stdout.isatty() else 190)
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / f"{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
@@ -93,9 +97,9 @@ def main(asked: list[str] | None = None) -> None:
         results.append(result)
         with path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(result) + "\n")
-        console.print(told(result), highlight=False)
+        console.print(format_result(result), highlight=False)
     console.print(table(results), claims.table(claims.claims(results)), f"{path}")
-    sys.exit("\n".join(faults(results)) or None)
+    sys.exit("\n".join(find_errors(results)) or None)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a store has written, written again by redis-py alone: the time that no store on Redis can beat by much."""
+"""Write the content of a store again with redis-py alone: a lower bound for the time of a load."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -11,15 +11,19 @@ from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis.keys import StoreKeys
 
 PAIRS = 1000
-"""Pairs in one command."""
+"""Maximum pairs in one command."""
 COMMANDS = 10
 """Commands in one round trip."""
 Content = dict[str, tuple[str, Any]]
-"""Key to its Redis type and its value."""
+"""Redis type and value of each key."""
 
 
 def copy(found: dict[str, Any], url: str, store_id: str, empty_url: str) -> None:
-    """Measure, into `found`, the writing of everything that a store has; raise if it is not all there afterwards."""
+    """Copy all keys of a store to an empty server, and measure the writes into `found`.
+
+    Raises:
+        AssertionError: The copy differs from the store.
+    """
     with RedisStore(store_id=store_id, url=url) as store:
         keys = StoreKeys(store_id).all(list(store.record().schema_.models))
     with redis.Redis.from_url(url) as client, redis.Redis.from_url(empty_url) as empty:
@@ -27,7 +31,7 @@ def copy(found: dict[str, Any], url: str, store_id: str, empty_url: str) -> None
         with measured(found, empty_url):
             write(empty, content)
         if read_back(empty, keys) != content:
-            raise AssertionError("the bare pipeline has not written what the load has")
+            raise AssertionError("the bare pipeline did not write the same data as the load")
 
 
 def read_back(client: Any, keys: Iterable[str]) -> Content:
@@ -36,7 +40,7 @@ def read_back(client: Any, keys: Iterable[str]) -> Content:
 
 
 def _scores(client: Any, key: str) -> dict[bytes, int | float]:
-    """Whole scores as int: a float is longer on the wire than what the store has sent."""
+    """Return whole scores as int, as the store sends them: a float is longer on the wire."""
     members = client.zrange(key, 0, -1, withscores=True)
     return {member: int(score) if float(score).is_integer() else score for member, score in members}
 
@@ -60,7 +64,7 @@ def write(client: Any, content: Content) -> None:
 
 
 def _commands(content: Content) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
-    """Method of the client, its arguments and options."""
+    """Yield the client method, arguments and options of each command."""
     strings = {key: value for key, (kind, value) in content.items() if kind == "string"}
     for pairs in _parts(strings.items()):
         yield "mset", (dict(pairs),), {}

@@ -1,7 +1,8 @@
 """Number of calls of a sync, compared with the minimum: one for each `batch_size` records of a model and action.
 
-Run it with `python -m benchmarks.calls [manufacturers]`. Two shapes: device types (manufacturer, device type, nine kinds of component), with creates, updates and deletes of all of them; and the
-airport registry, from nothing to one release and from one release to the next.
+Run it with `python -m benchmarks.calls [manufacturers]`. It has two
+scenarios: device types (manufacturer, device type, nine kinds of component) with creates, updates and deletes of each model;
+and the airport registry, first from an empty target to one release, then from that release to the next.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ BATCH_SIZE = 200
 
 
 class Counting(Adapter):
-    """Counts the calls of its models' hooks, by action and model."""
+    """Counts the hook calls of its models, by action and model."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.calls: Counter[tuple[str, str]] = Counter()
 
 
-class Many(DiffSyncModel):
-    """Takes many records at once."""
+class BatchModel(DiffSyncModel):
+    """A model with batch hooks."""
 
     @classmethod
     def create_many(cls, adapter: Any, records: list[tuple[Data, Data]]) -> list[Any]:
@@ -50,17 +51,17 @@ class Many(DiffSyncModel):
         return [cls.create_base(adapter, ids, attrs) for ids, attrs in records]
 
     @classmethod
-    def update_many(cls, adapter: Any, changes: list[tuple[Many, Data]]) -> list[Any]:
+    def update_many(cls, adapter: Any, changes: list[tuple[BatchModel, Data]]) -> list[Any]:
         adapter.calls["update", cls._modelname] += 1
         return [obj.update_base(attrs) for obj, attrs in changes]
 
     @classmethod
-    def delete_many(cls, adapter: Any, objects: list[Many]) -> list[Any]:
+    def delete_many(cls, adapter: Any, objects: list[BatchModel]) -> list[Any]:
         adapter.calls["delete", cls._modelname] += 1
         return [obj.delete_base() for obj in objects]
 
 
-class Manufacturer(Many):
+class Manufacturer(BatchModel):
     _modelname = "manufacturer"
     _identifiers = ("name",)
     _attributes = ("description",)
@@ -71,7 +72,7 @@ class Manufacturer(Many):
     device_types: list[str] = []
 
 
-class DeviceType(Many):
+class DeviceType(BatchModel):
     _modelname = "device_type"
     _identifiers = ("manufacturer", "model")
     _attributes = ("part_number",)
@@ -91,7 +92,7 @@ class DeviceType(Many):
     device_bays: list[str] = []
 
 
-class Component(Many):
+class Component(BatchModel):
     _identifiers = ("manufacturer", "device_type", "name")
     _attributes = ("kind",)
 
@@ -117,7 +118,7 @@ class DeviceTypes(Counting):
     front_port, module_bay, device_bay = (KINDS[name] for name in COMPONENTS[6:])
 
     def fill(self, manufacturers: range, types: range, kind: str) -> DeviceTypes:
-        """Device types of these numbers for each manufacturer of these numbers; not every one has every kind of component."""
+        """Add the numbered device types to each numbered manufacturer; the number of components varies, down to none."""
         for maker in manufacturers:
             above = Manufacturer(name=f"m{maker}", description=kind)
             self.add(above)
@@ -135,8 +136,8 @@ class DeviceTypes(Counting):
         return self
 
 
-def fewest(diff: Diff, batch_size: int) -> int:
-    """The fewest calls that could apply a diff."""
+def minimum_calls(diff: Diff, batch_size: int) -> int:
+    """Return the minimum number of calls that can apply a diff."""
     numbers = Counter((element.type, element.action) for element, _ in walk(diff.get_children(), None))
     return sum(math.ceil(number / batch_size) for (_, action), number in numbers.items() if action is not None)
 
@@ -150,7 +151,7 @@ def device_types(manufacturers: int = 20) -> tuple[DeviceTypes, DeviceTypes]:
 
 
 class BulkRegistry(Registry):
-    """A registry that counts its calls."""
+    """A registry with batch hooks that counts their calls."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, LocalStore)
@@ -158,7 +159,7 @@ class BulkRegistry(Registry):
 
 
 def _counted(model: type[Any]) -> Any:
-    hooks = {name: vars(Many)[name] for name in ("create_many", "update_many", "delete_many")}
+    hooks = {name: vars(BatchModel)[name] for name in ("create_many", "update_many", "delete_many")}
     single = {name: vars(DiffSyncModel)[name] for name in ("create", "update", "delete")}
     return type(model.__name__, (model,), {**hooks, **single, "__module__": __name__})
 
@@ -169,7 +170,7 @@ BulkRegistry.airport = _counted(Registry.airport)
 
 
 def airports() -> list[tuple[str, BulkRegistry, BulkRegistry]]:
-    """Name, source and target: the first release into nothing, and the second one over the first."""
+    """Return the name, source and target of the two syncs: into an empty target, and from one release to the next."""
     old, new = releases()
     return [
         ("airports, a first load", BulkRegistry("source").read(old), BulkRegistry("target")),
@@ -178,9 +179,9 @@ def airports() -> list[tuple[str, BulkRegistry, BulkRegistry]]:
 
 
 def count(source: Any, target: Any, options: SyncOptions) -> tuple[int, int, int]:
-    """Apply the difference; operations, calls made, and the fewest that could be."""
+    """Apply the difference; return the number of operations, of calls, and the minimum of calls."""
     diff = target.diff_from(source)
-    least = fewest(diff, options.batch_size)
+    least = minimum_calls(diff, options.batch_size)
     result = Sync(diff, source, target, options).run()
     assert result.is_complete, result.counts()
     assert not target.diff_from(source).has_diffs()
@@ -190,14 +191,16 @@ def count(source: Any, target: Any, options: SyncOptions) -> tuple[int, int, int
 def main(arguments: list[str] | None = None) -> None:
     """Print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manufacturers", type=int, nargs="?", default=20, help="of the device types")
     parser.add_argument(
-        "--no-airports", action="store_true", help="leave out the airport registry, which is downloaded"
+        "manufacturers", type=int, nargs="?", default=20, help="number of manufacturers of the device types"
     )
-    asked = parser.parse_args(arguments)
+    parser.add_argument(
+        "--no-airports", action="store_true", help="skip the airport registry, which has to be downloaded"
+    )
+    options = parser.parse_args(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    shapes: list[tuple[str, Any, Any]] = [("device types", *device_types(asked.manufacturers))]
-    if not asked.no_airports:
+    shapes: list[tuple[str, Any, Any]] = [("device types", *device_types(options.manufacturers))]
+    if not options.no_airports:
         shapes += airports()
     for name, source, target in shapes:
         operations, calls, least = count(source, target, SyncOptions(batch_size=BATCH_SIZE))

@@ -1,4 +1,4 @@
-"""What this library is to reach, beside what was measured. A claim whose results are not there is not shown."""
+"""Compare the measurements with this library's goals. A goal without results is left out."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Claim:
-    """`measured` and `goal` are in `unit`; the goal is to be reached from below or, with `at_least`, from above."""
+    """A goal and what was measured, both in `unit`. The goal is a maximum, or a minimum with `at_least`."""
 
     text: str
     measured: float
@@ -28,7 +28,7 @@ class Claim:
 
 
 class Results:
-    """Results to be asked for by what was measured; the largest size counts where none is given."""
+    """Results, to look up by their names; without a size, the largest one is returned."""
 
     def __init__(self, results: Iterable[Result]) -> None:
         measured = [result for result in results if "skipped" not in result]
@@ -71,25 +71,27 @@ def _of_compare(found: Results) -> Iterator[Claim]:
         mine = found.get(compare.PART, step, store=ours, **at)
         other = found.get(compare.PART, step, store=theirs, library=THEIRS, **at)
         if mine and other:
-            of_sync = f" of {mine['changed']:,} changes, its diff made before" if step == "sync" else ""
-            text = f"{step}{of_sync}, {size}: {STORES[ours]} beside diffsync's {STORES[theirs]}"
+            of_sync = f" of {mine['changed']:,} changes without its diff" if step == "sync" else ""
+            text = f"{step}{of_sync}, {size}: {STORES[ours]} compared with diffsync's {STORES[theirs]}"
             yield Claim(text, other["seconds"] / mine["seconds"], goal, "x faster", at_least=True)
     mine = found.get(compare.PART, "load", store="redis", **at)
     local = found.get(compare.PART, "load", store="local", library=THEIRS, **at)
     if mine and local:
-        text = f"load, {size}: RedisStore beside diffsync's LocalStore"
+        text = f"load, {size}: RedisStore compared with diffsync's LocalStore"
         yield Claim(text, mine["seconds"] / local["seconds"], 1.5, "x its time")
     other = found.get(compare.PART, "load", store="redis", library=THEIRS, **at)
     if mine and other:
-        text = f"Redis memory, {size}: beside diffsync's"
+        text = f"Redis memory, {size}: compared with diffsync's"
         yield Claim(text, mine["redis_memory"] / other["redis_memory"], 1, "x its bytes")
 
 
 def _of_limit(found: Results) -> Iterator[Claim]:
     build, load, bare = (found.get(limit.PART, step) for step in limit.STEPS)
     if build and load and bare:
-        text = f"load, {load['objects']:,} objects: RedisStore beyond building the models, beside a bare pipeline"
-        yield Claim(text, limit.beyond(build, load, bare), 2, "x its time")
+        text = (
+            f"load, {load['objects']:,} objects: RedisStore without building the models, compared with a bare pipeline"
+        )
+        yield Claim(text, limit.relative_cost(build, load, bare), 2, "x its time")
 
 
 def _of_scale(found: Results) -> Iterator[Claim]:
@@ -104,8 +106,8 @@ def _of_scale(found: Results) -> Iterator[Claim]:
             text = f"diff worker, {shape}, {large:,} objects, {diff['changed']:,} changes"
             yield Claim(f"{text}: peak memory", diff["peak_rss"] / MEGABYTE, 200, "MB")
             yield Claim(f"{text}: time", diff["seconds"], 5, "s")
-            yield Claim(f"{text}: over the wire", diff["network_bytes"] / MEGABYTE, 20, "MB")
-            yield Claim(f"{text}: beside {small:,} objects", diff["seconds"] / less["seconds"], 3, "x its time")
+            yield Claim(f"{text}: network traffic", diff["network_bytes"] / MEGABYTE, 20, "MB")
+            yield Claim(f"{text}: compared with {small:,} objects", diff["seconds"] / less["seconds"], 3, "x its time")
             text = f"load worker, {shape}, {large:,} objects: peak memory"
             yield Claim(text, load["peak_rss"] / MEGABYTE, 500, "MB")
 
@@ -121,7 +123,7 @@ def _of_conditions(found: Results) -> Iterator[Claim]:
             if without and disturbed:
                 name = f"{step.replace('_', ' ')}, {without['objects']:,} objects"
                 number = f" ({disturbed['other_keys']:,})" if part == conditions.NEIGHBOURS else ""
-                text = f"{name}: {conditions.DISTURBED[part]}{number}, beside {conditions.UNDISTURBED[part]}"
+                text = f"{name}: {conditions.DISTURBED[part]}{number}, compared with {conditions.UNDISTURBED[part]}"
                 yield Claim(text, disturbed["seconds"] / without["seconds"], goal, "x its time")
 
 
@@ -138,7 +140,7 @@ def _of_growth(found: Results) -> Iterator[Claim]:
         return
     less, more = (found.get(growth.PART, "diff", objects=size) for size in (sizes[0], sizes[-1]))
     if less and more and less is not more:
-        text = f"diff, flat, LocalStore, {sizes[-1]:,} objects: beside {sizes[0]:,} objects"
+        text = f"diff, flat, LocalStore, {sizes[-1]:,} objects: compared with {sizes[0]:,} objects"
         yield Claim(text, more["seconds"] / less["seconds"], 1.5 * sizes[-1] / sizes[0], "x its time")
 
 

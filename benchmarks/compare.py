@@ -1,4 +1,4 @@
-"""Load, diff, sync and get_all of the two libraries on the same data: the same program, the same server."""
+"""Load, diff, sync and get_all of both libraries, with the same program, data and server."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -9,7 +9,7 @@ from benchmarks.results import Result
 from tests.servers import RedisServer
 
 FEW_CHANGES = 100
-"""What a sync to Redis changes; a local one, like every diff, has one in a hundred objects changed."""
+"""Changes of a sync to Redis. All other steps change one object in a hundred."""
 PART = "compare"
 
 
@@ -39,7 +39,7 @@ def _redis(bench: Bench, objects: int, library: str) -> Iterator[Result]:
         yield bench.best(partial(bench.measure, diff, server.url))
         get_all = Step(PART, "get_all", objects, 0, library, target="source")
         yield bench.best(partial(bench.measure, get_all, server.url))
-        # Once only: it changes its target.
+        # Not repeated, because it changes its target.
         yield bench.measure(Step(PART, "sync", objects, FEW_CHANGES, library, target="near-target"), server.url)
 
 

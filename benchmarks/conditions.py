@@ -1,6 +1,6 @@
-"""What must not matter: other keys in the same database, and a network that answers later.
+"""Conditions that should not slow down load and diff: other keys in the database, and higher network latency.
 
-Load and diff run with and without it, by turns, so that a busy machine is busy for both.
+The steps run with and without the condition in turns, so that other load on the machine affects both alike.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,15 +16,15 @@ from tests.servers import RedisServer
 NEIGHBOURS = "neighbours"
 LATENCY = "latency"
 DELAY = 0.001
-"""Seconds by which each answer comes later."""
+"""Seconds by which each answer is delayed."""
 UNDISTURBED = {NEIGHBOURS: "alone", LATENCY: "proxy"}
-DISTURBED = {NEIGHBOURS: "among other keys", LATENCY: f"proxy, {DELAY * 1000:g} ms later"}
+DISTURBED = {NEIGHBOURS: "among other keys", LATENCY: f"proxy, {DELAY * 1000:g} ms delay"}
 KEYS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Where load and diff run; the stores of two conditions may lie on one server."""
+    """Where load and diff run. The suffix keeps the stores of two conditions on one server apart."""
 
     name: str
     url: str
@@ -40,21 +40,21 @@ class Condition:
 
 
 def neighbours(bench: Bench, objects: int, keys: int) -> Iterator[Result]:
-    """In a database of its own, and in one with this many keys of others."""
+    """Measure in an empty database, and in one with this many other keys."""
     with RedisServer(bench.redis) as own, RedisServer(bench.redis) as shared:
         add_keys(shared, keys)
-        for result in _by_turns(bench, NEIGHBOURS, objects, own.url, shared.url):
+        for result in _in_turns(bench, NEIGHBOURS, objects, own.url, shared.url):
             yield {**result, "other_keys": keys}
 
 
 def latency(bench: Bench, objects: int) -> Iterator[Result]:
-    """Through a proxy that delays nothing, and through one that delays each answer."""
+    """Measure through a proxy without a delay, and through one that delays each answer."""
     with (
         RedisServer(bench.redis) as server,
         SlowProxy(server.port, 0) as direct,
         SlowProxy(server.port, DELAY) as slow,
     ):
-        yield from _by_turns(bench, LATENCY, objects, direct.url, slow.url)
+        yield from _in_turns(bench, LATENCY, objects, direct.url, slow.url)
 
 
 def add_keys(server: RedisServer, number: int) -> None:
@@ -64,7 +64,7 @@ def add_keys(server: RedisServer, number: int) -> None:
             client.mset({f"other:{name:012}": f"value {name}" for name in names})
 
 
-def _by_turns(bench: Bench, part: str, objects: int, undisturbed: str, disturbed: str) -> Iterator[Result]:
+def _in_turns(bench: Bench, part: str, objects: int, undisturbed: str, disturbed: str) -> Iterator[Result]:
     conditions = [
         Condition(UNDISTURBED[part], undisturbed, "undisturbed"),
         Condition(DISTURBED[part], disturbed, "disturbed"),

@@ -1,14 +1,14 @@
-"""How far a reader has to go to follow one call: `python -m benchmarks.distance`.
+"""Count the files and functions that a reader has to visit to follow one call: `python -m benchmarks.distance`.
 
-Two acts are traced: `apply` of a saved diff of two creates, and the first `add` to an empty store in Redis. Printed are, of each,
+It traces two calls: `apply` of a saved diff with two creates, and the first `add` to an empty store in Redis. For each, it prints
 
-- the files and functions of the library that are executed,
-- the moves: how often execution goes on in another file of the library, by a call or a return,
+- the number of files and functions of the library that are executed,
+- the number of moves between files, by a call or a return.
 
-and of the `apply` the frames of the library between it and the model's `create`; at last the lines of code of the library and the flows,
-without blank lines, comments and docstrings.
+For the `apply`, it also prints the number of stack frames of the library below the model's `create`. At the end it prints the lines of
+code of the library and of the flows, without blank lines, comments and docstrings.
 
-Another tree is measured with `PYTHONPATH=TREE python benchmarks/distance.py`.
+To measure another source tree, run `PYTHONPATH=TREE python benchmarks/distance.py`.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from tests.servers import RedisServer
 
 LIBRARY = Path(diffsync_store.__file__).parent
 FLOWS = ("flows/diffsync_flows", "flows")
-"""Where the flows are, in this tree and in older ones."""
+"""Folder of the flows, in this source tree and in older ones."""
 
 
 @dataclass
-class Route:
-    """The functions of the library that one call has executed."""
+class Trace:
+    """The library functions that one call executed."""
 
     codes: set[CodeType] = field(default_factory=set)
     moves: int = 0
     frames: int = 0
-    """Frames of the library below the model's `create`."""
+    """Stack frames of the library below the model's `create`."""
     _file: str = ""
 
     @property
@@ -66,19 +66,19 @@ class Route:
 
 
 @contextmanager
-def traced() -> Iterator[Route]:
-    route = Route()
+def traced() -> Iterator[Trace]:
+    trace = Trace()
 
     def profile(frame: FrameType, event: str, _: Any) -> None:
         if event == "call" and is_of_library(frame):
-            route.enter(frame.f_code)
+            trace.enter(frame.f_code)
         elif event == "return" and is_of_library(frame) and frame.f_back is not None and is_of_library(frame.f_back):
-            route.move_to(frame.f_back.f_code.co_filename)
+            trace.move_to(frame.f_back.f_code.co_filename)
 
-    Site.route = route
+    Site.trace = trace
     sys.setprofile(profile)
     try:
-        yield route
+        yield trace
     finally:
         sys.setprofile(None)
 
@@ -91,14 +91,14 @@ class Site(DiffSyncModel):
     _modelname = "site"
     _identifiers = ("name",)
     _attributes = ("region",)
-    route: ClassVar[Route] = Route()
+    trace: ClassVar[Trace] = Trace()
 
     name: str
     region: str = ""
 
     @classmethod
     def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:
-        cls.route.frames = sum(map(is_of_library, stack(sys._getframe(1))))
+        cls.trace.frames = sum(map(is_of_library, stack(sys._getframe(1))))
         return cls.create_base(adapter, ids, attrs)
 
 
@@ -130,25 +130,25 @@ def diffs_class() -> Any:
     raise ModuleNotFoundError("no RedisDiffs")
 
 
-def apply_two_creates(url: str) -> Route:
+def apply_two_creates(url: str) -> Trace:
     source, target = sites(url, "source", 2), sites(url, "target", 0)
     diffs = diffs_class()(url=url)
     saved = diffs.open(diffs.compare(source, target, "diff"))
-    with traced() as route:
+    with traced() as trace:
         result = saved.apply(source, target)
     assert result.created == 2
-    return route
+    return trace
 
 
-def first_add(url: str) -> Route:
+def first_add(url: str) -> Trace:
     adapter, site = Sites("first", RedisStore(store_id="first", url=url)), Site(name="a")
-    with traced() as route:
+    with traced() as trace:
         adapter.add(site)
-    return route
+    return trace
 
 
 def code_lines(folder: Path) -> int:
-    """Lines with code: without blank lines, comments and docstrings."""
+    """Return the number of lines that are not blank, a comment or a docstring."""
     return sum(len(_code_lines(path.read_text("utf-8"))) for path in folder.rglob("*.py"))
 
 
@@ -172,19 +172,19 @@ def _code_lines(text: str) -> set[int]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", action="store_true", help="name the files too")
+    parser.add_argument("--list", action="store_true", help="also list the files")
     is_listed = parser.parse_args(arguments).list
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    acts: dict[str, Callable[[str], Route]] = {"apply of two creates": apply_two_creates, "first add": first_add}
-    for name, act in acts.items():
+    calls: dict[str, Callable[[str], Trace]] = {"apply of two creates": apply_two_creates, "first add": first_add}
+    for name, call in calls.items():
         with RedisServer("valkey") as server:
-            act(server.url)  # what is done once in a process is not of interest
+            call(server.url)  # warm up: leaves out what runs once in a process
         with RedisServer("valkey") as server:
-            route = act(server.url)
-        print(f"{name}: {route}")
-        for file in sorted(route.files) if is_listed else ():
+            trace = call(server.url)
+        print(f"{name}: {trace}")
+        for file in sorted(trace.files) if is_listed else ():
             print(
-                f"  {Path(file).relative_to(LIBRARY)}: {sum(code.co_filename == file for code in route.codes)} functions"
+                f"  {Path(file).relative_to(LIBRARY)}: {sum(code.co_filename == file for code in trace.codes)} functions"
             )
     flows = next(folder for folder in map(LIBRARY.parent.joinpath, FLOWS) if folder.is_dir())
     print(f"lines of code: {code_lines(LIBRARY):,} in the library, {code_lines(flows):,} in the flows")

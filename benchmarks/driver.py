@@ -1,7 +1,7 @@
-"""One measured step in a process of its own; prints one JSON object.
+"""Measure one step in its own process, and print the result as a JSON object.
 
-The same text runs in both environments: which library it measures stands in BENCH_LIBRARY. Libraries are imported
-before anything is measured.
+The same program runs for both libraries; the variable BENCH_LIBRARY names the one to measure. The time of imports is not
+measured.
 """
 
 import argparse
@@ -22,7 +22,7 @@ Results = dict[str, Any]
 
 
 class Driver:
-    """The steps; each puts what it measured, and what it found for the checks, into `results`."""
+    """The steps. Each one puts its measurements, and values for the checks, into `results`."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
@@ -41,7 +41,7 @@ class Driver:
         return adapter() if self.is_local else adapter(internal_storage_engine=self._store(store_id))
 
     def _both_sides(self) -> tuple[Any, Any]:
-        """Source and target; stores in Redis were filled by other processes, local ones are filled here."""
+        """Return source and target. Stores in Redis were filled by other processes; local ones are filled here."""
         source, target = self._open(self.arguments.source), self._open(self.arguments.target)
         if self.is_local:
             source.fill(self.arguments.objects, 0)
@@ -49,7 +49,7 @@ class Driver:
         return source, target
 
     def load(self) -> None:
-        """Open the store, fill it, close it: the program that diffsync knows, the same for both libraries."""
+        """Open a store, fill it and close it; the same calls for both libraries."""
         importlib.import_module("benchmarks.inventory")
         with measured(self.results, self.arguments.url):
             adapter = self._open(self.arguments.target)
@@ -58,7 +58,7 @@ class Driver:
         self.results["found"] = (adapter if self.is_local else self._open(self.arguments.target)).count()
 
     def load_worker(self) -> None:
-        """The same as a worker does it: the store is declared complete."""
+        """Load as a worker does: the store becomes complete at the end."""
         importlib.import_module("benchmarks.inventory")
         with measured(self.results, self.arguments.url):
             adapter = self._open(self.arguments.target)
@@ -68,21 +68,21 @@ class Driver:
         self.results["found"] = self._open(self.arguments.target).count()
 
     def build(self) -> None:
-        """Fill an adapter whose `add` does nothing: each model is built, and let go of when the loader does."""
-        from benchmarks.inventory import Building
+        """Build each model, and do not store it."""
+        from benchmarks.inventory import BuildOnly
 
-        adapter = Building()
+        adapter = BuildOnly()
         with measured(self.results):
             adapter.fill(self.arguments.objects, self.arguments.changed)
 
     def bare(self) -> None:
-        """What a load has written, written again by a bare pipeline to the empty server at `--other-url`."""
+        """Write the content of a loaded store to the empty server at `--other-url`, with a bare pipeline."""
         from benchmarks.bare import copy
 
         copy(self.results, self.arguments.url, self.arguments.target, self.arguments.other_url)
 
     def diff(self) -> None:
-        """With stores in Redis they are opened within the time; local ones are filled before it."""
+        """Compare two adapters. The time includes opening stores in Redis, but not filling local ones."""
         importlib.import_module("benchmarks.inventory")
         sides = self._both_sides() if self.is_local else None
         with measured(self.results, self.arguments.url):
@@ -91,7 +91,7 @@ class Driver:
             self.results["summary"] = found.summary()
 
     def diff_worker(self) -> None:
-        """The same as a worker does it: it knows the stores' ids and none of the adapters' code."""
+        """Compare as a worker does: it has the ids of the stores, but no adapter classes."""
         from diffsync_store import StoredAdapter
 
         with measured(self.results, self.arguments.url):
@@ -102,19 +102,19 @@ class Driver:
             self.results["summary"] = found.summary()
 
     def sync(self) -> None:
-        """Apply a diff that was made before, in the same process; the diff is not in the time."""
+        """Apply a diff. The time does not include making the diff."""
         source, target = self._both_sides()
         found = target.diff_from(source)
         with measured(self.results, self.arguments.url):
             target.sync_from(source, diff=found)
             _close(target)
         self.results["summary"] = found.summary()
-        if IS_OURS:  # diffsync's RedisStore loses what a sync updates
+        if IS_OURS:  # diffsync's RedisStore loses the updates of a sync
             source, target = (source, target) if self.is_local else self._both_sides()
             self.results["left"] = _changes(target.diff_from(source).summary())
 
     def get_all(self) -> None:
-        """Open the store and read all objects of all models, with a field of each."""
+        """Open a store, and read one field of each object of all models."""
         importlib.import_module("benchmarks.inventory")
         with measured(self.results, self.arguments.url):
             adapter = self._open(self.arguments.target)
@@ -123,9 +123,9 @@ class Driver:
         self.results["found"] = len(objects)
 
     def add_child(self) -> None:
-        """Add interfaces to the store, each also as a child of one stored device.
+        """Add interfaces to the store, and each of them as a child to one stored device.
 
-        `call_seconds` are those of the calls of `add_child` alone; the other figures are of everything.
+        `call_seconds` is the time of the `add_child` calls alone; the other measurements include all of the work.
         """
         importlib.import_module("benchmarks.inventory")
         spent = 0.0
@@ -142,7 +142,7 @@ class Driver:
 
 
 def _close(adapter: Any) -> None:
-    """diffsync's stores write at once and have nothing to close."""
+    """Close the store; those of diffsync write immediately and have no `close`."""
     if hasattr(adapter.store, "close"):
         adapter.store.close()
 
@@ -153,7 +153,7 @@ def _changes(summary: dict[str, int]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("step", help="a method of Driver")
+    parser.add_argument("step", help="name of a method of Driver")
     parser.add_argument("--store", choices=("local", "redis"), required=True)
     parser.add_argument("--shape", choices=("tree", "flat"), default="tree")
     parser.add_argument("--objects", type=int, required=True)

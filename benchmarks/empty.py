@@ -1,4 +1,4 @@
-"""What a reconcile is without its work: a run that starts four runs that do nothing, each on its own worker."""
+"""A reconcile without work: a flow run that starts four empty flow runs, each on its own worker."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ def nothing() -> None:
 
 @flow
 async def four() -> None:
-    """Two at the same time, then one, then one, as a reconcile has its loads, its diff and its sync."""
+    """Start the runs in the order of a reconcile: two loads at the same time, then a diff, then a sync."""
     await asyncio.gather(*(run(name) for name in ("source", "target")))
     await run("diff")
     await run("sync")

@@ -1,4 +1,4 @@
-"""How a diff in memory grows with its objects: one flat model, of which few change."""
+"""How the time of an in-memory diff grows with the number of objects, in one flat model with few changes."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -9,11 +9,11 @@ from benchmarks.results import Result
 
 PART = "growth"
 TIMES = 4
-"""The larger of the two sizes beside the smaller."""
+"""Ratio of the larger size to the smaller one."""
 
 
 def results(bench: Bench, objects: int) -> Iterator[Result]:
-    """The same number of changes at both sizes, which is one in a hundred of the smaller one."""
+    """Measure both sizes with the same number of changes: one in a hundred objects of the smaller size."""
     for size in (objects, TIMES * objects):
         step = Step(PART, "diff", size, max(1, objects // 100), store="local", shape="flat")
         yield bench.best(partial(bench.measure, step))

@@ -1,8 +1,8 @@
-"""Cost of a guarded sync, and speed of workers and batches: `python -m benchmarks.guards [creates] [operations]`.
+"""Measure the cost of a guarded sync, and the speed of workers and batches: `python -m benchmarks.guards [creates] [operations]`.
 
 - calls: the number of calls of a sync with batch hooks, compared with the minimum (`benchmarks.calls`);
-- overhead: operations that do nothing, of a saved diff over stores in Redis, by `sync_from` and guarded. The log is off;
-- speed: creates in a system that takes 20 ms per call, one by one, with 8 workers, in batches, and with both.
+- overhead: apply a saved diff of empty operations over stores in Redis, with `sync_from` and with a guarded sync. The log is off;
+- speed: creates in a system that takes 20 ms per call: one by one, with 8 workers, in batches, and with both.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Inventory(Adapter):
     device = Device
     top_level = ["site"]
 
-    def put(self, objects: int, role: str) -> None:
+    def fill(self, objects: int, role: str) -> None:
         with self.store.loading():
             for number in range(max(1, objects // (DEVICES + 1))):
                 site = self.site(name=f"s{number}", region=role)
@@ -81,24 +81,24 @@ class SlowSite(Site):
 class Slow(Inventory):
     site = SlowSite
 
-    def put(self, objects: int, role: str) -> None:
+    def fill(self, objects: int, role: str) -> None:
         with self.store.loading():
             for number in range(objects):
                 self.add(SlowSite(name=f"s{number}", region=role))
 
 
-def prepared(
-    url: str, adapter: type[Inventory], objects: int, there: int
+def preparation(
+    url: str, adapter: type[Inventory], objects: int, existing: int
 ) -> Callable[[], tuple[Any, Inventory, Inventory]]:
     """Return a function that loads both stores and saves their diff."""
 
     def prepare() -> tuple[Any, Inventory, Inventory]:
         source = adapter("source", RedisStore(store_id="source", url=url))
         target = adapter("target", RedisStore(store_id="target", url=url))
-        source.put(objects, "new")
-        target.put(there, "old")
+        source.fill(objects, "new")
+        target.fill(existing, "old")
         diffs = RedisDiffs(url=url)
-        with suppress(DiffNotFound):  # of the round before
+        with suppress(DiffNotFound):  # of the previous round
             diffs.open("diff").drop()
         return diffs.open(diffs.compare(source, target, "diff")), source, target
 
@@ -106,8 +106,8 @@ def prepared(
 
 
 def speed(url: str, creates: int) -> None:
-    """Create records one by one, with workers, in batches, and with both."""
-    prepare = prepared(url, Slow, creates, 0)
+    """Print the time of creates: one by one, with workers, in batches, and with both."""
+    prepare = preparation(url, Slow, creates, 0)
     ways = {
         "one by one": SyncOptions(batch_size=1),
         "8 workers": SyncOptions(batch_size=1, workers=8),
@@ -126,28 +126,28 @@ def speed(url: str, creates: int) -> None:
         print(f"{creates:,} creates, {name}: {seconds:.2f} s, {first / seconds:.1f} times as fast")
 
 
-class SeenSite(Site):
+class LookupSite(Site):
     @classmethod
     def lookup(cls, adapter: Any, ids: dict[str, Any]) -> Any:  # noqa: ARG003  # never called
         return NotImplemented
 
 
-class SeenDevice(Device):
+class LookupDevice(Device):
     @classmethod
     def lookup(cls, adapter: Any, ids: dict[str, Any]) -> Any:  # noqa: ARG003  # never called
         return NotImplemented
 
 
-class SeenInventory(Inventory):
-    """Records can be looked up, so the journal writes many entries together."""
+class LookupInventory(Inventory):
+    """An adapter whose records can be looked up, so the journal writes many entries together."""
 
-    site = SeenSite
-    device = SeenDevice
+    site = LookupSite
+    device = LookupDevice
 
 
 def overhead(url: str, adapter: type[Inventory], operations: int, rounds: int) -> None:
-    """Apply updates that do nothing, plain and guarded; print the best of the rounds."""
-    prepare = prepared(url, adapter, operations, operations)
+    """Print the best time of empty updates, with a plain and with a guarded sync."""
+    prepare = preparation(url, adapter, operations, operations)
     number = 0
     best: dict[str, float] = {}
     cpu: dict[str, float] = {}
@@ -164,7 +164,7 @@ def overhead(url: str, adapter: type[Inventory], operations: int, rounds: int) -
             cpu[name] = min(cpu.get(name, 1e9), time.process_time() - begin_of_cpu)
     each, of_cpu = ({name: seconds / number * 1e6 for name, seconds in found.items()} for found in (best, cpu))
     print(
-        f"{number:,} operations that do nothing, {adapter.__name__}: {each['plain']:.0f} us each, "
+        f"{number:,} empty operations, {adapter.__name__}: {each['plain']:.0f} us each plain, "
         f"{each['guarded']:.0f} us guarded: {best['guarded'] / best['plain'] - 1:+.0%}; "
         f"CPU {of_cpu['plain']:.0f} us and {of_cpu['guarded']:.0f} us"
     )
@@ -174,9 +174,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("creates", type=int, nargs="?", default=10_000)
     parser.add_argument("operations", type=int, nargs="?", default=10_000)
-    parser.add_argument("--rounds", type=int, default=3, help="the best of how many, of the overhead")
-    parser.add_argument("--no-calls", action="store_true", help="leave out the counts of calls")
-    parser.add_argument("--log", action="store_true", help="show the log, as a program does that configures nothing")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds of the overhead; the best one counts")
+    parser.add_argument("--no-calls", action="store_true", help="skip the number of calls")
+    parser.add_argument("--log", action="store_true", help="show the log, as a program without log configuration does")
     arguments = parser.parse_args()
     if not arguments.log:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
@@ -184,7 +184,7 @@ def main() -> None:
         calls.main([])
     with RedisServer("valkey") as server:
         if arguments.operations:
-            for adapter in (Inventory, SeenInventory):
+            for adapter in (Inventory, LookupInventory):
                 overhead(server.url, adapter, arguments.operations, arguments.rounds)
         if arguments.creates:
             speed(server.url, arguments.creates)

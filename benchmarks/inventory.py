@@ -1,6 +1,6 @@
-"""The measured models and adapters, for this library and for diffsync alike.
+"""The models and adapters to measure, for this library and for diffsync.
 
-The classes stand at the top of an importable module: diffsync's RedisStore pickles them by name.
+The classes are at the top level of an importable module, because diffsync's RedisStore pickles them by name.
 """
 
 import os
@@ -70,7 +70,7 @@ class Site(DiffSyncModel):
 
 
 class Inventory(Adapter):
-    """Holds no more of what it loads than the site that it is at."""
+    """Loads one site at a time, and keeps no reference to earlier ones."""
 
     site = Site
     device = Device
@@ -92,13 +92,13 @@ class Inventory(Adapter):
                 interface = Interface(**record)
                 self.add(interface)
                 device.add_child(interface)
-            # Children first: diffsync's RedisStore does not see a child that is given to a stored parent.
+            # Children first: diffsync's RedisStore loses a child that is added to a stored parent.
             self.add(device)
             site.add_child(device)
         self.add(site)
 
     def one_device(self, interfaces: int) -> Iterator[tuple["Device", "Interface"]]:
-        """A stored device, and one after the other the stored interfaces that are to become its children."""
+        """Yield a stored device with each new stored interface, which the caller adds as a child."""
         device = Device(**device_record(0, 0))
         self.add(device)
         for index in range(interfaces):
@@ -107,8 +107,8 @@ class Inventory(Adapter):
             yield device, interface
 
 
-class Building(Inventory):
-    """Lets go of what is added: to fill it takes the time of building the models, and no more."""
+class BuildOnly(Inventory):
+    """Stores nothing: filling it takes only the time to build the models."""
 
     def add(self, obj: DiffSyncModel) -> None:
         pass

@@ -1,14 +1,13 @@
-"""How near a load comes to what Redis can take: `python -m benchmarks.limit [objects]`.
+"""Compare a load with the fastest possible writes to Redis: `python -m benchmarks.limit [objects]`.
 
-Three things take turns, each in a process of its own; the best round of each counts:
+Three steps run in turns, each in its own process; the best round of each counts:
 
-- build: the load's own loop, with an adapter whose `add` does nothing. Each object lives as long as the loader holds
-  it, and no longer;
+- build: the loop of the load, with an adapter whose `add` does nothing;
 - load: the load into RedisStore;
-- bare: the keys, fields, members and values that the load has left, in memory already, written to an empty server by
-  redis-py alone, with commands of 1,000 pairs.
+- bare: write everything that the load stored to an empty server, from memory, with redis-py alone and 1,000 pairs per
+  command.
 
-What a store costs is load minus build; bare is its measure.
+The cost of the store is load minus build, and is given as a multiple of bare.
 """
 
 import argparse
@@ -23,7 +22,7 @@ STEPS = ("build", "load", "bare")
 
 
 def results(bench: Bench, objects: int) -> Iterator[Result]:
-    """One result for each of `STEPS`."""
+    """Yield the best result of each step."""
     steps = [Step(PART, name, objects) for name in STEPS]
     rounds: list[list[Result]] = []
     with RedisServer(bench.redis) as server, RedisServer(bench.redis) as other:
@@ -34,8 +33,8 @@ def results(bench: Bench, objects: int) -> Iterator[Result]:
     yield from map(best, zip(*rounds, strict=True))
 
 
-def beyond(build: Result, load: Result, bare: Result) -> float:
-    """What the store adds to building the models, in times of the bare pipeline."""
+def relative_cost(build: Result, load: Result, bare: Result) -> float:
+    """Return the cost of the store as a multiple of the bare pipeline."""
     seconds: float = (load["seconds"] - build["seconds"]) / bare["seconds"]
     return seconds
 
@@ -43,13 +42,13 @@ def beyond(build: Result, load: Result, bare: Result) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("objects", type=int, nargs="?", default=100_000)
-    parser.add_argument("--redis", choices=("valkey", "redis"), default="valkey", help="the server to measure on")
-    parser.add_argument("--rounds", type=int, default=3, help="the best of how many")
+    parser.add_argument("--redis", choices=("valkey", "redis"), default="valkey", help="server to use")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds; the best one counts")
     arguments = parser.parse_args()
     found = list(results(Bench(arguments.redis, arguments.rounds), arguments.objects))
     for result in found:
         print(f"{result['step']}: {result['seconds']} s")
-    print(f"(load - build) / bare: {beyond(*found):.2f}")
+    print(f"(load - build) / bare: {relative_cost(*found):.2f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""What the airport registry takes in Valkey: `python -m benchmarks.memory`.
+"""Measure the memory and traffic of Valkey for the airport registry: `python -m benchmarks.memory`.
 
-Loads two of its releases into an empty server, each into a store, compares the stores, and prints for each step the
-memory that it has left, the bytes that went over the wire, and its time; beside it, the same for an object or an
-operation.
+It loads two releases into two stores of an empty server, and compares the stores. For each step it prints the time, the
+memory in use afterwards and the network traffic, in total and for each object or operation.
 """
 
 import logging
@@ -25,7 +24,7 @@ FOLDER = Path(__file__).parents[1] / "demo-output" / "releases"
 
 
 class State(NamedTuple):
-    """Of the server: bytes of memory, bytes received and sent; and the time in seconds."""
+    """Counters of the server: bytes in memory, received and sent; and the time in seconds."""
 
     memory: int
     received: int
@@ -41,13 +40,13 @@ def state(server: RedisServer) -> State:
 
 
 def show(server: RedisServer, step: str, work: Callable[[], int]) -> None:
-    """Do the work, and print what it cost in all and for each of the things that it has made."""
+    """Do the work, and print its cost, in total and for each item; `work` returns the number of items."""
     before = state(server)
-    made = work()
+    items = work()
     after = state(server)
     memory, received, sent, seconds = (new - old for new, old in zip(after, before, strict=True))
-    print(f"{step}: {made:,} in {seconds:.1f} s; memory {memory:,} bytes, {memory / made:.0f} each", end="; ")
-    print(f"to the server {received:,}, {received / made:.0f} each; from it {sent:,}, {sent / made:.0f} each")
+    print(f"{step}: {items:,} in {seconds:.1f} s; memory {memory:,} bytes, {memory / items:.0f} each", end="; ")
+    print(f"sent to the server {received:,}, {received / items:.0f} each; received {sent:,}, {sent / items:.0f} each")
 
 
 def load(server: RedisServer, release: str) -> int:

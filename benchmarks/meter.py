@@ -1,4 +1,4 @@
-"""What a piece of work costs: seconds, the process's peak memory, and the Redis server's own counters."""
+"""Measure time, peak memory of the process, and the counters of the Redis server."""
 
 import resource
 import sys
@@ -13,12 +13,13 @@ COUNTERS = ("commands", "reads", "writes", "network_bytes")
 
 @contextmanager
 def measured(results: dict[str, Any], url: str = "") -> Iterator[None]:
-    """Put into `results`: seconds and cpu_seconds; peak_rss of the process up to here, in bytes; with a `url` also
-    commands (those inside scripts too), network_bytes (both ways) and round_trips.
+    """Measure the body, and add the measurements to `results`.
 
-    Redis does not count round trips. Each takes the server at least one read and one write of a socket, and more of
-    either only where a request or an answer is long: the smaller of the two numbers is not less than the round trips,
-    and close to them.
+    They are seconds, cpu_seconds and peak_rss (of the process so far, in bytes). With a `url` also commands (including those
+    inside scripts), network_bytes (both directions) and round_trips.
+
+    Redis does not count round trips. Each round trip needs at least one read and one write of a socket, and more only if the
+    request or the answer is long. So the smaller of the two counts is an upper bound, close to the number of round trips.
     """
     with _counted(results, url) if url else _uncounted():
         wall, cpu = time.perf_counter(), time.process_time()
@@ -35,15 +36,15 @@ def _uncounted() -> Iterator[None]:
 
 @contextmanager
 def _counted(results: dict[str, Any], url: str) -> Iterator[None]:
-    import redis  # a local step's memory is measured without it
+    import redis  # must not count in the memory of a local step
 
     with redis.Redis.from_url(url) as client:
-        _counters(client)  # the connection's own greeting
+        _counters(client)  # leaves out the handshake of the connection
         first, second = _counters(client), _counters(client)
         yield
         third = _counters(client)
-    of_asking = {name: second[name] - first[name] for name in COUNTERS}
-    spent = {name: max(0, third[name] - second[name] - of_asking[name]) for name in COUNTERS}
+    of_info = {name: second[name] - first[name] for name in COUNTERS}
+    spent = {name: max(0, third[name] - second[name] - of_info[name]) for name in COUNTERS}
     results["round_trips"] = min(spent.pop("reads"), spent.pop("writes"))
     results.update(spent)
 
@@ -59,7 +60,7 @@ def _counters(client: Any) -> dict[str, int]:
 
 
 def peak_rss() -> int:
-    """Bytes. Linux keeps the parent's peak in getrusage across exec, so the kernel's own account is read there."""
+    """Return the peak memory of this process in bytes. On Linux, getrusage would include the parent's peak before exec."""
     status = Path("/proc/self/status")
     if status.exists():
         [line] = [line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM")]

@@ -1,8 +1,8 @@
-"""What Prefect's part of a small reconcile costs: `python -m benchmarks.orchestration [rounds]`.
+"""Measure the share of Prefect in a small reconcile: `python -m benchmarks.orchestration [rounds]`.
 
-A reconcile of 20 records that are created, and beside it a flow that runs four empty deployments in the same way, on the
-same workers of the same server: in turns, each from its creation to its end as the server has them. The first of each is
-not counted: its workers have read no bytecode yet.
+It compares a reconcile that creates 20 records with a flow that runs four empty deployments in the same order, on the same
+workers and server. The two run in turns, each measured from creation to end by the server's times. The first round does not
+count, because bytecode is not compiled yet.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from datetime import datetime
 
 from airports.demo.prefect_stack import ROOT, PrefectStack
 from airports.demo.runs import children
-from benchmarks.prefect_runs import finished, stack_over
+from benchmarks.prefect_runs import run_to_completion, running_stack
 
 CONFIG = """
 store: {url: "${REDIS_URL}"}
@@ -40,15 +40,17 @@ def deploy_empty(stack: PrefectStack) -> None:
 
 
 def seconds(stack: PrefectStack, deployment: str) -> float:
-    """From the run's creation to its end."""
-    run = finished(stack, deployment)
+    """Return the time from the creation of a run to its end."""
+    run = run_to_completion(stack, deployment)
     steps = children(stack, run.id)
     if len(steps) != len(EMPTY):
         raise RuntimeError(f"{run.name} had {len(steps)} steps")
     created = datetime.fromisoformat(stack.get(f"/flow_runs/{run.id}")["created"])
-    shown = ", ".join(f"{step.name.split()[0]} {(step.ended - step.started).total_seconds():.1f}" for step in steps)
+    steps_text = ", ".join(
+        f"{step.name.split()[0]} {(step.ended - step.started).total_seconds():.1f}" for step in steps
+    )
     total = (run.ended - created).total_seconds()
-    print(f"  {deployment}: {total:.1f} s; at work: {shown}", flush=True)
+    print(f"  {deployment}: {total:.1f} s; steps: {steps_text}", flush=True)
     return total
 
 
@@ -56,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rounds", nargs="?", type=int, default=7)
     rounds = parser.parse_args().rounds
-    with stack_over(CONFIG) as (stack, folder):
+    with running_stack(CONFIG) as (stack, folder):
         deploy_empty(stack)
         ours, empty = [], []
         for _ in range(rounds + 1):
@@ -64,8 +66,8 @@ def main() -> None:
             ours.append(seconds(stack, "reconcile/small"))
             empty.append(seconds(stack, "four/four"))
     ours, empty = ours[1:], empty[1:]
-    for what, found in (("reconcile", ours), ("four empty deployments", empty)):
-        print(f"{what}: median {statistics.median(found):.1f} s, {min(found):.1f} to {max(found):.1f}")
+    for name, found in (("reconcile", ours), ("four empty deployments", empty)):
+        print(f"{name}: median {statistics.median(found):.1f} s, {min(found):.1f} to {max(found):.1f}")
     print(f"ratio of the medians: {statistics.median(ours) / statistics.median(empty):.2f}")
 
 

@@ -1,4 +1,4 @@
-"""Runs single parts of `python -m benchmarks`, for modules that are one part."""
+"""Run single parts of `python -m benchmarks`, for modules that are one part."""
 
 import importlib
 import sys

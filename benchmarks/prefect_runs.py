@@ -1,4 +1,4 @@
-"""What the benchmarks of Prefect's part share: a server with its workers over a YAML file, and runs that end well."""
+"""Start a Prefect server with workers for a YAML file, and run deployments to their end."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from tests.servers import RedisServer
 
 
 @contextmanager
-def stack_over(config: str) -> Iterator[tuple[PrefectStack, Path]]:
-    """Everything up over the content of a YAML file, and a folder of its own, which the file has as `${FOLDER}`."""
+def running_stack(config: str) -> Iterator[tuple[PrefectStack, Path]]:
+    """Start the stack for the text of a YAML file; yield it and its folder, which the file can use as `${FOLDER}`."""
     with tempfile.TemporaryDirectory() as name, RedisServer("valkey") as redis:
         folder = Path(name)
         file = folder / "syncs.yaml"
@@ -23,8 +23,12 @@ def stack_over(config: str) -> Iterator[tuple[PrefectStack, Path]]:
             yield stack, folder
 
 
-def finished(stack: PrefectStack, deployment: str, seconds: float = SECONDS, **parameters: Any) -> Run:
-    """A run that ended well."""
+def run_to_completion(stack: PrefectStack, deployment: str, seconds: float = SECONDS, **parameters: Any) -> Run:
+    """Run a deployment to its end.
+
+    Raises:
+        RuntimeError: The run did not end as Completed.
+    """
     run = finish(stack, start_run(stack, deployment, **parameters), seconds)
     if run.state != "Completed":
         raise RuntimeError(f"{run.name} ended {run.state}: {run.message}")

@@ -1,4 +1,4 @@
-"""Starting the measured processes."""
+"""Start the processes to measure."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PYTHONS = {OURS: Path(sys.executable), THEIRS: ROOT / ".venv-bench/bin/python"}
 
 @dataclass(frozen=True)
 class Step:
-    """A process to start: `name` is a method of the driver, the stores are known by their ids."""
+    """A process to start. `name` is a method of the driver; `source` and `target` are store ids."""
 
     part: str
     name: str
@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Bench:
-    """How everything is measured: on which server, the best of how many rounds, with how many seconds for a step."""
+    """How to measure: the kind of server, the number of rounds, and the timeout of a step in seconds."""
 
     redis: str = "valkey"
     rounds: int = 3
@@ -43,7 +43,8 @@ class Bench:
         """Run a step once.
 
         Raises:
-            subprocess.CalledProcessError, subprocess.TimeoutExpired: it failed, or took too long.
+            subprocess.CalledProcessError: The step failed.
+            subprocess.TimeoutExpired: The step took too long.
         """
         command: list[str | Path] = [
             *(PYTHONS[step.library], "-m", "benchmarks.driver", step.name, f"--store={step.store}"),
@@ -58,14 +59,14 @@ class Bench:
         return {"step": names.pop("name"), **names, **json.loads(done.stdout.splitlines()[-1])}
 
     def best(self, measure: Callable[[], Result], enough: float = float("inf")) -> Result:
-        """The best round; there is no further one after one that took more than `enough` seconds."""
+        """Return the best round. After a round that takes more than `enough` seconds, there is no other."""
         results = [measure()]
         while len(results) < self.rounds and results[-1]["seconds"] <= enough:
             results.append(measure())
         return best(results)
 
     def best_load(self, step: Step, server: RedisServer, enough: float = float("inf")) -> Result:
-        """The best round of filling an empty server; the last one's store stays. Adds redis_memory, in bytes."""
+        """Return the best load into an empty server, with `redis_memory` in bytes; the store of the last round stays."""
 
         def measure() -> Result:
             empty(server)
@@ -77,14 +78,14 @@ class Bench:
 
 
 def empty(server: RedisServer) -> None:
-    """Valkey would give the memory back later, while the next step is measured."""
+    """Delete all keys synchronously, so that the server does not free memory during the next step."""
     with server.client() as client:
         run: Callable[..., object] = client.execute_command
         run("FLUSHALL", "SYNC")
 
 
 def used_memory(server: RedisServer) -> int:
-    """Bytes."""
+    """Return the memory that the server uses, in bytes."""
     with server.client() as client:
         used: int = client.info("memory")["used_memory"]
         return used

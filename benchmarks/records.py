@@ -1,8 +1,8 @@
-"""The measured data as plain values, and what is known of it: how many objects there are and what differs.
+"""The data to measure, as plain values, with the expected number of objects and differences.
 
-Of the shape `tree` are sites with nine devices with ten interfaces each; of the shape `flat` interfaces only, in one
-model on top. `changed` interfaces, spread evenly, differ from the data with none changed: of ten of them eight have
-another value, one is missing and one is new.
+The shape `tree` has sites with nine devices, each with ten interfaces. The shape `flat` has interfaces only, as one top-level
+model. `changed` interfaces, spread evenly, differ from the unchanged data: of each ten, eight have another value, one is
+missing and one is new.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 class Changes:
-    """Which of a number of interfaces are changed."""
+    """Selects the interfaces that are changed."""
 
     def __init__(self, interfaces: int, changed: int) -> None:
         self._interfaces = interfaces
@@ -38,14 +38,14 @@ def interfaces_of(shape: str, objects: int) -> int:
 
 
 def count(shape: str, objects: int, changed: int) -> int:
-    """Objects on a side."""
+    """Return the number of objects on one side."""
     counts = Changes(interfaces_of(shape, objects), changed).counts()
     unchanged = objects // OBJECTS_PER_SITE * OBJECTS_PER_SITE if shape == "tree" else objects
     return unchanged - counts["missing"] + counts["new"]
 
 
 def summary(shape: str, objects: int, changed: int) -> dict[str, int]:
-    """What a diff counts between a source with none changed and a target with `changed`."""
+    """Return the expected summary of a diff between an unchanged source and a target with `changed` changes."""
     counts = Changes(interfaces_of(shape, objects), changed).counts()
     same = count(shape, objects, 0) - counts["missing"] - counts["value"]
     return {

@@ -1,4 +1,4 @@
-"""What a million objects cost, and how that grows: workers on Redis, for a tree and for one flat model."""
+"""Time and memory of workers at up to a million objects in Redis, for a tree and for one flat model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,12 +15,12 @@ PART = "scale"
 ENOUGH = 30.0
 """Seconds after which a step is not repeated."""
 LOCAL_NEEDS = 12 * 2**30
-"""Bytes of free memory without which a million objects are not loaded into a local store: diffsync takes over 4 GB."""
+"""Bytes of free memory that a local load of a million objects requires; diffsync uses over 4 GB."""
 MILLION = 1_000_000
 
 
 def results(bench: Bench, small: int, large: int, stores: Sequence[str], libraries: Sequence[str]) -> Iterator[Result]:
-    """The same number of changes at both sizes, which is one in a hundred of the small one."""
+    """Measure both sizes with the same number of changes: one in a hundred objects of the small size."""
     changed = max(1, small // 100)
     if "redis" in stores and OURS in libraries:
         for shape in SHAPES:
@@ -46,16 +46,16 @@ def _local_load(bench: Bench, library: str, objects: int) -> Result:
     if free >= needed:
         return bench.best(partial(bench.measure, step), ENOUGH)
     names = asdict(step)
-    reason = f"{free / 2**30:.1f} GiB of memory are free, {needed / 2**30:.1f} GiB are wanted"
+    reason = f"{free / 2**30:.1f} GiB of memory is free, {needed / 2**30:.1f} GiB is required"
     return {"step": names.pop("name"), **names, "skipped": reason}
 
 
 def free_memory() -> int:
-    """Bytes that processes may still take; 0 where the system does not say."""
-    told = Path("/proc/meminfo")
-    if not told.exists():
+    """Return the available memory in bytes; 0 if the system does not report it."""
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():
         return 0
-    [line] = [line for line in told.read_text("ascii").splitlines() if line.startswith("MemAvailable")]
+    [line] = [line for line in meminfo.read_text("ascii").splitlines() if line.startswith("MemAvailable")]
     return int(line.split()[1]) * 1024
 
 

@@ -1,4 +1,4 @@
-"""A proxy whose answers come later, in a process of its own: latency as of a network, with no other limit.
+"""A proxy that delays answers, in its own process. It simulates network latency without limiting the bandwidth.
 
 with SlowProxy(server.port, delay=0.001) as proxy:
     client = redis.Redis.from_url(proxy.url)
@@ -18,13 +18,13 @@ from tests.servers import Server
 
 ROOT = Path(__file__).parents[1]
 CHUNK = 2**18
-WAITING = 256
-"""Chunks of an answer that may be on their way at once: far more than a round trip holds."""
+MAX_QUEUED = 256
+"""Maximum delayed chunks in the queue, far more than one round trip has."""
 Send = Callable[[bytes], object]
 
 
 class SlowProxy(Server):
-    """Forwards to a port of 127.0.0.1; each answer comes `delay` seconds later, however many are under way."""
+    """Forwards to a port of 127.0.0.1, and delays each answer by `delay` seconds; delays of several answers overlap."""
 
     def __init__(self, target_port: int, delay: float) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def serve(port: int, target: int, delay: float) -> None:
             for end in (client, server):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _start(_forward, client, server, server.sendall)
-            _start(_forward, server, client, later(client.sendall, delay) if delay else client.sendall)
+            _start(_forward, server, client, delayed(client.sendall, delay) if delay else client.sendall)
 
 
 def _start(work: Callable[..., None], *arguments: object) -> None:
@@ -67,7 +67,7 @@ def _start(work: Callable[..., None], *arguments: object) -> None:
 
 
 def _forward(source: socket.socket, sink: socket.socket, send: Send) -> None:
-    """Until either end is closed; then both are."""
+    """Forward until either end closes, then close both."""
     with contextlib.suppress(OSError):
         while chunk := source.recv(CHUNK):
             send(chunk)
@@ -76,26 +76,26 @@ def _forward(source: socket.socket, sink: socket.socket, send: Send) -> None:
             end.shutdown(socket.SHUT_RDWR)
 
 
-def later(send: Send, delay: float) -> Send:
-    """Sends what it is given `delay` seconds after it was given, and in the meantime takes more."""
-    waiting: queue.Queue[tuple[float, bytes]] = queue.Queue(WAITING)
+def delayed(send: Send, delay: float) -> Send:
+    """Return a function that queues a chunk, and sends it after `delay` seconds."""
+    queued: queue.Queue[tuple[float, bytes]] = queue.Queue(MAX_QUEUED)
 
     def send_all() -> None:
         while True:
-            due, chunk = waiting.get()
+            due, chunk = queued.get()
             time.sleep(max(0.0, due - time.perf_counter()))
             with contextlib.suppress(OSError):
                 send(chunk)
 
     _start(send_all)
-    return lambda chunk: waiting.put((time.perf_counter() + delay, chunk))
+    return lambda chunk: queued.put((time.perf_counter() + delay, chunk))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--target", type=int, required=True, help="port that is forwarded to")
-    parser.add_argument("--delay", type=float, required=True, help="seconds")
+    parser.add_argument("--target", type=int, required=True, help="port to forward to")
+    parser.add_argument("--delay", type=float, required=True, help="delay of each answer, in seconds")
     arguments = parser.parse_args()
     serve(arguments.port, arguments.target, arguments.delay)
 

@@ -1,4 +1,4 @@
-"""The results as one table: this library, diffsync, and how many times less this library took."""
+"""Show the results as a table: this library, diffsync, and the ratio of the two."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from rich.table import Table
 from benchmarks.results import OURS, THEIRS, Result, grouped
 
 CAPTION = (
-    "Peak RSS is the whole process's: a local diff has loaded both sides in it, a sync has made its diff. "
-    "Commands are Redis's count, those inside scripts included; round trips are at most what is shown. "
-    "Best of several rounds, except for a sync to Redis."
+    "Peak RSS is that of the whole process: for a local diff it includes both loads, for a sync the diff. "
+    "Commands are counted by Redis, including those inside scripts. Round trips are an upper bound. "
+    "Each value is from the best round; a sync to Redis has only one."
 )
 
 
@@ -40,7 +40,7 @@ MEASURES = (
 
 
 def table(results: Iterable[Result]) -> Table:
-    view = Table(title=f"{OURS} / {THEIRS} (times less)", caption=CAPTION)
+    view = Table(title=f"{OURS} / {THEIRS} (ratio)", caption=CAPTION)
     for title in ("step", "store", "data", "objects", "changed"):
         view.add_column(title, justify="right" if title in {"objects", "changed"} else "left")
     for measure in MEASURES:
@@ -62,5 +62,5 @@ def cell(measure: Measure, ours: Result, theirs: Result) -> str:
         return ""
     if not theirs:
         return measure.show(mine) if mine is not None else ""
-    shown = " / ".join("-" if value is None else measure.show(value) for value in (mine, other))
-    return f"{shown} ({other / mine:,.1f}x)" if mine and other is not None else shown
+    text = " / ".join("-" if value is None else measure.show(value) for value in (mine, other))
+    return f"{text} ({other / mine:,.1f}x)" if mine and other is not None else text

@@ -1,4 +1,4 @@
-"""The benchmark at sizes of seconds; each part on its real servers, with processes of this environment only."""
+"""Each benchmark at a size that takes seconds, on real servers, with this library only."""
 
 import subprocess
 import sys
@@ -32,62 +32,62 @@ def server() -> Iterator[RedisServer]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("store", "steps"), [("local", "load diff sync"), ("redis", "load diff get_all sync")])
-def test_every_step_is_measured_and_finds_what_is_known_of_the_data(store: str, steps: str) -> None:
+def test_each_step_measures_and_finds_the_expected_data(store: str, steps: str) -> None:
     results = list(compare.results(BENCH, OBJECTS, [store], [OURS]))
     assert [result["step"] for result in results] == steps.split()
-    assert checks.faults(results) == []
+    assert checks.find_errors(results) == []
     assert all(result["seconds"] > 0 and result["peak_rss"] > 2**20 for result in results)
     for key in ("commands", "round_trips", "network_bytes"):
         assert all((result.get(key, 0) > 0) == (store == "redis") for result in results)
 
 
 @pytest.mark.slow
-def test_a_bare_pipeline_is_measured_beside_the_load() -> None:
+def test_limit_measures_build_load_and_bare_pipeline() -> None:
     results = list(limit.results(replace(BENCH, rounds=3), OBJECTS))
     assert [result["step"] for result in results] == ["build", "load", "bare"]
-    assert checks.faults(results) == []
-    assert limit.beyond(*results) > 0
+    assert checks.find_errors(results) == []
+    assert limit.relative_cost(*results) > 0
 
 
 @pytest.mark.slow
-def test_load_and_diff_are_measured_among_other_keys_and_without() -> None:
+def test_load_and_diff_are_measured_with_and_without_other_keys() -> None:
     results = list(conditions.neighbours(BENCH, OBJECTS, 1000))
     assert len(results) == 4
-    assert checks.faults(results) == []
+    assert checks.find_errors(results) == []
     assert [claim.text for claim in claims.claims(results)] == [
-        "load worker, 200 objects: among other keys (1,000), beside alone",
-        "diff worker, 200 objects: among other keys (1,000), beside alone",
+        "load worker, 200 objects: among other keys (1,000), compared with alone",
+        "diff worker, 200 objects: among other keys (1,000), compared with alone",
     ]
 
 
 @pytest.mark.slow
-def test_load_and_diff_are_measured_with_slow_answers_and_without() -> None:
+def test_load_and_diff_are_measured_with_and_without_latency() -> None:
     results = list(conditions.latency(BENCH, OBJECTS))
-    assert checks.faults(results) == []
+    assert checks.find_errors(results) == []
     assert len(list(claims.claims(results))) == 2
 
 
 @pytest.mark.slow
 def test_children_are_measured_in_both_stores() -> None:
     results = list(children.results(BENCH, 100, ["local", "redis"]))
-    assert checks.faults(results) == []
+    assert checks.find_errors(results) == []
     assert all(0 < result["call_seconds"] < result["seconds"] for result in results)
 
 
 @pytest.mark.slow
-def test_a_diff_in_memory_is_measured_at_two_sizes() -> None:
+def test_an_in_memory_diff_is_measured_at_two_sizes() -> None:
     results = list(growth.results(BENCH, OBJECTS))
-    assert checks.faults(results) == []
+    assert checks.find_errors(results) == []
     assert [result["objects"] for result in results] == [OBJECTS, growth.TIMES * OBJECTS]
     [claim] = claims.claims(results)
-    assert claim.text == "diff, flat, LocalStore, 800 objects: beside 200 objects"
+    assert claim.text == "diff, flat, LocalStore, 800 objects: compared with 200 objects"
     assert claim.goal == 1.5 * growth.TIMES
 
 
 @pytest.mark.slow
-def test_workers_are_measured_at_two_sizes_of_either_shape() -> None:
+def test_workers_are_measured_at_two_sizes_of_each_shape() -> None:
     results = list(scale.results(BENCH, OBJECTS, 10 * OBJECTS, ["redis"], [OURS]))
-    assert checks.faults(results) == []
+    assert checks.find_errors(results) == []
     assert len(results) == 2 * 2 * len(records.SHAPES)
     assert len(list(claims.claims(results))) == 5 * len(records.SHAPES)
     assert all(result["redis_memory"] > 0 for result in results if result["step"] == "load_worker")
@@ -108,7 +108,7 @@ COMMANDS = {
     "orchestration": ["1"],
     "pages": ["20"],
 }
-"""Each module of benchmarks/ that is a command, with the arguments of its smallest size."""
+"""Each benchmark command, with the arguments for its smallest size."""
 MARKS = {"orchestration": [pytest.mark.prefect], "pages": [pytest.mark.prefect, pytest.mark.browser]}
 
 
@@ -128,7 +128,7 @@ def test_each_benchmark_runs_at_its_smallest_size(name: str, tmp_path: Path) -> 
     assert run.stdout
 
 
-def test_each_command_among_the_benchmarks_is_run() -> None:
+def test_every_benchmark_command_has_a_test_and_a_line_in_the_readme() -> None:
     folder = Path(benchmarks.__file__).parent
     commands = {path.stem for path in folder.glob("*.py") if 'if __name__ == "__main__"' in path.read_text("utf-8")}
     assert commands == {*COMMANDS, "__main__", "driver", "slow_proxy"}  # the last two are started by the others
@@ -136,34 +136,34 @@ def test_each_command_among_the_benchmarks_is_run() -> None:
     assert all(f"python -m benchmarks.{name}" in readme for name in COMMANDS)
 
 
-def test_what_does_not_fit_into_memory_is_skipped_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_does_not_fit_into_memory_is_skipped_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scale, "free_memory", lambda: 2**30)
     [result] = scale.results(BENCH, 100_000, 1_000_000, ["local"], [OURS])
-    assert result["skipped"] == "1.0 GiB of memory are free, 12.0 GiB are wanted"
-    assert checks.faults([result]) == []
+    assert result["skipped"] == "1.0 GiB of memory is free, 12.0 GiB is required"
+    assert checks.find_errors([result]) == []
     assert list(claims.claims([result])) == []
 
 
 @pytest.mark.slow
-def test_results_are_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_are_printed_and_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["200", "--parts", "children", "--children", "70", "--rounds", "1", "--out", str(tmp_path)])
     assert ended.value.code is None
-    told = capsys.readouterr().out
-    assert "70 children diffsync_store redis tree add_child: " in told
-    assert "add_child, 70 calls for one parent in LocalStore" in told
+    output = capsys.readouterr().out
+    assert "70 children diffsync_store redis tree add_child: " in output
+    assert "add_child, 70 calls for one parent in LocalStore" in output
     [lines] = tmp_path.glob("*.jsonl")
     assert len(lines.read_text("utf-8").splitlines()) == 2
 
 
-def test_only_what_was_asked_for_is_measured() -> None:
+def test_only_selected_parts_and_libraries_are_measured() -> None:
     assert parse([]).parts == list(PARTS)
     assert parse(["--parts", "limit", "scale"]).parts == ["limit", "scale"]
     theirs = Namespace(**{**vars(parse([])), "libraries": [THEIRS], "parts": ["limit", "children"]})
     assert list(measure(BENCH, theirs)) == []
 
 
-# The known data
+# The data
 
 
 def test_a_tenth_of_the_changes_is_missing_and_a_tenth_is_new() -> None:
@@ -175,7 +175,7 @@ def test_a_tenth_of_the_changes_is_missing_and_a_tenth_is_new() -> None:
 
 @pytest.mark.parametrize("shape", records.SHAPES)
 @pytest.mark.parametrize("objects", [100_000, 1_000_000])
-def test_there_are_as_many_changes_as_were_asked_for(shape: str, objects: int) -> None:
+def test_the_number_of_changes_is_the_requested_one(shape: str, objects: int) -> None:
     summary = records.summary(shape, objects, 1000)
     assert summary["create"] + summary["update"] + summary["delete"] == 1000
 
@@ -203,7 +203,7 @@ def test_keys_of_every_type_are_written_as_they_were_read(server: RedisServer) -
 # The slow proxy
 
 
-def test_each_round_trip_takes_the_delay_longer(server: RedisServer) -> None:
+def test_each_round_trip_is_delayed(server: RedisServer) -> None:
     with SlowProxy(server.port, 0.5) as proxy, redis.Redis.from_url(proxy.url) as client:
         client.ping()
         start = time.perf_counter()
@@ -212,7 +212,7 @@ def test_each_round_trip_takes_the_delay_longer(server: RedisServer) -> None:
         assert 2 <= time.perf_counter() - start < 20
 
 
-def test_answers_under_way_together_are_delayed_together(server: RedisServer) -> None:
+def test_delays_of_pipelined_answers_overlap(server: RedisServer) -> None:
     with SlowProxy(server.port, 0.5) as proxy, redis.Redis.from_url(proxy.url) as client:
         value = b"x" * 2**20
         client.set("large", value)
@@ -221,7 +221,7 @@ def test_answers_under_way_together_are_delayed_together(server: RedisServer) ->
             pipeline.get("large")
         start = time.perf_counter()
         assert pipeline.execute() == [value] * 30
-        assert 0.5 <= time.perf_counter() - start < 10  # one after the other they would take 15 seconds and more
+        assert 0.5 <= time.perf_counter() - start < 10  # in sequence, the delays alone would take 15 seconds
         client.delete("large")
 
 
@@ -237,41 +237,43 @@ def claims_of(*results: Result) -> dict[str, claims.Claim]:
     return {claim.text: claim for claim in claims.claims(results)}
 
 
-def test_a_claim_is_reached_from_its_own_side() -> None:
+def test_a_goal_is_a_minimum_or_a_maximum() -> None:
     assert claims.Claim("diff", measured=100, goal=100, unit="x faster", at_least=True).is_reached
     assert not claims.Claim("diff", measured=99, goal=100, unit="x faster", at_least=True).is_reached
     assert claims.Claim("load", measured=1.5, goal=1.5, unit="x its time").is_reached
     assert not claims.Claim("load", measured=1.6, goal=1.5, unit="x its time").is_reached
 
 
-def test_stores_are_claimed_to_be_faster_than_diffsync() -> None:
+def test_each_store_has_goals_relative_to_diffsync() -> None:
     found = claims_of(
         result(step="load", seconds=1, redis_memory=90),
         result(THEIRS, step="load", seconds=13, redis_memory=100),
         result(THEIRS, step="load", store="local", seconds=0.5),
     )
     assert [(claim.text, claim.measured, claim.is_reached) for claim in found.values()] == [
-        ("load, 100 objects: RedisStore beside diffsync's RedisStore", 13, True),
-        ("load, 100 objects: RedisStore beside diffsync's LocalStore", 2, False),
-        ("Redis memory, 100 objects: beside diffsync's", 0.9, True),
+        ("load, 100 objects: RedisStore compared with diffsync's RedisStore", 13, True),
+        ("load, 100 objects: RedisStore compared with diffsync's LocalStore", 2, False),
+        ("Redis memory, 100 objects: compared with diffsync's", 0.9, True),
     ]
 
 
-def test_claims_are_about_the_largest_size() -> None:
+def test_claims_use_the_largest_size() -> None:
     sizes = ((10, 1), (1000, 3), (100, 2))
     ours = [result(step="diff", objects=objects, seconds=seconds) for objects, seconds in sizes]
     theirs = [result(THEIRS, step="diff", objects=objects, seconds=300) for objects, _ in sizes]
-    assert claims_of(*ours, *theirs)["diff, 1,000 objects: RedisStore beside diffsync's RedisStore"].measured == 100
+    assert (
+        claims_of(*ours, *theirs)["diff, 1,000 objects: RedisStore compared with diffsync's RedisStore"].measured == 100
+    )
 
 
-def test_what_a_store_adds_is_claimed_in_bare_pipelines() -> None:
+def test_the_cost_of_a_store_is_a_multiple_of_the_bare_pipeline() -> None:
     steps = {"build": 1, "load": 2.5, "bare": 0.5}
     results = [result(part="limit", step=step, seconds=seconds) for step, seconds in steps.items()]
     [claim] = claims.claims(results)
     assert (claim.measured, claim.is_reached) == (3, False)
 
 
-def test_claims_say_whether_they_are_reached() -> None:
+def test_the_table_of_claims_shows_which_are_reached() -> None:
     slow = claims.Claim("fast", measured=1, goal=2, unit="x faster", at_least=True)
     view = claims.table([claims.Claim("few bytes", measured=1.25, goal=2, unit="MB"), slow])
     assert [list(column.cells) for column in view.columns] == [
@@ -282,35 +284,35 @@ def test_claims_say_whether_they_are_reached() -> None:
     ]
 
 
-def test_a_cell_says_how_many_times_less_it_was() -> None:
+def test_a_cell_shows_both_values_and_the_ratio() -> None:
     assert table.cell(table.MEASURES[0], {"seconds": 0.5}, {"seconds": 2.0}) == "0.50 / 2.00 (4.0x)"
 
 
-def test_a_cell_bears_what_was_not_measured() -> None:
+def test_a_cell_shows_a_dash_for_a_missing_value() -> None:
     assert table.cell(table.MEASURES[0], {"seconds": 0.5}, {}) == "0.50"
     assert table.cell(table.MEASURES[0], {}, {"seconds": 0.5}) == "- / 0.50"
     assert table.cell(table.MEASURES[0], {}, {}) == ""
 
 
-def test_the_table_has_a_row_for_each_thing_that_was_measured() -> None:
+def test_the_table_has_a_row_for_each_measured_step() -> None:
     rows = [result(step="diff", seconds=1.0), result(THEIRS, step="diff", seconds=2.0)]
     view = table.table([*rows, result(part="latency", step="diff_worker", condition="proxy", seconds=1.0)])
     assert view.row_count == 2
     assert list(view.columns[0].cells) == ["diff", "diff worker, proxy"]
 
 
-def test_the_best_round_counts_and_all_are_kept() -> None:
+def test_the_best_round_counts_and_the_seconds_of_all_are_kept() -> None:
     rounds = [result(seconds=2.0), result(seconds=1.0), result(seconds=3.0)]
     assert best(rounds) == {**rounds[1], "all_seconds": [2.0, 1.0, 3.0]}
 
 
-def test_no_round_follows_one_that_took_enough() -> None:
+def test_a_slow_round_is_the_last_one() -> None:
     seconds = iter([1.0, 5.0, 1.0])
     found = Bench(rounds=3).best(lambda: {"seconds": next(seconds)}, enough=4.0)
     assert found["all_seconds"] == [1.0, 5.0]
 
 
-def test_redis_memory_is_that_of_each_round(server: RedisServer) -> None:
+def test_emptying_the_server_frees_its_memory(server: RedisServer) -> None:
     before = used_memory(server)
     with server.client() as client:
         client.mset({f"key {number}": "x" * 100 for number in range(100_000)})
@@ -322,18 +324,18 @@ def test_redis_memory_is_that_of_each_round(server: RedisServer) -> None:
 # Wrong results
 
 
-def test_two_libraries_that_found_different_changes_are_named() -> None:
+def test_different_results_of_the_two_libraries_are_reported() -> None:
     results = [result(step="diff", summary={"create": 1}), result(THEIRS, step="diff", summary={"create": 2})]
     assert len(checks.disagreements(results)) == 1
     assert checks.disagreements([results[0], {**results[1], "summary": {"create": 1}}]) == []
 
 
-def test_a_result_that_is_not_what_is_known_of_the_data_is_named() -> None:
+def test_a_result_that_differs_from_the_known_data_is_reported() -> None:
     summary = records.summary("tree", 100, 1)
-    assert list(checks.untruths(result(step="diff", summary=summary))) == []
-    assert list(checks.untruths(result(step="diff", summary={**summary, "create": 5}))) != []
-    assert list(checks.untruths(result(step="load", found=99, changed=0))) == [
-        "diffsync_store compare redis load of 100: 99 objects are not 100"
+    assert list(checks.wrong_results(result(step="diff", summary=summary))) == []
+    assert list(checks.wrong_results(result(step="diff", summary={**summary, "create": 5}))) != []
+    assert list(checks.wrong_results(result(step="load", found=99, changed=0))) == [
+        "diffsync_store compare redis load of 100: expected 100 objects, got 99"
     ]
-    assert list(checks.untruths(result(step="add_child", found=99))) != []
-    assert list(checks.untruths(result(step="sync", summary=summary, left=1))) != []
+    assert list(checks.wrong_results(result(step="add_child", found=99))) != []
+    assert list(checks.wrong_results(result(step="sync", summary=summary, left=1))) != []

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.calls import count, device_types, fewest
+from benchmarks.calls import count, device_types, minimum_calls
 from diffsync_store import Diff, DiffElement, DiffSyncFlags, DiffSyncModelFlags, Sync, SyncOptions
 from diffsync_store.diff import walk
 from diffsync_store.journal import MemoryJournal
@@ -169,7 +169,7 @@ def test_deletes_at_their_places_come_to_the_same_end(
 
 
 @pytest.mark.slow
-def test_calls_on_device_types_are_near_the_fewest() -> None:
+def test_calls_on_device_types_are_near_the_minimum() -> None:
     source, target = device_types()
     operations, calls, least = count(source, target, SyncOptions(batch_size=200))
     assert operations > 10_000
@@ -186,7 +186,7 @@ def test_workers_make_hardly_more_calls(workers: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(networks(), networks(), st.integers(1, 7))
-def test_without_moves_calls_are_the_fewest(source: Data, target: Data, bulk: int) -> None:
+def test_without_moves_the_number_of_calls_is_the_minimum(source: Data, target: Data, bulk: int) -> None:
     for name in set(source["devices"]) & set(
         target["devices"]
     ):  # a device that moves is deleted ahead, by a call of its own
@@ -196,7 +196,7 @@ def test_without_moves_calls_are_the_fewest(source: Data, target: Data, bulk: in
     bulk = max(bulk, 2)
     wanted, there = ManyRing("source").fill(source), ManyRing("target").fill(target)
     diff = there.diff_from(wanted)
-    least = fewest(diff, bulk)
+    least = minimum_calls(diff, bulk)
     Sync(diff, wanted, there, SyncOptions(batch_size=bulk)).run()
     assert sum(there.system.calls.values()) == least
 
