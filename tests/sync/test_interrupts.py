@@ -20,7 +20,7 @@ from diffsync_store.sync.throttle import Throttle
 from tests.servers import wait_until
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Network
-from tests.sync.test_pace import Bulk
+from tests.sync.test_workers_and_batches import Bulk
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
 WORKERS = 4

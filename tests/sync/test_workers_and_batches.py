@@ -1,4 +1,4 @@
-"""Order and pace: workers, bulk calls, retries, deletes last, a stop when too much fails."""
+"""Workers, batches, retries, deletes last, and the stop when too many operations fail."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def sizes() -> list[int]:
     return BulkDevice.sizes
 
 
-def test_siblings_are_created_and_deleted_in_bulk(bench: Bench, sizes: list[int]) -> None:
+def test_siblings_are_created_and_deleted_in_batches(bench: Bench, sizes: list[int]) -> None:
     bench.adapter_class = Bulk
     source: Sites = {"a": ("r", {f"d{number}": "leaf" for number in range(25)})}
     target: Sites = {"a": ("r", {f"e{number}": "leaf" for number in range(5)})}
@@ -135,7 +135,7 @@ def test_a_result_for_each_record_says_which_were_refused(bench: Bench, sizes: l
 
 
 @pytest.mark.slow
-def test_a_bulk_call_that_raises_is_split_down_to_the_record_that_it_is_about(bench: Bench, sizes: list[int]) -> None:
+def test_a_batch_that_raises_is_split_down_to_the_record_that_it_is_about(bench: Bench, sizes: list[int]) -> None:
     bench.adapter_class = Bulk
     saved = bench.load({"a": ("r", {f"d{number}": "leaf" for number in range(16)})}, {"a": ("r", {})})
 
@@ -196,7 +196,7 @@ def test_what_stands_above_a_delete_that_failed_is_not_deleted(bench: Bench) -> 
     assert set(bench.system.records()) == {("site", "a"), ("device", "a__d2")}
 
 
-def test_deletes_that_come_last_go_in_bulk_too(bench: Bench, sizes: list[int]) -> None:
+def test_deletes_that_come_last_go_in_batches_too(bench: Bench, sizes: list[int]) -> None:
     bench.adapter_class = Bulk
     saved = bench.load({}, sites(8, "old"))
 

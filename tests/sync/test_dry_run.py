@@ -1,4 +1,4 @@
-"""What a sync would do is told before it does it: the same counts, and nothing is asked, sent or written."""
+"""A dry run reports what a sync would do: the same counts, and nothing is asked, sent or written."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Choosy(Network):
     ],
     ids=["all", "retry", "select", "exclude", "both"],
 )
-def test_what_is_planned_is_what_is_done(bench: Bench, before: Callable[[Bench], None], options: SyncOptions) -> None:
+def test_the_dry_run_says_what_a_sync_does(bench: Bench, before: Callable[[Bench], None], options: SyncOptions) -> None:
     bench.load(SOURCE, TARGET)
     before(bench)
     planned = bench.saved().dry_run(options, flags=GO_ON)
@@ -105,14 +105,14 @@ def listed(result: SyncResult) -> list[tuple[str, str, str, str, str]]:
     return sorted((each.state, each.action, each.model, each.unique_id, each.reason) for each in found)
 
 
-def test_a_plan_sends_and_writes_nothing(bench: Bench) -> None:
+def test_a_dry_run_sends_and_writes_nothing(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     assert saved.dry_run(SyncOptions(exclude=(GONE,))).suppressed == 3
     assert saved.journal().is_empty()
     assert bench.system.calls() == []
 
 
-def test_what_is_held_is_planned_as_held(bench: Bench) -> None:
+def test_what_guards_suppress_is_suppressed_in_the_dry_run(bench: Bench) -> None:
     for side, sites in ((bench.source(), SOURCE), (bench.target(), TARGET)):
         with side.store.loading():
             side.put(sites)
@@ -133,7 +133,7 @@ def test_what_was_sent_by_a_sync_that_died_is_unknown(bench: Bench) -> None:
     assert planned.rejects[0].unique_id == first.unique_id
 
 
-def test_a_diff_that_somebody_has_rejected_is_planned_only_to_be_asked_for_again(bench: Bench) -> None:
+def test_the_dry_run_of_a_rejected_diff_needs_an_approval(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     saved.reject(by="bob", reason="not tonight")
     with pytest.raises(DiffNotApproved, match="bob rejected this diff"):
@@ -141,7 +141,7 @@ def test_a_diff_that_somebody_has_rejected_is_planned_only_to_be_asked_for_again
     assert saved.dry_run(SyncOptions(require_approval=True)).applied == 8
 
 
-def test_what_a_model_has_left_alone_is_no_more_applied_when_the_diff_is_applied_again(bench: Bench) -> None:
+def test_a_skipped_operation_is_not_applied_when_the_diff_is_applied_again(bench: Bench) -> None:
     bench.load(SOURCE, TARGET)
     bench.adapter_class = Choosy
     first = bench.saved().apply(bench.source(), bench.target())

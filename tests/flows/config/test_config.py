@@ -25,7 +25,7 @@ from diffsync_store import LocalStore
 from diffsync_store.project import ConfigError, Declaration, UserError
 from tests.project.files import PLAIN, STORE
 
-EXAMPLE = Path(__file__).parents[2] / "deployments"
+EXAMPLE = Path(__file__).parents[3] / "deployments"
 
 
 @pytest.fixture
