@@ -1,4 +1,4 @@
-"""Serving an adapter of the diffsync package: it catches its own package's exceptions, so those it must get."""
+"""Exceptions for adapters of the diffsync package, which catch the exceptions of that package."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from diffsync_store import exceptions
 
 
 def error_class(error: type[Exception], adapter: Any) -> type[Exception]:
-    """`error`, as a class that the package of `adapter` catches as well."""
+    """Return the error class, derived from diffsync's class of the same name if the adapter is one of diffsync's."""
     packages = {base.__module__.partition(".")[0] for base in type(adapter).__mro__}
-    return _double(error.__name__) or error if "diffsync" in packages else error
+    return _combined_class(error.__name__) or error if "diffsync" in packages else error
 
 
 @cache
-def _double(name: str) -> type[Exception] | None:
+def _combined_class(name: str) -> type[Exception] | None:
     foreign = getattr(sys.modules.get("diffsync.exceptions"), name, None)
     return type(name, (getattr(exceptions, name), foreign), {}) if foreign else None

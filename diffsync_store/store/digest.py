@@ -1,10 +1,10 @@
-"""Digests: what two stores compare instead of objects.
+"""Digests of objects. Two stores compare digests, and read only the objects whose digests differ.
 
-An object's digest is a hash of what a diff would compare of it: identifiers, attributes in their normal forms, whether
-it is to be ignored, and which children it lists. Digests that are equal mean objects that are; a digest that differs
-says only that the objects have to be looked at, so whatever cannot be digested gets one that equals none.
+The digest of an object is a hash of everything that a diff compares: its identifiers, the normal forms of its attributes, its
+IGNORE flag, and the unique ids of its children. Equal digests mean equal objects. Different digests mean that the objects must be
+compared. An object that cannot be digested gets a random digest.
 
-Two 48-bit lanes, so that sums of digests stay exact where numbers are floating-point, as in the Lua of Redis.
+A digest consists of two 48-bit lanes, so that Redis's Lua, whose numbers are floating-point, can add them exactly.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from diffsync_store.store.reported_values import reported_values_of
 from diffsync_store.values.codec import NotStorable, comparable, is_plain
 
 VERSION = 2
-"""Changes with whatever changes digests; stores with another one are compared in full."""
+"""Version of the digests. Increase it when digests change: stores with different versions are compared without digests."""
 
 SIZE = 12
 """Bytes of a digest."""
@@ -38,11 +38,11 @@ _IGNORE = DiffSyncModelFlags.IGNORE.value
 
 
 def digest_of(obj: DiffSyncModel, *, is_plain: bool = False) -> bytes:
-    """The object's digest: `SIZE` bytes, then `i` if a diff ignores the object, `-` otherwise.
+    """Return the digest of an object: `SIZE` bytes, then `i` if a diff ignores the object, `-` otherwise.
 
     Args:
         obj: the object.
-        is_plain: all its values are known to be JSON values; saves checking them.
+        is_plain: all its values are known to be plain (`values.codec.is_plain`), so they are not checked.
     """
     read, read_plain, children = _reader(type(obj))
     try:
@@ -58,8 +58,8 @@ def digest_of(obj: DiffSyncModel, *, is_plain: bool = False) -> bytes:
 
 @per_class
 def fingerprint(model: type[DiffSyncModel]) -> str:
-    """What makes the digests of two classes comparable: they are if this is equal."""
-    said = [
+    """Return the fingerprint of a class. The digests of two classes can be compared if their fingerprints are equal."""
+    content = [
         VERSION,
         model._modelname,
         list(model._identifiers),
@@ -67,53 +67,54 @@ def fingerprint(model: type[DiffSyncModel]) -> str:
         sorted(model._attributes),
         comparison_fingerprints(model),
     ]
-    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=SIZE).hexdigest()
+    return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=SIZE).hexdigest()
 
 
 @per_class
 def methods_fingerprint(model: type[DiffSyncModel]) -> str:
-    """The class's own code that digests are made by; empty where they are made of the fields alone."""
+    """Return the fingerprint of the code of a class that computes digests; empty if they depend on the fields only."""
     names, decorators = reported_values_of(model), model.__pydantic_decorators__
     serializers: list[Any] = [*decorators.field_serializers.values(), *decorators.model_serializers.values()]
     if not names and not serializers:
         return ""
-    said = [getattr(model, name, None) for name in (*names, "create_unique_id")]
-    own = [text_of(function) for function in said if getattr(function, "__module__", _MODEL) != _MODEL]
+    methods = [getattr(model, name, None) for name in (*names, "create_unique_id")]
+    own = [text_of(method) for method in methods if getattr(method, "__module__", _MODEL) != _MODEL]
     content = [names, own, [text_of(serializer.func) for serializer in serializers]]
     return blake2b(json.dumps(content).encode(), digest_size=SIZE).hexdigest()
 
 
 Reader = Callable[["DiffSyncModel"], bytes]
+"""Returns the content of an object that is hashed for its digest."""
 
 
 @per_class
 def _reader(model: type[DiffSyncModel]) -> tuple[Reader, Reader, tuple[tuple[str, str], ...]]:
-    """What makes the content of an object that is to be digested; and its child models with their fields."""
+    """Return a reader of objects, a reader of objects with plain values, and the child models with their fields."""
     names = tuple(dict.fromkeys((*model._identifiers, *model._shortname)))
     read: Reader
     known = getattr(model, "_schema", None)
     if known is not None and known.methods:  # the class of the value is not available
-        read = _equal_to_none
-    elif _says_its_fields(model):
+        read = _random_content
+    elif _depends_on_fields_only(model):
         read, read_plain = _fields_readers(model, names)
         return read, read_plain, tuple(sorted(model.get_children_mapping().items()))
     else:
-        read = _said_reader(model, names, () if known is not None else reported_values_of(model))
+        read = _methods_reader(model, names, () if known is not None else reported_values_of(model))
     return read, read, tuple(sorted(model.get_children_mapping().items()))
 
 
-def _equal_to_none(_: DiffSyncModel) -> bytes:
+def _random_content(_: DiffSyncModel) -> bytes:
     return os.urandom(SIZE)
 
 
-def _says_its_fields(model: type[DiffSyncModel]) -> bool:
-    """Whether the fields' values say what a diff compares, where JSON has them as they are."""
+def _depends_on_fields_only(model: type[DiffSyncModel]) -> bool:
+    """Whether a diff compares the values of the fields, without code of the class."""
     names = {*model._identifiers, *model._shortname, *model._attributes}
     return not reported_values_of(model) and not normalisers(model) and dumps_as_is(model, names)
 
 
 def _head(model: type[DiffSyncModel]) -> bytes:
-    """Of all digests of a class: those of another class are comparable only where it compares the same."""
+    """Return the first part of the content of all objects of a class, which differs for classes that compare differently."""
     known = getattr(model, "_schema", None)
     return to_json(
         [known.fingerprint, known.methods] if known is not None else [fingerprint(model), methods_fingerprint(model)]
@@ -121,23 +122,23 @@ def _head(model: type[DiffSyncModel]) -> bytes:
 
 
 def _fields_readers(model: type[DiffSyncModel], names: tuple[str, ...]) -> tuple[Reader, Reader]:
-    """From the fields: of any values, and of values that are known to be JSON values."""
+    """Return readers that use the fields: one for any values, and one for plain values."""
     head, attributes = _head(model), sorted(model._attributes)
-    fields = [*names, *attributes, "model_flags"]  # the last only so that there are two
+    fields = [*names, *attributes, "model_flags"]  # the last so that itemgetter returns a tuple
     values = itemgetter(*fields)
-    said = _said_reader(model, names, ())
+    read_any = _methods_reader(model, names, ())
 
     def read_plain(obj: DiffSyncModel) -> bytes:
         return head + to_json(values(obj.__dict__)[:-1], inf_nan_mode="constants")
 
     def read(obj: DiffSyncModel) -> bytes:
-        return read_plain(obj) if all(map(is_plain, values(obj.__dict__)[:-1])) else said(obj)
+        return read_plain(obj) if all(map(is_plain, values(obj.__dict__)[:-1])) else read_any(obj)
 
     return read, read_plain
 
 
-def _said_reader(model: type[DiffSyncModel], names: tuple[str, ...], said: tuple[str, ...]) -> Reader:
-    """From what the object says of itself; as from the fields, where that is the same."""
+def _methods_reader(model: type[DiffSyncModel], names: tuple[str, ...], reported: tuple[str, ...]) -> Reader:
+    """Return a reader that uses the methods of objects. Without overridden ones the content is that of the fields."""
     head, attributes = _head(model), sorted(model._attributes)
 
     def read(obj: DiffSyncModel) -> bytes:
@@ -148,9 +149,9 @@ def _said_reader(model: type[DiffSyncModel], names: tuple[str, ...], said: tuple
         content: list[Any] = [identifiers.pop(name) for name in names]
         content += [attrs.pop(name, _ABSENT) for name in attributes]
         rest = [identifiers, attrs]
-        rest += [getattr(obj, name)() for name in ("get_unique_id", "get_shortname") if name in said]
-        told = _as_text(content)
-        return head + (told if rest == [{}, {}] else told + _as_text(rest))
+        rest += [getattr(obj, name)() for name in ("get_unique_id", "get_shortname") if name in reported]
+        text = _to_json(content)
+        return head + (text if rest == [{}, {}] else text + _to_json(rest))
 
     return read
 
@@ -162,5 +163,5 @@ def _compared(values: dict[str, Any]) -> dict[str, Any]:
 _ABSENT = {"~absent": True}
 
 
-def _as_text(content: Any) -> bytes:
+def _to_json(content: Any) -> bytes:
     return to_json(content, inf_nan_mode="constants")

@@ -1,4 +1,4 @@
-"""What a load finds out about its own completeness: records it could not take, models it could not read to the end."""
+"""The report of a load about missing data: rejected records and incomplete models."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ from diffsync_store.exceptions import (
 from diffsync_store.redaction import format_payload, format_reason, redact_credentials, truncate
 from diffsync_store.values.codec import is_unicode
 
-_OF_ONE_RECORD = (ObjectAlreadyExists, ObjectNotFound, ObjectNotStorable, ObjectStoreWrongType)
-"""What a store raises because of a record; whatever else it raises is its own trouble."""
+_RECORD_ERRORS = (ObjectAlreadyExists, ObjectNotFound, ObjectNotStorable, ObjectStoreWrongType)
+"""Errors of a store that a record causes. Other errors of a store are not the fault of a record."""
 
 _LOCK = process_lock()
 
-KEPT = 100
-"""Rejects of one model that are kept; the number of all is exact."""
-KEPT_IN_ALL = 1000
+MAX_REJECTS_PER_MODEL = 100
+"""Maximum rejects of a model that are kept. All rejects are counted."""
+MAX_REJECTS = 1000
 MAX_KEYS = 1000
-"""Objects of one model's gap below which records are missing; with more of them, they may be missing anywhere."""
+"""Maximum objects in `Gap.below`. If there are more, records count as missing anywhere."""
 
 ObjectKey = tuple[str, str]
 """Model and unique id of an object."""
 
 
 class LoadReject(BaseModel):
-    """A record that a load could not take."""
+    """A record that a load rejected."""
 
     model_config = ConfigDict(frozen=True)
 
     what: str
-    """The record's key, as the adapter named it."""
+    """The key of the record, as the adapter reported it."""
     reason: str
     payload: str = ""
     """The record as JSON, truncated, with secrets redacted."""
 
 
 class Gap(BaseModel):
-    """Why a load does not prove that it has all records of one model."""
+    """Why a load may lack records of one model."""
 
     model_config = ConfigDict(frozen=True)
 
     reasons: tuple[str, ...] = ()
     rejected: int = 0
-    """Number of all rejected records."""
+    """Number of rejected records."""
     rejects: tuple[LoadReject, ...] = ()
-    """The first of them."""
+    """The first rejected records."""
     below: tuple[ObjectKey, ...] = ()
-    """Objects below which records are missing; anywhere, where there are none."""
+    """Objects below which records are missing; if empty, they may be missing anywhere."""
 
     def __str__(self) -> str:
         return "; ".join(self.reasons)
 
 
 @dataclass
-class _OfModel:
+class _ModelReport:
     incomplete: list[str] = field(default_factory=list)
     below: dict[ObjectKey, None] = field(default_factory=dict)
     is_anywhere: bool = False
@@ -74,7 +74,7 @@ class _OfModel:
     rejected: int = 0
     rejects: list[LoadReject] = field(default_factory=list)
     kept: int = 0
-    """Those among the rejects, or about to be."""
+    """Number of rejects that are kept or about to be kept."""
 
     def gap(self, loaded: int | None) -> Gap | None:
         reasons = list(self.incomplete)
@@ -95,7 +95,7 @@ class _OfModel:
         )
 
     def add_key(self, below: ObjectKey | None) -> None:
-        """Something is missing below an object; anywhere, where none is given, or one that no store in Redis can name."""
+        """Note that records are missing below an object; anywhere if it is None, or not valid Unicode, which Redis cannot hold."""
         if below is not None and not is_unicode(below[1]):
             below = None
         if below is not None:
@@ -114,28 +114,28 @@ class _OfModel:
 
 
 class LoadReport:
-    """What one load has found so far, by model; any number of threads may tell of it.
+    """The report of one load. Threads may share it.
 
     Args:
-        redact: takes secrets out of a text before it is kept or logged.
+        redact: removes secrets from a text before it is kept or logged.
     """
 
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
-        self._models: dict[str, _OfModel] = {}
+        self._models: dict[str, _ModelReport] = {}
         self._kept = 0
 
     def expect(self, model: str, count: int, *, at_least: bool) -> None:
-        """Say how many records the system has; the last word counts."""
+        """Set the number of records that the system has. The last call counts."""
         if type(count) is not int or count < 0:
             raise ValueError(
-                f"The number of {model} records to expect must be a whole number from 0 on, not {count!r}."
+                f"The expected number of {model} records must be a whole number of at least 0, not {count!r}."
             )
         found = self._of(model)
         found.expected, found.at_least = count, at_least
 
     def incomplete(self, model: str, reason: str, below: ObjectKey | None = None) -> None:
-        """Say that records of a model are missing, of those below an object or of all; the first ten reasons are kept."""
+        """Report that records of a model are missing, below an object or anywhere. The first ten reasons are kept."""
         reason = truncate(redact_credentials(self._redact(reason)), 500) or "incomplete"
         with _LOCK:
             self._of(model).add_key(below)
@@ -153,12 +153,12 @@ class LoadReport:
         *,
         below: ObjectKey | None = None,
     ) -> None:
-        """Count a record that could not be taken, and keep it if it is one of the first; `owner` is its model's class."""
+        """Report a rejected record. It is counted; the first ones are kept. `owner` is the class of its model."""
         with _LOCK:
             found = self._of(model)
             found.add_key(below)
             found.rejected += 1
-            if found.kept >= KEPT or self._kept >= KEPT_IN_ALL:
+            if found.kept >= MAX_REJECTS_PER_MODEL or self._kept >= MAX_REJECTS:
                 return
             found.kept += 1
             self._kept += 1
@@ -171,23 +171,27 @@ class LoadReport:
         structlog.get_logger().warning("Record rejected", model=model, what=reject.what, reason=reject.reason)
 
     def failure(self, error: BaseException) -> str:
-        """Why the load as a whole has failed."""
+        """Return the reason of a failed load."""
         return truncate(self._redact(format_reason(error)), 2000)
 
     def expected(self) -> dict[str, int]:
-        """The number of records that was said, by model."""
+        """Return the expected number of records, by model."""
         return {model: found.expected for model, found in list(self._models.items()) if found.expected is not None}
 
     def gaps(self, counts: Mapping[str, int] | None) -> dict[str, Gap]:
-        """The gaps by model, given how many objects of each model there are; None if that does not matter."""
+        """Return the gaps by model.
+
+        Args:
+            counts: number of loaded objects by model, to compare with the expected numbers; None to skip this.
+        """
         gaps = {
             model: found.gap(None if counts is None else counts.get(model, 0))
             for model, found in list(self._models.items())
         }
         return {model: gap for model, gap in gaps.items() if gap is not None}
 
-    def _of(self, model: str) -> _OfModel:
-        return self._models.setdefault(model, _OfModel())
+    def _of(self, model: str) -> _ModelReport:
+        return self._models.setdefault(model, _ModelReport())
 
 
 def _as_mapping(payload: Any) -> Mapping[str, Any] | None:
@@ -197,7 +201,7 @@ def _as_mapping(payload: Any) -> Mapping[str, Any] | None:
 
 
 class Rejecting:
-    """A block that takes in one record of a load; if it raises, the record is rejected."""
+    """A context manager for the load of one record. If the block raises, the record is rejected."""
 
     def __init__(
         self,
@@ -214,13 +218,13 @@ class Rejecting:
         self._below = below
 
     def __enter__(self) -> None:
-        """Begin the record."""
+        """Enter the block."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
-        """Tell whether the error is the record's fault: one of the store itself, or the end of the program, is not."""
+        """Reject the record and suppress the error, unless the store or the end of the program caused it."""
         if not isinstance(error, Exception):
             return False
-        if isinstance(error, ObjectStoreException) and not isinstance(error, _OF_ONE_RECORD):
+        if isinstance(error, ObjectStoreException) and not isinstance(error, _RECORD_ERRORS):
             return False
         model, what, payload, owner = self._record
         self._report.reject(model, what, error, payload, owner, below=self._below)
@@ -228,5 +232,5 @@ class Rejecting:
 
 
 def summary(gaps: Mapping[str, Gap]) -> str:
-    """The gaps as one line."""
+    """Return the gaps as one line."""
     return truncate("; ".join(f"{model}: {gap}" for model, gap in gaps.items()), 2000)

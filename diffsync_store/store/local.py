@@ -15,9 +15,9 @@ from diffsync_store.store.subtree_digests import SubtreeDigests
 
 
 class LocalStore(BaseStore):
-    """A store in memory; it lives as long as the process, and any number of its threads may use it at once.
+    """A store in memory. It lives as long as the process. Threads may share it.
 
-    A child process that is forked has a copy of its own: what it adds stays there.
+    A forked child process has its own copy: the parent does not see what the child adds.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Digests of objects in memory, made when a store that keeps digests is to be compared with them."""
+"""Digests of objects in memory, computed for a comparison with a store that keeps digests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LANE = SIZE // 2
 
 
 class LocalSubtreeDigests(SubtreeDigests):
-    """Digests of the objects that the dicts hold now; each object's is made once, when it is first asked for."""
+    """Digests of the objects in these dicts. The digest of each object is computed at its first use."""
 
     def __init__(self, objects: Mapping[str, Mapping[str, DiffSyncModel]]) -> None:
         self._objects = objects
@@ -36,7 +36,7 @@ class LocalSubtreeDigests(SubtreeDigests):
         return {}
 
     def _subtree(self, model: str, uid: str) -> SubtreeDigest:
-        """As a parent takes it in."""
+        """Return what an object contributes to the digest of its parent."""
         known = self._known.get((model, uid))
         if known is not None:
             return known
@@ -48,7 +48,9 @@ class LocalSubtreeDigests(SubtreeDigests):
         if is_ignored:
             found = SubtreeDigest(digest, 0, 1, 0)
         else:
-            self._known[model, uid] = _LISTED_AND_ABSENT  # what stands below itself has to be looked at
+            self._known[model, uid] = (
+                _LISTED_AND_ABSENT  # an object below itself counts as missing, so that it is compared
+            )
             below = [
                 self._subtree(child, child_uid)
                 for child, field in obj.get_children_mapping().items()
@@ -65,7 +67,7 @@ class LocalSubtreeDigests(SubtreeDigests):
 
 
 def _sum(digests: list[bytes]) -> bytes:
-    """Lane by lane, as the Lua of Redis adds them up."""
+    """Add digests lane by lane, as the Lua scripts do."""
     if len(digests) == 1:
         return digests[0]
     lanes = (sum(int.from_bytes(digest[at : at + _LANE], "big") for digest in digests) for at in (0, _LANE))

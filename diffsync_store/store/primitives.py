@@ -1,7 +1,7 @@
-"""What a store has to provide: the primitives that all else is written over.
+"""The primitive operations of a store, on which `BaseStore` is built.
 
-The project's stores provide these. A store of a program's own may have diffsync's public methods instead, over which
-each primitive has a default; it is read in full then, and says of itself what memory can say.
+LocalStore and RedisStore implement them. A custom store may implement diffsync's public methods instead: each primitive has a
+default that calls these. Such a store is compared without digests, and keeps the state of its load in memory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class LoadStatus:
-    """What a store in memory keeps of its load, from the moment on in which it is emptied."""
+    """The state of the load of a store in memory, from the time at which the load emptied it."""
 
     state: StoreState = StoreState.LOADING
     reason: str = ""
@@ -42,7 +42,7 @@ class LoadStatus:
 
 
 class StoreOwner(Protocol):
-    """What a store uses of its adapter: the names, and the model classes as attributes."""
+    """The attributes of an adapter that a store uses. The model classes are attributes too."""
 
     @property
     def type(self) -> str | None: ...
@@ -52,7 +52,7 @@ class StoreOwner(Protocol):
 
 
 class Primitives:
-    """What a store has to provide. Model classes are None where nothing is known but the name."""
+    """The primitive operations. A model class is None if only the name of the model is known."""
 
     store_id: str = ""
     adapter: StoreOwner | None
@@ -61,23 +61,23 @@ class Primitives:
     def __init__(self) -> None:
         self._load_status = LoadStatus()
 
-    def _own(self, name: str) -> Any:
-        """The store's own way to do what one of diffsync's methods does.
+    def _custom_method(self, name: str) -> Any:
+        """Return the store's implementation of one of diffsync's methods.
 
         Raises:
-            NotImplementedError: it has none.
+            NotImplementedError: the store does not implement it.
         """
         provider = next(base for base in type(self).__mro__ if name in vars(base))
         if provider.__module__ == "diffsync_store.store.base":
             raise NotImplementedError(
-                f"{type(self).__name__} has no {name}(): add it, with the arguments of BaseStore's."
+                f"{type(self).__name__} has no {name}(): add it, with the arguments of BaseStore.{name}()."
             )
         return getattr(self, name)
 
     def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
-        """The live object with this unique id."""
+        """Return the live object with this unique id, or None."""
         try:
-            obj: DiffSyncModel = self._own("get")(model=model_class or model, identifier=uid)
+            obj: DiffSyncModel = self._custom_method("get")(model=model_class or model, identifier=uid)
         except ObjectNotFound:
             return None
         return obj
@@ -85,12 +85,18 @@ class Primitives:
     def _fetch(
         self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
     ) -> dict[str, DiffSyncModel]:
-        """Those of the objects that are there, in the order asked for, in as few round trips as can be.
+        """Return the objects with these unique ids, in this order, without missing ones.
 
-        Objects that are not to be tracked need not be live: the caller only reads them.
+        Args:
+            model: name of the model.
+            model_class: class of the model, if it is known.
+            uids: the unique ids.
+            track: return live objects. If False, the caller does not change the objects, so they need not be tracked.
         """
         try:
-            return dict(zip(uids, self._own("get_by_uids")(uids=list(uids), model=model_class or model), strict=True))
+            return dict(
+                zip(uids, self._custom_method("get_by_uids")(uids=list(uids), model=model_class or model), strict=True)
+            )
         except ObjectNotFound:
             found = ((uid, self._get(model, model_class, uid)) for uid in uids)
             return {uid: obj for uid, obj in found if obj is not None}
@@ -98,70 +104,75 @@ class Primitives:
     def _iterate(
         self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
     ) -> Iterator[DiffSyncModel]:
-        """All objects of a model in order of insertion."""
-        return iter(self._own("get_all")(model=model_class or model))
+        """Yield all objects of a model in order of insertion."""
+        return iter(self._custom_method("get_all")(model=model_class or model))
 
     def uids(self, model: str) -> Iterator[str]:
-        """The unique ids of all objects of a model in order of insertion."""
+        """Yield the unique ids of all objects of a model in order of insertion."""
         return (obj.get_unique_id() for obj in self._iterate(model, None))
 
     def positions(self, model: str, uids: Sequence[str]) -> dict[str, float]:
-        """Those of the unique ids that there are objects of, each with a number that grows in order of insertion."""
+        """Return the position of each of these objects in order of insertion, without missing ones."""
         wanted = set(uids)
-        return {uid: place for place, uid in enumerate(self.uids(model)) if uid in wanted}
+        return {uid: position for position, uid in enumerate(self.uids(model)) if uid in wanted}
 
     def subtree_digests(self) -> SubtreeDigests | None:
-        """The digests of the store's objects as they are in it now; None where they cannot be trusted."""
+        """Return the current digests of the store's objects; None if they cannot be used."""
         return None
 
     def may_have_changed_uids(self) -> bool:
-        """Whether an object may stand under another unique id than the one that it has now."""
-        return True  # nothing tells of changes to what is in memory
+        """Whether an object may be stored under a unique id that differs from its current one."""
+        return True  # changes of objects in memory are not tracked
 
     def get_cached(self, model: str, uid: str) -> DiffSyncModel | None:
-        """The live object with this unique id, if it takes no request to find it."""
+        """Return the live object with this unique id, if it is in memory."""
         return self._get(model, None, uid)
 
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        """Take in a new object; raise ObjectAlreadyExists where another one has its unique id."""
-        self._own("add")(obj=obj)
+        """Add a new object.
+
+        Raises:
+            ObjectAlreadyExists: another object has its unique id.
+        """
+        self._custom_method("add")(obj=obj)
 
     def _put(self, model: str, uid: str, obj: DiffSyncModel) -> None:
-        """Take in an object, in the place of whatever has its unique id."""
-        self._own("update")(obj=obj)
+        """Add an object, or replace the one with its unique id."""
+        self._custom_method("update")(obj=obj)
 
     def _delete(self, model: str, uid: str) -> bool:
-        """Remove an object; tell whether it was there."""
+        """Remove an object; return whether it was in the store."""
         if self._get(model, None, uid) is None:
             return False
-        self._own("remove_item")(model, uid)
+        self._custom_method("remove_item")(model, uid)
         return True
 
     def _counts(self) -> dict[str, int]:
-        """Number of objects by model name, without models that have none."""
-        counts = {model: self._own("count")(model=model) for model in self._own("get_all_model_names")()}
+        """Return the number of objects by model name, without models that have no objects."""
+        counts = {
+            model: self._custom_method("count")(model=model) for model in self._custom_method("get_all_model_names")()
+        }
         return {model: count for model, count in counts.items() if count}
 
     def _start_load(self) -> None:
         """Empty the store and set its state to loading."""
-        for model in self._own("get_all_model_names")():
+        for model in self._custom_method("get_all_model_names")():
             for uid in list(self.uids(model)):
-                self._own("remove_item")(model, uid)
+                self._custom_method("remove_item")(model, uid)
         self._load_status = LoadStatus()
 
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
-        """Declare what is known of the store's content; flushes first, but drops pending writes of a failed load.
+        """Set the state of the store. Flush first; drop the pending writes of a failed load.
 
         Args:
-            state: how far the load came.
+            state: the state of the load.
             reason: why the store is partial or failed.
-            gaps: what a partial store lacks, by model; without any it may lack anything.
+            gaps: what a partial store lacks, by model; if empty, it may lack anything.
         """
-        kept = self._load_status
-        self._load_status = replace(kept, state=state, reason=reason, gaps=dict(gaps), updated=_now())
+        self._load_status = replace(self._load_status, state=state, reason=reason, gaps=dict(gaps), updated=_now())
 
     def record(self) -> StoreRecord:
-        """What the store says of itself.
+        """Return the record of the store.
 
         Raises:
             StoreNotFound: it was never written, was dropped, or expired.
@@ -182,5 +193,5 @@ class Primitives:
         )
 
     def drop(self) -> None:
-        """Remove the store with everything in it; it may be written again."""
+        """Remove all objects and the record. The store can be used again."""
         self._start_load()

@@ -1,4 +1,4 @@
-"""What a store says of itself: whose records it holds, how they are shaped, and how far its load came."""
+"""The record of a store: its adapter, the schemas of its models, and the state of its load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from diffsync_store.store.load_report import Gap
 
 
 class ModelSchema(BaseModel):
-    """A model class as data: enough to compare its stored objects without the class."""
+    """A model class as data. Stored objects can be compared with it if the class is not available."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,19 +24,19 @@ class ModelSchema(BaseModel):
     shortname: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     children: dict[str, str] = {}
-    """Child model name to the name of the field that lists the children's unique ids."""
+    """By child model: the field that lists the unique ids of the children."""
     fingerprint: str = ""
-    """What the objects' digests are made of; digests made of something else cannot be compared with them."""
+    """Fingerprint of the rules for digests. Digests with different fingerprints cannot be compared."""
     methods: str = ""
-    """Of the class's own code that says what an object is; empty where its fields say it."""
+    """Fingerprint of the class's code that affects digests; empty if there is none."""
     secrets: tuple[str, ...] = ()
-    """The fields that the class declares as secret, in its `_secrets`."""
+    """Fields in the class's `_secrets`."""
     is_top: bool = False
-    """The model may stand at the top of the tree, so that its objects are in buckets."""
+    """Whether the model may be top-level, so that its objects are in buckets."""
 
     @classmethod
     def of(cls, model: type[DiffSyncModel], *, is_top: bool = False) -> ModelSchema:
-        """Describe a model class."""
+        """Return the schema of a model class."""
         known: ModelSchema | None = getattr(model, "_schema", None)
         if known is not None:
             return known
@@ -53,58 +53,55 @@ class ModelSchema(BaseModel):
         )
 
     def has_same_digests(self, other: ModelSchema) -> bool:
-        """Whether objects of one class are digested as those of the other are."""
+        """Whether the digests of two classes can be compared."""
         return (self.fingerprint, self.methods, self.children) == (other.fingerprint, other.methods, other.children)
 
 
 def schema_of(classes: Collection[type[DiffSyncModel]], *, is_top: bool = False) -> ModelSchema:
-    """Describe a model whose objects are of these classes, the first of which is the adapter's.
+    """Return the schema of a model whose objects have these classes. The first is the class of the adapter.
 
-    The digests of objects of different classes differ where the classes compare differently. The children are those of
-    all classes; where two of them list the same children in different fields, the digests cannot be used.
+    The schema has the children of all classes. If two classes list the same child model in different fields, the digests cannot be
+    used.
     """
     first, *others = (ModelSchema.of(model, is_top=is_top) for model in classes)
     secrets = tuple(sorted({name for schema in (first, *others) for name in schema.secrets}))
     children = dict(first.children)
-    is_clear = not any(
+    has_one_field_each = not any(
         children.setdefault(child, field) != field for other in others for child, field in other.children.items()
     )
-    if (secrets, children) == (first.secrets, first.children) and is_clear:
+    if (secrets, children) == (first.secrets, first.children) and has_one_field_each:
         return first
-    rules = first.fingerprint if is_clear else ""
+    rules = first.fingerprint if has_one_field_each else ""
     return first.model_copy(update={"secrets": secrets, "children": children, "fingerprint": rules})
 
 
 class StoreSchema(BaseModel):
-    """The models of a store and which of them stand at the top of the tree."""
+    """The models of a store, and which of them are top-level."""
 
     top_level: tuple[str, ...] = ()
     models: dict[str, ModelSchema] = {}
 
 
 class StoreRecord(BaseModel):
-    """The record that a store keeps of itself.
-
-    A copy from the moment of reading: threads may share it, and it can be pickled for other processes.
-    """
+    """The record of a store, as it was when it was read. Threads may share it. It can be pickled for other processes."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     store_id: str
     name: str = ""
     adapter: str = ""
-    """The `type` of the adapter that filled the store."""
+    """The `type` of the adapter that loaded the store."""
     state: StoreState
     reason: str = ""
     """Why the store is partial or failed."""
     gaps: dict[str, Gap] = {}
-    """What the load says is missing, by model; a partial store without gaps may lack anything."""
+    """What the load reported as missing, by model. A partial store without gaps may lack anything."""
     generation: str = ""
-    """Changes with every new load, so that a reader can tell whether it still reads what it began with."""
+    """Id of the load. It changes with each load, so that readers notice a new load."""
     counts: dict[str, int] = {}
-    """Objects by model name."""
+    """Number of objects by model name."""
     undigested: str = ""
-    """Why the digests cannot be trusted; empty where they can."""
+    """Why the digests cannot be used; empty if they can."""
     top_level: tuple[str, ...] = ()
     schema_: StoreSchema = Field(default_factory=StoreSchema, alias="schema")
     created: datetime
@@ -113,4 +110,4 @@ class StoreRecord(BaseModel):
     writer: str = ""
     """Host and process id of the last writer."""
     ttl: int | None = None
-    """Seconds after its last use at which the store expires; None where it lives as long as its process."""
+    """Seconds after its last use at which the store expires; None for a store in memory."""

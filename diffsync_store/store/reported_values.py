@@ -12,7 +12,7 @@ from diffsync_store.model import DiffSyncModel
 
 
 class ReportedValues(BaseModel):
-    """What is stored of an object beside its fields; None where nothing is."""
+    """Values that are stored with an object besides its fields; None if there are none."""
 
     get_identifiers: dict[str, Any] | None = None
     get_attrs: dict[str, Any] | None = None
@@ -20,7 +20,7 @@ class ReportedValues(BaseModel):
     get_shortname: str | None = None
     normal_forms: dict[str, Any] | None = None
     kind: str | None = None
-    """Name of the object's class, where it is another than the one that the adapter declares."""
+    """Name of the object's class, if the adapter declares another class."""
     shape: str | None = None
     """The `ModelSchema` of that class."""
     private: dict[str, Any] | None = None
@@ -33,19 +33,19 @@ REPORTED_METHODS = ("get_identifiers", "get_attrs", "get_unique_id", "get_shortn
 
 @per_class
 def reported_values_of(model: type[DiffSyncModel]) -> tuple[str, ...]:
-    """Which of a model's statements about itself a reader without the class could not make from the fields."""
+    """Return the methods of a model whose results a reader without the class cannot compute from the fields."""
     root = library_base(model)
     return tuple(
         name
         for name in REPORTED_METHODS
         if getattr(model, name, None) is not getattr(root, name, None)
         or (name == "normal_forms" and normalisers(model))
-        or (name == "get_unique_id" and _makes_own_unique_ids(model, root))
+        or (name == "get_unique_id" and _overrides_create_unique_id(model, root))
         or (name in {"get_attrs", "get_identifiers"} and overrides(model, ("dict",)))
         or (name == "get_identifiers" and not dumps_as_is(model, model._identifiers))
     )
 
 
-def _makes_own_unique_ids(model: type[DiffSyncModel], root: type[DiffSyncModel]) -> bool:
+def _overrides_create_unique_id(model: type[DiffSyncModel], root: type[DiffSyncModel]) -> bool:
     owner = next(base for base in model.__mro__ if "create_unique_id" in vars(base))
     return owner is not root

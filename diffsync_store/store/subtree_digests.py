@@ -1,4 +1,4 @@
-"""What a store can say of its objects by digests, without the objects."""
+"""The digests of the objects of a store and of their subtrees."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from diffsync_store.store.record import ModelSchema
 
 
 class SubtreeDigest(NamedTuple):
-    """An object and all below it; two are equal if a diff would find no difference."""
+    """The digest and the counts of an object and everything below it. They are equal if a diff finds no difference."""
 
     digest: bytes
-    """Sum of the digests, in two lanes."""
+    """Sum of the objects' digests, in two lanes."""
     counted: int
-    """Objects that a diff counts."""
+    """Number of objects that a diff counts."""
     skipped: int
-    """Objects that a diff skips because of their flags, with all below them."""
+    """Number of objects that a diff skips because of their flags. Objects below them do not count."""
     missing: int
-    """Children that are listed and not there; where there are some, it has to be looked at whatever it equals."""
+    """Number of listed children that are not in the store. If it is above 0, the object must be compared."""
 
 
 ABSENT = SubtreeDigest(bytes(SIZE), 0, 0, 0)
-"""Of an object that is not there."""
+"""The digest of an object that is not in the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketSums:
-    """The objects of a top model by buckets of their unique ids."""
+    """Sums over the objects of a top-level model, whose unique ids are hashed into buckets."""
 
     counted: int
     skipped: int
     missing: int
-    """Over all objects."""
+    """As in `SubtreeDigest`, summed over all objects."""
     buckets: Mapping[int, bytes]
-    """Bucket to the sum of its digests."""
+    """Sum of the digests of each bucket, by its number."""
 
 
 class SubtreeDigests(ABC):
-    """The digests of one store, as they are now."""
+    """The current digests of one store."""
 
     schemas: Mapping[str, ModelSchema]
-    """The models that digests are known of."""
+    """The models that have digests."""
 
     @abstractmethod
     def of(self, model: str, uids: Sequence[str]) -> list[SubtreeDigest]:
-        """For each unique id what stands at and below it."""
+        """Return the digest of each object, in the order of the unique ids."""
 
     @abstractmethod
     def sums(self, model: str) -> BucketSums | None:
-        """The buckets of a model; None where it has none."""
+        """Return the sums of a model; None if it has no buckets."""
 
     @abstractmethod
     def members(self, model: str, buckets: Iterable[int]) -> dict[str, SubtreeDigest]:
-        """The objects in these buckets, in no order."""
+        """Return the digests of the objects in these buckets, by unique id, in no order."""

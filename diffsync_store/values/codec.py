@@ -1,12 +1,12 @@
-"""How values travel between processes: written as JSON and read back equal and of the same type, without their models.
+"""Convert values to JSON and back. The result is equal and has the same type. Model classes are not needed.
 
-What JSON has is written as it is: `None`, `bool`, `int`, `float`, `str`, a `list`, a `dict` of strings. Everything else is a
-dict with one key, a *tag*, such as `{"~decimal": "1.50"}`. The tags are a closed set. A value of a class of its own, an
-enumeration for instance, is written with the name of the class; it is read as that class only where the caller knows the
-class by this name (`find`), and as a `StandIn` otherwise. Nothing is imported, unpickled or evaluated, and no constructor,
-validator or `model_post_init` of a class of its own is called.
+`None`, `bool`, `int`, `float`, `str`, a `list` and a `dict` with string keys are written unchanged. Every other value becomes a
+dict with one key, a *tag*, such as `{"~decimal": "1.50"}`. The tags are a closed set. A value of a custom class, such as an
+enumeration, is written with the name of the class. It is read as that class if the caller's `find` returns the class for this
+name, otherwise as a `StandIn`. Nothing is imported, unpickled or evaluated, and no constructor, validator or `model_post_init`
+of a custom class is called.
 
-Two values are equal if `==` says so; NaN equals NaN. `comparable` gives equal text only to equal values.
+Two values are equal if `==` is true for them; NaN equals NaN. `comparable` returns equal JSON only for equal values.
 """
 
 from __future__ import annotations
@@ -32,45 +32,45 @@ from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, Type
 from pydantic_core import PydanticUndefined, TzInfo, to_json
 
 Find = Callable[[str], "type[Any] | None"]
-"""A class by the name that `class_name` gives it; None where it is not known."""
+"""Returns the class with this `class_name`; None if it is unknown."""
 Allows = Callable[[type[Any]], bool]
-"""Whether a class can be found again by whoever reads the value."""
+"""Returns whether the reader of a value can find its class."""
 
 PLAIN = frozenset((str, int, float, bool, type(None)))
-"""Types whose values JSON has as they are; a subclass is another type. A text has to be Unicode, too: see `is_plain`."""
+"""Types that JSON represents unchanged, without their subclasses. A `str` must also be valid Unicode: see `is_plain`."""
 _STR = {str}
-_UNDOUBTED = PLAIN - _STR
+_ALWAYS_PLAIN = PLAIN - _STR
 
-DEEPEST = 150
-"""Levels of nesting that a value may have: the reader of JSON takes 200, and a tag takes one of its own."""
+MAX_DEPTH = 150
+"""Maximum levels of nesting. The JSON parser accepts 200, and a tag uses a level too."""
 
-_LONGEST_INT = 4000
-"""Bits of a number that is written in decimal: Python reads no more than 4,300 digits."""
+_MAX_DECIMAL_BITS = 4000
+"""Maximum bits of an integer that is written in decimal: Python parses at most 4,300 digits."""
 
 
 class NotStorable(Exception):
-    """A value cannot be written so that it is read back as it is."""
+    """JSON cannot represent a value without a change."""
 
 
 class StandIn:
-    """A value whose class is not known here. It is equal to the value, and is written as the value was."""
+    """A value whose class is unknown here. It equals the original value, and is written like it."""
 
     __slots__ = ("content", "kind", "name")
 
     def __init__(self, kind: str, name: str, content: Any) -> None:
         self.kind = kind
         self.name = name
-        """Of the class, as `class_name` gives it."""
+        """The `class_name` of the class."""
         self.content = content
-        """What the class's reader would make the value of, unpacked."""
+        """The unpacked arguments for the constructor of this kind in `_MAKE`."""
 
     @property
     def plain(self) -> Any:
-        """The value without its class: that of an enumeration's member, the fields of an object."""
+        """The value without its class: the value of an enumeration's member, or the fields of an object."""
         return self.content[1] if self.kind == "enum" else self.content[0]
 
     def __eq__(self, other: object) -> bool:
-        return _is_alike(self, other)
+        return _is_comparably_equal(self, other)
 
     def __hash__(self) -> int:
         if self.kind == "enum":
@@ -91,12 +91,12 @@ class StandIn:
 
 @lru_cache(maxsize=4096)
 def class_name(kind: Any) -> str:
-    """Module and name of a class, by which it is found again."""
+    """Return the module and the name of a class, which identify it in JSON."""
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def is_plain(value: Any, left: int = DEEPEST) -> bool:
-    """Whether JSON has the value as it is, and it is nested no deeper than JSON's reader goes."""
+def is_plain(value: Any, left: int = MAX_DEPTH) -> bool:
+    """Whether JSON represents the value unchanged, with at most `left` levels of nesting."""
     kind = type(value)
     if kind is str:
         return value.isascii() or is_unicode(value)
@@ -108,12 +108,12 @@ def is_plain(value: Any, left: int = DEEPEST) -> bool:
         kinds = set(map(type, value))
         if kinds == _STR and all(map(str.isascii, value)):
             return True
-        return kinds <= _UNDOUBTED or all(is_plain(item, left - 1) for item in value)
+        return kinds <= _ALWAYS_PLAIN or all(is_plain(item, left - 1) for item in value)
     return kind is dict and _are_untagged(value) and all(is_plain(item, left - 1) for item in value.values())
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be written as UTF-8: half of a surrogate pair, as `os.fsdecode` gives it, cannot."""
+    """Whether a text can be encoded as UTF-8. A lone surrogate, which `os.fsdecode` may return, cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -129,16 +129,16 @@ def _are_untagged(value: Mapping[Any, Any]) -> bool:
 
 
 def pack(value: Any, allows: Allows | None = None) -> Any:
-    """The value as JSON.
+    """Return a value as JSON.
 
     Args:
         value: the value.
-        allows: refuses classes that cannot be found again; without it all are written.
+        allows: returns whether a custom class is allowed; by default all are.
 
     Raises:
-        NotStorable: the message names the type.
+        NotStorable: the value cannot be written; the message names its type.
     """
-    return _pack(value, allows, DEEPEST)
+    return _pack(value, allows, MAX_DEPTH)
 
 
 def _pack(value: Any, allows: Allows | None, left: int) -> Any:  # noqa: PLR0911
@@ -146,7 +146,7 @@ def _pack(value: Any, allows: Allows | None, left: int) -> Any:  # noqa: PLR0911
     if kind in PLAIN:
         return _packed_scalar(value, kind)
     if left <= 0:
-        raise NotStorable(f"is nested more than {DEEPEST} levels deep")
+        raise NotStorable(f"is nested more than {MAX_DEPTH} levels deep")
     atom = _ATOMS.get(kind)
     if atom is not None:
         return {atom.tag: atom.write(value)}
@@ -163,7 +163,7 @@ def _pack(value: Any, allows: Allows | None, left: int) -> Any:  # noqa: PLR0911
 
 
 def _packed_scalar(value: Any, kind: type) -> Any:
-    if kind is int and value.bit_length() > _LONGEST_INT:
+    if kind is int and value.bit_length() > _MAX_DECIMAL_BITS:
         return {"~int": hex(value)}
     if kind is str and not value.isascii() and not is_unicode(value):
         return {"~text": base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()}
@@ -175,7 +175,7 @@ def _packed_pairs(value: Mapping[Any, Any], allows: Allows | None, left: int) ->
 
 
 def _packed_object(value: Any, kind: type, allows: Allows | None, left: int) -> Any:  # noqa: C901, PLR0911
-    """A value of a class of its own."""
+    """Return a value of a custom class as JSON."""
     if kind is StandIn:
         return {f"~{value.kind}": [value.name, *(_pack(part, allows, left) for part in value.content)]}
     if isinstance(value, SecretStr | SecretBytes | Secret):
@@ -208,7 +208,7 @@ def _packed_object(value: Any, kind: type, allows: Allows | None, left: int) -> 
 
 
 _MIXED = (str, int, float, bytes, decimal.Decimal, dt.date, dt.time, dt.timedelta, tuple)
-"""A member of an enumeration that is one of these too is equal to its value."""
+"""A member of an enumeration that also derives from one of these equals its value."""
 
 
 def _own_dict(value: Any) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def _own_dict(value: Any) -> dict[str, Any]:
 
 
 def _model_state(value: BaseModel) -> dict[str, Any]:
-    """All that makes up a model that is a value."""
+    """Return all values of a pydantic object, including extra and private ones."""
     state: dict[str, Any] = {"fields": {name: value.__dict__[name] for name in _stored_fields(type(value), value)}}
     if value.model_fields_set != state["fields"].keys():
         state["set"] = sorted(value.model_fields_set & state["fields"].keys())
@@ -240,12 +240,12 @@ def _attributes_of(value: Any) -> dict[str, Any]:
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(kind, config=ConfigDict(ser_json_inf_nan="constants"))
-    except Exception:  # noqa: BLE001  # a type with a configuration of its own takes no other
+    except Exception:  # noqa: BLE001  # a type with its own configuration accepts no other
         return TypeAdapter(kind)
 
 
 def _written_by_pydantic(value: Any, kind: Any) -> Any:
-    """As pydantic writes a type that it knows; it has to read the same back."""
+    """Return a value as pydantic dumps it, if pydantic reads the same value back."""
     try:
         adapter = _adapter(kind)
         written = adapter.dump_python(value, mode="json", warnings="error")
@@ -254,7 +254,7 @@ def _written_by_pydantic(value: Any, kind: Any) -> Any:
         raise NotStorable(f"holds a {kind.__module__}.{kind.__qualname__}, which JSON cannot hold") from error
     if type(again) is not kind or not _is_equal(again, value) or not is_plain(written):
         raise NotStorable(
-            f"holds a {kind.__module__}.{kind.__qualname__}, which does not come back from JSON as it was"
+            f"holds a {kind.__module__}.{kind.__qualname__}, which changes when it is read back from JSON"
         )
     return written
 
@@ -263,24 +263,28 @@ def _written_by_pydantic(value: Any, kind: Any) -> Any:
 
 
 class Unreadable(Exception):
-    """What is written is no value."""
+    """JSON that `pack` cannot have written."""
 
 
 def unpack(data: Any, find: Find | None = None) -> Any:
-    """The value that `pack` has written.
+    """Return the value that `pack` has written.
+
+    Args:
+        data: JSON.
+        find: returns the class with a name; without it, values of custom classes become `StandIn`s.
 
     Raises:
-        Unreadable: it has not.
+        Unreadable: `pack` cannot have written it.
     """
     try:
-        return _unpack(data, find or _knows_none)
+        return _unpack(data, find or _find_none)
     except Unreadable:
         raise
     except Exception as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 
 
-def _knows_none(_: str) -> None:
+def _find_none(_: str) -> None:
     return None
 
 
@@ -332,17 +336,17 @@ def build(
     extra: dict[str, Any] | None = None,
     private: Mapping[str, Any] | None = None,
 ) -> Any:
-    """An object of a pydantic model with exactly these values; no code of the class runs but default factories.
+    """Return an object of a pydantic model with these values. Of the code of the class, only default factories run.
 
     Args:
         kind: the class.
-        fields: the values; becomes the object's own. What is not in it gets its default.
-        fields_set: names of the fields that were set; all that are given, by default.
-        extra: values beside the fields.
-        private: values of private attributes; those that are missing get their defaults.
+        fields: values by field name; the object keeps this dict. Missing fields get their defaults.
+        fields_set: names of the fields that were set; by default all in `fields`.
+        extra: values of extra fields.
+        private: values of private attributes; missing ones get their defaults.
 
     Raises:
-        Unreadable: a value is missing and has no default.
+        Unreadable: a field is missing and has no default.
     """
     fields_set = set(fields) if fields_set is None else set(fields_set)
     if len(fields) < len(kind.model_fields):
@@ -360,7 +364,7 @@ def assembled(
     extra: dict[str, Any] | None,
     private: dict[str, Any] | None,
 ) -> Any:
-    """An object of a pydantic model from its parts."""
+    """Return an object of a pydantic model from the values of its internal attributes."""
     obj = kind.__new__(kind)
     _set(obj, "__dict__", fields)
     _set(obj, "__pydantic_fields_set__", fields_set)
@@ -379,7 +383,7 @@ def _default(name: str, field: Any, fields: dict[str, Any]) -> Any:
 
 
 def private_of(kind: Any, known: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-    """The private attributes of an object of a pydantic model: what is known of them, and their defaults."""
+    """Return the private attributes for a new pydantic object: these values, and defaults for the others."""
     declared = kind.__private_attributes__
     if not declared:
         return None
@@ -389,7 +393,7 @@ def private_of(kind: Any, known: Mapping[str, Any] | None = None) -> dict[str, A
 
 
 def rebuild(kind: Any, attributes: dict[str, Any]) -> Any:
-    """An object with exactly these attributes; no code of its class runs."""
+    """Return an object with these attributes, without running code of its class."""
     obj = object.__new__(kind)
     for name, value in attributes.items():
         _set(obj, name, value)
@@ -412,7 +416,7 @@ def _make_pattern(_: Any, pattern: Any, flags: int) -> Any:
     return re.compile(pattern, flags & ~re.DEBUG)
 
 
-def _is_of_pydantic(kind: Any) -> bool:
+def _is_pydantic_type(kind: Any) -> bool:
     return not issubclass(kind, BaseModel | enum.Enum) and not dataclasses.is_dataclass(kind)
 
 
@@ -423,7 +427,7 @@ _FITS: dict[str, Callable[[type[Any]], bool]] = {
     "~named": lambda kind: issubclass(kind, tuple) and hasattr(kind, "_fields"),
     "~pattern": lambda kind: kind is re.Pattern,
     "~sub": lambda kind: issubclass(kind, str | int | float | bytes | decimal.Decimal),
-    "~pydantic": _is_of_pydantic,
+    "~pydantic": _is_pydantic_type,
 }
 
 _MAKE: dict[str, Callable[..., Any]] = {
@@ -456,7 +460,7 @@ def _written_bytes(value: bytes) -> str:
 
 
 def _zone(value: Any) -> Any:
-    """A time zone as JSON: a key of zoneinfo, or an offset; with its name where it has one of its own."""
+    """Return a time zone as JSON: a zoneinfo key, or an offset, with its name if it is not the default one."""
     zone = value.tzinfo
     if zone is None:
         return None
@@ -486,13 +490,13 @@ def _read_zone(zone: Any) -> dt.tzinfo | None:
         return None
     if isinstance(zone, str):
         if not _ZONE_KEY.fullmatch(zone):
-            raise Unreadable(f"{zone!r} is no key of a time zone")
+            raise Unreadable(f"{zone!r} is not a time zone key")
         return zoneinfo.ZoneInfo(zone)
     if zone[0] == "pydantic":
         return TzInfo(int(zone[1]))
     offset = dt.timedelta(seconds=zone[1])
     if len(zone) > 2:
-        return dt.timezone(offset, _unpack(zone[2], _knows_none))
+        return dt.timezone(offset, _unpack(zone[2], _find_none))
     return dt.timezone(offset) if offset else dt.UTC
 
 
@@ -540,11 +544,11 @@ _ATOMS: dict[type[Any], _Atom] = {
     ipaddress.IPv4Interface: _text_of("~ipv4if", ipaddress.IPv4Interface),
     ipaddress.IPv6Interface: _text_of("~ipv6if", ipaddress.IPv6Interface),
 } | dict.fromkeys(
-    _PATHS.values(), _Atom("~path", _written_path, lambda parts: _PATHS[parts[0]](_unpack(parts[1], _knows_none)))
+    _PATHS.values(), _Atom("~path", _written_path, lambda parts: _PATHS[parts[0]](_unpack(parts[1], _find_none)))
 )
 
 SAFE = PLAIN | _ATOMS.keys() - {dt.datetime, dt.time}
-"""Types whose values can always be written."""
+"""Types whose values `pack` never refuses."""
 
 _READ: dict[str, Callable[[Any], Any]] = {atom.tag: atom.read for atom in _ATOMS.values()} | {
     "~int": lambda text: int(text, 16),
@@ -600,7 +604,7 @@ def _written_defaultdict(value: defaultdict[Any, Any], part: Part) -> Any:
     factory: Any = value.default_factory
     name = None if factory is None else getattr(factory, "__name__", "")
     if name is not None and _FACTORIES.get(name) is not factory:
-        raise NotStorable("holds a defaultdict whose factory is no built-in type")
+        raise NotStorable("holds a defaultdict whose factory is not a built-in type")
     return [name, _pairs(value, part)]
 
 
@@ -632,34 +636,34 @@ _READ_CONTAINERS: dict[str, Callable[[Any, Part], Any]] = {
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Whether two values are the same: by `==`, and NaN equals NaN."""
-    return _is_equal(one, other) or (type(one) not in _DECIDED and _is_alike(one, other))
+    """Whether two values are equal by `==`; NaN equals NaN."""
+    return _is_equal(one, other) or (type(one) not in _COMPARED_BY_EQ and _is_comparably_equal(one, other))
 
 
-_DECIDED = frozenset((str, int, bool, type(None)))
-"""Types of which `==` says all."""
+_COMPARED_BY_EQ = frozenset((str, int, bool, type(None)))
+"""Types for which `==` is sufficient."""
 
 
 def _is_equal(one: Any, other: Any) -> bool:
     try:
         return bool(one == other)
-    except Exception:  # noqa: BLE001  # whatever a class's own `==` raises, or that of a signalling NaN
+    except Exception:  # noqa: BLE001  # the `==` of a class may raise anything; that of a signalling NaN raises
         return False
 
 
-def _is_alike(one: Any, other: Any) -> bool:
-    """For NaN, and for what stands in for a class that is not known here."""
+def _is_comparably_equal(one: Any, other: Any) -> bool:
+    """Whether two values have equal `comparable` forms. Used for NaN and for `StandIn`s."""
     try:
         return bool(comparable(one) == comparable(other))
     except (NotStorable, RecursionError):
         return False
 
 
-def comparable(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one line a kind of value
-    """JSON that is equal only for equal values.
+def comparable(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one branch for each type
+    """Return JSON that is equal only for equal values.
 
     Raises:
-        NotStorable: it is a value that JSON cannot hold.
+        NotStorable: JSON cannot represent the value.
     """
     kind = type(value)
     if kind is str:
@@ -713,8 +717,8 @@ def _comparable_float(value: float) -> Any:
     return value if math.isfinite(value) else {"~float": repr(value)}
 
 
-_WIDEST = 400
-"""Digits of a whole number that is compared as one, whatever type it has: floats have no more."""
+_MAX_DIGITS = 400
+"""Maximum digits of a whole `Decimal` that is compared as an integer. No float has more."""
 
 
 def _comparable_decimal(value: decimal.Decimal) -> Any:
@@ -727,12 +731,12 @@ def _comparable_decimal(value: decimal.Decimal) -> Any:
     if not stripped:
         return 0
     exponent += len(text) - len(stripped)
-    if exponent >= 0 and len(stripped) + exponent <= _WIDEST:
+    if exponent >= 0 and len(stripped) + exponent <= _MAX_DIGITS:
         return (-1 if sign else 1) * int(stripped) * 10**exponent
     return {"~decimal": f"{'-' if sign else ''}{stripped}e{exponent}"}
 
 
-_EPOCH = dt.datetime.min  # noqa: DTZ901  # of the naive part
+_EPOCH = dt.datetime.min  # noqa: DTZ901  # compared with naive datetimes
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -740,7 +744,9 @@ def _comparable_datetime(value: dt.datetime) -> Any:
     naive, offset = value.replace(tzinfo=None, fold=0), value.utcoffset()
     if offset is None:
         return {"~datetime": naive.isoformat()}
-    if value.replace(fold=1 - value.fold).utcoffset() != offset:  # such a time equals none of another zone
+    if (
+        value.replace(fold=1 - value.fold).utcoffset() != offset
+    ):  # by PEP 495, such a time equals no time of another zone
         return {"~datetime": [naive.isoformat(), str(value.tzinfo)]}
     return {"~instant": (naive - _EPOCH - offset) // _MICROSECOND}
 
@@ -774,7 +780,7 @@ def _comparable_stand_in(value: StandIn) -> Any:
 
 
 def _base_value(value: Any) -> Any:
-    """An enumeration's member as the other type that it has."""
+    """Return the member of a mixed enumeration as a value of its other base type."""
     found = value.value
     return found if isinstance(found, _MIXED) else str.__str__(value) if isinstance(value, str) else found
 
@@ -783,7 +789,7 @@ def _comparable_object(value: Any) -> Any:
     for base in (str, int, float):
         if isinstance(value, base):
             return comparable(base.__str__(value) if base is str else base(value))
-    packed = _pack(value, None, DEEPEST)
+    packed = _pack(value, None, MAX_DEPTH)
     [(tag, content)] = packed.items() if isinstance(packed, dict) else [("~value", packed)]
     if tag in _MAKE:
         return {tag: [content[0], *(comparable(unpack(part)) for part in content[1:])]}

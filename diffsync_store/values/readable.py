@@ -1,4 +1,4 @@
-"""Values for people, as JSON; and values as the fields of a model have them, after they were JSON in between."""
+"""Convert values to readable JSON, and values from JSON to the types of a model's fields."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from diffsync_store.values.known_classes import known_classes
 
 _EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 _NUMBERS = PLAIN - {str}
-_LONGEST = 60
-"""Zeros that are written out in a number."""
+_MAX_EXPONENT = 60
+"""Maximum exponent of a `Decimal` that is written without exponent notation."""
 
 
-def canonical(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one line a kind of value
-    """The value as JSON has it, for people to read; equal values come out equal, and some others too."""
+def canonical(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one branch for each type
+    """Return a value as readable JSON. Equal values have equal results; some different values have equal results too."""
     if type(value) is str:
         return value if value.isascii() else readable(value)
     if type(value) in PLAIN:
@@ -53,13 +53,13 @@ def canonical(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  # one line a 
         return readable(str.__str__(value))
     try:
         found = to_jsonable_python(value, inf_nan_mode="constants", fallback=str)
-    except (UnicodeEncodeError, PydanticSerializationError):  # a text deep in it is not valid Unicode
+    except (UnicodeEncodeError, PydanticSerializationError):  # a nested text is not valid Unicode
         return readable(str(value))
     return found if type(found) in _NUMBERS else canonical(found)
 
 
 def readable(text: str) -> str:
-    r"""The text with half a surrogate pair, as `os.fsdecode` gives it, as its escape, such as `\udcff`: it is not valid Unicode."""
+    r"""Return a text with lone surrogates, which are not valid Unicode, as escapes such as `\udcff`."""
     return text if is_unicode(text) else text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -78,29 +78,29 @@ def _canonical_decimal(value: decimal.Decimal) -> str:
         return str(value)
     exact = value.normalize(_EXACT)
     exact = exact or abs(exact)
-    return format(exact, "f") if abs(int(exact.as_tuple().exponent)) <= _LONGEST else str(exact)
+    return format(exact, "f") if abs(int(exact.as_tuple().exponent)) <= _MAX_EXPONENT else str(exact)
 
 
 def _canonical_datetime(value: dt.datetime) -> str:
     try:
         return value.astimezone(dt.UTC).isoformat()
-    except OverflowError:  # near the first or the last year that there is
+    except OverflowError:  # near the first or the last year of datetime
         return value.isoformat()
 
 
-# After they were JSON
+# Values from JSON
 
 
 def restored(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values that may have been JSON in between, as the model's fields have them.
+    """Return values, which may come from JSON, with the types of the model's fields.
 
-    Values of classes that are not available become what the model's annotations say; no other value is changed.
+    Only values of unknown classes, and dicts for fields with a class of fields, are converted.
     """
     return {name: typed(model, name, value) for name, value in values.items()}
 
 
 def typed(model: Any, name: str, value: Any) -> Any:
-    """The value of a field with the classes that the field's annotation names."""
+    """Return the value of a field with the classes of the field's annotation."""
     if type(value) in PLAIN:
         return value
     if _holds_stand_in(value):
@@ -108,16 +108,16 @@ def typed(model: Any, name: str, value: Any) -> Any:
         if _holds_stand_in(value):
             value = canonical(value)
             return _read_as(model, name, value)
-    if _names_made_of_fields(model, name) and _holds_dict(value):
-        made = _rebuilt(model.model_fields[name].annotation, value)
-        return made if _is_written_so(model, name, made, value) else value
+    if _has_structured_class(model, name) and _holds_dict(value):
+        rebuilt = _rebuilt(model.model_fields[name].annotation, value)
+        return rebuilt if _is_dumped_as(model, name, rebuilt, value) else value
     return value
 
 
 def _rebuilt(annotation: Any, value: Any) -> Any:  # noqa: C901, PLR0911
-    """The value with the objects that dicts in it were dumped from; none of their code is called.
+    """Return the value with its dicts replaced by the objects that they were dumped from, without running their code.
 
-    What the annotation does not say how to make is left as it is.
+    A dict is kept if the annotation does not determine its class.
     """
     if isinstance(annotation, type) and get_origin(annotation) is None:
         if not isinstance(value, dict):
@@ -133,8 +133,8 @@ def _rebuilt(annotation: Any, value: Any) -> Any:  # noqa: C901, PLR0911
     if origin is Annotated:
         return _rebuilt(arguments[0], value)
     if origin in {Union, types.UnionType}:
-        made = (_rebuilt(argument, value) for argument in arguments)
-        return next((found for found in made if not equal(found, value)), value)
+        candidates = (_rebuilt(argument, value) for argument in arguments)
+        return next((candidate for candidate in candidates if not equal(candidate, value)), value)
     if not isinstance(origin, type) or not isinstance(value, origin):
         return value
     if type(value) is dict:
@@ -170,16 +170,16 @@ def _holds_dict(value: Any) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _names_made_of_fields(model: Any, name: str) -> bool:
+def _has_structured_class(model: Any, name: str) -> bool:
     """Whether an annotation names a class that is dumped as a dict."""
     field = model.model_fields.get(name)
-    return field is not None and _is_made_of_fields(field.annotation)
+    return field is not None and _is_structured(field.annotation)
 
 
-def _is_made_of_fields(annotation: Any) -> bool:
+def _is_structured(annotation: Any) -> bool:
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)
-    return any(map(_is_made_of_fields, get_args(annotation)))
+    return any(map(_is_structured, get_args(annotation)))
 
 
 @lru_cache(maxsize=4096)
@@ -187,20 +187,20 @@ def _reader(model: Any, name: str) -> TypeAdapter[Any]:
     annotation = model.model_fields[name].annotation
     try:
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
-    except PydanticUserError:  # a type with a configuration of its own takes no other
+    except PydanticUserError:  # a type with its own configuration accepts no other
         return TypeAdapter(annotation)
 
 
 def _read_as(model: Any, name: str, value: Any) -> Any:
     try:
         return _reader(model, name).validate_python(value)
-    except Exception:  # noqa: BLE001  # it does not fit, or code of one's own fails: what to say is the model's to decide
+    except Exception:  # noqa: BLE001  # it does not fit, or a validator fails: the model reports the error later
         return value
 
 
-def _is_written_so(model: Any, name: str, made: Any, value: Any) -> bool:
-    """Whether pydantic writes what was made of a value as that value; what lacks fields it does not write."""
+def _is_dumped_as(model: Any, name: str, rebuilt: Any, value: Any) -> bool:
+    """Whether pydantic dumps a rebuilt object as this value. It fails for an object that lacks fields."""
     try:
-        return equal(_reader(model, name).dump_python(made), value)
-    except Exception:  # noqa: BLE001  # it does not fit, or code of one's own fails
+        return equal(_reader(model, name).dump_python(rebuilt), value)
+    except Exception:  # noqa: BLE001  # it does not fit, or a serializer fails
         return False

@@ -133,7 +133,7 @@ def test_a_class_that_is_not_known_is_named(open_redis: OpenStore, redis_server:
         client: Any = opened
         [key] = [key for key in keys_of(client, store_id) if key.endswith("objects:box")]
         client.hset(key, "r", client.hget(key, "r").replace(b":Router", b":Firewall"))
-    with pytest.raises(ObjectStoreException, match=r"box 'r' .*test_as_loaded:Firewall, a class that is not known"):
+    with pytest.raises(ObjectStoreException, match=r"box 'r' .*test_as_loaded:Firewall, a class that is unknown"):
         Net(internal_storage_engine=open_redis()).get("box", "r")
     assert StoredAdapter(open_redis()).get("box", "r").get_attrs() == {"note": "", "asn": 1}
 

@@ -122,7 +122,7 @@ def test_a_model_of_which_nothing_came_is_missed_too(store: BaseStore) -> None:
 
 @pytest.mark.parametrize("count", [-1, True, 2.5, "5"])
 def test_what_is_no_number_of_records_cannot_be_expected(store: BaseStore, count: Any) -> None:
-    with pytest.raises(ValueError, match="must be a whole number from 0 on"):
+    with pytest.raises(ValueError, match="must be a whole number of at least 0"):
         store.expect("device", count)
 
 

@@ -696,5 +696,5 @@ def test_what_a_load_tells_of_a_text_that_is_no_unicode_is_readable(
     with closing(RedisLeases(url=redis_url)) as leases, leases.take(lease_id, NO_UNICODE, owner=NO_UNICODE):
         assert (holder := leases.holder(lease_id)) is not None
         assert holder.reason == "a\\udcff"
-    with pytest.raises(ObjectStoreException, match=r"name .* is no valid Unicode"):
+    with pytest.raises(ObjectStoreException, match=r"name .* is not valid Unicode"):
         open_redis(name=NO_UNICODE)

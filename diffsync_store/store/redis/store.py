@@ -32,7 +32,7 @@ from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
 from diffsync_store.store.redis.writing.pipeline import new_pipeline
 from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
 from diffsync_store.store.redis.writing.writer import Writer
-from diffsync_store.store.serialization import decode, encode, ensure_storable, first_of
+from diffsync_store.store.serialization import decode, encode, ensure_storable, root_class
 from diffsync_store.store.stored_model import stored_model
 from diffsync_store.store.subtree_digests import SubtreeDigests
 from diffsync_store.values.codec import is_unicode
@@ -109,7 +109,7 @@ class RedisStore(BaseStore):
     ) -> None:
         super().__init__(*args, adapter=adapter, name=name)
         if not is_unicode(name):
-            raise ObjectStoreException(f"The name {name!r} of a store is no valid Unicode. Give it another one.")
+            raise ObjectStoreException(f"The name {name!r} of a store is not valid Unicode. Give it another name.")
         self._is_named = bool(name)
         self.store_id = str(uuid4()) if store_id is None else store_id
         self.namespace = check_namespace(namespace)
@@ -447,10 +447,10 @@ class RedisStore(BaseStore):
         buffer = self._buffers.get(model)
         if buffer is None:
             declared: Any = self._get_object_class_and_model(model)[0]
-            model_class = declared or (model_class and first_of(model_class)) or self._stored_class(model)
+            model_class = declared or (model_class and root_class(model_class)) or self._stored_class(model)
             buffer = self._buffers[model] = ModelBuffer(self, model, model_class, declared)
         elif model_class is not None and buffer.declared is None:
-            buffer.model_class = first_of(model_class)
+            buffer.model_class = root_class(model_class)
         return buffer
 
     def _stored_class(self, model: str) -> type[Any]:
@@ -465,7 +465,7 @@ class RedisStore(BaseStore):
     def _insert(self, model: str, uid: str, obj: DiffSyncModel) -> None:
         with self._store_lock:
             buffer = self._buffers.get(model)
-            if buffer is None or (buffer.declared is None and buffer.model_class is not first_of(obj.__class__)):
+            if buffer is None or (buffer.declared is None and buffer.model_class is not root_class(obj.__class__)):
                 buffer = self._buffer(model, type(obj))
             ensure_storable(obj, uid, buffer.declared)
             now = time.monotonic()
