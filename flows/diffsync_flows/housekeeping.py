@@ -35,7 +35,7 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
             "dropped": sum(not found.usage for found in expired),
             "kept": sum(bool(found.usage) for found in expired),
         }
-        run.gauge("housekeeping_items", "Of the last housekeeping", "outcome", counts)
+        run.gauge("housekeeping_items", "Stores and diffs of the last housekeeping", "outcome", counts)
         if not dry_run:
             resume_approved(context)
     rename_run(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")

@@ -21,7 +21,7 @@ NO_SERVER = (
 )
 API_SUFFIX_HINT = f"Set PREFECT_API_URL to the address that ends in /api, {EXAMPLE}."
 NO_ACCESS = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
-NOT_THERE = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
+NO_SUCH_PATH = (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
 
 
 class PrefectUnreachable(UserError):
@@ -87,7 +87,7 @@ def _refusal(address: str, response: httpx.Response) -> str:
             f"Prefect's API at {address} denies access ({response.status_code}). Set PREFECT_API_AUTH_STRING to the server's "
             "user:password, or PREFECT_API_KEY for Prefect Cloud."
         )
-    if response.status_code in NOT_THERE:
+    if response.status_code in NO_SUCH_PATH:
         return f"The server at {address} has no Prefect API there ({response.status_code}). {API_SUFFIX_HINT}"
     reason = response.text[:200] if response.is_client_error else "see the server's log"
     return f"Prefect's API at {address} answers with status {response.status_code}: {reason}"

@@ -1,1 +1,1 @@
-"""Asking a person before a diff is applied."""
+"""Ask a person before a diff is applied."""

@@ -30,7 +30,7 @@ class Decision(RunInput):
 
     @property
     def excluded(self) -> tuple[Select, ...]:
-        """What is left out."""
+        """The operations that the approval leaves out."""
         actions = [Select(action=action) for action in self.exclude_actions]
         return (*actions, *(Select(model=escape(model)) for model in self.exclude_models))
 

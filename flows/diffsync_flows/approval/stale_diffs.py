@@ -12,7 +12,7 @@ class NewerChange(NamedTuple):
 
     diff_id: str
     changed: datetime
-    """When, in UTC by the clock of Redis, like all times compared here."""
+    """Time of the change, in UTC by the clock of Redis, like all times compared here."""
 
 
 def find_newer_change(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> NewerChange | None:

@@ -27,11 +27,11 @@ from diffsync_store.diffs import DiffRecord, SavedDiff
 
 _best_effort = partial(
     best_effort,
-    "Cannot compare with other pending approvals; they stay as they are",
+    "Cannot compare with other pending approvals; none of them is ended",
     PrefectException,
     ObjectStoreException,
 )
-"""One request too many does no harm: of two diffs of a target, only one can be applied."""
+"""An extra request does no harm: of two diffs of a target, only one can be applied."""
 
 
 class PendingElsewhere(RuntimeError):

@@ -12,7 +12,7 @@ from diffsync_flows.cli.export import prefect_yaml, schema
 from diffsync_flows.cli.init import init
 from diffsync_flows.cli.resume import resume
 
-HELP = "Deploy the syncs of a YAML file to Prefect, and approve what they ask for. Exit codes: 0 fine, 1 an error, 2 wrong usage."
+HELP = "Deploy the syncs of a YAML file to Prefect, and approve their diffs. Exit codes: 0 success, 1 error, 2 wrong usage."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
 for command in (init, check, deploy, approve, resume, schema):

@@ -35,7 +35,7 @@ def _count(things: Sized, name: str) -> str:
 
 
 def _refuse_shared_redis(config: Config) -> None:
-    """Exit if another Prefect server uses the same project in the same Redis; skip the test if Prefect does not answer."""
+    """Exit if another Prefect server uses the same project in the same Redis; skip this if Prefect does not answer."""
     if not PREFECT_API_URL.value():
         return
     try:

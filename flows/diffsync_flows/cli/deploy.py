@@ -43,7 +43,7 @@ def deploy(
 
 
 def _confirm(file: Path, active: Sequence[str]) -> bool:
-    """Ask before anything is changed; the answer no ends the command."""
+    """Ask for confirmation before anything is changed; the answer no ends the command."""
     if not active:
         return True
     print_error(UNDECLARED.format(file), *(f"  {name}" for name in active))
@@ -62,7 +62,7 @@ def _print(changes: Sequence[Change]) -> None:
 
 
 def _print_workers(file: Path, pools: Sequence[str]) -> None:
-    """Say how to start workers for new work pools: a worker has an environment of its own."""
+    """Print how to start workers for new work pools, with the environment that they need."""
     if not pools:
         return
     console.print("\nStart a worker for each new work pool, with the variables of the file in its environment:")

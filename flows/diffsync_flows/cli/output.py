@@ -1,4 +1,4 @@
-"""What the commands print: results to stdout, errors to stderr."""
+"""The output of the commands: results to stdout, errors to stderr."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from diffsync_store.printable import printable_lines
 from diffsync_store.project import UserError
 
 PAGE_WIDTH = 120
-"""Columns of a rendered page that goes to a file or a pipe."""
+"""Width of a rendered page that is written to a file or a pipe."""
 
 console = Console(highlight=False, soft_wrap=True)
 pages = Console(width=None if sys.stdout.isatty() else PAGE_WIDTH)
@@ -32,7 +32,7 @@ def reporting_errors() -> Iterator[None]:
 
 @contextmanager
 def using_prefect() -> Iterator[None]:
-    """The same for a command that calls Prefect's API."""
+    """Like `reporting_errors`, for a command that calls Prefect's API."""
     with reporting_errors(), translated_api_errors():
         yield
 

@@ -25,7 +25,7 @@ def resume(
         typer.Option(min=1, metavar="SECONDS", help="Repeat after this many seconds, until interrupted."),
     ] = None,
 ) -> None:
-    """Resume the syncs whose diffs were decided outside of Prefect, as by `diffsync-store approve`."""
+    """Resume the syncs whose diffs were decided outside of Prefect, for example with `diffsync-store approve`."""
     config = open_config(file)
     if every is not None:
         _repeat(config, every)

@@ -12,7 +12,7 @@ def check_file(config: Config) -> None:
     """Check a file that could be read; the store is not contacted.
 
     Raises:
-        ConfigError: with all problems.
+        ConfigError: The file has problems; the error has all of them.
     """
     problems = [*find_problems(config), *_missing_directory(config)]
     if problems:
@@ -22,5 +22,5 @@ def check_file(config: Config) -> None:
 def _missing_directory(config: Config) -> Iterator[Problem]:
     directory = config.declared.metrics.textfile_directory
     if directory is not None and not os.path.isdir(directory):  # noqa: PTH112  # pathlib raises for some names
-        message = f"no directory {directory!r} on {socket.gethostname()}. Create it, as on every host of a worker."
+        message = f"no directory {directory!r} on {socket.gethostname()}. Create it on every host that runs workers."
         yield config.file.problem(("metrics", "textfile_directory"), message)

@@ -53,8 +53,8 @@ def read_config() -> Config:
     """Read the file that DIFFSYNC_CONFIG names, as a flow run does.
 
     Raises:
-        UserError: the variable does not name a file.
-        ConfigError: the file is wrong.
+        UserError: The variable does not name a file.
+        ConfigError: The file has errors.
     """
     named = os.environ.get("DIFFSYNC_CONFIG", "")
     path = Path(named or DEFAULT_CONFIG)

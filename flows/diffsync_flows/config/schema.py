@@ -30,9 +30,9 @@ from diffsync_store.project import (
 CRON_WORDS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
 CRON_FIELDS = 5
 RARE_DAYS = re.compile("29|30|31")
-"""Days that not every month has."""
+"""Days that do not exist in every month."""
 NO_PLACES = {"Factory", "localtime"}
-"""Time zones of the system that name no place."""
+"""Time zones of the system that are not IANA names."""
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 """Start of every interval: a constant, so that a deployment does not change."""
 
@@ -108,7 +108,7 @@ class Schedule(Declaration):
 
 @lru_cache(maxsize=1024)
 def occurs(cron: str) -> bool:
-    """Return whether Prefect finds a date for a cron line; only a rare day of the month needs a look."""
+    """Return whether Prefect finds a date for a cron line. Only a rare day of the month can have none."""
     if cron in CRON_WORDS or not RARE_DAYS.search(cron.split()[2]):
         return True
     try:
@@ -121,13 +121,13 @@ class PrefectAdapterEntry(AdapterEntry):
     """An adapter: its class, the settings to create it with, and when and where it is loaded."""
 
     schedule: Schedule | None = None
-    """When it is loaded; a reconcile loads it in any case."""
+    """When it is loaded; each reconcile loads it too."""
     work_pool: WorkPool | None = None
-    """Prefect work pool whose workers load it; PROJECT-load if not given."""
+    """Prefect work pool whose workers load it; PROJECT-load by default."""
 
 
 class Chain(Declaration):
-    """Steps that start by themselves, by events, without a reconcile."""
+    """Steps that events start automatically, without a reconcile."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"diff_after_load": True, "sync_after_diff": True}]})
 
@@ -138,44 +138,44 @@ class Chain(Declaration):
 
 
 class WorkPools(Declaration):
-    """Prefect work pools whose workers run the steps of a sync; the adapters have their own for the load."""
+    """Prefect work pools whose workers run the steps of a sync. For the loads, see the adapters."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"sync": "site-a"}]})
 
     diff: WorkPool | None = None
-    """PROJECT-diff if not given."""
+    """PROJECT-diff by default."""
     sync: WorkPool | None = None
-    """PROJECT-sync if not given."""
+    """PROJECT-sync by default."""
     reconcile: WorkPool | None = None
-    """PROJECT-reconcile if not given."""
+    """PROJECT-reconcile by default."""
 
 
 class PrefectSyncEntry(SyncEntry):
-    """A source, a target, how changes get from the source to the target, and when and where that runs."""
+    """A source, a target, how changes are applied, and when and where the steps run."""
 
     schedule: Schedule | None = None
-    """When it is reconciled."""
+    """When a reconcile runs."""
     approval_timeout: Seconds = 7 * DAY
     """Time after which a sync that waits for an approval ends."""
     overlap: Literal["enqueue", "skip"] = "enqueue"
-    """What happens to a reconcile that is due while another one of the target runs: it waits, or it is skipped."""
+    """What a reconcile does if another one of the same target is running: wait (`enqueue`) or skip."""
     chain: Chain = Chain()
-    """Steps that start by themselves."""
+    """Steps that start automatically."""
     work_pools: WorkPools = WorkPools()
-    """Where its steps run."""
+    """Where the steps run."""
 
 
 class PrefectHousekeeping(Housekeeping):
-    """How long housekeeping keeps what is in Redis, and when and where it runs."""
+    """How long housekeeping keeps data in Redis, and when and where it runs."""
 
     schedule: Schedule | None = Schedule(cron="17 3 * * *")
-    """When it runs; `null` for never."""
+    """When it runs; `null` means never."""
     work_pool: WorkPool | None = None
-    """Prefect work pool whose workers run it; PROJECT-reconcile if not given."""
+    """Prefect work pool whose workers run it; PROJECT-reconcile by default."""
 
 
 class Metrics(Declaration):
-    """Where each run writes its Prometheus metrics; nowhere if nothing is given."""
+    """Where each run writes its Prometheus metrics; by default nowhere."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"textfile_directory": "/var/lib/node_exporter"}]})
 
@@ -191,8 +191,8 @@ class PrefectDeclarations(Declarations):
     sync_entry = PrefectSyncEntry
 
     project: Annotated[Name, AfterValidator(validate_work_pool)] = PROJECT
-    """Name of this file: files with different names keep their data in Redis, and their deployments in Prefect, apart. It starts
-    the names of the work pools."""
+    """Name of the project. It separates the data in Redis and the deployments in Prefect from those of other projects, and the
+    names of the work pools start with it."""
     adapters: Mapping[Name, PrefectAdapterEntry] = Field(
         {}, examples=[{"netbox": {"class": "my_adapters.netbox:NetBox"}}]
     )
@@ -202,7 +202,7 @@ class PrefectDeclarations(Declarations):
     )
     """The syncs, by name."""
     housekeeping: PrefectHousekeeping = PrefectHousekeeping()
-    """How long data in Redis are kept."""
+    """How long data in Redis is kept."""
     metrics: Metrics = Metrics()
     """Where Prometheus metrics go."""
 
@@ -218,6 +218,6 @@ class PrefectDeclarations(Declarations):
             if sync.approval != "never" and sync.approval_timeout > lives[shortest]:
                 message = (
                     f"{format_duration(sync.approval_timeout)} is longer than {shortest}, {format_duration(lives[shortest])}: the "
-                    "diff would expire before its approval. Lower the one or raise the other."
+                    f"diff would expire before its approval. Lower approval_timeout or raise {shortest}."
                 )
                 yield ("syncs", name, "approval_timeout"), message

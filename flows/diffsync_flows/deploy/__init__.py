@@ -1,4 +1,5 @@
 """Make Prefect's deployments, work pools and automations from the YAML file.
 
-`deployment` and `automation` say what a file declares; `deployments`, `work_pools` and `automations` bring it to a server.
+`deployment` and `automation` build the objects that a file declares; `deployments`, `work_pools` and `automations` create and
+update them on a server.
 """

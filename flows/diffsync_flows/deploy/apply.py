@@ -19,14 +19,14 @@ from diffsync_flows.deploy.deployments import create_or_update, find_undeclared_
 
 @dataclass(frozen=True)
 class Undeclared:
-    """What Prefect has of a project, and the file no longer declares."""
+    """Objects of a project in Prefect that the file no longer declares."""
 
     deployments: dict[str, DeploymentResponse]
     automations: dict[str, UUID]
 
     @property
     def active(self) -> list[str]:
-        """The names of what `retire` would change."""
+        """Names of the objects that `retire` would change."""
         return [
             *(name for name, deployment in self.deployments.items() if not is_retired(deployment)),
             *self.automations,

@@ -1,4 +1,4 @@
-"""The automations that the YAML file declares. Prefect's server does what no process of a run can:
+"""The automations that the YAML file declares. With them, Prefect's server does what the process of a run cannot do:
 
 - mark a run as crashed when its process is gone,
 - restart a crashed run,
@@ -26,7 +26,7 @@ from diffsync_store.project import PROJECT
 
 CRASHED_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 RESTART_AFTER_SECONDS = 15
-"""A worker reports twice, some seconds apart, that a process ended: the second report must not end the next attempt."""
+"""A worker reports the end of a process twice, some seconds apart. The second report must not end the next attempt."""
 
 ALIVE = ("heartbeat", SUSPENDED, "Cancelling", *EndState)
 """Events that keep a run from being marked as crashed. A suspended run waits for an approval and has no process; a run that is
@@ -35,19 +35,19 @@ being cancelled must not be restarted.
 NEVER_RESUMED = [
     f"The flow was {state.lower()} and never resumed." for state in ("paused", SUSPENDED, EndState.SUPERSEDED)
 ]
-"""Prefect's message of a run whose time to be resumed is over."""
+"""Prefect's messages for a run that was not resumed in time."""
 
 
 def name_prefix(project: str) -> str:
-    """How the names of a project's automations begin."""
+    """Return the prefix of the names of a project's automations."""
     return "diffsync: " if project == PROJECT else f"diffsync {project}: "
 
 
 def declared_automations(config: Config, deployment_ids: Mapping[str, UUID]) -> dict[str, AutomationCore]:
-    """The automations that a file declares, by name.
+    """Return the automations that a file declares, by name.
 
     Args:
-        config: the file.
+        config: The file.
         deployment_ids: IDs of the deployments that `chained_deployments` names.
     """
     project = config.declared.project
@@ -58,7 +58,7 @@ def declared_automations(config: Config, deployment_ids: Mapping[str, UUID]) -> 
 
 
 def chained_deployments(config: Config) -> Iterator[str]:
-    """The names of the deployments that the chains of a file start."""
+    """Yield the names of the deployments that the chains of a file start."""
     for name, sync in config.syncs.items():
         if sync.chain.diff_after_load:
             yield f"diff/{name}"
@@ -74,7 +74,10 @@ def _on_run_event(
     within: int = 0,
     labels: Mapping[str, list[str]] = MappingProxyType({}),
 ) -> EventTrigger:
-    """Fires on an event of a project's run; with `after`, if none of the events follows within so many seconds."""
+    """Return a trigger for an event of a project's run.
+
+    With `after`, it fires if none of the expected events follows one of `after` within this many seconds.
+    """
     return EventTrigger(
         after={f"prefect.flow-run.{event}" for event in after},
         expect={f"prefect.flow-run.{event}" for event in expect},
@@ -92,7 +95,7 @@ def _on_run_event(
 def _crash_lost_runs(project: str) -> AutomationCore:
     return AutomationCore(
         name="mark lost runs as crashed",
-        description=f"Marks a run as crashed that sends no heartbeat for {CRASHED_AFTER_SECONDS} seconds",
+        description=f"Marks a run as crashed if it sends no heartbeat for {CRASHED_AFTER_SECONDS} seconds",
         trigger=_on_run_event(project, after=["heartbeat"], expect=ALIVE, within=CRASHED_AFTER_SECONDS),
         actions=[
             ChangeFlowRunState(
@@ -134,7 +137,7 @@ def _end_unapproved_syncs(project: str) -> AutomationCore:
                 state=StateType.FAILED,
                 name=EndState.APPROVAL_TIMED_OUT,
                 message="Nobody approved the diff in time; nothing was applied. To apply it, start the sync again with the same "
-                "diff_id. Approve it there, or before: diffsync-flows approve DIFF_ID --by NAME",
+                "diff_id. Approve it there, or beforehand: diffsync-flows approve DIFF_ID --by NAME",
                 force=True,
             )
         ],

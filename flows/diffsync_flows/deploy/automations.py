@@ -31,8 +31,8 @@ async def _create_or_update(client: PrefectClient, declared: AutomationCore, exi
 
 
 async def find_undeclared_automations(client: PrefectClient, config: Config) -> dict[str, UUID]:
-    """The project's automations that the file no longer declares, by name."""
-    unknown = dict.fromkeys(chained_deployments(config), UUID(int=0))  # only the names matter here
+    """Return the project's automations that the file no longer declares, by name."""
+    unknown = dict.fromkeys(chained_deployments(config), UUID(int=0))  # only the names are needed
     declared = declared_automations(config, unknown)
     return {name: each.id for name, each in (await _existing(client, config)).items() if name not in declared}
 
@@ -49,7 +49,7 @@ async def _existing(client: PrefectClient, config: Config) -> dict[str, Automati
 
 
 def _content(automation: AutomationCore) -> Any:
-    """What an automation is and does, without what the server adds."""
+    """Return the fields that the file declares, without those that the server adds."""
     content = automation.model_dump(mode="json", include={"name", "description", "trigger", "actions"})
     content["trigger"].pop("id", None)
     return {**content, "trigger": {name: _sorted(value) for name, value in content["trigger"].items()}}

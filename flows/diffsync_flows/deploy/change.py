@@ -1,4 +1,4 @@
-"""What a deploy did."""
+"""The changes that a deploy made."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ WORK_POOL = "work pool"
 
 @dataclass(frozen=True)
 class Change:
-    """What was done to one deployment, work pool or automation."""
+    """The change to one deployment, work pool or automation."""
 
     name: str
     action: str

@@ -65,7 +65,7 @@ class Deployment:
         return f"diffsync_flows.{self.flow}.{self.flow}"
 
     def content(self) -> dict[str, Any]:
-        """Everything that Prefect's API receives, without the name."""
+        """Return all fields for Prefect's API, except the name."""
         limit = ConcurrencyLimitConfig(limit=1, collision_strategy=STRATEGIES[self.overlap]) if self.overlap else None
         schedules = [self.schedule] if self.schedule else []
         schema = parameter_schema(FLOWS[self.flow].fn).model_dump_for_openapi()
@@ -89,13 +89,13 @@ class Deployment:
 
     @property
     def version(self) -> str:
-        """A digest of the content: equal versions need no update."""
+        """Digest of the content; a deployment with an equal version needs no update."""
         content = {name: _plain(value) for name, value in self.content().items()}
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def declared_deployments(config: Config) -> Iterator[Deployment]:
-    """The deployments that a file declares."""
+    """Yield the deployments that a file declares."""
     project = config.declared.project
     make = partial(Deployment, project=project)
     for name, adapter in config.adapters.items():

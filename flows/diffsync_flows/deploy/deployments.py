@@ -1,6 +1,6 @@
 """Deployments in Prefect: create, update and pause them.
 
-A deployment is updated only if its version differs from the file's, so that edits in Prefect's UI stay. A deployment that the
+A deployment is updated only if its version differs from the file's, so that edits in Prefect's UI are kept. A deployment that the
 file no longer declares is paused, and keeps its runs. Files with different `project` names can share one Prefect: a deployment
 of another project, or without the tag `diffsync`, is never changed.
 """
@@ -30,7 +30,7 @@ async def create_or_update(client: PrefectClient, declared: Sequence[Deployment]
     """Create or update work pools and deployments.
 
     Raises:
-        UserError: a deployment of the same name belongs to another project, or has no tag `diffsync`; nothing was changed.
+        UserError: A deployment of the same name belongs to another project, or has no tag `diffsync`; nothing was changed.
     """
     existing = {each.full_name: await _find(client, each.full_name) for each in declared}
     conflicts = [conflict for each in declared if (conflict := _conflict(each, existing[each.full_name]))]
@@ -48,7 +48,7 @@ async def _find(client: PrefectClient, name: str) -> DeploymentResponse | None:
 
 
 def _conflict(declared: Deployment, existing: DeploymentResponse | None) -> str:
-    """Why the existing deployment must not be changed; empty if it may be."""
+    """Return why the existing deployment must not be changed; empty if it may be changed."""
     if existing is None or project_of(existing) == declared.project:
         return ""
     owner, remedy = "it does not have the tag diffsync", "Rename the adapter or the sync"
@@ -59,7 +59,7 @@ def _conflict(declared: Deployment, existing: DeploymentResponse | None) -> str:
 
 
 def project_of(deployment: DeploymentResponse) -> str:
-    """The project of a deployment; empty if no file declared it."""
+    """Return the project of a deployment; empty if no file declared it."""
     if TAG not in deployment.tags:
         return ""
     projects = [tag.removeprefix(PROJECT_TAG) for tag in deployment.tags if tag.startswith(PROJECT_TAG)]
@@ -77,7 +77,7 @@ async def _create_or_update(client: PrefectClient, declared: Deployment, existin
 
 
 async def find_undeclared_deployments(client: PrefectClient, config: Config) -> dict[str, DeploymentResponse]:
-    """The project's deployments of these flows that the file no longer declares, by name."""
+    """Return the project's deployments of these flows that the file no longer declares, by name."""
     declared = {each.full_name for each in declared_deployments(config)}
     found = {}
     for deployment in await _all(client):

@@ -22,11 +22,11 @@ HEADER = """\
 
 
 def prefect_yaml_text(deployments: Iterable[Deployment], file: str) -> str:
-    """The text of a `prefect.yaml`.
+    """Return the text of a `prefect.yaml`.
 
     Args:
-        deployments: what it declares.
-        file: name of the YAML file that they come from.
+        deployments: The deployments to declare.
+        file: Name of the YAML file that declares them.
     """
     declared = list(deployments)
     pools = " ".join(shlex.quote(pool) for pool in sorted({each.work_pool for each in declared}))

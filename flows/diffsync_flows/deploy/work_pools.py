@@ -11,7 +11,7 @@ from diffsync_flows.deploy.change import CREATED, UNCHANGED, WORK_POOL, Change
 
 
 async def create_work_pools(client: PrefectClient, names: Iterable[str]) -> list[Change]:
-    """Create the work pools that do not exist, of the type process; one that exists keeps its type."""
+    """Create missing work pools with the type process; existing ones keep their type."""
     return [await _create(client, name) for name in sorted(set(names))]
 
 

@@ -1,1 +1,1 @@
-"""What a run shows: artifacts, events, metrics, logs, progress."""
+"""The output of a run: artifacts, events, metrics, logs, progress."""

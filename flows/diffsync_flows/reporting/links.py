@@ -19,7 +19,7 @@ def run_link(flow: str, tag: str) -> str:
                 sort=FlowRunSort.START_TIME_DESC,
                 limit=1,
             )
-    except httpx.HTTPError:  # the artifact is worth more than its link
+    except httpx.HTTPError:  # publish the artifact without the link
         return ""
     return f"[{escape_markdown(runs[0].name)}]({url_for(runs[0])})" if runs else ""
 

@@ -7,7 +7,7 @@ A flow run is too short to be scraped. Each metric is a gauge of the last run, a
 | `diffsync_run_state` | flow, name, state | 1 for the state of the last run (`complete`, `partial`, `failed`), 0 for the others |
 | `diffsync_run_duration_seconds` | flow, name | duration of the last run |
 | `diffsync_last_success_timestamp_seconds` | flow, name | end of the last complete run, in seconds since 1970 |
-| `diffsync_in_sync_timestamp_seconds` | flow, sync | load of the source that the target is known to equal, in seconds since 1970 |
+| `diffsync_in_sync_timestamp_seconds` | flow, sync | load time of the source that the target is known to equal, in seconds since 1970 |
 | `diffsync_store_objects` | adapter | objects of the last load |
 | `diffsync_load_objects_per_second` | adapter | speed of the last load |
 | `diffsync_load_rejected` | adapter | records that the last load rejected |
@@ -70,18 +70,18 @@ class RunMetrics:
             gauge.labels(*labels.values(), value).set(number)
 
     def add_load(self, adapter: str, record: StoreRecord) -> None:
-        """Add the gauges of a load, and take its state."""
+        """Add the gauges of a load, and set the state of the run."""
         self.state = record.state.value
         objects = sum(record.counts.values())
         rejected = sum(gap.rejected for gap in record.gaps.values())
         self.gauge("store_objects", "Objects of the last load", "adapter", {adapter: objects})
-        self.gauge("load_objects_per_second", "Of the last load", "adapter", {adapter: objects / self._seconds()})
+        self.gauge("load_objects_per_second", "Speed of the last load", "adapter", {adapter: objects / self._seconds()})
         self.gauge("load_rejected", "Records that the last load rejected", "adapter", {adapter: rejected})
 
     def add_diff(self, record: DiffRecord, source_loaded: datetime) -> None:
         """Add the gauges of a diff."""
         counts = {action: record.summary.get(action, 0) for action in ACTIONS}
-        self.gauge("diff_operations", "Of the last diff", "action", counts, sync=self.name)
+        self.gauge("diff_operations", "Operations of the last diff", "action", counts, sync=self.name)
         self.gauge(
             "diff_suppressed_operations",
             "Suppressed operations of the last diff",
@@ -92,15 +92,15 @@ class RunMetrics:
             self._add_in_sync(source_loaded)
 
     def add_sync(self, counts: Mapping[str, int], *, is_partial: bool, in_sync_with: datetime | None) -> None:
-        """Add the gauges of a sync, and take its state.
+        """Add the gauges of a sync, and set the state of the run.
 
         Args:
             counts: Operations by outcome.
             is_partial: Whether some operations were not applied.
-            in_sync_with: When the source was loaded that the target equals; None if they may differ.
+            in_sync_with: Load time of the source that the target equals; None if they may differ.
         """
         self.state = "partial" if is_partial else "complete"
-        self.gauge("sync_operations", "Of the last sync", "outcome", outcomes(counts), sync=self.name)
+        self.gauge("sync_operations", "Operations of the last sync", "outcome", outcomes(counts), sync=self.name)
         if in_sync_with:
             self._add_in_sync(in_sync_with)
 
@@ -108,14 +108,15 @@ class RunMetrics:
         """Add the gauges that every run has."""
         labels = {"flow": self.flow, "name": self.name}
         states = {state: float(state == self.state) for state in STATES}
-        self.gauge("run_state", "Of the last run", "state", states, **labels)
-        self.gauge("run_duration_seconds", "Of the last run", "name", {self.name: self._seconds()}, flow=self.flow)
+        self.gauge("run_state", "State of the last run", "state", states, **labels)
+        description = "Duration of the last run"
+        self.gauge("run_duration_seconds", description, "name", {self.name: self._seconds()}, flow=self.flow)
         if self.state == "complete":
             description = "End of the last complete run"
             self.gauge("last_success_timestamp_seconds", description, "name", {self.name: time.time()}, flow=self.flow)
 
     def _add_in_sync(self, loaded: datetime) -> None:
-        description = "Load of the source that the target equals"
+        description = "Load time of the source that the target equals"
         self.gauge("in_sync_timestamp_seconds", description, "sync", {self.name: loaded.timestamp()}, flow=self.flow)
 
     def _seconds(self) -> float:
@@ -124,7 +125,7 @@ class RunMetrics:
 
 @contextmanager
 def run_metrics(flow: str, name: str, settings: Metrics) -> Iterator[RunMetrics]:
-    """Measure the body and publish its metrics, however it ends; a failed publication is only logged."""
+    """Measure the body and publish its metrics, even if it fails; a failed publication is only logged."""
     run = RunMetrics(flow, name)
     try:
         yield run

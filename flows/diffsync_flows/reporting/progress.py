@@ -18,7 +18,7 @@ INTERVAL_SECONDS = 5.0
 
 
 class ProgressState(NamedTuple):
-    """How far a stage of the work is."""
+    """The progress of one stage."""
 
     stage: str
     done: int
@@ -33,7 +33,7 @@ Measure = Callable[[], ProgressState | None]
 
 
 class ProgressReporter:
-    """Reports progress. The work calls this object, as the library's diff and sync do, or `measure` is called."""
+    """Reports progress. The work calls this object, as diff and sync do; otherwise the reporter calls `measure`."""
 
     def __init__(self, key: str, measure: Measure | None = None) -> None:
         self._key = key
@@ -49,7 +49,7 @@ class ProgressReporter:
         self._state = ProgressState(stage, done, total)
 
     def report(self) -> None:
-        """Log a line and update the artifact; a failure to do so does not disturb the work."""
+        """Log a line and update the artifact; an error here does not disturb the work."""
         state = self._measure() if self._measure else self._state
         if state is None:
             return
@@ -100,7 +100,7 @@ def progress(key: str, measure: Measure | None = None, seconds: float = INTERVAL
     Args:
         key: Key of the artifact, to which `-progress` is appended.
         measure: Returns the progress; without it, the body calls the object that it gets.
-        seconds: Time between two reports, and before the first one: short work has none.
+        seconds: Time between two reports, and before the first one. Shorter work has no report.
     """
     reporter = ProgressReporter(key, measure)
     with repeat_in_background(reporter.report, seconds):

@@ -1,7 +1,10 @@
-"""Names and tags of flow runs, by what they did: Prefect resolves a name before the run has begun.
+"""Name and tag flow runs after what they did. Prefect itself names a run before it starts.
 
-Related runs share tags, by which Prefect's page of runs finds them: `store:STORE_ID` the runs that loaded or compared a
-store, `diff:DIFF_ID` the runs that made or applied a diff, `sync:NAME` all runs of a sync.
+Prefect's page of runs can filter by these tags:
+
+- `store:STORE_ID`: runs that loaded or compared a store,
+- `diff:DIFF_ID`: runs that made or applied a diff,
+- `sync:NAME`: all runs of a sync.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +25,7 @@ PROJECT_TAG = "project:"
 
 
 def rename_run(title: str, counts: Mapping[str, int] | None = None, **tags: str | tuple[str, ...]) -> None:
-    """Name the running flow run after what it does, such as `sync registry → inventory · 775 create, 653 delete`.
+    """Name the running flow run, for example `sync registry → inventory · 775 create, 653 delete`.
 
     Args:
         title: The beginning of the name.

@@ -42,7 +42,7 @@ def defer_termination() -> Iterator[Callable[[], bool]]:
 
 
 def is_cancelled() -> bool:
-    """Return whether somebody cancels the run; SIGTERM also comes from a worker that shuts down."""
+    """Return whether the run is being cancelled. A worker that shuts down sends SIGTERM too."""
     try:
         with get_client(sync_client=True) as client:
             state = client.read_flow_run(UUID(runtime.flow_run.id)).state
@@ -52,7 +52,7 @@ def is_cancelled() -> bool:
 
 
 def abort_if_cancelled() -> None:
-    """End this process, and its run as Cancelled, if somebody cancels the run.
+    """End this process, and its run as Cancelled, if the run is being cancelled.
 
     Prefect takes SIGTERM for a cancellation only if its own handler was installed when the worker announced it. Otherwise
     it reports a crash, and a crashed run is started again.

@@ -1,4 +1,4 @@
-"""What all parts of a flow run share: the YAML file, read once, and one connection to Redis."""
+"""The context of a flow run: the YAML file, read once, and one connection to Redis."""
 
 from typing import TypeAlias
 

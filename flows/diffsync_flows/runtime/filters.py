@@ -48,7 +48,7 @@ def count_matching(saved: SavedDiff, rules: Sequence[Select]) -> int:
     """Count the operations of a diff that at least one rule matches.
 
     Raises:
-        UserError: A rule matches nothing. A misspelt rule could let through what it should leave out.
+        UserError: A rule matches nothing. A misspelt exclusion would otherwise apply what it should leave out.
     """
     if not rules:
         return 0

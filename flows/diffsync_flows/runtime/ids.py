@@ -21,7 +21,7 @@ def new_id(*names: str) -> str:
 def id_of_run(flow_run_id: str, started: datetime, *names: str) -> str:
     """Return the id that `new_id` makes in a flow run.
 
-    It ends with the end of the run's id: ids of runs that are scheduled for the same time begin alike (UUID version 7).
+    It contains the last digits of the run's id: ids of runs with the same scheduled time start alike (UUID version 7).
     """
     suffix = f"{started.astimezone(UTC):%Y%m%dT%H%M%S}-{flow_run_id[-12:]}"
     return f"{'-'.join(names)[: MAX_LENGTH - len(suffix) - 1]}-{suffix}"

@@ -16,10 +16,10 @@ from prefect.exceptions import Abort
 from tenacity import AsyncRetrying, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 MAX_WAIT_SECONDS = 600.0
-"""How long to ask a Prefect server that does not answer."""
+"""How long to retry if the Prefect server does not answer."""
 RETRY_SECONDS = 1.0
 _run_counts: dict[str, int] = {}
-"""By flow run, how often the server has started it; 0 if the server did not answer. Asked once in a run."""
+"""How often the server started each flow run; 0 if it did not answer. Read once per run."""
 
 
 def abort_if_superseded() -> None:

@@ -1,4 +1,4 @@
-"""What a run of `sync` was asked to do."""
+"""The request of a run of `sync`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

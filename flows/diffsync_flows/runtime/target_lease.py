@@ -13,8 +13,8 @@ LEASE_SECONDS = 30.0
 def take_target_lease(leases: RedisLeases, adapter: str, reason: str) -> Lease:
     """Take the lease on an adapter's system.
 
-    A lease with the same reason is waited for. It belongs to a dead process of this run and expires, or to a live one
-    that was taken for dead, whose work does not have to be repeated.
+    Waits for a lease with the same reason. It belongs to a dead process of this run and expires, or to a live process that
+    was thought dead and whose work is not repeated.
 
     Raises:
         LeaseHeld: Another run has the lease, or the target is locked for maintenance.

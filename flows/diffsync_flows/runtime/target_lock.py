@@ -1,4 +1,4 @@
-"""Run one reconcile of a target at a time, whatever its sync.
+"""Run one reconcile of a target at a time, across all syncs.
 
 Prefect queues the reconciles of one sync without a process. It does not know that two syncs share a target.
 """
@@ -18,7 +18,7 @@ from diffsync_store import LeaseHeld
 from diffsync_store.store.redis import Holder, Lease, RedisLeases, target_lease
 
 LOCK_SECONDS = 150.0
-"""How long a dead reconcile keeps the lock: until it is found dead and started again."""
+"""How long a dead reconcile keeps the lock; by then Prefect has restarted it."""
 
 
 class TargetBusy(RuntimeError):
@@ -30,8 +30,8 @@ async def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str)
     """Lock the sync's target against other reconciles while the body runs.
 
     Args:
-        context: Gives the leases.
-        sync: Names the target, and says whether overlapping reconciles wait or are skipped.
+        context: Provides the leases.
+        sync: Declares the target, and whether overlapping reconciles wait or are skipped.
         reason: Identifies this run. A lock with the same reason belongs to a dead process of this run and is waited for.
 
     Raises:
@@ -58,7 +58,7 @@ async def _acquire(leases: RedisLeases, sync: PrefectSyncEntry, reason: str) -> 
 
 
 async def _wait_for_running_sync(leases: RedisLeases, sync: PrefectSyncEntry) -> None:
-    """Wait for a sync that was started on its own: a load would read the target half changed."""
+    """Wait for a sync that no reconcile started: a load would read a half-changed target."""
 
     def is_running(holder: Holder | None) -> bool:
         return holder is not None and holder.until is not None

@@ -25,10 +25,10 @@ IN_FOLDER = re.compile(r"FOLDER(\S*)")
 
 
 def project_files(folder: Path) -> dict[str, str]:
-    """The text of each file, by name.
+    """Return the text of each file, by name.
 
     Args:
-        folder: where the files will be; absolute, because a flow run starts in another folder.
+        folder: Folder of the files; absolute, because a flow run starts in another folder.
     """
     syncs = _template("syncs.yaml")
     return {
@@ -44,7 +44,7 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
     """Write the files; nothing is written if one of them exists.
 
     Raises:
-        UserError: a file exists, or the folder cannot be written.
+        UserError: A file exists, or the folder cannot be written.
     """
     existing = [name for name in texts if os.path.lexists(folder / name)]
     if existing:

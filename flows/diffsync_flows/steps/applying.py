@@ -1,4 +1,4 @@
-"""Check, rehearse and apply a saved diff, as Prefect tasks."""
+"""Prefect tasks that check, dry-run and apply a saved diff."""
 
 from prefect import get_run_logger, runtime, task
 
@@ -32,7 +32,7 @@ def read_diff(context: SyncContext, diff_id: str, sync_name: str = "") -> DiffRe
 
 @task(**IO_RETRIES)
 def check_sync(context: SyncContext, request: SyncRequest) -> None:
-    """Reach the two stores and the target's system, and check the guards and the rules; change nothing."""
+    """Check the two stores, the target's system, the guards and the rules; change nothing."""
     warn_of_other_servers(context)
     with (
         open_target(context, request.diff_id) as (saved, target),
@@ -49,7 +49,7 @@ def check_sync(context: SyncContext, request: SyncRequest) -> None:
 
 
 @task(**IO_RETRIES)
-def rehearse_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
+def simulate_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
     """Count what a sync would do; change nothing."""
     with open_target(context, request.diff_id) as (saved, target):
         _, declared = find_sync(context, saved.record)
@@ -60,14 +60,14 @@ def rehearse_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
         )
         result = saved.dry_run(options, flags=declared.combined_flags)
     counts = result.counts()
-    get_run_logger().info("A sync of diff %s would do this: %s", request.diff_id, result.applied_before or counts)
+    get_run_logger().info("Dry run of diff %s: %s", request.diff_id, result.applied_before or counts)
     publish_dry_run(saved.record, result)
     return counts
 
 
 @task(**NO_RETRIES)
 def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: bool) -> SyncOutcome:
-    """Apply a diff to its target; not retried, because a person has to look at what failed."""
+    """Apply a diff to its target. It is not retried: a person must look at a failure first."""
     config, log = context.project, get_run_logger()
     with (
         open_target(context, request.diff_id) as (saved, target),

@@ -18,10 +18,10 @@ from diffsync_flows.runtime.states import SUSPENDED, EndState
 from diffsync_store.project import UserError
 
 MIN_POLL_SECONDS = 0.2
-"""Between the first two looks at a run. The pause grows by a tenth each time."""
+"""Pause between the first two polls of a run. It grows by a tenth each time."""
 MAX_POLL_SECONDS = 2
 RESTART_SECONDS = 60
-"""How long after a crash a run may still be started again."""
+"""How long after a crash Prefect may restart a run."""
 
 
 class Step(NamedTuple):
@@ -126,7 +126,7 @@ def _is_running(run: FlowRun) -> bool:
 
 
 def _has_ended(run: FlowRun) -> bool:
-    """Return whether the run's state is its last one: a crashed run may be started again."""
+    """Return whether the run's state is final: a crashed run may be restarted."""
     if run.state is None or not run.state.is_final():
         return False
     if not run.state.is_crashed() or not 0 < run.run_count <= MAX_RESTARTS:

@@ -17,7 +17,7 @@ class SyncOutcome:
     stop_reason: str = ""
     """Why the sync stopped early; empty if it did not."""
     in_sync_with: datetime | None = None
-    """When the source was loaded that the target now equals; None if they may differ."""
+    """Load time of the source that the target now equals; None if they may differ."""
 
     @property
     def not_applied(self) -> int:

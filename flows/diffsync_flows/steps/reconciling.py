@@ -1,4 +1,4 @@
-"""The course of a reconcile: load both sides, compare them, sync the difference."""
+"""The steps of a reconcile: load both sides, compare them, sync the difference."""
 
 import asyncio
 
@@ -45,7 +45,7 @@ async def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) 
 
 
 def _end_without_changes(context: SyncContext, record: DiffRecord, sync_name: str, *, dry_run: bool) -> None:
-    """End older requests for approval: there is nothing left to decide."""
+    """End older requests for approval, because nothing is left to decide."""
     sides = f"{record.source_name} and {record.target_name}"
     get_run_logger().info("%s do not differ: nothing to sync", sides)
     if not dry_run:

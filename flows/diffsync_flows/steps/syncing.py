@@ -1,4 +1,4 @@
-"""The course of a sync run: check, ask for approval, apply, report."""
+"""The steps of a sync run: check, ask for approval, apply, report."""
 
 from prefect.client.schemas import State
 from prefect.states import Completed
@@ -11,7 +11,7 @@ from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import EndState
 from diffsync_flows.runtime.sync_request import SyncRequest
-from diffsync_flows.steps.applying import apply_diff, check_sync, read_diff, rehearse_sync
+from diffsync_flows.steps.applying import apply_diff, check_sync, read_diff, simulate_sync
 from diffsync_flows.steps.outcome import SyncOutcome
 from diffsync_flows.steps.target import find_sync
 from diffsync_store import SyncStopped
@@ -24,7 +24,7 @@ def dry_run_sync(context: SyncContext, request: SyncRequest) -> Counts:
     """Check that a sync could start, and count what it would do."""
     _begin(context, request)
     check_sync(context, request)
-    return rehearse_sync(context, request)
+    return simulate_sync(context, request)
 
 
 def run_sync(context: SyncContext, request: SyncRequest) -> Counts | State[Counts]:

@@ -1,4 +1,4 @@
-"""Open both sides of a saved diff, and check that they are the ones it was made from."""
+"""Open the two sides of a saved diff, and check that the diff was made from them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -85,18 +85,18 @@ PROBLEMS = {
     ),
     f"{PAIR}    work_pools: {{diff: a%b}}": f"7:18: syncs.s.work_pools.diff: {WORK_POOL}; got 'a%b'",
     f"{PAIR}    approval: always\n    approval_timeout: 8d": (
-        "8:5: syncs.s.approval_timeout: 8d is longer than store.ttl, 7d: the diff would expire before its approval. Lower the "
-        "one or raise the other."
+        "8:5: syncs.s.approval_timeout: 8d is longer than store.ttl, 7d: the diff would expire before its approval. Lower "
+        "approval_timeout or raise store.ttl."
     ),
     f"{PAIR}    approval: deletes\n    diff_retention: 90m": (
         "4:3: syncs.s.approval_timeout: 7d is longer than syncs.s.diff_retention, 1h30m: the diff would expire before its "
-        "approval. Lower the one or raise the other."
+        "approval. Lower approval_timeout or raise syncs.s.diff_retention."
     ),
     f"{STORE}housekeeping: {{diff_retention: 0}}": (
         "2:16: housekeeping.diff_retention: a duration must be above 0 and at most 36500d; got 0"
     ),
     f"{STORE}metrics: {{textfile_directory: /no/such}}": (
-        "2:11: metrics.textfile_directory: no directory '/no/such' on HOST. Create it, as on every host of a worker."
+        "2:11: metrics.textfile_directory: no directory '/no/such' on HOST. Create it on every host that runs workers."
     ),
     f"{STORE}metrics: {{pushgateway: 'redis://x'}}": (
         "2:11: metrics.pushgateway: give the URL of the Pushgateway, e.g. http://pushgateway:9091; got 'redis://x'"

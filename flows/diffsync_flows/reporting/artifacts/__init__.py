@@ -1,4 +1,4 @@
-"""Artifacts: what each run leaves for a person to read. All are capped, because Prefect keeps them in its database.
+"""Artifacts: the results of a run, for a person to read. Their size is limited, because Prefect stores them in its database.
 
 The page of a run shows the first words of an artifact's description, so the id that the next run needs comes first.
 """

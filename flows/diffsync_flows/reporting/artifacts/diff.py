@@ -43,7 +43,7 @@ def publish_diff(diff: SavedDiff) -> None:
 def first_rows(diff: SavedDiff, action: str, limit: int) -> Iterator[dict[str, str]]:
     """Yield the first operations of an action as rows."""
     if not diff.record.summary.get(action):
-        return iter(())  # or the whole diff would be read to find none
+        return iter(())  # otherwise the whole diff would be read to find none
     return map(operation_row, diff.operations(limit=limit, matching=OperationFilter(action=action)))
 
 

@@ -1,4 +1,4 @@
-"""The artifact of a housekeeping."""
+"""The artifact of a housekeeping run."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ def publish_housekeeping(expired: Sequence[ExpiredItem], counts: Mapping[str, in
     rows = [(each.kind, each.name, f"{_hours(each):,} h", each.usage or outcome) for each in expired[:MAX_ROWS]]
     table = f"{markdown_table(('kind', 'name', 'age', 'outcome'), rows)}\n\n{count_shown(len(expired), 'items')}"
     create_markdown_artifact(
-        f"# {heading}\n\n{table if rows else 'Nothing is past its retention.'}",
+        f"# {heading}\n\n{table if rows else 'No store or diff is past its retention.'}",
         key="housekeeping",
         description=heading,
     )

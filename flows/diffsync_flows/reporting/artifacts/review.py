@@ -1,4 +1,4 @@
-"""What a person sees before approving a diff."""
+"""The summary of a diff that a person reads before approving it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -40,6 +40,6 @@ def _overrides(overrides: Mapping[str, Sequence[object]]) -> str:
 
 def _operations(diff: SavedDiff, action: str, limit: int) -> str:
     rows = [(row["model"], row["name"], row["changes"]) for row in first_rows(diff, action, limit)]
-    last = "what is lost" if action == "delete" else "changes"
+    last = "deleted values" if action == "delete" else "changes"
     end = count_shown(diff.record.summary.get(action, 0), f"{action}s", len(rows))
     return section(action.capitalize(), ("model", "name", last), rows, end=end)

@@ -14,8 +14,8 @@ from diffsync_store import Reject, SyncResult
 from diffsync_store.diffs import DiffRecord
 
 SKIPPED = (
-    "Skipped: the adapter left these operations alone, so the target does not have them. The run's log names each one, and a "
-    "new diff contains them again."
+    "Skipped: the adapter did not apply these operations, so the target does not have them. The run's log names each one, and "
+    "a new diff contains them again."
 )
 SUPPRESSED_NOTE = "If the reason names an allowance, start a sync of this diff with it in `allow` to apply them."
 RETRY_NOTE = "Fix the cause, then start a sync of this diff with `retry_rejected`: it applies only these operations."

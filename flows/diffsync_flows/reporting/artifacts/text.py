@@ -1,4 +1,4 @@
-"""Texts and tables that several artifacts share."""
+"""Texts and tables that several artifacts use."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -46,7 +46,7 @@ def table_by_model(record: DiffRecord) -> str:
 
 
 def suppressed_section(record: DiffRecord) -> str:
-    """Return what the guards suppress of a diff, and what allows it."""
+    """Return a table of the operations that the guards suppress, and how to allow them."""
     counted = ((each, each.count_in(record.by_model)) for each in record.suppressions)
     rows = [(each.model, each.action, f"{count:,}", each.reason, each.allowance) for each, count in counted if count]
     note = "A sync leaves these out, unless it is started with `allow`."

@@ -1,4 +1,4 @@
-"""Two adapters: an inventory that is read, and a switch that is changed."""
+"""Two adapters: an inventory to read, and a switch to change."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ class Vlan(DiffSyncModel):
 
 
 class Settings(BaseModel, extra="forbid"):
-    """What the YAML file may set."""
+    """Settings in the YAML file."""
 
     file: Path
 
@@ -38,7 +38,7 @@ class Inventory(Adapter):
     def load(self):
         with self.file.open(encoding="utf-8-sig", newline="") as lines:
             for row in csv.DictReader(lines):
-                with self.rejecting(Vlan, row.get("number"), row):  # reject a wrong line, and load the others
+                with self.rejecting(Vlan, row.get("number"), row):  # reject an invalid line, and load the others
                     self.add(self.vlan(**row))
 
 
@@ -59,7 +59,7 @@ class SwitchVlan(Vlan):
         return super().delete()
 
     @classmethod
-    def lookup(cls, adapter, ids):  # tells a restarted sync whether its last operation was done
+    def lookup(cls, adapter, ids):  # a restarted sync checks whether its last operation was done
         name = adapter.read().get(str(ids["number"]))
         return None if name is None else {"name": name}
 
