@@ -1,6 +1,6 @@
-"""Run the fast tests on several Python versions, each in an environment of its own with the locked packages.
+"""Run the fast tests on several Python versions, each in its own environment with the locked packages.
 
-A version that this machine does not have is skipped, and the last lines say so.
+A version that is not installed is skipped; the last lines of the output list the skipped versions.
 
     python -m tools.interpreters 3.12 3.13 -- -k word
 """
@@ -17,7 +17,7 @@ ENVIRONMENTS = ROOT / "build" / "interpreters"
 
 
 def candidates(version: str) -> Iterator[str]:
-    """Yield where a Python of this version may be: on the path, then among pyenv's, the newest first."""
+    """Yield the possible paths of a Python version: first those on PATH, then pyenv's, the newest first."""
     name = f"python{version}"
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         if found := shutil.which(name, path=folder):
@@ -30,7 +30,7 @@ def candidates(version: str) -> Iterator[str]:
 
 
 def runs(python: str) -> bool:
-    """Return whether it starts: a shim of pyenv's stands on the path also for a version that is not chosen."""
+    """Return whether the interpreter starts. A pyenv shim is on PATH even if its version is not selected."""
     return subprocess.run([python, "-c", "import venv"], capture_output=True, check=False).returncode == 0
 
 
@@ -39,13 +39,13 @@ def find(version: str) -> str | None:
 
 
 def environment(version: str, python: str) -> Path:
-    """Return the interpreter of an environment with the locked packages and this project in it."""
-    made = ENVIRONMENTS / version / "bin" / "python"
-    if not made.exists():
+    """Create or update an environment with the locked packages and this project; return its interpreter."""
+    interpreter = ENVIRONMENTS / version / "bin" / "python"
+    if not interpreter.exists():
         uv("venv", "--python", python, str(ENVIRONMENTS / version))
-    uv("pip", "sync", "--python", str(made), "--require-hashes", "--compile-bytecode", "requirements.lock")
-    uv("pip", "install", "--python", str(made), "--no-deps", "--no-build-isolation", "--editable", ".")
-    return made
+    uv("pip", "sync", "--python", str(interpreter), "--require-hashes", "--compile-bytecode", "requirements.lock")
+    uv("pip", "install", "--python", str(interpreter), "--no-deps", "--no-build-isolation", "--editable", ".")
+    return interpreter
 
 
 def uv(*words: str) -> None:
@@ -67,7 +67,7 @@ def main(words: list[str]) -> int:
         if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
             failed.append(version)
     for version in missing:
-        print(f"!! SKIPPED: Python {version} is not on this machine, so nothing was tested on it", flush=True)
+        print(f"!! SKIPPED: Python {version} is not installed", flush=True)
     for version in failed:
         print(f"!! FAILED on Python {version}", flush=True)
     return bool(failed)

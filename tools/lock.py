@@ -1,7 +1,7 @@
-"""Write the lock files, or check offline that they are made from what asks for them.
+"""Write the lock files, or check offline that they match their requirements.
 
-A lock's first line holds a digest of the requirements that it was made from, so that a forgotten `make lock` shows
-without asking a package index. No index is named in a lock: where packages come from is the machine's own matter.
+The first line of a lock has a digest of its requirements, so that `check` finds a forgotten `make lock` without a package
+index. A lock does not name an index: each machine configures its own.
 """
 
 import argparse
@@ -27,7 +27,7 @@ OPTIONS = (
 IMAGE_EXTRAS = ("--extra=redis", "--extra=sql", "--extra=flows", "--extra=server")
 
 
-def asked_by_pyproject() -> str:
+def requirements_of_pyproject() -> str:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     project = document["project"]
     return json.dumps(
@@ -42,24 +42,24 @@ def asked_by_pyproject() -> str:
     )
 
 
-def asked_by_bench() -> str:
+def requirements_of_bench() -> str:
     return (ROOT / "benchmarks/diffsync.in").read_text("utf-8")
 
 
-def asked_by_image() -> str:
-    """The image has the versions that the tests ran with, so its lock follows theirs."""
-    return asked_by_pyproject() + (ROOT / "requirements.lock").read_text("utf-8")
+def requirements_of_image() -> str:
+    """The image has the versions that the tests use, so its lock depends on theirs."""
+    return requirements_of_pyproject() + (ROOT / "requirements.lock").read_text("utf-8")
 
 
 @dataclass(frozen=True)
 class Lock:
     path: str
     sources: tuple[str, ...]
-    asked: Callable[[], str]
+    requirements: Callable[[], str]
 
     @property
     def heading(self) -> str:
-        digest = hashlib.sha256("\n".join((self.asked(), *OPTIONS)).encode()).hexdigest()
+        digest = hashlib.sha256("\n".join((self.requirements(), *OPTIONS)).encode()).hexdigest()
         return f"# made by `make lock` from requirements with the digest {digest}"
 
     def write(self, *more: str) -> None:
@@ -68,23 +68,25 @@ class Lock:
         subprocess.run([uv, "pip", "compile", *self.sources, *OPTIONS, *more, "-o", self.path], cwd=ROOT, check=True)
         file.write_text(f"{self.heading}\n{without_heading(file.read_text('utf-8'))}", "utf-8")
 
-    def faults(self) -> list[str]:
+    def errors(self) -> list[str]:
         text = (ROOT / self.path).read_text("utf-8")
-        faults = []
+        errors = []
         if text.partition("\n")[0] != self.heading:
-            faults.append(f"{self.path} is not made from the present requirements: run `make lock`")
+            errors.append(f"{self.path} does not match the requirements. Run `make lock`.")
         if "://" in text:
-            faults.append(f"{self.path} names a host")
-        faults += [f"{self.path}: {name} has no hash" for name, rest in pinned(text) if "--hash=sha256:" not in rest]
-        return faults
+            errors.append(f"{self.path} names a host")
+        errors += [f"{self.path}: {name} has no hash" for name, rest in pinned(text) if "--hash=sha256:" not in rest]
+        return errors
 
 
 LOCKS = (
-    Lock("requirements.lock", ("pyproject.toml", "--all-extras", "--group=dev"), asked_by_pyproject),
+    Lock("requirements.lock", ("pyproject.toml", "--all-extras", "--group=dev"), requirements_of_pyproject),
     Lock(
-        "docker/requirements.lock", ("pyproject.toml", *IMAGE_EXTRAS, "--constraints=requirements.lock"), asked_by_image
+        "docker/requirements.lock",
+        ("pyproject.toml", *IMAGE_EXTRAS, "--constraints=requirements.lock"),
+        requirements_of_image,
     ),
-    Lock("benchmarks/diffsync.lock", ("benchmarks/diffsync.in",), asked_by_bench),
+    Lock("benchmarks/diffsync.lock", ("benchmarks/diffsync.in",), requirements_of_bench),
 )
 
 
@@ -93,7 +95,7 @@ def without_heading(text: str) -> str:
 
 
 def pinned(text: str) -> list[tuple[str, str]]:
-    """Each pinned package of a lock with the text that belongs to it."""
+    """Return each pinned package of a lock, with the text after it."""
     parts = re.split(r"^([a-z0-9._-]+==\S+)", text, flags=re.MULTILINE)
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -101,12 +103,12 @@ def pinned(text: str) -> list[tuple[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("action", choices=("write", "check"))
-    parser.add_argument("--upgrade", action="store_true", help="take new releases too")
+    parser.add_argument("--upgrade", action="store_true", help="also upgrade to new releases")
     arguments = parser.parse_args()
     if arguments.action == "write":
         for lock in LOCKS:
             lock.write(*(["--upgrade"] if arguments.upgrade else []))
-    sys.exit("\n".join(fault for lock in LOCKS for fault in lock.faults()) or None)
+    sys.exit("\n".join(error for lock in LOCKS for error in lock.errors()) or None)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tables of docs/reference/yaml.md, made from the schema of the file: `python -m tools.yaml_page` writes them."""
+"""Write the tables of docs/reference/yaml.md from the schema of the file: `python -m tools.yaml_page`."""
 
 import re
 from pathlib import Path
@@ -20,11 +20,11 @@ _SECTIONS = {
     "Limits": "limits",
     "Limit": "limit",
 }
-"""Headings of the page whose names are not those of the models."""
+"""Headings of the page that differ from the names of the models."""
 
 
 def with_tables(page: str) -> str:
-    """Return the page with the tables of the present schema."""
+    """Return the page with tables for the current schema."""
     schema = PrefectDeclarations.model_json_schema()
     models = {**schema["$defs"], "PrefectDeclarations": schema}
     return _TABLE.sub(lambda found: f"{found[1]}\n{_table(models[found[2]])}\n\n{found[3]}", page)

@@ -11,10 +11,10 @@ UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Row(NamedTuple):
-    """A row; its cells have the names of the file's first line."""
+    """A row, with its cells by the names in the first line."""
 
     line: int
-    """Number of its last line, from 1."""
+    """Number of the row's last line, starting at 1."""
     cells: dict[str, str]
 
 
@@ -22,9 +22,9 @@ def rows(file: Path) -> Iterator[Row]:
     """Yield each row of a file in UTF-8, or in UTF-16 with a byte order mark; skip empty lines.
 
     Raises:
-        ValueError: the file is not valid: its first line repeats a name, a row has more or fewer cells than there are names, a
-            quote is not closed, or the encoding is wrong. The message names the file and the line.
-        OSError: the file cannot be read.
+        ValueError: The file is not valid: its first line repeats a name, a row has more or fewer cells than the first line, a
+            quote is not closed, or the encoding is wrong. The message has the file and the line.
+        OSError: The file cannot be read.
     """
     with file.open(encoding=_encoding(file), newline="") as text:
         reader = csv.reader(text, strict=True)

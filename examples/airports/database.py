@@ -1,11 +1,11 @@
 """The registry's models in a database through SQLAlchemy Core: an SQLite file by default, PostgreSQL by URL.
 
-The key of an airport contains its country and subdivision, as its identifiers do. During a sync an airport that moves can be
-in both places; a unique ICAO code would refuse that.
+The key of an airport contains its country and subdivision, as its identifiers do. During a sync, an airport that moves can
+be in both places for a while; a unique ICAO code would not allow that.
 
-Each operation of a sync is a transaction of its own, so that the database has every operation that the journal says was
-applied, also after a crash. To make that fast, SQLite uses a write-ahead log, and PostgreSQL runs without
-`synchronous_commit`. A power failure leaves both consistent, but may lose the last moments.
+Each operation of a sync is one transaction, so that the database has every operation that is applied according to the journal,
+even after a crash. To make that fast, SQLite uses a write-ahead log, and PostgreSQL runs without
+`synchronous_commit`. A power failure leaves both consistent, but may lose the last transactions.
 """
 
 from collections.abc import Generator
@@ -65,7 +65,7 @@ airport = Table(
 
 
 class SqlRow(DiffSyncModel):
-    """A model of a table's rows; its fields are the columns."""
+    """A model for the rows of a table; its fields are the columns."""
 
     table: ClassVar[Table]
 
@@ -86,7 +86,7 @@ class SqlRow(DiffSyncModel):
 
     @classmethod
     def lookup(cls, adapter: Adapter, ids: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the row's attributes: a restarted sync asks whether its last statement was executed."""
+        """Return the row's attributes: a restarted sync checks whether its last statement was executed."""
         key = {f"key_{name}": value for name, value in ids.items()}
         with cast("SqlAdapter", adapter).engine.connect() as connection:
             row = connection.execute(select(cls.table).where(*is_row(cls.table)), key).mappings().one_or_none()
@@ -98,7 +98,7 @@ class SqlRow(DiffSyncModel):
 
 
 def is_row(table: Table) -> list[ColumnElement[bool]]:
-    """The condition for the row whose key is given as parameters."""
+    """Return the condition for the row whose key is in the parameters."""
     return [column == bindparam(f"key_{column.name}") for column in table.primary_key]
 
 
@@ -150,7 +150,7 @@ class SqlAdapter(Adapter):
         self.engine.dispose()
 
     def execute(self, statement: Executable, values: dict[str, Any]) -> int:
-        """Execute one statement in a transaction of its own; return the number of rows that it matched."""
+        """Execute one statement as a transaction; return the number of matched rows."""
         if self._connection is None:
             self.open()
         assert self._connection is not None  # noqa: S101  (for the type checker)
@@ -178,9 +178,9 @@ class SqlAdapter(Adapter):
                 place.add_child(found)
 
     def _rows(self) -> Generator[RowMapping, None, None]:
-        """Read all three tables in one statement, so that they are consistent; fetch it in parts."""
+        """Read all three tables in one statement, so that they are consistent; fetch the rows in parts."""
         with self.engine.connect().execution_options(yield_per=ROWS_PER_FETCH) as connection:
-            yield from connection.execute(_everything()).mappings()
+            yield from connection.execute(_select_all()).mappings()
 
 
 def new_engine(url: str) -> Engine:
@@ -206,8 +206,8 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
 
 
-def _everything() -> Select[Any]:
-    """All countries, their subdivisions and their airports, in the order of the keys, with those that have none."""
+def _select_all() -> Select[Any]:
+    """Select all countries, subdivisions and airports in the order of the keys, including countries and subdivisions without airports."""
     tables = country.outerjoin(subdivision, subdivision.c.country == country.c.code).outerjoin(
         airport, (airport.c.country == subdivision.c.country) & (airport.c.subdivision == subdivision.c.name)
     )

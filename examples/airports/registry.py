@@ -1,17 +1,17 @@
-"""The airport registry that the PyPI package `airportsdata` has as `airports.csv`, and its three models.
+"""The airport registry, which is `airports.csv` in the PyPI package `airportsdata`, and its three models.
 
 country -> subdivision -> airport
 
 The identifiers of an airport contain its country and subdivision. An airport that changes them is deleted in the old place and
-created in the new one, under two identifiers, so the order of the two operations does not matter. With the ICAO code as its only
-identifier it would be created while it still exists if the new place sorts first.
+created in the new one. The two operations have different identifiers, so their order does not matter. If the ICAO code were the only
+identifier, the airport would be created while it still exists whenever the new place sorts first.
 
 About 750 airports have no subdivision, and a few no city: the registry and the models leave the field empty. The subdivision
 named "" has the airports that are directly in their country.
 
 Coordinates are compared with a precision of `COORDINATE_DECIMALS`. Between the releases of March 2024 and September 2026 they
-differ for 27,064 of the 27,523 airports in both, for 26,000 of these by less than a metre: one release has 13 decimals, the other
-six. On the grid of four decimals (11 metres) 845 airports have moved. These include all 744 that moved more than 11 metres; 49 moved
+differ for 27,064 of the 27,523 airports in both, but for 26,000 of these by less than a metre: one release has 13 decimals, the
+other six. On the grid of four decimals (11 metres) 845 airports have moved. These include all 744 that moved more than 11 metres; 49 moved
 less than a metre, across a line of the grid.
 """
 
@@ -31,7 +31,7 @@ COORDINATE_DECIMALS = 4
 def on_grid(degrees: float) -> float:
     """Round in two steps, first to one more decimal.
 
-    38.10405 and 38.1040499 are one place in two releases; rounded in one step they would be 11 metres apart.
+    Two releases give one place as 38.10405 and as 38.1040499. Rounded in one step, the two would be 11 metres apart.
     """
     return round(round(degrees, COORDINATE_DECIMALS + 1), COORDINATE_DECIMALS) + 0.0  # no -0.0
 
@@ -126,13 +126,13 @@ class AirportsAdapter(Adapter):
             try:
                 yield Airport.model_validate({**cells, "subdivision": cells.get("subd")})
             except ValidationError as error:
-                raise ValueError(f"{self.file}:{line}: {_first_fault(error, cells)}") from error
+                raise ValueError(f"{self.file}:{line}: {_first_error(error, cells)}") from error
 
 
-def _first_fault(error: ValidationError, cells: Mapping[str, str]) -> str:
-    fault = error.errors()[0]
-    field = ".".join(map(str, fault["loc"]))
+def _first_error(error: ValidationError, cells: Mapping[str, str]) -> str:
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
     column = "subd" if field == "subdivision" else field
     if column not in cells:
         return f"{field}: no column {column}; the first line has {', '.join(cells)}. Separate columns with commas."
-    return f"{field}: {fault['msg']}"
+    return f"{field}: {first['msg']}"

@@ -1,4 +1,4 @@
-"""Reconcile two releases of the airport registry into a database, with a Prefect server and workers of its own."""
+"""Reconcile two releases of the airport registry into a database, with its own Prefect server and workers."""
 
 import argparse
 import os
@@ -94,7 +94,7 @@ def run_demo(folder: Path, *, is_kept: bool) -> None:
 
 
 def variables(folder: Path, database: Path, redis_url: str) -> dict[str, dict[str, str]]:
-    """The environment variables of each pool's worker: those for diff and reconcile cannot reach the two systems."""
+    """Return the environment variables of each pool's worker. The workers for diff and reconcile cannot reach the two systems."""
     common = {"DIFFSYNC_CONFIG": str(ROOT / "deployments" / "syncs.yaml"), "REDIS_URL": redis_url}
     target = {"DATABASE_URL": f"sqlite:///{database}"}
     source = {"AIRPORT_RELEASES": str(folder / "releases")}
@@ -102,7 +102,7 @@ def variables(folder: Path, database: Path, redis_url: str) -> dict[str, dict[st
 
 
 def exports(api: str, variables: Mapping[str, str]) -> Iterator[str]:
-    """Lines for a shell. A REDIS_URL of the user is not printed: it may contain a password."""
+    """Return lines for a shell. A REDIS_URL of the user is left out, because it may contain a password."""
     for name, value in {"PREFECT_API_URL": api, **variables}.items():
         if name != "REDIS_URL" or name not in os.environ:
             yield f"export {name}={shlex.quote(value)}"
@@ -111,7 +111,7 @@ def exports(api: str, variables: Mapping[str, str]) -> Iterator[str]:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """The URL of the user's server in REDIS_URL, or of an embedded one that is stopped at the end."""
+    """Yield REDIS_URL if the user set it, or else the URL of an embedded server, which is stopped at the end."""
     if url := os.environ.get("REDIS_URL"):
         console.print("Redis: the server of REDIS_URL")
         yield url

@@ -1,6 +1,6 @@
 """Compare the database with the registry, with the standard library and plain SQL only.
 
-Every field must be the same text or number; coordinates may differ by less than 0.0001 degrees.
+All fields must be equal; coordinates may differ by less than 0.0001 degrees.
 """
 
 import csv

@@ -14,12 +14,12 @@ STOP_SECONDS = 15.0
 
 
 def tied_to_parent() -> list[str]:
-    """Return the words before a command that end it with the process that starts it, where the system can do that."""
+    """Return a command prefix that ends the command together with this process; empty if the system has none."""
     return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
 class Child:
-    """A process in a session of its own: Ctrl-C in the terminal reaches only the parent, which stops it in order.
+    """A process in its own session: Ctrl-C in the terminal reaches only the parent, which stops its children in order.
 
     It also ends when the parent is killed.
     """
@@ -54,7 +54,7 @@ class Child:
         """Poll the condition.
 
         Raises:
-            RuntimeError: the process ended, or the time is over; the message has the end of the log.
+            RuntimeError: The process ended, or the condition was not true in time; the message has the end of the log.
         """
         deadline = time.monotonic() + seconds
         while not condition():
@@ -65,7 +65,7 @@ class Child:
             time.sleep(0.1)
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Terminate it; after `seconds` kill it and every process that it started."""
+        """Terminate the process; after `seconds`, kill it and every process that it started."""
         family = self._family()
         self.process.terminate()
         try:
@@ -75,7 +75,7 @@ class Child:
             self._kill(family)
 
     def kill(self) -> None:
-        """Kill it and every process that it started."""
+        """Kill the process and every process that it started."""
         self._kill(self._family())
 
     def _kill(self, family: list[int]) -> None:
@@ -85,7 +85,7 @@ class Child:
         self.process.wait()
 
     def _family(self) -> list[int]:
-        """Its pid and those of all its descendants: Prefect's workers start each run in a session of its own."""
+        """Return the pids of the process and all its descendants: Prefect's workers start each run in a new session."""
         family = [self.pid] if self.process.poll() is None else []
         pairs = _parents_and_children()
         for parent in family:  # the list grows during the loop
@@ -97,7 +97,7 @@ class Child:
 
 
 def _parents_and_children() -> list[tuple[int, int]]:
-    """Every process with its parent; empty if the system has no `ps`, as in small containers."""
+    """Return each process with its parent; empty if the system has no `ps`, as in small containers."""
     ps = shutil.which("ps")
     if ps is None:
         return []

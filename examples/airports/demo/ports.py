@@ -4,11 +4,11 @@ import random
 import socket
 
 SERVERS = range(20_000, 32_000)
-"""Below the ephemeral ports, so that no outgoing connection takes a port before its server listens."""
+"""Ports below the ephemeral range, so that no outgoing connection takes one before its server listens."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is not in use."""
+    """Return a free port of 127.0.0.1."""
     for port in random.SystemRandom().sample(SERVERS, 100):
         with socket.socket() as listener:
             try:

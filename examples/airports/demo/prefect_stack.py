@@ -19,7 +19,7 @@ POOLS = ("load", "diff", "sync", "reconcile")
 START_SECONDS = 120.0
 DEPLOY_SECONDS = 300.0
 KEEP_ALIVE = httpx.Limits(keepalive_expiry=2)
-"""The server closes an idle connection after five seconds; the client does so first, and loses no request."""
+"""The server closes an idle connection after five seconds. The client closes it earlier, so that no request is lost."""
 IN_MEMORY = "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
 """Prefect opens one connection to this database. With several connections to a file the server can hang for a minute: the garbage
 collector blocks the event loop on a connection that waits for a lock, and the lock's holder waits for the event loop.
@@ -30,10 +30,10 @@ class PrefectStack:
     """The server's address and the processes.
 
     Args:
-        folder: for logs and Prefect's home; also the working directory of every process.
-        variables: environment variables of each pool's worker, which no other worker has.
+        folder: Folder for logs and Prefect's home; also the working directory of every process.
+        variables: Environment variables of each pool's worker, which other workers do not have.
         database: SQLAlchemy URL of the server's database.
-        python: interpreter of the environment that has `diffsync_flows`.
+        python: Interpreter of the environment that has `diffsync_flows`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class PrefectStack:
         return self._start("server", command, {})
 
     def start_worker(self, pool: str) -> Child:
-        """Start a worker, which creates its pool if there is none."""
+        """Start a worker; it creates its pool if needed."""
         command = [
             "prefect",
             "worker",
@@ -94,7 +94,7 @@ class PrefectStack:
         return self.workers[pool]
 
     def stop_workers(self) -> None:
-        with ExitStack() as stopping:  # one that fails to stop does not keep the others running
+        with ExitStack() as stopping:  # if one cannot be stopped, the others still are
             for worker in self.workers.values():
                 stopping.callback(worker.stop)
 

@@ -1,4 +1,4 @@
-"""Two releases of the airport registry, side by side."""
+"""Install two releases of the airport registry."""
 
 import subprocess
 import sys

@@ -13,7 +13,7 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 @dataclass(frozen=True)
 class Run:
-    """A flow run as its page shows it."""
+    """A flow run, with the values that its page shows."""
 
     id: str
     name: str
@@ -35,10 +35,10 @@ def start_run(stack: PrefectStack, deployment: str, **parameters: Any) -> str:
 
 
 def finish(stack: PrefectStack, run_id: str, seconds: float = SECONDS) -> Run:
-    """Wait until the run ended.
+    """Wait until the run ends.
 
     Raises:
-        TimeoutError: it did not end in time.
+        TimeoutError: The run did not end in time.
     """
     deadline = time.monotonic() + seconds
     while (run := stack.get(f"/flow_runs/{run_id}"))["state_type"] not in FINAL:
@@ -49,7 +49,7 @@ def finish(stack: PrefectStack, run_id: str, seconds: float = SECONDS) -> Run:
 
 
 def children(stack: PrefectStack, run_id: str) -> list[Run]:
-    """The child runs of a run, in the order of their start."""
+    """Return the child runs of a run, in the order of their start."""
     started = {"parent_flow_run_id": {"any_": [run_id]}}
     found = stack.post("/flow_runs/filter", flow_runs=started, sort="START_TIME_ASC")
     return [_describe(stack, run) for run in found]
