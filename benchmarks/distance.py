@@ -65,6 +65,10 @@ class Trace:
         return f"{text}, {self.frames} frames below `create`" if self.frames else text
 
 
+_frames: list[int] = []
+"""Stack frames of the library below each `create`. Not an attribute of the model: changing a class clears its caches."""
+
+
 @contextmanager
 def traced() -> Iterator[Trace]:
     trace = Trace()
@@ -75,12 +79,13 @@ def traced() -> Iterator[Trace]:
         elif event == "return" and is_of_library(frame) and frame.f_back is not None and is_of_library(frame.f_back):
             trace.move_to(frame.f_back.f_code.co_filename)
 
-    Site.trace = trace
     sys.setprofile(profile)
     try:
         yield trace
     finally:
         sys.setprofile(None)
+        trace.frames = max(_frames, default=0)
+        _frames.clear()
 
 
 def is_of_library(frame: FrameType) -> bool:
@@ -91,14 +96,13 @@ class Site(DiffSyncModel):
     _modelname = "site"
     _identifiers = ("name",)
     _attributes = ("region",)
-    trace: ClassVar[Trace] = Trace()
 
     name: str
     region: str = ""
 
     @classmethod
     def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:
-        cls.trace.frames = sum(map(is_of_library, stack(sys._getframe(1))))
+        _frames.append(sum(map(is_of_library, stack(sys._getframe(1)))))
         return cls.create_base(adapter, ids, attrs)
 
 
