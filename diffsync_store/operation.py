@@ -56,7 +56,7 @@ class Operation(BaseModel):
         return self.secrets
 
     @classmethod
-    def from_element(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
+    def of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
         """Return the operation of an element.
 
         Args:
@@ -68,7 +68,7 @@ class Operation(BaseModel):
             ObjectStoreException: a value cannot be saved as JSON.
         """
         try:
-            return cls._from_element(element, above, position)
+            return cls._of(element, above, position)
         except (NotStorable, RecursionError) as error:
             raise ObjectStoreException(
                 f"{element.type} {redact_values(element, element.keys)} cannot be saved as JSON: one of its values {error}. "
@@ -76,7 +76,7 @@ class Operation(BaseModel):
             ) from error
 
     @classmethod
-    def _from_element(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
+    def _of(cls, element: DiffElement, above: tuple[DiffElement, ...], position: int) -> Self:
         parts = {"identifiers": element.keys, "source": element.source_attrs, "target": element.dest_attrs}
         parts["itself"] = {"name": element.name, "unique_id": element.uid}
         exact = {part: _exact(values) for part, values in parts.items() if values}
@@ -102,7 +102,7 @@ class Operation(BaseModel):
             exact={part: values for part, values in exact.items() if values},
         )
 
-    def to_json(self) -> str:
+    def text(self) -> str:
         """Return the operation as JSON.
 
         Raises:
@@ -229,7 +229,7 @@ def operations_of(diff: Diff) -> Iterator[Operation]:
 def operations_at(element: DiffElement, position: int, above: tuple[DiffElement, ...] = ()) -> Iterator[Operation]:
     """Yield the operations at and below an element, and the objects above them."""
     if element.has_diffs():
-        yield Operation.from_element(element, above, position)
+        yield Operation.of(element, above, position)
         yield from _walk(element.child_diff, (*above, element))
 
 

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-MAX_WAIT = 300.0
+LONGEST_WAIT = 300.0
 """Maximum seconds to wait for a `Retry-After`."""
 
 _TRANSIENT = {
@@ -108,8 +108,8 @@ def was_not_done(error: BaseException) -> bool:
     return False
 
 
-def retry_after(error: BaseException, maximum: float = MAX_WAIT) -> float | None:
-    """Return the seconds after which the service asks for a retry, at most `maximum`; None if it does not ask.
+def retry_after(error: BaseException, longest: float = LONGEST_WAIT) -> float | None:
+    """Return the seconds after which the service asks for a retry, at most `longest`; None if it does not ask.
 
     They are in the attribute `retry_after` of the exception or one of its causes, or in the header `Retry-After` of its
     response, as seconds or as a date.
@@ -117,13 +117,13 @@ def retry_after(error: BaseException, maximum: float = MAX_WAIT) -> float | None
     for link in _chain(error):
         given = _attribute(link, "retry_after")
         if isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
-            return min(max(float(given), 0.0), maximum)
+            return min(max(float(given), 0.0), longest)
         for carrier in _carriers(link):
             headers = _attribute(carrier, "headers")
             written = _header(headers, "retry-after")
             seconds = None if written is None else _seconds(written, _header(headers, "date"))
             if seconds is not None:
-                return min(max(seconds, 0.0), maximum)
+                return min(max(seconds, 0.0), longest)
     return None
 
 

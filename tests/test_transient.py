@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from diffsync_store import ObjectNotCreated
-from diffsync_store.transient import MAX_WAIT, is_transient, retry_after, status_of, was_not_done
+from diffsync_store.transient import LONGEST_WAIT, is_transient, retry_after, status_of, was_not_done
 from tests.certificates import Certificates
 from tests.http_service import CUT, DROP, STALL, Failure, HttpService
 
@@ -150,7 +150,7 @@ def test_the_service_says_when_to_come_back(get: Get) -> None:
         failing(get, (503, {"retry-after": formatdate(time.time() + 90, usegmt=True)}))
     ) == pytest.approx(90, abs=2)
     assert retry_after(failing(get, (503, {"Retry-After": formatdate(time.time() - 90, usegmt=True)}))) == 0
-    assert retry_after(failing(get, (429, {"Retry-After": "86400"}))) == MAX_WAIT
+    assert retry_after(failing(get, (429, {"Retry-After": "86400"}))) == LONGEST_WAIT
     for nonsense in ("soon", "", "inf", "nan", "Thu, 99 Nov 2026 25:00:00 GMT"):
         assert retry_after(failing(get, (429, {"Retry-After": nonsense}))) is None
     assert retry_after(failing(get, 503)) is None

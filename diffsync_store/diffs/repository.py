@@ -253,6 +253,6 @@ class RedisDiffs(DiffCatalog):
 def _write_elements(operations: Iterator[Operation], writer: DiffWriter) -> DiffSummary:
     counts = DiffSummary()
     while batch := list(islice(operations, PAGE)):
-        writer.append([operation.to_json() for operation in batch])
+        writer.append([operation.text() for operation in batch])
         counts.add(batch)
     return counts

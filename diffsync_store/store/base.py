@@ -1,4 +1,4 @@
-"""What every store does, written once over the few primitives that a technology has to provide."""
+"""BaseStore: the interface of all stores, built on the primitive operations."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ T = TypeVar("T")
 
 _REMEDIES = {
     StoreState.LOADING: "Wait for the load to end; if it is no longer running, load the store again.",
-    StoreState.PARTIAL: "Load the store again. Or compare with guards=Guards(): then only what the gaps put in doubt is suppressed.",
-    StoreState.FAILED: "Mend the cause. Load the store again.",
+    StoreState.PARTIAL: "Load the store again. Or compare with guards=Guards(), which suppress only the operations that the gaps affect.",
+    StoreState.FAILED: "Fix the cause. Load the store again.",
 }
 
 
 def synchronized(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """A method of a store that is done as a whole before another thread does anything with the store."""
+    """Make a method of a store hold the store's lock."""
 
     @wraps(method)
     def run(store: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -51,29 +51,29 @@ def synchronized(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate
 
 
 class BaseStore(Primitives, ObjectStore):
-    """Where an adapter's objects live. Any number of threads may use one store at once.
+    """Holds the objects of an adapter. Threads may share a store.
 
-    Each call is done as a whole before the next one of another thread, but for iterating, which goes on as the store changes.
-    What an `add` or `update` that has returned has taken in is in the store, whoever adds at the same time.
+    Each call is atomic for other threads, except iteration, which continues while the store changes. An object is in the store when
+    `add` or `update` has returned, even if other threads write at the same time.
 
-    Objects that the program holds are live: the same object comes back from `get`, and what is changed on it is in the
-    store at the latest when the store is flushed.
+    Objects that the program refers to are live: `get` returns the same object, and changes of it are in the store after the next
+    flush at the latest.
 
-    A store of a program's own extends this and has diffsync's methods: `get_all_model_names`, `get`, `get_all`,
+    A custom store derives from this class and implements diffsync's methods: `get_all_model_names`, `get`, `get_all`,
     `get_by_uids`, `add`, `update`, `remove_item`, `count`.
     """
 
     keeps_digests: bool = False
-    """Digests are ready before they are asked for, so that reading them is cheaper than reading objects."""
+    """Whether the store keeps digests up to date, so that reading them is cheaper than reading objects."""
 
     _loaded_by: int | None = None
-    """The process that is in `loading()`."""
+    """Id of the process that is inside `loading()`."""
 
     if TYPE_CHECKING:
-        _store_lock: Any  # Held for as long as a call is at work in the store.
+        _store_lock: Any  # held during each call of a synchronized method
 
     fencing_token: int | None = None
-    """Grows with every lease given out on the store; None where it is written under no lease."""
+    """The fencing token of the lease that the store is written under; None without a lease."""
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         store = super().__new__(cls)
@@ -99,43 +99,43 @@ class BaseStore(Primitives, ObjectStore):
         self.close()
 
     def overrides(self, *names: str) -> bool:
-        """Whether the store has a way of its own for one of the methods that all stores share."""
+        """Whether the store overrides any of these methods of BaseStore."""
         return is_overridden(self, BaseStore, names)
 
     def flush(self) -> None:
-        """Write everything that is pending, changes in place included."""
+        """Write all pending changes, including in-place changes of objects."""
 
     def close(self) -> None:
-        """Flush, and release what the store has opened."""
+        """Flush, and close what the store has opened."""
 
     # Lifecycle
 
     @property
     def state(self) -> StoreState:
-        """How far the store's load came."""
+        """The state of the store's load."""
         return self.record().state
 
     @contextmanager
     def loading(self, *, redact: Callable[[str], str] = str) -> Iterator[Self]:
-        """Fill the store again: empty it, and mark it by how the block ends.
+        """Empty the store for a new load, and set its state at the end of the block.
 
-        It is complete if the block ends; partial if records were rejected, a model was said to be incomplete, or there
-        are not as many objects as were expected; failed if the block raises. What other threads add while it ends is in the
-        store too. A child process that was forked in the block, and leaves it, only flushes.
+        The store is failed if the block raises. It is partial if records were rejected, a model was reported as incomplete, or the
+        number of objects is not the expected one. Otherwise it is complete. Objects that other threads add while the block ends are
+        included. In a child process that was forked inside the block, the end of the block only flushes.
 
         Args:
-            redact: takes secrets out of what is kept of rejected records.
+            redact: removes secrets from texts about rejected records.
 
         Raises:
-            StoreInUse: it is being loaded already; another live process is writing to it; or a diff was made of it that is
-                approved or being applied. Nothing was emptied.
+            StoreInUse: the store is being loaded already, another live process writes to it, or a diff of it is approved or being
+                applied. Nothing was removed.
         """
         process = os.getpid()
         with self._store_lock:
             if self._loaded_by == process:
                 raise StoreInUse(
-                    f"Store {self} is being loaded already, in this process: nothing was emptied. Let one thread enter "
-                    "`loading()`; the others only add."
+                    f"Store {self} is being loaded already, by this process. Nothing was removed. Let one thread enter "
+                    "`loading()`, and the other threads only add."
                 )
             report, self._load_report = self._load_report, LoadReport(redact)
             try:
@@ -158,8 +158,8 @@ class BaseStore(Primitives, ObjectStore):
                 raise
             try:
                 self.mark(StoreState.FAILED, self._load_report.failure(error), gaps=self._load_report.gaps(None))
-            except Exception as second:  # noqa: BLE001  # the load's own error is the one to see
-                error.add_note(f"The store could not be marked as failed either: {second}")
+            except Exception as second:  # noqa: BLE001  # the error of the load is raised
+                error.add_note(f"Marking the store as failed raised an error too: {second}")
             raise
         finally:
             if self._loaded_by == process:
@@ -173,16 +173,16 @@ class BaseStore(Primitives, ObjectStore):
         *,
         below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> Rejecting:
-        """Take in one record of a load; if the block raises, count the record as rejected and go on.
+        """Load one record; if the block raises, count the record as rejected and continue.
 
-        What the block did before it raised stands. Troubles of the store itself are not taken for the record's.
+        Objects that the block added before it raised are kept. Errors of the store itself are raised.
 
         Args:
-            model: the model that the record would have become an object of.
-            what: the record's key, by which a person finds it.
-            payload: the record; it is kept cut to 2,000 characters, with what stands under names of secrets masked.
-            below: the object that the record would have stood below, at any depth, or its model and unique id: guards then
-                suppress operations below it, not those of the whole model.
+            model: the model of the record.
+            what: the key of the record, to find it by.
+            payload: the record; its first 2,000 characters are kept, with secrets redacted.
+            below: the ancestor of the record, or its model and unique id: guards then suppress only operations below it, instead
+                of those of the whole model.
         """
         model_class, name = self._get_object_class_and_model(model)
         return Rejecting(self._load_report, name, what, payload, model_class, below=self._object_key(below))
@@ -196,7 +196,7 @@ class BaseStore(Primitives, ObjectStore):
         *,
         below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> None:
-        """Count a record of a load that could not be taken; as `rejecting`, for an error that was caught already."""
+        """Count a record as rejected, for an error that the caller has caught. See `rejecting` for the arguments."""
         model_class, name = self._get_object_class_and_model(model)
         self._load_report.reject(name, what, error, payload, model_class, below=self._object_key(below))
 
@@ -207,14 +207,14 @@ class BaseStore(Primitives, ObjectStore):
         *,
         below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> None:
-        """Say of a load that it lacks records of a model, though nothing raised; of those `below` an object, or of all."""
+        """Report that the load lacks records of a model, below an object or anywhere, although nothing raised an error."""
         self._load_report.incomplete(self._get_object_class_and_model(model)[1], reason, self._object_key(below))
 
     def _object_key(self, below: Any) -> ObjectKey | None:
-        """Model and unique id of an object, given as it is or by these.
+        """Return model and unique id of the argument `below`: an object, or such a pair.
 
         Raises:
-            ObjectStoreWrongType: it is given in another way.
+            ObjectStoreWrongType: it is neither.
         """
         if below is None:
             return None
@@ -224,55 +224,55 @@ class BaseStore(Primitives, ObjectStore):
         if not hasattr(below, "get_unique_id"):
             self._raise(
                 ObjectStoreWrongType,
-                f"`below` is an object, or a pair of model and unique id, not {type(below).__name__}: {below!r}",
+                f"`below` must be an object, or a pair of model and unique id, not {type(below).__name__}: {below!r}",
             )
         return below.get_type(), below.get_unique_id()
 
     def expect(self, model: str | type[DiffSyncModel], count: int, *, at_least: bool = False) -> None:
-        """Say of a load how many records of a model the system has, exactly or at the least; the last word counts.
+        """Declare how many records of a model the system has, exactly or at least. The last call counts.
 
         Raises:
-            ValueError: the count is not a whole number from 0 on.
+            ValueError: the count is not a whole number of at least 0.
         """
         self._load_report.expect(self._get_object_class_and_model(model)[1], count, at_least=at_least)
 
     def expected(self) -> dict[str, int]:
-        """How many records of which models the load that goes on here has said it expects."""
+        """Return the expected number of records of the current load, by model."""
         return self._load_report.expected()
 
     def require_loaded(self) -> StoreRecord:
-        """The record of a store whose load ended: it is complete, or partial and says so.
+        """Return the record of a complete or partial store.
 
         Raises:
             StoreNotFound: there is no such store.
-            StoreNotComplete: its load is under way, died or failed.
+            StoreNotComplete: its load is running, died or failed.
         """
         record = self.record()
         return record if record.state is StoreState.PARTIAL else self.require_complete()
 
     def require_complete(self) -> StoreRecord:
-        """The record of a store whose load ended and lacks nothing.
+        """Return the record of a complete store.
 
         Raises:
             StoreNotFound: there is no such store.
-            StoreNotComplete: its load is under way, died, failed or knows that something is missing.
+            StoreNotComplete: its load is running, died or failed, or the store is partial.
         """
         record = self.record()
         if record.state is StoreState.COMPLETE:
             return record
-        told = f": {record.reason}" if record.reason else ""
+        reason = f": {record.reason}" if record.reason else ""
         raise StoreNotComplete(
-            f"{_named(record)} is {record.state.value}, not complete{told}. "
+            f"{_named(record)} is {record.state.value}, not complete{reason}. "
             f"Last written {record.updated:%Y-%m-%d %H:%M:%S} UTC by {record.writer}, "
             f"{sum(record.counts.values())} objects. {_REMEDIES[record.state]}",
             record,
         )
 
     def require_load(self, generation: str) -> StoreRecord:
-        """The record of a loaded store whose content is still that of this generation.
+        """Return the record of a complete or partial store of this generation.
 
         Raises:
-            StoreReloaded: the store was loaded again since.
+            StoreReloaded: the store was loaded again.
             StoreNotFound, StoreNotComplete: as for `require_loaded`.
         """
         record = self.require_loaded()
@@ -280,28 +280,28 @@ class BaseStore(Primitives, ObjectStore):
         return record
 
     def load_version(self) -> tuple[str, str]:
-        """Generation and state of the load that a reader sees now."""
+        """Return the current generation and state."""
         return self._load_status.generation, self._load_status.state.value
 
     def require_load_version(self, seen: tuple[str, str]) -> None:
-        """Refuse a store whose load has ended, or that was loaded again, since a reader saw this.
+        """Check that no load has started or ended since a reader got this `load_version`.
 
         Raises:
-            StoreReloaded: it is so.
+            StoreReloaded: a load has started or ended.
         """
         if self.load_version() != seen:
             record = self.record()
             _require_generation(record, seen[0])
             raise StoreReloaded(
-                f"{_named(record)} was {seen[1]} when the diff was made, and is {record.state.value} now: the diff has not seen "
-                "all of its load. Make a new diff, and look at it."
+                f"{_named(record)} was {seen[1]} when the diff was made, and is {record.state.value} now: the diff may lack "
+                "records of its load. Make a new diff and check it."
             )
 
     def require_same_load(self, before: StoreRecord) -> None:
-        """Refuse a store that was loaded again since it had this record, also by a load that has not ended.
+        """Check that no load has started since the store had this record.
 
         Raises:
-            StoreReloaded: it was.
+            StoreReloaded: the store was loaded again, or is being loaded.
             StoreNotFound: it was dropped, or has expired.
         """
         _require_generation(self.record(), before.generation)
@@ -309,7 +309,7 @@ class BaseStore(Primitives, ObjectStore):
     # Reading
 
     def get_all_model_names(self) -> set[str]:
-        """Names of the models that the store has objects of."""
+        """Return the names of the models that have objects."""
         return set(self._counts())
 
     @overload
@@ -317,11 +317,11 @@ class BaseStore(Primitives, ObjectStore):
     @overload
     def get(self, *, model: str, identifier: str | Mapping[str, Any]) -> Any: ...
     def get(self, *, model: Any, identifier: Any) -> Any:
-        """The object with this unique id, or these identifiers.
+        """Return the object with this unique id or these identifiers.
 
         Raises:
-            ObjectNotFound: there is none.
-            ValueError: identifiers in a dict were given with the name of a model that the adapter does not know.
+            ObjectNotFound: there is no such object.
+            ValueError: the identifiers are a dict, and the adapter has no model of this name.
         """
         model_class, name = self._get_object_class_and_model(model)
         uid = self._get_uid(model, model_class, identifier)
@@ -335,7 +335,7 @@ class BaseStore(Primitives, ObjectStore):
     @overload
     def get_all(self, *, model: str) -> list[Any]: ...
     def get_all(self, *, model: Any) -> list[Any]:
-        """All objects of a model in order of insertion."""
+        """Return all objects of a model in order of insertion."""
         return list(self.iter_all(model=model))
 
     @overload
@@ -343,7 +343,7 @@ class BaseStore(Primitives, ObjectStore):
     @overload
     def iter_all(self, *, model: str) -> Iterator[Any]: ...
     def iter_all(self, *, model: Any) -> Iterator[Any]:
-        """All objects of a model in order of insertion, one after the other: those that the program released take no memory."""
+        """Yield all objects of a model in order of insertion. Objects that the caller does not keep are freed."""
         model_class, name = self._get_object_class_and_model(model)
         return self._iterate(name, model_class)
 
@@ -352,10 +352,10 @@ class BaseStore(Primitives, ObjectStore):
     @overload
     def get_by_uids(self, *, uids: list[str], model: str) -> list[Any]: ...
     def get_by_uids(self, *, uids: list[str], model: Any) -> list[Any]:
-        """The objects with these unique ids, in the order of the ids.
+        """Return the objects with these unique ids, in the order of the ids.
 
         Raises:
-            ObjectNotFound: one of them is not there.
+            ObjectNotFound: one of them is missing.
         """
         model_class, name = self._get_object_class_and_model(model)
         uids = list(uids)
@@ -366,28 +366,28 @@ class BaseStore(Primitives, ObjectStore):
         return [found[uid] for uid in uids]
 
     def count(self, *, model: str | DiffSyncModel | type[DiffSyncModel] | None = None) -> int:
-        """Number of objects of one model, or of all."""
+        """Return the number of objects of one model, or of all."""
         counts = self._counts()
         if model is None:
             return sum(counts.values())
         return counts.get(self._get_object_class_and_model(model)[1], 0)
 
     def snapshot(self, model: str, uids: Sequence[str]) -> dict[str, DiffSyncModel]:
-        """Objects to be read and not changed, by unique id; those that are not there are left out."""
+        """Return objects by unique id, without missing ones. The caller must not change them."""
         return self._fetch(model, self._get_object_class_and_model(model)[0], uids, track=False)
 
     def snapshot_all(self, model: str) -> Iterator[DiffSyncModel]:
-        """All objects of a model to be read and not changed, in order of insertion."""
+        """Yield all objects of a model in order of insertion. The caller must not change them."""
         return self._iterate(model, self._get_object_class_and_model(model)[0], track=False)
 
     def fetch(self, model: str, uids: Sequence[str]) -> dict[str, DiffSyncModel]:
-        """Live objects by unique id; those that are not there are left out."""
+        """Return live objects by unique id, without missing ones."""
         return self._fetch(model, self._get_object_class_and_model(model)[0], uids)
 
     # Writing
 
     def add(self, *, obj: DiffSyncModel) -> None:
-        """Take in a new object.
+        """Add a new object.
 
         Raises:
             ObjectAlreadyExists: another object has the same identifiers. Adding the same object again is allowed.
@@ -398,7 +398,7 @@ class BaseStore(Primitives, ObjectStore):
 
     @synchronized
     def update(self, *, obj: DiffSyncModel) -> None:
-        """Take in an object, in the place of whatever has its identifiers."""
+        """Add an object, or replace the one with the same identifiers."""
         model, uid = obj.get_type(), obj.get_unique_id()
         if self._get(model, type(obj), uid) is not obj:
             self._put(model, uid, obj)
@@ -411,17 +411,17 @@ class BaseStore(Primitives, ObjectStore):
         """Remove one object by model name and unique id.
 
         Raises:
-            ObjectNotFound: it is not there.
+            ObjectNotFound: it is not in the store.
         """
         if not self._delete(modelname, uid):
             self._raise(ObjectNotFound, f"{modelname} {uid} not present in {self}")
 
     @synchronized
     def remove(self, *, obj: DiffSyncModel, remove_children: bool = False) -> None:
-        """Remove an object, with everything below it if asked to.
+        """Remove an object; with `remove_children` also everything below it.
 
         Raises:
-            ObjectNotFound: it is not there.
+            ObjectNotFound: it is not in the store.
         """
         self.remove_item(obj.get_type(), obj.get_unique_id())
         obj.__dict__["adapter"] = None
@@ -429,36 +429,36 @@ class BaseStore(Primitives, ObjectStore):
             self._remove_children(obj)
 
     def _remove_children(self, obj: DiffSyncModel) -> None:
-        is_own = self.overrides("remove")
-        families = [self._children_of(obj)]
-        while families:
-            found = next(families[-1], None)
+        is_overridden = self.overrides("remove")
+        stack = [self._children_of(obj)]
+        while stack:
+            found = next(stack[-1], None)
             if found is None:
-                families.pop()
+                stack.pop()
                 continue
             parent, uid, child = found
             try:
-                self.remove(obj=child, remove_children=is_own)
-            except ObjectNotFound:  # it has other identifiers now than it was added with
-                self._tell_missing_child(parent, child.get_type(), uid)
+                self.remove(obj=child, remove_children=is_overridden)
+            except ObjectNotFound:  # its identifiers have changed since it was added
+                self._log_missing_child(parent, child.get_type(), uid)
                 continue
-            if not is_own:
-                families.append(self._children_of(child))
+            if not is_overridden:
+                stack.append(self._children_of(child))
 
     def _children_of(self, obj: DiffSyncModel) -> Iterator[tuple[DiffSyncModel, str, DiffSyncModel]]:
-        """An object, with the unique id that it lists and the object of each of its children."""
+        """Yield the parent, the listed unique id and the object of each child."""
         for model, field in obj.get_children_mapping().items():
             uids = list(getattr(obj, field))
-            held = self.fetch(model, uids)  # in one request: they are cached below
+            fetched = self.fetch(model, uids)  # in one request; `_find` returns them while they are referenced
             for uid in uids:
                 child = self._find(model, uid)
                 if child is None:
-                    self._tell_missing_child(obj, model, uid)
+                    self._log_missing_child(obj, model, uid)
                 else:
                     yield obj, uid, child
-            held.clear()
+            fetched.clear()
 
-    def _tell_missing_child(self, parent: DiffSyncModel, model: str, uid: str) -> None:
+    def _log_missing_child(self, parent: DiffSyncModel, model: str, uid: str) -> None:
         structlog.get_logger().error(
             "Unable to remove child element as it was not found!",
             store=self,
@@ -469,8 +469,8 @@ class BaseStore(Primitives, ObjectStore):
         )
 
     def _find(self, model: Any, identifier: Any) -> Any:
-        """The object that `get` finds; None if it finds none."""
-        if type(self).get is BaseStore.get and "get" not in self.__dict__:  # as `overrides`, for what is called often
+        """Return the object that `get` returns; None if there is none."""
+        if type(self).get is BaseStore.get and "get" not in self.__dict__:  # a faster `overrides`
             model_class, name = self._get_object_class_and_model(model)
             return self._get(name, model_class, self._get_uid(model, model_class, identifier))
         try:
@@ -482,7 +482,7 @@ class BaseStore(Primitives, ObjectStore):
     def get_or_instantiate(
         self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any] | None = None
     ) -> tuple[M, bool]:
-        """The object with these identifiers, made and added if there is none; and whether it was."""
+        """Return the object with these identifiers, created if missing, and whether it was created."""
         existing: M | None = self._find(model, ids)
         if existing is not None:
             return existing, False
@@ -492,7 +492,7 @@ class BaseStore(Primitives, ObjectStore):
 
     @synchronized
     def get_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
-        """The object that has the same identifiers, or else `obj`, which is added; and whether it was."""
+        """Return the object with the same identifiers, or add `obj`; and whether it was added."""
         existing: M | None = self._find(obj, obj.get_unique_id())
         if existing is not None:
             return existing, False
@@ -501,10 +501,10 @@ class BaseStore(Primitives, ObjectStore):
 
     @synchronized
     def update_or_instantiate(self, *, model: type[M], ids: dict[str, Any], attrs: dict[str, Any]) -> tuple[M, bool]:
-        """The object with these identifiers, with these attributes; made and added if there is none.
+        """Return the object with these identifiers, updated or created with `attrs`, and whether it was created.
 
         Raises:
-            AttributeError: the model has no such attribute; nothing is changed.
+            AttributeError: the model lacks one of the attributes; nothing was changed.
         """
         unknown = [name for name in attrs if not (name in model.model_fields or hasattr(model, name))]
         if unknown and model.model_config.get("extra") != "allow":
@@ -518,19 +518,19 @@ class BaseStore(Primitives, ObjectStore):
 
     @synchronized
     def update_or_add_model_instance(self, obj: M) -> tuple[M, bool]:
-        """The object that has the same identifiers, with the attributes of `obj`; or else `obj`, which is added."""
+        """Return the object with the same identifiers, updated from `obj`, or add `obj`; and whether it was added."""
         existing, created = self.get_or_add_model_instance(obj)
-        # An object that is added takes what it says of itself too, which only a class of its own says otherwise.
+        # An added object is assigned its own `get_attrs` too, which matters if its class overrides the method.
         if overrides(type(obj), CONTENT) if created else existing is not obj:
             for name, value in obj.get_attrs().items():
                 setattr(existing, name, value)
             self.mark_dirty(existing)
         return existing, created
 
-    # What callers may name a model and an object by
+    # Arguments that name a model or an object
 
     def _get_object_class_and_model(self, model: Any) -> tuple[type[DiffSyncModel] | None, str]:
-        """Class, as far as it is known, and name of a model given by name, class or instance."""
+        """Return class (None if unknown) and name of a model given by name, class or instance."""
         if not isinstance(model, str):
             return model if isinstance(model, type) else type(model), model.get_type()
         declared = getattr(self.adapter, model, None)
@@ -539,14 +539,14 @@ class BaseStore(Primitives, ObjectStore):
     def _get_uid(self, model: Any, model_class: type[DiffSyncModel] | None, identifier: Any) -> str:
         if isinstance(identifier, str):
             return identifier
-        if not isinstance(identifier, dict) and not isinstance(identifier, Mapping):  # the second takes long
+        if not isinstance(identifier, dict) and not isinstance(identifier, Mapping):  # the second check is slow
             self._raise(
                 ObjectStoreWrongType,
-                f"An identifier is a str or a dict of identifiers, not {type(identifier).__name__}: {identifier!r}",
+                f"An identifier must be a str or a dict of identifiers, not {type(identifier).__name__}: {identifier!r}",
             )
         if model_class is None:
             raise ValueError(
-                f"The adapter knows no model {model!r}, so {identifier!r} says nothing: give the unique id as a str."
+                f"The adapter has no model {model!r} to make a unique id from {identifier!r}: pass the unique id as a str."
             )
         return model_class.create_unique_id(**identifier)
 
@@ -557,8 +557,8 @@ class BaseStore(Primitives, ObjectStore):
 def _require_generation(record: StoreRecord, generation: str) -> None:
     if record.generation != generation:
         raise StoreReloaded(
-            f"{_named(record)} was loaded again at {record.created:%Y-%m-%d %H:%M:%S} UTC by {record.writer}: what was "
-            "read of it before is out of date. Make a new diff of the stores as they are now, and look at it."
+            f"{_named(record)} was loaded again at {record.created:%Y-%m-%d %H:%M:%S} UTC by {record.writer}: data that "
+            "was read before is out of date. Make a new diff of the stores and check it."
         )
 
 

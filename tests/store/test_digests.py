@@ -224,7 +224,7 @@ def new_redis(redis_server: RedisServer) -> Iterator[Callable[[], Callable[[], R
 
     yield new
     for store in made:
-        store._forget_everything()
+        store._discard_all()
         store.drop()
         store.close()
     with closing(redis_server.client()) as client:

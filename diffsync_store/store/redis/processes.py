@@ -1,7 +1,7 @@
-"""Open stores, when their process forks or ends.
+"""Handle forks and the end of the process for open stores.
 
-A child process that was forked is another writer than its parent. It may end by `os._exit`, which runs nothing of ours, so
-that it writes at once what it adds, where the parent would gather it.
+A forked child process is another writer than its parent. It writes each change at once, instead of buffering, because it may end by
+`os._exit`, which runs no code of the library.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException
 
 
 class _Store(Protocol):
-    """A Redis store, as a fork and the end of the process treat it."""
+    """The attributes of a Redis store that this module uses."""
 
     store_id: str
     _store_lock: Any
 
     def close(self) -> None: ...
     def _prepare_to_fork(self) -> None: ...
-    def _begin_as_fork(self) -> None: ...
-    def _new_lock(self) -> None: ...
+    def _reset_in_child(self) -> None: ...
+    def _replace_lock(self) -> None: ...
 
 
-_PATIENCE = 60.0
-"""Seconds to wait, before a fork, for a thread that is at work in a store."""
+_LOCK_TIMEOUT = 60.0
+"""Seconds to wait, before a fork, for a thread that holds the lock of a store."""
 
 _open: weakref.WeakValueDictionary[int, _Store] = weakref.WeakValueDictionary()
 _forking: list[_Store] = []
@@ -42,7 +42,7 @@ _forking: list[_Store] = []
 def register(store: _Store) -> None:
     """Flush the store when the process ends."""
     _open[id(store)] = store
-    _end_as_multiprocessing_does()
+    _register_with_multiprocessing()
 
 
 def unregister(store: _Store) -> None:
@@ -55,7 +55,7 @@ def close_logging_errors(store: _Store) -> None:
     try:
         store.close()
     except (ObjectStoreException, ObjectAlreadyExists) as error:
-        structlog.get_logger().error(f"Store {store.store_id!r}: what was not written to it yet is lost. {error}")
+        structlog.get_logger().error(f"Store {store.store_id!r}: its pending changes are lost. {error}")
 
 
 def _stores() -> list[_Store]:
@@ -68,8 +68,8 @@ def _close_open_stores() -> None:
         close_logging_errors(store)
 
 
-def _end_as_multiprocessing_does() -> None:
-    """Its child processes end by `os._exit`, after the finalizers of its own."""
+def _register_with_multiprocessing() -> None:
+    """Close stores at the end of a child process of multiprocessing, which runs its own finalizers and then `os._exit`."""
     util: Any = sys.modules.get("multiprocessing.util")
     if util is not None and _ends.pid != os.getpid():
         _ends.pid = os.getpid()
@@ -87,9 +87,9 @@ _ends = _Ends()
 
 def _before_fork() -> None:
     for store in _stores():
-        if store._store_lock.acquire(timeout=_PATIENCE):
+        if store._store_lock.acquire(timeout=_LOCK_TIMEOUT):
             _forking.append(store)
-            with suppress(ObjectStoreException, ObjectAlreadyExists):  # it stays pending in this process
+            with suppress(ObjectStoreException, ObjectAlreadyExists):  # the changes stay pending in this process
                 store._prepare_to_fork()
 
 
@@ -103,12 +103,12 @@ def _after_fork(begin: Callable[[_Store], None] | None = None) -> None:
 
 def _after_fork_in_child() -> None:
     for store in _stores():
-        if store not in _forking:  # a thread of the parent was at work in it
-            store._new_lock()
-    _after_fork(lambda store: store._begin_as_fork())
+        if store not in _forking:  # a thread of the parent held its lock
+            store._replace_lock()
+    _after_fork(lambda store: store._reset_in_child())
     util: Any = sys.modules.get("multiprocessing.util")
-    if util is not None:  # it forgets all finalizers when its child begins, and calls this then
-        util.register_after_fork(_ends, lambda _: _end_as_multiprocessing_does())
+    if util is not None:  # it clears its finalizers at the start of a child, and then calls this function
+        util.register_after_fork(_ends, lambda _: _register_with_multiprocessing())
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""Reading what a store in Redis says of itself."""
+"""Read the record of a store in Redis."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _GAPS = TypeAdapter(dict[str, Gap])
 
 
 def gaps_text(gaps: Mapping[str, Gap]) -> bytes:
-    """The gaps as they stand in the record."""
+    """Return gaps as JSON, as in the record."""
     return _GAPS.dump_json(dict(gaps))
 
 
 def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
-    """The record, with counts and schema.
+    """Return the record of a store, with counts and schema.
 
-    Objects that the store had and Redis has no more, evicted or expired before the rest, make it failed.
+    The state is failed if Redis has lost objects of the store, by eviction or early expiry.
 
     Raises:
         StoreNotFound: there is no such store.
@@ -70,7 +70,7 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
 
 
 def read_models(client: Any, keys: StoreKeys) -> dict[str, ModelSchema]:
-    """The shapes of the store's models."""
+    """Return the schemas of the store's models."""
     with translated_errors():
         schemas = client.hgetall(keys.schema)
     return _models({name.decode(): text for name, text in schemas.items()})
@@ -85,11 +85,11 @@ def _pairs(answer: list[Any]) -> dict[str, Any]:
 
 
 def server_time(client: Any, key: str) -> datetime:
-    """The time in UTC of the server that has a key: what workers write is ordered by it, and not by their clocks."""
+    """Return the time in UTC of the server that has a key. Events are ordered by this clock, not by those of the workers."""
     with translated_errors():
         return time_of(scripts.NOW(client, [key], []))
 
 
 def time_of(milliseconds: bytes) -> datetime:
-    """A time as records and journals have it."""
+    """Return a time from a record or a journal."""
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)

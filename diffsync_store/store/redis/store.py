@@ -1,4 +1,4 @@
-"""RedisStore: objects in Redis, where any other process finds them by `store_id`."""
+"""RedisStore: objects in Redis, which other processes open by `store_id`."""
 
 from __future__ import annotations
 
@@ -40,47 +40,47 @@ from diffsync_store.values.codec import is_unicode
 _BATCH = 1000
 """Objects that are read at once, or buffered before they are written."""
 _BATCH_BYTES = 4_000_000
-"""Bytes of objects after which a read gives what it has."""
+"""Bytes of objects after which a read returns the objects so far."""
 _FLUSH_AFTER = 0.1
 """Seconds after which buffered objects are written with the next `add`."""
 _RENEW_AFTER = 60.0
 """Seconds of use after which the time to live restarts."""
-_INDEX_AFTER = 64
+_FETCH_UIDS_AFTER = 64
 """Checked adds to one model after which its ids are fetched, so that no further add needs a round trip."""
 _NEVER = float("inf")
 
 
-def _let_go(_: Connection) -> None:
-    """A store that used the connection is about to end."""
+def _keep_alive(_: Connection) -> None:
+    """Do nothing. As an argument of the store's finalizer, the connection is usable in `__del__`."""
 
 
 class RedisStore(BaseStore):
-    """A store in Redis or Valkey. Any number of threads may use one at once, also those of event loops.
+    """A store in Redis or Valkey. Threads may share it, also with an event loop.
 
-    Its methods wait for Redis: in a coroutine call them by `asyncio.to_thread`. A child process that is forked may use it too,
-    and writes at once what it adds, outside of a load of its own; one that is spawned opens it by its `store_id`.
+    Its methods block: in a coroutine, call them with `asyncio.to_thread`. A forked child process may use the store too; outside of
+    its own `loading()`, it writes each change at once. A spawned process opens the store by its `store_id`.
 
     Args:
-        store_id: the name under which other processes find the store: 1 to 128 letters, digits, `.`, `_`, `-`. A new
-            one is made up when it is not given.
-        host: where Redis is; or give a `url`, not both.
-        port: of the host.
+        store_id: id by which other processes open the store: 1 to 128 letters, digits, `.`, `_`, `-`. A random one by
+            default.
+        host: host name of Redis; or give a `url`, not both.
+        port: port of the host.
         url: redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://.
         db: number of the database.
-        client: a client to use instead, made with `decode_responses=False`; it is not closed with the store, and has
-            timeouts and retries of its own.
+        client: a redis-py client to use instead, made with `decode_responses=False`; it keeps its own timeouts and
+            retries, and is not closed with the store.
         connection: a connection to share instead of opening one; it is not closed with the store.
-        ttl: seconds without use after which the store expires, 7 days unless the store says otherwise. While it is loaded it
-            lives for an hour after the last write at the least.
-        namespace: keeps the store apart from those of others in the same Redis, which may have the same `store_id`; 1 to 64
-            letters, digits, `.`, `_`, `-`. Who is to find the store gives the same one.
-        lease: the lease under which the store is written: writes are refused once a newer one was given out.
+        ttl: seconds without use after which the store expires. Default: the ttl of an existing store, otherwise 7 days. During a
+            load, the store lives for at least an hour after the last write.
+        namespace: separates the store from stores of other namespaces in the same Redis, which may have the same `store_id`: 1 to
+            64 letters, digits, `.`, `_`, `-`. Other processes open the store with the same namespace.
+        lease: the lease to write under. Writes are refused after somebody has taken a newer lease.
         options: any connection argument of redis-py: `username`, `password`, `ssl`, `ssl_ca_certs`,
             `ssl_certfile`, `ssl_keyfile`, `unix_socket_path`, `socket_timeout`, `retry`, ...; `sentinel_kwargs` for
             the connections to Sentinels.
 
-    Writes are buffered; they are in Redis after `flush()`, which happens by itself on size, before a diff, after a
-    sync, when the store is marked, on `close()` and at the end of the process.
+    Writes are buffered and are in Redis after `flush()`. The store also flushes when the buffer is full, before a diff, after a
+    sync, at the end of a load, on `close()` and at the end of the process.
 
     Raises:
         ObjectStoreException: Redis cannot be reached or refuses the password; the `store_id` is not valid.
@@ -117,7 +117,7 @@ class RedisStore(BaseStore):
         if lease is not None and (lease.store_id, lease.namespace) != (self.store_id, namespace):
             of = f" of the namespace {lease.namespace!r}" if lease.namespace != namespace else ""
             raise ObjectStoreException(
-                f"The lease is on store {lease.store_id!r}{of}, not on {self.store_id!r}: take that one."
+                f"The lease is on store {lease.store_id!r}{of}, not on {self.store_id!r}. Take the lease on {self.store_id!r}."
             )
         if ttl is not None and ttl < 1:
             raise ObjectStoreException(f"ttl must be at least 1 second, not {ttl}.")
@@ -137,12 +137,12 @@ class RedisStore(BaseStore):
         self._is_loading = False
         self._writing = Lock()
         self._is_forked = False
-        """It was opened by a parent process."""
+        """Whether a parent process has opened it."""
         self._models: dict[str, ModelSchema] = {}
         self._renewed = time.monotonic() - _RENEW_AFTER
         register(self)
-        # What keeps the connection alive until then makes it usable in `__del__`, also among cyclic garbage.
-        weakref.finalize(self, _let_go, self._connection).atexit = False
+        # Keeps the connection usable in `__del__`, even if both are collected in one reference cycle.
+        weakref.finalize(self, _keep_alive, self._connection).atexit = False
 
     def __str__(self) -> str:
         return f"{self.name} ({self.store_id})"
@@ -169,16 +169,16 @@ class RedisStore(BaseStore):
             if buffer.has_changed_uids:
                 self._writer.mark({"renamed": 1})
                 buffer.has_changed_uids = False
-        if self._writer.lease_until and not self._is_loading:  # a load keeps its claim until it ends
+        if self._writer.claim_until and not self._is_loading:  # a load keeps its claim until it ends
             self._writer.release()
-            self._list()
+            self._add_to_index()
         self._renew()
 
     @synchronized
     def close(self) -> None:
         self.flush()
         if self._writer.has_written:
-            self._writer.leave()
+            self._writer.remove_fields()
         unregister(self)
         self._connection.close()
 
@@ -191,7 +191,7 @@ class RedisStore(BaseStore):
 
     @synchronized
     def drop(self) -> None:
-        self._forget_everything()
+        self._discard_all()
         with translated_errors():
             models = [model.decode() for model in self._redis.hkeys(self._keys.schema)]
             self._redis.unlink(*self._keys.all(models))
@@ -201,14 +201,14 @@ class RedisStore(BaseStore):
 
     @synchronized
     def _start_load(self) -> None:
-        self._refuse_needed()
-        self._forget_everything()
+        self._require_not_needed()
+        self._discard_all()
         self._writer.begin()
         self._is_loading = True
         self._writer.mark(self._facts())
-        self._list()
+        self._add_to_index()
 
-    def _refuse_needed(self) -> None:
+    def _require_not_needed(self) -> None:
         """Refuse to empty the store if a saved diff needs it."""
         with translated_errors():
             generation = self._redis.hget(self._keys.record, "generation")
@@ -218,7 +218,7 @@ class RedisStore(BaseStore):
     @synchronized
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
         if state is StoreState.FAILED:
-            self._forget_everything()
+            self._discard_all()
         else:
             self.flush()
         if not self._writer.generation:
@@ -226,18 +226,18 @@ class RedisStore(BaseStore):
         known = {"state": state.value, "reason": reason, "gaps": gaps_text(gaps), "hold": ""}
         self._writer.mark({**self._facts(), **known, "until": 0})
         self._writer.end_sharing()
-        self._writer.lease_until = 0.0
+        self._writer.claim_until = 0.0
         self._is_loading = False
-        self._list()
+        self._add_to_index()
 
     def _prepare_to_fork(self) -> None:
-        """Write what is pending and release the claim, so that the child process can write at once."""
+        """Write pending changes and release the claim, so that the child process need not wait for it."""
         self._write()
-        if self._writer.lease_until:
+        if self._writer.claim_until:
             self._writer.release()
 
-    def _begin_as_fork(self) -> None:
-        """Become a writer of its own; the parent process writes what is pending."""
+    def _reset_in_child(self) -> None:
+        """Become a new writer. The parent process writes the pending changes."""
         for buffer in self._buffers.values():
             buffer.drop_pending()
         self._writer.change_token()
@@ -252,11 +252,11 @@ class RedisStore(BaseStore):
         """Whether each change is written at once: a forked process may end by `os._exit`, which flushes nothing."""
         return self._is_forked and not self._is_loading
 
-    def _new_lock(self) -> None:
+    def _replace_lock(self) -> None:
         """Replace a lock that a thread of the parent process held during the fork."""
         self._store_lock = RLock()
         self._buffers.clear()
-        self._begin_as_fork()
+        self._reset_in_child()
 
     def _facts(self) -> dict[str, str]:
         facts = {"name": self.name} if self._is_named else {}
@@ -265,14 +265,14 @@ class RedisStore(BaseStore):
             facts |= {"adapter": str(self.adapter.type), "top_level": schema.model_dump_json()}
         return facts
 
-    def _forget_everything(self) -> None:
+    def _discard_all(self) -> None:
         self._send_queue.discard()
         self._buffers.clear()
         self._models.clear()
         self._pending = 0
         self._flush_due = _NEVER
 
-    def _list(self) -> None:
+    def _add_to_index(self) -> None:
         """Add the store to the index of the stores in this Redis."""
         now = server_time(self._redis, self._keys.record)
         with translated_errors():
@@ -326,7 +326,7 @@ class RedisStore(BaseStore):
                 missing.append(uid)
         if not missing:
             return found
-        self._settle()
+        self._await_answers()
         self._renew()
         keys, done = [self._keys.objects(model)], 0
         while done < len(missing):
@@ -350,7 +350,7 @@ class RedisStore(BaseStore):
             try:
                 for uid in list(page):
                     with self._store_lock:
-                        obj = self._of_page(buffer, page, uid, track=track)
+                        obj = self._object_of_page(buffer, page, uid, track=track)
                     if obj is not None:
                         yield obj
             finally:
@@ -360,7 +360,7 @@ class RedisStore(BaseStore):
     def _page(
         self, model: str, model_class: type[DiffSyncModel] | None, last: Any
     ) -> tuple[ModelBuffer, Any, dict[str, bytes | None]]:
-        """The next objects as they are in the store, and the place to go on after."""
+        """Return the buffer of the model, the position of the last object of the next page, and the page."""
         if last == "-inf":
             self._write()
         self._renew()
@@ -374,8 +374,8 @@ class RedisStore(BaseStore):
             buffer.open_page(page)
         return buffer, last, page
 
-    def _of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
-        """The object, if it is still there; what was written of it after the page was read is read again."""
+    def _object_of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
+        """Return an object of a page; None if it was removed. It is read again if it was written after the page was read."""
         obj = buffer.find(uid)
         if obj is not None:
             return obj
@@ -454,9 +454,9 @@ class RedisStore(BaseStore):
         return buffer
 
     def _stored_class(self, model: str) -> type[Any]:
-        """A class made from the store's schema, for a model that no adapter declares."""
+        """Return a class made from the store's schema, for a model that the adapter does not declare."""
         if model not in self._models:
-            self._settle()
+            self._await_answers()
             self._models = read_models(self._redis, self._keys)
         return stored_model(self._models.get(model) or ModelSchema(name=model, identifiers=()))
 
@@ -469,37 +469,37 @@ class RedisStore(BaseStore):
                 buffer = self._buffer(model, type(obj))
             ensure_storable(obj, uid, buffer.declared)
             now = time.monotonic()
-            if not self._knows_all(buffer, now):
+            if not self._knows_all_uids(buffer, now):
                 self._prepare_to_add(buffer, now)
-                if not self._knows_all(buffer, now):
+                if not self._knows_all_uids(buffer, now):
                     self._insert_checked(buffer, uid, obj)
                     return
             if uid in buffer.uids:
-                self._already_there(buffer, uid, obj)
+                self._refuse_duplicate(buffer, uid, obj)
             else:
                 buffer.add(uid, obj)
                 self._count_pending(now)
 
-    def _knows_all(self, buffer: ModelBuffer, now: float) -> bool:
+    def _knows_all_uids(self, buffer: ModelBuffer, now: float) -> bool:
         """Whether this process is the only writer and knows all unique ids of the model."""
-        return now < self._writer.lease_until and buffer.uids.are_valid(self._writer.epoch)
+        return now < self._writer.claim_until and buffer.uids.are_valid(self._writer.epoch)
 
     def _prepare_to_add(self, buffer: ModelBuffer, now: float) -> None:
-        """Become the only writer unless there are others, and learn which unique ids exist unless there are many."""
+        """Become the only writer if there are no others, and fetch the existing unique ids if that is cheap."""
         if self._writer.is_shared:
             return
-        self._settle()
-        if now >= self._writer.lease_until or not (buffer.uids.are_valid(self._writer.epoch) or buffer.checked_adds):
+        self._await_answers()
+        if now >= self._writer.claim_until or not (buffer.uids.are_valid(self._writer.epoch) or buffer.checked_adds):
             is_new = not self._writer.generation
             count = self._writer.acquire(buffer.model)
             if is_new:
                 self._writer.mark(self._facts())
             if count == 0 and not len(buffer) and not buffer.uids.are_valid(self._writer.epoch):
                 buffer.uids.load(set(), self._writer.epoch)
-        if buffer.checked_adds >= _INDEX_AFTER and not buffer.uids.are_valid(self._writer.epoch):
-            self._fetch_index(buffer)
+        if buffer.checked_adds >= _FETCH_UIDS_AFTER and not buffer.uids.are_valid(self._writer.epoch):
+            self._fetch_uids(buffer)
 
-    def _fetch_index(self, buffer: ModelBuffer) -> None:
+    def _fetch_uids(self, buffer: ModelBuffer) -> None:
         """Fetch all unique ids of a model that already has objects."""
         self._write()
         self._writer.acquire(buffer.model)
@@ -518,28 +518,28 @@ class RedisStore(BaseStore):
 
     def _insert_checked(self, buffer: ModelBuffer, uid: str, obj: DiffSyncModel) -> None:
         if buffer.find(uid) is not None:
-            self._already_there(buffer, uid, obj)
+            self._refuse_duplicate(buffer, uid, obj)
             return
         refused: Exception | None = None
         try:
             self._write()
-        except ObjectAlreadyExists as error:  # of an earlier add: this one is not to be lost for it
+        except ObjectAlreadyExists as error:  # an earlier add was refused; do this one all the same
             refused = error
         data = encode(obj, buffer.declared)
         batch = Batch(buffer.model, "adds")
         batch.append(uid, data, digest_of(obj))
         buffer.classes.add(type(obj))
-        self._describe(buffer, batch)
+        self._set_schema(buffer, batch)
         self._send_queue.put(batch)
         if self._push():
-            self._already_there(buffer, uid, obj)
+            self._refuse_duplicate(buffer, uid, obj)
         else:
             buffer.note_added(uid, obj, data)
         if refused is not None:
             raise refused
 
-    def _already_there(self, buffer: ModelBuffer, uid: str, obj: DiffSyncModel) -> None:
-        """Refuse a second object; the same one may be added again."""
+    def _refuse_duplicate(self, buffer: ModelBuffer, uid: str, obj: DiffSyncModel) -> None:
+        """Refuse an object whose unique id exists, unless it is the same object."""
         existing = self._get(buffer.model, None, uid)
         if existing is not obj:
             self._raise(ObjectAlreadyExists, f"Object {uid} already present", existing or obj)
@@ -549,14 +549,14 @@ class RedisStore(BaseStore):
         buffer = self._buffer(model, type(obj))
         ensure_storable(obj, uid, buffer.declared)
         now = time.monotonic()
-        if not self._knows_all(buffer, now):
+        if not self._knows_all_uids(buffer, now):
             self._prepare_to_add(buffer, now)
-        knows_all = self._knows_all(buffer, now)
-        if knows_all and uid not in buffer.uids:
-            buffer.add(uid, obj)  # in line with other new objects
+        knows_all_uids = self._knows_all_uids(buffer, now)
+        if knows_all_uids and uid not in buffer.uids:
+            buffer.add(uid, obj)  # keeps the order of insertion
         else:
-            if buffer.adds and not knows_all:
-                self._write()  # they came first, and this one may be new too
+            if buffer.adds and not knows_all_uids:
+                self._write()  # keeps the order of insertion, because this object may be new too
             buffer.put(uid, obj)
         self._count_pending(now)
 
@@ -566,7 +566,7 @@ class RedisStore(BaseStore):
         if uid in buffer.deletes and uid not in buffer.adds and uid not in buffer.puts:
             return False
         if buffer.find(uid) is None:
-            self._settle()
+            self._await_answers()
             with translated_errors():
                 if not self._redis.hexists(self._keys.objects(model), *encode_uids([uid])):
                     return False
@@ -593,16 +593,16 @@ class RedisStore(BaseStore):
             self._write(ahead=True)
 
     def _write(self, *, ahead: bool = False) -> None:
-        """Write what is known to be pending; `flush` looks for changes that nobody told of as well.
+        """Write the pending changes. Unlike `flush`, this does not look for in-place changes of objects.
 
-        Written `ahead`, it is on its way and may fail with a later call.
+        Args:
+            ahead: do not wait for the answers. An error may be raised by a later call.
 
         Raises:
-            ObjectAlreadyExists: another process, which took the store over while this one was silent for longer than
-                its lease, or was let in while this one had yet to read so, has added objects with the same identifiers;
-                its objects stand.
+            ObjectAlreadyExists: another process has added objects with the same identifiers, after the claim of this one had
+                ended, or before this one noticed the other writer. The objects of the other process are kept.
         """
-        if self._writing.locked():  # what is written calls the program's own code, and that has called here
+        if self._writing.locked():  # encoding calls code of the program, which has called the store
             return
         with self._writing:
             try:
@@ -619,7 +619,7 @@ class RedisStore(BaseStore):
         refused: Refused = []
         for buffer in list(self._buffers.values()):
             buffer.expire()
-            for _ in buffer.write_to(self._send_queue, partial(self._describe, buffer)):
+            for _ in buffer.write_to(self._send_queue, partial(self._set_schema, buffer)):
                 if not ahead:
                     refused += self._push()
         if ahead:
@@ -627,12 +627,12 @@ class RedisStore(BaseStore):
                 return refused + self._send_queue.push_ahead()
         return refused + self._push()
 
-    def _settle(self) -> None:
+    def _await_answers(self) -> None:
         """Wait for the answers to batches that were sent ahead."""
         if len(self._send_queue):
             self._refuse(self._push())
 
-    def _describe(self, buffer: ModelBuffer, batch: Batch) -> None:
+    def _set_schema(self, buffer: ModelBuffer, batch: Batch) -> None:
         is_top = self.adapter is None or buffer.model in self.adapter.top_level
         model: Any = buffer.model_class
         batch.schema = _schema_text(model, frozenset(buffer.classes), is_top)
@@ -651,7 +651,7 @@ class RedisStore(BaseStore):
             model, uid = refused[0]
             message = f"Object {uid} already present"
             if len(refused) > 1:
-                message = f"{message}, and {len(refused) - 1} more that another process has added"
+                message = f"{message}, and {len(refused) - 1} more; another process has added them"
             self._raise(ObjectAlreadyExists, message, self._get(model, None, uid))
 
 

@@ -146,7 +146,7 @@ def test_two_who_save_under_one_id_do_not_mix(redis_server: RedisServer, store_i
     keys = DiffKeys(store_id)
     with closing(redis_server.client()) as client:
         writer = DiffWriter(client, keys, 60)
-        texts = [operation.to_json() for operation in operations_of(diff)]
+        texts = [operation.text() for operation in operations_of(diff)]
         writer.append(texts[:600])
         client.delete(keys.elements)
         client.rpush(keys.elements, "of the other")

@@ -101,7 +101,7 @@ def test_a_gap_in_what_was_written_is_told(own_redis: RedisServer, store_id: str
     own_redis.kill()
     own_redis.start()
     adapter.add(Device(name="later"))
-    with pytest.raises(ObjectStoreException, match=f"Redis has lost something .* store '{store_id}'.* Load it again"):
+    with pytest.raises(ObjectStoreException, match=f"Redis has lost objects .* store '{store_id}'.* Load it again"):
         store.flush()
     assert list(read_flat(own_redis.url, store_id)) == names(0, BATCH)
     store.drop()

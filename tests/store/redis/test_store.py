@@ -260,7 +260,7 @@ def test_a_store_that_nobody_closed_says_what_is_lost(own_redis: RedisServer, st
         del store
         gc.collect()
     [event] = [log["event"] for log in logs]
-    assert event == f"Store {store_id!r}: what was not written to it yet is lost. Redis store is unavailable."
+    assert event == f"Store {store_id!r}: its pending changes are lost. Redis store is unavailable."
 
 
 def test_a_host_that_does_not_exist_is_unavailable() -> None:

@@ -1,4 +1,4 @@
-"""One command's worth of writes to a store."""
+"""A batch of writes that one command sends to Redis."""
 
 from __future__ import annotations
 

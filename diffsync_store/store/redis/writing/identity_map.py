@@ -8,8 +8,8 @@ from typing import Any
 
 from diffsync_store.store.redis.writing.tracked_object import TrackedObject
 
-KEPT = 1000
-"""Dropped objects whose values are kept, because the program may have kept a list of one and change it."""
+MAX_DROPPED = 1000
+"""Maximum dropped objects whose values are kept. The program may still hold and change a list of such an object."""
 
 
 class IdentityMap:
@@ -23,16 +23,16 @@ class IdentityMap:
         self._by_uid: dict[str, TrackedObject] = {}
         self._by_identity: dict[int, TrackedObject] = {}
         self._dropped: deque[TrackedObject] = deque()
-        self._note_drop = self._dropped.append  # Python calls it at any time in any thread: it takes no lock
+        self._note_drop = self._dropped.append  # called at any time in any thread, so it takes no lock
 
     def add(self, uid: str, obj: Any, written: bytes | int, values_of: Any) -> None:
-        """Track an object in the place of the one that has its unique id.
+        """Track an object instead of the one with its unique id.
 
         Args:
             uid: the unique id under which it is stored.
             obj: the object.
             written: see `TrackedObject.written`.
-            values_of: the object, if its values are to outlive it; else None.
+            values_of: the object, to keep its values after it was dropped; or None.
         """
         reference = TrackedObject(obj, self._note_drop)
         reference.uid, reference.written, reference.identity = uid, written, id(obj)
@@ -43,11 +43,11 @@ class IdentityMap:
         self._by_uid[uid] = self._by_identity[reference.identity] = reference
 
     def reference(self, uid: str) -> TrackedObject | None:
-        """The reference with this unique id; the program may have dropped its object."""
+        """Return the reference with this unique id. The program may have dropped its object."""
         return self._by_uid.get(uid)
 
     def reference_to(self, obj: Any) -> TrackedObject | None:
-        """The reference to exactly this object, if it is the one with its unique id."""
+        """Return the reference to this object; None if another object is tracked under its unique id."""
         reference = self._by_identity.get(id(obj))
         return reference if reference is not None and reference() is obj and self._is_current(reference) else None
 
@@ -59,9 +59,9 @@ class IdentityMap:
         return iter(list(self._by_uid.values()))
 
     def expired(self) -> Iterator[TrackedObject]:
-        """The references whose objects were dropped the longest ago; they are tracked until `discard` is called."""
+        """Yield references to the objects that were dropped first. Each is tracked until `discard` is called."""
         dropped, by_identity, by_uid = self._dropped, self._by_identity, self._by_uid
-        for _ in range(len(dropped) - KEPT):
+        for _ in range(len(dropped) - MAX_DROPPED):
             reference = dropped.popleft()
             if by_identity.get(reference.identity) is reference:
                 del by_identity[reference.identity]
@@ -72,7 +72,7 @@ class IdentityMap:
                     yield reference
 
     def discard(self, reference: TrackedObject) -> None:
-        """Stop tracking an object, unless another one has its unique id by now."""
+        """Stop tracking an object, unless another object is tracked under its unique id now."""
         if self._is_current(reference):
             del self._by_uid[reference.uid]
 

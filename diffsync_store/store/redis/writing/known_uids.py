@@ -1,10 +1,10 @@
-"""The unique ids of one model, known to the store's only writer."""
+"""The unique ids of one model, as the only writer of a store knows them."""
 
 from __future__ import annotations
 
 
 class KnownUids:
-    """Lets a writer that is alone detect duplicates without asking Redis.
+    """The unique ids, so that the only writer detects duplicates without a request.
 
     The ids are valid for one epoch of the store; the epoch changes when another process writes.
     """
@@ -15,7 +15,7 @@ class KnownUids:
         """The epoch that the ids are valid for; empty while they are unknown."""
 
     def load(self, uids: set[str], epoch: bytes) -> None:
-        """Set the ids of all objects that the store has in this epoch."""
+        """Set the ids of all objects in the store in this epoch."""
         self._uids, self.epoch = uids, epoch
 
     def are_valid(self, epoch: bytes) -> bool:

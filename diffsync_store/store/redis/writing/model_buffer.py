@@ -1,4 +1,4 @@
-"""The changes of one model that are still to be written to Redis."""
+"""The pending changes of the objects of one model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from diffsync_store.store.serialization import decode, encode, encode_plain, is_
 class _Queue(Protocol):
     def put(self, batch: Batch) -> None: ...
 
-    def has_taken(self, batch: Batch) -> bool: ...
+    def contains(self, batch: Batch) -> bool: ...
 
 
 _Moved = tuple[str, Any, int]
@@ -37,20 +37,23 @@ class ModelBuffer:
         self.model = model
         self.model_class = model_class
         self.declared = declared
-        """The class that the store's adapter declares; objects of other classes are written with their class."""
+        """The class that the adapter declares. Objects of other classes are stored with the name of their class."""
         self.classes: set[type[Any]] = set()
         """The classes of all objects seen."""
         self.uids = KnownUids()
         self.checked_adds = 0
         self.has_changed_uids = False
-        """The identifiers of an object have changed since it was added; it is stored under the old ones."""
+        """Whether the identifiers of an object have changed since it was added. It is stored under the old unique id."""
         self.deletes: dict[str, None] = {}
         self.adds: dict[str, Any] = {}
         self.puts: dict[str, Any] = {}
         self.dirty: dict[str, Any] = {}
         self._tracked = IdentityMap()
         self._moving: tuple[Batch, dict[str, Any], list[_Moved]] | None = None
-        """A batch on its way to the queue, and where its objects are pending: an interrupt may strike in between."""
+        """The batch that is being put into the queue, the dict in which its objects are pending, and the objects.
+
+        It is set before the batch is put into the queue, so that an interrupt between two steps loses nothing.
+        """
         self._just_written: tuple[weakref.ref[Any], str, int, bool] | None = None
         self._pages: dict[int, dict[str, bytes | None]] = {}
 
@@ -60,7 +63,7 @@ class ModelBuffer:
     # Objects
 
     def find(self, uid: str) -> Any:
-        """The object with this unique id: one that is pending, or one that the program refers to."""
+        """Return the object with this unique id, if it is pending or the program refers to it."""
         for pending in (self.adds, self.puts, self.dirty):
             if uid in pending:
                 return pending[uid]
@@ -71,7 +74,7 @@ class ModelBuffer:
         return self._recover(reference) if obj is None else obj
 
     def load(self, uid: str, value: bytes, adapter: Any) -> Any:
-        """Make the object of a value that was read, and track it."""
+        """Return the object with a value that was read, and track it."""
         reference = self._tracked.reference(uid)
         if reference is not None and reference.kind is not None and reference.has_written(value):
             obj = reference.restored()  # the program may have kept one of its lists
@@ -83,17 +86,17 @@ class ModelBuffer:
         return obj
 
     def track(self, uid: str, obj: Any, written: bytes | int) -> None:
-        """Track an object whose value Redis has."""
+        """Track an object whose value is in Redis."""
         self._tracked.add(uid, obj, written, None if self._reports_changes(obj) else obj)
 
     def expire(self) -> None:
-        """Stop tracking the objects that were dropped the longest ago; what was changed in them becomes pending."""
+        """Stop tracking the objects that were dropped first. Changed ones become pending."""
         for reference in self._tracked.expired():
             if self._recover(reference) is None:
                 self._tracked.discard(reference)
 
     def _recover(self, reference: TrackedObject) -> Any:
-        """An object that was changed in place and then dropped, pending again; None if it was not changed."""
+        """Return an object that was changed in place and then dropped, and make it pending; None if it is unchanged."""
         kind = reference.kind
         if kind is None:
             return None
@@ -116,8 +119,8 @@ class ModelBuffer:
     def _is_changed(self, uid: str, obj: Any, written: bytes | int) -> bool:
         """Whether the program has changed an object since its value was read or written.
 
-        What this version of a class writes may differ from what an older one wrote; that is no change. An object that
-        cannot be encoded counts as changed: the flush that writes it raises the error.
+        A value that another version of the class has written may differ without a change of the object. An object that cannot be
+        encoded counts as changed, so that the flush raises the error.
         """
         try:
             data = encode(obj, self.declared)
@@ -135,7 +138,7 @@ class ModelBuffer:
         self.uids.add(uid)
 
     def put(self, uid: str, obj: Any) -> None:
-        """Replace whatever has the unique id."""
+        """Add an object, or replace the one with this unique id."""
         if uid in self.adds:
             self.add(uid, obj)
             return
@@ -157,20 +160,20 @@ class ModelBuffer:
         self.forget(uid)
 
     def forget(self, uid: str) -> None:
-        """Drop an object and everything that is pending for it."""
+        """Stop tracking an object, and drop its pending changes."""
         self._tracked.remove(uid)
         for pending in (self.adds, self.puts, self.dirty):
             pending.pop(uid, None)
         self.uids.discard(uid)
 
     def drop_pending(self) -> None:
-        """Drop everything that is pending; keep tracking objects."""
+        """Drop all pending changes. Objects stay tracked."""
         for pending in (self.deletes, self.adds, self.puts, self.dirty):
             pending.clear()
         self._moving = None
 
     def mark_dirty(self, obj: Any) -> None:
-        """Write an object again, if it is one of this store's."""
+        """Make an object pending, if it belongs to this store."""
         uid = obj.get_unique_id()
         if self.adds.get(uid) is obj or self.puts.get(uid) is obj:
             return
@@ -196,7 +199,7 @@ class ModelBuffer:
     # Iterating
 
     def open_page(self, page: dict[str, bytes | None]) -> None:
-        """From now on remove from a page that is being iterated over whatever is written."""
+        """Start an iteration over a page of read values: values of objects that are written meanwhile are removed from it."""
         self._pages[id(page)] = page
 
     def close_page(self, page: dict[str, bytes | None]) -> None:
@@ -205,8 +208,8 @@ class ModelBuffer:
 
     # Writing
 
-    def write_to(self, queue: _Queue, describe: Callable[[Batch], None]) -> Iterator[None]:
-        """Move everything that is pending to the queue, batch after batch, in the order in which it is to be written.
+    def write_to(self, queue: _Queue, set_schema: Callable[[Batch], None]) -> Iterator[None]:
+        """Move all pending changes to the queue, batch by batch, in the order of writing.
 
         An interrupt at any point leaves each change either pending or in the queue.
         """
@@ -218,15 +221,15 @@ class ModelBuffer:
             ("updates", self.dirty),
         )
         for kind, objects in pending:
-            yield from self._move(kind, objects, queue, describe)
+            yield from self._move(kind, objects, queue, set_schema)
 
     def _move(
-        self, kind: Kind, pending: dict[str, Any], queue: _Queue, describe: Callable[[Batch], None]
+        self, kind: Kind, pending: dict[str, Any], queue: _Queue, set_schema: Callable[[Batch], None]
     ) -> Iterator[None]:
         while pending:
             batch, moved, failure = self._next_batch(kind, pending)
             if batch.items:
-                describe(batch)
+                set_schema(batch)
                 self._moving = batch, pending, moved
                 del moved
                 queue.put(batch)
@@ -236,7 +239,7 @@ class ModelBuffer:
                 raise failure
 
     def _next_batch(self, kind: Kind, pending: dict[str, Any]) -> tuple[Batch, list[_Moved], Exception | None]:
-        """The next batch; and the error of the first object that cannot be encoded, which ends the batch before it."""
+        """Return the next batch, its objects, and the error of the first object that cannot be encoded. The batch ends before it."""
         batch, moved = Batch(self.model, kind, known_in=self.uids.epoch), list[_Moved]()
         for uid, obj in list(islice(pending.items(), MAX_OBJECTS)):
             if obj is None:
@@ -255,21 +258,23 @@ class ModelBuffer:
         return batch, moved, None
 
     def _encode(self, obj: Any) -> tuple[bytes, bytes]:
-        """Value and digest."""
+        """Return the value and the digest of an object."""
         data = encode_plain(type(obj), obj.__dict__) if type(obj) is self.declared else None
         if data is not None:
             return data, digest_of(obj, is_plain=True)
         return encode(obj, self.declared), digest_of(obj)
 
     def finish_move(self, queue: _Queue, *, is_late: bool = False) -> None:
-        """Drop from what is pending what the queue has taken.
+        """Remove the objects of the moving batch from the pending ones, if the batch is in the queue.
 
-        If that happens late, after an interrupt, objects may have changed since they were encoded.
+        Args:
+            queue: the queue.
+            is_late: an interrupt has delayed this call, so objects may have changed since they were encoded.
         """
         if self._moving is None:
             return
         batch, pending, moved = self._moving
-        if queue.has_taken(batch):
+        if queue.contains(batch):
             for page in list(self._pages.values()):
                 for uid, _, _ in moved:
                     page.pop(uid, None)
@@ -292,7 +297,7 @@ class ModelBuffer:
                 self._track_just_written()
 
     def _track_just_written(self) -> None:
-        """Track an object that was written, unless nobody refers to it any more."""
+        """Track an object that was written, unless the program has dropped it."""
         if self._just_written is None:
             return
         reference, uid, written, is_late = self._just_written

@@ -1,4 +1,4 @@
-"""Sending a script's call to Redis now, and reading its answer later."""
+"""Send script calls to Redis without waiting, and read their answers later."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.connection.driver import redis
 from diffsync_store.store.redis.scripts.script import Script
 
-_asked_for = inspect.signature(redis.ConnectionPool.get_connection).parameters.get("command_name")
-# Before redis-py 5.3 a pool asks what the connection is for.
-_REASON = ("EVALSHA",) if _asked_for is not None and _asked_for.default is inspect.Parameter.empty else ()
+_command_name = inspect.signature(redis.ConnectionPool.get_connection).parameters.get("command_name")
+# Before redis-py 5.3, `get_connection` requires the name of a command.
+_POOL_ARGUMENTS = ("EVALSHA",) if _command_name is not None and _command_name.default is inspect.Parameter.empty else ()
 
 
 def new_pipeline(connection: Connection) -> Pipeline | None:
-    """Make a pipeline beside the client; None for a cluster, and for a client that was passed in, which has its own limits."""
+    """Return a pipeline; None for a cluster, and for a client that was passed in, which may have its own limits."""
     is_possible = connection.has_own_client and isinstance(connection.client, redis.Redis)
     return Pipeline(connection.client) if is_possible else None
 
 
 class Pipeline:
-    """A connection of a client's own, on which several calls may wait for their answers.
+    """A connection from the client's pool, on which several calls may be unanswered.
 
-    After an error it is to be closed: what became of the calls is not known.
+    Close it after an error: the outcome of unanswered calls is then unknown.
     """
 
     def __init__(self, client: redis.Redis) -> None:
@@ -37,25 +37,25 @@ class Pipeline:
             redis.exceptions.RedisError: the server cannot be reached.
         """
         if self._connection is None:
-            self._connection = self._pool.get_connection(*_REASON)
+            self._connection = self._pool.get_connection(*_POOL_ARGUMENTS)
         self._connection.send_command(*script.command(keys, arguments))
 
     def answer(self) -> Any:
-        """The answer to the earliest call that has none yet.
+        """Return the answer to the earliest unanswered call.
 
         Raises:
-            redis.exceptions.RedisError: there is none, or it is an error.
+            redis.exceptions.RedisError: the server does not answer, or answers with an error.
         """
         return self._connection.read_response()
 
     def release(self) -> None:
-        """Give the connection back, when all answers are read."""
+        """Return the connection to the pool. All answers must have been read."""
         if self._connection is not None:
             self._pool.release(self._connection)
             self._connection = None
 
     def close(self) -> None:
-        """Give up on answers that were not read."""
+        """Disconnect, and drop answers that were not read."""
         if self._connection is not None:
             self._connection.disconnect()
             self.release()

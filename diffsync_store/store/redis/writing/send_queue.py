@@ -1,4 +1,4 @@
-"""What a store has taken to be written, on its way to Redis."""
+"""A queue of batches to send to Redis."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from diffsync_store.store.redis.writing.pipeline import Pipeline
 from diffsync_store.store.redis.writing.writer import NotAdmitted, Writer
 
 Refused = list[tuple[str, str]]
-"""Model and unique id of adds that were refused because the object is there already."""
+"""Model and unique id of adds that were refused because the object exists."""
 
 
 class SendQueue:
-    """Batches in the order in which they are to be written.
+    """Batches in the order of writing.
 
-    Each is kept until Redis has said that it is written: where that fails, it is tried again with the next one, and a
-    batch that Redis did write is not written twice. While this process is the store's one writer, batches may be sent
-    `ahead`: their answers are read when the next ones are sent, so that Redis writes while the next ones are made.
+    A batch stays in the queue until Redis has confirmed it. After a failure it is sent again with the next one; Redis writes it only
+    once. While this process is the only writer of the store, batches may be sent ahead: their answers are read when the next ones are
+    sent, so that Redis writes while this process encodes.
     """
 
     def __init__(self, writer: Writer, pipe: Pipeline | None) -> None:
@@ -28,7 +28,7 @@ class SendQueue:
         self._pipe = pipe
         self._waiting: deque[Batch] = deque()
         self._sent: deque[tuple[Batch, float]] = deque()
-        """With the time at which each was sent."""
+        """Unanswered batches, each with the monotonic time at which it was sent."""
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._sent)
@@ -37,13 +37,13 @@ class SendQueue:
         """Append a batch."""
         self._waiting.append(batch)
 
-    def has_taken(self, batch: Batch) -> bool:
+    def contains(self, batch: Batch) -> bool:
         """Whether the batch is in the queue or was sent."""
         return batch.number > 0 or any(waiting is batch for waiting in self._waiting)
 
     def push(self) -> Refused:
         """Write all batches and wait for the answers."""
-        refused = self._heard()
+        refused = self._read_answers()
         while self._waiting:
             batch = self._waiting[0]
             refused += [(batch.model, uid) for uid in self._writer.write(batch)]
@@ -51,11 +51,11 @@ class SendQueue:
         return refused
 
     def push_ahead(self) -> Refused:
-        """Send everything without waiting for it, if that can be done; tell what became of what was sent before."""
+        """Send all batches, without waiting for the answers if possible; return the refused adds of answered batches."""
         new = len(self._waiting)
-        refused = self._heard()
-        is_certain = len(self._waiting) == new
-        if self._pipe is None or not is_certain or time.monotonic() >= self._writer.lease_until:
+        refused = self._read_answers()
+        are_all_answered = len(self._waiting) == new
+        if self._pipe is None or not are_all_answered or time.monotonic() >= self._writer.claim_until:
             return refused + self.push()
         try:
             while self._waiting:
@@ -66,30 +66,30 @@ class SendQueue:
         except (redis_errors.RedisError, OSError):
             self._take_back()
             return refused + self.push()
-        except BaseException:  # it may strike between two steps
+        except BaseException:  # an interrupt may occur between two steps
             self._take_back()
             raise
         return refused
 
     def discard(self) -> None:
-        """Write nothing of it any more; what is on the way may be written yet."""
+        """Drop all batches. Redis may still write those that were sent."""
         try:
-            self._heard()
+            self._read_answers()
         finally:
             if self._waiting or self._sent:
                 self._writer.change_token()
             self._waiting.clear()
             self._sent.clear()
 
-    def _heard(self) -> Refused:
-        """Read the answers to what was sent; what was not written, or nobody knows, waits again."""
+    def _read_answers(self) -> Refused:
+        """Read the answers to all sent batches. Batches that were not written, or may not have been, wait again."""
         refused: Refused = []
         if self._pipe is None or not self._sent:
             return refused
         try:
             while self._sent:
                 batch, started = self._sent[0]
-                refused += [(batch.model, uid) for uid in self._writer.learn(self._pipe.answer(), started)]
+                refused += [(batch.model, uid) for uid in self._writer.process(self._pipe.answer(), started)]
                 self._sent.popleft()
             self._pipe.release()
         except (redis_errors.RedisError, OSError, NotAdmitted):
@@ -100,7 +100,7 @@ class SendQueue:
         return refused
 
     def _take_back(self) -> None:
-        """Of what was sent it is not known what became."""
+        """Move sent batches, whose outcome is unknown, back to the waiting ones."""
         while self._sent:
             batch = self._sent[-1][0]
             if not self._waiting or self._waiting[0] is not batch:

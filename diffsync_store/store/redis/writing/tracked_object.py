@@ -12,7 +12,7 @@ from diffsync_store.values.known_classes import known_classes
 
 
 class TrackedObject(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
-    """A weak reference to an object, with its values and with what Redis has of it.
+    """A weak reference to an object, with its values and the value in Redis.
 
     The values outlive the object. In `adapter.get(Site, "x").tags.append("y")` Python drops the object before the list
     changes; the list is still one of the values, so the change is found.
@@ -27,7 +27,7 @@ class TrackedObject(weakref.ref):  # type: ignore[type-arg]  # generic only in s
     fields: dict[str, Any]
     """The `__dict__` of the object, or a copy of its stored part."""
     more: tuple[Any, ...] | None
-    """What some classes have beside their fields."""
+    """Extra values, private attributes and slots, for classes that have them."""
     uid: str
     """The unique id under which the object is stored; its identifiers may have changed since."""
     written: bytes | int
@@ -47,7 +47,7 @@ class TrackedObject(weakref.ref):  # type: ignore[type-arg]  # generic only in s
             self.fields = {name: self.fields[name] for name in stored if name in self.fields}
 
     def restored(self) -> Any:
-        """A new object with the values of the one that the program has dropped."""
+        """Return a new object with the values of the dropped one."""
         extra, private, slots = self.more or (None, None, {})
         names = self.fields.keys() - {"adapter"}
         obj = build(self.kind, self.fields, names, extra, private)
@@ -58,7 +58,7 @@ class TrackedObject(weakref.ref):  # type: ignore[type-arg]  # generic only in s
 
 @per_class
 def _parts(kind: Any) -> tuple[tuple[str, ...] | None, bool]:
-    """The stored fields of a class, None if it has no others; and whether its objects have values beside the fields.
+    """Return the stored fields of a class, or None if all are; and whether its objects have values besides the fields.
 
     Fields that are not stored may refer to other objects; to hold them would keep those alive.
     """
@@ -73,7 +73,7 @@ def _private_names(kind: Any) -> set[str]:
 
 
 def _more_of(obj: Any) -> tuple[Any, ...]:
-    """Extra values, private attributes that can be stored, slots."""
+    """Return the extra values, the storable private attributes and the slots of an object."""
     slots = {name: getattr(obj, name) for name in getattr(obj, "_kept_slots", ()) if hasattr(obj, name)}
     return obj.__pydantic_extra__, _storable_private(obj), slots
 

@@ -1,4 +1,4 @@
-"""One process's claim to write to a store, and everything that it writes."""
+"""A writer of a store: it holds a claim and sends batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.writing.batch import Batch
 
 CLAIM_SECONDS = 2.0
-"""Seconds for which a writer may buffer before it must be heard of again."""
+"""Seconds after the last renewal at which a claim ends."""
 
 _PATIENCE = 30.0
 """Seconds to wait for another writer."""
@@ -27,11 +27,11 @@ _ADMITTED = (b"exclusive", b"shared")
 
 
 class NotAdmitted(Exception):
-    """Redis did not take a batch: another writer is in the way, or a batch before it was not taken."""
+    """Redis refused a batch, because another writer has a claim or an earlier batch was not written."""
 
 
 class Writer:
-    """How writers share a store stands in `scripts/store.py`; this is one of them."""
+    """One writer of a store. The module `scripts.store` describes how writers share a store."""
 
     def __init__(self, client: Any, keys: StoreKeys, generation: bytes, ttl: int, fence: int | None = None) -> None:
         self._redis = client
@@ -40,22 +40,22 @@ class Writer:
         self._fence = "" if fence is None else f":{fence}"
         self._token = secrets.token_hex(8) + self._fence
         self._batches = 0
-        """Sent under the token."""
+        """Number of batches sent under the token."""
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.generation = generation
-        """The load that this writer belongs to; empty until it has met the store's record."""
+        """The generation of the store; empty until it is known."""
         self.epoch = b""
-        """What this writer knows of the store holds as long as the epoch does."""
+        """The epoch of the store. It changes when another process writes, which invalidates the known unique ids."""
         self.is_shared = False
-        """There are other writers: every add is checked in Redis."""
-        self.lease_until = 0.0
-        """Until when, on the monotonic clock, no other process writes; 0 for no lease."""
+        """Whether there are other writers, so that Redis checks each add."""
+        self.claim_until = 0.0
+        """End of the claim on the monotonic clock; 0 without a claim."""
 
     def begin(self) -> None:
         """Empty the store and begin a new generation.
 
         Raises:
-            StoreInUse: another live process is writing to it.
+            StoreInUse: another live process writes to it.
         """
         generation = secrets.token_hex(8)
         keys = [self._keys.record, self._keys.counts, self._keys.schema]
@@ -75,23 +75,26 @@ class Writer:
 
         self._until_admitted(begin, patience=2 * CLAIM_SECONDS)
         self.generation = generation.encode()
-        self.epoch, self.is_shared, self.lease_until = b"1", False, 0.0
+        self.epoch, self.is_shared, self.claim_until = b"1", False, 0.0
         self._batches = 0
 
     def acquire(self, model: str) -> int:
-        """Ask to be the store's one writer; return how many objects of the model there are."""
+        """Request a claim; return the number of objects of the model."""
         started = time.monotonic()
         keys = [self._keys.record, self._keys.objects(model)]
         status, epoch, generation, count = self._until_admitted(
-            lambda: scripts.ACQUIRE(self._redis, keys, self._introduction())
+            lambda: scripts.ACQUIRE(self._redis, keys, self._writer_arguments())
         )
-        self._learn(status, epoch, generation, started)
+        self._update(status, epoch, generation, started)
         return int(count)
 
     def call(self, batch: Batch) -> tuple[list[str], list[Any]]:
-        """Keys and arguments that write a batch. Batches have to be written in the order in which this was first called."""
+        """Return the keys and arguments of the script that writes a batch.
+
+        Batches must be written in the order of the first call for each.
+        """
         batch.number = batch.number or self._batches + 1
-        self._batches = max(self._batches, batch.number)  # also after an interrupt between the two
+        self._batches = max(self._batches, batch.number)  # repeated in case of an interrupt between these lines
         keys = [
             self._keys.record,
             self._keys.counts,
@@ -99,11 +102,15 @@ class Writer:
             self._keys.objects(batch.model),
             self._keys.order(batch.model),
         ]
-        about = [batch.known_in, batch.number, batch.model, batch.schema, batch.kind, b"".join(batch.digests)]
-        return keys, [*self._introduction(), *about, *batch.items]
+        description = [batch.known_in, batch.number, batch.model, batch.schema, batch.kind, b"".join(batch.digests)]
+        return keys, [*self._writer_arguments(), *description, *batch.items]
 
-    def learn(self, answer: list[Any], started: float) -> list[str]:
-        """Take in what Redis said to a batch that was sent at this time: the unique ids of adds that were refused.
+    def process(self, answer: list[Any], started: float) -> list[str]:
+        """Process the answer to a batch; return the unique ids of refused adds.
+
+        Args:
+            answer: the answer of Redis.
+            started: monotonic time at which the batch was sent.
 
         Raises:
             NotAdmitted: the batch was not written.
@@ -111,18 +118,18 @@ class Writer:
         status, epoch, generation, refused = answer
         if status not in _ADMITTED:
             raise NotAdmitted
-        self._learn(status, epoch, generation, started)
+        self._update(status, epoch, generation, started)
         return [uid.decode() for uid in refused]
 
     def write(self, batch: Batch) -> list[str]:
-        """Write, and wait for it; return the unique ids of adds that were refused because the object is there already.
+        """Write a batch and wait for the answer; return the unique ids of adds that were refused because the object exists.
 
-        A batch may be written again where it is not known whether it was. Adds are not checked in Redis if this is the
-        one writer and the epoch is still that in which they were known to be new.
+        Call it again if the answer was lost: Redis writes a batch only once. Redis does not check adds if this is the only writer and
+        the epoch is the one in which they were known to be new.
         """
         started = time.monotonic()
         keys, arguments = self.call(batch)
-        return self.learn(self._until_admitted(lambda: scripts.WRITE(self._redis, keys, arguments)), started)
+        return self.process(self._until_admitted(lambda: scripts.WRITE(self._redis, keys, arguments)), started)
 
     def mark(self, facts: Mapping[str, Any]) -> None:
         """Write facts about the store into its record."""
@@ -134,24 +141,24 @@ class Writer:
             self._refuse(status, b"")
 
     def end_sharing(self) -> None:
-        """Let the next writer be exclusive again."""
+        """Allow the next writer to be the only one."""
         self.is_shared = False
         with translated_errors():
             self._redis.hdel(self._keys.record, "shared")
 
     @property
     def has_written(self) -> bool:
-        """Whether Redis remembers something of this writer."""
+        """Whether the store's record has fields of this writer."""
         return self._batches > 0
 
     def change_token(self) -> None:
-        """Be another writer: what the one before has sent is no longer of interest."""
+        """Become a new writer, which ignores the batches that were sent before."""
         self._token = secrets.token_hex(8) + self._fence
         self._batches = 0
-        self.lease_until = 0.0
+        self.claim_until = 0.0
 
-    def leave(self) -> None:
-        """Nothing more is written under this token: Redis need not remember it, and forgets it with the store if not now."""
+    def remove_fields(self) -> None:
+        """Remove this writer's fields from the store's record. If this fails, they expire with the store."""
         with suppress(ObjectStoreException), translated_errors():
             self._redis.hdel(
                 self._keys.record, *(f"{field}:{self._token}" for field in ("batch", "refused", "at_work"))
@@ -159,21 +166,21 @@ class Writer:
         self.change_token()
 
     def release(self) -> None:
-        """Give the lease back, so that the next writer need not wait for its end."""
-        self.lease_until = 0.0
+        """Release the claim, so that the next writer need not wait until it ends."""
+        self.claim_until = 0.0
         with translated_errors():
             scripts.RELEASE(self._redis, [self._keys.record], [self._token])
 
-    def _introduction(self) -> list[Any]:
-        """The arguments with which every script of a writer begins."""
+    def _writer_arguments(self) -> list[Any]:
+        """Return the first arguments of each script of a writer."""
         fresh = secrets.token_hex(8)
         return [self._token, self.generation, fresh, int(CLAIM_SECONDS * 1000), self.name, self._ttl]
 
-    def _learn(self, status: bytes, epoch: bytes, generation: bytes, started: float) -> None:
+    def _update(self, status: bytes, epoch: bytes, generation: bytes, started: float) -> None:
         self.generation = generation
         self.epoch = epoch
         self.is_shared = status == b"shared"
-        self.lease_until = 0.0 if self.is_shared else started + CLAIM_SECONDS * 0.75
+        self.claim_until = 0.0 if self.is_shared else started + CLAIM_SECONDS * 0.75
 
     def _until_admitted(self, ask: Callable[[], Any], patience: float = _PATIENCE) -> Any:
         deadline = time.monotonic() + patience
@@ -191,27 +198,26 @@ class Writer:
         if status == b"wait":
             who = f" ({holder.decode()})" if holder else ""
             raise StoreInUse(
-                f"Store {store_id!r} is being written by another process{who}. Wait for it or stop it; if it has died, "
-                f"the store is free {CLAIM_SECONDS:g} seconds after its last sign of life: try again then."
+                f"Store {store_id!r} is being written by another process{who}. Wait for it or stop it. If it has died, "
+                f"its claim ends after {CLAIM_SECONDS:g} seconds: then try again."
             )
         if status == b"fenced":
             raise LeaseLost(lost_message(store_id, holder.decode()))
         if status == b"gone":
             raise StoreNotFound(
-                f"Store {store_id!r} was dropped or expired while it was open (its ttl is {self._ttl} seconds): nothing was written. "
-                "Load it again, with a longer ttl if it was not used for so long."
+                f"Store {store_id!r} was dropped or expired while it was open (its ttl is {self._ttl} seconds). Nothing was written. "
+                "Load it again; if it has expired, use a longer ttl."
             )
         if status == b"early":
             raise ObjectStoreException(
-                f"Redis has lost something of what was written to store {store_id!r}: it was restarted, or a replica took "
-                "its place. Load it again."
+                f"Redis has lost objects of store {store_id!r}, in a restart or a failover to a replica. Load it again."
             )
         if status == b"moved":
             raise ObjectStoreException(
-                f"Redis was restarted, or a replica took its place, or its cluster moved the store to another node, while "
-                f"store {store_id!r} was loaded: some of what was written may be lost. Load it again."
+                f"Redis was restarted, failed over to a replica, or moved the store to another node of its cluster, while "
+                f"store {store_id!r} was loaded. Objects may be lost. Load it again."
             )
         raise StoreInUse(
-            f"Store {store_id!r} was loaded again by another process since it was opened here: nothing was written. Let only "
-            "one process load it at a time; open it again to go on with what it holds now."
+            f"Store {store_id!r} was loaded again by another process since it was opened here. Nothing was written. Let only "
+            "one process load it at a time. To use its current objects, open it again."
         )
