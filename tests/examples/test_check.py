@@ -21,13 +21,13 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "airports.db"
 
 
-def compared(database: Path, airports: list[dict[str, str]]) -> dict[str, int]:
+def compare_with(database: Path, airports: list[dict[str, str]]) -> dict[str, int]:
     answers = check.compare(database, write_registry(database.parent / "there", airports) / "airports.csv")
     return {question: answer for question, answer in answers.items() if answer and question not in check.SIZES}
 
 
 def test_a_database_equals_the_registry_that_it_was_made_from(database: Path) -> None:
-    assert compared(database, AIRPORTS) == {}
+    assert compare_with(database, AIRPORTS) == {}
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def test_a_database_equals_the_registry_that_it_was_made_from(database: Path) ->
     ],
 )
 def test_every_difference_is_found(database: Path, airports: list[dict[str, str]], answers: dict[str, int]) -> None:
-    assert compared(database, airports) == answers
+    assert compare_with(database, airports) == answers
 
 
-def test_what_happened_between_two_releases_is_counted(tmp_path: Path) -> None:
+def test_changes_between_two_releases_are_counted(tmp_path: Path) -> None:
     before = write_registry(tmp_path / "before", [airport("A"), airport("B"), airport("C")])
     after = write_registry(tmp_path / "after", [airport("A"), airport("B", subd="Bern"), airport("D"), airport("E")])
     assert check.changes(before / "airports.csv", after / "airports.csv") == {
@@ -61,7 +61,7 @@ def test_what_happened_between_two_releases_is_counted(tmp_path: Path) -> None:
     }
 
 
-def test_the_fingerprint_tells_of_any_change(database: Path) -> None:
+def test_any_change_changes_the_fingerprint(database: Path) -> None:
     before = check.fingerprint(database)
     assert check.fingerprint(database) == before
     adapter = SqlAdapter(url=f"sqlite:///{database}")

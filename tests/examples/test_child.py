@@ -20,7 +20,7 @@ time.sleep(600)
 
 @pytest.fixture
 def family(tmp_path: Path) -> Iterator[tuple[Child, psutil.Process]]:
-    """A child that has put a child of its own into another session, as Prefect's workers do."""
+    """A child process that started another one in a new session, as Prefect's workers do."""
     file = tmp_path / "pid"
     command = [sys.executable, "-c", PARENT, str(file)]
     with Child("parent", command, log=tmp_path / "log", environment=environment(), cwd=tmp_path) as child:
@@ -29,7 +29,7 @@ def family(tmp_path: Path) -> Iterator[tuple[Child, psutil.Process]]:
 
 
 @pytest.mark.parametrize("end", [Child.stop, Child.kill])
-def test_what_a_child_has_started_ends_with_it(family: tuple[Child, psutil.Process], end: object) -> None:
+def test_the_processes_of_a_child_end_with_it(family: tuple[Child, psutil.Process], end: object) -> None:
     child, grandchild = family
     assert callable(end)
     end(child)
@@ -37,7 +37,7 @@ def test_what_a_child_has_started_ends_with_it(family: tuple[Child, psutil.Proce
     wait_until(lambda: is_gone(grandchild), 10)
 
 
-def test_one_that_does_not_listen_is_killed_when_the_time_is_over(tmp_path: Path) -> None:
+def test_a_child_that_ignores_sigterm_is_killed_after_the_timeout(tmp_path: Path) -> None:
     program = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
     )
@@ -51,7 +51,7 @@ def test_one_that_does_not_listen_is_killed_when_the_time_is_over(tmp_path: Path
     assert child.process.returncode == -9
 
 
-def test_one_that_dies_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_the_error_of_a_dead_child_has_the_end_of_its_log(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('no such port')"]
     with (
         Child("server", command, log=tmp_path / "log", environment=environment(), cwd=tmp_path) as child,

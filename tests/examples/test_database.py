@@ -19,7 +19,7 @@ FIRST = [
     airport("LSGG", subd="", city=""),
     airport("KJFK", country="US"),
 ]
-THEN = [
+SECOND = [
     airport("LSZH", subd="Bern"),
     airport("LSZB", subd="Zug", name="Bern 'Belp'; --"),
     airport("LSGG", subd="", city="Genève"),
@@ -49,7 +49,7 @@ def registry(folder: Path, airports: list[dict[str, str]]) -> AirportsAdapter:
     return adapter
 
 
-def loaded(url: str) -> SqlAdapter:
+def load_database(url: str) -> SqlAdapter:
     adapter = SqlAdapter(name="database", url=url)
     adapter.load()
     adapter.close()
@@ -67,7 +67,7 @@ def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
 
 @pytest.mark.slow
 def test_an_empty_database_gets_its_tables_and_loads_nothing(url: str) -> None:
-    assert len(loaded(url)) == 0
+    assert len(load_database(url)) == 0
     assert rows(url, "SELECT * FROM airport") == []
 
 
@@ -75,7 +75,7 @@ def test_a_sync_writes_creates_updates_and_deletes_to_the_tables(
     url: str, tmp_path: Path, database: SqlAdapter
 ) -> None:
     database.sync_from(registry(tmp_path / "first", FIRST))
-    database.sync_from(registry(tmp_path / "then", THEN))
+    database.sync_from(registry(tmp_path / "then", SECOND))
     assert rows(url, "SELECT country, subdivision, icao, name, city FROM airport ORDER BY icao, country") == [
         ("DE", "", "EDDF", "Zürich Airport", "Zürich"),
         ("CH", "", "LSGG", "Zürich Airport", "Genève"),
@@ -86,21 +86,21 @@ def test_a_sync_writes_creates_updates_and_deletes_to_the_tables(
     assert rows(url, "SELECT name FROM subdivision WHERE country = 'CH' ORDER BY name") == [("",), ("Bern",), ("Zug",)]
 
 
-def test_what_was_written_is_loaded_and_equals_the_source(url: str, tmp_path: Path, database: SqlAdapter) -> None:
-    source = registry(tmp_path, THEN)
+def test_written_rows_are_loaded_and_equal_the_source(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+    source = registry(tmp_path, SECOND)
     database.sync_from(source)
-    again = loaded(url)
+    again = load_database(url)
     assert again.diff_from(source).summary() == {"create": 0, "update": 0, "delete": 0, "no-change": 10, "skip": 0}
     assert all(found.lat == 47.4647 for found in again.get_all(Airport))
 
 
-def test_every_operation_is_in_the_database_at_once(url: str, tmp_path: Path, database: SqlAdapter) -> None:
-    """So that a process that dies leaves no record that its store has and its database has not."""
+def test_each_operation_is_committed_immediately(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+    """So a killed process leaves no record that is in its store but not in its database."""
     SqlCountry.create(database, {"code": "CH"}, {})
     assert rows(url, "SELECT code FROM country") == [("CH",)]
 
 
-def test_one_refused_row_does_not_keep_the_others_out(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+def test_a_refused_row_does_not_stop_the_others(url: str, tmp_path: Path, database: SqlAdapter) -> None:
     source = registry(tmp_path, FIRST)
     database.execute(text("INSERT INTO country VALUES ('US')"), {})
     applied = database.sync_from(source, flags=DiffSyncFlags.CONTINUE_ON_FAILURE)
@@ -109,7 +109,7 @@ def test_one_refused_row_does_not_keep_the_others_out(url: str, tmp_path: Path, 
     assert rows(url, "SELECT icao FROM airport ORDER BY icao") == [("LSGG",), ("LSZB",), ("LSZH",)]
 
 
-def test_a_row_that_is_gone_is_neither_updated_nor_deleted(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+def test_an_update_or_delete_of_a_missing_row_fails(url: str, tmp_path: Path, database: SqlAdapter) -> None:
     database.sync_from(registry(tmp_path, FIRST))
     found = database.get(SqlAirport, "CH__Zurich__LSZH")
     database.execute(text("DELETE FROM airport WHERE icao = 'LSZH'"), {})
@@ -119,7 +119,7 @@ def test_a_row_that_is_gone_is_neither_updated_nor_deleted(url: str, tmp_path: P
         found.delete()
 
 
-def test_a_country_with_subdivisions_is_not_deleted_before_them(url: str, tmp_path: Path, database: SqlAdapter) -> None:
+def test_subdivisions_are_deleted_before_their_country(url: str, tmp_path: Path, database: SqlAdapter) -> None:
     database.sync_from(registry(tmp_path, FIRST))
     with pytest.raises(IntegrityError):
         database.get(SqlCountry, "CH").delete()
@@ -128,24 +128,24 @@ def test_a_country_with_subdivisions_is_not_deleted_before_them(url: str, tmp_pa
 def test_countries_and_subdivisions_without_airports_are_loaded(url: str, database: SqlAdapter) -> None:
     database.execute(text("INSERT INTO country VALUES ('CH'), ('DE')"), {})
     database.execute(text("INSERT INTO subdivision VALUES ('CH', 'Bern')"), {})
-    assert sorted(loaded(url).dict()["country"]) == ["CH", "DE"]
-    assert list(loaded(url).dict()["subdivision"]) == ["CH__Bern"]
+    assert sorted(load_database(url).dict()["country"]) == ["CH", "DE"]
+    assert list(load_database(url).dict()["subdivision"]) == ["CH__Bern"]
 
 
-def test_a_plain_postgresql_url_is_spoken_to_with_psycopg() -> None:
+def test_a_postgresql_url_uses_psycopg() -> None:
     for url in ("postgresql://somebody@nowhere/airports", "postgres://somebody@nowhere/airports"):
         assert new_engine(url).driver == "psycopg"
 
 
-class Forgetful(SqlAdapter):
-    """Lets go of what it is given, so that only the load's own memory is left."""
+class NoStore(SqlAdapter):
+    """Stores nothing, so that only the memory of the load itself is measured."""
 
     def add(self, obj: DiffSyncModel) -> None:
         pass
 
 
 @pytest.mark.slow
-def test_a_load_holds_a_piece_of_the_table_at_a_time(url: str, database: SqlAdapter) -> None:
+def test_a_load_reads_the_tables_in_parts(url: str, database: SqlAdapter) -> None:
     subdivisions = [{"country": "CH", "name": f"{number}"} for number in range(5000)]
     engine = new_engine(url)
     with engine.begin() as connection:
@@ -153,7 +153,7 @@ def test_a_load_holds_a_piece_of_the_table_at_a_time(url: str, database: SqlAdap
         connection.execute(sql.subdivision.insert(), subdivisions)
         connection.execute(sql.airport.insert(), [row_of(place) for place in subdivisions])
     engine.dispose()
-    adapter = Forgetful(url=url)
+    adapter = NoStore(url=url)
     tracemalloc.start()
     adapter.load()
     _, peak = tracemalloc.get_traced_memory()
@@ -167,7 +167,7 @@ def row_of(place: dict[str, str]) -> dict[str, object]:
     return {**texts, **numbers, "name": "x" * 50, "icao": "ABCD", "country": "CH", "subdivision": place["name"]}
 
 
-def test_a_row_is_looked_up_as_a_sync_has_to_know_it(database: SqlAdapter, tmp_path: Path) -> None:
+def test_lookup_returns_the_attributes_of_a_row(database: SqlAdapter, tmp_path: Path) -> None:
     database.sync_from(registry(tmp_path, FIRST))
     ids = {"country": "CH", "subdivision": "Bern", "icao": "LSZB"}
     assert SqlAirport.lookup(database, ids) == database.get(SqlAirport, ids).get_attrs()

@@ -6,7 +6,7 @@ import pytest
 from airports.demo.__main__ import exports, variables
 
 
-def test_what_the_demo_prints_sets_all_that_its_file_and_the_commands_need(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_printed_exports_set_all_variables_of_the_file_and_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL", raising=False)
     folder = Path("/srv/a folder")
     told = variables(folder, folder / "airports.db", "redis://127.0.0.1:6379/0")["load"]
@@ -19,6 +19,6 @@ def test_what_the_demo_prints_sets_all_that_its_file_and_the_commands_need(monke
     assert shown["DIFFSYNC_STORE_URL"] == shown["REDIS_URL"]
 
 
-def test_a_url_that_was_given_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redis_url_of_the_user_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://:hunter22@host:6379")
     assert "hunter22" not in "\n".join(exports("http://x/api", {"REDIS_URL": "redis://:hunter22@host:6379"}))

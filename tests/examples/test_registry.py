@@ -7,7 +7,7 @@ from airports.registry import Airport, AirportsAdapter, Country, Subdivision, on
 from tests.flows.registry import airport, write_registry
 
 
-def loaded(folder: Path) -> AirportsAdapter:
+def load_registry(folder: Path) -> AirportsAdapter:
     adapter = AirportsAdapter(name="registry", folder=folder)
     adapter.load()
     return adapter
@@ -15,7 +15,7 @@ def loaded(folder: Path) -> AirportsAdapter:
 
 def test_the_registry_becomes_countries_with_subdivisions_with_airports(tmp_path: Path) -> None:
     folder = write_registry(tmp_path, [airport("LSZH"), airport("LSZB", subd="Bern"), airport("KJFK", country="US")])
-    adapter = loaded(folder)
+    adapter = load_registry(folder)
     assert [country.code for country in adapter.get_all(Country)] == ["CH", "US"]
     assert adapter.get(Country, "CH").subdivisions == ["CH__Zurich", "CH__Bern"]
     assert adapter.get(Subdivision, "CH__Bern").airports == ["CH__Bern__LSZB"]
@@ -23,8 +23,8 @@ def test_the_registry_becomes_countries_with_subdivisions_with_airports(tmp_path
     assert (found.iata, found.city, found.elevation, found.tz) == ("ZRH", "Zürich", 1416.0, "Europe/Zurich")
 
 
-def test_an_airport_without_a_subdivision_stands_in_the_one_without_a_name(tmp_path: Path) -> None:
-    adapter = loaded(write_registry(tmp_path, [airport("LSZH", subd="", city="")]))
+def test_an_airport_without_a_subdivision_is_in_the_one_with_an_empty_name(tmp_path: Path) -> None:
+    adapter = load_registry(write_registry(tmp_path, [airport("LSZH", subd="", city="")]))
     assert adapter.get(Subdivision, {"country": "CH", "name": ""}).airports == ["CH____LSZH"]
 
 
@@ -37,50 +37,54 @@ def test_an_airport_without_a_subdivision_stands_in_the_one_without_a_name(tmp_p
         ("0.00001", "-0.00001"),
     ],
 )
-def test_digits_beyond_the_precision_do_not_count(one: str, other: str) -> None:
+def test_digits_beyond_the_precision_are_ignored(one: str, other: str) -> None:
     assert str(on_grid(float(one))) == str(on_grid(float(other)))
 
 
-def test_a_real_move_counts() -> None:
+def test_a_move_beyond_the_precision_is_a_change() -> None:
     assert on_grid(38.7040) != on_grid(38.7042)
 
 
-def test_an_airport_that_changes_its_subdivision_is_deleted_there_and_created_here(tmp_path: Path) -> None:
-    before = loaded(write_registry(tmp_path / "before", [airport("LSZH", subd="Zug"), airport("LSZB", subd="Bern")]))
-    after = loaded(write_registry(tmp_path / "after", [airport("LSZH", subd="Bern"), airport("LSZB", subd="Bern")]))
+def test_an_airport_that_changes_its_subdivision_is_deleted_and_created(tmp_path: Path) -> None:
+    before = load_registry(
+        write_registry(tmp_path / "before", [airport("LSZH", subd="Zug"), airport("LSZB", subd="Bern")])
+    )
+    after = load_registry(
+        write_registry(tmp_path / "after", [airport("LSZH", subd="Bern"), airport("LSZB", subd="Bern")])
+    )
     before.sync_from(after)
     assert not before.diff_from(after).has_diffs()
     assert [found.get_unique_id() for found in before.get_all(Airport)] == ["CH__Bern__LSZB", "CH__Bern__LSZH"]
 
 
-def test_a_row_that_cannot_be_read_is_named_by_its_line(tmp_path: Path) -> None:
+def test_an_invalid_row_is_an_error_with_its_line(tmp_path: Path) -> None:
     folder = write_registry(tmp_path, [airport("LSZH"), airport("LSZB", lat="north")])
     message = f"{re.escape(str(folder / 'airports.csv'))}:3: lat: Input should be a valid number"
     with pytest.raises(ValueError, match=message):
-        loaded(folder)
+        load_registry(folder)
 
 
-def test_a_file_without_airports_is_no_empty_registry(tmp_path: Path) -> None:
+def test_a_file_without_airports_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no airports"):
-        loaded(write_registry(tmp_path, []))
+        load_registry(write_registry(tmp_path, []))
 
 
-def test_a_file_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_a_column_is_refused(tmp_path: Path) -> None:
     (tmp_path / "airports.csv").write_text("icao,country\nLSZH,CH\n")
     with pytest.raises(
         ValueError, match=r"airports.csv:2: subdivision: no column subd; the first line has icao, country"
     ):
-        loaded(tmp_path)
+        load_registry(tmp_path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n"])
-def test_a_file_is_read_as_other_programs_write_it(tmp_path: Path, encoding: str, end: str) -> None:
+def test_files_of_other_programs_are_read(tmp_path: Path, encoding: str, end: str) -> None:
     folder = write_registry(tmp_path, [airport("LSZH"), airport("LSZB", name='The "old"\none')])
     file = folder / "airports.csv"
     text = file.read_bytes().decode().replace("\r\n", end)
     file.write_bytes(text.encode(encoding))
-    found = loaded(folder)
+    found = load_registry(folder)
     assert [found.get(Airport, f"CH__Zurich__{icao}").city for icao in ("LSZH", "LSZB")] == ["Zürich", "Zürich"]
     assert found.get(Airport, "CH__Zurich__LSZB").name == 'The "old"\none'
 
@@ -95,24 +99,24 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize(("content", "told"), FILES.items())
-def test_a_file_that_is_cut_or_garbled_is_named_with_the_line(tmp_path: Path, content: str, told: str) -> None:
+@pytest.mark.parametrize(("content", "message"), FILES.items())
+def test_a_damaged_file_is_an_error_with_the_line(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "airports.csv").write_text(content)
-    with pytest.raises(ValueError, match=re.escape(f"airports.csv:{told}")):
-        loaded(tmp_path)
+    with pytest.raises(ValueError, match=re.escape(f"airports.csv:{message}")):
+        load_registry(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xef\xbb\xbf"])
-def test_an_empty_file_is_no_empty_registry(tmp_path: Path, content: bytes) -> None:
+def test_an_empty_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "airports.csv").write_bytes(content)
     with pytest.raises(ValueError, match="has no airports"):
-        loaded(tmp_path)
+        load_registry(tmp_path)
 
 
-def test_other_bytes_than_those_of_its_encoding_are_named(tmp_path: Path) -> None:
+def test_invalid_bytes_are_an_error_with_the_encoding(tmp_path: Path) -> None:
     file = write_registry(tmp_path, [airport("LSZH")]) / "airports.csv"
     file.write_bytes(file.read_bytes().decode().encode("latin-1"))
     with pytest.raises(
         ValueError, match=r"airports.csv:\d+: not utf-8 text at or after this line .*; save the file as UTF-8"
     ):
-        loaded(tmp_path)
+        load_registry(tmp_path)

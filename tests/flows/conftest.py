@@ -26,11 +26,11 @@ from tests.flows.registry import airport, write_registry
 from tests.servers import RedisServer, wait_until
 
 MANY = 1200
-PICTURES = ROOT / "build" / "pictures"
+SCREENSHOTS = ROOT / "build" / "screenshots"
 RUN_SECONDS = 300
-"""Until a run must have ended: a reconcile starts five processes, 15 seconds each on a machine that does much else."""
+"""Timeout of a run: a reconcile starts five processes, each of which can take 15 seconds on a busy machine."""
 PAGE_SECONDS = 60
-"""Until a page must show what is looked for."""
+"""Timeout for the content of a page."""
 PASSWORD = "correct-horse"
 CONFIG = """
 metrics: {textfile_directory: METRICS}
@@ -157,7 +157,7 @@ syncs:
 
 @dataclass
 class Project:
-    """Prefect with a worker for each pool, the worked adapters over a small registry, and a Redis of its own."""
+    """A Prefect server with a worker for each pool, the example's adapters over a small registry, and its own Redis."""
 
     stack: PrefectStack
     folder: Path
@@ -171,14 +171,14 @@ class Project:
         return finish(self.stack, start_run(self.stack, deployment, **parameters), seconds=RUN_SECONDS)
 
     def load(self, adapters: Mapping[str, str]) -> None:
-        """Load at the same time: a store_id for each adapter."""
+        """Load several adapters, given by store id, at the same time."""
         started = [start_run(self.stack, f"load/{name}", store_id=store_id) for store_id, name in adapters.items()]
         for run in started:
             ended = finish(self.stack, run, seconds=RUN_SECONDS)
             assert ended.state == "Completed", ended.message
 
     def compare(self, sync: str, diff_id: str) -> str:
-        """Load both sides of a sync and save their diff, in this process: quicker than runs of the flows; its diff_id."""
+        """Load both sides of a sync and save their diff in this process, which is faster than flow runs; return the diff id."""
         with (
             mock.patch.dict(os.environ, self.stack.variables["load"]),
             SyncContext(read_config()) as context,
@@ -197,7 +197,7 @@ class Project:
             return context.diffs().compare(source, target, diff_id, flags=flags, guards=guards)
 
     def run_with(self, environment: Mapping[str, str], deployment: str, **parameters: Any) -> Run:
-        """A run whose process has other environment variables than its worker."""
+        """Run a deployment in a process with more environment variables than its worker."""
         found = self.stack.get(f"/deployments/name/{deployment}")
         run = self.stack.post(
             f"/deployments/{found['id']}/create_flow_run",
@@ -211,7 +211,7 @@ class Project:
         return children(self.stack, run.id)
 
     def runs(self, tag: str, flow: str) -> list[dict[str, Any]]:
-        """The runs of a flow that have a tag, the newest first."""
+        """Return the runs of a flow with a tag, the newest first."""
         found: list[dict[str, Any]] = self.stack.post(
             "/flow_runs/filter",
             flows={"name": {"any_": [flow]}},
@@ -221,7 +221,7 @@ class Project:
         return found
 
     def end_runs(self) -> None:
-        """End the runs that tests have started and that have not ended, except those that wait for their schedule."""
+        """End all runs that tests started and that have not ended; scheduled runs stay."""
         states = ["PAUSED", "SCHEDULED", "PENDING", "RUNNING"]
         left = self.stack.post("/flow_runs/filter", flow_runs={"state": {"type": {"any_": states}}})
         for run in left:
@@ -250,14 +250,14 @@ class Project:
         return (self.folder / "metrics" / f"diffsync-{run}.prom").read_text("utf-8")
 
     def expect_outcomes(self, diff_id: str, *states: str) -> None:
-        """Events tell of a diff's syncs that they ended in these states."""
+        """Wait for the events of a diff's syncs, with these states in order."""
         chosen = {"event": {"name": [SYNC_ENDED]}, "resource": {"id": [f"diffsync.diff.{diff_id}"]}, "order": "ASC"}
 
-        def are_told() -> bool:
+        def are_emitted() -> bool:
             found = self.stack.post("/events/filter", filter=chosen)["events"]
             return tuple(event["payload"]["state"] for event in found) == states
 
-        wait_until(are_told, 60, f"events tell of {states}")
+        wait_until(are_emitted, 60, f"events with the states {states}")
 
 
 @pytest.fixture(scope="session")
@@ -278,8 +278,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that ends in the middle leaves no question open, no pool held and no target locked to those after it."""
+def end_left_runs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End the runs that a failed test leaves, so that no request, work pool or target is in use for the next tests."""
     project: Project | None = request.getfixturevalue("project") if "project" in request.fixturenames else None
     yield
     if project is not None:
@@ -291,15 +291,15 @@ def id_of(run: Run | str) -> str:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> Path:
-    """Where pictures of pages are kept, for people to look at."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    return PICTURES
+def screenshots() -> Path:
+    """Folder for screenshots of pages."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS
 
 
 @pytest.fixture
 def page(project: Project, chromium: Path) -> Iterator[Page]:
-    """A page of Prefect's, in a browser."""
+    """A browser page of the Prefect server."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -312,7 +312,7 @@ def page(project: Project, chromium: Path) -> Iterator[Page]:
 
 
 def changed(folder: Path) -> Iterator[dict[str, str]]:
-    """Ten airports elsewhere, ten gone, one new, and all others renamed."""
+    """Yield the rows of a registry after ten moves, ten deletes, one create and a rename of all others."""
     with (folder / "airports.csv").open(encoding="utf-8", newline="") as lines:
         for number, row in enumerate(csv.DictReader(lines)):
             if number < 10:
@@ -324,15 +324,15 @@ def changed(folder: Path) -> Iterator[dict[str, str]]:
 
 @dataclass
 class History:
-    """A database with one release of a registry, reconciled with another release, and then once more."""
+    """A database with one release of a registry, reconciled twice with another release."""
 
     project: Project
     first: Run
     again: Run
     answers: dict[str, int]
-    """Of the comparison after the first."""
+    """Answers of the comparison after the first reconcile."""
     contents: list[str]
-    """Fingerprints of the database: in the beginning and after each."""
+    """Fingerprints of the database: at the start and after each reconcile."""
 
     def step(self, run: Run, pool: str) -> Run:
         return next(step for step in self.project.children(run) if step.pool == f"diffsync-{pool}")
@@ -351,7 +351,7 @@ def history(project: Project) -> History:
 
 
 def fill(project: Project, file: Path) -> None:
-    """Put the release before the changes into a database."""
+    """Load the release before the changes into a database."""
     database = SqlAdapter(url=f"sqlite:///{file}")
     registry = AirportsAdapter(folder=project.folder / "before")
     registry.load()

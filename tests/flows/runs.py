@@ -30,7 +30,7 @@ def is_alive(process: int) -> bool:
 
 
 def shown_request(project: Project, run_id: str) -> str:
-    """Return what a suspended run shows to the person who decides; empty if it is not suspended or not ready."""
+    """Return the description in the form of a suspended run; empty if the run is not suspended or not ready."""
     run = project.stack.get(f"/flow_runs/{run_id}")
     if run["state_name"] != "Suspended":
         return ""
@@ -45,7 +45,7 @@ def send_answer(project: Project, run_id: str, answer: dict[str, Any]) -> None:
 
 
 def retry_run(project: Project, run_id: str) -> None:
-    """Choose Retry on the page of an ended run."""
+    """Retry an ended run, as its page does."""
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "SCHEDULED", "name": "AwaitingRetry"})
 
 

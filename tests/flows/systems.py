@@ -1,4 +1,4 @@
-"""Adapters of systems that are slow, unreliable or plainly written, for the flows to load."""
+"""Adapters of slow and unreliable systems, which the flows load."""
 
 import time
 from pathlib import Path
@@ -20,7 +20,7 @@ class Item(DiffSyncModel):
 
 
 class PlainAdapter(Adapter):
-    """Written for diffsync: it has keyword arguments and declares no settings."""
+    """Written for diffsync: it takes keyword arguments and has no Settings."""
 
     item = Item
     top_level: ClassVar[list[str]] = ["item"]
@@ -36,7 +36,7 @@ class PlainAdapter(Adapter):
 
 
 class CountedItem(Item):
-    """Its system is a file with a line for each record that was made; slow while there is a file `.slow` beside it."""
+    """Its system is a file with a line for each create. It is slow while a file with the suffix `.slow` exists."""
 
     @classmethod
     def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:
@@ -52,7 +52,7 @@ class CountedItem(Item):
 
 
 class CountingAdapter(PlainAdapter):
-    """Begins empty, and counts."""
+    """Starts empty, and records its creates in a file."""
 
     item = CountedItem
 
@@ -68,23 +68,23 @@ class CountingAdapter(PlainAdapter):
             self.add(self.item(name=name))
 
 
-class LeftItem(Item):
+class SkippedItem(Item):
     @classmethod
     def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:  # noqa: ARG003  # it does nothing
         return None
 
 
 class LazyAdapter(PlainAdapter):
-    """Has nothing, and leaves alone what it is asked to create."""
+    """Is empty, and skips every create."""
 
-    item = LeftItem
+    item = SkippedItem
 
     def load(self) -> None:
-        """There is nothing."""
+        """Load nothing."""
 
 
 class SlowAdapter(PlainAdapter):
-    """Says in a file that its load is in the middle, and comes to its end when there is another one beside it."""
+    """Writes a file in the middle of its load, and ends the load when a file with the suffix `.open` exists."""
 
     def __init__(self, *, file: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -130,7 +130,7 @@ class ServedAdapter(PlainAdapter):
 
 
 class RefusingAdapter(PlainAdapter):
-    """Its system refuses the password until a file is there, and says which one."""
+    """Its system refuses the password until a file exists; the error contains the password."""
 
     class Settings(BaseModel):
         url: SecretStr
@@ -148,7 +148,7 @@ class RefusingAdapter(PlainAdapter):
 
 
 class RejectingAdapter(PlainAdapter):
-    """Meets a bad record, whose message names its password, and knows that it does not get everything."""
+    """Rejects a record with a message that contains the password, and expects more records than it gets."""
 
     def load(self) -> None:
         self.expect(Item, 5)

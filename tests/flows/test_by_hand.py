@@ -1,4 +1,4 @@
-"""A person brings the registry into the inventory with nothing but Prefect's pages, ids copied from one to the next."""
+"""A person syncs the registry into the inventory with Prefect's pages only, and copies the ids from page to page."""
 
 from pathlib import Path
 
@@ -12,19 +12,19 @@ from tests.flows.ui import Ui
 pytestmark = [pytest.mark.prefect, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_load_diff_review_approve_sync(project: Project, page: Page, pictures: Path) -> None:
+def test_load_diff_review_approve_sync(project: Project, page: Page, screenshots: Path) -> None:
     database = project.folder / "inventory.db"
     fill(project, database)
     before = check.fingerprint(database)
-    ui = Ui(page, project.stack, pictures)
+    ui = Ui(page, project.stack, screenshots)
     stores = {
-        "source_store_id": loaded(ui, "registry", "1,197 objects"),
-        "target_store_id": loaded(ui, "inventory", "1,202 objects"),
+        "source_store_id": load_and_copy_id(ui, "registry", "1,197 objects"),
+        "target_store_id": load_and_copy_id(ui, "inventory", "1,202 objects"),
     }
 
     ui.start("diff/inventory", **stores)
     ui.expect_run("diff registry → inventory · 15 create, 1,180 update, 20 delete", "Completed")
-    diff_id = copied(ui, "diff-registry-inventory-totals", "1,215 operations, registry → inventory")
+    diff_id = copy_id(ui, "diff-registry-inventory-totals", "1,215 operations, registry → inventory")
     for name in ("load registry · 1,197 objects", "load inventory · 1,202 objects"):
         expect(page.get_by_test_id("markdown-display").get_by_role("link", name=name)).to_be_visible()
     for row in ("delete 20", "airport 11 1,180 20", "country CH 1,212"):
@@ -32,15 +32,15 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, pictures: P
 
     ui.start("sync/inventory", diff_id=diff_id)
     ui.expect_run("sync registry → inventory · 15 create, 1,180 update, 20 delete", "Suspended")
-    ui.picture("sync-2-waits")
+    ui.screenshot("sync-2-waits")
     assert check.fingerprint(database) == before
     ui.approve("ann", "CHG-4711")
     ui.expect_run("sync registry → inventory", "Completed")
     expect(ui.card("sync-registry-inventory")).to_contain_text("1,215 of 1,215 applied")
-    ui.picture("sync-5-run")
+    ui.screenshot("sync-5-run")
     shown = ui.open_artifact("sync-registry-inventory")
     expect(shown).to_contain_text("1,215 of 1,215 applied")
-    ui.picture("sync-6-artifact")
+    ui.screenshot("sync-6-artifact")
     shown.get_by_role("link", name="diff registry → inventory").click()
     ui.expect_run("diff registry → inventory · 15 create, 1,180 update, 20 delete", "Completed")
     assert check.is_equal(check.compare(database, project.folder / "after" / "airports.csv"))
@@ -50,21 +50,21 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, pictures: P
     assert (approval.by, approval.reason, approval.is_rejected) == ("ann", "CHG-4711", False)
 
 
-def loaded(ui: Ui, adapter: str, objects: str) -> str:
-    """The `store_id` of a new load."""
+def load_and_copy_id(ui: Ui, adapter: str, objects: str) -> str:
+    """Run a load; return its `store_id`."""
     ui.start(f"load/{adapter}")
     ui.expect_run(f"load {adapter} · {objects}", "Completed")
-    return copied(ui, f"load-{adapter}", f"{objects} of {adapter}")
+    return copy_id(ui, f"load-{adapter}", f"{objects} of {adapter}")
 
 
-def copied(ui: Ui, key: str, heading: str) -> str:
-    """The id that the artifact of a run has for the next one, which the run's own page shows too."""
+def copy_id(ui: Ui, key: str, heading: str) -> str:
+    """Return the id for the next run from a run's artifact; the page of the run shows it too."""
     card = ui.card(key)
     expect(card).to_be_visible()
-    ui.picture(f"{key}-2-run")
+    ui.screenshot(f"{key}-2-run")
     on_card = card.get_by_role("code").inner_text()
     shown = ui.open_artifact(key)
     expect(shown.get_by_role("heading", name=heading, exact=True)).to_be_visible()
-    ui.picture(f"{key}-3-artifact")
+    ui.screenshot(f"{key}-3-artifact")
     assert shown.locator("pre").inner_text().strip() == on_card
     return on_card

@@ -69,7 +69,7 @@ def test_a_sync_publishes_what_it_applied_and_logs_no_line_for_each_record(histo
     assert synced["description"] == "1,215 of 1,215 applied"
     assert "| updated | 1,180 |" in synced["data"]
     assert "| failed | 0 |" in synced["data"]
-    wait_until(lambda: "Sync complete" in "\n".join(history.project.logs(run)), 60, "the library's log is there")
+    wait_until(lambda: "Sync complete" in "\n".join(history.project.logs(run)), 60, "the log has lines of the library")
     assert len(history.project.logs(run)) < 50
 
 
@@ -133,7 +133,7 @@ def test_a_sync_lists_failed_operations_and_ends_as_partial(project: Project) ->
 
 @dataclass
 class Refusal:
-    """A reconcile whose source raised in the middle of its load, and what was found right after it."""
+    """A reconcile whose source raised during its load, and the state right after it."""
 
     run: Run
     load: Run
@@ -149,7 +149,7 @@ def refusal(project: Project) -> Refusal:
         next(s for s in project.children(run) if s.name.startswith(f"load {name}")) for name in ("refusing", "flaky")
     )
     store_id = parameter(project, load, "store_id")
-    diff = project.run("diff/airports", **same(store_id))
+    diff = project.run("diff/airports", **same_store(store_id))
     return Refusal(run, load, other, project.store(store_id).record(), diff)
 
 
@@ -214,7 +214,7 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_star
     try:
         record = project.store("killed").record()
         assert (record.state, record.counts) == (StoreState.LOADING, {"item": 3})
-        refused = project.run("diff/airports", **same("killed"))
+        refused = project.run("diff/airports", **same_store("killed"))
     finally:
         project.stack.start_worker("load")
     assert refused.state == "Failed"
@@ -229,8 +229,8 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_star
     assert project.store("killed").record().state == StoreState.PARTIAL
 
 
-def same(store_id: str) -> dict[str, Any]:
-    """A store as both sides of a diff, which is of no sync."""
+def same_store(store_id: str) -> dict[str, Any]:
+    """Parameters of a diff of a store with itself, which belongs to no sync."""
     return {"source_store_id": store_id, "target_store_id": store_id, "sync_name": None}
 
 

@@ -51,7 +51,7 @@ def test_housekeeping_keeps_the_diff_of_a_pending_approval(project: Project) -> 
     assert "| diff | kept |" in project.artifacts(run)["housekeeping"]["data"]
     with project.diffs() as diffs:
         assert diffs.open("kept").record.created.year == 2020
-        with project.redis.client() as client:  # what was asked about is another diff else
+        with project.redis.client() as client:  # otherwise the request would be about another diff
             client.set(DiffKeys("kept").record, text, keepttl=True)
         send_answer(project, run_id, {"decision": "reject", "by": "bob"})
         rejected = finish(project.stack, run_id, seconds=120)

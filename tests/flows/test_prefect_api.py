@@ -20,7 +20,7 @@ HINT = "Set PREFECT_API_URL to the address that ends in /api, such as http://127
 
 @contextmanager
 def answering(status: int, kind: str, text: str) -> Iterator[str]:
-    """The URL of a server that answers everything alike."""
+    """Yield the URL of a server that gives the same answer to every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -34,7 +34,7 @@ def answering(status: int, kind: str, text: str) -> Iterator[str]:
         do_GET = do_POST  # noqa: N815  # as the base class calls it
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as its base class has it
-            """Nothing to the terminal."""
+            """Print nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -83,7 +83,7 @@ def error_of(command: str, url: str | None) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(("answer", "expected"), ANSWERS)
-def test_a_server_that_does_not_answer_as_prefect_does_is_told(
+def test_a_server_that_is_not_prefect_is_an_error_with_a_remedy(
     command: str, answer: tuple[int, str, str], expected: str
 ) -> None:
     with answering(*answer) as url:
@@ -92,7 +92,7 @@ def test_a_server_that_does_not_answer_as_prefect_does_is_told(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_server_that_is_not_there_is_told(command: str) -> None:
+def test_an_unreachable_server_is_an_error_with_a_remedy(command: str) -> None:
     assert error_of(command, "http://127.0.0.1:1/api") == (
         "Cannot reach Prefect's API at http://127.0.0.1:1/api ([Errno 111] Connection refused). Check PREFECT_API_URL and "
         "that the server runs."
@@ -100,9 +100,9 @@ def test_a_server_that_is_not_there_is_told(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_a_server_none_is_started_that_would_be_forgotten(command: str) -> None:
+def test_without_a_configured_server_no_temporary_one_is_started(command: str) -> None:
     assert error_of(command, None).startswith("No Prefect server is configured. Set PREFECT_API_URL, such as ")
 
 
-def test_the_help_shows_what_a_pattern_may_have() -> None:
+def test_the_help_shows_the_wildcards_of_a_pattern() -> None:
     assert "[abc]" in CliRunner().invoke(app, ["approve", "--help"]).stdout

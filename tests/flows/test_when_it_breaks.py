@@ -1,4 +1,4 @@
-"""The page on what breaks quotes messages of the code."""
+"""The page on troubleshooting quotes messages of the code."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ def quotes() -> list[str]:
 
 
 def texts() -> Iterator[str]:
-    """What stands between the names in each message of the project, and of Prefect where it says so itself."""
+    """Yield the fixed parts of each message of the project, and of some of Prefect's own."""
     modules = [Path(str(import_module(name).__file__)) for name in OF_PREFECT]
     for file in (*(ROOT / "diffsync_store").rglob("*.py"), *(ROOT / "flows").rglob("*.py"), *modules):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):

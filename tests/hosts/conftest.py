@@ -6,7 +6,7 @@ from tests.hosts.network import Network, NotAllowed
 
 @pytest.fixture
 def network() -> Network:
-    """One to enter, where this machine lets us make any."""
+    """A network, if this machine allows network namespaces."""
 
     def try_it() -> Network:
         with Network():

@@ -1,6 +1,6 @@
-"""Hosts with addresses of their own on one machine: network namespaces, joined by a switch in one more of them.
+"""Hosts with their own addresses on one machine: network namespaces, connected by a switch in another namespace.
 
-Nothing is made outside of the namespaces: each cable is born with its ends in two of them, and goes with them.
+Nothing is created outside of the namespaces: each cable has its ends in two namespaces, and is removed with them.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ NAMESPACES = Path("/run/netns")
 
 
 class NotAllowed(RuntimeError):
-    """This process may make no network namespaces, which no package brings."""
+    """This process must not create network namespaces; no package can change that."""
 
 
 class Host:
@@ -34,11 +34,11 @@ class Host:
         self._switch = switch
 
     def command(self, command: Sequence[str | Path]) -> list[str | Path]:
-        """The command as this host runs it."""
+        """Return the command to run on this host."""
         return ["ip", "netns", "exec", self._namespace, *command]
 
     def cut_off(self) -> None:
-        """Nothing comes or goes any more, and nobody is told: as if the cable had been pulled at the switch."""
+        """Drop all traffic silently, as if the cable were unplugged at the switch."""
         _ip("-n", self._switch, "link", "set", self.name, "down")
 
     def join(self) -> None:
@@ -46,7 +46,7 @@ class Host:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Sockets that this thread opens in the body are this host's."""
+        """Open the sockets of this thread in the body on this host."""
         with Path("/proc/thread-self/ns/net").open("rb") as home:
             _enter(NAMESPACES / self._namespace)
             try:
@@ -56,7 +56,7 @@ class Host:
 
 
 class Network:
-    """Hosts that reach each other, and nobody else; `with` removes all of it, and what still runs there."""
+    """Hosts that reach only each other; `with` removes them and ends their processes."""
 
     def __init__(self) -> None:
         self._prefix = f"diffsync-{os.getpid()}"
@@ -83,7 +83,7 @@ class Network:
         self._namespaces.clear()
 
     def host(self, name: str) -> Host:
-        """One more host on the switch."""
+        """Add a host to the switch."""
         namespace = self._new_namespace(name)
         host = Host(name, namespace, self._switch, f"10.91.0.{len(self._namespaces)}")
         _ip("link", "add", "eth0", "netns", namespace, "type", "veth", "peer", "name", name, "netns", self._switch)
@@ -108,7 +108,7 @@ def _ip(*words: str) -> str:
 
 
 def _end_processes(namespace: str) -> None:
-    """All that runs in one of our namespaces was started there by us."""
+    """End all processes in a namespace of this network: they all belong to the test."""
 
     def running() -> list[int]:
         return [int(pid) for pid in _ip("netns", "pids", namespace).split()]

@@ -1,4 +1,4 @@
-"""Prefect on several hosts: the server on one of them, each worker where it is put."""
+"""Prefect on several hosts: the server on one, each worker on a given host."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +14,7 @@ PORT = 4200
 
 
 class HostedRedis(RedisServer):
-    """Valkey on a host, with a password; asked from a process that stands in the network."""
+    """Valkey on a host, with a password; clients must be in the network."""
 
     def __init__(self, host: Host, password: str) -> None:
         super().__init__("valkey", "--bind", host.address, password=password)
@@ -29,7 +29,7 @@ class HostedRedis(RedisServer):
 
 
 class HostedPrefect(PrefectStack):
-    """The server's host, and workers by name; each has a folder of its own."""
+    """A server and workers by name; each has its own folder."""
 
     def __init__(self, server: Host, folder: Path, variables: Mapping[str, Mapping[str, str]]) -> None:
         self.host = server
@@ -78,7 +78,7 @@ class HostedPrefect(PrefectStack):
 def hosted_prefect(
     server: Host, workers: Mapping[str, Host], folder: Path, variables: Mapping[str, Mapping[str, str]]
 ) -> Iterator[HostedPrefect]:
-    """Everything up and deployed; `workers` says which pool's worker stands on which host."""
+    """Start everything and deploy; `workers` maps each work pool to a host."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
         stack = HostedPrefect(server, folder, variables)

@@ -1,4 +1,4 @@
-"""The target of the hosts' sync: a database that stops in the middle, and that can be asked what it has."""
+"""The target of test_hosts: a database that pauses in the middle of a sync."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ SECONDS = 120.0
 
 
 class GatedDatabase(SqlAdapter):
-    """Before one of its writes it says in a file that it is in the middle, and waits for another file; once."""
+    """Before one of its writes, it creates a file and waits for another file, once."""
 
     class Settings(SqlAdapter.Settings):
         gate: Path

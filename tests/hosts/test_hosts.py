@@ -1,7 +1,7 @@
-"""A reconcile over five hosts that share nothing but their network; one is cut off while it changes the target.
+"""A reconcile over five hosts that share only a network; one host is cut off while it changes the target.
 
-Stores and diffs pass through Redis only. The two systems are files that the hosts which speak to them can read: the
-registry, and a database that counts what was done to each of its rows.
+Stores and diffs are exchanged through Redis only. The two systems are files that their workers' hosts can read: the
+registry, and a database that records each change to its rows.
 """
 
 import sqlite3
@@ -51,7 +51,7 @@ CREATE TRIGGER deleted AFTER DELETE ON airport BEGIN INSERT INTO written VALUES 
 
 @dataclass
 class Site:
-    """The hosts by name, and what runs on them."""
+    """The hosts by name, and the servers and workers on them."""
 
     network: Network
     hosts: dict[str, Host]
@@ -64,7 +64,7 @@ class Site:
         return self.folder / "airports.db"
 
     def step(self, run_id: str, pool: str) -> str:
-        """The id of the run that a reconcile has started in a pool."""
+        """Return the id of the run that a reconcile started in a work pool."""
         found = self.stack.post("/flow_runs/filter", flow_runs={"parent_flow_run_id": {"any_": [run_id]}})
         return next(str(run["id"]) for run in found if run["work_pool_name"] == f"diffsync-{pool}")
 
@@ -87,7 +87,7 @@ def site(network: Network, tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as running:
         running.enter_context(network)
         hosts = {name: network.host(name) for name in ("server", "redis", "load", "diff", "sync")}
-        running.enter_context(hosts["server"].entered())  # where the one sits who watches
+        running.enter_context(hosts["server"].entered())  # the host of the test itself
         redis = running.enter_context(demand(lambda: HostedRedis(hosts["redis"], PASSWORD)))
         common = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": redis.url}
         systems = {"FOLDER": str(tmp_path)}
@@ -108,7 +108,7 @@ def fill(folder: Path) -> None:
         connection.executescript(COUNTING)
 
 
-def test_a_host_that_is_cut_off_in_the_middle_of_a_sync_costs_no_operation_and_doubles_none(site: Site) -> None:
+def test_cutting_off_a_host_during_a_sync_neither_loses_nor_repeats_an_operation(site: Site) -> None:
     reconcile = start_run(site.stack, "reconcile/airports")
     gate = site.folder / "gate"
     wait_until(gate.exists, 120, "the sync is in the middle")
@@ -117,16 +117,18 @@ def test_a_host_that_is_cut_off_in_the_middle_of_a_sync_costs_no_operation_and_d
     site.hosts["sync"].cut_off()
     before = len(site.written())
     gate.with_suffix(".open").touch()
-    wait_until(lambda: len(site.written()) > before, 20, "what had been sent reaches the target")
+    wait_until(lambda: len(site.written()) > before, 20, "the operation in progress reaches the target")
 
     spare = site.network.host("spare")
     worker = site.stack.start_worker_on(spare, "sync")
     worker.wait_until(lambda: site.stack.is_online("sync", "sync-spare"), 60)
-    ended = finish(site.stack, reconcile, seconds=300)  # it is found dead, started again, and waits for its own lease
+    ended = finish(
+        site.stack, reconcile, seconds=300
+    )  # the run is marked as crashed, restarted, and waits for its own lease
     assert (ended.state, ended.message) == ("Completed", "")
     finished = check.fingerprint(site.database)
     assert check.is_equal(check.compare(site.database, site.folder / "after" / "airports.csv"))
-    assert_each_operation_was_done_once(site, diff_id)
+    assert_each_operation_was_applied_once(site, diff_id)
 
     site.hosts["sync"].join()
     process = Path("/proc") / gate.read_text("utf-8")
@@ -136,7 +138,7 @@ def test_a_host_that_is_cut_off_in_the_middle_of_a_sync_costs_no_operation_and_d
     assert (late.state, late.message) == ("Completed", "")
 
 
-def assert_each_operation_was_done_once(site: Site, diff_id: str) -> None:
+def assert_each_operation_was_applied_once(site: Site, diff_id: str) -> None:
     with closing(RedisDiffs(url=site.redis.url)) as diffs:
         saved = diffs.open(diff_id)
         asked = sorted(

@@ -1,4 +1,4 @@
-"""The network of the hosts' test: it separates, it can be cut, and nothing of it is left."""
+"""The network of test_hosts separates hosts, can be cut, and leaves nothing behind."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def listening(host: Host) -> socket.socket:
         return socket.create_server((host.address, 0))
 
 
-def test_hosts_reach_each_other_until_one_is_cut_off_and_again_when_it_joins(network: Network) -> None:
+def test_a_host_that_is_cut_off_is_unreachable_until_it_joins_again(network: Network) -> None:
     with network:
         one, other = network.host("one"), network.host("other")
         with listening(one) as listener:
@@ -39,7 +39,7 @@ def test_hosts_reach_each_other_until_one_is_cut_off_and_again_when_it_joins(net
                 wait_until(lambda: answers(one, port), 20)
 
 
-def test_nothing_is_left_after_a_failure_and_no_process_either(network: Network) -> None:
+def test_no_interface_and_no_process_is_left_after_a_failure(network: Network) -> None:
     before = links()
     processes: list[subprocess.Popen[bytes]] = []
 
@@ -48,7 +48,7 @@ def test_nothing_is_left_after_a_failure_and_no_process_either(network: Network)
             processes.append(subprocess.Popen(network.host("one").command(["sleep", "600"])))
             assert (NAMESPACES / f"diffsync-{os.getpid()}-one").exists()
             assert links() == before
-            wait_until(partial(is_asleep, processes[0].pid))  # in the host, and not on its way there
+            wait_until(partial(is_asleep, processes[0].pid))  # in the host, not while entering it
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""The wheel, built once, and new environments in which it is installed from the locked releases."""
+"""The wheel, built once, and new environments with the wheel and the locked dependencies."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ SECONDS = 300
 
 
 class Environment:
-    """A virtual environment of this interpreter that holds the wheel and nothing of the checkout."""
+    """A virtual environment of this interpreter with the wheel and nothing from the checkout."""
 
     def __init__(self, folder: Path, wheel: Path, extras: str = "") -> None:
         self.bin = folder / "bin"
@@ -41,7 +41,7 @@ class Environment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """This process's variables without those that reach Python or Prefect."""
+        """Return this process's variables, without those for Python and Prefect."""
         return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PREFECT_"))}
 
 

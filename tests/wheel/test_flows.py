@@ -1,4 +1,4 @@
-"""A reconcile on a Prefect server and workers that have nothing but the wheel, from a user's own folder."""
+"""A reconcile on a Prefect server and workers that have only the wheel, in a folder of a user."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.wheel.conftest import Environment
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
 
-THEIR_FLOWS = "raise ImportError('the flows of the user are not ours')\n"
+USER_FLOWS = "raise ImportError('the flows of the user are not ours')\n"
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environm
 
 @pytest.fixture(scope="module")
 def folder(installed: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that `init` has made, beside flows of the user's own."""
+    """A project from `init`, next to flows of the user."""
     folder = tmp_path_factory.mktemp("user") / "vlans"
     done = installed.run("diffsync-flows", "init", str(folder), cwd=folder.parent)
     assert done.returncode == 0, done.stderr
     for name in ("flows/__init__.py", "flows/load.py", "load.py"):
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(THEIR_FLOWS, "utf-8")
+        (folder / name).write_text(USER_FLOWS, "utf-8")
     return folder
 
 
@@ -54,15 +54,13 @@ def variables(folder: Path, redis: RedisServer) -> dict[str, str]:
 def stack(
     installed: Environment, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrefectStack]:
-    """Deployed from an empty folder, in which the server and the workers run too."""
+    """A stack that was deployed from an empty folder, in which server and workers run too."""
     empty = tmp_path_factory.mktemp("prefect")
     with prefect_stack(empty, dict.fromkeys(POOLS, variables), python=installed.python) as running:
         yield running
 
 
-def test_the_new_project_is_checked_where_it_stands(
-    installed: Environment, folder: Path, variables: dict[str, str]
-) -> None:
+def test_check_accepts_the_new_project(installed: Environment, folder: Path, variables: dict[str, str]) -> None:
     done = installed.run("diffsync-flows", "check", "-f", "syncs.yaml", cwd=folder, **variables)
     assert (done.returncode, done.stdout) == (0, "syncs.yaml: OK (2 adapters, 1 sync)\n"), done.stderr
     module = installed.run("python", "-m", "diffsync_flows", "--version", cwd=folder)
@@ -75,11 +73,11 @@ def test_a_reconcile_runs_on_workers_that_have_only_the_wheel(stack: PrefectStac
     assert json.loads((folder / "switch.json").read_text("utf-8")) == {"10": "users", "20": "voice"}
 
 
-def test_the_server_knows_the_block_type_unasked(stack: PrefectStack) -> None:
+def test_the_block_type_is_registered_automatically(stack: PrefectStack) -> None:
     assert stack.get("/block_types/slug/diffsync-store")["name"] == "DiffSync store"
 
 
-def test_a_relative_file_of_the_deploy_becomes_no_path_of_a_worker(
+def test_a_relative_file_of_deploy_is_not_the_path_of_a_worker(
     stack: PrefectStack, installed: Environment, folder: Path, variables: dict[str, str]
 ) -> None:
     relative = variables | {"DIFFSYNC_CONFIG": "syncs.yaml", "PREFECT_API_URL": f"{stack.address}/api"}

@@ -1,4 +1,4 @@
-"""What the wheel holds, and what it does where it is installed alone."""
+"""The content of the wheel, and the library installed without extras."""
 
 import zipfile
 from importlib.metadata import version
@@ -32,8 +32,8 @@ def names(wheel: Path) -> list[PurePosixPath]:
 
 
 @pytest.fixture(scope="module")
-def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    return Environment(tmp_path_factory.mktemp("alone") / "venv", wheel)
+def library_only(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return Environment(tmp_path_factory.mktemp("library_only") / "venv", wheel)
 
 
 def test_the_wheel_holds_both_packages_and_nothing_else(names: list[PurePosixPath]) -> None:
@@ -54,20 +54,20 @@ def test_the_wheel_holds_every_file_of_both_packages(names: list[PurePosixPath])
     assert sources - {path for path in sources if "__pycache__" in path.parts} <= set(names)
 
 
-def test_the_wheel_brings_its_licence(names: list[PurePosixPath]) -> None:
+def test_the_wheel_has_its_licence(names: list[PurePosixPath]) -> None:
     assert [path for path in names if path.parts[-2:] == ("licenses", "LICENSE")]
 
 
-def test_the_library_works_without_any_extra(alone: Environment, tmp_path: Path) -> None:
-    done = alone.run("python", "-c", PROGRAM, cwd=tmp_path)
+def test_the_library_works_without_any_extra(library_only: Environment, tmp_path: Path) -> None:
+    done = library_only.run("python", "-c", PROGRAM, cwd=tmp_path)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["nyc []"]), done.stderr
 
 
 @pytest.mark.parametrize(("command", "extra"), [("diffsync-store", "cli"), ("diffsync-flows", "flows")])
-def test_a_command_without_its_extra_says_how_to_get_it(
-    alone: Environment, tmp_path: Path, command: str, extra: str
+def test_a_command_without_its_extra_says_how_to_install_it(
+    library_only: Environment, tmp_path: Path, command: str, extra: str
 ) -> None:
-    done = alone.run(command, "--version", cwd=tmp_path)
+    done = library_only.run(command, "--version", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"{command} needs the package ")
     assert done.stderr.endswith(f": pip install 'diffsync-store[{extra}]'\n")

@@ -1,4 +1,4 @@
-"""`diffsync-flows approve`: what a person sees, leaves out and resumes in a terminal."""
+"""`diffsync-flows approve` in a terminal: review, exclude and resume."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(autouse=True)
-def at_the_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def use_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in project.stack.variables["reconcile"].items():
         monkeypatch.setenv(name, value)
     with temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}):
@@ -67,7 +67,7 @@ def test_a_diff_is_shown_and_approved_in_part_and_the_pending_sync_resumes(proje
 
 
 def library(project: Project, *words: str) -> Result:
-    """The library's own command, which knows nothing of Prefect."""
+    """Run the command of the library, which does not use Prefect."""
     return CliRunner().invoke(library_app, words, env={"DIFFSYNC_STORE_URL": project.redis.url})
 
 

@@ -25,13 +25,13 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def variables(folder: Path) -> dict[str, str]:
-    """The variables of .env.example, as a shell reads them."""
+    """Return the variables of .env.example as a shell reads them."""
     words = [line for line in (folder / ".env.example").read_text("utf-8").splitlines() if line[:1] not in {"", "#"}]
     return dict(shlex.split(word)[0].split("=", 1) for word in words)
 
 
 @pytest.mark.slow
-def test_the_new_project_passes_check_as_its_environment_file_says(tmp_path: Path) -> None:
+def test_the_new_project_passes_check_with_its_environment_file(tmp_path: Path) -> None:
     folder = tmp_path / "a new & odd folder"
     done = init(str(folder))
     assert done.exit_code == 0, done.output
@@ -48,7 +48,7 @@ def test_the_new_project_passes_check_as_its_environment_file_says(tmp_path: Pat
     )
 
 
-def test_the_prefect_yaml_is_the_one_of_the_syncs(tmp_path: Path) -> None:
+def test_the_prefect_yaml_matches_the_syncs_yaml(tmp_path: Path) -> None:
     init(str(tmp_path / "new"))
     printed = CliRunner().invoke(app, ["prefect-yaml", "--file", str(tmp_path / "new" / "syncs.yaml")])
     assert printed.stdout == content(tmp_path / "new")["prefect.yaml"]
@@ -68,14 +68,14 @@ def test_no_file_is_overwritten(tmp_path: Path, name: str) -> None:
     assert content(tmp_path) == {name: "mine"}
 
 
-def test_a_link_to_nowhere_is_not_written_through(tmp_path: Path) -> None:
+def test_a_dangling_symlink_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "vlans.csv").symlink_to(tmp_path / "elsewhere")
     assert init(str(tmp_path)).exit_code == 1
     assert not (tmp_path / "elsewhere").exists()
     assert not (tmp_path / "syncs.yaml").exists()
 
 
-def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     done = init(str(tmp_path / "file" / "new"))
     assert (done.exit_code, done.stderr) == (1, f"{tmp_path}/file/new cannot be written: Not a directory\n")

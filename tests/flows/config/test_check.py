@@ -1,4 +1,4 @@
-"""`diffsync-flows check` names each problem of the keys that Prefect adds, as of all others, and of the store."""
+"""`diffsync-flows check` reports each problem of the keys that Prefect adds, and of the store."""
 
 import asyncio
 from collections.abc import Iterator
@@ -147,7 +147,7 @@ def places(part: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
-def test_whatever_stands_in_a_place_is_read_or_is_a_problem(path: Path, value: Any) -> None:
+def test_any_value_of_a_key_is_either_read_or_a_problem(path: Path, value: Any) -> None:
     lines: list[str] = []
     for place in places(yaml.safe_load(WHOLE)):
         content = {"": yaml.safe_load(WHOLE)}
@@ -163,7 +163,7 @@ def test_whatever_stands_in_a_place_is_read_or_is_a_problem(path: Path, value: A
 
 
 @pytest.mark.parametrize("cron", ["0 0 29 2 *", "0 0 29 2 1", "0 0 30 2,3 *", "0 0 l 2 *", "59 23 31 12 7", "@yearly"])
-def test_a_rare_day_is_right(path: Path, cron: str) -> None:
+def test_a_valid_rare_day_is_accepted(path: Path, cron: str) -> None:
     path.write_text(f"{PAIR}    schedule: {{cron: '{cron}', timezone: Europe/Zurich}}", "utf-8")
     check_file(Config(path))
 
@@ -172,7 +172,7 @@ async def read_it(path: Path) -> None:
     check_file(Config(path))
 
 
-def test_a_schedule_is_checked_also_in_an_event_loop(path: Path) -> None:
+def test_a_schedule_can_be_checked_in_an_event_loop(path: Path) -> None:
     path.write_text(f"{PAIR}    schedule: {{cron: '0 0 28 2 *'}}", "utf-8")
     asyncio.run(read_it(path))
 
@@ -197,7 +197,7 @@ def test_a_block_needs_a_prefect_server(path: Path, url: str | None, message: st
     assert message in done.stderr
 
 
-def test_a_file_without_a_problem_is_all_right(path: Path) -> None:
+def test_check_accepts_a_valid_file(path: Path) -> None:
     with RedisServer("valkey") as server:
         done = check(path, PAIR.replace("redis://127.0.0.1:1", server.url) + "    schedule: {cron: '@daily'}\n")
     assert (done.exit_code, done.stdout) == (0, f"{path}: OK (2 adapters, 1 sync)\n")

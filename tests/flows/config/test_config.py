@@ -1,4 +1,4 @@
-"""The project file as Prefect's part reads it: the environment of the process, schema and prefect.yaml beside the example."""
+"""The project file as the flows read it, with its JSON Schema and its prefect.yaml."""
 
 import json
 import subprocess
@@ -56,12 +56,12 @@ def test_variables_come_from_the_environment_of_the_process(path: Path, monkeypa
     assert vars(config.make_adapter("a", LocalStore()))["label"] == "of-this-process"
 
 
-def test_two_adapters_without_a_declared_sync_have_the_defaults_of_one(path: Path) -> None:
+def test_two_adapters_without_a_declared_sync_have_its_defaults(path: Path) -> None:
     name, sync = write(path, STORE).sync_between("a", "b")
     assert (name, sync.approval_timeout, sync.overlap) == ("", 604800, "enqueue")
 
 
-def test_a_file_that_is_not_there_is_named(path: Path) -> None:
+def test_a_missing_file_is_an_error_with_its_path(path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_config()
     assert str(caught.value).startswith(f"{path}: no such file.")
@@ -71,7 +71,7 @@ def test_a_file_that_is_not_there_is_named(path: Path) -> None:
     ("variable", "expected"),
     [("", "DIFFSYNC_CONFIG is not set"), ("my/syncs.yaml", "DIFFSYNC_CONFIG=my/syncs.yaml is not an absolute path")],
 )
-def test_a_run_without_an_absolute_path_names_the_variable(
+def test_a_run_without_an_absolute_path_is_an_error_with_the_variable(
     variable: str, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Prefect's worker starts each run in an empty folder."""
@@ -90,18 +90,18 @@ def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:
     assert done.stderr.strip() == f"{path}:2:16: adapters.a.class: cannot import no.such: No module named 'no'"
 
 
-def test_the_schema_beside_the_example_is_that_of_the_file() -> None:
+def test_the_committed_schema_is_up_to_date() -> None:
     assert (EXAMPLE / "syncs.schema.json").read_text("utf-8") == schema_text()
 
 
-def test_the_prefect_yaml_beside_the_example_has_the_same_deployments() -> None:
+def test_the_committed_prefect_yaml_has_the_same_deployments() -> None:
     config = Config(EXAMPLE / "syncs.yaml")
     assert (EXAMPLE / "prefect.yaml").read_text("utf-8") == prefect_yaml_text(
         declared_deployments(config), "syncs.yaml"
     )
 
 
-def test_the_example_fits_the_schema() -> None:
+def test_the_example_is_valid_by_the_schema() -> None:
     jsonschema.validate(yaml.safe_load((EXAMPLE / "syncs.yaml").read_text("utf-8")), json.loads(schema_text()))
 
 
@@ -117,7 +117,7 @@ def test_the_schema_describes_durations(interval: object, fits: bool) -> None:
 
 
 @pytest.mark.parametrize("part", [PrefectDeclarations, PrefectAdapterEntry, PrefectSyncEntry, PrefectHousekeeping])
-def test_the_library_knows_the_keys_that_it_ignores(part: type[Declaration]) -> None:
+def test_the_library_accepts_the_keys_of_prefect(part: type[Declaration]) -> None:
     [base] = part.__bases__
     assert issubclass(base, Declaration)
     assert part.model_fields.keys() - base.model_fields.keys() == base.prefect_keys

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def deployments_of(project: Project) -> dict[str, dict[str, Any]]:
-    """What the server knows of each deployment, but for ids, times and what one made by hand has besides."""
+    """Return the deployments of the server, without ids, times and what only a manual deployment has."""
     names = (
         *("description", "tags", "parameters", "work_pool_name", "work_queue_name", "entrypoint", "pull_steps"),
         *("parameter_openapi_schema", "enforce_parameter_schema", "job_variables", "concurrency_options", "paused"),
@@ -66,8 +66,8 @@ def test_deploying_twice_changes_nothing_and_removed_deployments_are_paused(proj
     assert not deployments_of(project)["reconcile/cancelled"]["paused"]
 
 
-def test_prefect_deploy_makes_the_same_deployments(project: Project) -> None:
-    """Under a version that Prefect makes: `flows deploy` writes them once more after it."""
+def test_prefect_deploy_creates_the_same_deployments(project: Project) -> None:
+    """Prefect sets its own version, so `diffsync-flows deploy` updates the deployments again afterwards."""
     flows_command(project, "diffsync_flows", "deploy", "--yes")
     before = deployments_of(project)
     file = project.folder / "prefect.yaml"

@@ -45,7 +45,7 @@ UNSEEN = "\u202e\u2066\u2069\u200b\u200f\ufeff\u00ad\u2028\u00a0\U000e0041\u3164
 
 
 @pytest.mark.parametrize("char", UNSEEN)
-def test_an_invisible_character_is_escaped_wherever_a_name_is_shown(char: str) -> None:
+def test_an_invisible_character_is_escaped_in_text_and_markdown(char: str) -> None:
     escape = ascii(char)[1:-1]
     assert one_line(f"a{char}b") == f"a{escape}b"
     assert escape_markdown(f"a{char}b") == f"a\\{escape}b"

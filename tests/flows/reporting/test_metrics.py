@@ -87,7 +87,7 @@ def gateway() -> Iterator[tuple[str, list[tuple[str, str]]]]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as its base class has it
-            """Nothing to the terminal."""
+            """Print nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

@@ -31,7 +31,7 @@ def test_a_line_has_the_amount_the_rate_and_the_time_left(
     assert format_progress(state, since, seconds) == line
 
 
-def test_a_report_is_repeated_until_the_work_ends() -> None:
+def test_the_report_repeats_until_the_work_ends() -> None:
     called = Event()
     with repeat_in_background(called.set, seconds=0.01):
         assert called.wait(10)

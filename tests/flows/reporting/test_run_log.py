@@ -30,7 +30,7 @@ def test_the_librarys_log_has_no_line_for_each_record(caplog: pytest.LogCaptureF
     ]
 
 
-def test_no_other_handler_sends_the_lines_a_second_time() -> None:
+def test_no_other_handler_sends_the_lines_twice() -> None:
     logger = logging.getLogger("diffsync_store")
     other = logging.NullHandler()
     logger.addHandler(other)

@@ -29,5 +29,5 @@ def test_a_run_does_not_fail_if_its_artifact_cannot_be_published(no_prefect: Non
 
 
 @pytest.mark.slow
-def test_there_is_no_link_to_a_run_that_cannot_be_found(no_prefect: None) -> None:
+def test_a_run_that_cannot_be_found_has_no_link(no_prefect: None) -> None:
     assert run_link("load", "store:x") == ""

@@ -15,10 +15,10 @@ from tests.flows.conftest import Project
 from tests.servers import RedisServer
 
 IN_OPEN, IN_CLOSE = 0x20, 0x10
-"""Events of Linux' inotify, which reports equal events in a row once: a close stands between two opens."""
+"""Events of inotify on Linux. It merges equal successive events, so a close is needed between two opens."""
 
 
-class Opened:
+class FileOpens:
     """Counts how often any process opens a file while the body runs."""
 
     def __init__(self, path: Path) -> None:
@@ -42,7 +42,7 @@ class Opened:
 
 
 def connections(redis: RedisServer) -> int:
-    """How many connections the server has accepted, this one included."""
+    """Return the number of connections that the server accepted, including this one."""
     with redis.client() as client:
         return int(client.info("stats")["total_connections_received"])
 
@@ -59,7 +59,7 @@ def test_stores_diffs_leases_and_the_catalog_share_one_connection(own_redis: Red
         assert [found.store_id for found in context.stores().list()] == ["one"]
         assert list(context.diffs().list()) == []
         assert context.newest_store("netbox").store_id == "one"
-    assert connections(own_redis) - before <= 3  # this test's own, the context's, and that of the lease's thread
+    assert connections(own_redis) - before <= 3  # of this test, of the context, and of the thread of the lease
 
 
 def test_an_unused_context_opens_no_connection(own_redis: RedisServer, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_sync_reads_its_file_once_and_opens_few_connections(project: Project, 
     file = tmp_path / "syncs.yaml"
     file.write_text((project.folder / "syncs.yaml").read_text("utf-8"))
     before = connections(project.redis)
-    with Opened(file) as opened:
+    with FileOpens(file) as opened:
         run = project.run_with({"DIFFSYNC_CONFIG": str(file)}, "sync/counted", diff_id=diff_id)
     assert run.state == "Completed", run.message
     assert opened.times == 1

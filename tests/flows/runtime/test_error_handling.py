@@ -32,7 +32,7 @@ FAULTS: list[tuple[str, dict[str, str], str]] = [
     ),
     ("reconcile/lacking", {"sync_name": "lakcing"}, "no sync 'lakcing' is declared. Did you mean 'lacking'?"),
 ]
-"""One error for each worker."""
+"""One error for each kind of worker."""
 
 
 @pytest.mark.prefect
@@ -47,7 +47,7 @@ def test_an_expected_error_is_the_message_of_the_runs_state(project: Project) ->
         assert "exception" not in run.message
         wait_until(partial(is_logged, project, run, fault), 60, "it is in the log")
         log = "\n".join(project.logs(run))
-        assert f'File "{ROOT}/flows/' not in log  # Prefect adds a traceback of its own code to any run that fails
+        assert f'File "{ROOT}/flows/' not in log  # Prefect logs a traceback of its own code for each failed run
         assert "Retry" not in log
 
 
@@ -58,7 +58,7 @@ def is_logged(project: Project, run: Run, fault: str) -> bool:
 @pytest.mark.prefect
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_step_that_is_not_deployed_is_named_with_the_remedy(project: Project, tmp_path: Path) -> None:
+def test_a_step_without_a_deployment_is_an_error_with_a_remedy(project: Project, tmp_path: Path) -> None:
     config = tmp_path / "syncs.yaml"
     written = (project.folder / "syncs.yaml").read_text("utf-8")
     config.write_text(
@@ -116,7 +116,7 @@ async def reach_async() -> Any:
 
 
 @pytest.mark.slow
-def test_a_store_that_does_not_answer_is_named_with_the_remedy(unreachable: str) -> None:
+def test_an_unreachable_store_is_an_error_with_a_remedy(unreachable: str) -> None:
     for state in (reach(), asyncio.run(reach_async())):
         assert state.is_failed()
         assert state.message.startswith(f"Redis store is unavailable. Check that {unreachable} runs and that ")

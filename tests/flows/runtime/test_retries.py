@@ -17,7 +17,7 @@ from diffsync_store.project import Secrets
 from diffsync_store.transient import is_transient, retry_after
 
 
-def caused(error: Exception, cause: Exception) -> Exception:
+def with_cause(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error
 
@@ -25,13 +25,13 @@ def caused(error: Exception, cause: Exception) -> Exception:
 @pytest.mark.parametrize(
     "error",
     [
-        caused(ObjectStoreException("Redis store is unavailable."), redis.ConnectionError("refused")),
-        caused(ObjectStoreException("Redis store is unavailable."), redis.TimeoutError("slow")),
-        caused(ObjectStoreException("Redis store is unavailable."), ClusterDownError("CLUSTERDOWN")),
+        with_cause(ObjectStoreException("Redis store is unavailable."), redis.ConnectionError("refused")),
+        with_cause(ObjectStoreException("Redis store is unavailable."), redis.TimeoutError("slow")),
+        with_cause(ObjectStoreException("Redis store is unavailable."), ClusterDownError("CLUSTERDOWN")),
         OperationalError("SELECT 1", {}, sqlite3.OperationalError("database is locked")),
         ConnectionResetError("gone"),
         TimeoutError(),
-        caused(RuntimeError("page 7"), BrokenPipeError()),
+        with_cause(RuntimeError("page 7"), BrokenPipeError()),
     ],
 )
 def test_a_lost_connection_is_transient(error: Exception) -> None:
@@ -43,17 +43,17 @@ def test_a_lost_connection_is_transient(error: Exception) -> None:
     [
         ValueError("airports.csv:3: lat: Input should be a valid number"),
         StoreNotFound("no store"),
-        caused(ObjectStoreException("Redis refuses the password."), redis.AuthenticationError("WRONGPASS")),
+        with_cause(ObjectStoreException("Redis refuses the password."), redis.AuthenticationError("WRONGPASS")),
         IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE")),
         FileNotFoundError("airports.csv"),
         PermissionError("401"),
     ],
 )
-def test_an_error_that_would_occur_again_is_not_transient(error: Exception) -> None:
+def test_a_permanent_error_is_not_transient(error: Exception) -> None:
     assert not is_transient(error)
 
 
-def test_tasks_are_retried_except_the_one_that_applies() -> None:
+def test_all_tasks_except_apply_are_retried() -> None:
     modules = (load, diff, housekeeping, applying)
     tasks = {found.name: found for module in modules for found in vars(module).values() if isinstance(found, Task)}
     applies = tasks.pop("apply_diff")

@@ -44,7 +44,7 @@ def test_each_of_two_servers_with_one_project_gets_a_warning(own_redis: RedisSer
 
 @pytest.fixture
 def other_server(project: Project) -> Iterator[None]:
-    """Another one has used the project's Redis."""
+    """Register another server in the project's Redis."""
     with project.redis.client() as client:
         client.hset(users_of(""), "other", "99999999999999.000 http://other/api")
         yield

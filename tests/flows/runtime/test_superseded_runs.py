@@ -1,4 +1,4 @@
-"""A process checks whether it still has its run, on a server that does not answer or answers late."""
+"""A process checks whether it still has its run, even if the server answers late or not at all."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from tests.http_service import HttpService
 
 @pytest.fixture
 def run_id(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A flow run that this process takes for its first."""
+    """A flow run that this process believes to be its first attempt."""
     name = str(uuid4())
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", name)
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", "1")
@@ -37,7 +37,7 @@ def run_id(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @contextmanager
 def server(run_id: str, run_count: int, *, silent: int = 0) -> Iterator[HttpService]:
-    """Prefect's, as far as it is asked here; it says nothing the first times."""
+    """A server with the needed part of Prefect's API; it does not answer the first requests."""
     answer = json.dumps({"id": run_id, "flow_id": str(uuid4()), "run_count": run_count, "created": None}).encode()
     with (
         HttpService(lambda _: answer, failures=["drop"] * silent) as service,
@@ -47,19 +47,19 @@ def server(run_id: str, run_count: int, *, silent: int = 0) -> Iterator[HttpServ
         yield service
 
 
-def asked(service: HttpService) -> int:
+def requests_of(service: HttpService) -> int:
     return sum(path.startswith("/api/flow_runs/") for _, path in service.requests)
 
 
-def at_once() -> None:
+def immediately() -> None:
     abort_if_superseded()
 
 
-def in_a_loop() -> None:
+def in_event_loop() -> None:
     asyncio.run(abort_if_superseded_async())
 
 
-both = pytest.mark.parametrize("leave", [at_once, in_a_loop])
+both = pytest.mark.parametrize("leave", [immediately, in_event_loop])
 
 
 @both
@@ -68,7 +68,7 @@ def test_a_process_aborts_if_its_run_was_started_again(run_id: str, leave: Calla
         for _ in range(2):
             with pytest.raises(Abort, match="started again"):
                 leave()
-    assert asked(service) == 3
+    assert requests_of(service) == 3
 
 
 @both
@@ -76,11 +76,11 @@ def test_a_process_continues_if_it_still_has_its_run(run_id: str, leave: Callabl
     with server(run_id, 1) as service:
         leave()
         leave()
-    assert asked(service) == 1
+    assert requests_of(service) == 1
 
 
 @both
-def test_a_silent_server_is_not_asked_forever(
+def test_a_process_stops_waiting_for_a_silent_server(
     run_id: str, leave: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(superseded_runs, "MAX_WAIT_SECONDS", 0.2)
@@ -88,8 +88,8 @@ def test_a_silent_server_is_not_asked_forever(
         leave()
 
 
-async def ticks_while(work: asyncio.Task[None]) -> int:
-    """How often an event loop comes round while something is under way."""
+async def count_ticks(work: asyncio.Task[None]) -> int:
+    """Count the ticks of the event loop while the work runs."""
     ticks = 0
     while not work.done():
         await asyncio.sleep(0.01)
@@ -106,14 +106,14 @@ def test_waiting_for_a_silent_server_does_not_block_the_event_loop_and_can_be_ca
     async def cancelled() -> int:
         work = asyncio.create_task(fails())
         asyncio.get_running_loop().call_later(1, work.cancel)
-        ticks = await ticks_while(work)
+        ticks = await count_ticks(work)
         with pytest.raises(asyncio.CancelledError):
             await work
         return ticks
 
     began = time.monotonic()
     with server(run_id, 2, silent=1000):
-        assert asyncio.run(cancelled()) > 5  # of a hundred; a loop that is blocked comes round once
+        assert asyncio.run(cancelled()) > 5  # of about a hundred; a blocked loop ticks once
     assert time.monotonic() - began < 60
 
 

@@ -1,4 +1,4 @@
-"""A sync waits for the lease of a dead process of its own run, and for no other one."""
+"""A sync waits only for the lease of a dead process of its own run."""
 
 import threading
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def test_a_maintenance_lock_is_refused(leases: RedisLeases) -> None:
     leases.break_lease(target_lease("a"))
 
 
-def test_the_lease_of_an_earlier_process_of_the_run_is_waited_for(leases: RedisLeases) -> None:
+def test_a_run_waits_for_the_lease_of_its_earlier_process(leases: RedisLeases) -> None:
     earlier = leases.take(target_lease("a"), "sync 1")
     release = threading.Timer(0.5, earlier.release)
     release.start()

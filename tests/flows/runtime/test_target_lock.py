@@ -23,7 +23,7 @@ def steps(project: Project, run_id: str) -> list[dict[str, Any]]:
 
 def end(project: Project, run_id: str) -> str:
     """End a reconcile by cancelling its steps; return its message."""
-    wait_until(lambda: len(steps(project, run_id)) == 2, 120, "it has begun")
+    wait_until(lambda: len(steps(project, run_id)) == 2, 120, "it has started")
     for step in steps(project, run_id):
         project.stack.post(f"/flow_runs/{step['id']}/set_state", state={"type": "CANCELLED"}, force=True)
     run = finish(project.stack, run_id, seconds=120)
@@ -36,7 +36,7 @@ def test_an_overlapping_reconcile_of_the_same_sync_is_queued_or_skipped_as_decla
 ) -> None:
     first = {name: start_run(project.stack, f"reconcile/{name}") for name in ("queued", "skipped")}
     for run_id in first.values():
-        wait_until(partial(steps, project, run_id), 120, "it has begun")
+        wait_until(partial(steps, project, run_id), 120, "it has started")
     second = {name: start_run(project.stack, f"reconcile/{name}") for name in first}
     wait_until(lambda: state_of(project, second["skipped"]) == "Cancelled", 60, "it is skipped")
     wait_until(lambda: state_of(project, second["queued"]) == "AwaitingConcurrencySlot", 60, "it is queued")
@@ -51,15 +51,15 @@ def test_an_overlapping_reconcile_of_the_same_sync_is_queued_or_skipped_as_decla
 def test_an_overlapping_reconcile_of_another_sync_is_queued_or_skipped_as_declared(project: Project) -> None:
     first = {name: start_run(project.stack, f"reconcile/{name}") for name in ("queued", "skipped")}
     for run_id in first.values():
-        wait_until(partial(steps, project, run_id), 120, "it has begun")
+        wait_until(partial(steps, project, run_id), 120, "it has started")
     skipped = project.run("reconcile/skipped-too")
     assert (skipped.state, skipped.message.split(" by ")[0]) == ("Skipped", "Skipped: waited-for is being reconciled")
     assert f"reconcile skipped, flow run {first['skipped']}" in skipped.message
     queued = start_run(project.stack, "reconcile/queued-too")
     message = "Waiting for the reconcile of waited-for-too by "
-    wait_until(lambda: any(line.startswith(message) for line in project.logs(queued)), 60, "it says that it waits")
+    wait_until(lambda: any(line.startswith(message) for line in project.logs(queued)), 60, "the log says that it waits")
     assert not steps(project, queued)
     for run_id in first.values():
         end(project, run_id)
-    wait_until(lambda: len(steps(project, queued)) == 2, 60, "it has its turn")
+    wait_until(lambda: len(steps(project, queued)) == 2, 60, "it has started after the other one")
     assert "'load waited-for-too' ended Cancelled" in end(project, queued)

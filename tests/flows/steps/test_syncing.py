@@ -31,22 +31,22 @@ def test_a_load_starts_the_chain_of_events_and_a_load_of_a_reconcile_does_not(pr
     (project.folder / "chained").unlink()
     assert project.run("load/chained").state == "Completed"
     assert project.run("load/seven").state == "Completed"
-    wait_until(lambda: len(lines(project.folder / "chained")) == 7, 120, "the chain has come to its end")
+    wait_until(lambda: len(lines(project.folder / "chained")) == 7, 120, "the chain has ended")
     assert len(project.runs("sync:chained", "diff")) == 2
     assert len(project.runs("sync:chained", "sync")) == 2
 
 
 def slow_sync(project: Project, sync: str) -> tuple[str, str]:
-    """A sync in the middle of its forty operations; its run and its diff."""
+    """Start a slow sync of forty operations; return its run and its diff while it runs."""
     file = project.folder / sync
     file.with_suffix(".slow").touch()
     diff_id = project.compare(sync, sync)
     run_id = start_run(project.stack, f"sync/{sync}", diff_id=diff_id)
-    wait_until(lambda: len(lines(file)) >= 3, 60, "it is under way")
+    wait_until(lambda: len(lines(file)) >= 3, 60, "it applies operations")
     return run_id, diff_id
 
 
-def expect_each_once(project: Project, sync: str) -> None:
+def expect_each_operation_once(project: Project, sync: str) -> None:
     assert sorted(lines(project.folder / sync)) == sorted(f"item {number}" for number in range(40))
 
 
@@ -54,12 +54,12 @@ def test_a_killed_sync_is_started_again_and_continues_where_it_stopped(project: 
     run_id, diff_id = slow_sync(project, "killed")
     process = str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1]
     os.kill(int(process), signal.SIGKILL)
-    wait_until(lambda: state_of(project, run_id) == "Crashed", 60, "it is found dead")
+    wait_until(lambda: state_of(project, run_id) == "Crashed", 60, "it is marked as crashed")
     assert len(lines(project.folder / "killed")) < 40
     (project.folder / "killed.slow").unlink()
-    wait_until(lambda: state_of(project, run_id) == "Completed", 120, "it has gone on by itself")
+    wait_until(lambda: state_of(project, run_id) == "Completed", 120, "it has completed without help")
     assert project.stack.get(f"/flow_runs/{run_id}")["run_count"] == 2
-    expect_each_once(project, "killed")
+    expect_each_operation_once(project, "killed")
     project.expect_outcomes(diff_id, "complete")
 
 
@@ -70,11 +70,11 @@ def test_a_cancelled_sync_ends_between_two_operations_and_can_be_continued(
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
     wait_until(lambda: state_of(project, run_id) == "Cancelled", 60, "it is cancelled")
     assert len(lines(project.folder / "cancelled")) < 40
-    assert "Crashed" not in states_of(project, run_id)  # what has crashed starts again
+    assert "Crashed" not in states_of(project, run_id)  # a crashed run would be restarted
     (project.folder / "cancelled.slow").unlink()
     again = project.run("sync/cancelled", diff_id=diff_id)
     assert (again.state, again.message) == ("Completed", "")
-    expect_each_once(project, "cancelled")
+    expect_each_operation_once(project, "cancelled")
     assert re.fullmatch(r"40 of 40 applied, \d+ of them by an earlier run", again.summary)
     once_more = project.run("sync/cancelled", diff_id=diff_id)
     assert (once_more.state, once_more.summary) == ("Completed", "40 of 40 applied, by an earlier run")

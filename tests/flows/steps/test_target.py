@@ -43,7 +43,7 @@ def context(config: Config) -> Iterator[SyncContext]:
 
 @pytest.fixture
 def diff_id(context: SyncContext) -> Iterator[str]:
-    """A diff src → staging with this id, whose stores are ID-src and ID-staging."""
+    """Return the id of a diff src → staging, whose stores are ID-src and ID-staging."""
     diff_id = uuid.uuid4().hex
     for name in ("src", "staging"):
         with context.open_store(f"{diff_id}-{name}", name=name) as store, store.loading():
