@@ -50,7 +50,7 @@ from diffsync_store.store.load_report import Gap, LoadReject
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.stored_adapter import StoredAdapter
-from diffsync_store.sync.convergence import Unsettled, unsettled
+from diffsync_store.sync.convergence import RemainingDifference, remaining_differences
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.sync import Sync
 
@@ -96,6 +96,7 @@ __all__ = [
     "OperationState",
     "OutcomeUnknown",
     "Reject",
+    "RemainingDifference",
     "Select",
     "StoreInUse",
     "StoreNotComplete",
@@ -112,6 +113,5 @@ __all__ = [
     "SyncResult",
     "SyncStopped",
     "SyncTakenOver",
-    "Unsettled",
-    "unsettled",
+    "remaining_differences",
 ]

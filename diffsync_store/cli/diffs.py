@@ -123,11 +123,11 @@ def approve(
     with open_diffs() as saved_diffs:
         saved = saved_diffs.open(diff_id)
         _ = saved.reject(by=by, reason=reason) if reject else saved.approve(by=by, reason=reason)
-        waiting = [*saved.journal().approval_requests().values()]
+        pending = [*saved.journal().approval_requests().values()]
     echo(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations:,} operations.")
-    for question in waiting:
-        link = f" ({question.link})" if question.link else ""
-        echo(f"A run is waiting: {question.by}{link}. {_RESUMES}")
+    for request in pending:
+        link = f" ({request.link})" if request.link else ""
+        echo(f"A run is waiting: {request.by}{link}. {_RESUMES}")
 
 
 @command

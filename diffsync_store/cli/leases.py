@@ -85,7 +85,7 @@ def _current_leases() -> Iterator[tuple[str, Holder]]:
     redis = redis_options()
     names = [*map(target_lease, known_targets(**redis)), *known_stores(**redis)]
     with closing(RedisLeases(**redis)) as leases:
-        for name, holder in leases.held(names):
+        for name, holder in leases.holders(names):
             yield lease_arguments(name), holder
 
 

@@ -12,7 +12,7 @@ from diffsync_store.redaction import redact_id, redact_values
 
 
 @dataclass(frozen=True, slots=True)
-class Unsettled:
+class RemainingDifference:
     """A record, or one field of it, that still differs after a sync."""
 
     model: str
@@ -23,15 +23,15 @@ class Unsettled:
     target: Any
 
 
-def unsettled(diff: Diff) -> Iterator[Unsettled]:
+def remaining_differences(diff: Diff) -> Iterator[RemainingDifference]:
     """Yield the differences of a diff that was made after a sync, without secrets."""
     for element, _ in walk(diff.get_children(), None):
         uid = redact_id(element, element.keys, element.uid or element.name)
         if element.action == DiffSyncActions.UPDATE:
             changes = {sign: redact_values(element, values) for sign, values in element.get_attrs_diffs().items()}
             for name, wanted in changes["+"].items():
-                yield Unsettled(element.type, uid, name, wanted, changes["-"][name])
+                yield RemainingDifference(element.type, uid, name, wanted, changes["-"][name])
         elif element.action is not None:
             there = ["missing", "there"]
             is_new = element.action == DiffSyncActions.CREATE
-            yield Unsettled(element.type, uid, "", there[is_new], there[not is_new])
+            yield RemainingDifference(element.type, uid, "", there[is_new], there[not is_new])

@@ -23,7 +23,7 @@ from diffsync_store.redaction import (
     redact_values,
 )
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.sync.convergence import unsettled
+from diffsync_store.sync.convergence import remaining_differences
 from diffsync_store.sync.reject_export import to_csv, to_json
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
@@ -126,7 +126,9 @@ def test_no_surface_shows_a_secret_and_each_shows_that_it_has_changed(
             "CSV": to_csv(result.rejects),
             "result": str(result),
             "reasons": "".join(entry.reason for _, entry in saved.outcomes()),
-            "unsettled": str(list(unsettled(House("target", stores[1]).diff_from(House("source", stores[0]))))),
+            "remaining_differences": str(
+                list(remaining_differences(House("target", stores[1]).diff_from(House("source", stores[0]))))
+            ),
         }
         runner = CliRunner()
         commands = (["changes", store_id], ["changes", store_id, "--json"], ["history", "peer", "as64500"])

@@ -51,7 +51,7 @@ class Bench:
         self.diffs.compare(found, changed, self.name)
         return self.saved()
 
-    def settled(self) -> bool:
+    def is_in_sync(self) -> bool:
         """Whether source, target's store and target's system hold the same."""
         source, target = self.source(), self.target()
         held = {

@@ -174,7 +174,7 @@ class Case:
         given = SyncOptions(**{"backoff": 0, **options})
         return Sync(self.diff, self.source, self.target, given, journal=self.journal, flags=flags).run()
 
-    def is_settled(self) -> bool:
+    def is_in_sync(self) -> bool:
         held = {obj.name: obj.role for obj in self.target.get_all("host")}
         return self.system.content() == held == {obj.name: obj.role for obj in self.source.get_all("host")}
 
@@ -198,7 +198,7 @@ def test_what_a_call_has_done_whose_answer_was_lost_is_done_once(
     assert (result.applied, result.is_complete) == (100, True)
     counted = Counter(name for name, _ in case.system.calls)
     assert counted == {action: 1, "lookup": lookups}
-    assert case.is_settled()
+    assert case.is_in_sync()
 
 
 @pytest.mark.parametrize("action", CASES)
@@ -208,7 +208,7 @@ def test_what_a_proxy_says_is_unavailable_may_have_been_done(model: type[Any], l
     case.system.lose, case.system.error = [100], Unavailable
     assert case.sync(retries=3).is_complete
     assert Counter(name for name, _ in case.system.calls) == {action: 1, "lookup": lookups}
-    assert case.is_settled()
+    assert case.is_in_sync()
 
 
 @pytest.mark.parametrize("action", ["create", "delete"])
@@ -227,7 +227,7 @@ def test_only_the_rest_is_sent_again(action: str, workers: int) -> None:
     result = case.sync(retries=3, workers=workers, batch_size=200)
     assert (result.applied, result.is_complete) == (100, True)
     assert [number for name, number in case.system.calls if name == action] == [100, 40, 40]
-    assert case.is_settled()
+    assert case.is_in_sync()
 
 
 @pytest.mark.parametrize("action", CASES)
@@ -238,7 +238,7 @@ def test_what_was_not_done_when_nothing_is_sent_again_has_failed(action: str) ->
     assert (result.applied, result.failed, result.unknown) == (60, 40, 0)
     assert {reject.reason for reject in result.rejects} == {"Lost: 504"}
     assert case.sync(retry_rejected=True).is_complete
-    assert case.is_settled()
+    assert case.is_in_sync()
 
 
 @pytest.mark.parametrize("retries", [0, 3])
@@ -259,7 +259,7 @@ def test_an_update_that_nobody_can_look_up_is_sent_again_for_it_says_what_is_to_
     case = Case(Blind, *CASES["update"])
     case.system.lose = [60]
     assert case.sync(retries=1).is_complete
-    assert case.is_settled()
+    assert case.is_in_sync()
 
 
 def test_without_the_flag_a_lost_answer_ends_the_sync() -> None:
@@ -276,7 +276,7 @@ def test_a_connection_that_was_refused_has_done_nothing() -> None:
     case.system.lose, case.system.error = [0, 0], ConnectionRefusedError
     assert case.sync(retries=2).is_complete
     assert [name for name, _ in case.system.calls] == ["create"] * 3
-    assert case.is_settled()
+    assert case.is_in_sync()
 
 
 class Answering(Blind):
@@ -352,7 +352,7 @@ def test_what_a_sync_has_sent_that_died_is_looked_up_with_all_that_is_known_of_i
     case.system.calls.clear()
     result = case.sync()
     assert (result.done_before, result.applied, result.is_complete) == (70, 30, True)
-    assert case.is_settled()
+    assert case.is_in_sync()
     assert all(obj.pk is not None for obj in case.target.get_all("host"))
     assert [number for name, number in case.system.calls if name == "lookup"] == (
         [1] * 100 if model is Single else [100]
@@ -371,11 +371,11 @@ def test_a_model_that_takes_many_alone_gets_single_ones_too(action: str, number:
     case = Case(Blind, some[0], some[1])
     assert case.sync(batch_size=bulk).is_complete
     assert sum(count for _, count in case.system.calls) == number
-    assert case.is_settled()
+    assert case.is_in_sync()
     plain = Case(Blind, some[0], some[1])
     plain.target.sync_from(plain.source)
     assert sum(count for _, count in plain.system.calls) == number
-    assert plain.is_settled()
+    assert plain.is_in_sync()
 
 
 @settings(max_examples=50, deadline=None)
@@ -395,7 +395,7 @@ def test_whatever_is_lost_nothing_is_doubled_and_the_end_is_the_same(
     case.system.content()
     case.system.lose = []
     assert case.sync(retry_rejected=True, **options).is_complete
-    assert case.is_settled()
+    assert case.is_in_sync()
 
 
 # Begin and end

@@ -1,4 +1,4 @@
-"""After a sync: what did not settle, by record and field."""
+"""The differences that remain after a sync, by record and field."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Self
 
 from diffsync_store import LocalStore
 from diffsync_store.sync import Sync
-from diffsync_store.sync.convergence import Unsettled, unsettled
+from diffsync_store.sync.convergence import RemainingDifference, remaining_differences
 from tests.sync.systems import Data, Network, Site
 
 
@@ -26,13 +26,13 @@ def test_what_did_not_settle_is_named_by_record_and_field() -> None:
     target = ForgetfulNetwork("target", LocalStore).put({"a": ("old", {}), "c": ("r", {})})
     Sync(target.diff_from(source), source, target).run()
     left = target.diff_from(source)
-    assert list(unsettled(left)) == [Unsettled("site", "a", "region", "new", "default")]
+    assert list(remaining_differences(left)) == [RemainingDifference("site", "a", "region", "new", "default")]
     source.remove(source.get("site", "b"))
     target.remove(target.get("device", "a__d1"))
     target.get("site", "a").devices.clear()
-    assert list(unsettled(target.diff_from(source)))[1:] == [
-        Unsettled("device", "a__d1", "", "there", "missing"),
-        Unsettled("site", "b", "", "missing", "there"),
+    assert list(remaining_differences(target.diff_from(source)))[1:] == [
+        RemainingDifference("device", "a__d1", "", "there", "missing"),
+        RemainingDifference("site", "b", "", "missing", "there"),
     ]
 
 
@@ -40,7 +40,7 @@ def test_secrets_that_did_not_settle_are_masked() -> None:
     source = Network("source").put({"a": ("r", {"d": "leaf"})})
     target = Network("target").put({"a": ("r", {"d": "leaf"})})
     source.get("device", "a__d").password = "hunter2"
-    [left] = unsettled(target.diff_from(source))
+    [left] = remaining_differences(target.diff_from(source))
     assert (left.field, left.source, left.target) == ("password", "***", "***")
     found = Sync(target.diff_from(source), source, target).run()
     assert (found.updated, found.is_complete) == (1, True)

@@ -82,7 +82,7 @@ def test_an_interrupt_waits_for_the_calls_under_way_alone(
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(workers=workers)).is_complete
     assert max(Counter(bench.system.calls()).values()) == 1
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 @pytest.mark.slow
@@ -111,7 +111,7 @@ def test_a_second_interrupt_waits_for_nothing(bench: Bench) -> None:
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
     assert max(Counter(bench.system.calls()).values()) == 1
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 @pytest.mark.parametrize("adapter", [Network, Bulk])
@@ -135,7 +135,7 @@ def test_a_failure_without_the_flag_keeps_what_the_others_have_done(bench: Bench
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(workers=WORKERS)).is_complete
     assert max(Counter(bench.system.calls()).values()) == 1
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 @pytest.mark.parametrize("workers", [1, WORKERS])
@@ -146,7 +146,7 @@ def test_a_stop_is_heard_before_the_next_call(bench: Bench, workers: int) -> Non
     assert result.stopped.startswith("Stopped on request")
     assert 10 <= result.created == len(bench.system.calls()) < 10 + workers
     assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(workers=workers)).is_complete
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 class Busy(Network):
@@ -175,7 +175,7 @@ def test_once_the_breaker_is_open_nothing_is_tried_again(bench: Bench, workers: 
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target(), flags=GO_ON).created == 60 - len(begun)
     assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry_rejected=True)).is_complete
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 class TooMany(Exception):
@@ -201,7 +201,7 @@ def test_what_the_system_asks_for_holds_for_all_workers(bench: Bench) -> None:
     assert (result.created, result.is_complete) == (12, True)
     begun_later = [moment - times[3] for moment in times[4:]]
     assert begun_later[1] >= 0.35  # the other worker's call may have been under way
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_a_pace_that_has_ended_calls_once(monkeypatch: pytest.MonkeyPatch) -> None:

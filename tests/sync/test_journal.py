@@ -69,7 +69,7 @@ def test_a_sync_applies_the_diff_and_its_journal_says_so(bench: Bench) -> None:
     assert (result.created, result.updated, result.deleted, result.is_complete) == (3, 2, 3, True)
     assert len(bench.system.calls()) == OPERATIONS
     assert {entry.state for _, entry in bench.saved().outcomes()} == {State.DONE}
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_a_diff_is_applied_once(bench: Bench) -> None:
@@ -90,7 +90,7 @@ def test_a_sync_that_died_goes_on_and_does_nothing_twice(bench: Bench, number: i
     assert (len(calls), len(set(calls))) == (OPERATIONS, OPERATIONS)
     assert result.done_before + result.applied == OPERATIONS
     assert result.is_complete
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_without_a_lookup_what_was_sent_is_reported_and_not_tried_again(bench: Bench) -> None:
@@ -103,7 +103,7 @@ def test_without_a_lookup_what_was_sent_is_reported_and_not_tried_again(bench: B
     bench.saved().resolve(reject.operation_id, is_done=True)
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
     assert len(bench.system.calls()) == 1
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_what_somebody_has_changed_meanwhile_is_a_conflict_and_stays(bench: Bench) -> None:
@@ -164,7 +164,7 @@ def test_what_an_approval_leaves_out_is_applied_by_no_sync_until_it_is_approved_
     bench.saved().approve(by="bob", reason="now those too")
     result = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
     assert (result.deleted, result.done_before, result.is_complete) == (3, OPERATIONS - 3, True)
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_an_approval_is_of_what_was_looked_at(bench: Bench) -> None:

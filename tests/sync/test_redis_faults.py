@@ -120,7 +120,7 @@ def each_was_done_once(bench: Bench, saved: SavedDiff) -> bool:
     calls = bench.system.calls()
     assert len(calls) == len(set(calls)), "an operation was done twice"
     assert len(calls) == saved.record.operations, "an operation was not done"
-    return bench.settled()
+    return bench.is_in_sync()
 
 
 def restart(server: RedisServer) -> None:

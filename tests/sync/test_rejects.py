@@ -54,7 +54,7 @@ def test_of_poisoned_records_each_is_listed_and_the_rest_lands(bench: Bench, opt
     again = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON, options=SyncOptions(retry_rejected=True))
     assert (again.updated, again.done_before, again.is_complete) == (6, 614, True)
     assert len(bench.system.calls()) == len(set(bench.system.calls())) == 620
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_what_stands_below_a_refused_object_is_blocked_and_retried_with_it(bench: Bench) -> None:
@@ -73,7 +73,7 @@ def test_what_stands_below_a_refused_object_is_blocked_and_retried_with_it(bench
     bench.system.before = lambda _: None
     again = bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry_rejected=True))
     assert (again.created, again.is_complete) == (2, True)
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_without_the_flag_the_first_failure_ends_the_sync_and_the_next_one_begins_there(bench: Bench) -> None:
@@ -90,7 +90,7 @@ def test_without_the_flag_the_first_failure_ends_the_sync_and_the_next_one_begin
     assert "stopped at the create of site b, after 1 operations. Fix the cause and apply the diff again" in note
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_what_is_left_to_do_is_logged_with_the_next_step(bench: Bench) -> None:
@@ -192,7 +192,7 @@ def test_what_is_selected_is_applied_with_what_it_needs_and_the_rest_later(
     states = {operation.id: entry.state for operation, entry in bench.saved().outcomes()}
     assert {states[reject.operation_id] for reject in result.suppressed_operations} == {State.SUPPRESSED}
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def test_workers_are_in_the_system_at_the_same_time_and_no_more_than_asked_for(b
     result = saved.apply(bench.source(), bench.target(), options=SyncOptions(workers=3))
     assert (result.created, result.is_complete, max(most)) == (48, True, 3)
     bench.system.before = lambda _: None
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_a_failure_ends_the_work_of_all_workers(bench: Bench) -> None:
@@ -59,7 +59,7 @@ def test_a_failure_ends_the_work_of_all_workers(bench: Bench) -> None:
         saved.apply(bench.source(), bench.target(), options=SyncOptions(workers=4))
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(workers=4)).is_complete
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 class BulkDevice(Device):
@@ -102,7 +102,7 @@ def test_siblings_are_created_and_deleted_in_batches(bench: Bench, sizes: list[i
     result = bench.load(source, target).apply(bench.source(), bench.target(), options=SyncOptions(batch_size=10))
     assert (result.created, result.deleted, result.is_complete) == (25, 5, True)
     assert sorted(sizes) == [5, 5, 10, 10]
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 @pytest.mark.parametrize("target", [{}, sites(12, "old", 0), sites(12, "new", 0)], ids=["new", "changed", "there"])
@@ -123,7 +123,7 @@ def test_children_of_several_parents_go_in_one_call(bench: Bench, sizes: list[in
     assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry_rejected=True)).is_complete
     assert {entry.state for _, entry in bench.saved().outcomes()} == {DONE}
     assert len(bench.system.calls()) == len(set(bench.system.calls()))
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_a_result_for_each_record_says_which_were_refused(bench: Bench, sizes: list[int]) -> None:
@@ -169,7 +169,7 @@ def test_a_transient_error_is_tried_again_unless_the_call_has_landed(bench: Benc
     assert (result.created, result.is_complete) == (16, True)
     assert len(bench.system.calls()) == len(set(bench.system.calls())) == 16
     bench.system.before = bench.system.after = lambda _: None
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_deletes_come_last_from_the_last_to_the_first(bench: Bench) -> None:
@@ -180,7 +180,7 @@ def test_deletes_come_last_from_the_last_to_the_first(bench: Bench) -> None:
     ]  # fmt: skip
     assert result.is_complete
     assert {entry.state for _, entry in bench.saved().outcomes()} == {DONE}
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_what_stands_above_a_delete_that_failed_is_not_deleted(bench: Bench) -> None:
@@ -216,7 +216,7 @@ def test_deletes_that_come_last_go_in_batches_too(bench: Bench, sizes: list[int]
         bench.source(), bench.target(), options=SyncOptions(deletes_last=True, retry_rejected=True)
     )
     assert again.is_complete
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 def test_a_sync_of_which_too_much_fails_stops_and_leaves_the_rest_pending(bench: Bench) -> None:
@@ -236,7 +236,7 @@ def test_a_sync_of_which_too_much_fails_stops_and_leaves_the_rest_pending(bench:
     rest = bench.saved().apply(bench.source(), bench.target(), flags=GO_ON)
     assert (rest.created, rest.failed) == (79, 11)
     assert bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(retry_rejected=True)).is_complete
-    assert bench.settled()
+    assert bench.is_in_sync()
 
 
 @pytest.mark.parametrize(

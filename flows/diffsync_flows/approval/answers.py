@@ -82,11 +82,11 @@ def _decided(context: SyncContext) -> Iterator[tuple[FlowRun, Answer]]:
 def _answer_to(run: FlowRun, saved: SavedDiff) -> Answer | None:
     """Return the run's form as it would look if the person had used it; None if nobody has decided since the run asked."""
     journal = saved.journal()
-    question, decision = journal.approval_requests().get(str(run.id)), journal.approval()
+    request, decision = journal.approval_requests().get(str(run.id)), journal.approval()
     if decision is None:
         return None
     if decision.is_rejected:  # a retried run asks again, although its diff was rejected before
-        is_answer = question is not None and decision.at != question.earlier_decision
+        is_answer = request is not None and decision.at != request.earlier_decision
     else:
         is_answer = decision.checksum == saved.checksum()
     answer = {

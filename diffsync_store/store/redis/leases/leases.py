@@ -83,8 +83,8 @@ class RedisLeases:
         with translated_errors():
             return Holder.parse(scripts.HOLDER(self._redis, [self._key(store_id)], []))
 
-    def held(self, names: Iterable[str]) -> Iterator[tuple[str, Holder]]:
-        """Yield those of the leases that somebody holds, with their holders."""
+    def holders(self, names: Iterable[str]) -> Iterator[tuple[str, Holder]]:
+        """Yield each of these leases that somebody holds, with its holder."""
         for name in names:
             if holder := self.holder(name):
                 yield name, holder

@@ -1,4 +1,4 @@
--- Starts the time to live of all keys of a store anew. The record is first: it never outlives the other keys.
+-- Restarts the time to live of all keys of a store. The record is first: it never outlives the other keys.
 local function live_on(record, seconds)
   local space = string.sub(record, 1, -7) -- the key without 'record'
   redis.call('EXPIRE', record, seconds)
