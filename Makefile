@@ -1,4 +1,4 @@
-# One entry point for people and CI; `make help` lists the targets. Needs python3 (3.11 or newer, with venv), git, make.
+# The commands for developers and CI; `make help` lists them. Requires python3 (3.11 or newer, with venv), git and make.
 
 PYTHON ?= python3
 TESTS ?= tests
@@ -10,7 +10,7 @@ UPGRADE ?=
 
 ROOT := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))
 ifneq ($(realpath $(CURDIR)),$(ROOT))
-# Called from elsewhere as `make -f`: go there first.
+# Called with `make -f` from another folder: change to the checkout first.
 %: ; @$(MAKE) --no-print-directory -C "$(ROOT)" $@
 .DEFAULT_GOAL := help
 help: ; @$(MAKE) --no-print-directory -C "$(ROOT)" $@
@@ -19,18 +19,18 @@ else
 
 BIN := .venv/bin
 UV := $(BIN)/uv
-# One package's lines of a lock file, hashes included.
+# The lines of one package in a lock file, with its hashes.
 section = awk -v name=$(1) '/^[a-z]/ { keep = index($$0, name "==") == 1 } keep' $(2)
 
 PARALLEL = $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadscope)
 
-# Start-up time is mostly import time: without bytecode files a Prefect run starts four seconds later.
+# Without bytecode files, a Prefect run starts four seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 unexport PYTHONHOME
 unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
-# As pip does: who is behind a proxy that has certificates of its own has them in the system.
+# Use the system's certificates, as pip does: a proxy may have its own.
 export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
@@ -40,57 +40,57 @@ export UV_SYSTEM_CERTS := true
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
-setup: .venv/.ready ## make .venv with everything locked, and this project in it
+setup: .venv/.ready ## create .venv with the locked packages and this project
 
-demo: .venv/.ready ## run the worked example (KEEP=1 keeps it running, REDIS_URL names your own server)
+demo: .venv/.ready ## run the worked example (KEEP=1 keeps it running, REDIS_URL selects your own server)
 	$(BIN)/python -m airports.demo
 
-test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k word", JOBS=2 side by side)
+test: .venv/.ready .venv-diffsync/.ready ## run the tests (TESTS=path, ARGS="-k word", JOBS=2 for two processes)
 	$(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(ARGS)
 
 test-fast: JOBS = 2
-test-fast: .venv/.ready .venv-diffsync/.ready ## run the tests that are quick and need no server but the embedded one
+test-fast: .venv/.ready .venv-diffsync/.ready ## run the fast tests, which start no server except the embedded Valkey
 	$(BIN)/python -m pytest --fast $(PARALLEL) $(TESTS) $(ARGS)
 
 test-interpreters: JOBS = 2
-test-interpreters: .venv/.ready .venv-diffsync/.ready ## run the fast tests on each of PYTHONS="3.11 3.12 ..." that is here
+test-interpreters: .venv/.ready .venv-diffsync/.ready ## run the fast tests on each installed version of PYTHONS="3.11 3.12 ..."
 	$(BIN)/python -m tools.interpreters $(PYTHONS) -- $(PARALLEL) $(TESTS) $(ARGS)
 
 coverage: JOBS = 2
-coverage: .venv/.ready .venv-diffsync/.ready ## run the fast tests and show which lines none of them reaches (TESTS=path)
+coverage: .venv/.ready .venv-diffsync/.ready ## run the fast tests and show the lines that they do not reach (TESTS=path)
 	$(BIN)/python -m pytest --fast $(PARALLEL) --cov --cov-report=term:skip-covered --cov-report=html $(TESTS) $(ARGS)
 
-check: lint types lock-check docs ## everything that is read and not run
+check: lint types lock-check docs ## run lint, types, lock-check and docs
 
-docs: .venv/.ready ## build the documentation into build/site; a warning is an error
+docs: .venv/.ready ## build the documentation into build/site; fail on warnings
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
-lint: .venv/.ready ## ruff's rules and format, hadolint's rules (where there is one for the machine)
+lint: .venv/.ready ## check the code with ruff, and the Dockerfile with hadolint if it is installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	@[ ! -x $(BIN)/hadolint ] || $(BIN)/hadolint docker/Dockerfile
 
-format: .venv/.ready ## mend what ruff can mend
+format: .venv/.ready ## fix and format the code with ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-types: .venv/.ready ## mypy
+types: .venv/.ready ## check the types with mypy
 	$(BIN)/mypy
 
-lock: $(UV) ## renew the locks (UPGRADE=1 takes new releases too)
+lock: $(UV) ## write the lock files (UPGRADE=1 upgrades the packages)
 	$(BIN)/python -m tools.lock write $(if $(UPGRADE),--upgrade)
 
-lock-check: .venv/.ready ## is the lock made from this pyproject.toml? Asks no network
+lock-check: .venv/.ready ## check, without network, that the lock files match pyproject.toml
 	$(BIN)/python -m tools.lock check
 
-diffsync: .venv-diffsync/.ready ## diffsync itself, for the compatibility tests
+diffsync: .venv-diffsync/.ready ## install diffsync for the compatibility tests
 
-bench: .venv/.ready .venv-bench/.ready ## measure beside diffsync and the goals (SIZES="10000 100000", ARGS="--parts limit")
+bench: .venv/.ready .venv-bench/.ready ## run the benchmarks, with diffsync for comparison (SIZES="10000 100000", ARGS="--parts limit")
 	$(BIN)/python -m benchmarks $(SIZES) $(ARGS)
 
-bench-setup: .venv-bench/.ready ## diffsync with its own redis client, for the benchmark
+bench-setup: .venv-bench/.ready ## install diffsync with its own redis client for the benchmarks
 
-clean: ## remove all that was made here
+clean: ## remove the environments, build output and caches
 	rm -rf .venv .venv-diffsync .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -106,7 +106,7 @@ $(UV):
 	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-# A folder to put on a path, not an environment: diffsync's redis extra and Prefect exclude each other.
+# A folder for sys.path, not an environment: diffsync's redis extra and Prefect need conflicting versions.
 .venv-diffsync/.ready: benchmarks/diffsync.lock | .venv/.ready
 	rm -rf .venv-diffsync && mkdir .venv-diffsync
 	$(call section,diffsync,benchmarks/diffsync.lock) > .venv-diffsync/diffsync.txt
