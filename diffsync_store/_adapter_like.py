@@ -1,4 +1,4 @@
-"""What a comparison and a sync use of an adapter. They are below `Adapter`, so they cannot import it."""
+"""The interface of adapters for comparisons and syncs, which `diffsync_store.adapter` imports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from diffsync_store.store.primitives import StoreOwner
 
 
 class AdapterLike(StoreOwner, Protocol):
-    """An adapter, as the modules below it see it."""
+    """The attributes of an adapter that comparisons and syncs use."""
 
     store: BaseStore
     name: Any

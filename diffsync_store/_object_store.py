@@ -1,4 +1,4 @@
-"""What a model object uses of the store that it is in."""
+"""The interface of stores for the objects in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ObjectStore:
-    """The side of a store that its objects call. `BaseStore` implements it."""
+    """The methods of a store that its objects call. `BaseStore` implements them."""
 
     is_in_memory: bool = True
     """The store is copied and pickled with its adapter."""

@@ -12,7 +12,7 @@ MAX_LEVELS = 500
 _FRAMES_PER_LEVEL = 20
 """Upper bound of the calls for one level."""
 _FRAMES_OF_PROGRAM = 1000
-"""Calls that a program may make besides."""
+"""Calls of the program around the walk."""
 
 
 def require_depth(levels: int) -> None:

@@ -142,9 +142,9 @@ class Adapter:
         Args:
             model: the model of the record.
             what: the key of the record, to find it by.
-            payload: the record; kept short, with what stands under names of secrets masked.
-            below: the object that the record would have stood below, at any depth, or its model and unique id: guards then
-                suppress operations below it, not those of the whole model.
+            payload: the record; its first 2,000 characters are kept, with secrets redacted.
+            below: the ancestor of the record, or its model and unique id: guards then suppress only operations below it, instead
+                of those of the whole model.
         """
         return self.store.rejecting(model, what, payload, **({} if below is None else {"below": below}))
 
@@ -155,7 +155,7 @@ class Adapter:
         *,
         below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> None:
-        """Declare that the load lacks records of a model, of those `below` an object or of all, though nothing raised."""
+        """Report that the load lacks records of a model, below an object or anywhere, although nothing raised an error."""
         self.store.incomplete(model, reason, **({} if below is None else {"below": below}))
 
     def expect(self, model: Text | ModelClass[Any], count: int, *, at_least: bool = False) -> None:
@@ -165,7 +165,7 @@ class Adapter:
     # The content as data and text
 
     def dict(self, exclude_defaults: bool = True, **kwargs: Any) -> Data:
-        """Return all objects as `{model: {unique id: fields}}`, by the tree of models, then in order of insertion."""
+        """Return all objects as `{model: {unique id: fields}}`: models in tree order, objects in order of insertion."""
         order = self._get_initial_value_order()
         stored = self.get_all_model_names()
         names = [name for name in order if name in stored] + sorted(stored.difference(order))
@@ -264,8 +264,8 @@ class Adapter:
             diff_class: class of the diff to compute.
             flags: how to compare and apply.
             callback: called with the stage ("diff" or "sync"), the number processed and the total.
-            diff: the diff to apply as it is; computed by default.
-            guards: what the sync must not do. What they suppress is logged and removed from the diff.
+            diff: the diff to apply; computed by default.
+            guards: the guards of the sync. Operations that they suppress are logged and removed from the diff.
 
         Returns:
             The applied diff; its `result` has the outcome.
@@ -299,13 +299,13 @@ class Adapter:
         return diff
 
     def _guard(
-        self, diff: Diff, source: Adapter, guards: Guards, of_source: StoreRecord, of_target: StoreRecord
+        self, diff: Diff, source: Adapter, guards: Guards, source_record: StoreRecord, target_record: StoreRecord
     ) -> None:
-        """Remove the suppressed operations from a diff. The records of the stores are older than the diff."""
+        """Remove the suppressed operations from a diff. The records were read before the diff was made."""
         if "children" not in vars(diff):
             raise DiffException("Guards need a diff in memory: pass `saved.diff()` instead of `saved.streamed()`.")
-        removed = suppress(diff, guards.suppressions(of_source, of_target))
-        guards.check(count_operations(diff), of_target)
+        removed = suppress(diff, guards.suppressions(source_record, target_record))
+        guards.check(count_operations(diff), target_record)
         numbers = Counter((element.type, element.action, reason) for element, reason in removed)
         logger = structlog.get_logger().new(src=source, dst=self)
         for (model, action, reason), number in numbers.items():

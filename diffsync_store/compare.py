@@ -157,7 +157,7 @@ class By(Comparison):
 @per_class
 def normalisers(model: type[DiffSyncModel]) -> Mapping[str, Normaliser]:
     """Return the function for the normal form of each attribute with a declared comparison."""
-    found: dict[str, Normaliser] = {}
+    by_name: dict[str, Normaliser] = {}
     for name in model._attributes:
         field = model.model_fields.get(name)
         if field is None:  # a computed field
@@ -165,8 +165,8 @@ def normalisers(model: type[DiffSyncModel]) -> Mapping[str, Normaliser]:
         steps = _of_type(field.annotation)
         steps += [part.normal for part in field.metadata if isinstance(part, Comparison)]
         if steps:
-            found[name] = _composed(steps)
-    return found
+            by_name[name] = _composed(steps)
+    return by_name
 
 
 def normal_forms(obj: DiffSyncModel) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def normal_forms(obj: DiffSyncModel) -> dict[str, Any]:
         DiffException: a comparison raised an exception.
     """
     reported = _reported_normal_forms(type(obj))
-    if reported is not None:  # its own class is not known here, but stored them
+    if reported is not None:  # the class is unknown here; its normal forms were stored
         return reported(obj)
     return {name: _normal_form(obj, name, normal) for name, normal in normalisers(type(obj)).items()}
 
@@ -187,7 +187,7 @@ def _normal_form(obj: DiffSyncModel, name: str, normal: Normaliser) -> Any:
     except Exception as error:  # a function of the user may raise anything
         raise DiffException(
             f"{obj.get_type()} {obj.get_unique_id()!r} cannot be compared by {name}: {type(error).__name__}: {error}. "
-            "The comparison of the field has to take every value that the field may have, and to give one for JSON."
+            "Write a comparison that accepts every value of the field and returns a value that JSON can hold."
         ) from error
 
 
@@ -198,7 +198,7 @@ def _reported_normal_forms(model: type[DiffSyncModel]) -> Callable[[DiffSyncMode
 
 def comparison_fingerprints(model: type[DiffSyncModel]) -> dict[str, list[str]]:
     """Return the fingerprints of the comparisons of each attribute that declares any."""
-    found = {}
+    by_name = {}
     for name in model._attributes:
         field = model.model_fields.get(name)
         if field is None:  # a computed field
@@ -206,8 +206,8 @@ def comparison_fingerprints(model: type[DiffSyncModel]) -> dict[str, list[str]]:
         parts = [*_parts(field.annotation), *field.metadata]
         fingerprints = [part.fingerprint() for part in parts if isinstance(part, Comparison)]
         if fingerprints:
-            found[name] = fingerprints
-    return found
+            by_name[name] = fingerprints
+    return by_name
 
 
 def _composed(steps: list[Normaliser]) -> Normaliser:

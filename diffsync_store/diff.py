@@ -117,22 +117,22 @@ class Diff:
 
     def dict(self) -> Data:
         """Return the differences as nested dicts: `{model: {name: {"-": old, "+": new, child model: {...}}}}`."""
-        found: dict[str, dict[str, dict[str, Any]]] = {}
+        changes: dict[str, dict[str, dict[str, Any]]] = {}
         for element in self.get_children():
             if element.has_diffs():
-                found.setdefault(element.type, {})[element.name] = element.dict()
-        return found
+                changes.setdefault(element.type, {})[element.name] = element.dict()
+        return changes
 
 
 @total_ordering
 class DiffElement:
     """One object that differs, or that has a difference below it.
 
-    It is used like the diff that it is part of: many readers, or one thread that changes it.
+    Threads may read it at the same time; one thread builds or changes it.
     """
 
     _secrets: Collection[str] = ()
-    """Fields that the models of either side declare as secret. `str` and `dict` show their values nevertheless."""
+    """Fields that the model of either side declares as secret. `str` and `dict` do not redact them."""
 
     def __init__(  # noqa: PLR0917  # diffsync's signature
         self,

@@ -92,16 +92,15 @@ class Differ:
             for source, target in self._top_level(model):
                 yield from self._pop_elements(self._compare(model, source, target))
         for side in self.sides:
-            alone = sum(side.count(model) for model in side.adapter.top_level if model not in models)
-            self._skip(alone)
+            self._skip(sum(side.count(model) for model in side.adapter.top_level if model not in models))
         self.logger.info("Diff calculation complete")
 
     def _pop_elements(self, top: Pair) -> Iterator[DiffElement]:
         self.diff.unchanged += top.unchanged
-        for found in top.below.values():
-            found.reverse()
-            while found:
-                yield found.pop()
+        for elements in top.below.values():
+            elements.reverse()
+            while elements:
+                yield elements.pop()
 
     # Top level: all objects of a model, in chunks
 
@@ -149,14 +148,14 @@ class Differ:
         """Compare the children of these objects, one child model after the other."""
         groups: dict[str, list[Siblings]] = {}
         for pair in pairs:
-            shared, alone = self.comparer.children(pair.source, pair.target)
+            shared, one_sided = self.comparer.children(pair.source, pair.target)
             for model, source_field, target_field in shared:
                 source_uids: Sequence[str] = getattr(pair.source, source_field) if source_field else NO_PARENT
                 target_uids: Sequence[str] = getattr(pair.target, target_field) if target_field else NO_PARENT
                 if source_uids or target_uids or self.uses_adapter_methods:
                     pair.below[model] = []
                     groups.setdefault(model, []).append((pair, source_uids, target_uids))
-            for obj, field in alone:
+            for obj, field in one_sided:
                 self._skip(len(getattr(obj, field)))
         for model, of_model in groups.items():
             for batch in _by_size(self._possibly_different(model, of_model), _BATCH):
@@ -183,7 +182,7 @@ class Differ:
         compared: list[tuple[Pair, list[Pair]]] = []
         all_pairs: list[Pair] = []
         for (parent, _, _), source, target in zip(groups, sources, targets, strict=True):
-            # An object is compared with its counterpart under the same parent only: one that has moved is a create and a delete.
+            # Objects are compared only under the same parent: a moved object is a create and a delete.
             pairs = list(self._pairs(model, source, target))
             compared.append((parent, pairs))
             all_pairs += pairs
@@ -279,8 +278,8 @@ def ordered_union(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[
     return [*source, *(uid for uid in target if uid not in source)]
 
 
-def _in_order(places: Mapping[str, float]) -> Iterator[str]:
-    return iter(sorted(places, key=places.__getitem__))
+def _in_order(positions: Mapping[str, float]) -> Iterator[str]:
+    return iter(sorted(positions, key=positions.__getitem__))
 
 
 def _by_size(groups: Iterable[Siblings], size: int) -> Iterator[list[Siblings]]:

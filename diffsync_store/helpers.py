@@ -82,7 +82,7 @@ class DiffSyncDiffer(Differ):
         """Compare the children of two objects and add their elements to `diff_element`."""
         self.depth += 1
         require_depth(self.depth)
-        shared, alone = self.comparer.children(src_obj, dst_obj)
+        shared, one_sided = self.comparer.children(src_obj, dst_obj)
         for model, *fields in shared:
             listed = [
                 getattr(obj, field) if field else NO_PARENT
@@ -92,7 +92,7 @@ class DiffSyncDiffer(Differ):
             source, target = (list(side.children(model, [uids])[0].values()) for side, uids in sides)
             for element in self.diff_object_list(source, target):
                 diff_element.add_child(element)
-        for obj, field in alone:
+        for obj, field in one_sided:
             self._skip(len(getattr(obj, field)))
         self.depth -= 1
         return diff_element

@@ -67,7 +67,7 @@ from diffsync_store.exceptions import OutcomeUnknown
 from diffsync_store.introspection.model_classes import per_class
 
 ACTIONS = ("create", "update", "delete")
-_OF_CLASSES = {
+_CLASS_METHODS = {
     "create_many": "adapter, records",
     "update_many": "adapter, changes",
     "delete_many": "adapter, objects",
@@ -117,7 +117,7 @@ def require_hooks(model: type[Any], fields: Iterable[str]) -> None:
         AttributeError: An action has neither a method nor a hook.
     """
     offered = [action for action in ACTIONS if hook(model, f"{action}_many") is not None]
-    for name, arguments in _OF_CLASSES.items():
+    for name, arguments in _CLASS_METHODS.items():
         found = getattr(model, name, None)
         if found is not None and name not in fields and not _can_be_called(found):
             structlog.get_logger().warning(
@@ -143,7 +143,7 @@ def _can_be_called(found: Any) -> bool:
         inspect.signature(found).bind(None, None)
     except TypeError:
         return False
-    except ValueError:  # its signature is unknown
+    except ValueError:  # the signature is unknown
         return True
     return True
 
@@ -160,7 +160,7 @@ def call_many(model: type[Any], action: str, adapter: Any, records: list[Any]) -
     name = getattr(many, "__qualname__", f"{action}_many")
     if not isinstance(answer, Iterable) or isinstance(answer, str | dict):
         raise OutcomeUnknown(f"{name} returned {type(answer).__name__}, not a list with one answer for each record.")
-    found = list(answer)
-    if len(found) != len(records):
-        raise OutcomeUnknown(f"{name} returned {len(found)} answers for {len(records)} records.")
-    return found
+    answers = list(answer)
+    if len(answers) != len(records):
+        raise OutcomeUnknown(f"{name} returned {len(answers)} answers for {len(records)} records.")
+    return answers

@@ -1,4 +1,4 @@
-"""The journal of a sync: the state of each operation, so that another process can go on with a sync that was killed."""
+"""The journal of a sync: the state of each operation, so that another process can resume a sync that was killed."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Journal(ABC):
         """True if no sync has begun."""
 
     def begin(self, by: str) -> bool:
-        """Become the only writer: what an earlier sync still writes is refused.
+        """Become the only writer: later writes of an earlier sync are refused.
 
         Returns:
             True if earlier entries may have been lost.

@@ -1,4 +1,4 @@
-"""Dropping stores and saved diffs that are past their retention, and none that is in use."""
+"""Drop stores and saved diffs that are past their retention and not in use."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Retention:
         pending_approvals: diff_ids of saved diffs that a suspended run applies once they are approved; these are in use.
         namespace: the namespace of the stores and the diffs; those of other namespaces are left alone.
         connection: a connection to share; the caller closes it.
-        where: arguments of `Connection`, to open one instead of sharing one.
+        connection_arguments: arguments of `Connection`, to open one instead of sharing one.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class Retention:
         pending_approvals: Collection[str] = (),
         namespace: str = "",
         connection: Connection | None = None,
-        **where: Any,
+        **connection_arguments: Any,
     ) -> None:
-        self._connection = Connection.share_or_open(connection, **where)
+        self._connection = Connection.share_or_open(connection, **connection_arguments)
         self._namespace = namespace
         self._stores = RedisStores(connection=self._connection, namespace=namespace)
         self._diffs = DiffCatalog(self._connection.client, namespace)
@@ -135,7 +135,12 @@ def store_usage(store: StoreRecord, unapplied: list[DiffRecord], now: datetime) 
 
 
 def drop_store(
-    store_id: str, *, force: bool = False, namespace: str = "", connection: Connection | None = None, **where: Any
+    store_id: str,
+    *,
+    force: bool = False,
+    namespace: str = "",
+    connection: Connection | None = None,
+    **connection_arguments: Any,
 ) -> None:
     """Drop a store.
 
@@ -144,13 +149,13 @@ def drop_store(
         force: drop it even if it is in use.
         namespace: the namespace of the store.
         connection: a connection to share.
-        where: arguments of `Connection`, to open one instead of sharing one.
+        connection_arguments: arguments of `Connection`, to open one instead of sharing one.
 
     Raises:
         StoreNotFound: there is no such store.
         StoreInUse: it is being loaded, or a diff of it is not applied yet.
     """
-    with Connection.share_or_open(connection, **where) as shared:
+    with Connection.share_or_open(connection, **connection_arguments) as shared:
         stores = RedisStores(connection=shared, namespace=namespace)
         diffs = DiffCatalog(shared.client, namespace)
         store = stores.record(store_id)

@@ -1,4 +1,4 @@
-"""Reading a store without the code that filled it."""
+"""Read a store without the code of the adapter that loaded it."""
 
 from __future__ import annotations
 

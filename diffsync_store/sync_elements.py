@@ -1,4 +1,4 @@
-"""Elements of a diff as a sync sees them: class, unique id, and what may be shown of them."""
+"""The elements of a diff during a sync: model class, unique id and redacted values."""
 
 from __future__ import annotations
 
@@ -180,6 +180,6 @@ def reason_of(error: Exception) -> str:
 
 
 def _shows(logger: Any, level: int) -> bool:
-    """Whether a logger shows a level; True if it does not say."""
+    """Whether a logger shows a level; True if unknown."""
     is_enabled = getattr(logger, "is_enabled_for", None)
     return bool(is_enabled(level)) if callable(is_enabled) else True

@@ -25,9 +25,9 @@ from diffsync_store.sync_elements import TargetElements
 from diffsync_store.values.readable import restored
 
 _MAX_BATCH = 500
-"""Elements of one level whose objects are fetched together."""
+"""Maximum elements of one level whose objects are fetched together."""
 _MAX_ELEMENTS = 5000
-"""Elements in one batch, those below included."""
+"""Maximum elements of a batch, including those below."""
 _COUNTERS = {"create": "created", "update": "updated", "delete": "deleted"}
 
 Deletes = dict[tuple[str, str], tuple[DiffElement, DiffElement | None]]
@@ -95,18 +95,18 @@ class Syncer:
         self.logger.info("Sync complete")
         return self.attempted
 
-    def _wanted(self, elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
+    def _visited(self, elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
         return (element for element in elements if self.logs_unchanged or element.has_diffs())
 
     def _size(self, elements: Iterator[DiffElement]) -> int:
-        return sum(1 + self._size(element.get_children()) for element in self._wanted(elements))
+        return sum(1 + self._size(element.get_children()) for element in self._visited(elements))
 
     def _apply(self, elements: Iterator[DiffElement], parent: DiffSyncModel | None) -> None:
-        for batch in batches(self._wanted(elements)):
+        for batch in batches(self._visited(elements)):
             loaded = self._fetch(batch)
             for element in batch:
                 # Looked up again: an operation before this one may have added or removed it.
-                obj = self._found(element)
+                obj = self._current_object(element)
                 if obj is not None:
                     obj.set_status(DiffSyncStatus.UNKNOWN)
                 self._apply_element(element, obj, parent)
@@ -119,7 +119,7 @@ class Syncer:
             uids.setdefault(element.type, []).append(self.elements.uid(element))
         return [obj for model in uids for obj in self.target.store.fetch(model, uids[model]).values()]
 
-    def _found(self, element: DiffElement) -> DiffSyncModel | None:
+    def _current_object(self, element: DiffElement) -> DiffSyncModel | None:
         """Return the target's object of an element, as it is now."""
         if not (self.has_own_get or self.calls_source):
             return self.target.store.get_cached(element.type, self.elements.uid(element))
@@ -148,17 +148,17 @@ class Syncer:
         # These flags are those of the target's object.
         if action == DiffSyncActions.DELETE and self._deletes_children_first(element, obj):
             self._apply(element.get_children(), obj)
-            goes_on, _ = self._operate(element, obj, parent)
-            if not goes_on:
+            continues, _ = self._operate(element, obj, parent)
+            if not continues:
                 self._log_no_object(element)
             return
         includes_children = action == DiffSyncActions.DELETE and self._has_flag(
             element, obj, DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
         )
-        goes_on, done = self._operate(element, obj, parent)
-        if includes_children and goes_on:
+        continues, done = self._operate(element, obj, parent)
+        if includes_children and continues:
             self._skip_children(element)
-        elif goes_on and not includes_children:
+        elif continues and not includes_children:
             self._apply(element.get_children(), done)
         else:
             self._block(element)
@@ -308,6 +308,7 @@ def _operations(elements: Iterator[DiffElement]) -> int:
 
 
 def batches(elements: Iterator[DiffElement]) -> Iterator[list[DiffElement]]:
+    """Yield lists of elements whose objects are fetched together."""
     batch: list[DiffElement] = []
     size = 0
     for element in elements:

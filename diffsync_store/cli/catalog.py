@@ -1,4 +1,4 @@
-"""The names that a Redis knows: stores, saved diffs, and the adapters that they belong to."""
+"""The names in a Redis: stores, saved diffs, and the adapters that they belong to."""
 
 from __future__ import annotations
 

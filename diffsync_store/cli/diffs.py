@@ -73,10 +73,10 @@ def changes(
     """List the operations of a saved diff, page by page."""
     if unique_id and not model:
         raise typer.BadParameter("--id requires --model, because objects of two models may have the same unique id.")
-    chosen = OperationFilter(model, action, unique_id)
+    matching = OperationFilter(model, action, unique_id)
     with open_diffs() as saved_diffs:
         saved = saved_diffs.open(diff_id)
-        found = list(saved.operations(start, limit + 1, matching=chosen, state=state))
+        found = list(saved.operations(start, limit + 1, matching=matching, state=state))
     page = found[:limit]
     if as_json:
         for operation in page:
@@ -87,7 +87,7 @@ def changes(
         return
     show_changes(page)
     if len(found) > limit:
-        total = "" if state or chosen != OperationFilter() else f" of {saved.record.operations:,}"
+        total = "" if state or matching != OperationFilter() else f" of {saved.record.operations:,}"
         echo(f"Rows {start} to {start + limit - 1}{total}. Show the next with --start {start + limit}.")
 
 
@@ -136,7 +136,7 @@ def resolve(
     operation_id: Annotated[str, typer.Argument(help="Id of the operation, as in `changes --state sent --json`.")],
     is_done: Annotated[bool, typer.Option("--done/--not-done", help="Whether the target has the change.")],
 ) -> None:
-    """Record whether a sent operation was applied, after you looked in the target."""
+    """Record whether a sent operation was applied, after you checked the target."""
     with open_diffs() as saved_diffs:
         saved_diffs.open(diff_id).resolve(operation_id, is_done=is_done)
     echo(f"{operation_id} is {'done' if is_done else 'pending'}.")

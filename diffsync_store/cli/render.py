@@ -1,4 +1,4 @@
-"""How the commands show stores, saved diffs, operations and the history of an object."""
+"""Print stores, saved diffs, operations and the history of an object."""
 
 from __future__ import annotations
 

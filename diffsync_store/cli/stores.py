@@ -68,7 +68,7 @@ def stores(
 @command
 def show(name: StoreOrDiff) -> None:
     """Show the details of a store or a saved diff."""
-    with open_diffs() as saved_diffs, _either(name):
+    with open_diffs() as saved_diffs, _store_or_diff(name):
         try:
             saved = saved_diffs.open(name)
         except DiffNotFound:
@@ -79,7 +79,7 @@ def show(name: StoreOrDiff) -> None:
 
 
 @contextmanager
-def _either(name: str) -> Iterator[None]:
+def _store_or_diff(name: str) -> Iterator[None]:
     try:
         yield
     except StoreNotFound:
@@ -125,7 +125,7 @@ def drop(
     """Drop a store or a saved diff that is not in use."""
     if not yes:
         typer.confirm(f"Drop {name}?", abort=True)
-    with open_diffs() as saved_diffs, _either(name):
+    with open_diffs() as saved_diffs, _store_or_diff(name):
         try:
             saved = saved_diffs.open(name)
         except DiffNotFound:

@@ -56,7 +56,7 @@ class DigestPruner:
 
     def _is_covered(self, model: str, source: SubtreeDigests, target: SubtreeDigests) -> bool:
         source_schema, target_schema = source.schemas.get(model), target.schemas.get(model)
-        if source_schema is None or target_schema is None:  # one side has no such objects, so none can be equal
+        if source_schema is None or target_schema is None:  # one side has no objects of the model, so none can be equal
             return True
         if not source_schema.fingerprint or source_schema.fingerprint != target_schema.fingerprint:
             return False
@@ -79,7 +79,7 @@ class DigestPruner:
     def differing(self, model: str) -> tuple[list[str], list[str], EqualCounts] | None:
         """Return the unique ids of differing objects of a top-level model: the source's, then those only on the target.
 
-        The ids are in no order. Return None if the digests do not tell, or if too many objects differ.
+        The ids are in no order. Return None if there are no usable sums, or if too many objects differ.
         """
         if self._source is None or self._target is None:
             return None

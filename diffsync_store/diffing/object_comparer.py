@@ -47,13 +47,13 @@ class ObjectComparer:
         """
         classes = type(source), type(target)
         try:
-            shared, alone = self._children[classes]
+            shared, one_sided = self._children[classes]
         except KeyError:
-            shared, alone = self._children[classes] = _child_models(source, target)
-        if not alone:
+            shared, one_sided = self._children[classes] = _child_models(source, target)
+        if not one_sided:
             return shared, []
         sides: tuple[Any, Any] = source, target
-        return shared, [(sides[side], field) for side, field in alone]
+        return shared, [(sides[side], field) for side, field in one_sided]
 
 
 def _comparable_fields(source: type[DiffSyncModel], target: type[DiffSyncModel]) -> FieldGetter | None:
@@ -77,13 +77,13 @@ def _child_models(
     source: DiffSyncModel | None, target: DiffSyncModel | None
 ) -> tuple[list[SharedChildren], list[tuple[int, str]]]:
     mappings = [{} if obj is None else obj.get_children_mapping() for obj in (source, target)]
-    there = [mapping for obj, mapping in zip((source, target), mappings, strict=True) if obj is not None]
-    models = dict.fromkeys(model for mapping in there for model in mapping)
-    shared = [model for model in models if all(model in mapping for mapping in there)]
-    alone = [
+    present = [mapping for obj, mapping in zip((source, target), mappings, strict=True) if obj is not None]
+    models = dict.fromkeys(model for mapping in present for model in mapping)
+    shared = [model for model in models if all(model in mapping for mapping in present)]
+    one_sided = [
         (side, field)
         for side, mapping in enumerate(mappings)
         for model, field in mapping.items()
         if model not in shared
     ]
-    return [(model, mappings[0].get(model, ""), mappings[1].get(model, "")) for model in shared], alone
+    return [(model, mappings[0].get(model, ""), mappings[1].get(model, "")) for model in shared], one_sided

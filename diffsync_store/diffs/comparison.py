@@ -1,4 +1,4 @@
-"""The facts of a comparison that stand in the record of its diff."""
+"""The facts about a comparison that are saved in the record of its diff."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from diffsync_store.values.readable import readable
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is known of a diff besides its elements."""
+    """The facts about a diff besides its elements."""
 
     source_name: str
     target_name: str
@@ -30,7 +30,7 @@ class Comparison:
 
     @classmethod
     def of(cls, source: Adapter, target: Adapter, flags: DiffSyncFlags, guards: Guards | None) -> Self:
-        """Return what is known before the comparison of two adapters begins.
+        """Return the facts about two adapters, before their comparison.
 
         Raises:
             StoreNotFound, StoreNotComplete: one of the stores cannot be compared.

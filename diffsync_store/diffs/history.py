@@ -1,4 +1,4 @@
-"""What saved diffs have done to one object."""
+"""The operations of saved diffs on one object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking that a saved diff and its stores are in one namespace."""
+"""Check that a saved diff and its stores are in one namespace."""
 
 from __future__ import annotations
 

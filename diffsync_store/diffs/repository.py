@@ -40,7 +40,7 @@ class RedisDiffs(DiffCatalog):
         connection: a connection to share; the caller closes it.
         ttl: seconds without use after which a diff expires.
         namespace: the namespace of the stores that the diffs compare, as RedisStore takes it.
-        where: arguments of `Connection`, to open one instead of sharing one.
+        connection_arguments: arguments of `Connection`, to open one instead of sharing one.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class RedisDiffs(DiffCatalog):
         connection: Connection | None = None,
         ttl: int = DEFAULT_TTL,
         namespace: str = "",
-        **where: Any,
+        **connection_arguments: Any,
     ) -> None:
         if ttl < 1:
             raise ObjectStoreException(f"ttl must be at least 1 second, not {ttl}.")
-        self._connection = Connection.share_or_open(connection, **where)
+        self._connection = Connection.share_or_open(connection, **connection_arguments)
         super().__init__(self._connection.client, namespace)
         self._ttl = ttl
 
@@ -115,7 +115,7 @@ class RedisDiffs(DiffCatalog):
         """Compare two adapters over complete stores and save the diff piece by piece: it need not fit in memory.
 
         Readers see the whole diff or none. A diff that has the id is removed when the comparison begins, unless `save`
-        would not replace it either. With guards, the stores may be partial: operations that a partial load does not
+        would refuse to replace it. With guards, the stores may be partial: operations that a partial load does not
         justify are saved and suppressed.
 
         Args:
@@ -199,7 +199,7 @@ class RedisDiffs(DiffCatalog):
         writer.require_free()
         try:
             counts = _write_elements(operations, writer)
-        except SavedElsewhere:  # what is there now is not of this diff
+        except SavedElsewhere:  # the saved elements are those of the other diff
             raise
         except BaseException:
             writer.clear()
@@ -222,7 +222,7 @@ class RedisDiffs(DiffCatalog):
         return diff_id
 
     def history(self, model: str, unique_id: str) -> Iterator[OperationHistory]:
-        """Yield what the saved diffs have done to one object, newest first.
+        """Yield the operations of the saved diffs on one object, newest first.
 
         Reads every element of every diff that changes objects of the model.
         """

@@ -66,8 +66,8 @@ class SavedDiff(RedisDiff):
             StoreReloaded: the target's store was loaded again since the diff was made.
             ObjectStoreException: the target uses another store than the diff was made from, or another namespace.
             ChangeLimitExceeded: the diff changes more than the guards allow; nothing was applied.
-            DiffNotApproved: the diff is rejected or not what was approved. If an element was changed in Redis after the
-                check, its page and the pages after it are not applied.
+            DiffNotApproved: the diff is rejected, or differs from the approved one. If an element was changed in Redis after
+                the check, its page and the pages after it are not applied.
             SyncStopped: as for `Sync.run`.
         """
         if self.record.target_generation:
@@ -116,7 +116,7 @@ class SavedDiff(RedisDiff):
         return DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
 
     def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Suppressions:
-        """Return what guards suppress of the diff, and check that the rest is within the change limits.
+        """Return what guards suppress in the diff, and check the rest against the change limits.
 
         Args:
             guards: the guards.

@@ -1,6 +1,6 @@
-"""The adapters that a file declares: their classes, their settings, and instances made of both.
+"""Create the adapters that a file declares.
 
-This is the only place that imports something that a file names.
+No other module imports a class that a file names.
 """
 
 import importlib
@@ -72,7 +72,7 @@ class AdapterFactory:
             found = getattr(importlib.import_module(module_name), class_name, None)
         except ImportError as error:
             raise self._file.error(location, f"cannot import {module_name}: {error}") from error
-        except (Exception, SystemExit) as error:  # the import runs foreign code
+        except (Exception, SystemExit) as error:  # the import runs code of the user
             message = f"importing {module_name} raised {type(error).__name__}: {error}"
             raise self._file.error(location, message) from error
         if not (isinstance(found, type) and issubclass(found, Adapter)):
@@ -90,7 +90,7 @@ class AdapterFactory:
             self._settings(name, adapter_class)
         except ConfigError:
             raise
-        except Exception as error:  # the validators of `Settings` are foreign code; their message may show a secret
+        except Exception as error:  # validators are code of the user; their message may contain a secret
             message = f"{adapter_class.__name__}.Settings raised {type(error).__name__}"
             raise self._file.error(("adapters", name, "settings"), message) from error
 
@@ -108,11 +108,11 @@ class AdapterFactory:
 
     def _expanded(self, name: str) -> dict[str, Any]:
         settings: dict[str, Any] = self._reader.expand(self._declared[name].settings, ("adapters", name, "settings"))
-        self._secrets.add(settings)  # nothing says which of them are secret
+        self._secrets.add(settings)  # without a model, any of them may be secret
         return settings
 
     def _validated(self, name: str, model: type[BaseModel]) -> dict[str, Any]:
-        settings = dict(self._reader.read(_closed(model), ("adapters", name, "settings")))
+        settings = dict(self._reader.read(_forbidding_extra(model), ("adapters", name, "settings")))
         self._secrets.add_settings(settings)
         return settings
 
@@ -139,8 +139,8 @@ class AdapterFactory:
             yield self._file.problem(location, f"{adapter_class.__name__}: {error}")
 
 
-def _closed(model: type[BaseModel]) -> type[BaseModel]:
-    """Return a model that refuses unknown keys, unless the class says what to do with them."""
+def _forbidding_extra(model: type[BaseModel]) -> type[BaseModel]:
+    """Return a model that refuses unknown keys, unless the class configures `extra`."""
     if "extra" in model.model_config:
         return model
     return new_class(model.__name__, (model,), {"extra": "forbid"})

@@ -1,4 +1,4 @@
-"""Problems that would otherwise show only when something is used."""
+"""Find problems that would otherwise occur only when an adapter or the store is used."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,7 +26,7 @@ def _problems_of(check: Callable[[], object]) -> tuple[Problem, ...]:
 
 
 def _unknown_models(project: BaseProject[Any], name: str) -> Iterator[Problem]:
-    """Guards of models that neither adapter has."""
+    """Yield a problem for each guard of a model that neither adapter has."""
     sync = project.syncs[name]
     try:
         adapters = [project.factory.find(side) for side in (sync.source, sync.target)]

@@ -21,11 +21,11 @@ P = TypeVar("P", bound=BaseProject[Any])
 class SyncContext(Generic[P]):
     """A project with a connection to its Redis, which is opened at first use and closed on exit.
 
-    Whatever it opens shares the connection. Threads may share a context. If the store does not answer, the error leaves the
-    context with a note that names the server.
+    All stores, diffs and leases that it opens share the connection. Threads may share a context. If Redis does not answer, the
+    error leaves the context with a note that names the server.
 
     Args:
-        project: what the file declares.
+        project: the project.
     """
 
     def __init__(self, project: P) -> None:

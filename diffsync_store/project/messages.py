@@ -1,4 +1,4 @@
-"""The messages of problems: pydantic's own, except where the reader of a YAML file needs another word."""
+"""The messages of problems: pydantic's messages, rewritten where they do not fit a YAML file."""
 
 import re
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from diffsync_store.redaction import redact_credentials
 
 JsonSchema = dict[str, Any]
 SECRET_PLACES = {"store", "settings"}
-"""Keys below which a message shows no value."""
-LONGEST_VALUE = 60
-"""Characters of a value that a message shows."""
+"""Keys below which messages show no values."""
+MAX_VALUE_LENGTH = 60
+"""Longer values are not shown in messages."""
 
 QUOTE_VARIABLE = 'Put a variable between braces or brackets into quotes: {url: "${REDIS_URL}"}'
 YAML_HINTS = (
@@ -29,7 +29,7 @@ YAML_HINTS = (
     ("found unexpected end of stream", "Close the quote."),
     ("while parsing a block", "Indent sibling keys, or list items, alike."),
 )
-"""Parts of the parser's messages, and remedies; the first match counts."""
+"""Parts of the parser's messages, each with a remedy. The first match counts."""
 
 
 def yaml_message(error: Any, text: str) -> str:
@@ -51,7 +51,7 @@ def _hint(error: Any, text: str) -> str:
 
 
 def suggestion(word: str, known: Iterable[str], heading: str = "Known keys") -> str:
-    """Return what may have been meant by an unknown word, and all known ones."""
+    """Return a suggestion for an unknown word, if one is similar, and all known words."""
     words = list(known)
     close = get_close_matches(word, words, 1)
     guess = f" Did you mean {close[0]!r}?" if close else ""
@@ -105,7 +105,7 @@ def _found(value: Any) -> str:
     if isinstance(value, list):
         return "; got a list"
     text = as_yaml(value) if value is None or isinstance(value, bool) else redact_credentials(repr(value))
-    return f"; got {text}" if len(text) <= LONGEST_VALUE else ""
+    return f"; got {text}" if len(text) <= MAX_VALUE_LENGTH else ""
 
 
 def _example(part: JsonSchema, schema: JsonSchema) -> str:
@@ -136,7 +136,7 @@ def _part_at(schema: JsonSchema, location: Location) -> JsonSchema:
 
 
 def _resolve(part: JsonSchema, schema: JsonSchema) -> JsonSchema:
-    """Follow a reference, also beside null."""
+    """Follow a reference, also in an optional type."""
     options = [part, *part.get("anyOf", []), *part.get("allOf", [])]
     reference = next((option["$ref"] for option in options if "$ref" in option), None)
     return schema["$defs"][reference.rsplit("/", 1)[-1]] if reference else part

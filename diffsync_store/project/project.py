@@ -1,4 +1,4 @@
-"""A project: what a file declares, and the adapters made from it."""
+"""A project: the declarations of a file, and the adapters made from them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,16 +80,16 @@ class BaseProject(Generic[S]):
         return self.sync_between(source, target)[1].guards
 
     def require_pair(self, name: str, source: str, target: str, what: str) -> S:
-        """Return a sync, if stores or a diff belong to its adapters: its guards and its approval are for these two.
+        """Return a sync, and check that the stores or the diff belong to its adapters. Its guards are for these two only.
 
         Args:
             name: of the sync.
             source: adapter of the source's store.
             target: adapter of the target's store.
-            what: how the message begins, e.g. `The diff is`.
+            what: the beginning of the message, e.g. `The diff is`.
 
         Raises:
-            WrongSync: they belong to others; the message names their sync.
+            WrongSync: they belong to other adapters; the message names their sync.
         """
         declared = self.sync(name)
         if (declared.source, declared.target) == (source, target):

@@ -59,7 +59,7 @@ Name = Annotated[str, AfterValidator(validate_name)]
 ImportPath = Annotated[str, AfterValidator(validate_import_path), Field(examples=["my_adapters.netbox:NetBoxAdapter"])]
 Flag = Annotated[str, AfterValidator(validate_flag)]
 Count = Annotated[int, Field(strict=True, ge=1)]
-"""A number, not true, which pydantic takes for 1."""
+"""A whole number. `true`, which pydantic would accept as 1, is refused."""
 
 
 class Declaration(BaseModel):
@@ -82,7 +82,7 @@ class Declaration(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Admit the ignored keys."""
+        """Allow the ignored keys in the JSON Schema."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         schema["properties"] |= {key: {} for key in sorted(cls.prefect_keys - cls.model_fields.keys())}
         return schema

@@ -1,4 +1,4 @@
-"""The secrets that were read from the configuration, and texts without them."""
+"""Collect the secrets of a project, and redact them in texts."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,8 +19,8 @@ from diffsync_store.redaction import (
 )
 from diffsync_store.transient import is_transient, retry_after
 
-SHORTEST = 4
-"""Shorter texts are not masked: they occur in any message."""
+MIN_LENGTH = 4
+"""Minimum characters of a secret that is redacted. Shorter texts occur in any message."""
 
 
 class Secrets:
@@ -32,13 +32,13 @@ class Secrets:
     def add(self, values: Any) -> None:
         """Add every text of a value, at any depth, and the password of one that is a URL."""
         for text in _texts(values):
-            self._texts.update(part for part in (text, *url_passwords(text)) if len(part) >= SHORTEST)
+            self._texts.update(part for part in (text, *url_passwords(text)) if len(part) >= MIN_LENGTH)
 
     def add_settings(self, settings: Any, name: str = "") -> None:
         """Add the secrets of an adapter's validated settings, at any depth.
 
-        A value is secret if its type is pydantic's SecretStr or SecretBytes, or if its name says so, e.g. `api_key`. Of
-        a URL, the password is. Other values, such as a host or a folder, stay readable.
+        A value is secret if its type is pydantic's SecretStr or SecretBytes, or if its name is a secret name, e.g. `api_key`. The
+        password of a URL is secret. Other values, such as a host or a folder, stay readable.
         """
         if isinstance(settings, SecretStr | SecretBytes):
             self.add(settings)
@@ -54,25 +54,25 @@ class Secrets:
             self.add(list(url_passwords(str(settings))))
 
     def redact(self, text: str) -> str:
-        """Return the text with the secrets, and what looks like a credential, masked."""
-        return redact_credentials(self._without_known(text))
+        """Return a text with the secrets, and everything that looks like a credential, redacted."""
+        return redact_credentials(self._without_secrets(text))
 
-    def _without_known(self, text: str) -> str:
+    def _without_secrets(self, text: str) -> str:
         for secret in sorted(self._texts, key=len, reverse=True):
             text = text.replace(secret, REDACTED)
         return text
 
     @contextmanager
     def redacted_errors(self) -> Iterator[None]:
-        """Replace an error that shows a secret by one with its redacted text.
+        """Replace an error that contains a secret by one with its redacted text.
 
         An error that the user can fix becomes a UserError, a transient one stays transient.
         """
         try:
             yield
         except Exception as error:
-            shown = "".join(format_exception(error))
-            if self._without_known(shown) == shown and not contains_input(error):
+            text = "".join(format_exception(error))
+            if self._without_secrets(text) == text and not contains_input(error):
                 redact_error(error, None)
                 raise
             raise self._redacted(error) from None

@@ -1,4 +1,4 @@
-"""The parts of a file that take variables, validated by a model."""
+"""Read the parts of a file in which variables are expanded."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,7 +32,7 @@ class SettingsReader:
         self._secrets = secrets
 
     def read(self, model: type[M], location: Location) -> M:
-        """Validate what is at a location; a missing part counts as an empty mapping.
+        """Validate the part at a location; a missing part counts as an empty mapping.
 
         Raises:
             ConfigError: it does not fit the model, or a variable is not set.
@@ -42,7 +42,7 @@ class SettingsReader:
             return model.model_validate(data)
         except ValidationError as error:
             values = Secrets()
-            values.add(data)  # the message of a foreign validator may show them
+            values.add(data)  # the message of a validator may contain them
             problems = problems_of(self._file, error, model, location)
             raise ConfigError(replace(each, message=values.redact(each.message)) for each in problems) from None
 

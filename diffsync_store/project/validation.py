@@ -1,4 +1,4 @@
-"""The declarations of a file, validated: each part by the schema, then the parts together."""
+"""Validate the declarations of a file: each part by the schema, then the parts together."""
 
 from collections.abc import Container, Iterator
 from typing import Any, TypeVar

@@ -18,7 +18,7 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 
 
 def invalid_variables(text: str, values: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong with the variables of a text."""
+    """Yield the problems of the variables in a text."""
     for name in names_in(text):
         if name not in values:
             yield f"the environment variable {name} is not set"

@@ -6,11 +6,11 @@ from typing import Any
 
 from diffsync_store.project.errors import ConfigError, Location, Problem
 from diffsync_store.project.messages import suggestion, yaml_message
-from diffsync_store.project.yaml_nodes import DEEPEST, TOO_DEEP, NodeReader
+from diffsync_store.project.yaml_nodes import MAX_DEPTH, TOO_DEEP, NodeReader
 from diffsync_store.project.yaml_package import YAML, MarkedYAMLError, MaxDepthExceededError, Node, ReaderError
 
-LARGEST = 2**20
-"""Bytes of a file."""
+MAX_BYTES = 2**20
+"""Maximum size of a file."""
 
 
 class YamlFile:
@@ -43,8 +43,8 @@ class YamlFile:
 
         Args:
             location: where the value is, or would be: a missing key has the position of its parent.
-            message: what is wrong.
-            position: line and column, where they are not those of the location.
+            message: the message.
+            position: line and column, if they are not those of the location.
         """
         line, column = position or self._position(location)
         return Problem(self.path, message, line, column, location)
@@ -68,7 +68,7 @@ class YamlFile:
     def _compose(self) -> Node | None:
         text = self._text()
         yaml = YAML(typ="safe", pure=True)
-        yaml.max_depth = DEEPEST
+        yaml.max_depth = MAX_DEPTH
         yaml.composer.warn_double_anchors = False
         try:
             root: Node | None = yaml.compose(text)
@@ -88,14 +88,14 @@ class YamlFile:
     def _text(self) -> str:
         try:
             with self.path.open("rb") as file:
-                content = file.read(LARGEST + 1)
+                content = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             raise self._whole_file("no such file. Check the path: --file, or DIFFSYNC_CONFIG.") from None
         except OSError as error:
             message = f"cannot be read: {error.strerror}. Check the path: --file, or DIFFSYNC_CONFIG."
             raise self._whole_file(message) from None
-        if len(content) > LARGEST:
-            raise self._whole_file(f"larger than {LARGEST:,} bytes. Check the path: --file, or DIFFSYNC_CONFIG.")
+        if len(content) > MAX_BYTES:
+            raise self._whole_file(f"larger than {MAX_BYTES:,} bytes. Check the path: --file, or DIFFSYNC_CONFIG.")
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:

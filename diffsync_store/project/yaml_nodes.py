@@ -8,10 +8,10 @@ from diffsync_store.project.errors import Location
 from diffsync_store.project.messages import is_secret_place
 from diffsync_store.project.yaml_package import YAML, MappingNode, Node, ScalarNode, SequenceNode
 
-DEEPEST = 50
-"""Levels of lists and mappings."""
-MOST_VALUES = 100_000
-"""Values of a file, those of an alias counted each time: a few lines of nested aliases stand for billions."""
+MAX_DEPTH = 50
+"""Maximum levels of lists and mappings."""
+MAX_VALUES = 100_000
+"""Maximum values of a file. Values of an alias count each time: a few lines of nested aliases can make billions."""
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
@@ -19,8 +19,8 @@ _TEXTS = {f"{_TAG}str", f"{_TAG}timestamp"}
 _SCALARS = {*_TEXTS, *(f"{_TAG}{name}" for name in ("int", "float", "bool", "null"))}
 _TAGS: dict[type[Node], set[str]] = {MappingNode: {f"{_TAG}map"}, SequenceNode: {f"{_TAG}seq"}, ScalarNode: _SCALARS}
 """The tags that a node may have."""
-_TOO_MANY = f"more than {MOST_VALUES:,} values, those of aliases (*name, <<) counted each time. Use fewer aliases."
-TOO_DEEP = f"more than {DEEPEST} levels of lists and mappings. An alias must not contain itself."
+_TOO_MANY = f"more than {MAX_VALUES:,} values, those of aliases (*name, <<) counted each time. Use fewer aliases."
+TOO_DEEP = f"more than {MAX_DEPTH} levels of lists and mappings. An alias must not contain itself."
 
 
 class LimitExceeded(Exception):
@@ -39,7 +39,7 @@ class NodeReader:
         self._constructor = YAML(typ="safe", pure=True).constructor
 
     def read(self, node: Node) -> Any:
-        """Return the data of a document; what is wrong is in `problems`."""
+        """Return the data of a document. Its problems are in `problems`."""
         try:
             return self._read(node, ())
         except LimitExceeded:
@@ -67,8 +67,8 @@ class NodeReader:
 
     def _count(self, location: Location) -> None:
         self._values += 1
-        if self._values > MOST_VALUES or self._depth > DEEPEST:
-            message = TOO_DEEP if self._depth > DEEPEST else _TOO_MANY
+        if self._values > MAX_VALUES or self._depth > MAX_DEPTH:
+            message = TOO_DEEP if self._depth > MAX_DEPTH else _TOO_MANY
             self.problems.append((location[:1], message, self.positions[location[:1]]))
             raise LimitExceeded
 

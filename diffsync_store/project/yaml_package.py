@@ -1,4 +1,4 @@
-"""ruamel.yaml, an optional package: what to install where it is missing."""
+"""Import ruamel.yaml, or raise an error with the command that installs it."""
 
 try:
     from ruamel.yaml import YAML

@@ -1,4 +1,4 @@
-"""What a sync would do with a diff, from the diff, its journal and the options. Neither system is called."""
+"""Count what a sync would do with a diff, its journal and its options. Neither system is called."""
 
 from __future__ import annotations
 

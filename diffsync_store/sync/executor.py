@@ -99,11 +99,11 @@ class Executor(Scheduler):
         self.processed = 0
         self.total = 0
         self._batches: dict[str, list[Request]] = {}
-        """By action: requests of the next call, while more may come."""
+        """By action: requests of the next call, which is not full yet."""
         self._batch_sizes: dict[str, int] = {}
         """By action: records in one call, if that is less than the maximum."""
         self._moved: dict[Key, Move] | None = None
-        """All objects that change their parent, also without a `move` hook; once they are needed."""
+        """All objects that change their parent, also without a `move` hook; None until they are needed."""
         self._results: deque[tuple[Request, CallResult]] = deque()
         """Results of calls that are not processed yet."""
         self._can_look_up: dict[str, bool] = {}
@@ -150,7 +150,7 @@ class Executor(Scheduler):
                     error.add_note(f"And at the end of the sync: {type(second).__name__}: {second}")
 
     def _wait_for_calls(self) -> None:
-        if self._results:  # an interrupt struck while the first one was processed
+        if self._results:  # an interrupt occurred while the first one was processed
             request, result = self._results.popleft()
             if result.outcome is Outcome.DONE:
                 entry = Entry(State.DONE, fields=encoded_fields(request.step, result.value))
@@ -168,9 +168,9 @@ class Executor(Scheduler):
             found = self._can_look_up[model] = can_look_up(self.elements.model(model))
         return found
 
-    # What the scheduler asks for
+    # Steps of the scheduler
 
-    def shelters_moved(self, element: DiffElement) -> bool:
+    def contains_moved(self, element: DiffElement) -> bool:
         return bool(self.moves) and any(
             below.action == DiffSyncActions.DELETE and self.elements.key(below) in self.moves
             for below, _ in walk(element.get_children(), None)
@@ -263,7 +263,7 @@ class Executor(Scheduler):
         if step.action == DiffSyncActions.UPDATE:
             return Request(step, obj, vars(obj).copy())
         if step.action == MOVE and step.move is not None:
-            return Request(step, obj, parents=(self.store.last(step.move.old), parent_of(step)))
+            return Request(step, obj, parents=(self.store.object_at(step.move.old), parent_of(step)))
         return Request(step, None if step.action == DiffSyncActions.CREATE else obj)
 
     def _send(self, requests: list[Request]) -> None:
@@ -480,7 +480,7 @@ class Executor(Scheduler):
     def _is_move_pending(self, step: Step, move: Move) -> bool:
         """Whether a move was not done; otherwise its outcome is recorded."""
         parent = self.calls.look_up_parent(step.element)
-        if parent == uid_of_parent(self.store.last(move.old)):
+        if parent == uid_of_parent(self.store.object_at(move.old)):
             return True
         if parent == uid_of_parent(parent_of(step)):
             self._finish_recovered(step)
@@ -495,7 +495,7 @@ class Executor(Scheduler):
         """Update the store and the journal after a move, of the object and of those below it."""
         move.is_done = True
         if obj is not None:
-            self.store.move(step, obj, self.store.last(move.old))
+            self.store.move(step, obj, self.store.object_at(move.old))
         self.writer.record(move.create.operation_id, Entry(State.DONE))
         below = (element for element, _ in walk(step.element.get_children(), None))
         along = {self.elements.key(element): element for element in below if element.source_attrs is not None}

@@ -54,22 +54,35 @@ class Selection:
         self._visit(top, path, "", False, suppressed)
         return suppressed
 
-    def _visit(self, element: DiffElement, path: Path, above: str, is_pulled: bool, suppressed: dict[str, str]) -> bool:
-        """Visit an element and those below it; return whether anything is done. `above` is why nothing can be done here."""
+    def _visit(
+        self, element: DiffElement, path: Path, above: str, is_required: bool, suppressed: dict[str, str]
+    ) -> bool:
+        """Visit an element and those below it; return whether any operation is applied.
+
+        Args:
+            element: the element.
+            path: model and unique id of its ancestors.
+            above: why nothing can be applied here; empty if something can.
+            is_required: a selected delete above it includes the element.
+            suppressed: receives the reasons by operation id.
+        """
         action = element.action
         excluded = self._excluded(element, path)
         path = (*path, place_of(element))
         selected = action is not None and (not self.select or any(rule.matches(element) for rule in self.select))
         if action == DiffSyncActions.CREATE:
             why = above or excluded
-            below = [self._visit(child, path, why and _needs(element), False, suppressed) for child in _below(element)]
+            below = [
+                self._visit(child, path, why and _parent_left_out(element), False, suppressed)
+                for child in _below(element)
+            ]
             done = not why and (selected or any(below))
             return self._note(element, why or "not selected", done, suppressed)
-        pulled = action == DiffSyncActions.DELETE and (is_pulled or selected) and not excluded
-        below = [self._visit(child, path, above, pulled, suppressed) for child in _below(element)]
+        included = action == DiffSyncActions.DELETE and (is_required or selected) and not excluded
+        below = [self._visit(child, path, above, included, suppressed) for child in _below(element)]
         if action == DiffSyncActions.DELETE:
-            done = pulled and not above and all(below)
-            why = above or excluded or ("a delete below it is left out" if pulled else "not selected")
+            done = included and not above and all(below)
+            why = above or excluded or ("a delete below it is left out" if included else "not selected")
             return self._note(element, why, done, suppressed)
         if action is None:
             return any(below)
@@ -82,7 +95,7 @@ class Selection:
         return is_done
 
 
-def _needs(element: DiffElement) -> str:
+def _parent_left_out(element: DiffElement) -> str:
     return f"{element.type} {element.uid or element.name} above it is left out"
 
 

@@ -1,4 +1,4 @@
-"""The order in which a diff is applied, and what becomes of operations that are not sent. The dry run uses it too."""
+"""Decide the order of the operations of a diff, and handle those that are not sent. The dry run uses it too."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Scheduler(ABC):
     def advance(self, elements: int = 1) -> None:
         """Report progress."""
 
-    def shelters_moved(self, element: DiffElement) -> bool:
+    def contains_moved(self, element: DiffElement) -> bool:
         """Whether an object below one that is deleted moves to another parent."""
         return False
 
@@ -150,7 +150,7 @@ class Scheduler(ABC):
             or step.move is not None
             or step.is_natural
             or (parent is not None and parent.is_deferred)
-            or self.shelters_moved(step.element)
+            or self.contains_moved(step.element)
         )
 
     def _children(self, step: Step) -> list[Step]:
@@ -162,7 +162,7 @@ class Scheduler(ABC):
         """Return the journal entries of elements."""
         return self.journal.read([element.operation_id for element in elements if element.action is not None])
 
-    # What becomes of each
+    # The decisions
 
     def handle(self, steps: list[Step]) -> None:
         """Decide about the steps of a stage, and send or reject them."""
@@ -175,14 +175,14 @@ class Scheduler(ABC):
             to_send: list[Step] = []
             to_recover: list[Step] = []
             for step in chunk:
-                self._sort(step, to_send, to_recover)
+                self._classify(step, to_send, to_recover)
             if to_recover:
                 to_send = [*self.recover(to_recover), *to_send]
             if to_send:
                 self.send(to_send)
         self.end_stage()
 
-    def _sort(self, step: Step, to_send: list[Step], to_recover: list[Step]) -> None:
+    def _classify(self, step: Step, to_send: list[Step], to_recover: list[Step]) -> None:
         blocked = step.blocked_by()
         if step.action is None:
             if not blocked and not self.is_present(step):
@@ -251,7 +251,7 @@ class Scheduler(ABC):
             step: The operation.
             state: Its state; SENT if nobody knows whether it was done.
             reason: Why it is not done.
-            blocked: Why it cannot be done, which is passed on to everything below it.
+            blocked: Why it cannot be done; also the reason for everything below it.
         """
         counter = _COUNTERS[state]
         setattr(self.result, counter, getattr(self.result, counter) + 1)
@@ -273,7 +273,7 @@ class Scheduler(ABC):
         return f"{step.element.type} {self.elements.redacted_id(step.element)} above it was not done."
 
     def finish(self, step: Step, is_done: bool, blocked: str = "") -> None:
-        """An operation has ended."""
+        """Handle the end of an operation."""
         if self.is_early:
             self.done_early[step.id] = is_done
         if step.action != DiffSyncActions.DELETE:

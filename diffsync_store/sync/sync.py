@@ -36,7 +36,7 @@ class Sync:
     """One application of a diff under guards. For a saved diff use `saved.apply(source, target, options=...)`.
 
     Args:
-        diff: The diff to apply, exactly as it is.
+        diff: The diff to apply.
         source: The source of truth; it is named in logs and passed to the target's `sync_complete`.
         target: The adapter to change.
         options: How to apply the diff.
@@ -119,7 +119,7 @@ class Sync:
                 raise
             raise interrupted(error) from error
         finally:
-            with suppress(ObjectStoreException):  # Redis notices the end by the silence
+            with suppress(ObjectStoreException):  # Redis notices the end when the sync stops writing
                 self.journal.end()
 
     @contextmanager
@@ -147,7 +147,7 @@ class Sync:
         return saved
 
     def _report(self, result: SyncResult) -> SyncResult:
-        """Log what is left to do."""
+        """Log the next steps."""
         self.diff.result = result
         logger = structlog.get_logger().new(src=self.source, dst=self.target)
         for text in (result.applied_before, result.stopped, *result.next_steps()):

@@ -47,7 +47,7 @@ class TargetStore:
                     step.obj = obj
 
     def find(self, step: Step) -> DiffSyncModel | None:
-        """Return the object of a loaded step as it is now: another operation or a hook may have added or removed it."""
+        """Return the current object of a loaded step: another operation or a hook may have added or removed it."""
         element = step.element
         if not self._has_own_get:
             return self._target.store.get_cached(element.type, element.uid or self._elements.uid(element))
@@ -56,7 +56,7 @@ class TargetStore:
         except ObjectNotFound:
             return None
 
-    def last(self, path: tuple[DiffElement, ...]) -> DiffSyncModel | None:
+    def object_at(self, path: tuple[DiffElement, ...]) -> DiffSyncModel | None:
         """Return the object of the last element of a path; None for an empty path."""
         if not path:
             return None
@@ -101,14 +101,14 @@ class TargetStore:
                 set_values(obj, {**element.get_attrs_diffs()["+"], **_other_fields(type(obj), now)})
         elif element.action == DiffSyncActions.CREATE:
             if obj is None:
-                obj = self.make(element, fields, now)
+                obj = self.build(element, fields, now)
                 self._target.add(obj)
             else:
                 set_values(obj, {**(element.source_attrs or {}), **_other_fields(type(obj), now)})
             _add_child(parent, obj)
         else:
             if parent is not None:  # it may list the object that is gone: the two are not written together
-                _remove_child(parent, obj or self.make(element))
+                _remove_child(parent, obj or self.build(element))
             if obj is not None:
                 skips = DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE in obj.model_flags
                 self._target.remove(obj, remove_children=skips)
@@ -123,7 +123,7 @@ class TargetStore:
         self._target.store.mark_dirty(obj)
         step.obj = obj
 
-    def make(self, element: DiffElement, fields: str = "", now: Mapping[str, Any] | None = None) -> DiffSyncModel:
+    def build(self, element: DiffElement, fields: str = "", now: Mapping[str, Any] | None = None) -> DiffSyncModel:
         """Return the object of a create or a delete, without calling its system."""
         model = self._elements.model(element.type)
         if fields:
@@ -140,7 +140,7 @@ class TargetStore:
     def set_found(self, step: Step, obj: DiffSyncModel | None, now: Any) -> DiffSyncModel | None:
         """Return the object of an operation whose answer was lost and that `look_up` has shown to be done."""
         if step.action == DiffSyncActions.CREATE:
-            return self.make(step.element, now=now)
+            return self.build(step.element, now=now)
         if obj is not None and step.action == DiffSyncActions.UPDATE:
             return set_values(obj, {**step.element.get_attrs_diffs()["+"], **_other_fields(type(obj), now)})
         return obj

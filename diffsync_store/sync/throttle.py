@@ -45,10 +45,10 @@ class Throttle:
         """Whether a call that raised this may be repeated."""
         return isinstance(error, self._transient) if isinstance(self._transient, tuple) else self._transient(error)
 
-    def call(self, function: Callable[[], T], landed: Callable[[], T | None] = lambda: None) -> T:
-        """Call at the allowed rate; repeat the call after a transient error, unless `landed` returns a result.
+    def call(self, function: Callable[[], T], find_result: Callable[[], T | None] = lambda: None) -> T:
+        """Call at the allowed rate; repeat the call after a transient error, unless `find_result` returns a result.
 
-        Once the sync has ended, nothing is repeated.
+        Nothing is repeated after the sync has ended.
         """
         for attempt in count():
             self.turn()
@@ -57,7 +57,7 @@ class Throttle:
             except Exception as error:
                 if not self.is_transient(error) or not self.pause(error, attempt):
                     raise
-                done = landed()
+                done = find_result()
                 if done is not None:
                     return done
         raise AssertionError("unreachable")
@@ -84,13 +84,13 @@ class Throttle:
         """
         if attempt >= self._options.retries or self.has_ended:
             return False
-        asked = retry_after(error)
-        if asked is None:
+        seconds = retry_after(error)
+        if seconds is None:
             self._wait(self._options.backoff * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
         else:
             with self._lock:
-                self._quiet_until = max(self._quiet_until, time.monotonic() + asked)
-            self._wait(asked)
+                self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
+            self._wait(seconds)
         return not self.has_ended
 
     def count(self, operations: int, failed: int) -> None:
@@ -99,18 +99,18 @@ class Throttle:
         Raises:
             Ended: The failure ratio is exceeded.
         """
-        share = self._options.max_failure_ratio
-        if share is None:
+        ratio = self._options.max_failure_ratio
+        if ratio is None:
             return
         with self._lock:
             self._tried += operations
             self._failed += failed
             if not failed or self._tried < self._options.failure_ratio_after:
                 return
-            if self._failed > share * self._tried:
+            if self._failed > ratio * self._tried:
                 self._ended.set()
                 raise Ended(
-                    f"Stopped: {self._failed} of {self._tried} operations failed, more than {share:.0%}. "
+                    f"Stopped: {self._failed} of {self._tried} operations failed, more than {ratio:.0%}. "
                     "The remaining operations are pending: fix the cause and apply the diff again, "
                     "or raise SyncOptions.max_failure_ratio."
                 )

@@ -52,12 +52,12 @@ def known_classes(model: Any) -> KnownClasses:
 def subclasses_of(kind: Any) -> dict[Any, None]:
     """Return the class and its current subclasses; of two with the same name, the newer is later."""
     found: dict[Any, None] = {}
-    ahead = [kind]
-    while ahead:
-        one = ahead.pop(0)
+    pending = [kind]
+    while pending:
+        one = pending.pop(0)
         if one not in found:
             found[one] = None
-            ahead += type.__subclasses__(one)
+            pending += type.__subclasses__(one)
     return found
 
 

@@ -79,4 +79,9 @@ def test_single_records_go_where_the_model_writes_them() -> None:
     bulk = made(create_many=classmethod(many), update=single, delete=single)
     below = type("Below", (bulk,), {"__module__": __name__})
     assert [takes_one(model, "create") for model in (DiffSyncModel, both, bulk, below)] == [True, True, False, False]
-    assert [is_own(model, "create") for model in (DiffSyncModel, both, bulk, below)] == [False, True, False, False]
+    assert [is_own(model, "create") for model in (DiffSyncModel, both, bulk, below)] == [
+        False,
+        True,
+        False,
+        False,
+    ]

@@ -25,7 +25,7 @@ class RedisStores:
     Args:
         connection: a connection to share; the caller closes it.
         namespace: the namespace of the stores, as RedisStore takes it.
-        where: arguments of `Connection`, to open one instead of sharing one.
+        connection_arguments: arguments of `Connection`, to open one instead of sharing one.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class RedisStores:
         *,
         connection: Connection | None = None,
         namespace: str = "",
-        **where: Any,
+        **connection_arguments: Any,
     ) -> None:
         self.namespace = check_namespace(namespace)
         self._index = index_of_stores(namespace)
-        self._connection = Connection.share_or_open(connection, **where)
+        self._connection = Connection.share_or_open(connection, **connection_arguments)
         self._redis = self._connection.client
 
     def close(self) -> None:
@@ -48,7 +48,7 @@ class RedisStores:
         return StoreKeys(store_id, self.namespace)
 
     def list(self) -> Iterator[StoreRecord]:
-        """Yield the record of each store, last written first, read as it is asked for."""
+        """Yield the record of each store, last written first. Each is read when the caller asks for it."""
         return newest_first(self._redis, self._index, lambda name: read_record(self._redis, self._keys(name)))
 
     def now(self) -> datetime:
@@ -112,7 +112,7 @@ class RedisStores:
 
 
 def newest_first(client: Any, index: str, read: Callable[[str], T]) -> Iterator[T]:
-    """Yield what the ids in an index stand for, newest first; remove ids of what has expired from the index."""
+    """Yield the item of each id in an index, newest first. Ids of expired items are removed from the index."""
     start = 0
     while True:
         with translated_errors():

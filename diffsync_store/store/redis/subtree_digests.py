@@ -1,4 +1,4 @@
-"""Reading the digests of objects and their subtrees."""
+"""Read the digests of objects and their subtrees from Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making Redis clients with timeouts and retries, from a URL or a host."""
+"""Make Redis clients with timeouts and retries, from a URL or a host."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def address_in(url: str) -> str:
     try:
         found = _parse_url(url)
     except ValueError as error:
-        raise _not_valid(f"it must begin with {_SCHEMES}") from _nameless(error)
+        raise _not_valid(f"it must begin with {_SCHEMES}") from _without_url(error)
     if "path" in found:
         return f"{scheme}://{found['path']}"
     return f"{scheme}://{_host(found.get('host', 'localhost'), found.get('port', 6379))}/{found.get('db', 0)}"
@@ -135,7 +135,7 @@ def _check_files(options: dict[str, Any]) -> None:
 
 
 def _with_retries(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options, with our retries unless they have retries."""
+    """Return the options, with the library's retries unless they have retries."""
     if "retry" in options:
         return options
     # redis-py 5 retries a command only for the errors in `retry_on_error`, and leaves socket errors to Retry.
@@ -152,11 +152,11 @@ def _from_plain_url(url: str, db: int, options: dict[str, Any], _: ExitStack) ->
         why = (
             "the part after the scheme cannot be parsed" if url.startswith(_PLAIN) else f"it must begin with {_SCHEMES}"
         )
-        raise _not_valid(why) from _nameless(error)
+        raise _not_valid(why) from _without_url(error)
 
 
 def _check_database(url: str) -> None:
-    """Refuse what is not a number: redis-py would use database 0."""
+    """Refuse a database that is not a number: redis-py would use database 0."""
     path = urlsplit(url).path.strip("/")
     if path and not path.isdecimal() and not url.startswith("unix://"):
         raise _not_valid("after the address comes the number of a database, or nothing")
@@ -231,7 +231,7 @@ def _read(url: str, default_port: int) -> _Location:
             options={**options, **({"ssl": True} if scheme.startswith("rediss") else {})},
         )
     except ValueError as error:
-        raise _not_valid("the part after the scheme cannot be parsed") from _nameless(error)
+        raise _not_valid("the part after the scheme cannot be parsed") from _without_url(error)
 
 
 def _not_valid(why: str) -> ObjectStoreException:
@@ -239,7 +239,7 @@ def _not_valid(why: str) -> ObjectStoreException:
     return ObjectStoreException(f"The Redis URL is not valid: {why}.")
 
 
-def _nameless(error: Exception) -> Exception:
+def _without_url(error: Exception) -> Exception:
     return type(error)("invalid Redis URL")
 
 

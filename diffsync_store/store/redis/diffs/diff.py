@@ -155,16 +155,16 @@ class RedisDiff:
         return RedisJournal(self._redis, self._keys, self.record.ttl, created)
 
     def resolve(self, operation_id: str, *, is_done: bool) -> None:
-        """Record whether an operation with an unknown outcome was done, as a look at the target has shown.
+        """Record whether an operation with an unknown outcome was done, after somebody has checked the target.
 
         Raises:
             ObjectStoreException: the outcome of the operation is not unknown.
         """
         entry = self.journal().read([operation_id]).get(operation_id)
         if entry is None or entry.state is not OperationState.SENT:
-            is_ = f"is {entry.state.value}" if entry else "was never sent"
+            status = f"is {entry.state.value}" if entry else "was never sent"
             raise ObjectStoreException(
-                f"Operation {operation_id!r} of diff {self.record.diff_id!r} {is_}, so there is nothing to resolve. "
+                f"Operation {operation_id!r} of diff {self.record.diff_id!r} {status}, so there is nothing to resolve. "
                 f"`{command(self.namespace)} changes {self.record.diff_id} --state sent --json` lists the operations with "
                 "an unknown outcome."
             )
@@ -179,7 +179,7 @@ class RedisDiff:
         Args:
             by: who approves it.
             reason: why.
-            checksum: the checksum of what was reviewed; that of now by default.
+            checksum: the checksum of the reviewed diff; by default the current one.
             exclude: operations that no sync of the diff applies, until the diff is approved again without them.
         """
         checksum = self.checksum() if checksum is None else checksum

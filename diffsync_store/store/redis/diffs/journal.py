@@ -140,7 +140,7 @@ class RedisJournal(Journal):
         if int(number) > int(self._number):
             raise SyncTakenOver(
                 f"Another sync of this diff, by {by}, began at "
-                f"{datetime.fromtimestamp(int(at) / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC and goes on where this one ends. "
+                f"{datetime.fromtimestamp(int(at) / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC and continues where this one ends. "
                 "If nobody meant to start it, stop it and apply the diff again."
             )
         raise JournalLost(

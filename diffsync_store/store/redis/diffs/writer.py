@@ -1,4 +1,4 @@
-"""Writing a saved diff to Redis, page by page; its record comes last, so that a reader sees all of it or nothing."""
+"""Write a saved diff to Redis, page by page. The record comes last, so that readers see the whole diff or none."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DiffWriter:
         )
 
     def clear(self) -> str:
-        """Remove what is saved under the id; return why it is kept, or an empty string."""
+        """Remove the diff that is saved under the id; return why it is kept, or an empty string."""
         keys = self._keys
         saved = [keys.approval, keys.journal, keys.writer, keys.application, keys.record, keys.elements]
         with translated_errors():

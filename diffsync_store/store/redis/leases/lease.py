@@ -19,13 +19,13 @@ from diffsync_store.store.redis.scripts import leases as scripts
 _leases: weakref.WeakSet[Lease] = weakref.WeakSet()
 
 
-def _begin_as_fork() -> None:
+def _reset_in_child() -> None:
     for lease in list(_leases):
-        lease._begin_as_fork()
+        lease._reset_in_child()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_as_fork)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 class Lease:
@@ -52,11 +52,11 @@ class Lease:
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._ended = threading.Event()
-        self._renewer = threading.Thread(target=self._keep, name=f"lease {store_id}", daemon=True)
+        self._renewer = threading.Thread(target=self._renew_periodically, name=f"lease {store_id}", daemon=True)
         self._renewer.start()
         _leases.add(self)
 
-    def _begin_as_fork(self) -> None:
+    def _reset_in_child(self) -> None:
         self._lock = threading.Lock()  # the parent's renewer may hold it
         self._renewed_at = -math.inf
 
@@ -109,7 +109,7 @@ class Lease:
         with translated_errors():
             scripts.END(self._redis, [self._key], [token_ttl(self._ttl), self.token])
 
-    def _keep(self) -> None:
+    def _renew_periodically(self) -> None:
         while not self._ended.wait(self._ttl / 3):
             try:
                 self.renew()
@@ -133,5 +133,5 @@ def lost_message(store_id: str, owner: str) -> str:
     )
     return (
         f"The lease on {lease_subject(store_id)} was lost: {cause}. Further writes of this process are refused; earlier ones "
-        "stand. Check that nobody else changes the target, load it again and make a new diff."
+        "are kept. Check that nobody else changes the target, load it again and make a new diff."
     )

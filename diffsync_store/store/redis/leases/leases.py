@@ -28,12 +28,14 @@ class RedisLeases:
     Args:
         connection: a connection to share; the caller closes it.
         namespace: the namespace of the stores, as RedisStore takes it.
-        where: arguments of `Connection`, to open one instead of sharing one.
+        connection_arguments: arguments of `Connection`, to open one instead of sharing one.
     """
 
-    def __init__(self, *, connection: Connection | None = None, namespace: str = "", **where: Any) -> None:
+    def __init__(
+        self, *, connection: Connection | None = None, namespace: str = "", **connection_arguments: Any
+    ) -> None:
         self.namespace = check_namespace(namespace)
-        self._connection = Connection.share_or_open(connection, **where)
+        self._connection = Connection.share_or_open(connection, **connection_arguments)
         self._redis = self._connection.client
 
     def close(self) -> None:
@@ -46,7 +48,7 @@ class RedisLeases:
         Args:
             store_id: the target's store; or a name that every process which changes the target uses, such as that of
                 `target_lease`.
-            reason: what for, for people to read.
+            reason: why; others see it.
             owner: who takes it; host and process id by default.
             ttl: seconds after which the lease ends if this process does not renew it.
 

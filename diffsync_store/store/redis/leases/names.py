@@ -15,8 +15,8 @@ _ENDS_IN_DIGEST = re.compile(".*-[0-9a-f]{16}")
 def target_lease(adapter_name: str) -> str:
     """Return the name of the lease on an adapter's system, which is the same for all stores that it is loaded into.
 
-    No two adapters share a name, not even if one is called `target-x`. If the adapter's name is no valid `store_id`, the
-    lease has a digest of it.
+    No two adapters share a name, not even if one is called `target-x`. If the adapter's name is not a valid `store_id`, the
+    name of the lease has a digest of it.
     """
     if is_id(f"{_TARGET}{adapter_name}") and not _ENDS_IN_DIGEST.fullmatch(adapter_name):
         return f"{_TARGET}{adapter_name}"

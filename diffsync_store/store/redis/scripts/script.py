@@ -1,4 +1,4 @@
-"""Running Lua inside Redis."""
+"""Run Lua scripts inside Redis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading Lua from its files."""
+"""Read Lua from its files."""
 
 from __future__ import annotations
 

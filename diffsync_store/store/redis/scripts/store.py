@@ -16,7 +16,7 @@ because its answer was lost gets its answer and is not written twice. A batch th
 Redis or the network has lost, is refused.
 
 A script is atomic for others, but an error halfway undoes nothing. Each script does its work first and records last that
-it is done, and can be run again. `WRITE` marks in the record that it is at work: a store in which it has failed is not
+it is done, and can be run again. `WRITE` marks in the record that it is running: a store in which it has failed is not
 complete until it was run again. A failure to keep digests does not fail a write; the record says that there are none.
 """
 
