@@ -17,7 +17,9 @@ from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.redaction import CHANGED_SUFFIX, redact_id, redact_values
-from diffsync_store.values.codec import NotStorable, is_plain, pack, unpack
+from diffsync_store.values.codec import pack, unpack
+from diffsync_store.values.errors import NotStorable
+from diffsync_store.values.plain import is_plain
 from diffsync_store.values.readable import canonical
 
 

@@ -24,7 +24,9 @@ from diffsync_store.introspection.function_identity import text_of
 from diffsync_store.introspection.model_classes import dumps_as_is, per_class
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.reported_values import reported_values_of
-from diffsync_store.values.codec import NotStorable, comparable, is_plain
+from diffsync_store.values.codec import comparable
+from diffsync_store.values.errors import NotStorable
+from diffsync_store.values.plain import is_plain
 
 VERSION = 2
 """Version of the digests. Increase it when digests change: stores with different versions are compared without digests."""
@@ -42,7 +44,7 @@ def digest_of(obj: DiffSyncModel, *, is_plain: bool = False) -> bytes:
 
     Args:
         obj: the object.
-        is_plain: all its values are known to be plain (`values.codec.is_plain`), so they are not checked.
+        is_plain: all its values are known to be plain (`values.plain.is_plain`), so they are not checked.
     """
     read, read_plain, children = _reader(type(obj))
     try:

@@ -18,7 +18,7 @@ from diffsync_store.exceptions import (
     ObjectStoreWrongType,
 )
 from diffsync_store.redaction import format_payload, format_reason, redact_credentials, truncate
-from diffsync_store.values.codec import is_unicode
+from diffsync_store.values.plain import is_unicode
 
 _RECORD_ERRORS = (ObjectAlreadyExists, ObjectNotFound, ObjectNotStorable, ObjectStoreWrongType)
 """Errors of a store that a record causes. Other errors of a store are not the fault of a record."""

@@ -34,23 +34,13 @@ from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.reported_values import NOTHING_REPORTED, ReportedValues, reported_values_of
 from diffsync_store.store.stored_model import stored_model
-from diffsync_store.values.codec import (
-    PLAIN,
-    SAFE,
-    Find,
-    NotStorable,
-    Unreadable,
-    assembled,
-    build,
-    class_name,
-    equal,
-    is_plain,
-    is_unicode,
-    pack,
-    private_of,
-    unpack,
-)
+from diffsync_store.values.atoms import SAFE
+from diffsync_store.values.codec import Find, equal, pack, unpack
+from diffsync_store.values.custom_classes import class_name
+from diffsync_store.values.errors import NotStorable, Unreadable
 from diffsync_store.values.known_classes import known_classes, subclasses_of
+from diffsync_store.values.models import assembled, build, private_of
+from diffsync_store.values.plain import PLAIN, is_plain, is_unicode
 from diffsync_store.values.readable import typed
 
 _NOT_ENCODED = ("adapter", "model_flags")

@@ -12,7 +12,8 @@ from pydantic import ConfigDict
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.reported_values import NOTHING_REPORTED, ReportedValues
-from diffsync_store.values.codec import PLAIN, pack, unpack
+from diffsync_store.values.codec import pack, unpack
+from diffsync_store.values.plain import PLAIN
 
 
 class StoredModel(DiffSyncModel):

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 
 from diffsync_store.introspection.model_classes import per_class
-from diffsync_store.values.codec import class_name
+from diffsync_store.values.custom_classes import class_name
 
 
 class KnownClasses:

@@ -16,8 +16,10 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from diffsync_store.values.codec import PLAIN, StandIn, build, equal, is_unicode, pack, rebuild, unpack
+from diffsync_store.values.codec import StandIn, equal, pack, unpack
 from diffsync_store.values.known_classes import known_classes
+from diffsync_store.values.models import build, rebuild
+from diffsync_store.values.plain import PLAIN, is_unicode
 
 _EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 _NUMBERS = PLAIN - {str}

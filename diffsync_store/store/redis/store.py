@@ -35,7 +35,7 @@ from diffsync_store.store.redis.writing.writer import Writer
 from diffsync_store.store.serialization import decode, encode, ensure_storable, root_class
 from diffsync_store.store.stored_model import stored_model
 from diffsync_store.store.subtree_digests import SubtreeDigests
-from diffsync_store.values.codec import is_unicode
+from diffsync_store.values.plain import is_unicode
 
 _BATCH = 1000
 """Objects that are read at once, or buffered before they are written."""

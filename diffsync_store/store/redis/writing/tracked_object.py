@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 from diffsync_store.introspection.model_classes import library_base, per_class
-from diffsync_store.values.codec import NotStorable, build, pack
+from diffsync_store.values.codec import pack
+from diffsync_store.values.errors import NotStorable
 from diffsync_store.values.known_classes import known_classes
+from diffsync_store.values.models import build
 
 
 class TrackedObject(weakref.ref):  # type: ignore[type-arg]  # generic only in stubs
