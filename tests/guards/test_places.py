@@ -135,8 +135,10 @@ def test_what_is_missing_anywhere_holds_everything() -> None:
         assert source.store.record().gaps["kind"].below == ()
 
 
-def test_an_object_that_nobody_has_heard_of_is_named_in_a_known_way() -> None:
-    with pytest.raises(ObjectStoreWrongType, match="`below` is an object, or a pair of model and unique id, not str"):
+def test_below_must_be_an_object_or_a_model_with_a_unique_id() -> None:
+    with pytest.raises(
+        ObjectStoreWrongType, match="`below` must be an object, or a pair of model and unique id, not str"
+    ):
         Catalogue().incomplete("kind", "?", below="a")  # type: ignore[arg-type]
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import gc
 import sys
+import uuid
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
-from random import Random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import PrivateAttr
 
 from diffsync_store import Adapter, BaseStore, ObjectNotFound, ObjectStoreException
@@ -555,15 +557,32 @@ class Interrupt(BaseException):
     """As KeyboardInterrupt, which may strike between any two steps."""
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_flush_that_is_interrupted_anywhere_loses_nothing(open_redis: OpenStore, seed: int) -> None:
-    adapter = sites(open_redis())
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(1, 1500), min_size=40, max_size=40))
+def test_a_flush_that_is_interrupted_anywhere_loses_nothing(redis_url: str, steps_of_flushes: list[int]) -> None:
+    with temporary_store(redis_url) as open_store:
+        check_interrupted_flushes(open_store, steps_of_flushes)
+
+
+@contextmanager
+def temporary_store(url: str) -> Iterator[Callable[[], RedisStore]]:
+    """Yield what opens a new store; hypothesis calls a test many times with one fixture."""
+    name = f"test-{uuid.uuid4().hex}"
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(RedisStore(store_id=name, url=url))
+    with RedisStore(store_id=name, url=url) as store:
+        store.drop()
+
+
+def check_interrupted_flushes(open_store: Callable[[], RedisStore], steps_of_flushes: list[int]) -> None:
+    adapter = sites(open_store())
     with adapter.store.loading():
         adapter.add(Device(name="old"))
         adapter.add(Site(name="old"))
-    expected, random = {"old": "leaf"}, Random(seed)
+    expected = {"old": "leaf"}
     held = [adapter.get(Site, "old")]
-    for number in range(40):
+    for number, steps in enumerate(steps_of_flushes):
         for position in range(3):
             adapter.add(Device(name=f"{number}-{position}"))
             expected[f"{number}-{position}"] = "leaf"
@@ -574,12 +593,12 @@ def test_a_flush_that_is_interrupted_anywhere_loses_nothing(open_redis: OpenStor
             adapter.remove(adapter.get(Device, f"{number - 1}-0"))
             del expected[f"{number - 1}-0"]
         with suppress(Interrupt):
-            interrupted_after(random.randrange(1, 1500), adapter.store.flush)
+            interrupted_after(steps, adapter.store.flush)
         if number % 3 == 0:
             adapter.get(Device, f"{number}-1").role = "changed"
             expected[f"{number}-1"] = "changed"
     adapter.store.flush()
-    again = sites(open_redis())
+    again = sites(open_store())
     assert {device.name: device.role for device in again.get_all(Device)} == expected
     assert again.get(Site, "old").tags == [str(number) for number in range(40)]
 

@@ -659,7 +659,7 @@ def test_a_text_that_is_no_unicode_is_saved_shown_and_applied(diffs: RedisDiffs,
 def test_an_identifier_that_is_no_unicode_is_refused_and_never_found(open_redis: OpenStore) -> None:
     disk = Disk("disk", internal_storage_engine=open_redis())
     with disk.store.loading():
-        with pytest.raises(ObjectNotStorable, match=r"folder .*its field 'name', a str, .*surrogate"):
+        with pytest.raises(ObjectNotStorable, match=r"folder .*its field 'name' of type str .*surrogate"):
             disk.add(Folder(name=NO_UNICODE))
         disk.add(Folder(name="plain", files=[NO_UNICODE]))
     for adapter in (disk, StoredAdapter(disk.store)):

@@ -114,7 +114,9 @@ def test_a_load_during_which_its_slot_moves_ends_as_failed(cluster: RedisCluster
         migration.begin()
         migration.end()
         flat(store).add(Device(name="b"))
-        with pytest.raises(ObjectStoreException, match=r"its cluster moved the store.*Load it again"):
+        with pytest.raises(
+            ObjectStoreException, match=r"moved the store to another node of its cluster.*Load it again"
+        ):
             loading.__exit__(None, None, None)
         assert store.record().state is StoreState.FAILED
         store.drop()
