@@ -87,7 +87,7 @@ class OperationState(enum.Enum):
     DONE = "done"
     FAILED = "failed"
     CONFLICT = "conflict"
-    """The record differs from what the diff saw, so it was left unchanged."""
+    """The record has changed since the diff was made, so it was not overwritten."""
     BLOCKED = "blocked"
     """The operation on its parent was not done."""
     SUPPRESSED = "suppressed"

@@ -5,7 +5,7 @@ ObjectCrudException             a model's `create`, `update` or `delete` failed
     ObjectNotUpdated
     ObjectNotDeleted
     OutcomeUnknown              the answer of the system was lost
-ObjectStoreException            a store cannot do what was asked
+ObjectStoreException            a store cannot process a request
     ObjectAlreadyExists         `.existing_object` is the object with the same identifiers
     ObjectNotFound
     ObjectStoreWrongType
@@ -122,7 +122,7 @@ class OutcomeUnknown(ObjectCrudException):
 
 
 class ObjectStoreException(Exception):
-    """A store cannot do what was asked."""
+    """A store cannot process a request."""
 
 
 class ObjectAlreadyExists(_WithAttributes, ObjectStoreException):
@@ -193,7 +193,7 @@ class LeaseLost(StoreInUse):
 
 
 class StoreReloaded(ObjectStoreException):
-    """The store was loaded again after it was read, so what was read is out of date."""
+    """The store was loaded again after it was read, so the data is out of date."""
 
 
 class DiffNotFound(ObjectStoreException):
@@ -209,7 +209,7 @@ class DiffExists(_WithAttributes, ObjectStoreException):
 
 
 class DiffNotApproved(ObjectStoreException):
-    """The saved diff is not approved, or differs from what was approved."""
+    """The saved diff is not approved, or has changed since it was approved."""
 
 
 class SyncStopped(Exception):

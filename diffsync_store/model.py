@@ -23,7 +23,7 @@ _ADAPTER = frozenset({"adapter"})
 
 
 class DiffSyncModel(BaseModel, metaclass=ModelType):
-    """The base class of models: a kind of record with its identifiers, attributes and children.
+    """The base class of models. A model describes records: their identifiers, attributes and children.
 
     A subclass declares its fields as in any pydantic model, and assigns their names to class variables:
 

@@ -111,7 +111,7 @@ def suppress_below(element: DiffElement, reason: Reason, ancestors: tuple[Place,
     A delete is suppressed too if a delete below it is: the object's children must not be deleted with it.
 
     Returns:
-        What was removed, the element included if its own operation is suppressed; and whether it is.
+        The removed elements, including this one if its own operation is suppressed; and whether it is suppressed.
     """
     removed = suppress(element.child_diff, reason, (*ancestors, place_of(element)))
     why = reason(element, ancestors)

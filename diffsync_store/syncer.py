@@ -120,7 +120,7 @@ class Syncer:
         return [obj for model in uids for obj in self.target.store.fetch(model, uids[model]).values()]
 
     def _current_object(self, element: DiffElement) -> DiffSyncModel | None:
-        """Return the target's object of an element, as it is now."""
+        """Return the current object of an element on the target."""
         if not (self.has_own_get or self.calls_source):
             return self.target.store.get_cached(element.type, self.elements.uid(element))
         model = self.elements.model(element.type)
@@ -227,10 +227,10 @@ class Syncer:
         uid, identifiers = self.elements.redacted_id(element), self.elements.identifiers(element)
         self.result.rejects.append(Reject(str(element.action), element.type, uid, identifiers, reason))
         if element.action == DiffSyncActions.DELETE:
-            self.deleted_early.add(self.elements.key(element))  # not to be tried again for a create
+            self.deleted_early.add(self.elements.key(element))  # a create must not try it again
 
     def _delete_early(self, element: DiffElement, obj: DiffSyncModel) -> bool:
-        """Delete what a create collides with, if the diff deletes it later: the object moves to another parent."""
+        """Delete the object that a create collides with, if the diff deletes it later: it moves to another parent."""
         if self.deletes is None:
             self.deletes = deletes_in(self.diff, self.elements.uid)
         if (

@@ -40,7 +40,9 @@ INSTEAD = {
     r"and (?:their|its) like": "and similar ones",
     r"in earnest": "really",
     r"no use that": "say what uses it",
-    r"is no (?:Unicode|coroutine|class|model|number)": "is not a",
+    r"of one's own": "custom, its own",
+    r"in the place of": "instead of, replaces",
+    r"is no (?:valid|Unicode|coroutine|class|model|number|key|built-in)": "is not a",
 }
 """Regular expressions, matched as whole words in any case, and what to write."""
 

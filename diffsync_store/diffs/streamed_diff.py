@@ -15,8 +15,8 @@ from diffsync_store.suppression import Suppressions, suppress, suppress_below
 class StreamedDiff(Diff):
     """A saved diff that is read piece by piece, without suppressed operations.
 
-    Use it from one thread. Each call of `get_children` reads it again. Whatever needs all elements, such as its text,
-    reads them all into memory.
+    Use it from one thread. Each call of `get_children` reads it again. Methods that need all elements, such as
+    `str`, read them all into memory.
     """
 
     has_operation_ids: ClassVar[bool] = True

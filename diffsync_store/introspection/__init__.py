@@ -1,1 +1,1 @@
-"""What the declarations of model classes, fields and functions imply, computed once per class."""
+"""Facts that follow from the declarations of model classes, fields and functions, computed once per class."""

@@ -1,4 +1,4 @@
-"""Stores: where the objects of an adapter are kept, behind one contract."""
+"""Stores hold the objects of an adapter. `BaseStore` is the interface of all stores."""
 
 from diffsync_store.store.base import BaseStore
 

@@ -1,4 +1,4 @@
-"""What the code of a model class reports about an object, stored for readers that lack the class."""
+"""Results of the code of a model class, stored with each object for readers that lack the class."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def refuse_rejected(approval: Approval | None) -> None:
 
 
 def exclude_unapproved(approval: Approval | None, options: SyncOptions) -> SyncOptions:
-    """Return options that also exclude what the approval has left out."""
+    """Return options that also exclude the operations that the approval excludes."""
     if approval is None or not approval.excluded:
         return options
     return replace(options, exclude=(*options.exclude, *approval.excluded))

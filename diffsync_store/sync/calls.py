@@ -27,12 +27,12 @@ _INTERNAL_ERROR = 500
 
 
 class Outcome(enum.Enum):
-    """What became of one record of a call."""
+    """The outcome of a call for one record."""
 
     DONE = "done"
     """`value` is the object; None if the model has returned none."""
     FOUND_DONE = "found done"
-    """Its answer was lost; `value` is what a lookup has returned."""
+    """Its answer was lost; `value` is the result of a lookup."""
     FAILED = "failed"
     """`value` is the exception."""
     CONFLICT = "conflict"
@@ -148,7 +148,7 @@ class Calls:
         return [obj.delete()]
 
     def look_up(self, elements: Sequence[DiffElement]) -> list[Any]:
-        """Return what the system has for elements of one model, as `look_up` does; NotImplemented if the call fails."""
+        """Return the records of elements of one model, as `look_up` does; NotImplemented if the call fails."""
         model = self._model(elements[0].type)
         found: list[Any] = []
         for start in range(0, len(elements), self._options.batch_size):
@@ -183,7 +183,7 @@ class Calls:
     def _after_loss(
         self, requests: list[Request], results: list[CallResult], places: list[int], error: Exception
     ) -> list[int]:
-        """Find out what a call has done whose answer was lost; return the places of records that may be sent again."""
+        """Look up the records of a call whose answer was lost; return the places of records that may be sent again."""
         if was_not_done(error):
             return places
         if requests[0].step.action == MOVE:
@@ -233,7 +233,7 @@ def _result(answer: Any) -> CallResult:
 
 
 def _record(model: type[DiffSyncModel], request: Request) -> Any:
-    """Return what a batch hook is given for one record."""
+    """Return the item for one record in the list that a batch hook receives."""
     element = request.step.element
     if request.step.action == DiffSyncActions.CREATE:
         return restored(model, element.keys), restored(model, element.source_attrs or {})

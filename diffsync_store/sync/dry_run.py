@@ -23,7 +23,7 @@ class DryRun(Scheduler):
         super().__init__(diff, journal, options, flags, SyncElements())
 
     def run(self) -> SyncResult:
-        """Return the counts of a sync whose target accepts everything and is what the diff saw."""
+        """Return the counts of a sync whose target accepts everything and has not changed since the diff was made."""
         for stage in self.stages():
             self.handle(stage)
         return self.result

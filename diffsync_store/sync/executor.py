@@ -1,4 +1,4 @@
-"""Applies a diff to a target: journalled and resumable, each operation once, without overwriting what has changed."""
+"""Apply a diff to a target: journalled and resumable, each operation once, without overwriting changed records."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ class Executor(Scheduler):
     # Objects that are deleted in one place and created in another
 
     def _delete_obstacles(self, steps: list[Step]) -> None:
-        """Delete early what a create would collide with, if the diff deletes it in another place."""
+        """Delete objects that a create would collide with before their turn, if the diff deletes them in another place."""
         if not self.options.deletes_last and self._colliding(steps):
             self.end_stage()  # its delete may be on its way
         creates = self._colliding(steps)

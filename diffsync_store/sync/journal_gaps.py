@@ -13,7 +13,7 @@ _BATCH = 1000
 
 
 def require_lookups(diff: Diff, journal: Journal, can_look_up: Callable[[str], bool]) -> None:
-    """Refuse to resume a sync if nobody can find out what was done.
+    """Refuse to resume a sync if the outcome of some operations cannot be determined.
 
     Args:
         diff: The diff.

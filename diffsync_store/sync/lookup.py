@@ -1,4 +1,4 @@
-"""What the target's system has for a record, compared with what the diff expects."""
+"""Look up records in the target's system, and compare them with the values that the diff expects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WITHOUT_RECORD = {
     DiffSyncActions.UPDATE: State.CONFLICT,
     DiffSyncActions.DELETE: State.DONE,
 }
-"""What became of an operation whose record does not exist."""
+"""The state of an operation whose record does not exist."""
 
 
 def can_look_up(model: type[DiffSyncModel]) -> bool:
@@ -58,7 +58,7 @@ def _in_order(model: type[DiffSyncModel], ids: list[dict[str, Any]], found: Any)
 
 
 def outcome(element: DiffElement, obj: DiffSyncModel | None, now: Any) -> State | None:
-    """Return what became of an operation whose answer was lost: DONE, PENDING, CONFLICT, or None if unknown.
+    """Return the state of an operation whose answer was lost: DONE, PENDING, CONFLICT, or None if unknown.
 
     Args:
         element: The operation.

@@ -99,7 +99,7 @@ class Scheduler(ABC):
     # The order
 
     def stages(self) -> Iterator[list[Step]]:
-        """Yield the steps in the order in which they are to be handled."""
+        """Yield the steps, stage by stage, in the order of handling."""
         is_first, has_deferred = True, False
         size = min(max(_WINDOW, 100 * self.options.batch_size), _MAX_WINDOW)
         for elements, is_end in windows(_changed(self.diff.get_children()), size):
@@ -121,7 +121,7 @@ class Scheduler(ABC):
         return self.prepare([self.make_step(element, None) for element in elements])
 
     def prepare(self, tops: list[Step]) -> list[list[Step]]:
-        """Return the stages of steps and those below them; read their journal entries and find what is suppressed."""
+        """Return the stages of steps and those below them; read their journal entries and find suppressed ones."""
         stages = stages_of(tops, self._children, self.elements.rank)
         if self.is_resumed:
             self.entries.update(self.read_entries(step.element for stage in stages for step in stage))
@@ -249,7 +249,7 @@ class Scheduler(ABC):
 
         Args:
             step: The operation.
-            state: Its state; SENT if nobody knows whether it was done.
+            state: Its state; SENT if it is unknown whether it was done.
             reason: Why it is not done.
             blocked: Why it cannot be done; also the reason for everything below it.
         """

@@ -87,7 +87,7 @@ class TargetStore:
     def restore(
         self, step: Step, obj: DiffSyncModel | None, fields: str = "", now: Mapping[str, Any] | None = None
     ) -> None:
-        """Repeat in the store what an interrupted sync has done in the system.
+        """Apply to the store an operation that an interrupted sync has done in the system.
 
         Args:
             step: The operation that was done.
@@ -138,7 +138,7 @@ class TargetStore:
         return found
 
     def set_found(self, step: Step, obj: DiffSyncModel | None, now: Any) -> DiffSyncModel | None:
-        """Return the object of an operation whose answer was lost and that `look_up` has shown to be done."""
+        """Return the object of an operation whose answer was lost and that was done, as `look_up` has found."""
         if step.action == DiffSyncActions.CREATE:
             return self.build(step.element, now=now)
         if obj is not None and step.action == DiffSyncActions.UPDATE:
@@ -161,7 +161,7 @@ def set_values(obj: DiffSyncModel, values: Mapping[str, Any]) -> DiffSyncModel:
 
 
 def restore_values(obj: DiffSyncModel, before: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Undo what a failed update has set on its object."""
+    """Undo the changes of an object by a failed update."""
     for name in names:
         if name not in before or vars(obj).get(name) is before[name]:
             continue  # computed, or not changed

@@ -18,7 +18,7 @@ Transient = tuple[type[Exception], ...] | Callable[[BaseException], bool]
 
 
 class Ended(SyncStopped):
-    """The options have stopped the sync; its result has what was done."""
+    """The options have stopped the sync. The done operations are in its result."""
 
 
 class Throttle:
@@ -129,7 +129,7 @@ class Throttle:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no more calls must be made."""
+        """Whether the sync has ended, so that no more calls are allowed."""
         return self._ended.is_set()
 
     def _wait(self, seconds: float) -> None:

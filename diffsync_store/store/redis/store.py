@@ -148,7 +148,7 @@ class RedisStore(BaseStore):
         return f"{self.name} ({self.store_id})"
 
     def __call__(self, adapter: StoreOwner) -> RedisStore:
-        """Serve as the `internal_storage_engine` of an adapter class that calls what it is given."""
+        """Set the adapter and return the store: diffsync's adapters call their `internal_storage_engine`."""
         self.adapter = adapter
         return self
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class TransientRetry(Retry):
-    """redis-py's Retry for transient errors: what the server refused is not tried again.
+    """redis-py's Retry for transient errors: refused requests are not retried.
 
     redis-py reconnects within the next try of a command, and would retry that too: here it tries once.
     """

@@ -21,7 +21,7 @@ class DiffCatalog:
         self.namespace = check_namespace(namespace)
 
     def list(self) -> Iterator[DiffRecord]:
-        """Yield the records of the saved diffs, newest first, read as they are asked for. Their time to live is not renewed."""
+        """Yield the records of the saved diffs, newest first. Each is read when the caller asks for it. Their time to live is not renewed."""
         return newest_first(self._redis, index_of_diffs(self.namespace), self.record)
 
     def record(self, diff_id: str) -> DiffRecord:

@@ -15,7 +15,7 @@ DEAD_AFTER = timedelta(hours=1)
 
 
 def is_unapplied(diff: RedisDiff) -> bool:
-    """True if some of the diff is still to be applied."""
+    """True if the diff is not applied completely."""
     return diff.record.operations > 0 and diff.journal().application() is None
 
 

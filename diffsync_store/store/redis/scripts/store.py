@@ -3,7 +3,7 @@
 How writers share a store. One writer at a time may be *exclusive*: it has a short claim, knows every unique id in the
 store, and can therefore refuse a duplicate by itself and buffer what it adds. A second writer that comes while the claim
 lives asks for sharing and waits. The first writer learns this from the answer to its next batch; if that batch was sent
-ahead, the answer is read together with the next one, and what it adds until then is checked when it is written. From then
+ahead, the answer is read together with the next one, and objects that it adds until then are checked when they are written. From then
 on every `add` of either writer is checked inside Redis. A claim that its holder did not renew is taken over.
 
 `epoch` grows whenever another writer writes than before: a writer that sees a new epoch knows that its knowledge is out of
