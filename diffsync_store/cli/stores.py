@@ -90,8 +90,8 @@ def _store_or_diff(name: str) -> Iterator[None]:
 
 @command
 def diff(
-    source: Annotated[str, typer.Argument(help="store_id of the source of truth.")],
-    target: Annotated[str, typer.Argument(help="store_id of the side to change.")],
+    source: Annotated[str, typer.Argument(help="store_id of the source.")],
+    target: Annotated[str, typer.Argument(help="store_id of the target.")],
     save: Annotated[bool, typer.Option("--save", help="Save the diff and print its diff_id.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if there are differences.")] = False,
 ) -> None:

@@ -15,13 +15,13 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.filters import count_matching, parse_selection
 
 EXCLUDE = (
-    "Operations to exclude: a pattern of a model and a unique ID (*, ?, \\[abc]), or a filter as in the form: "
+    "Operations to exclude: a pattern of a model and a unique id (*, ?, \\[abc]), or a filter as in the form: "
     '\'{"action": "delete"}\'. Repeatable.'
 )
 
 
 def approve(
-    diff_id: Annotated[str, typer.Argument(metavar="DIFF_ID", help="ID of the saved diff.")],
+    diff_id: Annotated[str, typer.Argument(metavar="DIFF_ID", help="Id of the saved diff.")],
     *,
     by: Annotated[str, typer.Option(help="Name of the person who decides; it is kept with the diff.")],
     reason: Annotated[

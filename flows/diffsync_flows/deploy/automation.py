@@ -48,7 +48,7 @@ def declared_automations(config: Config, deployment_ids: Mapping[str, UUID]) -> 
 
     Args:
         config: The file.
-        deployment_ids: IDs of the deployments that `chained_deployments` names.
+        deployment_ids: Ids of the deployments that `chained_deployments` names.
     """
     project = config.declared.project
     declared = [_crash_lost_runs(project), _restart_crashed_runs(project), _end_unapproved_syncs(project)]
