@@ -12,7 +12,7 @@ KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
 class Certificates:
-    """`ca` has signed those of `server` and `client`, the authority `other` that of `stranger`."""
+    """Certificates: `ca` signed those of `server` and `client`, the authority `other` that of `stranger`."""
 
     def __init__(self) -> None:
         self.openssl = openssl_binary()
@@ -27,15 +27,15 @@ class Certificates:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def certificate(self, name: str) -> dict[str, str]:
-        """redis-py's options for a client with this certificate."""
+        """Return redis-py's options for a client with this certificate."""
         return {**self.authority("ca"), "ssl_certfile": self.file(name, "crt"), "ssl_keyfile": self.file(name, "key")}
 
     def authority(self, name: str) -> dict[str, str]:
-        """redis-py's options for a client that trusts this authority."""
+        """Return redis-py's options for a client that trusts this authority."""
         return {"ssl_ca_certs": self.file(name, "crt")}
 
     def of_redis(self) -> dict[str, str]:
-        """What a Redis server, a node of a cluster or a Sentinel is told, for all its connections."""
+        """TLS options of a Redis server, cluster node or Sentinel, for all of its connections."""
         files = {f"tls-{kind}-file": self.file("server", ending) for kind, ending in (("cert", "crt"), ("key", "key"))}
         trusted = {"tls-ca-cert-file": self.file("ca", "crt"), "tls-auth-clients": "yes"}
         return {**files, **trusted, "tls-replication": "yes", "tls-cluster": "yes"}

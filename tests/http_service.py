@@ -1,4 +1,4 @@
-"""A web service on 127.0.0.1 that fails as it is told, and then answers."""
+"""A web service on 127.0.0.1 that fails a given number of times and then answers."""
 
 import socket
 import ssl
@@ -9,14 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 DROP, CUT, STALL = "drop", "cut", "stall"
-"""Instead of a status: end the connection without an answer, in the middle of one, or say nothing for a while."""
+"""Failures without a status: close the connection before the answer, close it in the middle of the answer, or stay silent for a while."""
 
 Failure = int | str | tuple[int, Mapping[str, str]]
-"""A status, one with headers, or one of the words above."""
+"""A status, a status with headers, or one of the names above."""
 
 
 class HttpService:
-    """Each request takes the next of `failures`; when none is left, it gets what `answer` has for its path.
+    """Each request gets the next of `failures`; after the last one, it gets the value of `answer` for its path.
 
     with HttpService(failures=[500, 429, DROP]) as service:
         httpx.get(service.url)
@@ -26,7 +26,7 @@ class HttpService:
         self.answer = answer
         self.failures = list(failures)
         self.requests: list[tuple[str, str]] = []
-        """Method and path of each, as they came."""
+        """Method and path of each request, in order."""
         self.released = threading.Event()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -58,7 +58,7 @@ class _Server(ThreadingHTTPServer):
         self.service = service
 
     def handle_error(self, *_: object) -> None:
-        """Keep quiet of clients that went away."""
+        """Ignore clients that disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):

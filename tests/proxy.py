@@ -1,4 +1,4 @@
-"""A network between a client and a server on 127.0.0.1 that loses answers."""
+"""A proxy between a client and a server on 127.0.0.1 that loses answers."""
 
 import contextlib
 import re
@@ -12,7 +12,7 @@ CHUNK = 2**18
 
 @dataclass
 class _Link:
-    """A client's connection, and the one to the server in its place."""
+    """The connection of a client, and its connection to the server."""
 
     client: socket.socket
     server: socket.socket
@@ -38,7 +38,7 @@ class Proxy:
     def __init__(self, target_port: int) -> None:
         self.target_port = target_port
         self.lost = 0
-        """Answers that did not arrive."""
+        """Number of lost answers."""
         self._pattern, self._every, self._asked = b"", 0, 0
         self._links: list[_Link] = []
         self._threads: list[threading.Thread] = []
@@ -68,12 +68,12 @@ class Proxy:
     def lose_answers(self, to: bytes, *, every: int = 1) -> None:
         """Cut the connection before the answer to the first request that matches `to`, and to each `every`-th after it.
 
-        The server has done by then what it was asked for. 0 ends it.
+        The server has executed the request by then. Call it with 0 to stop losing answers.
         """
         self._pattern, self._every, self._asked = to, every, 0
 
     def cut(self) -> None:
-        """End all connections; new ones are taken."""
+        """Cut all connections; new ones are accepted."""
         for link in self._links:
             link.cut()
 

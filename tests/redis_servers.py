@@ -1,4 +1,4 @@
-"""Redis in other shapes than one server: as a cluster, watched by a Sentinel."""
+"""Redis as a cluster, and Redis with a replica and a Sentinel."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -23,7 +23,7 @@ class ClusterNode(RedisServer):
         super().__init__(kind, "--cluster-enabled", "yes", "--cluster-node-timeout", "15000", tls=tls)
 
     def new_port(self) -> int:
-        """One whose bus has a port too; Redis 6.2 takes no other than that."""
+        """Return a port. Redis 6.2 always uses the port 10,000 above it for the cluster bus, so that one must exist."""
         while True:
             port = free_port()
             self.bus_port = port + 10_000 if self.kind == "redis-6.2" else free_port()
@@ -41,7 +41,7 @@ class ClusterNode(RedisServer):
 
 
 class Group:
-    """Servers that belong together, started and stopped together."""
+    """Servers that are started and stopped together."""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -68,7 +68,7 @@ class RedisClusterServers(Group):
         return f"{self.scheme}://127.0.0.1:{self.nodes[0].port}"
 
     def holder(self, slot: int) -> ClusterNode:
-        """The node that has keys of the slot."""
+        """Return the node of a slot."""
         return next(node for node in self.nodes if node.run("CLUSTER COUNTKEYSINSLOT", slot))
 
     def _start(self, stack: ExitStack) -> None:
@@ -80,7 +80,7 @@ class RedisClusterServers(Group):
         for node in self.nodes:
             for other in self.nodes:
                 node.run("CLUSTER MEET", "127.0.0.1", other.port, other.bus_port)
-        wait_until(self.is_whole, 30, "each node knows that the cluster is whole")
+        wait_until(self.is_whole, 30, "each node reports a complete cluster")
 
     def is_whole(self) -> bool:
         infos = [node.run("CLUSTER INFO") for node in self.nodes]
@@ -88,7 +88,7 @@ class RedisClusterServers(Group):
 
 
 class Sentinel(Server):
-    """Watches one master, by the name of `service`; its word is enough for a failover."""
+    """Watches one master, by the name of `service`; it alone decides on a failover."""
 
     def __init__(self, master: RedisServer, service: str, password: str) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ def tls_options(certificates: Certificates | None) -> dict[str, Any]:
 
 
 class SentinelServers(Group):
-    """A master, its replica, and a Sentinel that puts the replica in the master's place."""
+    """A master, its replica, and a Sentinel that promotes the replica."""
 
     service = "stores"
 
@@ -157,7 +157,7 @@ class SentinelServers(Group):
 
     @property
     def hosts(self) -> str:
-        """The second one is the Sentinel; nobody is at the first."""
+        """Two addresses: nothing listens at the first, the second is the Sentinel."""
         return f"127.0.0.1:{free_port()},127.0.0.1:{self.sentinel.port}"
 
     def _start(self, stack: ExitStack) -> None:
@@ -165,14 +165,14 @@ class SentinelServers(Group):
         stack.enter_context(self.replica)
         with self.replica.client() as client:
             client.replicaof("127.0.0.1", str(self.master.port))
-            wait_until(lambda: client.info("replication")["master_link_status"] == "up", 30, "the replica is in step")
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up", 30, "the replica is in sync")
         stack.enter_context(self.sentinel)
-        # A Sentinel that stood still would do nothing for 30 seconds; Redis 6.2 has no such command.
+        # A Sentinel that was paused does nothing for 30 seconds; Redis 6.2 has no command to change that.
         with suppress(redis.ResponseError):
             self._ask("SENTINEL", "DEBUG", "tilt-trigger", 600_000)
 
     def fail_over(self) -> None:
-        """The master dies, and the replica takes its place, as the Sentinel says."""
+        """Kill the master, and wait until the Sentinel has promoted the replica."""
         self.master.kill()
         self._ask("SENTINEL", "SET", self.service, "down-after-milliseconds", 300)
         with self.replica.client() as replica:

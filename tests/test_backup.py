@@ -1,4 +1,4 @@
-"""The page on backup, done as it says."""
+"""The steps of the page on backup."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ def copying_program() -> str:
 
 
 class Restored(RedisServer):
-    """A server that begins with a copy, as the page has it."""
+    """A server that starts with a copy, as the page describes."""
 
     def __init__(self, kind: str, copy: Path) -> None:
         super().__init__(kind)
@@ -48,7 +48,7 @@ def save_an_approved_diff(url: str) -> str:
     return diff_id
 
 
-def expect_it(url: str, diff_id: str) -> None:
+def expect_content(url: str, diff_id: str) -> None:
     with closing(RedisDiffs(url=url)) as diffs, RedisStore(store_id="source", url=url) as store:
         saved = diffs.open(diff_id)
         approval = saved.journal().approval()
@@ -58,13 +58,13 @@ def expect_it(url: str, diff_id: str) -> None:
         assert store.record().counts == {"site": 1}
 
 
-def test_stores_and_diffs_with_their_approval_are_there_after_a_restore(redis_kind: str, tmp_path: Path) -> None:
+def test_a_restore_brings_back_stores_diffs_and_approvals(redis_kind: str, tmp_path: Path) -> None:
     program, copy = demand(copying_program), tmp_path / "stores.rdb"
     with demand(lambda: RedisServer(redis_kind, "--appendonly", "yes")) as server:
         diff_id = save_an_approved_diff(server.url)
         subprocess.run([program, "-p", str(server.port), "--rdb", copy], check=True, capture_output=True, timeout=30)
     with Restored(redis_kind, copy) as restored:
-        expect_it(restored.url, diff_id)
+        expect_content(restored.url, diff_id)
         with restored.client() as client:
             client.config_set("appendonly", "yes")
             wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], 30)
@@ -72,4 +72,4 @@ def test_stores_and_diffs_with_their_approval_are_there_after_a_restore(redis_ki
         (restored.directory / "dump.rdb").unlink(missing_ok=True)
         restored.options = ("--appendonly", "yes")
         restored.start()
-        expect_it(restored.url, diff_id)
+        expect_content(restored.url, diff_id)

@@ -131,7 +131,7 @@ def test_each_benchmark_runs_at_its_smallest_size(name: str, tmp_path: Path) -> 
 def test_every_benchmark_command_has_a_test_and_a_line_in_the_readme() -> None:
     folder = Path(benchmarks.__file__).parent
     commands = {path.stem for path in folder.glob("*.py") if 'if __name__ == "__main__"' in path.read_text("utf-8")}
-    assert commands == {*COMMANDS, "__main__", "driver", "slow_proxy"}  # the last two are started by the others
+    assert commands == {*COMMANDS, "__main__", "driver", "slow_proxy"}  # the others start the last two
     readme = (folder / "README.md").read_text("utf-8")
     assert all(f"python -m benchmarks.{name}" in readme for name in COMMANDS)
 

@@ -1,7 +1,6 @@
-"""The services of docker/compose.yaml as processes on this machine, in the order and with the checks that stand there.
+"""The services of docker/compose.yaml as processes on this machine, with its order, commands and health checks.
 
-There is no Docker engine in the tests. What is left out is the image and the network; the commands, the environment,
-the health checks and the dependencies are the file's own.
+The tests have no Docker engine, so they do not cover the image and the network.
 """
 
 import base64
@@ -38,8 +37,8 @@ SECONDS = 90.0
 pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.timeout(400)]
 
 
-class Place:
-    """Where on this machine the hosts and ports of the file are."""
+class Addresses:
+    """The addresses on this machine of the hosts and ports in the file."""
 
     def __init__(self, postgres: PostgresServer, messages: RedisServer, stores: RedisServer) -> None:
         self.api_port = free_port()
@@ -73,7 +72,7 @@ class Place:
 class Service(Server):
     start_seconds = SECONDS
 
-    def __init__(self, name: str, place: Place) -> None:
+    def __init__(self, name: str, place: Addresses) -> None:
         super().__init__()
         self._name = name
         self._description = SERVICES[name]
@@ -120,11 +119,11 @@ class Service(Server):
         assert done.returncode == 0, f"{self._name}: {done.stdout} {done.stderr}"
 
 
-def ends_by_itself(name: str) -> bool:
+def is_one_shot(name: str) -> bool:
     return bool(SERVICES[name]["restart"] == "on-failure")
 
 
-def in_order_of_dependency(names: Sequence[str]) -> list[str]:
+def sort_by_dependency(names: Sequence[str]) -> list[str]:
     ordered: list[str] = []
 
     def visit(name: str) -> None:
@@ -139,14 +138,14 @@ def in_order_of_dependency(names: Sequence[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def place(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     with ExitStack() as stack:
         messages = stack.enter_context(demand(lambda: RedisServer("redis", password=SECRETS["MESSAGES_PASSWORD"])))
         stores = stack.enter_context(RedisServer("valkey", password=SECRETS["STORES_PASSWORD"]))
-        place = Place(postgres_server, messages, stores)
-        for name in in_order_of_dependency([name for name in SERVICES if "build" in SERVICES[name]]):
+        place = Addresses(postgres_server, messages, stores)
+        for name in sort_by_dependency([name for name in SERVICES if "build" in SERVICES[name]]):
             service = Service(name, place)
-            if ends_by_itself(name):
+            if is_one_shot(name):
                 service.directory = tmp_path_factory.mktemp(name)
                 service.run_to_the_end()
             else:
@@ -155,14 +154,14 @@ def place(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_a_worker_waits_at_every_pool(place: Place, pool: str) -> None:
+def test_every_pool_has_a_worker(place: Addresses, pool: str) -> None:
     def states() -> list[str]:
         return [worker["status"] for worker in place.get(f"/work_pools/{pool}/workers/filter", {})]
 
     wait_until(lambda: states() == ["ONLINE"], SECONDS)
 
 
-def test_the_deployments_are_there_and_their_pools_are_ready(place: Place) -> None:
+def test_the_deployments_exist_and_their_pools_are_ready(place: Addresses) -> None:
     def deployments() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = place.get("/deployments/filter", {})
         return found
@@ -171,6 +170,6 @@ def test_the_deployments_are_there_and_their_pools_are_ready(place: Place) -> No
     wait_until(lambda: {deployment["status"] for deployment in deployments()} == {"READY"}, SECONDS)
 
 
-def test_who_does_not_know_the_password_is_kept_out(place: Place) -> None:
+def test_a_request_without_the_password_is_refused(place: Addresses) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
         place.get("/deployments/filter", {}, auth="people:guess")

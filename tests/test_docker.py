@@ -1,4 +1,4 @@
-"""What can be said of docker/ without a Docker engine: the files are read and held against each other."""
+"""Checks of docker/ without a Docker engine: the files are read and compared."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ each_service = pytest.mark.parametrize("name", SERVICES)
 
 
 def referenced_variables() -> set[str]:
-    """`$$` is a dollar sign for the shell inside of the container and none of ours."""
+    """Return the variables of the file; `$$` is a dollar sign for the shell in the container."""
     return set(re.findall(r"\$\{(\w+)[^}]*\}", COMPOSE_TEXT.replace("$$", "")))
 
 
@@ -38,13 +38,13 @@ def documented_variables() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def faults(document: Any) -> list[str]:
+def schema_errors(document: Any) -> list[str]:
     return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(document)]
 
 
-def test_the_compose_file_keeps_to_the_part_of_the_compose_specification_that_it_uses() -> None:
+def test_the_compose_file_is_valid_by_the_compose_specification() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert faults(COMPOSE) == []
+    assert schema_errors(COMPOSE) == []
 
 
 @pytest.mark.parametrize(
@@ -61,21 +61,21 @@ def test_the_compose_file_keeps_to_the_part_of_the_compose_specification_that_it
         (("service",), {}),
     ],
 )
-def test_what_the_specification_does_not_know_is_found(place: tuple[str, ...], value: Any) -> None:
+def test_the_schema_finds_invalid_values(place: tuple[str, ...], value: Any) -> None:
     broken = copy.deepcopy(COMPOSE)
     part = broken
     for key in place[:-1]:
         part = part[key]
     part[place[-1]] = value
-    assert faults(broken) != []
+    assert schema_errors(broken) != []
 
 
-def test_every_service_that_is_waited_for_is_in_the_file() -> None:
+def test_every_dependency_is_a_service_of_the_file() -> None:
     for service in SERVICES.values():
         assert set(service.get("depends_on", {})) <= set(SERVICES)
 
 
-def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+def test_hadolint_reports_nothing() -> None:
     linter = Path(sys.executable).parent / "hadolint"
     if not linter.exists():
         assert (sys.platform, platform.machine()) != ("linux", "x86_64"), "make setup brings hadolint"
@@ -92,14 +92,14 @@ def test_an_image_is_pinned_or_built_here(name: str) -> None:
 
 
 @each_service
-def test_a_service_waits_for_services_that_can_say_that_they_are_ready(name: str) -> None:
+def test_a_service_depends_on_services_with_a_health_check(name: str) -> None:
     for other, wish in SERVICES[name].get("depends_on", {}).items():
         assert wish["condition"] != "service_healthy" or "healthcheck" in SERVICES[other]
         assert wish["condition"] != "service_completed_successfully" or SERVICES[other]["restart"] == "on-failure"
 
 
 @each_service
-def test_what_runs_on_is_watched_and_the_rest_has_no_check_that_is_not_its_own(name: str) -> None:
+def test_long_running_services_have_a_health_check_and_others_have_none(name: str) -> None:
     service = SERVICES[name]
     if service["restart"] == "unless-stopped" and name not in {"prefect-services", "resume"}:  # which answer to nobody
         assert service["healthcheck"]["test"][0] == "CMD"
@@ -107,7 +107,7 @@ def test_what_runs_on_is_watched_and_the_rest_has_no_check_that_is_not_its_own(n
         assert service["healthcheck"] == {"disable": True}
 
 
-def test_a_worker_in_the_compose_file_is_watched_as_the_image_says() -> None:
+def test_workers_use_the_health_check_of_the_image() -> None:
     in_image = re.search(r"^HEALTHCHECK (.+?) \\\n +CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)
     assert in_image is not None
     options = dict(re.findall(r"--([a-z-]+)=(\S+)", in_image[1]))
@@ -130,27 +130,27 @@ def test_a_volume_is_declared_or_a_file_of_the_checkout_that_is_only_read(name: 
 
 
 @each_service
-def test_what_keeps_data_or_runs_work_is_given_time_to_end(name: str) -> None:
+def test_services_with_data_or_work_have_a_stop_grace_period(name: str) -> None:
     service = SERVICES[name]
     keeps_data = any(not mount.startswith(".") for mount in service.get("volumes", []))
     assert not (keeps_data or name.startswith("worker-")) or service["stop_grace_period"] == "60s"
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if "build" in SERVICES[name]])
-def test_nothing_of_ours_tells_anybody_outside_what_it_does(name: str) -> None:
+def test_telemetry_is_switched_off_in_every_service(name: str) -> None:
     assert NO_TELEMETRY.items() <= SERVICES[name]["environment"].items()
     for setting, value in NO_TELEMETRY.items():
         assert f"{setting}={value}" in DOCKERFILE
 
 
-def test_pages_are_reached_only_through_the_proxy_that_keeps_them_from_asking_others() -> None:
+def test_pages_are_served_by_the_proxy_whose_policy_forbids_requests_to_other_hosts() -> None:
     assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["proxy"]
     rules = (DOCKER / "Caddyfile").read_text("utf-8")
     assert """header Content-Security-Policy "connect-src 'self'\"""" in rules
     assert "reverse_proxy prefect-server:4200" in rules
 
 
-def test_the_stores_are_kept_on_disk_behind_a_password_and_nothing_in_them_is_thrown_away() -> None:
+def test_redis_saves_to_disk_requires_a_password_and_evicts_nothing() -> None:
     command = " ".join(SERVICES["stores"]["command"])
     for option in ("--requirepass ${STORES_PASSWORD:?}", "--appendonly yes", "--maxmemory-policy noeviction"):
         assert option in command
@@ -166,13 +166,13 @@ def test_no_secret_has_a_default() -> None:
     assert set(re.findall(r"\$\{\w+([^}]*)\}", COMPOSE_TEXT)) == {":?"}
 
 
-def test_nothing_is_reached_from_other_hosts() -> None:
+def test_no_port_is_open_to_other_hosts() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_server_processes_share_the_settings_that_they_must_share() -> None:
+def test_server_processes_share_their_settings() -> None:
     first = SERVICES["prefect-server"]["environment"]
     assert SERVICES["prefect-services"]["environment"] == SERVICES["migrate"]["environment"] == first
 
@@ -185,20 +185,20 @@ def test_each_pool_has_a_worker_of_its_own_with_a_unique_name() -> None:
     assert len(set(pools.values())) == len(commands)
 
 
-def test_only_the_workers_that_speak_to_the_systems_know_their_secrets() -> None:
+def test_only_workers_that_connect_to_the_systems_have_their_secrets() -> None:
     assert {name for name, service in SERVICES.items() if "env_file" in service} == {"worker-load", "worker-sync"}
 
 
-def test_the_deploy_step_brings_the_server_up_to_date_with_the_declarations() -> None:
+def test_the_deploy_step_runs_diffsync_flows_deploy() -> None:
     assert SERVICES["deploy"]["command"] == ["diffsync-flows", "deploy", "--yes"]
 
 
-def test_the_deployments_ask_for_these_pools() -> None:
+def test_the_deployments_use_these_pools() -> None:
     document = yaml.safe_load((ROOT / "deployments/prefect.yaml").read_text("utf-8"))
     assert {deployment["work_pool"]["name"] for deployment in document["deployments"]} <= POOLS
 
 
-def test_the_image_is_made_of_files_that_exist_and_reach_the_builder() -> None:
+def test_the_image_copies_files_that_exist_and_are_not_ignored() -> None:
     ignored = (DOCKER / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
     let_in = {line[1:] for line in ignored if line.startswith("!")}
     copied = {
@@ -211,14 +211,14 @@ def test_the_image_is_made_of_files_that_exist_and_reach_the_builder() -> None:
     assert all((ROOT / source).exists() for source in copied)
 
 
-def test_the_image_runs_as_nobody_special_from_a_pinned_base() -> None:
+def test_the_image_runs_without_root_from_a_pinned_base() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert set(bases) == {"python:3.13-slim"}
     last_user = re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)[-1]
     assert last_user == "10001:10001"
 
 
-def test_the_image_holds_no_tool_of_development() -> None:
+def test_the_image_has_no_development_tools() -> None:
     lock = (DOCKER / "requirements.lock").read_text("utf-8")
     assert not re.search(r"^(pytest|ruff|mypy|playwright|hypothesis)==", lock, re.MULTILINE)
     assert re.search(r"^prefect-redis==", lock, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What the documentation shows is run as it stands."""
+"""The examples in the documentation are run unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(folder: Path, *words: str, **variables: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
+def test_the_tutorial_prints_the_shown_output(folder: Path, redis_url: str) -> None:
     lines = [line for line in run(folder, "try_it.py").splitlines() if not line.startswith("20")]
     assert lines == SHOWN[0].splitlines()
     (folder / "switch.json").write_text('{"10": "default", "30": "lab"}', "utf-8")
@@ -51,19 +51,19 @@ def test_the_tutorial_prints_what_it_says(folder: Path, redis_url: str) -> None:
     assert (folder / "switch.json").read_text("utf-8") == '{"10": "users", "20": "voice"}'
 
 
-def test_the_adapters_of_the_tutorial_are_those_that_init_writes() -> None:
+def test_the_adapters_of_the_tutorial_are_those_of_init() -> None:
     template = ROOT / "flows/diffsync_flows/scaffold/templates/my_adapters.py"
     assert BLOCKS["my_adapters.py"] == template.read_text("utf-8")
 
 
 @pytest.mark.slow
-def test_what_the_tutorial_declares_is_right(folder: Path, redis_url: str) -> None:
+def test_the_yaml_file_of_the_tutorial_is_valid(folder: Path, redis_url: str) -> None:
     variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml", "VLANS": str(folder)}
     told = run(folder, "-m", "diffsync_flows", "check", **variables)
     assert told == "syncs.yaml: OK (2 adapters, 1 sync)\n"
 
 
-def test_the_example_of_compared_values_prints_what_it_says(tmp_path: Path) -> None:
+def test_the_example_of_compared_values_prints_the_shown_output(tmp_path: Path) -> None:
     page = (ROOT / "docs/comparing.md").read_text("utf-8")
     [example] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "example.py").write_text(example, "utf-8")
@@ -71,12 +71,12 @@ def test_the_example_of_compared_values_prints_what_it_says(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
-def test_what_a_reference_page_shows_exists(page: Path) -> None:
+def test_every_name_on_a_reference_page_exists(page: Path) -> None:
     for name in re.findall(r"^::: (\S+)$", page.read_text("utf-8"), re.MULTILINE):
         assert pkgutil.resolve_name(name), name
 
 
-def test_the_example_of_the_readme_prints_what_it_says(tmp_path: Path) -> None:
+def test_the_example_of_the_readme_prints_the_shown_output(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     [program, *_] = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     [shown] = re.findall(r"^```text\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
@@ -86,7 +86,7 @@ def test_the_example_of_the_readme_prints_what_it_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
-def test_files_that_a_page_names_exist(page: str) -> None:
+def test_every_file_that_a_page_names_exists(page: str) -> None:
     named = set(re.findall(r"(?<![\w/*])(?:\w+/)*\w+\.(?:py|lua)\b", (ROOT / page).read_text("utf-8")))
     folders = (ROOT / "diffsync_store", ROOT / "flows", ROOT / "tests")
     files = [path.as_posix() for folder in folders for path in folder.rglob("*.*")]
@@ -98,7 +98,7 @@ COMMANDS = {"diffsync_store.cli.commands": "diffsync-store", "diffsync_flows.cli
 
 
 def commands() -> str:
-    """The page of all commands, as typer writes it."""
+    """Return the page of all commands, as typer writes it."""
     pages = []
     for module, name in COMMANDS.items():
         words = ["-m", "typer", module, "utils", "docs", "--name", name]
@@ -110,12 +110,12 @@ def commands() -> str:
 
 
 @pytest.mark.slow
-def test_the_page_of_the_commands_is_that_of_the_commands() -> None:
-    """`python -m tests.test_docs` writes it."""
+def test_the_page_of_the_commands_is_up_to_date() -> None:
+    """To update the page, run `python -m tests.test_docs`."""
     assert (ROOT / "docs/reference/commands.md").read_text("utf-8") == commands()
 
 
-def test_every_page_is_among_those_that_are_listed() -> None:
+def test_every_page_is_in_the_navigation() -> None:
     listed = (ROOT / "mkdocs.yml").read_text("utf-8")
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert {page for page in pages if f"- {page}" not in listed} == set()

@@ -1,4 +1,4 @@
-"""An exception keeps what it knows where it is copied or goes to another process."""
+"""An exception keeps its attributes if it is copied or sent to another process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FACTS: dict[str, Any] = {
     "diff_id": "d",
     "excesses": (1, 2),
 }
-"""What exceptions are given beside their message, by the name of the argument."""
+"""Arguments of the exceptions besides the message."""
 
 
 def classes() -> list[type[Exception]]:
@@ -44,7 +44,7 @@ def classes() -> list[type[Exception]]:
     return sorted(own, key=str)
 
 
-def made(kind: type[Exception]) -> Exception:
+def make(kind: type[Exception]) -> Exception:
     init: Any = kind.__init__
     parameters = inspect.signature(init).parameters if inspect.isfunction(init) else ()
     error = kind("what is wrong", *(FACTS[name] for name in parameters if name in FACTS))
@@ -61,8 +61,8 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.__name__)
-def test_an_exception_comes_through_with_all_it_knows(kind: type[Exception], way: str) -> None:
-    error = made(kind)
+def test_a_copied_or_pickled_exception_keeps_its_attributes(kind: type[Exception], way: str) -> None:
+    error = make(kind)
     again = WAYS[way](error)
     assert type(again) is kind
     assert str(again) == str(error)

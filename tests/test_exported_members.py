@@ -14,7 +14,7 @@ from diffsync_store.store import redis
 
 
 @pytest.mark.parametrize("name", diffsync_store.__all__)
-def test_every_exported_name_exists_and_says_what_it_is(name: str) -> None:
+def test_every_exported_name_exists_and_has_a_docstring(name: str) -> None:
     member = getattr(diffsync_store, name)
     docstring = vars(member).get("__doc__") if isinstance(member, type) else member.__doc__
     assert isinstance(member, str) or (docstring or "").strip()
@@ -24,8 +24,8 @@ def test_each_name_is_exported_once() -> None:
     assert len(diffsync_store.__all__) == len(set(diffsync_store.__all__))
 
 
-def test_everything_public_at_the_top_is_exported() -> None:
-    """Modules that were imported on the way are no names of ours."""
+def test_every_public_name_of_the_package_is_exported() -> None:
+    """Imported modules are not part of the API."""
     names = {
         name
         for name, value in vars(diffsync_store).items()
@@ -41,7 +41,7 @@ def public_classes() -> list[type]:
 
 
 def public_members(module: ModuleType) -> list[Any]:
-    """What a module exports; without `__all__` what it defines."""
+    """Return the exports of a module; without `__all__`, its definitions."""
     names = getattr(module, "__all__", None)
     if names is not None:
         return [getattr(module, name) for name in names]
@@ -50,7 +50,7 @@ def public_members(module: ModuleType) -> list[Any]:
 
 
 def is_immutable(member: type) -> bool:
-    """Whether objects of the class are exceptions, constants or frozen data, which threads may share anyway."""
+    """Return whether objects of the class are exceptions, constants or frozen data, which threads can always share."""
     if issubclass(member, BaseException | enum.Enum | tuple) or member is diffsync_store.DiffSyncActions:
         return True
     if issubclass(member, BaseModel):
@@ -59,12 +59,12 @@ def is_immutable(member: type) -> bool:
 
 
 @pytest.mark.parametrize("member", public_classes(), ids=lambda member: member.__name__)
-def test_a_public_class_says_whether_threads_or_processes_may_share_it(member: type) -> None:
+def test_the_docstring_of_a_public_class_says_whether_threads_or_processes_may_share_it(member: type) -> None:
     assert is_immutable(member) or re.search(r"\b(threads?|process(es)?)\b", member.__doc__ or "", re.IGNORECASE)
 
 
 @pytest.mark.parametrize("member", public_classes(), ids=lambda member: member.__name__)
-def test_the_type_hints_of_a_public_class_and_of_its_methods_are_found(member: type) -> None:
+def test_the_type_hints_of_a_public_class_and_its_methods_resolve(member: type) -> None:
     assert get_type_hints(member) is not None
     for name, value in inspect.getmembers(member):
         function = getattr(value, "__func__", value)

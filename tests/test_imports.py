@@ -1,4 +1,4 @@
-"""Who may import whom, as data. The files are parsed, not imported: a late import and one for types count as well."""
+"""Rules for imports, as data. The files are parsed, not imported, so late imports and imports for types count too."""
 
 import ast
 import importlib
@@ -86,7 +86,7 @@ LAYERS = (
     {"adapters", "project", "testing"},
     {"cli"},
 )
-"""The rooms of the library, from the ground up. A room imports only rooms below its own layer."""
+"""The folders and modules of the library in layers, the lowest first. Each one imports only from lower layers."""
 
 FLOW_LAYERS = (
     {"blocks", "prefect_api"},
@@ -101,7 +101,7 @@ FLOW_LAYERS = (
     {"cli"},
     {"__main__"},
 )
-"""The rooms of the flows, likewise."""
+"""The same for the flows."""
 
 PACKAGES = {"diffsync_store": LAYERS, "diffsync_flows": FLOW_LAYERS}
 
@@ -160,17 +160,17 @@ def test_no_file_imports_what_a_rule_forbids(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.why}: {rule.files}")
-def test_every_rule_speaks_of_files_that_exist(rule: Rule) -> None:
+def test_every_rule_matches_existing_files(rule: Rule) -> None:
     assert any(rule.applies_to(file) for file in SOURCES)
 
 
 def package_imports(package: str) -> dict[str, set[str]]:
     """The modules of a package, each with those of the package that it imports."""
     modules = {name: tree for file, tree in SOURCES.items() if (name := module_name(file)).split(".")[0] == package}
-    return {module: set(modules_taken(tree, modules.keys())) - {module} for module, tree in modules.items()}
+    return {module: set(imported_from(tree, modules.keys())) - {module} for module, tree in modules.items()}
 
 
-def modules_taken(tree: ast.Module, known: Collection[str]) -> Iterator[str]:
+def imported_from(tree: ast.Module, known: Collection[str]) -> Iterator[str]:
     for module, name in imports(tree):
         yield from [found for found in (f"{module}.{name}", module) if found in known][:1]
 
@@ -180,7 +180,7 @@ def module_name(file: str) -> str:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+def test_there_is_no_import_cycle(package: str) -> None:
     graph = package_imports(package)
     try:
         TopologicalSorter(graph).prepare()
@@ -189,26 +189,26 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_room_imports_only_rooms_below_it(package: str) -> None:
+def test_a_folder_imports_only_from_lower_layers(package: str) -> None:
     floors = {room: floor for floor, rooms in enumerate(PACKAGES[package]) for room in rooms}
     upwards = {
-        (room_of(module), room_of(other))
+        (folder_of(module), folder_of(other))
         for module, below in package_imports(package).items()
         for other in below
-        if room_of(module) != room_of(other)
+        if folder_of(module) != folder_of(other)
         if "." in module and "." in other
-        if floors[room_of(module)] <= floors[room_of(other)]
+        if floors[folder_of(module)] <= floors[folder_of(other)]
     }
     assert not upwards
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_room_has_its_layer(package: str) -> None:
-    rooms = {room_of(module) for module in package_imports(package) if "." in module}
+def test_every_folder_has_a_layer(package: str) -> None:
+    rooms = {folder_of(module) for module in package_imports(package) if "." in module}
     assert rooms <= set().union(*PACKAGES[package])
 
 
-def room_of(module: str) -> str:
+def folder_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
@@ -230,7 +230,7 @@ def is_public(module: str, name: str) -> bool:
     return not name or name in exported or f"{module}.{name}" in PUBLIC_MODULES
 
 
-def test_one_file_reads_the_environment_and_none_of_the_library() -> None:
+def test_only_one_file_of_the_flows_reads_the_environment() -> None:
     readers = {
         file
         for file, tree in SOURCES.items()
@@ -248,7 +248,7 @@ def test_the_library_starts_without_optional_packages() -> None:
 
 
 @pytest.mark.parametrize("module", ["store.redis", "diffs"])
-def test_without_the_redis_package_its_store_says_what_to_install(module: str) -> None:
+def test_without_the_redis_package_the_error_says_what_to_install(module: str) -> None:
     program = f"import sys; sys.modules['redis'] = None; import diffsync_store.{module}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     hint = "ImportError: RedisStore needs the redis package: pip install 'diffsync-store[redis]'"

@@ -1,4 +1,4 @@
-"""Lists of children: what `add_child` and `remove_child` do to them, and what they cost."""
+"""Lists of children: the effect and the cost of `add_child` and `remove_child`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_children_are_listed_in_the_order_in_which_they_were_added() -> None:
     assert parent.devices == ["3", "1", "2"]
 
 
-def test_each_model_has_a_list_of_its_own() -> None:
+def test_each_child_model_has_its_own_list() -> None:
     parent = site()
     parent.add_child(device(1))
     parent.add_child(Rack(name="1"))
@@ -73,7 +73,7 @@ def test_two_parents_do_not_share_a_list() -> None:
     assert (first.devices, second.devices) == (["1"], [])
 
 
-def test_a_child_that_is_listed_already_is_refused_and_named() -> None:
+def test_a_child_that_is_already_listed_is_refused() -> None:
     parent, child = site("1"), device(1)
     with pytest.raises(ObjectAlreadyExists, match="device 1 is already a child of site") as raised:
         parent.add_child(child)
@@ -98,7 +98,7 @@ def test_a_child_of_another_model_is_refused() -> None:
         parent.remove_child(Cable(name="1"))
 
 
-def test_a_list_that_was_changed_by_hand_is_seen_as_it_is() -> None:
+def test_direct_changes_of_a_list_are_seen() -> None:
     parent = site("1", "2", "3")
     parent.add_child(device(4))
     parent.devices.remove("2")
@@ -110,7 +110,7 @@ def test_a_list_that_was_changed_by_hand_is_seen_as_it_is() -> None:
     assert parent.devices == ["0", "1", "4", "2"]
 
 
-def test_a_list_that_was_replaced_is_seen_as_it_is() -> None:
+def test_a_replaced_list_is_seen() -> None:
     parent = site("1", "2")
     parent.add_child(device(3))
     parent.devices = ["7", "8", "9"]
@@ -121,7 +121,7 @@ def test_a_list_that_was_replaced_is_seen_as_it_is() -> None:
     assert parent.devices == ["7", "9", "1"]
 
 
-def test_a_list_that_was_replaced_in_place_by_one_as_long_is_seen_as_it_is() -> None:
+def test_a_list_replaced_in_place_with_equal_length_is_seen() -> None:
     parent = site("1", "2")
     parent.add_child(device(3))
     parent.devices[:] = ["7", "8", "9"]
@@ -134,7 +134,7 @@ def test_a_list_that_was_replaced_in_place_by_one_as_long_is_seen_as_it_is() -> 
     assert parent.devices == ["7", "9", "1"]
 
 
-def test_children_that_were_exchanged_by_hand_are_seen_as_they_are() -> None:
+def test_directly_exchanged_children_are_seen() -> None:
     parent = site("1", "2")
     parent.add_child(device(3))
     parent.devices.remove("2")
@@ -145,7 +145,7 @@ def test_children_that_were_exchanged_by_hand_are_seen_as_they_are() -> None:
     assert parent.devices == ["1", "3", "4", "2"]
 
 
-def test_a_name_that_was_replaced_in_the_list_is_seen_as_it_is() -> None:
+def test_a_directly_replaced_name_is_seen() -> None:
     parent = site("1", "2")
     parent.add_child(device(3))
     parent.devices[1] = "renamed"
@@ -155,7 +155,7 @@ def test_a_name_that_was_replaced_in_the_list_is_seen_as_it_is() -> None:
     assert parent.devices == ["1", "renamed", "3", "2"]
 
 
-def test_a_reordered_list_loses_the_right_child() -> None:
+def test_remove_child_finds_the_child_in_a_reordered_list() -> None:
     parent = site(*"abcdef")
     parent.remove_child(Device(name="a"))
     parent.devices.reverse()
@@ -173,7 +173,7 @@ def test_a_child_that_is_listed_twice_is_removed_once() -> None:
     assert parent.devices == ["2"]
 
 
-def test_a_copy_has_a_list_of_its_own() -> None:
+def test_a_copy_has_its_own_list() -> None:
     parent = site("1")
     parent.add_child(device(2))
     copy = parent.model_copy(deep=True)
@@ -216,7 +216,7 @@ Step = tuple[str, int]
         max_size=40,
     ),
 )
-def test_a_list_of_children_is_what_a_plain_list_would_be(start: list[int], steps: list[Step]) -> None:
+def test_a_list_of_children_behaves_like_a_plain_list(start: list[int], steps: list[Step]) -> None:
     expected = [str(number) for number in start]
     parent = site(*expected)
     for step, number in steps:
@@ -225,7 +225,7 @@ def test_a_list_of_children_is_what_a_plain_list_would_be(start: list[int], step
 
 
 def take(parent: Site, expected: list[str], step: str, number: int) -> None:
-    """Do the same to a parent's list and to a plain one; the parent by `add_child`, `remove_child` where it can."""
+    """Do the same to the list of a parent and to a plain list; use `add_child` and `remove_child` if possible."""
     name = str(number)
     if step == "add" and name in expected:
         with pytest.raises(ObjectAlreadyExists):
@@ -248,7 +248,7 @@ def take(parent: Site, expected: list[str], step: str, number: int) -> None:
 
 
 def seconds(children: int) -> float:
-    """Time to add so many children, and to remove them in another order."""
+    """Return the time to add this many children, and to remove them in another order."""
     parent = site()
     devices = [device(number) for number in range(children)]
     started = time.process_time()
@@ -260,12 +260,12 @@ def seconds(children: int) -> float:
     return time.process_time() - started
 
 
-def test_20000_children_cost_little_more_each_than_2000() -> None:
+def test_the_cost_of_a_child_hardly_grows_from_2000_to_20000_children() -> None:
     assert seconds(20_000) < 40 * max(seconds(2000), 0.01)
 
 
 @pytest.mark.parametrize("order", ["forward", "backward"])
-def test_children_are_removed_from_a_long_list_without_searching_it(order: str) -> None:
+def test_children_are_removed_from_a_long_list_without_a_search(order: str) -> None:
     names = [str(number) for number in range(3000)]
     children = list(names)
     index = ChildIndex(children)

@@ -1,6 +1,6 @@
-"""Words and phrases that this project does not write, in anything that a person reads.
+"""Words and phrases that the documentation, docstrings, comments and messages must not contain.
 
-`docs/glossary.md` has the words that it writes. Read here: the documentation, docstrings, comments and messages.
+`docs/glossary.md` has the words to use.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ INSTEAD = {
     r"in the place of": "instead of, replaces",
     r"is no (?:valid|Unicode|coroutine|class|model|number|key|built-in)": "is not a",
 }
-"""Regular expressions, matched as whole words in any case, and what to write."""
+"""Regular expressions, matched as whole words without case, with their replacements."""
 
 EXEMPT = {"docs/glossary.md": "lists the words that are not written"}
-"""Pages that may use any of the words, and why."""
+"""Pages that may contain the words, and why."""
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
 MODULES = [
@@ -58,7 +58,7 @@ MODULES = [
 
 
 def prose(file: str) -> Iterator[str]:
-    """The texts of a page, or the strings and comments of a module."""
+    """Yield the text of a page, or the strings and comments of a module."""
     text = (ROOT / file).read_text("utf-8")
     if not file.endswith(".py"):
         yield text
@@ -72,7 +72,7 @@ def prose(file: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("file", sorted(PAGES + MODULES))
-def test_no_word_is_written_that_the_glossary_replaces(file: str) -> None:
+def test_no_text_has_a_word_that_the_glossary_replaces(file: str) -> None:
     if file in EXEMPT:
         return
     found = {

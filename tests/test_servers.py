@@ -18,7 +18,7 @@ def test_redis_server_answers(redis_server: RedisServer) -> None:
     assert redis_server.client().ping()
 
 
-def test_the_kinds_are_what_they_say(redis_kind: str, redis_server: RedisServer) -> None:
+def test_each_kind_of_server_is_the_named_product(redis_kind: str, redis_server: RedisServer) -> None:
     server = redis_server.client().info("server")
     assert ("valkey_version" in server) == (redis_kind == "valkey")
     assert (server["redis_version"].startswith("6.2.")) == (redis_kind == "redis-6.2")
@@ -44,7 +44,7 @@ def test_a_paused_server_times_out_and_comes_back(own_redis: RedisServer) -> Non
     assert client.ping()
 
 
-def test_a_server_ends_and_its_directory_goes_with_the_block() -> None:
+def test_the_end_of_the_block_stops_the_server_and_removes_its_directory() -> None:
     with RedisServer() as server:
         process = psutil.Process(server.pid)
     assert not process.is_running()
@@ -84,7 +84,7 @@ def test_started(tmp_path):
 @pytest.mark.slow
 @pytest.mark.prefect
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_server_outlives_a_test_run_that_is_ended(number: signal.Signals, tmp_path: Path) -> None:
+def test_no_server_outlives_a_terminated_test_run(number: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "test_session.py").write_text(SESSION, "utf-8")
     pids = tmp_path / "pids"
     command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "no:valkey", "-p", "no:cacheprovider"]
@@ -96,7 +96,7 @@ def test_no_server_outlives_a_test_run_that_is_ended(number: signal.Signals, tmp
     wait_until(lambda: all(map(is_gone, everything)), 60)
 
 
-def test_a_server_with_a_password_refuses_who_has_none() -> None:
+def test_a_server_with_a_password_refuses_clients_without_it() -> None:
     with RedisServer(password="let me in") as server:
         assert server.client().ping()
         with pytest.raises(redis.AuthenticationError):
@@ -110,7 +110,7 @@ def test_postgres_gives_each_test_an_empty_database(postgres_server: PostgresSer
     engine.dispose()
 
 
-def test_wait_until_says_what_it_waited_for() -> None:
+def test_the_error_of_wait_until_names_the_condition() -> None:
     started = time.monotonic()
     with pytest.raises(AssertionError, match="the moon is full"):
         wait_until(lambda: False, timeout=0.05, message="the moon is full")

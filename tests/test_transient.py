@@ -1,4 +1,4 @@
-"""Real clients against a real service: which failures pass, and when to try again."""
+"""Which errors of real clients of a real service are transient, and when to retry."""
 
 import http.client
 import socket
@@ -44,7 +44,7 @@ def get_by_urllib3(url: str) -> object:
         return answer.data
 
 
-def get_by_urllib3_that_tries_twice(url: str) -> object:
+def get_by_urllib3_with_a_retry(url: str) -> object:
     with urllib3.PoolManager(retries=urllib3.Retry(1, status_forcelist=[500, 503]), timeout=SECONDS) as pool:
         return pool.request("GET", url).data
 
@@ -70,7 +70,7 @@ def get_by_http_client(url: str) -> object:
 
 
 class RefusedError(Exception):
-    """As a client of one's own has it."""
+    """An exception of a user's own client."""
 
     def __init__(self, response: Any) -> None:
         super().__init__("refused")
@@ -78,9 +78,9 @@ class RefusedError(Exception):
 
 
 CLIENTS = [
-    *(get_by_httpx, get_by_requests, get_by_urllib3, get_by_urllib3_that_tries_twice, get_by_urllib, get_by_http_client)
+    *(get_by_httpx, get_by_requests, get_by_urllib3, get_by_urllib3_with_a_retry, get_by_urllib, get_by_http_client)
 ]
-WITH_STATUS = [get for get in CLIENTS if get is not get_by_urllib3_that_tries_twice]
+WITH_STATUS = [get for get in CLIENTS if get is not get_by_urllib3_with_a_retry]
 by_each_client = pytest.mark.parametrize("get", CLIENTS)
 
 
@@ -99,14 +99,14 @@ def failing(get: Get, how: Failure) -> Exception:
 
 @by_each_client
 @pytest.mark.parametrize("how", [DROP, CUT, STALL])
-def test_an_answer_that_is_lost_passes_and_may_have_been_done(get: Get, how: str) -> None:
+def test_a_lost_answer_is_transient_and_may_have_been_applied(get: Get, how: str) -> None:
     error = failing(get, how)
     assert is_transient(error), repr(error)
     assert not was_not_done(error)
 
 
 @by_each_client
-def test_a_service_that_is_not_there_passes_and_has_done_nothing(get: Get) -> None:
+def test_an_unreachable_service_is_transient_and_has_applied_nothing(get: Get) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}", "http://nobody.invalid"):
@@ -117,7 +117,7 @@ def test_a_service_that_is_not_there_passes_and_has_done_nothing(get: Get) -> No
 
 @pytest.mark.parametrize("get", WITH_STATUS)
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
-def test_a_service_that_is_busy_or_broken_passes(get: Get, status: int) -> None:
+def test_a_busy_or_failing_service_is_transient(get: Get, status: int) -> None:
     error = failing(get, status)
     assert is_transient(error), repr(error)
     assert was_not_done(error) is (status < 500)
@@ -126,16 +126,16 @@ def test_a_service_that_is_busy_or_broken_passes(get: Get, status: int) -> None:
 
 @pytest.mark.parametrize("get", WITH_STATUS)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 412, 422, 451])
-def test_what_the_service_refuses_stays_refused(get: Get, status: int) -> None:
+def test_a_refusal_is_not_transient(get: Get, status: int) -> None:
     assert not is_transient(failing(get, status))
 
 
-def test_a_client_that_has_tried_itself_may_try_again_later() -> None:
-    assert is_transient(failing(get_by_urllib3_that_tries_twice, 503))
+def test_a_failure_after_the_clients_own_retries_is_transient() -> None:
+    assert is_transient(failing(get_by_urllib3_with_a_retry, 503))
 
 
 @by_each_client
-def test_a_certificate_that_is_not_trusted_stays_so(get: Get) -> None:
+def test_an_untrusted_certificate_is_not_transient(get: Get) -> None:
     with Certificates() as made:
         service = HttpService().with_certificate(made.file("server", "crt"), made.file("server", "key"))
         with service:
@@ -144,7 +144,7 @@ def test_a_certificate_that_is_not_trusted_stays_so(get: Get) -> None:
 
 
 @pytest.mark.parametrize("get", WITH_STATUS)
-def test_the_service_says_when_to_come_back(get: Get) -> None:
+def test_retry_after_is_read(get: Get) -> None:
     assert retry_after(failing(get, (429, {"Retry-After": "7"}))) == 7
     assert retry_after(
         failing(get, (503, {"retry-after": formatdate(time.time() + 90, usegmt=True)}))
@@ -154,7 +154,7 @@ def test_the_service_says_when_to_come_back(get: Get) -> None:
     for nonsense in ("soon", "", "inf", "nan", "Thu, 99 Nov 2026 25:00:00 GMT"):
         assert retry_after(failing(get, (429, {"Retry-After": nonsense}))) is None
     assert retry_after(failing(get, 503)) is None
-    assert not was_not_done(failing(get, (503, {"Retry-After": "1"})))  # a proxy's, it may be
+    assert not was_not_done(failing(get, (503, {"Retry-After": "1"})))  # probably from a proxy
 
 
 def caught(raising: Callable[[], object]) -> Exception:
@@ -163,7 +163,7 @@ def caught(raising: Callable[[], object]) -> Exception:
     return found.value
 
 
-def test_what_wraps_a_failure_passes_with_it() -> None:
+def test_an_error_with_a_transient_cause_is_transient() -> None:
     lost = failing(get_by_httpx, DROP)
 
     pages: dict[str, str] = {}
@@ -174,7 +174,7 @@ def test_what_wraps_a_failure_passes_with_it() -> None:
     def refused() -> None:
         raise ObjectNotCreated("site a") from lost
 
-    def met_on_the_way() -> None:
+    def raised_during_handling() -> None:
         try:
             raise lost
         except httpx.HTTPError:
@@ -186,7 +186,7 @@ def test_what_wraps_a_failure_passes_with_it() -> None:
         except httpx.HTTPError:
             raise RuntimeError("page 7") from None
 
-    def with_a_fault_of_its_own() -> object:
+    def with_an_unrelated_error() -> object:
         try:
             raise lost
         except httpx.HTTPError:
@@ -194,12 +194,12 @@ def test_what_wraps_a_failure_passes_with_it() -> None:
 
     assert is_transient(caught(wrapped))
     assert is_transient(caught(refused))
-    assert is_transient(caught(met_on_the_way))
+    assert is_transient(caught(raised_during_handling))
     assert not is_transient(caught(hidden))
-    assert not is_transient(caught(with_a_fault_of_its_own))
+    assert not is_transient(caught(with_an_unrelated_error))
 
 
-def test_of_a_group_all_must_pass() -> None:
+def test_a_group_is_transient_if_all_its_errors_are() -> None:
     lost, wrong = ConnectionResetError("gone"), ValueError("mtu")
     assert is_transient(ExceptionGroup("pages", [lost, TimeoutError()]))
     assert not is_transient(ExceptionGroup("pages", [lost, wrong]))
@@ -214,14 +214,14 @@ def test_of_a_group_all_must_pass() -> None:
         *(urllib.error.URLError("unknown url type: ftp"), ssl.SSLCertVerificationError("self-signed")),
     ],
 )
-def test_other_failures_stay(error: Exception) -> None:
+def test_other_errors_are_not_transient(error: Exception) -> None:
     assert not is_transient(error)
     assert not was_not_done(error)
     assert retry_after(error) is None
 
 
 @pytest.mark.parametrize("code", [113, 101, 100])
-def test_a_network_that_is_down_passes(code: int) -> None:
+def test_a_network_failure_is_transient(code: int) -> None:
     assert is_transient(OSError(code, "unreachable"))
     assert was_not_done(OSError(code, "unreachable"))
 
@@ -235,7 +235,7 @@ class LockedOutError(ConnectionError):
     is_transient = False
 
 
-def test_an_exception_may_say_it_itself() -> None:
+def test_an_exception_can_declare_itself_transient() -> None:
     assert is_transient(ThrottledError())
     assert retry_after(ThrottledError()) == 2.5
     assert not is_transient(LockedOutError())
@@ -245,7 +245,7 @@ class AdapterOfQueues:
     transient_errors: Any = (BlockingIOError, KeyError)
 
 
-def test_an_adapter_adds_errors_of_its_own_or_switches_all_off() -> None:
+def test_an_adapter_can_add_transient_errors_or_have_none() -> None:
     adapter = AdapterOfQueues()
     assert is_transient(BlockingIOError(), adapter)
     assert is_transient(ConnectionResetError(), adapter)
@@ -258,12 +258,12 @@ def test_an_adapter_adds_errors_of_its_own_or_switches_all_off() -> None:
 
 
 class CutError(Exception):
-    """As aiohttp has it for an answer that ends too early."""
+    """Like the error of aiohttp for an incomplete answer."""
 
     status = 400
 
 
-def test_what_stands_below_a_lost_connection_is_no_answer_of_the_service() -> None:
+def test_an_error_below_a_lost_connection_is_not_an_answer_of_the_service() -> None:
     lost = ConnectionResetError("gone")
     lost.__cause__ = CutError()
     assert is_transient(lost)
@@ -271,7 +271,7 @@ def test_what_stands_below_a_lost_connection_is_no_answer_of_the_service() -> No
 
 
 class HostileError(Exception):
-    """Of a client whose properties raise."""
+    """An exception whose properties raise."""
 
     @property
     def response(self) -> object:
@@ -282,7 +282,7 @@ class HostileError(Exception):
         raise RuntimeError("no response yet")
 
 
-def test_what_a_foreign_exception_does_is_no_matter() -> None:
+def test_an_exception_whose_properties_raise_is_handled() -> None:
     assert not is_transient(HostileError())
     assert retry_after(HostileError()) is None
     circle = RuntimeError("a")

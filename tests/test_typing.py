@@ -33,7 +33,7 @@ class Device(DiffSyncModel):
     name: str
     role: str = ""
 
-    # An override may name the adapter class that it needs.
+    # An override may declare a more specific adapter class.
     @classmethod
     def create(cls, adapter: "Inventory", ids: dict[str, Any], attrs: dict[str, Any]) -> Self | None:
         assert_type(super().create(adapter, ids, attrs), Self | None)
@@ -51,7 +51,7 @@ class Inventory(Adapter):
     top_level = ["device"]
 
 
-def test_types_of_the_library_are_those_that_programs_rely_on() -> None:
+def test_the_library_has_the_types_that_programs_rely_on() -> None:
     inventory, target = Inventory(), Inventory("target", internal_storage_engine=LocalStore())
     inventory.add(Device(name="x"))
 
@@ -96,8 +96,8 @@ def test_types_of_the_library_are_those_that_programs_rely_on() -> None:
 
 if TYPE_CHECKING:
 
-    def types_of_what_is_in_redis(store: RedisStore, diffs: RedisDiffs, leases: RedisLeases) -> None:
-        """Checked by mypy only: it needs a server."""
+    def types_of_stores_diffs_and_leases(store: RedisStore, diffs: RedisDiffs, leases: RedisLeases) -> None:
+        """For mypy only: running it would need a server."""
         with RedisStore(store_id="devices", connection=Connection(url="redis://localhost:6379")) as opened:
             assert_type(opened, RedisStore)
         with store.loading() as loading:
@@ -115,7 +115,7 @@ if TYPE_CHECKING:
             assert_type(lease, Lease)
             assert_type(lease.token, int)
 
-    def types_of_what_errors_know(incomplete: StoreNotComplete, held: LeaseHeld, exceeded: ChangeLimitExceeded) -> None:
+    def types_of_error_attributes(incomplete: StoreNotComplete, held: LeaseHeld, exceeded: ChangeLimitExceeded) -> None:
         assert_type(incomplete.record.store_id, str)
         assert_type([excess.count for excess in exceeded.excesses], list[int])
         if held.holder is not None:

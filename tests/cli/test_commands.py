@@ -31,7 +31,7 @@ from tests.sync.systems import Network
 Run = Callable[..., Result]
 SECRET = "correct-horse"
 ESCAPE = "s\x1b[31m<b>[red]"
-"""A name that would turn a careless terminal red."""
+"""A name with an escape sequence for terminals."""
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def run(server: RedisServer) -> Run:
     return invoke
 
 
-def grow_old(server: RedisServer, diff_id: str, age: timedelta = timedelta(days=8)) -> None:
-    """Let a saved diff have been made some time ago; as long as it lives, nobody has used it since."""
+def set_age(server: RedisServer, diff_id: str, age: timedelta = timedelta(days=8)) -> None:
+    """Set back the creation time of a saved diff; its time to live does not change."""
     key = DiffKeys(diff_id).record
     with closing(RedisDiffs(url=server.url)) as diffs, server.client() as client:
         record = diffs.open(diff_id).record
@@ -99,7 +99,7 @@ def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
         assert part in told
 
 
-def test_changes_are_paged_and_filtered_and_nothing_in_them_acts(run: Run, name: str) -> None:
+def test_changes_are_paged_filtered_and_escaped(run: Run, name: str) -> None:
     told = run("changes", name, "--limit", "10").output
     assert "Rows 0 to 9 of 31. Show the next with --start 10." in told
     assert 'region: "target" → "source"' in told
@@ -115,7 +115,7 @@ def test_changes_are_paged_and_filtered_and_nothing_in_them_acts(run: Run, name:
     assert run("changes", name, "--model", "sit").output == run("changes", name, "--action", "delete").output
 
 
-def test_a_line_of_json_says_the_same_and_nothing_in_it_acts(run: Run, server: RedisServer) -> None:
+def test_json_lines_have_the_same_content_and_are_escaped(run: Run, server: RedisServer) -> None:
     odd, made = "\x9b31m\u202e\U000e0001\\x1b é\n", uuid.uuid4().hex
     sites: dict[str, Sites] = {"source": {odd: (odd, {})}, "target": {}}
     for side, content in sites.items():
@@ -141,8 +141,10 @@ def test_two_stores_are_compared(run: Run, name: str, server: RedisServer) -> No
         assert diffs.open(saved).record.operations == 31
 
 
-def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, server: RedisServer) -> None:
-    """Diff by diff, the newest first: who has applied it and when, whether it was suppressed, who has rejected the diff."""
+def test_the_history_of_an_object_lists_its_operations_with_their_outcome(
+    run: Run, name: str, server: RedisServer
+) -> None:
+    """It has a row for each diff, the newest first: who applied the operation and when, whether it was suppressed, and who rejected the diff."""
     with (
         closing(RedisDiffs(url=server.url)) as diffs,
         closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
@@ -179,7 +181,7 @@ def test_the_history_of_an_object_tells_what_became_of_it(run: Run, name: str, s
     assert len(run("history", "site", "7", "--json", "--limit", "1").output.splitlines()) == 1
 
 
-def test_where_an_object_has_no_history_it_says_why(run: Run, name: str) -> None:
+def test_an_object_without_history_is_an_error_with_a_remedy(run: Run, name: str) -> None:
     assert name
     told = run("history", "site", "no-such")
     assert told.stdout == ""
@@ -191,7 +193,7 @@ def test_where_an_object_has_no_history_it_says_why(run: Run, name: str) -> None
     )
 
 
-def test_what_is_empty_says_so() -> None:
+def test_empty_lists_are_reported() -> None:
     with RedisServer("valkey") as server:
         for words, told in (
             (("stores",), "No stores."),
@@ -207,7 +209,7 @@ def test_what_is_empty_says_so() -> None:
             assert (result.exit_code, result.output) == (0, f"{told}\n")
 
 
-def test_what_is_in_use_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
+def test_an_item_in_use_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
     told = run("drop", f"{name}-source", "--yes", code=1).stderr
     assert f"Store '{name}-source' is in use: diff {name} was made from it, and is not applied yet." in told
     run("drop", name, "--yes")
@@ -217,8 +219,8 @@ def test_what_is_in_use_is_not_dropped(run: Run, name: str, server: RedisServer)
         drop_store(f"{name}-source", url=server.url)
 
 
-def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
-    """However long ago the sync has begun, its last sign of life counts."""
+def test_a_diff_is_not_dropped_while_a_sync_applies_it(run: Run, name: str, server: RedisServer) -> None:
+    """The last heartbeat of the sync counts, not its start."""
     with closing(RedisDiffs(url=server.url)) as diffs, server.client() as client:
         saved = diffs.open(name)
         journal, writer = saved.journal(), DiffKeys(name).writer
@@ -226,7 +228,7 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
         client.hset(writer, mapping={"at": 0, "alive": 0})
         assert diff_usage(saved, datetime.now(UTC)) == ""
         journal.write({next(saved.operations()).id: Entry(OperationState.DONE)})
-        grow_old(server, name)
+        set_age(server, name)
         with closing(Retention(url=server.url, stores=timedelta(days=1), diffs=timedelta(0))) as retention:
             found = {one.name: one.usage for one in retention.run()}
         assert found[name].startswith("a sync was applying it at ")
@@ -238,8 +240,8 @@ def test_a_diff_that_a_sync_is_at_work_on_is_not_dropped(run: Run, name: str, se
 
 @pytest.mark.slow
 def test_a_target_is_locked_and_unlocked_by_its_adapters_name(run: Run, name: str, server: RedisServer) -> None:
-    """Under the name by which every sync takes the lease; that name itself will do as well."""
-    assert name  # a store of the adapter `target` is there
+    """The name of the adapter and the name of its lease both work."""
+    assert name  # a store of the adapter `target` exists
     with closing(RedisLeases(url=server.url)) as leases:
         for word in ("target", "target-target"):
             told = run("lock", word, "--reason", "upgrade", "--by", "ann")
@@ -260,7 +262,7 @@ def test_a_target_is_locked_and_unlocked_by_its_adapters_name(run: Run, name: st
     assert "No target has a lease." in run("lease").output
 
 
-def test_a_store_with_a_lease_of_its_own_is_locked_and_unlocked(run: Run, name: str, server: RedisServer) -> None:
+def test_a_store_with_its_own_lease_is_locked_and_unlocked(run: Run, name: str, server: RedisServer) -> None:
     store_id = f"{name}-target"
     with closing(RedisLeases(url=server.url)) as leases, leases.take(store_id, "by hand", owner="ann"):
         told = run("unlock", store_id, "--yes").output
@@ -273,7 +275,7 @@ def test_a_store_with_a_lease_of_its_own_is_locked_and_unlocked(run: Run, name: 
         assert leases.holder(store_id) is None
 
 
-def test_a_lock_of_an_unknown_target_is_refused_without_force(run: Run, name: str, server: RedisServer) -> None:
+def test_locking_an_unknown_target_requires_force(run: Run, name: str, server: RedisServer) -> None:
     told = run("lock", "tarket", "--reason", "upgrade", code=1)
     assert (
         "No store or saved diff belongs to an adapter 'tarket'. Did you mean 'target'? Known adapters: " in told.stderr
@@ -295,7 +297,7 @@ def test_a_lock_of_an_unknown_target_is_refused_without_force(run: Run, name: st
         run("unlock", "target", "--yes")
 
 
-def test_a_name_that_is_like_another_is_told_with_it(run: Run, name: str) -> None:
+def test_the_error_of_a_misspelt_name_suggests_a_similar_one(run: Run, name: str) -> None:
     other = name[:-1]
     for words in (
         ("show", other),
@@ -325,7 +327,7 @@ def test_a_diff_is_approved_and_an_operation_resolved(run: Run, name: str, serve
     assert len(run("changes", name, "--json", "--state", "done").output.splitlines()) == 1
 
 
-def test_who_waits_for_a_decision_is_told(run: Run, name: str, server: RedisServer) -> None:
+def test_approve_lists_the_runs_that_wait_for_the_decision(run: Run, name: str, server: RedisServer) -> None:
     with closing(RedisDiffs(url=server.url)) as diffs:
         journal = diffs.open(name).journal()
         journal.request_approval("run-1", by=f"flow run {ESCAPE}", link="http://prefect/runs/1")
@@ -343,7 +345,7 @@ def test_who_waits_for_a_decision_is_told(run: Run, name: str, server: RedisServ
     assert "flow run y" not in told
 
 
-def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:
+def test_a_missing_url_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": ""})
     assert (result.exit_code, result.stderr) == (
         2,
@@ -366,7 +368,7 @@ def test_without_a_url_it_says_how_to_give_one(tmp_path: Path) -> None:
         ("unix://:hunter@/no/such/socket?db=1", "unix:///no/such/socket"),
     ],
 )
-def test_a_redis_that_does_not_answer_is_named_without_its_password(url: str, address: str) -> None:
+def test_the_error_of_an_unreachable_redis_has_no_password(url: str, address: str) -> None:
     result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": url})
     assert result.exit_code == 1
     assert result.stderr.startswith(
@@ -375,7 +377,7 @@ def test_a_redis_that_does_not_answer_is_named_without_its_password(url: str, ad
     assert result.stderr.endswith("or set another URL in DIFFSYNC_STORE_URL, --url or --url-file.\n")
 
 
-def test_a_name_that_nothing_has_is_told_with_how_to_list_them(run: Run) -> None:
+def test_the_error_of_an_unknown_name_says_how_to_list_the_names(run: Run) -> None:
     lists = "`diffsync-store stores` lists the stores, `diffsync-store diffs` the saved diffs."
     for words in (("show", "no-such"), ("drop", "no-such", "--yes")):
         told = run(*words, code=1).stderr
@@ -385,7 +387,7 @@ def test_a_name_that_nothing_has_is_told_with_how_to_list_them(run: Run) -> None
     assert lists in run("diff", "no-such", "no-such", code=1).stderr
 
 
-def test_it_is_a_command() -> None:
+def test_the_command_is_installed() -> None:
     command = [sys.executable, "-m", "diffsync_store.cli", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0
@@ -393,25 +395,25 @@ def test_it_is_a_command() -> None:
         assert word in done.stdout
 
 
-# What is past its retention
+# Retention
 
 
-def housekept(
+def kept_reasons(
     server: RedisServer, name: str, *, diffs: timedelta = timedelta(0), dry_run: bool = False, waited_for: str = ""
 ) -> dict[str, str]:
-    """What the housekeeping says of what belongs to a name: why it is kept, though past its retention, or that it is not."""
+    """Return the reason why housekeeping keeps each expired item with this name; empty if it drops the item."""
     retention = Retention(url=server.url, stores=timedelta(0), diffs=diffs, pending_approvals=[waited_for])
     with closing(retention):
         return {one.name: one.usage for one in retention.run(dry_run=dry_run) if one.name.startswith(name)}
 
 
-def test_what_is_past_its_retention_is_dropped_and_what_is_in_use_is_kept(name: str, server: RedisServer) -> None:
+def test_expired_items_are_dropped_unless_they_are_in_use(name: str, server: RedisServer) -> None:
     used = f"diff {name} was made from it, and is not applied yet"
-    assert housekept(server, name, diffs=timedelta(days=1)) == {f"{name}-source": used, f"{name}-target": used}
-    grow_old(server, name)
-    assert housekept(server, name, dry_run=True) == {name: "", f"{name}-source": "", f"{name}-target": ""}
+    assert kept_reasons(server, name, diffs=timedelta(days=1)) == {f"{name}-source": used, f"{name}-target": used}
+    set_age(server, name)
+    assert kept_reasons(server, name, dry_run=True) == {name: "", f"{name}-source": "", f"{name}-target": ""}
     with closing(RedisStore(store_id=f"{name}-loading", url=server.url)) as store, store.loading():
-        assert housekept(server, name).get(f"{name}-loading", "").endswith(" is loading it")
+        assert kept_reasons(server, name).get(f"{name}-loading", "").endswith(" is loading it")
     with closing(RedisDiffs(url=server.url)) as diffs, pytest.raises(DiffNotFound):
         diffs.open(name)
     with closing(RedisStores(url=server.url)) as stores:
@@ -419,7 +421,7 @@ def test_what_is_past_its_retention_is_dropped_and_what_is_in_use_is_kept(name: 
     assert left == [f"{name}-loading"]
 
 
-def test_a_diff_is_kept_as_long_as_it_was_saved_for(name: str, server: RedisServer) -> None:
+def test_a_diff_is_kept_for_the_time_it_was_saved_with(name: str, server: RedisServer) -> None:
     ninety = timedelta(days=90)
     with (
         closing(RedisDiffs(url=server.url, ttl=int(ninety.total_seconds()))) as diffs,
@@ -430,17 +432,17 @@ def test_a_diff_is_kept_as_long_as_it_was_saved_for(name: str, server: RedisServ
     stores = {
         f"{name}-{side}": f"diff {name} was made from it, and is not applied yet" for side in ("source", "target")
     }
-    grow_old(server, name, ninety - timedelta(hours=1))
-    assert housekept(server, name, diffs=timedelta(days=7)) == stores
-    grow_old(server, name, ninety + timedelta(hours=1))
-    assert housekept(server, name, diffs=timedelta(days=91), dry_run=True) == stores
-    assert housekept(server, name, diffs=timedelta(days=7)) == {name: "", **dict.fromkeys(stores, "")}
+    set_age(server, name, ninety - timedelta(hours=1))
+    assert kept_reasons(server, name, diffs=timedelta(days=7)) == stores
+    set_age(server, name, ninety + timedelta(hours=1))
+    assert kept_reasons(server, name, diffs=timedelta(days=91), dry_run=True) == stores
+    assert kept_reasons(server, name, diffs=timedelta(days=7)) == {name: "", **dict.fromkeys(stores, "")}
 
 
-def test_an_approved_diff_and_its_stores_are_in_use_until_it_is_applied_to_its_end(
+def test_an_approved_diff_and_its_stores_are_in_use_until_it_is_completely_applied(
     run: Run, name: str, server: RedisServer
 ) -> None:
-    grow_old(server, name)
+    set_age(server, name)
     with (
         closing(RedisDiffs(url=server.url)) as diffs,
         closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
@@ -450,36 +452,36 @@ def test_an_approved_diff_and_its_stores_are_in_use_until_it_is_applied_to_its_e
         saved = diffs.open(name)
         saved.approve(by="ann", reason="CHG-1")
         client.expire(StoreKeys(f"{name}-target").record, 60)
-        found = housekept(server, name)
+        found = kept_reasons(server, name)
         assert found.pop(name).startswith("ann approved it at ")
         assert set(found.values()) == {f"diff {name} was made from it, and is not applied yet"}
         assert client.ttl(StoreKeys(f"{name}-target").record) > 60
         assert f"Diff {name} is in use: ann approved it" in run("drop", name, "--yes", code=1).stderr
         saved.reject(by="bob", reason="wrong night")
-        assert housekept(server, name, dry_run=True)[name] == ""
+        assert kept_reasons(server, name, dry_run=True)[name] == ""
         saved.approve(by="ann", reason="CHG-1")
         diffs.open(name).apply(Network("source", source), Network("target", target))
-    assert housekept(server, name) == {name: "", f"{name}-source": "", f"{name}-target": ""}
+    assert kept_reasons(server, name) == {name: "", f"{name}-source": "", f"{name}-target": ""}
 
 
-def test_a_diff_that_a_run_waits_for_is_in_use_and_lives_on(name: str, server: RedisServer) -> None:
-    grow_old(server, name)
+def test_a_diff_that_a_run_waits_for_is_in_use_and_does_not_expire(name: str, server: RedisServer) -> None:
+    set_age(server, name)
     with server.client() as client:
         client.expire(DiffKeys(name).elements, 60)
-        found = housekept(server, name, waited_for=name)
+        found = kept_reasons(server, name, waited_for=name)
         assert found.pop(name) == "a run waits for its approval"
         assert set(found.values()) == {f"diff {name} was made from it, and is not applied yet"}
         assert client.ttl(DiffKeys(name).elements) > 60
-    assert housekept(server, name, waited_for="another")[name] == ""
+    assert kept_reasons(server, name, waited_for="another")[name] == ""
 
 
-def test_a_diff_without_operations_keeps_no_store(name: str, server: RedisServer) -> None:
+def test_a_diff_without_operations_does_not_keep_its_stores(name: str, server: RedisServer) -> None:
     with (
         closing(RedisDiffs(url=server.url)) as diffs,
         closing(RedisStore(store_id=f"{name}-source", url=server.url)) as source,
     ):
         diffs.compare(StoredAdapter(source), StoredAdapter(source), name)
-    assert housekept(server, name) == {f"{name}-source": "", f"{name}-target": ""}
+    assert kept_reasons(server, name) == {f"{name}-source": "", f"{name}-target": ""}
 
 
 def test_the_newest_complete_store_of_an_adapter_is_found(name: str, server: RedisServer) -> None:

@@ -1,4 +1,4 @@
-"""Adapters that the files of these tests declare."""
+"""Adapters for the files of these tests."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ class Item(DiffSyncModel):
 
 
 class PlainAdapter(Adapter):
-    """Has keyword arguments, and no Settings."""
+    """Takes keyword arguments, and has no Settings."""
 
     item = Item
     top_level: ClassVar[list[str]] = ["item"]
@@ -36,7 +36,7 @@ class PlainAdapter(Adapter):
 
 
 class OpenAdapter(PlainAdapter):
-    """Its signature takes anything; the class below does not."""
+    """Its signature accepts any argument, but the base class does not."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -81,7 +81,7 @@ class NamesItsSettings(Adapter):
 
 
 class ForgetfulAdapter(Adapter):
-    """Declares a setting that its `__init__` does not take."""
+    """Declares a setting that its `__init__` does not accept."""
 
     class Settings(BaseModel, extra="forbid"):
         url: str
@@ -90,7 +90,7 @@ class ForgetfulAdapter(Adapter):
         super().__init__(name, internal_storage_engine)
 
 
-class TellingSettings(Adapter):
+class LeakySettings(Adapter):
     class Settings(BaseModel, extra="forbid"):
         password: str
 

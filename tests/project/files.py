@@ -1,4 +1,4 @@
-"""Beginnings of files."""
+"""First lines of files."""
 
 ADAPTERS = "tests.project.adapters"
 PLAIN = f"{ADAPTERS}:PlainAdapter"

@@ -45,7 +45,7 @@ def test_a_pause_may_be_a_fraction_or_0(text: Any, seconds: float) -> None:
     "text",
     ["", "s", "7 d", "7D", "d7", "30m1h", "1h1h", "-5s", "1.5h", "1d\n", "x", "week", "٣s", "1" * 5000 + "s", True, None, [], {}],
 )  # fmt: skip
-def test_what_is_no_duration_is_refused_with_what_is_expected(text: Any) -> None:
+def test_other_text_is_refused_with_the_expected_form(text: Any) -> None:
     with pytest.raises(
         ValidationError, match="expected a duration such as 30s, 2m, 1h30m or 7d, or a number of seconds"
     ):
@@ -65,11 +65,11 @@ def test_a_pause_has_bounds(value: float) -> None:
 
 
 @given(st.integers(1, LONGEST))
-def test_a_formatted_duration_reads_back(seconds: int) -> None:
+def test_a_formatted_duration_can_be_read_again(seconds: int) -> None:
     assert Times.model_validate({"whole": format_duration(seconds)}).whole == seconds
 
 
-def test_the_json_schema_takes_both_forms() -> None:
+def test_the_json_schema_accepts_both_forms() -> None:
     [number, text] = Times.model_json_schema()["properties"]["whole"]["anyOf"]
     assert number == {"type": "integer", "exclusiveMinimum": 0, "maximum": LONGEST}
     assert text["type"] == "string"

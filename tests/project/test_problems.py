@@ -1,4 +1,4 @@
-"""Each problem of a file is named by line, column and key, with what was found and what to do."""
+"""Each problem of a file has its line, column and key, the value that was found, and a remedy."""
 
 from collections.abc import Iterator
 from functools import reduce
@@ -172,14 +172,14 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("content", PROBLEMS)
-def test_a_problem_is_named(problems: Problems, content: str) -> None:
+def test_a_problem_has_its_position_its_value_and_a_remedy(problems: Problems, content: str) -> None:
     expected = PROBLEMS[content]
     [found] = problems(content, SOME_URL="redis://x")
-    found = found.replace("required keyword-only argument", "required argument")  # Python 3.12 and newer say so
+    found = found.replace("required keyword-only argument", "required argument")  # the wording of Python 3.12 and newer
     assert found[: len(expected)] == expected if expected.endswith(", ") else found == expected
 
 
-def test_all_problems_are_named_at_once(problems: Problems) -> None:
+def test_all_problems_are_reported_together(problems: Problems) -> None:
     content = """\
         store:
           uri: redis://127.0.0.1
@@ -210,7 +210,7 @@ def test_all_problems_are_named_at_once(problems: Problems) -> None:
     ]
 
 
-def test_a_model_that_neither_adapter_has_is_a_problem_of_a_guard(problems: Problems) -> None:
+def test_a_guard_for_a_model_of_neither_adapter_is_a_problem(problems: Problems) -> None:
     assert problems(f"{PAIR}    guards: {{completeness: {{allow_empty: [itm]}}}}") == [
         "7:29: syncs.s.guards.completeness.allow_empty: neither a nor b has a model 'itm'. Known models: item"
     ]
@@ -249,7 +249,7 @@ def places(part: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
-def test_whatever_stands_in_a_place_is_read_or_is_a_problem(path: Path, value: Any) -> None:
+def test_any_value_of_a_key_is_either_read_or_a_problem(path: Path, value: Any) -> None:
     lines: list[str] = []
     yaml = YAML(typ="safe", pure=True)
     for place in places(yaml.load(WHOLE)):

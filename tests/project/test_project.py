@@ -1,4 +1,4 @@
-"""A project: what a file declares, and what is opened from it; without Prefect, and without the environment."""
+"""A project: the declarations of a file and the stores and adapters from it, without Prefect and the environment."""
 
 import subprocess
 import sys
@@ -105,7 +105,7 @@ def test_a_store_in_a_block_needs_prefect(read: Read) -> None:
         SyncContext(read("store:\n  block: b\n")).stores()
 
 
-def test_an_undeclared_adapter_or_sync_is_named_with_the_declared_ones(read: Read) -> None:
+def test_the_error_of_an_undeclared_adapter_or_sync_lists_the_declared_ones(read: Read) -> None:
     found = read(f"{STORE}adapters: {{a: {{class: '{PLAIN}'}}}}")
     with pytest.raises(ConfigError, match=r"no adapter 'os:system' is declared. Declared: a$"):
         found.make_adapter("os:system", LocalStore())
@@ -121,7 +121,7 @@ def test_variables_come_from_the_given_environment(read: Read, monkeypatch: pyte
     assert vars(adapter)["label"] == "https://db.example/${HOST}/$HOST/${HOST}"
 
 
-def test_a_variable_of_an_adapter_that_is_not_used_is_not_needed(read: Read) -> None:
+def test_a_variable_of_an_unused_adapter_may_be_missing(read: Read) -> None:
     found = read(f"{STORE}adapters: {{a: {{class: '{PLAIN}', settings: {{label: '${{NO_LABEL}}'}}}}}}")
     assert list(found.adapters) == ["a"]
 
@@ -133,14 +133,14 @@ def test_settings_become_the_arguments_of_the_class(read: Read) -> None:
     assert (adapter["folder"], adapter["timeout"], adapter["token"].get_secret_value()) == (Path("/srv"), 3, "s3cr3t")
 
 
-def test_a_setting_that_only_a_base_class_refuses_is_a_problem_when_the_adapter_is_made(read: Read) -> None:
+def test_a_setting_that_only_a_base_class_refuses_is_a_problem_when_the_adapter_is_created(read: Read) -> None:
     found = read(f"{STORE}adapters:\n  a:\n    class: {ADAPTERS}:OpenAdapter\n    settings: {{objcts: 3}}")
     assert list(find_problems(found)) == []
     with pytest.raises(ConfigError, match=r":5:5: adapters.a.settings: .*unexpected keyword argument 'objcts'"):
         found.make_adapter("a", LocalStore())
 
 
-def test_two_adapters_without_a_declared_sync_have_the_defaults_of_one(read: Read) -> None:
+def test_two_adapters_without_a_declared_sync_have_its_defaults(read: Read) -> None:
     found = read(STORE)
     assert found.flags("a", "b") == DiffSyncFlags.CONTINUE_ON_FAILURE
     assert found.guards("a", "b") == Guards()
@@ -176,7 +176,7 @@ def test_a_diff_of_other_adapters_is_refused_with_the_right_sync(read: Read) -> 
         assert str(caught.value) == f"The diff is {' → '.join(pair)}; the sync s is a → b. {remedy}"
 
 
-def test_a_store_that_does_not_answer_is_named_with_its_address(read: Read) -> None:
+def test_the_error_of_an_unreachable_store_has_its_address(read: Read) -> None:
     found = read("store: {url: 'redis://:hunter22@127.0.0.1:1'}")
     with pytest.raises(ConfigError) as caught:
         SyncContext(found).check_store()

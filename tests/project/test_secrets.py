@@ -1,4 +1,4 @@
-"""No secret of the configuration gets into a message, and what is not secret stays readable."""
+"""Messages contain no secret of the configuration, and other values stay readable."""
 
 from traceback import format_exception
 
@@ -13,7 +13,7 @@ from tests.project.files import ADAPTERS, PLAIN, STORE
 
 
 @pytest.mark.parametrize("message", ["pg://me:s3cr3t@host/db", "password is s3cr3t"])
-def test_a_secret_is_in_no_message(read: Read, message: str) -> None:
+def test_no_message_has_a_secret(read: Read, message: str) -> None:
     settings = "{url: '${URL}'}"
     found = read(
         f"{STORE}adapters: {{a: {{class: 'airports.database:SqlAdapter', settings: {settings}}}}}",
@@ -57,8 +57,8 @@ def test_the_secrets_of_an_adapters_settings_are_masked_at_any_depth(read: Read)
 
 def test_the_message_of_an_adapters_own_validator_shows_no_secret(problems: Problems) -> None:
     settings = "{password: hunter22}"
-    assert problems(f"{STORE}adapters: {{a: {{class: '{ADAPTERS}:TellingSettings', settings: {settings}}}}}") == [
-        "2:76: adapters.a.settings.password: *** is too short"
+    assert problems(f"{STORE}adapters: {{a: {{class: '{ADAPTERS}:LeakySettings', settings: {settings}}}}}") == [
+        "2:74: adapters.a.settings.password: *** is too short"
     ]
 
 
@@ -69,7 +69,7 @@ def test_the_message_of_an_adapters_own_validator_shows_no_secret(problems: Prob
 @pytest.mark.parametrize(
     "place", ["store:\n  url: {}\n", "{}\nadapters:\n  a:\n    class: {}\n    settings:\n      token: {}\n"]
 )
-def test_a_password_that_is_not_valid_yaml_is_in_no_message(problems: Problems, place: str, written: str) -> None:
+def test_a_password_that_is_not_valid_yaml_is_not_in_the_message(problems: Problems, place: str, written: str) -> None:
     content = (
         place.replace("{}", STORE.strip(), 1).replace("{}", f"{ADAPTERS}:SettledAdapter", 1)
         if "adapters" in place
@@ -80,12 +80,12 @@ def test_a_password_that_is_not_valid_yaml_is_in_no_message(problems: Problems, 
     assert "s3cr3t" not in "".join(found)
 
 
-def test_a_url_at_a_wrong_place_is_shown_without_its_password(problems: Problems) -> None:
+def test_a_url_in_a_wrong_place_is_shown_without_its_password(problems: Problems) -> None:
     [problem] = problems(f"{STORE}adapters: {{a: {{class: 'pg://me:s3cr3t@host/db'}}}}")
     assert problem.endswith("got 'pg://me:***@host/db'")
 
 
-def test_the_text_settings_of_an_adapter_without_settings_are_all_secret(read: Read) -> None:
+def test_all_text_settings_of_an_adapter_without_a_settings_model_are_secret(read: Read) -> None:
     found = read(f"{STORE}adapters: {{a: {{class: '{PLAIN}', settings: {{label: unknown-kind}}}}}}")
     found.make_adapter("a", LocalStore())
     assert found.secrets.redact("401 for unknown-kind") == "401 for ***"
@@ -101,7 +101,7 @@ def test_the_text_settings_of_an_adapter_without_settings_are_all_secret(read: R
         *((name, False) for name in ("sort_key", "PASSENGERS", "tokens_per_minute", "keyfile", "auth_type", "")),
     ],
 )
-def test_a_name_says_that_its_value_is_secret(name: str, is_secret: bool) -> None:
+def test_a_name_decides_whether_its_value_is_secret(name: str, is_secret: bool) -> None:
     assert is_secret_name(name) == is_secret
 
 
@@ -113,9 +113,7 @@ def test_a_name_says_that_its_value_is_secret(name: str, is_secret: bool) -> Non
         (KeyError("s3cr3t"), RuntimeError, "KeyError: '***'"),
     ],
 )
-def test_a_redacted_error_is_as_fixable_or_transient_as_before(
-    error: Exception, kind: type[Exception], message: str
-) -> None:
+def test_a_redacted_error_keeps_its_kind(error: Exception, kind: type[Exception], message: str) -> None:
     secrets = Secrets()
     secrets.add("s3cr3t")
     with pytest.raises(kind) as caught, secrets.redacted_errors():
@@ -131,7 +129,7 @@ def test_a_redacted_error_is_as_fixable_or_transient_as_before(
         "unix:///run/redis.sock?db=1&password=s3cr%2F3t",
     ],
 )
-def test_no_password_of_a_url_of_any_kind_is_shown(url: str) -> None:
+def test_the_password_of_any_url_is_redacted(url: str) -> None:
     secrets = Secrets()
     secrets.add(url)
     passwords = ("s3cr/3t", "s3cr%2F3t", *(("w@tcher", "w%40tcher") if "sentinel" in url else ()))
@@ -141,8 +139,8 @@ def test_no_password_of_a_url_of_any_kind_is_shown(url: str) -> None:
 
 
 @pytest.mark.parametrize("is_cause", [False, True])
-def test_a_record_that_does_not_fit_its_model_is_described_without_its_values(*, is_cause: bool) -> None:
-    """Pydantic's message has the value that does not fit, and that may be the secret."""
+def test_a_validation_error_has_no_values(*, is_cause: bool) -> None:
+    """Pydantic's message has the invalid value, which may be a secret."""
 
     class Login(pydantic.BaseModel):
         password: int

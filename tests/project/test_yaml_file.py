@@ -1,4 +1,4 @@
-"""A file is YAML 1.2, plain values only, within limits; each problem has its line and column."""
+"""A file is YAML 1.2 with plain values, within limits; each problem has its line and column."""
 
 from pathlib import Path
 from textwrap import dedent
@@ -26,7 +26,7 @@ def problem(path: Path, content: str) -> str:
 ALIASES = "a: [&a0 [x, x, x, x, x, x, x, x, x]]\n" + "".join(
     f"b{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 10)
 )
-"""Half a kilobyte that stands for 3,486,784,401 values."""
+"""Half a kilobyte that expands to 3,486,784,401 values."""
 MERGES = "a: &a0 {x: 1}\n" + "".join(
     f"b{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 9)}]}}\n" for level in range(1, 10)
 )
@@ -82,11 +82,11 @@ TAG = "Put a text that begins with ! into quotes; write a class as module:Class.
         (f"a: {'[' * 60}{']' * 60}", f"1:53: {TOO_DEEP}"),
     ],
 )  # fmt: skip
-def test_a_problem_is_named_by_line_and_column(path: Path, content: str, expected: str) -> None:
+def test_a_problem_has_its_line_and_column(path: Path, content: str, expected: str) -> None:
     assert problem(path, content) == expected
 
 
-def test_all_problems_of_a_file_are_named_at_once(path: Path) -> None:
+def test_all_problems_of_a_file_are_reported_together(path: Path) -> None:
     path.write_text("a: !x 1\nb: {c: 1, c: 2}\nd: !y 2\n")
     with pytest.raises(ConfigError) as caught:
         YamlFile(path)
@@ -117,7 +117,7 @@ def test_all_problems_of_a_file_are_named_at_once(path: Path) -> None:
         ("'*'", "*"),
     ],
 )
-def test_a_value_is_read_as_yaml_1_2_says(path: Path, text: str, value: Any) -> None:
+def test_values_are_read_by_the_rules_of_yaml_1_2(path: Path, text: str, value: Any) -> None:
     path.write_text(f"a: {text}\n")
     found = YamlFile(path).data["a"]
     assert (type(found), found) == (type(value), value)
@@ -160,7 +160,7 @@ def test_a_problem_of_a_missing_key_has_the_position_of_its_parent(path: Path) -
 REMEDY = "Check the path: --file, or DIFFSYNC_CONFIG."
 
 
-def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_error_with_its_path(path: Path) -> None:
     for file, problem in ((path, "no such file."), (path.parent, "cannot be read: Is a directory.")):
         with pytest.raises(ConfigError) as caught:
             YamlFile(file)
@@ -174,7 +174,7 @@ def test_a_file_that_is_too_large_is_not_read(path: Path) -> None:
     assert str(caught.value) == f"{path}: larger than 1,048,576 bytes. {REMEDY}"
 
 
-def test_a_file_that_is_not_utf_8_is_named_with_the_line(path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_an_error_with_the_line(path: Path) -> None:
     path.write_bytes(b"a: b\nc: \xff")
     with pytest.raises(ConfigError) as caught:
         YamlFile(path)
