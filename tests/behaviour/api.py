@@ -1,4 +1,4 @@
-"""The library that the tests of this folder are run against: this project's, or diffsync to prove the expectations."""
+"""The library under test: this project, or diffsync to verify the expectations."""
 
 from __future__ import annotations
 

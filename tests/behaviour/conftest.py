@@ -1,4 +1,4 @@
-"""Every test of this folder that makes adapters is run on each kind of store."""
+"""Every test of this folder with adapters runs on each kind of store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ collect_ignore = ["test_differences.py"] if IS_REFERENCE else []
 
 @pytest.fixture(autouse=True)
 def structlog_defaults() -> Iterator[None]:
-    """No test meets another one's logging."""
+    """Reset the logging configuration for each test."""
     structlog.reset_defaults()
     yield
     structlog.reset_defaults()
@@ -33,7 +33,7 @@ if IS_REFERENCE:
 
 @pytest.fixture
 def new_store(store_kind: str, request: pytest.FixtureRequest) -> Iterator[Callable[[], BaseStore]]:
-    """Makes fresh stores; they are dropped after the test."""
+    """Creates new stores, which are dropped after the test."""
     if store_kind == "local":
         yield LocalStore
         return
@@ -53,7 +53,7 @@ def new_store(store_kind: str, request: pytest.FixtureRequest) -> Iterator[Calla
 
 @pytest.fixture
 def adapters(new_store: Callable[[], BaseStore], store_kind: str, request: pytest.FixtureRequest) -> Iterator[Adapters]:
-    """Makes adapters with fresh stores. After the test, a second reader of each store must see what its adapter sees."""
+    """Creates adapters with new stores. After the test, a second reader of each store must see the same content as its adapter."""
     adapters = Adapters(new_store)
     yield adapters
     if store_kind != "local":

@@ -1,4 +1,4 @@
-"""The system that the tests of this folder load, compare and change: sites, their devices, their interfaces."""
+"""Models and adapters for the tests of this folder: sites with devices with interfaces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Sites = dict[str, tuple[str | None, Devices]]
 
 
 class Journaled(DiffSyncModel):
-    """Notes each operation in its adapter's journal."""
+    """Records each operation in the journal of its adapter."""
 
     @classmethod
     def create(cls, adapter: Any, ids: Data, attrs: Data) -> Self | None:
@@ -86,11 +86,11 @@ class Inventory(Adapter):
         self.completions.append((source, diff, flags, logger))
 
     def operations(self) -> list[str]:
-        """The journal without attributes, as text."""
+        """Return the journal as text, without attributes."""
         return [f"{action} {uid}" for action, _, uid, _ in self.journal]
 
     def fill(self, sites: Sites) -> None:
-        """Load the sites and their devices, in their order."""
+        """Add the sites and their devices, in order."""
         for name, (region, devices) in sites.items():
             site = self.site(name=name, region=region)
             self.add(site)
@@ -104,7 +104,7 @@ V = TypeVar("V", bound=Inventory)
 
 
 class Adapters:
-    """Makes adapters, each with a fresh store of the kind that the test is run on."""
+    """Creates adapters, each with a new store of the kind under test."""
 
     def __init__(self, new_store: Callable[[], BaseStore]) -> None:
         self.new_store = new_store
@@ -127,5 +127,5 @@ class Adapters:
         target_class: type[Inventory] = Inventory,
         source_class: type[Inventory] = Inventory,
     ) -> tuple[Inventory, Inventory]:
-        """A source named S and a target named T."""
+        """Return a source named S and a target named T."""
         return self.filled(source_class, source, "S"), self.filled(target_class, target, "T")

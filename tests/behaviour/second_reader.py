@@ -1,4 +1,4 @@
-"""A store in Redis, read anew by another adapter, as another process would."""
+"""Read a store in Redis through another adapter, as another process would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.behaviour.api import Adapter
 
 
 def second_reader(adapter: Adapter, url: str) -> Adapter:
-    """An adapter of the same class over the same store, through a connection and a memory of its own."""
+    """Yield an adapter of the same class over the same store, with its own connection and objects."""
     from diffsync_store.store.redis import RedisStore
 
     adapter.store.flush()

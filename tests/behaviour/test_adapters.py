@@ -24,7 +24,7 @@ SITES: Any = {"z": ("r1", {"d2": "leaf", "d1": "spine"}), "a": (None, {})}
 # The class
 
 
-def test_top_level_that_names_no_member_is_refused() -> None:
+def test_a_top_level_name_without_a_member_is_refused() -> None:
     with pytest.raises(AttributeError, match="nowhere"):
 
         class Wrong(Adapter):
@@ -32,7 +32,7 @@ def test_top_level_that_names_no_member_is_refused() -> None:
             top_level = ["site", "nowhere"]
 
 
-def test_top_level_that_names_no_model_is_refused() -> None:
+def test_a_top_level_name_of_a_member_that_is_not_a_model_is_refused() -> None:
     with pytest.raises(AttributeError, match="place"):
 
         class Wrong(Adapter):
@@ -40,7 +40,7 @@ def test_top_level_that_names_no_model_is_refused() -> None:
             top_level = ["place"]
 
 
-def test_a_model_under_another_name_than_its_own_is_refused() -> None:
+def test_a_member_with_another_name_than_its_model_is_refused() -> None:
     with pytest.raises(AttributeError, match="elsewhere"):
 
         class Wrong(Adapter):
@@ -80,7 +80,7 @@ def test_the_type_may_be_set() -> None:
     assert Later().type == "custom"
 
 
-def test_the_name_is_the_type_until_one_is_given() -> None:
+def test_the_name_defaults_to_the_type() -> None:
     assert Inventory().name == "Inventory"
     assert Inventory("lab").name == "lab"
     assert Adapter("lab").name == "lab"
@@ -100,7 +100,7 @@ def test_tree_traversal_as_text_draws_the_models() -> None:
     assert Other.get_tree_traversal() == "Other\n├── interface\n└── site\n    └── device\n        └── interface"
 
 
-def test_tree_traversal_as_text_goes_on_past_models_without_children() -> None:
+def test_tree_traversal_as_text_continues_after_models_without_children() -> None:
     class Hall(DiffSyncModel):
         _modelname = "hall"
         _identifiers = ("name",)
@@ -130,13 +130,13 @@ def test_tree_traversal_of_an_adapter_without_models_is_its_name() -> None:
 # The former name
 
 
-def test_making_an_adapter_under_its_former_name_warns() -> None:
+def test_creating_an_adapter_by_its_former_name_warns() -> None:
     with pytest.warns(DeprecationWarning, match="Adapter"):
         adapter = DiffSync()
     assert isinstance(adapter, Adapter)
 
 
-def test_declaring_an_adapter_under_its_former_name_warns() -> None:
+def test_declaring_an_adapter_by_its_former_name_warns() -> None:
     with pytest.warns(DeprecationWarning, match="Adapter"):
 
         class Old(DiffSync):
@@ -171,7 +171,7 @@ def test_the_default_store_is_in_memory() -> None:
     assert isinstance(Adapter().store, LocalStore)
 
 
-def test_an_adapter_may_have_arguments_of_its_own(new_store: Callable[[], BaseStore]) -> None:
+def test_an_adapter_may_have_its_own_arguments(new_store: Callable[[], BaseStore]) -> None:
     class Client:
         def __deepcopy__(self, memo: Any) -> Any:
             raise AssertionError("copied")
@@ -185,7 +185,7 @@ def test_an_adapter_may_have_arguments_of_its_own(new_store: Callable[[], BaseSt
     assert Remote("r", client=client, internal_storage_engine=new_store()).client is client
 
 
-def test_load_does_nothing_until_it_is_written(adapters: Adapters) -> None:
+def test_load_does_nothing_by_default(adapters: Adapters) -> None:
     adapter = adapters.make(Inventory)
     adapter.load()
     assert adapter.count() == 0
@@ -222,7 +222,7 @@ def test_dict_keeps_the_order_of_insertion(adapters: Adapters) -> None:
     assert list(content["device"]) == ["z__d2", "z__d1"]
 
 
-def test_dict_shows_defaults_when_asked_to(adapters: Adapters) -> None:
+def test_dict_can_include_default_values(adapters: Adapters) -> None:
     content = adapters.filled(Inventory, {"a": (None, {})}).dict(exclude_defaults=False)
     assert content == {
         "site": {
@@ -252,13 +252,13 @@ def test_load_from_dict_restores_everything(adapters: Adapters) -> None:
     assert not second.diff_from(first).has_diffs()
 
 
-def test_load_from_dict_passes_over_models_outside_the_tree(adapters: Adapters) -> None:
+def test_load_from_dict_ignores_models_outside_the_tree(adapters: Adapters) -> None:
     adapter = adapters.make(Inventory)
     adapter.load_from_dict({"zed": {"1": {"name": "1"}}, "site": {"a": {"name": "a"}}})
     assert adapter.dict() == {"site": {"a": {"name": "a"}}}
 
 
-def test_load_from_dict_refuses_what_is_there_already(adapters: Adapters) -> None:
+def test_load_from_dict_refuses_existing_objects(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     with pytest.raises(ObjectAlreadyExists):
         adapter.load_from_dict(adapter.dict())
@@ -299,7 +299,7 @@ def test_get_takes_name_class_or_instance_and_unique_id_or_identifiers(
     assert adapters.filled(Inventory, SITES).get(model, identifier).role == "spine"
 
 
-def test_get_of_what_is_not_there_raises(adapters: Adapters) -> None:
+def test_get_of_a_missing_object_raises(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     with pytest.raises(ObjectNotFound, match="nowhere"):
         adapter.get(Site, "nowhere")
@@ -326,7 +326,7 @@ def test_get_returns_the_object_that_was_added(adapters: Adapters) -> None:
     assert adapter.get(Site, "a") is site
 
 
-def test_get_or_none_returns_none_for_what_is_not_there(adapters: Adapters) -> None:
+def test_get_or_none_returns_none_for_a_missing_object(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     assert adapter.get_or_none(Site, "nowhere") is None
     assert adapter.get_or_none("zed", "q") is None
@@ -349,23 +349,23 @@ def test_get_all_of_a_model_without_objects_is_empty(adapters: Adapters) -> None
     assert adapter.get_all("zed") == []
 
 
-def test_get_by_uids_keeps_the_order_asked_for(adapters: Adapters) -> None:
+def test_get_by_uids_keeps_the_order_of_the_ids(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     assert [site.name for site in adapter.get_by_uids(["a", "z"], Site)] == ["a", "z"]
     assert [device.name for device in adapter.get_by_uids(["z__d1", "z__d2"], "device")] == ["d1", "d2"]
     assert adapter.get_by_uids([], Site) == []
 
 
-def test_get_by_uids_raises_for_one_that_is_not_there(adapters: Adapters) -> None:
+def test_get_by_uids_raises_for_a_missing_object(adapters: Adapters) -> None:
     with pytest.raises(ObjectNotFound, match="nowhere"):
         adapters.filled(Inventory, SITES).get_by_uids(["z", "nowhere"], Site)
 
 
-def test_get_by_uids_repeats_what_is_asked_for_twice(adapters: Adapters) -> None:
+def test_get_by_uids_repeats_a_repeated_id(adapters: Adapters) -> None:
     assert [site.name for site in adapters.filled(Inventory, SITES).get_by_uids(["z", "z"], Site)] == ["z", "z"]
 
 
-def test_count_takes_nothing_name_class_or_instance(adapters: Adapters) -> None:
+def test_count_accepts_no_argument_a_name_a_class_or_an_instance(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     assert adapter.count() == 4
     assert adapter.count("site") == adapter.count(Site) == adapter.count(Site(name="any")) == 2
@@ -380,7 +380,7 @@ def test_model_names_are_those_of_the_objects(adapters: Adapters) -> None:
 # Writing
 
 
-def test_add_makes_the_object_the_adapters(adapters: Adapters) -> None:
+def test_add_sets_the_adapter_of_the_object(adapters: Adapters) -> None:
     adapter, site = adapters.make(Inventory), Site(name="a")
     adapter.add(site)
     assert site.adapter is adapter
@@ -418,14 +418,14 @@ def test_adding_a_parent_adds_no_children(adapters: Adapters) -> None:
     assert adapter.count() == 1
 
 
-def test_update_takes_the_place_of_what_is_there(adapters: Adapters) -> None:
+def test_update_replaces_an_existing_object(adapters: Adapters) -> None:
     adapter, new = adapters.filled(Inventory, SITES), Site(name="z", region="new")
     adapter.update(new)
     assert adapter.get(Site, "z") is new
     assert [site.name for site in adapter.get_all(Site)] == ["z", "a"]
 
 
-def test_update_takes_the_place_of_what_nobody_holds_any_more(adapters: Adapters) -> None:
+def test_update_replaces_an_object_without_references(adapters: Adapters) -> None:
     adapter = adapters.make(Inventory)
     adapter.add(Site(name="a", region="old"))
     adapter.update(Site(name="a", region="new"))
@@ -439,13 +439,13 @@ def test_a_removed_object_belongs_to_no_adapter(adapters: Adapters) -> None:
     assert site.adapter is None
 
 
-def test_update_adds_what_is_not_there(adapters: Adapters) -> None:
+def test_update_adds_a_missing_object(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     adapter.update(Site(name="m"))
     assert [site.name for site in adapter.get_all(Site)] == ["z", "a", "m"]
 
 
-def test_update_of_the_very_object_keeps_it(adapters: Adapters) -> None:
+def test_update_with_the_same_object_keeps_it(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     site = adapter.get(Site, "z")
     site.region = "new"
@@ -453,7 +453,7 @@ def test_update_of_the_very_object_keeps_it(adapters: Adapters) -> None:
     assert adapter.get(Site, "z") is site
 
 
-def test_remove_leaves_children(adapters: Adapters) -> None:
+def test_remove_keeps_children(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     adapter.remove(adapter.get(Site, "z"))
     assert adapter.dict().keys() & {"device"}
@@ -461,7 +461,7 @@ def test_remove_leaves_children(adapters: Adapters) -> None:
     assert adapter.count(Device) == 2
 
 
-def test_remove_takes_children_along_when_asked_to(adapters: Adapters) -> None:
+def test_remove_can_remove_children_too(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     interface = Interface(device="d1", name="e0")
     adapter.add(interface)
@@ -470,7 +470,7 @@ def test_remove_takes_children_along_when_asked_to(adapters: Adapters) -> None:
     assert adapter.count() == adapter.count(Site) == 1
 
 
-def test_remove_passes_over_children_that_are_not_there(adapters: Adapters) -> None:
+def test_remove_ignores_missing_children(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     site = adapter.get(Site, "z")
     site.devices.insert(0, "z__ghost")
@@ -478,7 +478,7 @@ def test_remove_passes_over_children_that_are_not_there(adapters: Adapters) -> N
     assert adapter.count() == 1
 
 
-def test_remove_of_what_is_not_there_raises(adapters: Adapters) -> None:
+def test_remove_of_a_missing_object_raises(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     with pytest.raises(ObjectNotFound, match="nowhere"):
         adapter.remove(Site(name="nowhere"))
@@ -506,13 +506,13 @@ def test_a_removed_object_may_be_added_again_and_comes_last(adapters: Adapters) 
     assert adapter.get(Site, "a").region == "later"
 
 
-def test_get_or_instantiate_finds_and_leaves_alone(adapters: Adapters) -> None:
+def test_get_or_instantiate_does_not_change_an_existing_object(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     site, created = adapter.get_or_instantiate(Site, {"name": "z"}, {"region": "other"})
     assert (site is adapter.get(Site, "z"), created, site.region) == (True, False, "r1")
 
 
-def test_get_or_instantiate_makes_and_adds(adapters: Adapters) -> None:
+def test_get_or_instantiate_creates_and_adds_a_missing_object(adapters: Adapters) -> None:
     adapter = adapters.make(Inventory)
     site, created = adapter.get_or_instantiate(Site, {"name": "new"}, {"region": "r"})
     assert (created, site.region, adapter.get(Site, "new") is site) == (True, "r", True)
@@ -520,13 +520,13 @@ def test_get_or_instantiate_makes_and_adds(adapters: Adapters) -> None:
     assert adapter.get_or_instantiate(Site, {"name": "bare"})[0].region is None
 
 
-def test_get_or_add_model_instance_finds_and_leaves_alone(adapters: Adapters) -> None:
+def test_get_or_add_model_instance_does_not_change_an_existing_object(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     site, created = adapter.get_or_add_model_instance(Site(name="z", region="other"))
     assert (site is adapter.get(Site, "z"), created, site.region) == (True, False, "r1")
 
 
-def test_get_or_add_model_instance_adds(adapters: Adapters) -> None:
+def test_get_or_add_model_instance_adds_a_missing_object(adapters: Adapters) -> None:
     adapter, new = adapters.make(Inventory), Site(name="new")
     site, created = adapter.get_or_add_model_instance(new)
     assert (site is new, created, adapter.count()) == (True, True, 1)
@@ -544,7 +544,7 @@ def test_update_or_instantiate_refuses_an_unknown_attribute(adapters: Adapters) 
         adapters.filled(Inventory, SITES).update_or_instantiate(Site, {"name": "z"}, {"bogus": 1})
 
 
-def test_update_or_instantiate_makes_and_adds(adapters: Adapters) -> None:
+def test_update_or_instantiate_creates_and_adds_a_missing_object(adapters: Adapters) -> None:
     adapter = adapters.make(Inventory)
     site, created = adapter.update_or_instantiate(Site, {"name": "new"}, {"region": "r"})
     assert (created, site.region, adapter.get(Site, "new") is site) == (True, "r", True)
@@ -557,13 +557,13 @@ def test_update_or_add_model_instance_changes_attributes_and_nothing_else(adapte
     assert (site.devices, site.note) == (["z__d2", "z__d1"], 4)
 
 
-def test_update_or_add_model_instance_adds(adapters: Adapters) -> None:
+def test_update_or_add_model_instance_adds_a_missing_object(adapters: Adapters) -> None:
     adapter, new = adapters.make(Inventory), Site(name="new", devices=["new__d"])
     site, created = adapter.update_or_add_model_instance(new)
     assert (site is new, created, adapter.get(Site, "new").devices) == (True, True, ["new__d"])
 
 
-def test_the_store_answers_the_adapters_questions_by_keyword(adapters: Adapters) -> None:
+def test_the_adapter_calls_the_store_with_keywords(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     store = adapter.store
     assert store.get(model="site", identifier="z") is adapter.get(Site, "z")
@@ -585,19 +585,19 @@ def test_the_store_answers_the_adapters_questions_by_keyword(adapters: Adapters)
 # Live objects
 
 
-def test_what_is_assigned_to_an_object_is_in_its_store(adapters: Adapters) -> None:
+def test_an_assignment_to_an_object_is_in_the_store(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     adapter.get(Site, "z").region = "new"
     assert adapter.get(Site, "z").region == "new"
 
 
-def test_what_is_changed_in_place_is_in_the_store(adapters: Adapters) -> None:
+def test_a_change_in_place_is_in_the_store(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     adapter.get(Site, "z").tags.append("x")
     assert adapter.get(Site, "z").tags == ["x"]
 
 
-def test_a_child_added_after_its_parent_was_is_in_the_store(adapters: Adapters) -> None:
+def test_a_child_that_is_added_after_its_parent_is_in_the_store(adapters: Adapters) -> None:
     source, target = adapters.filled(Inventory, {"a": (None, {})}), adapters.make(Inventory)
     device = Device(site="a", name="late")
     source.add(device)

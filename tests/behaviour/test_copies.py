@@ -1,4 +1,4 @@
-"""Copies and pickles of objects, adapters and diffs; and what stands in the place of an adapter in a program's tests."""
+"""Copies and pickles of objects, adapters and diffs; and stubs of adapters in the tests of a program."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Duplicate = Callable[[Any], Any]
 
 
 def inventory(name: str | None = None) -> Inventory:
-    """In memory, whatever the store of the other tests: an adapter is copied with what it holds."""
+    """Return an adapter in memory on every run, because a copy of an adapter includes its objects."""
     made = Inventory(name)
     made.fill(SITES)
     return made
@@ -55,7 +55,7 @@ def test_a_copy_of_an_object_has_its_status(duplicate: Duplicate) -> None:
     assert site.get_status() == (DiffSyncStatus.FAILURE, "why")
 
 
-def test_an_object_that_nothing_was_said_of_has_succeeded_and_so_has_its_copy() -> None:
+def test_a_new_object_and_its_copy_have_the_status_success() -> None:
     assert copy.copy(Site(name="a")).get_status() == (DiffSyncStatus.SUCCESS, "")
 
 
@@ -80,7 +80,7 @@ def test_a_shallow_copy_belongs_to_the_same_adapter_and_shares_the_values() -> N
 
 
 @deep
-def test_a_deep_copy_of_an_adapter_is_one_of_its_own(duplicate: Duplicate) -> None:
+def test_a_deep_copy_of_an_adapter_is_independent(duplicate: Duplicate) -> None:
     adapter = inventory("one")
     found = duplicate(adapter)
     assert (type(found), found.name, found.type, found.dict()) == (Inventory, "one", "Inventory", adapter.dict())
@@ -106,14 +106,14 @@ def test_a_deep_copy_of_an_object_has_a_copy_of_its_adapter(duplicate: Duplicate
 
 
 @deep
-def test_what_is_copied_together_stays_together(duplicate: Duplicate) -> None:
+def test_objects_that_are_copied_together_keep_their_references(duplicate: Duplicate) -> None:
     adapter = inventory()
     found, site = duplicate((adapter, adapter.get(Site, "z")))
     assert found.get(Site, "z") is site
 
 
 @every
-def test_a_copied_diff_says_and_does_the_same(duplicate: Duplicate) -> None:
+def test_a_copied_diff_has_the_same_content_and_effect(duplicate: Duplicate) -> None:
     source, target = inventory(), Inventory()
     target.fill({"a": ("old", {}), "gone": ("r", {"d": "x"})})
     diff = target.diff_from(source)
@@ -139,7 +139,7 @@ def test_a_copied_subclass_of_diff_keeps_its_class(duplicate: Duplicate) -> None
 
 
 class Ordered(Diff):
-    """A diff of a program's own."""
+    """A diff class of a program."""
 
 
 # Elements
@@ -158,7 +158,7 @@ def test_elements_compare_by_model_and_name() -> None:
     assert (first == same, first != second) == (True, True)
 
 
-# In the place of an adapter
+# Stubs of an adapter
 
 
 class Vlan(DiffSyncModel):
@@ -176,7 +176,7 @@ class Vlan(DiffSyncModel):
 
 
 class Client(Adapter):
-    """Has a client of the system."""
+    """A client of the system."""
 
     vlan = Vlan
     top_level = ["vlan"]
@@ -184,7 +184,7 @@ class Client(Adapter):
 
 
 class Stub:
-    """All that the code under test needs of an adapter."""
+    """The part of an adapter that the code under test needs."""
 
     client = mock.MagicMock()
 
@@ -196,7 +196,7 @@ def stand_ins() -> list[Any]:
 
 
 @pytest.mark.parametrize("adapter", stand_ins(), ids=lambda adapter: type(adapter).__name__)
-def test_a_model_can_be_tested_with_something_in_the_place_of_its_adapter(adapter: Any) -> None:
+def test_a_model_can_be_tested_with_a_stub_of_its_adapter(adapter: Any) -> None:
     adapter.client.reset_mock()
     vlan = Vlan(number=1, name="old", adapter=adapter)
     assert vlan.update({"name": "new"}) is vlan
@@ -213,7 +213,7 @@ def test_a_model_can_be_tested_with_something_in_the_place_of_its_adapter(adapte
     assert adapter.client.mock_calls == [mock.call.patch(1, {"name": "new"})]
 
 
-def test_a_mock_of_an_adapter_is_asked_nothing_by_a_model() -> None:
+def test_a_model_calls_nothing_on_a_mock_of_its_adapter() -> None:
     adapter = mock.MagicMock(spec=Client)
     vlan = Vlan(number=1, adapter=adapter)
     vlan.name = "n"
@@ -222,12 +222,12 @@ def test_a_mock_of_an_adapter_is_asked_nothing_by_a_model() -> None:
     assert adapter.mock_calls == []
 
 
-@pytest.mark.parametrize("told", ["text", None])
-def test_what_a_mock_of_an_adapter_says_of_children_is_text(told: str | None) -> None:
+@pytest.mark.parametrize("answer", ["text", None])
+def test_children_from_a_mock_of_an_adapter_are_shown_as_text(answer: str | None) -> None:
     adapter = mock.MagicMock(spec=Client)
     adapter.__len__.return_value = 1
-    if told is not None:
-        adapter.get.return_value.str.return_value = told
+    if answer is not None:
+        adapter.get.return_value.str.return_value = answer
     vlan = Vlan(number=1, name="n", adapter=adapter, below=["2"])
-    assert str(told or "MagicMock") in f"{vlan.str()}"
+    assert str(answer or "MagicMock") in f"{vlan.str()}"
     assert vlan.str(include_children=False) == "vlan: 1: {'name': 'n'}\n  below: ['2']"

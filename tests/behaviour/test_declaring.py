@@ -1,4 +1,4 @@
-"""Model and adapter classes as programs make them: in pieces, at run time, with parts of their own."""
+"""Model and adapter classes that programs build step by step, at run time, or with their own methods."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Network(Adapter):
     top_level = ["vlan"]
 
 
-# What is declared after the class was made
+# Declarations after the definition of the class
 
 
 @pytest.mark.parametrize("kind", [tuple, list])
-def test_a_class_may_be_declared_after_it_was_made(adapters: Adapters, kind: type[Any]) -> None:
+def test_a_class_may_be_declared_after_its_definition(adapters: Adapters, kind: type[Any]) -> None:
     made: Any = pydantic.create_model("Made", __base__=DiffSyncModel, name=(str, ...), role=(str, "leaf"))
-    made(name="a").get_attrs()  # what it was before is not remembered
+    made(name="a").get_attrs()  # the earlier declaration is not cached
     made._modelname, made._identifiers, made._attributes = "made", kind(["name"]), kind(["role"])
     obj = made(name="a")
     assert (obj.get_type(), obj.get_unique_id(), obj.get_identifiers(), obj.get_attrs()) == (
@@ -64,7 +64,7 @@ def test_a_class_may_be_declared_after_it_was_made(adapters: Adapters, kind: typ
     assert not target.diff_from(source).has_diffs()
 
 
-def test_a_class_that_is_declared_anew_is_so_for_those_below_it() -> None:
+def test_a_redeclared_class_changes_its_subclasses() -> None:
     class Base(DiffSyncModel):
         name: str
         other: str = "x"
@@ -80,11 +80,11 @@ def test_a_class_that_is_declared_anew_is_so_for_those_below_it() -> None:
     assert (Base(name="a").get_unique_id(), Below(name="a").get_unique_id()) == ("a__x", "x")
 
 
-def test_a_subclass_with_a_set_up_of_its_own_has_the_roles_it_says() -> None:
+def test_a_subclass_that_overrides_init_subclass_has_its_declared_roles() -> None:
     class OwnSetUp(Vlan):
         @classmethod
         def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-            """Without the base's."""
+            """Does not call the base."""
 
     class Below(OwnSetUp):
         _identifiers = ("name",)
@@ -94,7 +94,7 @@ def test_a_subclass_with_a_set_up_of_its_own_has_the_roles_it_says() -> None:
     assert (obj.get_unique_id(), obj.get_identifiers(), obj.get_attrs()) == ("n", {"name": "n"}, {"site": "s"})
 
 
-def test_a_class_whose_types_come_later_works_when_they_have_come() -> None:
+def test_a_class_with_forward_references_works_once_they_are_defined() -> None:
     class Later(DiffSyncModel):
         _modelname = "later"
         _identifiers = ("name",)
@@ -107,7 +107,7 @@ def test_a_class_whose_types_come_later_works_when_they_have_come() -> None:
     assert (obj.get_unique_id(), obj.get_attrs()) == ("a", {"value": 1})
 
 
-# What identifiers may be
+# Identifiers
 
 
 class Named(DiffSyncModel):
@@ -135,8 +135,8 @@ def test_an_identifier_may_be_computed(adapters: Adapters) -> None:
     assert target.diff_from(source).dict() == {"named": {"k-a": {"+": {"name": "a"}}}}
 
 
-def test_an_identifier_may_be_a_property_that_the_class_tells_of() -> None:
-    class Told(DiffSyncModel):
+def test_an_identifier_may_be_a_property_that_get_identifiers_returns() -> None:
+    class Declared(DiffSyncModel):
         _modelname = "told"
         _identifiers = ("key",)
         name: str
@@ -148,11 +148,11 @@ def test_an_identifier_may_be_a_property_that_the_class_tells_of() -> None:
         def get_identifiers(self) -> dict[str, Any]:
             return {"key": self.key}
 
-    assert Told(name="a").get_unique_id() == "k-a"
+    assert Declared(name="a").get_unique_id() == "k-a"
 
 
 @pytest.mark.parametrize("role", ["_identifiers", "_attributes", "_shortname"])
-def test_a_role_of_something_that_the_class_has_not_is_refused(role: str) -> None:
+def test_a_role_of_a_missing_member_is_refused(role: str) -> None:
     with pytest.raises(AttributeError, match="nothing"):
         type("Bad", (DiffSyncModel,), {"__module__": __name__, role: ("nothing",)})
 
@@ -216,7 +216,7 @@ def test_a_class_may_declare_the_base_fields_again(adapters: Adapters) -> None:
     assert target.dict() == {"vlan": {"s__1": {"site": "s", "number": 1}}}
 
 
-# Mocks in the place of methods
+# Patched methods
 
 
 @contextmanager
@@ -226,7 +226,7 @@ def patched(where: Any, name: str, value: Any) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("where", [Vlan, DiffSyncModel])
-def test_methods_that_are_replaced_are_used_and_then_used_no_more(where: type[DiffSyncModel]) -> None:
+def test_patched_methods_are_used_until_the_patch_ends(where: type[DiffSyncModel]) -> None:
     vlan = Vlan(site="s", number=1, name="n")
     assert (vlan.get_unique_id(), vlan.get_attrs()) == ("s__1", {"name": "n"})
     with patched(where, "dict", lambda *_, **__: {"site": "mock", "number": 0, "name": "mock"}):
@@ -242,7 +242,7 @@ def test_methods_that_are_replaced_are_used_and_then_used_no_more(where: type[Di
     assert (vlan.get_unique_id(), vlan.get_attrs()) == ("s__1", {"name": "n"})
 
 
-def test_a_diff_asks_the_methods_that_are_replaced(adapters: Adapters) -> None:
+def test_a_diff_uses_patched_methods(adapters: Adapters) -> None:
     source, target = adapters.make(Network), adapters.make(Network)
     for network, name in ((source, "new"), (target, "old")):
         network.add(Vlan(site="s", number=1, name=name))
@@ -261,12 +261,12 @@ class Typed(Adapter):
         super().__init__(*args, **kwargs)
 
 
-def test_an_adapter_may_say_its_type_before_the_base_does() -> None:
+def test_an_adapter_may_set_its_type_before_the_base_does() -> None:
     assert (Typed().type, Typed().name, str(Typed())) == ("LibreNMS", "LibreNMS", "LibreNMS")
     assert str(Typed("one")) == 'LibreNMS "one"'
 
 
-def test_a_class_of_adapters_has_the_type_that_it_says() -> None:
+def test_an_adapter_class_has_its_declared_type() -> None:
     class Said(Adapter):
         type = "said"
 
@@ -284,7 +284,7 @@ DESCRIBED: list[type[Any]] = [DiffSyncModel, Adapter, Diff, DiffElement, Vlan, N
 
 
 @pytest.mark.parametrize("described", DESCRIBED if IS_REFERENCE else [*DESCRIBED, BaseStore, LocalStore])
-def test_type_hints_are_found(described: type[Any]) -> None:
+def test_type_hints_resolve(described: type[Any]) -> None:
     assert typing.get_type_hints(described) is not None
     for name, member in inspect.getmembers(described):
         function = getattr(member, "__func__", member)
@@ -297,10 +297,10 @@ def test_fields_are_among_the_type_hints() -> None:
     assert (hints["site"], hints["number"], hints["model_flags"]) == (str, int, DiffSyncModelFlags)
 
 
-# Names of a program's own
+# Names of a program
 
 
-def test_private_attributes_of_a_program_meet_none_of_the_library(adapters: Adapters) -> None:
+def test_private_attributes_of_a_program_do_not_conflict_with_the_library(adapters: Adapters) -> None:
     class Private(Vlan):
         _store: str = pydantic.PrivateAttr("shelf")
         _take: int = pydantic.PrivateAttr(1)
@@ -320,7 +320,7 @@ def test_private_attributes_of_a_program_meet_none_of_the_library(adapters: Adap
     assert copy.deepcopy(Private(site="s", number=1)).get_unique_id() == "s__1"
 
 
-def test_what_dict_says_of_other_fields_is_compared(adapters: Adapters) -> None:
+def test_the_values_of_an_overridden_dict_are_compared(adapters: Adapters) -> None:
     class Joined(DiffSyncModel):
         _modelname = "joined"
         _identifiers = ("name",)
@@ -346,7 +346,7 @@ def test_what_dict_says_of_other_fields_is_compared(adapters: Adapters) -> None:
 
 
 @pytest.mark.slow
-def test_an_end_that_a_class_has_or_is_given_later_comes(adapters: Adapters) -> None:
+def test_a_del_method_is_called_even_if_it_is_added_later(adapters: Adapters) -> None:
     ended: list[str] = []
 
     class Ending(Vlan):

@@ -67,11 +67,11 @@ DATA: dict[str, Any] = {
     }
 }
 BUILT_OR_NOT = pytest.mark.parametrize("flags", [DiffSyncFlags.NONE, DiffSyncFlags.LOG_UNCHANGED_RECORDS])
-"""Whether unchanged objects have elements of their own: what the diff says is the same."""
+"""Flags with and without elements for unchanged objects; the content of the diff is the same."""
 
 
 def keys(value: Any) -> Any:
-    """The keys of nested dicts, in their order."""
+    """Return the keys of nested dicts, in order."""
     return [(key, keys(below)) for key, below in value.items()] if isinstance(value, dict) else None
 
 
@@ -164,7 +164,7 @@ def test_objects_of_a_model_that_only_one_side_has_at_top_level_count_as_skipped
     assert target.diff_from(source).summary()["skip"] == source.count(Site) + target.count(Device) == 10
 
 
-def test_diff_to_is_diff_from_seen_from_the_other_side(adapters: Adapters) -> None:
+def test_diff_to_is_diff_from_of_the_other_adapter(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
     assert source.diff_to(target).str() == TEXT
     assert source.diff_to(target).dict() == DATA
@@ -200,13 +200,13 @@ def test_a_diff_changes_nothing(adapters: Adapters) -> None:
     assert target.journal == source.journal == []
 
 
-def test_what_is_no_attribute_is_not_compared(adapters: Adapters) -> None:
+def test_only_attributes_are_compared(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {"a": ("r", {})})
     source.get(Site, "a").note = 99
     assert not target.diff_from(source).has_diffs()
 
 
-def test_changes_since_the_objects_were_added_are_seen(adapters: Adapters) -> None:
+def test_changes_after_objects_were_added_are_seen(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"d": "x"})}, {"a": ("r", {"d": "x"})})
     source.get(Site, "a").tags.append("new")
     target.get(Device, "a__d").role = "y"
@@ -215,7 +215,7 @@ def test_changes_since_the_objects_were_added_are_seen(adapters: Adapters) -> No
     }  # fmt: skip
 
 
-def test_a_diff_stays_as_it_was_made(adapters: Adapters) -> None:
+def test_a_diff_does_not_change_with_its_objects(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {"a": ("q", {})})
     site = source.get(Site, "a")
     diff = target.diff_from(source)
@@ -239,7 +239,7 @@ def test_the_same_objects_under_other_parents_are_created_and_deleted(adapters: 
     }
 
 
-def test_objects_below_objects_without_difference_are_found(adapters: Adapters) -> None:
+def test_differences_below_equal_objects_are_found(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"d": "x"})}, {"a": ("r", {"d": "x"})})
     for adapter, speed in ((source, 10), (target, 1)):
         interface = Interface(device="d", name="e", speed=speed)
@@ -254,14 +254,14 @@ def test_objects_below_objects_without_difference_are_found(adapters: Adapters) 
 
 
 @pytest.mark.parametrize("broken", ["source", "target"])
-def test_a_listed_child_that_is_not_there_raises(adapters: Adapters, broken: str) -> None:
+def test_a_listed_child_that_does_not_exist_is_an_error(adapters: Adapters, broken: str) -> None:
     source, target = adapters.make(Inventory), adapters.make(Inventory)
     {"source": source, "target": target}[broken].add(Site(name="a", devices=["a__ghost"]))
     with pytest.raises(ObjectNotFound, match="a__ghost"):
         target.diff_from(source)
 
 
-def test_two_objects_of_one_name_at_the_same_place_raise(adapters: Adapters) -> None:
+def test_two_objects_of_one_name_in_one_place_are_an_error(adapters: Adapters) -> None:
     class Flat(Inventory):
         top_level = ["device"]
 
@@ -272,7 +272,7 @@ def test_two_objects_of_one_name_at_the_same_place_raise(adapters: Adapters) -> 
         adapters.make(Flat).diff_from(source)
 
 
-def test_two_changed_objects_of_one_name_at_the_same_place_raise(adapters: Adapters) -> None:
+def test_two_changed_objects_of_one_name_in_one_place_are_an_error(adapters: Adapters) -> None:
     class Flat(Inventory):
         top_level = ["device"]
 
@@ -402,7 +402,7 @@ def test_a_diff_class_orders_the_elements_of_a_model(adapters: Adapters) -> None
     assert list(diff.dict()["site"]) == ["c", "b", "a"]
 
 
-def test_a_diff_class_is_used_below_too(adapters: Adapters) -> None:
+def test_a_diff_class_orders_children_too(adapters: Adapters) -> None:
     class ByName(Diff):
         @classmethod
         def order_children_device(cls, children: dict[str, DiffElement]) -> Iterator[DiffElement]:
@@ -415,13 +415,13 @@ def test_a_diff_class_is_used_below_too(adapters: Adapters) -> None:
     assert [element.name for element in site.get_children()] == ["b", "z"]
 
 
-def test_a_diff_class_is_told_when_the_diff_is_complete(adapters: Adapters) -> None:
-    class Told(Backwards):
+def test_a_diff_class_is_called_when_the_diff_is_complete(adapters: Adapters) -> None:
+    class Completed(Backwards):
         completed = 0
 
     source, target = adapters.pair(SOURCE, TARGET)
-    target.diff_from(source, diff_class=Told)
-    assert Told.completed == 1
+    target.diff_from(source, diff_class=Completed)
+    assert Completed.completed == 1
 
 
 def test_a_diff_class_may_order_everything_at_once(adapters: Adapters) -> None:
@@ -437,7 +437,7 @@ def test_a_diff_class_may_order_everything_at_once(adapters: Adapters) -> None:
 # Elements made by a comparison
 
 
-def test_an_element_tells_what_changes(adapters: Adapters) -> None:
+def test_an_element_has_the_changes_of_its_attributes(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
     element = target.diff_from(source).children["site"]["z"]
     assert (element.type, element.name, element.keys) == ("site", "z", {"name": "z"})
@@ -487,7 +487,7 @@ def test_a_bare_element_changes_nothing() -> None:
     assert bare.summary() == {"create": 0, "update": 0, "delete": 0, "no-change": 1}
 
 
-def test_attributes_make_the_action() -> None:
+def test_the_attributes_decide_the_action() -> None:
     site = element()
     site.add_attrs(source={"x": 1})
     assert (site.action, site.str(), site.dict()) == ("create", "site: a MISSING in dest", {"+": {"x": 1}})
@@ -558,7 +558,7 @@ def test_elements_are_equal_by_content() -> None:
     assert first != "a"
 
 
-def test_an_empty_diff_is_false_and_says_so() -> None:
+def test_an_empty_diff_is_false_and_its_text_says_so() -> None:
     diff = Diff()
     assert not diff
     assert (len(diff), diff.has_diffs(), diff.groups(), list(diff.get_children())) == (0, False, [], [])
@@ -585,7 +585,7 @@ def test_elements_compare_by_every_operator() -> None:
     assert (first < changed, first == changed, first != changed) == (False, False, True)
 
 
-def test_the_names_of_attributes_come_as_a_view_of_the_only_side_or_as_a_list_of_what_both_have() -> None:
+def test_the_names_of_attributes_are_a_view_for_one_side_and_a_list_for_both() -> None:
     element = DiffElement("site", "a", {"name": "a"})
     assert element.get_attrs_keys() == []
     element.add_attrs(dest={"b": 1, "a": 2, "c": 3})
@@ -596,7 +596,7 @@ def test_the_names_of_attributes_come_as_a_view_of_the_only_side_or_as_a_list_of
     assert element.get_attrs_keys() == ["b", "a"]
 
 
-# What a diff knows objects by
+# Identifiers
 
 
 def numbered(adapters: Adapters, name: str) -> Inventory:
@@ -604,7 +604,7 @@ def numbered(adapters: Adapters, name: str) -> Inventory:
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_an_object_is_compared_by_the_identifiers_that_it_has_now(adapters: Adapters, side: str) -> None:
+def test_an_object_is_compared_by_its_current_identifiers(adapters: Adapters, side: str) -> None:
     source, target = numbered(adapters, "S"), numbered(adapters, "T")
     changed = source if side == "source" else target
     sites = changed.get_all(Site)
@@ -617,7 +617,7 @@ def test_an_object_is_compared_by_the_identifiers_that_it_has_now(adapters: Adap
     }
 
 
-def test_an_object_that_has_taken_anothers_identifiers_is_compared_as_that_one(adapters: Adapters) -> None:
+def test_an_object_with_the_identifiers_of_another_is_compared_as_that_one(adapters: Adapters) -> None:
     source, target = (adapters.filled(Inventory, {site: (site, {}) for site in "abc"}, name) for name in "ST")
     first, second, _ = source.get_all(Site)
     first.name, second.name = "b", "a"
@@ -626,7 +626,7 @@ def test_an_object_that_has_taken_anothers_identifiers_is_compared_as_that_one(a
     }
 
 
-def test_a_child_is_compared_by_the_identifiers_that_it_has_now(adapters: Adapters) -> None:
+def test_a_child_is_compared_by_its_current_identifiers(adapters: Adapters) -> None:
     source, target = numbered(adapters, "S"), numbered(adapters, "T")
     device = source.get(Device, "a__d")
     device.name = "e"

@@ -1,4 +1,4 @@
-"""Where this library differs from diffsync on purpose; these tests are not run against diffsync."""
+"""Intentional differences from diffsync; these tests do not run against diffsync."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.behaviour.inventory import Adapters, Data, Device, Inventory, Site, S
 from tests.behaviour.second_reader import second_reader
 from tests.servers import RedisServer
 
-GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+CONTINUE = DiffSyncFlags.CONTINUE_ON_FAILURE
 UNCHANGED = DiffSyncFlags.LOG_UNCHANGED_RECORDS
 
 
@@ -63,7 +63,7 @@ def test_a_move_to_another_parent_is_a_delete_and_then_a_create(adapters: Adapte
     assert (diff.result.created, diff.result.deleted, diff.result.failed) == (1, 1, 0)
 
 
-def test_a_delete_that_was_refused_is_not_tried_again_for_the_create_that_it_stands_in_the_way_of(
+def test_a_refused_delete_is_not_retried_before_the_create_that_it_blocks(
     adapters: Adapters,
 ) -> None:
     class Stuck(Device):
@@ -80,7 +80,7 @@ def test_a_delete_that_was_refused_is_not_tried_again_for_the_create_that_it_sta
         device = model(site="moved", name="d")
         adapter.add(device)
         adapter.get("site", parent).add_child(device)
-    result = target.sync_from(source, flags=GO_ON).result
+    result = target.sync_from(source, flags=CONTINUE).result
     assert result is not None
     assert [reject.action for reject in result.rejects] == ["delete", "create"]
     assert target.get("site", "b").devices == ["moved__d"]
@@ -100,7 +100,7 @@ def test_a_sync_of_a_given_diff_does_not_read_the_source(adapters: Adapters) -> 
     assert target.operations() == ["update a", "create a__d", "delete b"]
 
 
-def test_a_sync_visits_changes_and_what_stands_above_them_only(adapters: Adapters) -> None:
+def test_a_sync_visits_only_changes_and_their_ancestors(adapters: Adapters) -> None:
     sites: Sites = {f"s{number}": ("r", {"d1": "x", "d2": "x"}) for number in range(50)}
     source, target = adapters.pair(sites, sites)
     source.get(Device, "s7__d2").role = "new"
@@ -113,7 +113,7 @@ def test_a_sync_visits_changes_and_what_stands_above_them_only(adapters: Adapter
 # Unchanged objects
 
 
-def test_unchanged_objects_are_counted_and_not_built(adapters: Adapters) -> None:
+def test_unchanged_objects_are_counted_without_elements(adapters: Adapters) -> None:
     sites: Sites = {"a": ("r", {"d": "x"}), "b": ("r", {"d": "x", "e": "x"})}
     source, target = adapters.pair(sites, sites)
     source.get(Device, "b__e").role = "new"
@@ -123,7 +123,7 @@ def test_unchanged_objects_are_counted_and_not_built(adapters: Adapters) -> None
     assert (len(diff), diff.summary()["no-change"], diff.unchanged) == (5, 4, 2)
 
 
-def test_unchanged_objects_are_built_when_they_are_to_be_logged(adapters: Adapters) -> None:
+def test_unchanged_objects_have_elements_if_they_are_logged(adapters: Adapters) -> None:
     sites: Sites = {"a": ("r", {"d": "x"}), "b": ("r", {"d": "x", "e": "x"})}
     source, target = adapters.pair(sites, sites)
     diff = target.diff_from(source, flags=UNCHANGED)
@@ -132,7 +132,7 @@ def test_unchanged_objects_are_built_when_they_are_to_be_logged(adapters: Adapte
     assert (len(diff), diff.summary()["no-change"], diff.unchanged) == (5, 5, 0)
 
 
-def test_unchanged_objects_of_one_name_are_not_in_each_others_way(adapters: Adapters) -> None:
+def test_unchanged_objects_may_have_the_same_name(adapters: Adapters) -> None:
     class Flat(Inventory):
         top_level = ["device"]
 
@@ -143,7 +143,7 @@ def test_unchanged_objects_of_one_name_are_not_in_each_others_way(adapters: Adap
     assert target.diff_from(source).summary()["no-change"] == 2
 
 
-def test_objects_of_one_name_at_the_same_place_are_both_named_in_the_error(adapters: Adapters) -> None:
+def test_the_error_of_two_objects_with_one_name_names_both(adapters: Adapters) -> None:
     class Flat(Inventory):
         top_level = ["device"]
 
@@ -154,7 +154,7 @@ def test_objects_of_one_name_at_the_same_place_are_both_named_in_the_error(adapt
         adapters.make(Flat).diff_from(source)
 
 
-def test_the_progress_of_a_diff_goes_level_by_level(adapters: Adapters) -> None:
+def test_the_progress_of_a_diff_counts_level_by_level(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"d": "x"}), "b": ("r", {})}, {"a": ("r", {}), "b": ("r", {})})
     calls: list[tuple[str, int, int]] = []
     target.diff_from(source, callback=lambda *call: calls.append(call))
@@ -165,7 +165,7 @@ def test_the_progress_of_a_diff_goes_level_by_level(adapters: Adapters) -> None:
 
 
 class Broken(Site):
-    """Fails with what is no exception of the library, refuses, or does nothing, as its name says."""
+    """Raises a foreign exception, refuses, or returns None, depending on its name."""
 
     @classmethod
     def create(cls, adapter: Any, ids: Data, attrs: Data) -> Self | None:
@@ -208,16 +208,16 @@ FAILING_TARGET: Sites = {
 }
 
 
-def test_a_sync_that_may_go_on_catches_every_exception(adapters: Adapters) -> None:
+def test_continue_on_failure_catches_every_exception(adapters: Adapters) -> None:
     source, target = adapters.pair(FAILING_SOURCE, FAILING_TARGET, target_class=Breaker)
-    target.sync_from(source, flags=GO_ON)
+    target.sync_from(source, flags=CONTINUE)
     assert target.operations() == [
         "create ok-new", "create ok-new__d", "update ok-old", "delete ok-gone", "delete ok-gone__d",
     ]  # fmt: skip
     assert len(target.completions) == 1
 
 
-def test_a_sync_that_may_not_go_on_raises_the_exception_itself(adapters: Adapters) -> None:
+def test_without_continue_on_failure_the_exception_is_raised(adapters: Adapters) -> None:
     source, target = adapters.pair(FAILING_SOURCE, FAILING_TARGET, target_class=Breaker)
     with pytest.raises(ValueError, match="HTTP 500"):
         target.sync_from(source)
@@ -225,7 +225,7 @@ def test_a_sync_that_may_not_go_on_raises_the_exception_itself(adapters: Adapter
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_a_sync_that_may_go_on_still_ends_when_the_program_is_to_end(
+def test_continue_on_failure_does_not_catch_exceptions_that_end_the_program(
     adapters: Adapters, error: type[BaseException]
 ) -> None:
     class Ending(Site):
@@ -239,14 +239,14 @@ def test_a_sync_that_may_go_on_still_ends_when_the_program_is_to_end(
 
     source, target = adapters.pair({"a": ("r", {}), "b": ("r", {})}, {}, target_class=Ender)
     with pytest.raises(error):
-        target.sync_from(source, flags=GO_ON)
+        target.sync_from(source, flags=CONTINUE)
     assert target.count() == 0
 
 
 def test_a_failure_of_any_kind_is_logged_as_error(adapters: Adapters) -> None:
     source, target = adapters.pair({"break": ("r", {})}, {}, target_class=Breaker)
     with capture_logs() as events:
-        target.sync_from(source, flags=GO_ON)
+        target.sync_from(source, flags=CONTINUE)
     [failure] = [event for event in events if event["log_level"] == "error"]
     assert (failure["event"], failure["status"], failure["unique_id"]) == ("HTTP 500", "error", "break")
 
@@ -258,7 +258,7 @@ def test_a_diff_has_no_result_before_its_sync(adapters: Adapters) -> None:
 
 def test_the_result_counts_operations_by_how_they_ended(adapters: Adapters) -> None:
     source, target = adapters.pair(FAILING_SOURCE, FAILING_TARGET, target_class=Breaker)
-    result = target.sync_from(source, flags=GO_ON).result
+    result = target.sync_from(source, flags=CONTINUE).result
     assert result is not None
     assert result.counts() == {"created": 2, "updated": 1, "deleted": 2, "skipped": 1, "blocked": 5, "failed": 4}
     assert result.applied == 5
@@ -266,7 +266,7 @@ def test_the_result_counts_operations_by_how_they_ended(adapters: Adapters) -> N
 
 def test_the_result_lists_rejects_with_their_reasons(adapters: Adapters) -> None:
     source, target = adapters.pair(FAILING_SOURCE, FAILING_TARGET, target_class=Breaker)
-    result = target.sync_from(source, flags=GO_ON).result
+    result = target.sync_from(source, flags=CONTINUE).result
     assert result is not None
     assert [(each.action, each.model, each.unique_id, each.reason) for each in result.rejects] == [
         ("create", "site", "break-new", "ValueError: HTTP 500"),
@@ -277,7 +277,7 @@ def test_the_result_lists_rejects_with_their_reasons(adapters: Adapters) -> None
     assert result.rejects[0].identifiers == {"name": "break-new"}
 
 
-def test_the_result_of_a_sync_that_was_ended_says_how_far_it_came(adapters: Adapters) -> None:
+def test_the_result_of_an_interrupted_sync_counts_the_applied_operations(adapters: Adapters) -> None:
     source, target = adapters.pair({"ok": ("r", {}), "break": ("r", {}), "later": ("r", {})}, {}, Breaker)
     diff = target.diff_from(source)
     with pytest.raises(ValueError, match="HTTP 500"):
@@ -286,12 +286,12 @@ def test_the_result_of_a_sync_that_was_ended_says_how_far_it_came(adapters: Adap
     assert (diff.result.created, diff.result.failed) == (1, 1)
 
 
-def test_a_sync_that_may_go_on_does_so_when_the_store_refuses_what_was_done(adapters: Adapters) -> None:
+def test_continue_on_failure_continues_after_a_refusal_of_the_store(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {"a": ("r", {"d": "x", "e": "x"})})
     diff = target.diff_from(source)
     target.get(Site, "a").devices.remove("a__d")
     with capture_logs() as events:
-        target.sync_from(source, diff=diff, flags=GO_ON)
+        target.sync_from(source, diff=diff, flags=CONTINUE)
     assert target.operations() == ["delete a__d", "delete a__e"]
     errors = [(event["unique_id"], event["event"]) for event in events if event["log_level"] == "error"]
     assert [uid for uid, _ in errors] == ["a__d"]
@@ -302,7 +302,7 @@ def test_a_sync_that_may_go_on_does_so_when_the_store_refuses_what_was_done(adap
 
 def test_the_result_counts_every_operation_once(adapters: Adapters) -> None:
     source, target = adapters.pair(FAILING_SOURCE, FAILING_TARGET, target_class=Breaker)
-    diff = target.sync_from(source, flags=GO_ON)
+    diff = target.sync_from(source, flags=CONTINUE)
     summary = diff.summary()
     assert diff.result is not None
     assert sum(diff.result.counts().values()) == summary["create"] + summary["update"] + summary["delete"]
@@ -312,14 +312,14 @@ def test_unchanged_objects_below_a_refused_one_are_not_blocked(adapters: Adapter
     source, target = adapters.pair(
         {"break": ("r", {"same": "x", "new": "x"})}, {"break": ("q", {"same": "x"})}, target_class=Breaker
     )
-    for flags in (GO_ON, GO_ON | UNCHANGED):
+    for flags in (CONTINUE, CONTINUE | UNCHANGED):
         result = target.sync_from(source, flags=flags).result
         assert result is not None
         assert (result.failed, result.blocked) == (1, 1)
 
 
-@pytest.mark.parametrize("flags", [GO_ON, GO_ON | UNCHANGED], ids=str)
-def test_the_progress_of_a_sync_reaches_its_total_whatever_fails(adapters: Adapters, flags: DiffSyncFlags) -> None:
+@pytest.mark.parametrize("flags", [CONTINUE, CONTINUE | UNCHANGED], ids=str)
+def test_the_progress_of_a_sync_reaches_its_total_despite_failures(adapters: Adapters, flags: DiffSyncFlags) -> None:
     source, target = adapters.pair(FAILING_SOURCE, FAILING_TARGET, target_class=Breaker)
     diff = target.diff_from(source, flags=flags)
     calls: list[tuple[str, int, int]] = []
@@ -329,7 +329,7 @@ def test_the_progress_of_a_sync_reaches_its_total_whatever_fails(adapters: Adapt
     assert calls[-1] == ("sync", 15, 15)
 
 
-def test_the_progress_of_a_sync_counts_children_that_went_with_their_parent(adapters: Adapters) -> None:
+def test_the_progress_of_a_sync_counts_children_that_were_deleted_with_their_parent(adapters: Adapters) -> None:
     source, target = adapters.pair({}, {"a": ("r", {"d": "x", "e": "x"})})
     target.get(Site, "a").model_flags = DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE
     calls: list[tuple[str, int, int]] = []
@@ -348,7 +348,7 @@ def test_a_parent_deleted_after_its_children_is_logged_under_its_own_name(adapte
 # Errors
 
 
-def test_an_object_that_is_there_already_is_told_in_a_sentence_and_handed_over(adapters: Adapters) -> None:
+def test_object_already_exists_has_a_sentence_and_the_object(adapters: Adapters) -> None:
     adapter, first = adapters.make(Inventory), Site(name="a")
     adapter.add(first)
     with pytest.raises(ObjectAlreadyExists) as caught:
@@ -359,7 +359,7 @@ def test_an_object_that_is_there_already_is_told_in_a_sentence_and_handed_over(a
 
 
 @pytest.mark.parametrize("identifier", [3, None, ("a",), ["a"]], ids=repr)
-def test_an_identifier_that_is_neither_text_nor_dict_is_refused(adapters: Adapters, identifier: Any) -> None:
+def test_an_identifier_that_is_neither_a_string_nor_a_dict_is_refused(adapters: Adapters, identifier: Any) -> None:
     with pytest.raises(ObjectStoreWrongType, match=type(identifier).__name__):
         adapters.make(Inventory).get(Site, identifier)
 
@@ -389,7 +389,7 @@ MANY = 40_000
 
 
 class CountedText(str):
-    """Text that counts how often it is compared."""
+    """A string that counts how often it is compared."""
 
     __slots__ = ()
     comparisons: ClassVar[int] = 0
@@ -438,11 +438,13 @@ def test_many_children_are_added_and_removed_without_searching_the_list(
     assert CountedText.comparisons <= size
     for member in order(members):
         group.remove_child(member)
-    assert CountedText.comparisons <= 300 * size  # a search of the whole list would be a quarter of its size for each
+    assert (
+        CountedText.comparisons <= 300 * size
+    )  # a search of the list would compare a quarter of its size for each child on average
     assert group.members == []
 
 
-# What diffsync's RedisStore loses, mixes up or refuses
+# Data that diffsync's RedisStore loses, confuses or refuses
 
 
 @pytest.fixture
@@ -464,7 +466,7 @@ def redis_adapters(new_redis: Callable[[], RedisStore]) -> Adapters:
     return Adapters(new_redis)
 
 
-def test_what_a_sync_updates_is_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
+def test_updates_of_a_sync_are_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
     source, target = redis_adapters.pair({"a": ("new", {"d": "new"})}, {"a": ("old", {"d": "old"})})
     target.sync_from(source)
     second = second_reader(target, redis_url)
@@ -473,14 +475,16 @@ def test_what_a_sync_updates_is_in_redis(redis_adapters: Adapters, redis_url: st
     second.store.close()
 
 
-def test_what_a_sync_updates_is_in_redis_without_a_flush_by_hand(redis_adapters: Adapters, redis_url: str) -> None:
+def test_updates_of_a_sync_are_in_redis_without_a_flush_by_the_program(
+    redis_adapters: Adapters, redis_url: str
+) -> None:
     source, target = redis_adapters.pair({"a": ("new", {})}, {"a": ("old", {})})
     target.sync_from(source)
     with RedisStore(url=redis_url, store_id=target.store.store_id) as store:
         assert Inventory(internal_storage_engine=store).get(Site, "a").region == "new"
 
 
-def test_a_child_added_after_its_parent_was_is_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
+def test_a_child_that_is_added_after_its_parent_is_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
     adapter = redis_adapters.filled(Inventory, {"a": ("r", {})})
     adapter.store.flush()
     device = Device(site="a", name="late")
@@ -500,7 +504,7 @@ def test_parents_and_children_that_a_sync_creates_are_linked_in_redis(redis_adap
     second.store.close()
 
 
-def test_what_update_or_instantiate_changes_is_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
+def test_changes_of_update_or_instantiate_are_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
     adapter = redis_adapters.filled(Inventory, {"a": ("r", {}), "b": ("r", {})})
     adapter.store.flush()
     adapter.update_or_instantiate(Site, {"name": "a"}, {"region": "new"})
@@ -528,12 +532,12 @@ def test_objects_of_a_model_with_capital_letters_are_counted(redis_adapters: Ada
 
 
 @pytest.mark.parametrize("store_id", ["a:b", "a*", "a?", "[ab]", "", "a b", "{a}", "x" * 129, "ü"])
-def test_a_store_id_that_could_be_mistaken_is_refused(redis_url: str, store_id: str) -> None:
+def test_an_ambiguous_store_id_is_refused(redis_url: str, store_id: str) -> None:
     with pytest.raises(ObjectStoreException, match="store_id"):
         RedisStore(url=redis_url, store_id=store_id)
 
 
-def test_a_store_sees_no_store_whose_id_begins_like_its_own(redis_url: str) -> None:
+def test_a_store_does_not_see_stores_whose_ids_start_like_its_own(redis_url: str) -> None:
     name = f"test-{uuid.uuid4().hex}"
     stores = [RedisStore(url=redis_url, store_id=store_id) for store_id in (name, f"{name}.flat", f"{name}-2")]
     held = [Inventory(internal_storage_engine=store) for store in stores]
@@ -546,7 +550,7 @@ def test_a_store_sees_no_store_whose_id_begins_like_its_own(redis_url: str) -> N
         store.close()
 
 
-def test_other_data_in_redis_is_never_looked_through(own_redis: RedisServer) -> None:
+def test_other_data_in_redis_is_never_scanned(own_redis: RedisServer) -> None:
     client: redis.Redis = own_redis.client()
     client.mset({f"foreign:{number}": "x" for number in range(1000)})
     stores = [RedisStore(url=own_redis.url) for _ in range(2)]
@@ -564,7 +568,7 @@ def test_other_data_in_redis_is_never_looked_through(own_redis: RedisServer) -> 
     client.close()
 
 
-def test_operations_on_redis_go_in_the_order_of_memory(redis_adapters: Adapters) -> None:
+def test_operations_are_in_the_same_order_in_redis_as_in_memory(redis_adapters: Adapters) -> None:
     names = [str((number * 37) % 101) for number in range(100)]
     source: Sites = {name: ("r", {"z": "x", "a": "x"}) for name in names}
     target: Sites = {name: ("q", {"old": "x"}) for name in reversed(names[::2])}
@@ -576,7 +580,7 @@ def test_operations_on_redis_go_in_the_order_of_memory(redis_adapters: Adapters)
     assert orders[0] == orders[1]
 
 
-def test_a_class_made_in_a_function_may_be_stored(redis_adapters: Adapters, redis_url: str) -> None:
+def test_a_class_from_a_function_may_be_stored(redis_adapters: Adapters, redis_url: str) -> None:
     class Nested(DiffSyncModel):
         _modelname = "nested"
         _identifiers = ("name",)
@@ -610,7 +614,7 @@ def test_a_class_may_be_renamed_between_writing_and_reading(redis_adapters: Adap
         assert site.region == "r"
 
 
-def test_an_equal_object_is_refused_in_another_reader_too(redis_adapters: Adapters, redis_url: str) -> None:
+def test_an_equal_object_is_refused_by_another_reader_too(redis_adapters: Adapters, redis_url: str) -> None:
     adapter = redis_adapters.filled(Inventory, {"a": ("r", {})})
     second = second_reader(adapter, redis_url)
     with pytest.raises(ObjectAlreadyExists):
@@ -632,7 +636,7 @@ def test_an_unknown_connection_argument_is_refused(redis_url: str) -> None:
         RedisStore(url=redis_url, pasword="x")
 
 
-def test_an_unreachable_server_is_said_to_be_unavailable_with_the_cause() -> None:
+def test_the_error_of_an_unreachable_server_has_the_cause() -> None:
     with pytest.raises(ObjectStoreException, match=r"^Redis store is unavailable\.$") as caught:
         RedisStore(host="localhost", port=1)
     assert isinstance(caught.value.__cause__, redis.exceptions.ConnectionError)

@@ -64,16 +64,16 @@ def run(adapters: Adapters, source: Inventory, target: Inventory, flags: DiffSyn
     ],
     ids=str,
 )
-def test_flags_of_a_run_leave_out_operations(adapters: Adapters, flags: DiffSyncFlags, expected: Expected) -> None:
+def test_flags_of_a_run_skip_operations(adapters: Adapters, flags: DiffSyncFlags, expected: Expected) -> None:
     run(adapters, *adapters.pair(SOURCE, TARGET), flags, expected)
 
 
-def test_both_is_source_and_target() -> None:
+def test_the_both_flag_is_source_and_target() -> None:
     assert RUN.SKIP_UNMATCHED_BOTH == RUN.SKIP_UNMATCHED_SRC | RUN.SKIP_UNMATCHED_DST
     assert OF.SKIP_UNMATCHED_BOTH == OF.SKIP_UNMATCHED_SRC | OF.SKIP_UNMATCHED_DST
 
 
-def test_flags_have_the_numbers_that_are_stored_and_sent_elsewhere() -> None:
+def test_flags_have_the_values_of_diffsync() -> None:
     assert {flag.name: flag.value for flag in RUN} == {
         "CONTINUE_ON_FAILURE": 1,
         "SKIP_UNMATCHED_SRC": 2,
@@ -129,66 +129,66 @@ UNMATCHED_SOURCE = {"source s": Expected(NEW_SITE, 1), "source a__y": Expected({
 UNMATCHED_TARGET = {"target d": Expected(OLD_SITE, 1), "target a__z": Expected({"delete a__z"}, 1)}
 
 
-def mark(source: Inventory, target: Inventory, where: str, flags: DiffSyncModelFlags) -> None:
+def set_flags(source: Inventory, target: Inventory, where: str, flags: DiffSyncModelFlags) -> None:
     side, uid = where.split()
     found = {"source": source, "target": target}[side].get(WHERE[where].get_type(), uid)
     found.model_flags = flags
 
 
 @pytest.mark.parametrize("where", WHERE)
-def test_ignore_leaves_out_the_object_and_all_below_it(adapters: Adapters, where: str) -> None:
+def test_ignore_skips_the_object_and_its_descendants(adapters: Adapters, where: str) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    mark(source, target, where, OF.IGNORE)
+    set_flags(source, target, where, OF.IGNORE)
     run(adapters, source, target, RUN.NONE, IGNORED[where])
 
 
-def test_ignore_on_both_sides_leaves_out_the_object_once(adapters: Adapters) -> None:
+def test_ignore_on_both_sides_counts_the_object_once(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    mark(source, target, "source a", OF.IGNORE)
-    mark(source, target, "target a", OF.IGNORE)
+    set_flags(source, target, "source a", OF.IGNORE)
+    set_flags(source, target, "target a", OF.IGNORE)
     run(adapters, source, target, RUN.NONE, IGNORED["source a"])
 
 
 def test_an_ignored_pair_counts_as_one_object_processed(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {"a": ("q", {})})
-    mark(source, target, "source a", OF.IGNORE)
+    set_flags(source, target, "source a", OF.IGNORE)
     assert target.diff_from(source).models_processed == 1
 
 
 @pytest.mark.parametrize("where", WHERE)
-def test_skip_unmatched_src_leaves_out_what_only_the_source_has(adapters: Adapters, where: str) -> None:
+def test_skip_unmatched_src_skips_objects_that_only_the_source_has(adapters: Adapters, where: str) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    mark(source, target, where, OF.SKIP_UNMATCHED_SRC)
+    set_flags(source, target, where, OF.SKIP_UNMATCHED_SRC)
     run(adapters, source, target, RUN.NONE, UNMATCHED_SOURCE.get(where, Expected(NOTHING, 0)))
 
 
 @pytest.mark.parametrize("where", WHERE)
-def test_skip_unmatched_dst_leaves_out_what_only_the_target_has(adapters: Adapters, where: str) -> None:
+def test_skip_unmatched_dst_skips_objects_that_only_the_target_has(adapters: Adapters, where: str) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    mark(source, target, where, OF.SKIP_UNMATCHED_DST)
+    set_flags(source, target, where, OF.SKIP_UNMATCHED_DST)
     run(adapters, source, target, RUN.NONE, UNMATCHED_TARGET.get(where, Expected(NOTHING, 0)))
 
 
 @pytest.mark.parametrize("where", WHERE)
-def test_skip_unmatched_both_leaves_out_what_only_one_side_has(adapters: Adapters, where: str) -> None:
+def test_skip_unmatched_both_skips_objects_that_only_one_side_has(adapters: Adapters, where: str) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    mark(source, target, where, OF.SKIP_UNMATCHED_BOTH)
+    set_flags(source, target, where, OF.SKIP_UNMATCHED_BOTH)
     run(adapters, source, target, RUN.NONE, (UNMATCHED_SOURCE | UNMATCHED_TARGET).get(where, Expected(NOTHING, 0)))
 
 
 @pytest.mark.parametrize("flags", [OF.SKIP_CHILDREN_ON_DELETE, OF.NATURAL_DELETION_ORDER], ids=str)
 @pytest.mark.parametrize("where", sorted(WHERE.keys() - {"target d"}))
-def test_flags_of_deletion_change_nothing_where_nothing_with_children_is_deleted(
+def test_deletion_flags_have_no_effect_if_no_parent_is_deleted(
     adapters: Adapters, where: str, flags: DiffSyncModelFlags
 ) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    mark(source, target, where, flags)
+    set_flags(source, target, where, flags)
     run(adapters, source, target, RUN.NONE, Expected(NOTHING, 0))
 
 
 def test_a_diff_shows_children_that_are_not_deleted_one_by_one(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    mark(source, target, "target d", OF.SKIP_CHILDREN_ON_DELETE)
+    set_flags(source, target, "target d", OF.SKIP_CHILDREN_ON_DELETE)
     assert target.diff_from(source).summary()["delete"] == 4
 
 
@@ -202,17 +202,17 @@ def test_a_diff_shows_children_that_are_not_deleted_one_by_one(adapters: Adapter
     ],
     ids=str,
 )
-def test_flags_of_deletion_say_what_becomes_of_children(
+def test_deletion_flags_decide_how_children_are_deleted(
     adapters: Adapters, flags: DiffSyncModelFlags, operations: list[str]
 ) -> None:
     source, target = adapters.pair({}, {"d": ("r", {"l": "1", "m": "1"}), "e": ("r", {})})
-    mark(source, target, "target d", flags)
+    set_flags(source, target, "target d", flags)
     target.sync_from(source)
     assert target.operations() == [*operations, "delete e"]
     assert target.count() == 0
 
 
-def test_natural_deletion_order_of_a_middle_object_concerns_what_is_below_it(adapters: Adapters) -> None:
+def test_natural_deletion_order_of_a_middle_object_applies_to_its_descendants(adapters: Adapters) -> None:
     source, target = adapters.pair({}, {"d": ("r", {"l": "1", "m": "1"})})
     interface = target.interface(device="l", name="e")
     target.add(interface)
@@ -223,7 +223,7 @@ def test_natural_deletion_order_of_a_middle_object_concerns_what_is_below_it(ada
     assert target.operations() == ["delete d", "delete l__e", "delete d__l", "delete d__m"]
 
 
-def test_skip_children_on_delete_of_a_middle_object_takes_what_is_below_it(adapters: Adapters) -> None:
+def test_skip_children_on_delete_of_a_middle_object_skips_its_descendants(adapters: Adapters) -> None:
     source, target = adapters.pair({"d": ("r", {})}, {"d": ("r", {"l": "1", "m": "1"})})
     interface = target.interface(device="l", name="e")
     target.add(interface)
@@ -236,7 +236,7 @@ def test_skip_children_on_delete_of_a_middle_object_takes_what_is_below_it(adapt
     assert target.get(Site, "d").devices == []
 
 
-def test_flags_of_a_class_hold_for_all_its_objects(adapters: Adapters) -> None:
+def test_flags_of_a_class_apply_to_all_its_objects(adapters: Adapters) -> None:
     class Kept(Device):
         model_flags: DiffSyncModelFlags = OF.SKIP_UNMATCHED_DST
 
@@ -249,7 +249,7 @@ def test_flags_of_a_class_hold_for_all_its_objects(adapters: Adapters) -> None:
     assert [device.name for device in target.get_all(Device)] == ["x", "z", "l", "m", "y", "k"]
 
 
-def test_flags_come_along_with_a_created_object_only_if_create_sets_them(adapters: Adapters) -> None:
+def test_a_created_object_has_flags_only_if_create_sets_them(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {})
     source.get(Site, "a").model_flags = OF.SKIP_CHILDREN_ON_DELETE
     target.sync_from(source)
@@ -258,5 +258,5 @@ def test_flags_come_along_with_a_created_object_only_if_create_sets_them(adapter
 
 def test_ignore_may_be_combined_with_other_flags(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    mark(source, target, "target d", OF.IGNORE | OF.NATURAL_DELETION_ORDER)
+    set_flags(source, target, "target d", OF.IGNORE | OF.NATURAL_DELETION_ORDER)
     run(adapters, source, target, RUN.NONE, IGNORED["target d"])

@@ -1,4 +1,4 @@
-"""Programs in which diffsync's own objects and enums meet this package: what they say counts, not which package says it.
+"""Programs that mix objects and enums of diffsync with this package: their values count, not their package.
 
 Each test runs a function of this module in a process that has diffsync 2.2.3 on its path.
 """
@@ -81,7 +81,7 @@ def filled(store: BaseStore, *names: str) -> Inventory:
 
 
 def synced_with_flags_of_diffsync(url: str) -> list[list[str]]:
-    """The target after each sync, on both stores."""
+    """Return the target after each sync, on both stores."""
     flags, found = theirs().DiffSyncFlags, []
     for chosen in (flags.NONE, flags.SKIP_UNMATCHED_DST, flags.SKIP_UNMATCHED_BOTH | flags.CONTINUE_ON_FAILURE):
         for kind in ("local", "redis"):
@@ -95,7 +95,7 @@ def synced_with_flags_of_diffsync(url: str) -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_flags_of_diffsync_are_followed(diffsync_dir: Path, redis_url: str) -> None:
+def test_flags_of_diffsync_have_the_same_effect(diffsync_dir: Path, redis_url: str) -> None:
     found = run(synced_with_flags_of_diffsync, path=[diffsync_dir], url=redis_url)
     assert found == [["a", "b"]] * 2 + [["a", "b", "c"]] * 2 + [["b", "c"]] * 2
 
@@ -118,7 +118,7 @@ def ignored_by_flags_of_diffsync(url: str) -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_model_flags_of_diffsync_are_followed(diffsync_dir: Path, redis_url: str) -> None:
+def test_model_flags_of_diffsync_have_the_same_effect(diffsync_dir: Path, redis_url: str) -> None:
     assert run(ignored_by_flags_of_diffsync, path=[diffsync_dir], url=redis_url) == [["d"], ["d"]]
 
 
@@ -127,7 +127,7 @@ class Unlike(enum.Flag):
     OTHER = 0b1000000
 
 
-def test_flags_go_by_their_bits() -> None:
+def test_flags_are_compared_by_their_bits() -> None:
     assert DiffSyncFlags(Unlike.CONTINUE) is DiffSyncFlags.CONTINUE_ON_FAILURE
     assert Unlike.CONTINUE in DiffSyncFlags.CONTINUE_ON_FAILURE
     assert Unlike.CONTINUE not in DiffSyncFlags.NONE

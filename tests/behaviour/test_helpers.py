@@ -1,4 +1,4 @@
-"""A diff that a program has made itself is applied without an adapter's `sync_from`."""
+"""A diff of a program is applied without `sync_from` of an adapter."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_diff_made_by_hand_is_applied(adapters: Adapters) -> None:
 
 
 class Merging(helpers.DiffSyncDiffer):  # type: ignore[misc]  # the library is chosen when the test is run
-    """Takes a device that has moved to another site for the same device, changed."""
+    """Treats a device that moved to another site as a changed device."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,7 +61,7 @@ class Merging(helpers.DiffSyncDiffer):  # type: ignore[misc]  # the library is c
 
 
 def _moved(adapters: Adapters) -> tuple[Inventory, Inventory]:
-    """Two sites of three devices, of which the second stands below the other site and has another role."""
+    """Return two sites with three devices; the second device is in the other site and has another role."""
     source, target = adapters.pair({"a": ("r", {}), "b": ("r", {})}, {"a": ("r", {}), "b": ("r", {})})
     for adapter, sites, role in ((source, "aba", "spine"), (target, "aaa", "leaf")):
         for name, site in zip("123", sites, strict=True):
@@ -118,6 +118,6 @@ def test_extended_steps_that_change_nothing_give_the_same_diff(adapters: Adapter
 @pytest.mark.parametrize(
     ("base", "name"), [("DiffSyncDiffer", "incr_models_processed"), ("DiffSyncSyncer", "sync_model")]
 )
-def test_what_would_never_be_called_is_refused(base: str, name: str) -> None:
+def test_an_override_that_would_never_be_called_is_refused(base: str, name: str) -> None:
     with pytest.raises(TypeError, match=f"Own.{name} would never be called"):
         type("Own", (getattr(helpers, base),), {name: lambda _: None})

@@ -16,12 +16,12 @@ NAMES = [
     "a", "*", ":", "?[a-z]", "{}", "{a}", "a:b", "\n", "x\ny", "\t", "\x00", "\\", '"', "'", " ", "", "__", "a__", "😀",
     "é", "e\u0301", "\u2028", "%s", "$1", "../x", "None", "0", "None\n", "L" * 10_240,
 ]  # fmt: skip
-"""No two of these are one name, whatever takes them for a pattern, a path, a format or the same letters."""
+"""All of these are different names, even for code that treats them as patterns, paths, formats or equal letters."""
 
 
 values = st.sampled_from(["new", "old"])
 some_devices = st.dictionaries(st.sampled_from(NAMES[:9]), values)
-"""Of names without `__`: with it, two devices of two sites may have one unique id."""
+"""Draw sites with names without `__`, because with it devices of two sites could have the same unique id."""
 
 
 def sites(*, min_size: int) -> st.SearchStrategy[Sites]:
@@ -29,7 +29,7 @@ def sites(*, min_size: int) -> st.SearchStrategy[Sites]:
 
 
 def content(adapter: Adapter) -> dict[str, dict[str, list[str]]]:
-    """All objects as text by model and unique id, whatever the order of their children."""
+    """Return all objects as text by model and unique id, independent of the order of children."""
     return {
         model: {
             obj.get_unique_id(): [
@@ -53,7 +53,7 @@ def test_a_sync_of_any_names_in_any_order_makes_both_equal(
     assert not target.diff_from(source).has_diffs()
 
 
-def test_a_diff_names_what_is_there_and_no_other(adapters: Adapters) -> None:
+def test_a_diff_has_exactly_the_existing_names(adapters: Adapters) -> None:
     source, target = adapters.pair({name: ("r", {}) for name in NAMES}, {})
     diff = target.diff_from(source)
     assert list(diff.dict()["site"]) == NAMES
@@ -61,7 +61,7 @@ def test_a_diff_names_what_is_there_and_no_other(adapters: Adapters) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name)[:12])
-def test_an_object_of_any_name_is_found_changed_and_removed_alone(adapters: Adapters, name: str) -> None:
+def test_reading_changing_and_removing_any_name_affects_only_that_object(adapters: Adapters, name: str) -> None:
     adapter = adapters.filled(Inventory, {other: (None, {}) for other in NAMES})
     adapter.get(Site, name).region = "changed"
     assert [site.name for site in adapter.get_all(Site) if site.region] == [name]
@@ -96,7 +96,7 @@ def model_of(modelname: str) -> type[DiffSyncModel]:
 MODEL_NAMES = ["InfraVlan", "infravlan", "INFRAVLAN", "Infra:Vlan", "a*", "a b", "{vlan}", "vlan\n", "ÄÖ"]
 
 
-def test_model_names_of_any_kind_are_models_of_their_own(adapters: Adapters) -> None:
+def test_any_two_model_names_are_different_models(adapters: Adapters) -> None:
     models: dict[str, Any] = {name: model_of(name) for name in MODEL_NAMES}
     many: type[Adapter] = type("Many", (Adapter,), {**models, "top_level": MODEL_NAMES[::-1]})
     source, target = adapters.make(many, "S"), adapters.make(many, "T")

@@ -1,4 +1,4 @@
-"""Random programs do the same on this library as on diffsync itself: same calls, same order, same events, same result."""
+"""Random programs behave the same on this library and on diffsync: same calls, order, events and results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KINDS = ("port", "address", "note")
 
 @pytest.fixture(scope="module")
 def diffsync(diffsync_dir: Path) -> Iterator[Library]:
-    """The real one, in this process: the folder holds nothing else."""
+    """The package diffsync, imported into this process; the folder has nothing else."""
     sys.path.append(str(diffsync_dir))
     yield Library("diffsync")
     sys.path.remove(str(diffsync_dir))
@@ -97,7 +97,7 @@ def programs(draw: st.DrawFn) -> Program:
     )
     names = [node.name for node in program.all_nodes()]
     a_name = st.just("") | st.just("") | st.sampled_from(names)
-    # Not of a parent: its children would move, which this library does in an order of its own.
+    # Not of a parent: its children would move, and this library orders moves differently.
     a_leaf = st.just("") | st.sampled_from([node.name for node in program.all_nodes() if not node.children] or [""])
     program = replace(program, renamed=(draw(a_leaf), draw(a_leaf)))
     if way == "given":
@@ -110,14 +110,14 @@ def programs(draw: st.DrawFn) -> Program:
 KEPT_PARENT = Program(
     nodes=(Node("host", "h", on_source=False, flags=(0, 16), fails="none", children=(Node("port", "p"),)),)
 )
-"""A host that only the target has, is to be deleted after its port, and is not deleted."""
+"""A host of the target only, to be deleted after its port, whose delete fails."""
 
 
 # Both
 
 
-def expect_alike(ours: Found, theirs: Found, *, in_memory: bool) -> None:
-    """Compare what two runs told."""
+def expect_equal(ours: Found, theirs: Found, *, in_memory: bool) -> None:
+    """Compare the results of two runs."""
     skips, their_skips = ours.pop("skips"), theirs.pop("skips")
     progress, their_progress = ours.pop("progress"), theirs.pop("progress")
     if ours.pop("is_refused"):  # this library goes on where it may, as after any other exception
@@ -127,7 +127,7 @@ def expect_alike(ours: Found, theirs: Found, *, in_memory: bool) -> None:
     assert ours == theirs
     if ours["error"]:
         return
-    # What digests show to be equal is counted and not looked at, and so is not told of either.
+    # Objects with equal digests are counted without being visited, so they are not logged either.
     assert skips == their_skips if in_memory else skips <= their_skips
     diffed, their_diffed = ([found for found in told if found[0] == "diff"] for told in (progress, their_progress))
     assert diffed[-1:] == their_diffed[-1:]
@@ -145,9 +145,9 @@ def import_local(library: Library) -> Any:
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(program=programs())
 @example(program=KEPT_PARENT)
-def test_a_program_does_the_same_in_memory(diffsync: Library, program: Program) -> None:
+def test_a_program_behaves_the_same_in_memory(diffsync: Library, program: Program) -> None:
     theirs = Run(program, diffsync, import_local(diffsync)).do()
-    expect_alike(Run(program, OURS, LocalStore).do(), theirs, in_memory=True)
+    expect_equal(Run(program, OURS, LocalStore).do(), theirs, in_memory=True)
 
 
 @pytest.fixture
@@ -165,19 +165,19 @@ def diffs(redis_url: str) -> Iterator[RedisDiffs]:
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(program=programs())
 @example(program=KEPT_PARENT)
-def test_a_program_does_the_same_in_redis(
+def test_a_program_behaves_the_same_in_redis(
     diffsync: Library, new_store: Callable[[], RedisStore], diffs: RedisDiffs, program: Program
 ) -> None:
     theirs = Run(program, diffsync, import_local(diffsync)).do()
-    expect_alike_in_redis(program, theirs, new_store)
+    expect_equal_in_redis(program, theirs, new_store)
     plain = replace(program, overrides=(Overrides(), Overrides()), orders={}, way="diff", stale="", lost=("", ""))
-    expect_saved_alike(plain, Run(plain, diffsync, import_local(diffsync)).do(), new_store, diffs)
+    expect_equal_saved_diff(plain, Run(plain, diffsync, import_local(diffsync)).do(), new_store, diffs)
 
 
-def expect_alike_in_redis(program: Program, theirs: Found, new_store: Callable[[], RedisStore]) -> None:
+def expect_equal_in_redis(program: Program, theirs: Found, new_store: Callable[[], RedisStore]) -> None:
     run = Run(program, OURS, new_store)
     try:
-        expect_alike(run.do(), theirs, in_memory=False)
+        expect_equal(run.do(), theirs, in_memory=False)
         for adapter in (run.source, run.target):
             adapter.store.mark(StoreState.COMPLETE)
             with second_store(adapter.store) as second:
@@ -186,8 +186,10 @@ def expect_alike_in_redis(program: Program, theirs: Found, new_store: Callable[[
         drop(run)
 
 
-def expect_saved_alike(program: Program, theirs: Found, new_store: Callable[[], RedisStore], diffs: RedisDiffs) -> None:
-    """A diff of the two stores, which is saved, is that of the adapters in memory."""
+def expect_equal_saved_diff(
+    program: Program, theirs: Found, new_store: Callable[[], RedisStore], diffs: RedisDiffs
+) -> None:
+    """Check that a saved diff of the two stores equals the diff of the adapters in memory."""
     run = Run(program, OURS, new_store)
     try:
         for adapter in (run.source, run.target):

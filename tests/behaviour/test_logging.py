@@ -1,4 +1,4 @@
-"""The events that programs read: other projects turn them into rows of their own."""
+"""The log events that programs read: other projects store them in their own tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Moods(Inventory):
 
 
 def logged(source: Inventory, target: Inventory, flags: DiffSyncFlags = NONE) -> list[dict[str, Any]]:
-    """The events of a sync without those of its diff, and without what all have in common."""
+    """Return the events of a sync, without those of its diff and without the common fields."""
     diff = target.diff_from(source, flags=flags)
     with capture_logs() as events:
         target.sync_from(source, flags=flags, diff=diff)
@@ -38,7 +38,7 @@ def logged(source: Inventory, target: Inventory, flags: DiffSyncFlags = NONE) ->
     return [dict(event) for event in events]
 
 
-def test_a_diff_tells_its_size_its_begin_and_its_end(adapters: Adapters) -> None:
+def test_a_diff_logs_its_size_its_start_and_its_end(adapters: Adapters) -> None:
     source, target = adapters.pair(SITES, {})
     with capture_logs() as events:
         target.diff_from(source)
@@ -50,7 +50,7 @@ def test_a_diff_tells_its_size_its_begin_and_its_end(adapters: Adapters) -> None
     ]
 
 
-def test_events_hold_adapters_and_flags_as_they_are(adapters: Adapters) -> None:
+def test_events_contain_the_adapters_and_flags_as_objects(adapters: Adapters) -> None:
     source, target = adapters.pair(SITES, {})
     with capture_logs() as events:
         target.sync_from(source, flags=UNCHANGED)
@@ -59,7 +59,7 @@ def test_events_hold_adapters_and_flags_as_they_are(adapters: Adapters) -> None:
     assert [event["flags"] for event in events] == [UNCHANGED] * len(events)
 
 
-def test_a_sync_tells_its_begin_and_its_end(adapters: Adapters) -> None:
+def test_a_sync_logs_its_start_and_its_end(adapters: Adapters) -> None:
     source, target = adapters.pair(SITES, SITES)
     assert logged(source, target) == [
         {"event": "Beginning sync", "log_level": "info"},
@@ -91,7 +91,7 @@ def test_a_sync_tells_its_begin_and_its_end(adapters: Adapters) -> None:
     ],
     ids=["create", "update", "delete"],
 )
-def test_an_operation_tells_its_attempt_and_its_outcome(
+def test_an_operation_logs_its_attempt_and_its_outcome(
     adapters: Adapters, source_sites: Sites, target_sites: Sites, operation: Data, message: str
 ) -> None:
     source, target = adapters.pair(source_sites, target_sites)
@@ -102,7 +102,7 @@ def test_an_operation_tells_its_attempt_and_its_outcome(
     ]
 
 
-def test_an_operation_below_tells_its_full_unique_id(adapters: Adapters) -> None:
+def test_an_operation_of_a_child_logs_its_full_unique_id(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"d": "x"})}, {"a": ("r", {"d": "y"})})
     events = logged(source, target)
     assert [event.get("unique_id") for event in events] == [None, "a__d", "a__d", None]
@@ -135,7 +135,7 @@ def test_a_refusal_that_ends_the_sync_is_the_last_event(adapters: Adapters) -> N
     assert (events[-1]["event"], events[-1]["status"], events[-1]["log_level"]) == ("out of stock", "error", "error")
 
 
-def test_nothing_returned_is_a_failure(adapters: Adapters) -> None:
+def test_an_operation_that_returns_none_is_logged_as_a_failure(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"none": "x"})}, {"a": ("r", {})}, target_class=Moods)
     events = logged(source, target)
     assert [(event["event"], event.get("status"), event["log_level"]) for event in events[2:-1]] == [
@@ -164,7 +164,7 @@ def test_the_status_that_an_operation_sets_is_logged(adapters: Adapters, status:
     assert (last["event"], last["status"], last["log_level"]) == ("as told", status.value, level)
 
 
-def test_unchanged_objects_are_logged_when_asked_for(adapters: Adapters) -> None:
+def test_unchanged_objects_are_logged_with_the_flag(adapters: Adapters) -> None:
     source, target = adapters.pair(SITES, SITES)
     same: dict[str, Any] = {
         "action": None,
@@ -179,7 +179,7 @@ def test_unchanged_objects_are_logged_when_asked_for(adapters: Adapters) -> None
     ]
 
 
-def test_unchanged_parents_of_changed_objects_are_not_logged_unless_asked_for(adapters: Adapters) -> None:
+def test_unchanged_parents_of_changed_objects_are_not_logged_without_the_flag(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"d": "x"})}, {"a": ("r", {"d": "y"})})
     assert {event.get("unique_id") for event in logged(source, target)} == {None, "a__d"}
 
@@ -199,7 +199,7 @@ def test_events_go_through_the_programs_own_structlog(adapters: Adapters) -> Non
     assert seen[-1] == "Sync complete"
 
 
-def test_the_logger_of_sync_complete_knows_both_adapters(adapters: Adapters) -> None:
+def test_the_logger_of_sync_complete_is_bound_to_both_adapters(adapters: Adapters) -> None:
     source, target = adapters.pair(SITES, {})
     with capture_logs() as events:
         target.sync_from(source)
@@ -215,7 +215,7 @@ def test_the_logger_of_sync_complete_knows_both_adapters(adapters: Adapters) -> 
         (2, ["Beginning sync", "Created successfully", "Attempting model create"], []),
     ],
 )
-def test_console_logging_shows_more_the_more_is_asked_for(
+def test_console_logging_shows_more_with_a_higher_verbosity(
     adapters: Adapters,
     capsys: pytest.CaptureFixture[str],
     verbosity: int,

@@ -44,7 +44,7 @@ def declare(annotations: dict[str, Any], **members: Any) -> type[DiffSyncModel]:
     ],
     ids=["identifier", "shortname", "attribute", "children", "without annotation"],
 )
-def test_a_class_whose_role_names_no_field_is_refused_by_name(members: dict[str, Any], named: str) -> None:
+def test_a_role_of_a_missing_field_is_refused(members: dict[str, Any], named: str) -> None:
     with pytest.raises((AttributeError, pydantic.PydanticUserError), match=named):
         declare({"a": str}, _modelname="m", **members)
 
@@ -58,7 +58,7 @@ def test_a_class_whose_role_names_no_field_is_refused_by_name(members: dict[str,
     ],
     ids=["identifier and attribute", "identifier and children", "attribute and children"],
 )
-def test_a_field_with_two_roles_is_refused_by_name(members: dict[str, Any]) -> None:
+def test_a_field_with_two_roles_is_refused(members: dict[str, Any]) -> None:
     with pytest.raises(AttributeError, match="shared"):
         declare({"a": str, "shared": list}, _modelname="m", **members)
 
@@ -140,7 +140,7 @@ def test_dict_takes_the_arguments_of_pydantic() -> None:
     assert site.dict(include={"name"}) == {"name": "a"}
 
 
-def test_json_leaves_out_what_has_its_default(adapters: Adapters) -> None:
+def test_json_has_no_default_values(adapters: Adapters) -> None:
     inventory = adapters.filled(Inventory, {"a": (None, {"d": "leaf"})})
     assert json.loads(inventory.get(Site, "a").json()) == {"name": "a", "devices": ["a__d"]}
     assert json.loads(inventory.get(Device, "a__d").json()) == {"site": "a", "name": "d"}
@@ -152,7 +152,7 @@ def test_json_without_the_adapter_is_the_same_inside_and_outside_a_store(adapter
     assert inside.json() == outside.json() == '{"name":"a","region":"r"}'
 
 
-def test_str_shows_everything_below(adapters: Adapters) -> None:
+def test_str_shows_all_descendants(adapters: Adapters) -> None:
     inventory = adapters.filled(Inventory, {"a": ("r", {"d": "leaf"})})
     interface = Interface(device="d", name="e0")
     inventory.add(interface)
@@ -183,7 +183,7 @@ def test_str_of_an_object_outside_any_adapter_lists_the_unique_ids_of_children()
     assert text == "site: a: {'region': None, 'tags': []}\n  devices: ['a__d']"
 
 
-def test_str_names_a_child_that_the_store_has_not(adapters: Adapters) -> None:
+def test_str_names_a_child_that_is_not_in_the_store(adapters: Adapters) -> None:
     inventory = adapters.filled(Inventory, {"a": ("r", {"d": "leaf"})})
     site = inventory.get(Site, "a")
     site.devices.append("a__ghost")
@@ -216,11 +216,11 @@ def test_create_unique_id_follows_the_order_of_the_identifiers() -> None:
     assert Device.create_unique_id(name="d", site="s") == "s__d"
 
 
-def test_create_unique_id_ignores_what_is_no_identifier() -> None:
+def test_create_unique_id_ignores_other_fields() -> None:
     assert Device.create_unique_id(name="d", site="s", role="x") == "s__d"
 
 
-def test_create_unique_id_of_a_missing_identifier_raises_its_name() -> None:
+def test_create_unique_id_without_an_identifier_raises_its_name() -> None:
     with pytest.raises(KeyError, match="site"):
         Device.create_unique_id(name="d")
 
@@ -306,11 +306,11 @@ def test_model_flags_are_kept_in_the_store(adapters: Adapters) -> None:
 # Operations
 
 
-def test_a_new_object_has_succeeded() -> None:
+def test_a_new_object_has_the_status_success() -> None:
     assert Site(name="a").get_status() == (DiffSyncStatus.SUCCESS, "")
 
 
-def test_set_status_is_what_get_status_says() -> None:
+def test_get_status_returns_the_status_that_was_set() -> None:
     site = Site(name="a")
     site.set_status(DiffSyncStatus.FAILURE, "why")
     assert site.get_status() == (DiffSyncStatus.FAILURE, "why")
@@ -422,7 +422,7 @@ def test_a_diff_shows_attributes_as_pydantic_dumps_them(adapters: Adapters) -> N
     assert target.diff_from(source).dict() == {"socket": {"s": {"+": new}}}
 
 
-def test_objects_that_differ_only_in_what_is_not_dumped_are_equal(adapters: Adapters) -> None:
+def test_objects_that_differ_only_in_excluded_fields_are_equal(adapters: Adapters) -> None:
     source, target = adapters.make(Sockets), adapters.make(Sockets)
     source.add(Socket(name="s", label="abc"))
     target.add(Socket(name="s", label="ABC"))
@@ -459,7 +459,7 @@ def test_add_child_refuses_another_model() -> None:
         Site(name="a").add_child(Interface(device="d", name="e0"))
 
 
-def test_add_child_refuses_what_is_no_model() -> None:
+def test_add_child_refuses_other_objects() -> None:
     with pytest.raises(AttributeError):
         Site(name="a").add_child("a__d")  # type: ignore[arg-type]
 
@@ -488,7 +488,7 @@ def test_a_removed_child_may_be_added_again_and_comes_last() -> None:
     assert site.devices == ["a__y", "a__x"]
 
 
-def test_children_may_be_listed_by_hand_between_calls() -> None:
+def test_the_list_of_children_may_be_changed_directly_between_calls() -> None:
     site = Site(name="a")
     first, second = Device(site="a", name="x"), Device(site="a", name="y")
     site.add_child(first)
@@ -501,7 +501,7 @@ def test_children_may_be_listed_by_hand_between_calls() -> None:
     assert site.devices == ["a__x"]
 
 
-def test_children_swapped_by_hand_for_as_many_others_are_seen() -> None:
+def test_directly_replaced_children_are_seen() -> None:
     site = Site(name="a")
     first, second = Device(site="a", name="x"), Device(site="a", name="y")
     site.add_child(first)
@@ -598,7 +598,7 @@ VALUES: dict[str, Any] = {
 }
 
 
-def test_values_of_every_type_come_back_from_the_store(adapters: Adapters) -> None:
+def test_the_store_returns_values_of_every_type_unchanged(adapters: Adapters) -> None:
     adapter = adapters.make(Anything)
     adapter.add(Everything(key="k", **VALUES))
     assert adapter.get(Everything, "k").get_attrs() == VALUES
@@ -625,7 +625,7 @@ def test_a_changed_value_of_any_type_is_one_difference_and_is_synced(adapters: A
     assert not target.diff_from(source).has_diffs()
 
 
-def test_the_order_of_a_list_counts_and_the_order_of_a_mapping_does_not(adapters: Adapters) -> None:
+def test_the_order_of_a_list_matters_and_that_of_a_mapping_does_not(adapters: Adapters) -> None:
     source, target = adapters.make(Anything), adapters.make(Anything)
     source.add(Everything(key="list", listed=[1, 2]))
     target.add(Everything(key="list", listed=[2, 1]))

@@ -1,4 +1,4 @@
-"""What an adapter has overridden is what a diff and a sync go by."""
+"""A diff and a sync use the overridden methods of an adapter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TARGET: Sites = {"b": ("r", {}), "hidden": ("q", {"old": "x"})}
 
 
 class Filtered:
-    """Shows nothing that is named hidden; asked for nothing, it has nothing."""
+    """Hides all objects with the name hidden."""
 
     def get_all(self, obj: Any) -> list[Any]:
         return [found for found in super().get_all(obj) if found.name != "hidden"]  # type: ignore[misc]
@@ -31,7 +31,7 @@ class FilteredInventory(Filtered, Inventory):
 
 
 def patched(adapter: Inventory) -> Inventory:
-    """The same by methods that are set on the object."""
+    """Set the same methods on the object."""
 
     def get_all(self: Inventory, obj: Any) -> list[Any]:
         return [found for found in type(self).get_all(self, obj) if found.name != "hidden"]
@@ -58,24 +58,24 @@ def filtered(request: pytest.FixtureRequest, adapters: Adapters) -> Iterator[Mak
             vars(adapter).pop(name, None)
 
 
-def test_a_diff_has_what_the_source_shows(adapters: Adapters, filtered: Make) -> None:
+def test_a_diff_has_only_visible_objects_of_the_source(adapters: Adapters, filtered: Make) -> None:
     source, target = filtered(adapters, SOURCE, "S"), adapters.filled(Inventory, {"b": ("r", {})}, "T")
     found = target.diff_from(source).dict()["site"]
     assert {name: list(below.get("device", ())) for name, below in found.items()} == {"a": ["d"], "b": []}
 
 
-def test_a_diff_has_what_the_target_shows(adapters: Adapters, filtered: Make) -> None:
+def test_a_diff_has_only_visible_objects_of_the_target(adapters: Adapters, filtered: Make) -> None:
     source, target = adapters.filled(Inventory, {"c": ("r", {})}, "S"), filtered(adapters, TARGET, "T")
     assert list(target.diff_from(source).dict()["site"]) == ["c", "b"]
 
 
-def test_what_both_sides_hide_is_not_synced(adapters: Adapters, filtered: Make) -> None:
+def test_objects_that_both_sides_hide_are_not_synced(adapters: Adapters, filtered: Make) -> None:
     source, target = filtered(adapters, SOURCE, "S"), filtered(adapters, TARGET, "T")
     source.sync_to(target)
     assert target.operations() == ["create a", "create a__d", "delete b"]
 
 
-def test_an_order_of_get_all_is_the_order_of_the_sync(adapters: Adapters) -> None:
+def test_a_sync_uses_the_order_of_get_all(adapters: Adapters) -> None:
     class Backwards(Inventory):
         def get_all(self, obj: Any) -> list[Any]:
             return super().get_all(obj)[::-1]
@@ -86,7 +86,7 @@ def test_an_order_of_get_all_is_the_order_of_the_sync(adapters: Adapters) -> Non
     assert target.operations() == ["create b", "create c", "create a"]
 
 
-def test_children_may_be_loaded_when_they_are_asked_for(adapters: Adapters) -> None:
+def test_children_may_be_loaded_lazily(adapters: Adapters) -> None:
     class Late(Inventory):
         def get_by_uids(self, uids: list[str], obj: Any) -> list[Any]:
             return [Device(site=uid.split("__")[0], name=uid.split("__")[1]) for uid in uids]
@@ -97,7 +97,7 @@ def test_children_may_be_loaded_when_they_are_asked_for(adapters: Adapters) -> N
     assert target.operations() == ["create a", "create a__late"]
 
 
-def test_children_are_asked_for_of_the_sides_that_have_the_parent_only(adapters: Adapters) -> None:
+def test_children_are_read_only_from_sides_that_have_the_parent(adapters: Adapters) -> None:
     class Generous(Inventory):
         def get_by_uids(self, uids: list[str], obj: Any) -> list[Any]:
             more = [Device(site="z", name="more")] if obj == "device" else []
@@ -108,7 +108,7 @@ def test_children_are_asked_for_of_the_sides_that_have_the_parent_only(adapters:
     assert {name: list(below.get("device", ())) for name, below in found.items()} == {"a": [], "b": ["more"]}
 
 
-def test_a_sync_looks_objects_up_by_the_targets_get(adapters: Adapters) -> None:
+def test_a_sync_uses_the_get_of_the_target(adapters: Adapters) -> None:
     class Shy(Inventory):
         def get(self, obj: Any, identifier: Any) -> Any:
             if identifier == {"name": "b"}:
@@ -121,7 +121,7 @@ def test_a_sync_looks_objects_up_by_the_targets_get(adapters: Adapters) -> None:
     assert target.operations() == ["delete a"]
 
 
-def test_a_sync_tells_the_sources_get_what_it_is_at(adapters: Adapters) -> None:
+def test_a_sync_calls_the_get_of_the_source_for_each_operation(adapters: Adapters) -> None:
     class Noting(Inventory):
         def get(self, obj: Any, identifier: Any) -> Any:
             self.journal.append(("get", obj.get_type(), identifier, None))
@@ -133,7 +133,7 @@ def test_a_sync_tells_the_sources_get_what_it_is_at(adapters: Adapters) -> None:
     assert noted == [("site", {"name": "a"}), ("device", {"site": "a", "name": "d"})]
 
 
-def test_a_target_may_have_a_sync_from_of_its_own(adapters: Adapters) -> None:
+def test_a_target_may_override_sync_from(adapters: Adapters) -> None:
     class Own(Inventory):
         def sync_from(  # type: ignore[override]  # as diffsync has it
             self,
@@ -162,7 +162,7 @@ def test_a_target_may_have_a_sync_from_of_its_own(adapters: Adapters) -> None:
 
 
 class Loud(DiffSyncModel):
-    """Says by its own `dict` what its attributes are."""
+    """Overrides `dict`, which provides its attributes."""
 
     _modelname = "loud"
     _identifiers = ("name",)
@@ -179,7 +179,7 @@ class Louds(Adapter):
     top_level = ["loud"]
 
 
-def test_a_models_own_dict_says_what_is_compared(adapters: Adapters) -> None:
+def test_the_overridden_dict_of_a_model_is_compared(adapters: Adapters) -> None:
     source, target = adapters.make(Louds, "S"), adapters.make(Louds, "T")
     source.add(Loud(name="a", value="quiet"))
     target.add(Loud(name="a", value="QUIET"))

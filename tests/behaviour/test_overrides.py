@@ -1,6 +1,6 @@
-"""Whatever diffsync calls of a program's own classes is called here too, and what they make of it is the same.
+"""Each method of a program that diffsync calls is called here too, with the same result.
 
-Hypothesis chooses which methods the classes override, what there is, and what is done; diffsync does the same beside.
+Hypothesis chooses the overridden methods, the objects and the steps; diffsync runs the same program for comparison.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def reference(diffsync_dir: Path) -> Iterator[Reference]:
 def check(
     reference: Reference, program: dict[str, Any], passed_over: set[str] = KNOWN, store: type[Any] = LocalStore
 ) -> None:
-    """Compare a program on both libraries; a diff or a sync may do without calls of `passed_over`."""
+    """Compare a program on both libraries; a diff or a sync may omit calls of `passed_over`."""
     ours, theirs = told(**program, store=store), reference.told(**program)
     steps = program["steps"] if len(ours) == len(program["steps"]) else ["set-up"]
     for step, here, there in zip(steps, ours, theirs, strict=True):
@@ -101,7 +101,7 @@ def store(request: pytest.FixtureRequest, store_kind: str) -> Iterator[type[Any]
     steps=st.lists(STEPS, min_size=1, max_size=6),
 )
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_programs_of_own_classes_do_what_they_do_on_diffsync(  # noqa: PLR0917  # hypothesis gives them by place
+def test_programs_with_overrides_behave_as_on_diffsync(  # noqa: PLR0917  # hypothesis gives them by place
     reference: Reference, store: type[Any], overrides: list[str], source: Any, target: Any, steps: list[Any]
 ) -> None:
     # What is equal, or left out by a flag, is not looked at a second time: nothing that was chosen needs to be called.
@@ -128,7 +128,7 @@ EVERY_STEP: list[list[Any]] = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("override", OVERRIDES)
-def test_each_override_is_used_wherever_diffsync_uses_it(reference: Reference, override: str) -> None:
+def test_each_override_is_called_wherever_diffsync_calls_it(reference: Reference, override: str) -> None:
     source = {"a": ("R", {"b": "x", "c": "y"}), "n": ("r", {"b": "x"})}
     target = {"a": ("s", {"b": "X", "d": "y"}), "gone": ("r", {"b": "x"})}
     check(reference, {"overrides": [override], "source": source, "target": target, "steps": EVERY_STEP})

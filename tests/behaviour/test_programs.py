@@ -1,4 +1,4 @@
-"""What programs written for diffsync rely on beside the data: arguments, mappings, errors, the console."""
+"""What programs for diffsync rely on besides the data: arguments, mappings, errors, the console."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from tests.behaviour.inventory import Adapters, Device, Inventory, Site, Sites
 SITES: Sites = {"z": ("r1", {"d2": "leaf", "d1": "spine"}), "a": (None, {})}
 
 
-def other_here(reason: str) -> pytest.MarkDecorator:
-    """The library does not do as diffsync does."""
+def differs_here(reason: str) -> pytest.MarkDecorator:
+    """Mark a test of a difference from diffsync."""
     return pytest.mark.xfail(not IS_REFERENCE, strict=True, reason=reason)
 
 
@@ -57,7 +57,7 @@ class Note(DiffSyncModel):
 
 
 class Annotated(Inventory):
-    """Has a model that stands neither at top level nor below anything."""
+    """Has a model that is neither top-level nor a child."""
 
     note = Note
 
@@ -70,7 +70,7 @@ def test_load_from_dict_restores_models_outside_the_tree(adapters: Adapters) -> 
     assert second.dict() == first.dict()
 
 
-def test_load_from_dict_asks_the_identifiers_and_not_the_key(adapters: Adapters) -> None:
+def test_load_from_dict_uses_the_identifiers_and_not_the_key(adapters: Adapters) -> None:
     adapter = adapters.make(Inventory)
     adapter.load_from_dict({"site": {"anything": {"name": "a"}}})
     assert [site.get_unique_id() for site in adapter.get_all(Site)] == ["a"]
@@ -81,7 +81,7 @@ def test_load_from_dict_checks_what_it_reads(adapters: Adapters) -> None:
         adapters.make(Inventory).load_from_dict({"site": {"a": {"nme": "a"}}})
 
 
-def test_load_from_dict_makes_the_objects_the_adapters(adapters: Adapters) -> None:
+def test_load_from_dict_sets_the_adapter_of_the_objects(adapters: Adapters) -> None:
     adapter = adapters.make(Inventory)
     adapter.load_from_dict({"site": {"a": {"name": "a"}}})
     assert adapter.get(Site, "a").adapter is adapter
@@ -95,7 +95,7 @@ def test_objects_outside_the_tree_are_kept_and_neither_shown_nor_compared(adapte
     assert target.diff_from(source).dict() == {}
 
 
-def test_an_object_of_another_adapter_stays_that_ones(adapters: Adapters) -> None:
+def test_an_object_of_another_adapter_keeps_its_adapter(adapters: Adapters) -> None:
     first, second, site = adapters.make(Inventory), adapters.make(Inventory), Site(name="a")
     first.add(site)
     second.add(site)
@@ -110,14 +110,12 @@ def test_a_missing_identifier_is_an_error_in_every_way_to_read(adapters: Adapter
             read(Device, {"name": "d1"})
 
 
-def test_identifiers_that_a_model_does_not_have_are_passed_over(adapters: Adapters) -> None:
+def test_unknown_identifiers_are_ignored(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     assert adapter.get(Device, {"site": "z", "name": "d1", "role": "any"}).role == "spine"
 
 
-def test_get_or_none_lets_other_errors_of_the_store_through(
-    adapters: Adapters, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_get_or_none_raises_other_errors_of_the_store(adapters: Adapters, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(**_: Any) -> None:
         raise ObjectStoreException("out of order")
 
@@ -128,29 +126,29 @@ def test_get_or_none_lets_other_errors_of_the_store_through(
             adapter.get_or_none(Site, "a")
 
 
-def test_a_found_object_may_get_what_is_no_attribute(adapters: Adapters) -> None:
+def test_update_or_instantiate_may_set_other_fields_of_an_existing_object(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     assert adapter.update_or_instantiate(Site, {"name": "z"}, {"note": 9})[0].note == 9
 
 
-def test_a_new_object_cannot_get_what_is_no_field(adapters: Adapters) -> None:
+def test_update_or_instantiate_refuses_unknown_fields_of_a_new_object(adapters: Adapters) -> None:
     with pytest.raises((AttributeError, ValueError), match="bogus"):
         adapters.make(Inventory).update_or_instantiate(Site, {"name": "new"}, {"bogus": 1})
 
 
-def test_a_found_object_takes_over_defaults_too(adapters: Adapters) -> None:
+def test_an_existing_object_takes_over_default_values_too(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     assert adapter.update_or_add_model_instance(Site(name="z"))[0].region is None
 
 
-def test_a_remove_by_a_double_takes_the_doubles_children(adapters: Adapters) -> None:
+def test_remove_with_an_equal_object_removes_the_children_of_that_object(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     adapter.remove(Site(name="z", devices=["z__d1"]), remove_children=True)
     assert [device.name for device in adapter.get_all(Device)] == ["d2"]
     assert adapter.get_or_none(Site, "z") is None
 
 
-def test_the_list_that_get_all_gives_is_the_programs_own(adapters: Adapters) -> None:
+def test_changing_the_list_of_get_all_does_not_change_the_store(adapters: Adapters) -> None:
     adapter = adapters.filled(Inventory, SITES)
     adapter.get_all(Site).clear()
     assert adapter.count(Site) == 2
@@ -159,13 +157,13 @@ def test_the_list_that_get_all_gives_is_the_programs_own(adapters: Adapters) -> 
 # Models
 
 
-@other_here("anything is taken")
+@differs_here("anything is taken")
 def test_the_adapter_of_an_object_is_an_adapter() -> None:
     with pytest.raises(pydantic.ValidationError, match="adapter"):
         Site(name="a", adapter=5)
 
 
-@other_here("the status does not count")
+@differs_here("the status does not count")
 def test_objects_of_another_status_are_not_equal() -> None:
     site = Site(name="a")
     site.set_status(DiffSyncStatus.ERROR, "why")
@@ -178,7 +176,7 @@ def test_objects_of_two_adapters_are_not_equal(adapters: Adapters) -> None:
     assert first.get(Site, "z").dict() == second.get(Site, "z").dict()
 
 
-def test_an_update_that_fails_half_way_has_assigned_what_came_before(adapters: Adapters) -> None:
+def test_a_failed_update_keeps_the_earlier_assignments(adapters: Adapters) -> None:
     site = adapters.filled(Inventory, SITES).get(Site, "z")
     with pytest.raises(ValueError, match="bogus"):
         site.update({"region": "half", "bogus": 1})
@@ -188,7 +186,7 @@ def test_an_update_that_fails_half_way_has_assigned_what_came_before(adapters: A
 # Diffs
 
 
-def test_models_that_a_diff_has_not_are_empty_in_it(adapters: Adapters) -> None:
+def test_a_diff_is_empty_for_unknown_models(adapters: Adapters) -> None:
     source, target = adapters.pair(SITES, {})
     diff = target.diff_from(source)
     assert list(diff.children["interface"].values()) == []
@@ -209,7 +207,7 @@ def test_a_diff_class_may_order_its_groups() -> None:
     assert diff.str() == "ant\n  ant: x MISSING in dest\nzebra\n  zebra: x MISSING in dest"
 
 
-def test_an_order_of_elements_shows_in_dict_and_not_in_str(adapters: Adapters) -> None:
+def test_the_order_of_elements_affects_dict_and_not_str(adapters: Adapters) -> None:
     class Backwards(Diff):
         @classmethod
         def order_children_site(cls, children: dict[str, DiffElement]) -> Iterator[DiffElement]:
@@ -261,7 +259,7 @@ def test_sync_complete_is_called_with_four_positions(adapters: Adapters) -> None
     assert (len(args), kwargs, args[2]) == (4, {}, DiffSyncFlags.NONE)
 
 
-def test_an_error_of_sync_complete_comes_after_all_was_done(adapters: Adapters) -> None:
+def test_an_error_of_sync_complete_is_raised_after_all_operations(adapters: Adapters) -> None:
     class Failing(Inventory):
         def sync_complete(self, *args: Any, **kwargs: Any) -> None:
             raise RuntimeError("afterwards")
@@ -349,7 +347,7 @@ def test_a_model_may_be_its_own_child(adapters: Adapters) -> None:
     assert [node.value for node in target.get_all(Node)] == [1, 1]
 
 
-def test_a_child_may_stand_below_two_parents(adapters: Adapters) -> None:
+def test_a_child_may_have_two_parents(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": (None, {}), "b": (None, {})}, {})
     shared = Device(site="both", name="d")
     source.add(shared)
@@ -372,7 +370,7 @@ def test_a_child_that_is_listed_twice_is_one(adapters: Adapters) -> None:
 
 @contextmanager
 def bare_root_logger() -> Iterator[logging.Logger]:
-    """The root logger as a program finds it, without the handlers of pytest."""
+    """The root logger of a new program, without the handlers of pytest."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     root.handlers.clear()
@@ -394,7 +392,7 @@ def test_console_logging_leaves_standard_output_to_the_program(adapters: Adapter
 
 
 @pytest.mark.parametrize(("verbosity", "level"), [(0, logging.WARNING), (1, logging.INFO), (2, logging.DEBUG)])
-def test_console_logging_sets_up_the_standard_librarys_logging(verbosity: int, level: int) -> None:
+def test_console_logging_configures_the_standard_library(verbosity: int, level: int) -> None:
     with bare_root_logger() as root:
         enable_console_logging(verbosity=verbosity)
         enable_console_logging(verbosity=verbosity)

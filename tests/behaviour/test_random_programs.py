@@ -1,6 +1,6 @@
-"""Long programs on a store, beside plain dicts that say what must be there; and systems that are synced.
+"""Long programs on a store, compared with plain dicts; and syncs of random systems.
 
-Hypothesis draws both, and reports the smallest one that fails.
+Hypothesis draws both, and reports the smallest failing example.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Boxes(Adapter):
 
 
 STEPS = (
-    "add", "add", "replace", "assign", "append", "nest", "nest_held", "assign_held", "hold", "release", "remove", "put_back",
+    "add", "add", "replace", "assign", "append", "nest", "nest_referenced", "assign_referenced", "hold", "release", "remove", "put_back",
     "update_or_instantiate", "get_or_instantiate", "flush", "read",
 )  # fmt: skip
 Step = tuple[str, str, int]
@@ -50,7 +50,7 @@ def programs(draw: st.DrawFn) -> list[list[Step]]:
 
 
 class Program:
-    """Does the same to an adapter and to a dict of what it must hold, one step after the other."""
+    """Runs the same steps on an adapter and on a dict with the expected content."""
 
     def __init__(self, adapter: Boxes) -> None:
         self.adapter = adapter
@@ -95,12 +95,12 @@ class Program:
             for data in (self.adapter.get(Box, name).data, self.expected[name]["data"]):
                 data.setdefault("deep", {}).setdefault("list", []).append(1)
 
-    def nest_held(self, name: str, size: int) -> None:
+    def nest_referenced(self, name: str, size: int) -> None:
         if name in self.held:
             for data in (self.held[name].data, self.expected[name]["data"]):
                 data.setdefault("held", {}).setdefault("list", []).append(2)
 
-    def assign_held(self, name: str, size: int) -> None:
+    def assign_referenced(self, name: str, size: int) -> None:
         if name in self.held:
             self.expected[name]["size"] = self.held[name].size = size
 
@@ -151,7 +151,7 @@ class Program:
 @pytest.mark.slow
 @drawn(max_examples=40)
 @given(parts=programs())
-def test_a_store_holds_what_a_program_has_done_to_its_objects(adapters: Adapters, parts: list[list[Step]]) -> None:
+def test_a_store_has_the_result_of_any_program(adapters: Adapters, parts: list[list[Step]]) -> None:
     program = Program(adapters.make(Boxes))
     for steps in parts:
         program.run(steps)
@@ -161,7 +161,7 @@ def test_a_store_holds_what_a_program_has_done_to_its_objects(adapters: Adapters
 
 
 def order_of(adapters: Adapters, steps: str) -> tuple[list[str], list[str]]:
-    """What a program of adds and updates leaves, and what a dict would."""
+    """Run adds and updates; return the order in the store, and that in a dict."""
     adapter = adapters.make(Inventory)
     expected: list[str] = []
     for number, step in enumerate(steps):
@@ -175,7 +175,7 @@ def order_of(adapters: Adapters, steps: str) -> tuple[list[str], list[str]]:
     return [site.name for site in adapter.get_all(Site)], expected
 
 
-def test_new_objects_stand_in_the_order_of_adds_and_updates(adapters: Adapters) -> None:
+def test_new_objects_are_in_the_order_of_adds_and_updates(adapters: Adapters) -> None:
     for steps in ("aua", "uau", "auu", "aauaa", "afuaf", "auafu"):
         found, expected = order_of(adapters, steps)
         assert found == expected
@@ -212,7 +212,7 @@ def expected_summary(source: Sites, target: Sites) -> dict[str, int]:
 @pytest.mark.slow
 @drawn(max_examples=50)
 @given(source_sites=systems, target_sites=systems)
-def test_any_two_systems_are_compared_and_synced_as_they_should_be(
+def test_any_two_systems_are_compared_and_synced_correctly(
     adapters: Adapters, source_sites: Sites, target_sites: Sites
 ) -> None:
     source, target = adapters.pair(source_sites, target_sites)

@@ -15,19 +15,19 @@ from tests.behaviour.api import (
 )
 from tests.behaviour.inventory import Adapters, Device, Inventory, Site, Sites
 
-GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+CONTINUE = DiffSyncFlags.CONTINUE_ON_FAILURE
 
 CHANGES: dict[str, tuple[Sites, Sites]] = {
     "create": ({"a": ("r", {"d": "new"}), "b": ("new", {})}, {"a": ("r", {}), "b": ("old", {})}),
     "update": ({"a": ("r", {"d": "new"}), "b": ("new", {})}, {"a": ("r", {"d": "old"}), "b": ("old", {})}),
     "delete": ({"a": ("r", {}), "b": ("new", {})}, {"a": ("r", {"d": "old"}), "b": ("old", {})}),
 }
-"""What is to be done below `a`, which does not differ itself; `b` comes after it."""
+"""Changes below `a`, which itself is unchanged; `b` comes after it."""
 
 
-@pytest.mark.parametrize("flags", [DiffSyncFlags.NONE, GO_ON], ids=str)
+@pytest.mark.parametrize("flags", [DiffSyncFlags.NONE, CONTINUE], ids=str)
 @pytest.mark.parametrize("change", CHANGES)
-def test_nothing_is_done_below_an_unchanged_object_that_is_gone(
+def test_nothing_is_applied_below_a_missing_unchanged_object(
     adapters: Adapters, change: str, flags: DiffSyncFlags
 ) -> None:
     source, target = adapters.pair(*CHANGES[change])
@@ -39,7 +39,7 @@ def test_nothing_is_done_below_an_unchanged_object_that_is_gone(
     assert [device.dict() for device in target.get_all(Device)] == before
 
 
-def test_a_change_below_an_unchanged_object_that_is_gone_is_warned_of(adapters: Adapters) -> None:
+def test_a_change_below_a_missing_unchanged_object_is_logged_as_a_warning(adapters: Adapters) -> None:
     source, target = adapters.pair(*CHANGES["create"])
     diff = target.diff_from(source)
     target.remove(target.get(Site, "a"))
@@ -54,7 +54,7 @@ def test_a_change_below_an_unchanged_object_that_is_gone_is_warned_of(adapters: 
     ("change", "error"),
     [("create", ObjectNotCreated), ("update", ObjectNotUpdated), ("delete", ObjectNotDeleted)],
 )
-def test_what_somebody_else_has_done_meanwhile_is_told_and_not_done_again(
+def test_an_operation_that_was_already_made_by_others_fails_and_is_not_repeated(
     adapters: Adapters, change: str, error: type[Exception]
 ) -> None:
     source, target = adapters.pair(*CHANGES[change])
@@ -67,12 +67,12 @@ def test_what_somebody_else_has_done_meanwhile_is_told_and_not_done_again(
     with pytest.raises(error, match="'d'"):
         target.sync_from(source, diff=diff)
     assert target.journal == []
-    target.sync_from(source, diff=diff, flags=GO_ON)
+    target.sync_from(source, diff=diff, flags=CONTINUE)
     assert target.operations() == ["update b"]
     assert [device.dict() for device in target.get_all(Device)] == before
 
 
-def test_a_diff_that_is_applied_twice_fails_at_the_first_object_that_is_there(adapters: Adapters) -> None:
+def test_a_diff_that_is_applied_twice_fails_at_the_first_existing_object(adapters: Adapters) -> None:
     source, target = adapters.pair(*CHANGES["create"])
     diff = target.diff_from(source)
     target.sync_from(source, diff=diff)
@@ -82,7 +82,7 @@ def test_a_diff_that_is_applied_twice_fails_at_the_first_object_that_is_there(ad
     assert target.journal == []
 
 
-def test_an_object_changed_meanwhile_gets_the_attributes_of_the_diff_only(adapters: Adapters) -> None:
+def test_an_object_that_has_changed_gets_only_the_attributes_of_the_diff(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("new", {})}, {"a": ("old", {})})
     diff = target.diff_from(source)
     target.get(Site, "a").tags.append("theirs")
@@ -90,7 +90,7 @@ def test_an_object_changed_meanwhile_gets_the_attributes_of_the_diff_only(adapte
     assert (target.get(Site, "a").region, target.get(Site, "a").tags) == ("new", ["theirs"])
 
 
-def test_a_child_that_its_parent_lists_meanwhile_cannot_be_listed_again(adapters: Adapters) -> None:
+def test_a_child_that_its_parent_already_lists_cannot_be_listed_again(adapters: Adapters) -> None:
     source, target = adapters.pair(*CHANGES["create"])
     diff = target.diff_from(source)
     target.get(Site, "a").devices.append("a__d")
@@ -99,7 +99,7 @@ def test_a_child_that_its_parent_lists_meanwhile_cannot_be_listed_again(adapters
     assert target.get(Site, "a").devices == ["a__d"]
 
 
-def test_a_child_that_its_parent_lists_no_more_cannot_be_taken_from_the_list(adapters: Adapters) -> None:
+def test_a_child_that_its_parent_no_longer_lists_cannot_be_removed_from_the_list(adapters: Adapters) -> None:
     source, target = adapters.pair(*CHANGES["delete"])
     diff = target.diff_from(source)
     target.get(Site, "a").devices.clear()

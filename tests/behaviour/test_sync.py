@@ -37,10 +37,10 @@ OPERATIONS = [
     "update z", "update z__d2", "delete z__d3", "delete a__old", "create new", "create new__n2", "create new__n1",
     "delete gone", "delete gone__g2", "delete gone__g1",
 ]  # fmt: skip
-GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+CONTINUE = DiffSyncFlags.CONTINUE_ON_FAILURE
 
 
-# What a sync does
+# The effect of a sync
 
 
 def test_a_sync_makes_the_target_equal_to_the_source(adapters: Adapters) -> None:
@@ -59,7 +59,7 @@ def test_a_sync_changes_the_target_only(adapters: Adapters) -> None:
     assert source.journal == []
 
 
-def test_operations_go_in_the_order_of_the_diff_parents_first(adapters: Adapters) -> None:
+def test_operations_are_in_the_order_of_the_diff_with_parents_first(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
     target.sync_from(source)
     assert target.operations() == OPERATIONS
@@ -73,7 +73,7 @@ def test_operations_get_identifiers_and_attributes(adapters: Adapters) -> None:
     assert target.journal[5] == ("create", "device", "new__n2", {"role": "x", "slots": None})
 
 
-def test_sync_to_is_sync_from_seen_from_the_other_side(adapters: Adapters) -> None:
+def test_sync_to_is_sync_from_of_the_other_adapter(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
     diff = source.sync_to(target)
     assert target.operations() == OPERATIONS
@@ -87,14 +87,14 @@ def test_a_sync_returns_the_diff_that_it_applied(adapters: Adapters) -> None:
     assert (done.str(), done.dict(), done.summary()) == (expected.str(), expected.dict(), expected.summary())
 
 
-def test_a_sync_returns_the_diff_that_it_was_given(adapters: Adapters) -> None:
+def test_a_sync_returns_the_given_diff(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
     diff = target.diff_from(source)
     assert target.sync_from(source, diff=diff) is diff
     assert target.operations() == OPERATIONS
 
 
-def test_a_given_diff_is_not_made_anew(adapters: Adapters) -> None:
+def test_a_given_diff_is_not_computed_again(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {})
     diff = target.diff_from(source)
     source.add(Site(name="later"))
@@ -102,7 +102,7 @@ def test_a_given_diff_is_not_made_anew(adapters: Adapters) -> None:
     assert target.operations() == ["create a"]
 
 
-def test_a_given_diff_applies_the_values_that_it_saw(adapters: Adapters) -> None:
+def test_a_given_diff_applies_its_own_values(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("seen", {})}, {"a": ("old", {})})
     diff = target.diff_from(source)
     source.get(Site, "a").region = "later"
@@ -124,7 +124,7 @@ def test_a_second_sync_does_nothing(adapters: Adapters) -> None:
     assert target.journal == []
 
 
-def test_what_is_no_attribute_is_not_synced(adapters: Adapters) -> None:
+def test_only_attributes_are_synced(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {"a": ("q", {})})
     source.get(Site, "a").note = 99
     target.sync_from(source)
@@ -221,7 +221,7 @@ def test_a_deleted_child_whose_model_is_top_level_too_fails_the_second_time(adap
     assert target.operations() == ["delete a", "delete a__d"]
 
 
-def test_children_that_went_with_their_parent_are_not_deleted_again(adapters: Adapters) -> None:
+def test_children_that_were_deleted_with_their_parent_are_not_deleted_again(adapters: Adapters) -> None:
     class Twice(Inventory):
         top_level = ["site", "device"]
 
@@ -232,7 +232,7 @@ def test_children_that_went_with_their_parent_are_not_deleted_again(adapters: Ad
     assert target.operations() == ["delete a"]
 
 
-def test_an_operation_sees_what_the_ones_before_it_did_to_the_store(adapters: Adapters) -> None:
+def test_an_operation_sees_the_effects_of_earlier_ones_in_the_store(adapters: Adapters) -> None:
     class Sweeping(Site):
         def delete(self) -> Self | None:
             for site in self.adapter.get_all(Site):
@@ -289,7 +289,7 @@ def test_a_sync_follows_a_top_level_overridden_per_instance(adapters: Adapters) 
 # Order
 
 
-def test_a_diff_class_decides_in_which_order_objects_of_a_model_go(adapters: Adapters) -> None:
+def test_a_diff_class_decides_the_order_of_objects(adapters: Adapters) -> None:
     class ByName(Diff):
         @classmethod
         def order_children_site(cls, children: dict[str, DiffElement]) -> Iterator[DiffElement]:
@@ -394,7 +394,7 @@ class OtherNetwork(Network):
 
 
 MIXED = {"n": ["note"], "a": ["address"], "pa": ["port", "address"], "pan": ["port", "address", "note"]}
-"""Hosts whose first kinds of children are not the same."""
+"""Hosts that differ in their first child model."""
 
 
 def network(adapters: Adapters, adapter_class: type[Network], name: str, hosts: dict[str, list[str]]) -> Network:
@@ -414,7 +414,7 @@ def network(adapters: Adapters, adapter_class: type[Network], name: str, hosts: 
 
 
 def kinds(target: Network) -> dict[str, str]:
-    """By host, the kinds of children in the order of the operations; what stands below a port in brackets."""
+    """Return the child models of each host in the order of the operations, with those below a port in brackets."""
     found: dict[str, str] = {}
     for _, model, uid, _ in target.journal:
         host, *below = uid.split(".")
@@ -422,7 +422,7 @@ def kinds(target: Network) -> dict[str, str]:
     return found
 
 
-def test_children_are_made_in_the_order_of_children_below_every_parent(adapters: Adapters) -> None:
+def test_children_are_created_in_the_order_of_the_class_below_every_parent(adapters: Adapters) -> None:
     source, target = network(adapters, Network, "S", MIXED), network(adapters, OtherNetwork, "T", {})
     target.sync_from(source)
     assert kinds(target) == {"n": "n", "a": "a", "pa": "p(a)(n)a", "pan": "p(a)(n)an"}
@@ -434,7 +434,7 @@ def test_children_are_deleted_in_the_order_of_the_targets_class_below_every_pare
     assert kinds(target) == {"n": "n", "a": "a", "pa": "ap(a)(n)", "pan": "nap(a)(n)"}
 
 
-def test_below_a_parent_of_both_sides_the_order_is_that_of_the_sources_class(adapters: Adapters) -> None:
+def test_below_a_parent_of_both_sides_the_order_of_the_sources_class_counts(adapters: Adapters) -> None:
     source, target = network(adapters, OtherNetwork, "S", MIXED), network(adapters, Network, "T", MIXED)
     diff = target.sync_from(source)
     assert kinds(target) == {"n": "nn", "a": "aa", "pa": "aap(a)(n)p(a)(n)", "pan": "nnaap(a)(n)p(a)(n)"}
@@ -444,7 +444,7 @@ def test_below_a_parent_of_both_sides_the_order_is_that_of_the_sources_class(ada
 # A diff that no longer fits the target
 
 
-def test_what_is_to_be_created_and_is_there_fails(adapters: Adapters) -> None:
+def test_the_create_of_an_existing_object_fails(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"d": "x"})}, {"a": ("r", {})})
     diff = target.diff_from(source)
     target.add(Device(site="a", name="d"))
@@ -453,7 +453,7 @@ def test_what_is_to_be_created_and_is_there_fails(adapters: Adapters) -> None:
     assert target.journal == []
 
 
-def test_what_is_to_be_updated_and_is_not_there_fails(adapters: Adapters) -> None:
+def test_the_update_of_a_missing_object_fails(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"d": "x"})}, {"a": ("r", {"d": "y"})})
     diff = target.diff_from(source)
     target.remove(target.get(Device, "a__d"))
@@ -461,7 +461,7 @@ def test_what_is_to_be_updated_and_is_not_there_fails(adapters: Adapters) -> Non
         target.sync_from(source, diff=diff)
 
 
-def test_what_is_to_be_deleted_and_is_not_there_fails(adapters: Adapters) -> None:
+def test_the_delete_of_a_missing_object_fails(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {})}, {"a": ("r", {"d": "y"})})
     diff = target.diff_from(source)
     target.remove(target.get(Device, "a__d"))
@@ -469,12 +469,12 @@ def test_what_is_to_be_deleted_and_is_not_there_fails(adapters: Adapters) -> Non
         target.sync_from(source, diff=diff)
 
 
-def test_a_sync_that_may_go_on_passes_over_what_no_longer_fits(adapters: Adapters) -> None:
+def test_continue_on_failure_skips_operations_of_a_stale_diff(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
     diff = target.diff_from(source)
     target.remove(target.get(Device, "z__d2"))
     target.get(Site, "z").remove_child(Device(site="z", name="d2"))
-    target.sync_from(source, diff=diff, flags=GO_ON)
+    target.sync_from(source, diff=diff, flags=CONTINUE)
     assert target.operations() == [each for each in OPERATIONS if each != "update z__d2"]
 
 
@@ -482,7 +482,7 @@ def test_a_sync_that_may_go_on_passes_over_what_no_longer_fits(adapters: Adapter
 
 
 class Refusing(Device):
-    """Refuses what its name says."""
+    """Refuses the operations in its name."""
 
     @classmethod
     def create(cls, adapter: Any, ids: Data, attrs: Data) -> Self | None:
@@ -527,7 +527,7 @@ def test_a_refusal_ends_the_sync(
     assert issubclass(error, ObjectCrudException)
 
 
-def test_what_was_done_before_a_refusal_stays_done(adapters: Adapters) -> None:
+def test_operations_before_a_refusal_stay_applied(adapters: Adapters) -> None:
     source, target = adapters.pair({"first": ("r", {"ok": "x", "refuse": "x", "later": "x"})}, {}, target_class=Refuser)
     with pytest.raises(ObjectNotCreated):
         target.sync_from(source)
@@ -536,18 +536,18 @@ def test_what_was_done_before_a_refusal_stays_done(adapters: Adapters) -> None:
 
 
 @pytest.mark.parametrize("kind", ["refuse", "none"])
-def test_a_sync_that_may_go_on_does_all_else(adapters: Adapters, kind: str) -> None:
+def test_continue_on_failure_applies_all_other_operations(adapters: Adapters, kind: str) -> None:
     wanted = {"ok": "x", f"{kind}-create": "x", f"{kind}-update": "x", "last": "x"}
     there = {f"{kind}-update": "y", f"{kind}-delete": "y", "old": "y"}
     source, target = adapters.pair({"a": ("r", wanted)}, {"a": ("r", there)}, target_class=Refuser)
-    target.sync_from(source, flags=GO_ON)
+    target.sync_from(source, flags=CONTINUE)
     assert target.operations() == ["create a__ok", "create a__last", "delete a__old"]
     assert target.get(Site, "a").devices == [f"a__{kind}-update", f"a__{kind}-delete", "a__ok", "a__last"]
     assert target.get(Device, f"a__{kind}-update").role == "y"
     assert target.diff_from(source).summary() == {"create": 1, "update": 1, "delete": 1, "no-change": 3, "skip": 0}
 
 
-def test_nothing_returned_ends_no_sync(adapters: Adapters) -> None:
+def test_an_operation_that_returns_none_does_not_end_the_sync(adapters: Adapters) -> None:
     wanted, there = {"none-new": "x", "none-old": "x"}, {"none-old": "y", "none-gone": "y"}
     source, target = adapters.pair({"a": ("r", wanted)}, {"a": ("r", there)}, target_class=Refuser)
     target.sync_from(source)
@@ -555,8 +555,8 @@ def test_nothing_returned_ends_no_sync(adapters: Adapters) -> None:
     assert len(target.completions) == 1
 
 
-@pytest.mark.parametrize("flags", [DiffSyncFlags.NONE, GO_ON], ids=str)
-def test_nothing_below_an_object_that_was_left_alone_is_done(adapters: Adapters, flags: DiffSyncFlags) -> None:
+@pytest.mark.parametrize("flags", [DiffSyncFlags.NONE, CONTINUE], ids=str)
+def test_descendants_of_a_skipped_object_are_not_changed(adapters: Adapters, flags: DiffSyncFlags) -> None:
     class Idle(Site):
         @classmethod
         @override
@@ -581,7 +581,7 @@ def test_nothing_below_an_object_that_was_left_alone_is_done(adapters: Adapters,
     assert target.dict() == before
 
 
-def test_nothing_below_an_object_that_was_refused_is_done(adapters: Adapters) -> None:
+def test_descendants_of_a_refused_object_are_not_changed(adapters: Adapters) -> None:
     class Stubborn(Site):
         @classmethod
         @override
@@ -598,11 +598,11 @@ def test_nothing_below_an_object_that_was_refused_is_done(adapters: Adapters) ->
         site = Stubborn
 
     source, target = adapters.pair(SOURCE, TARGET, target_class=Refusal)
-    target.sync_from(source, flags=GO_ON)
+    target.sync_from(source, flags=CONTINUE)
     assert target.operations() == ["delete a__old"]
 
 
-def test_create_may_return_another_object_than_the_base_class_makes(adapters: Adapters) -> None:
+def test_create_may_return_another_object_than_the_base_class(adapters: Adapters) -> None:
     class Corrected(Site):
         @classmethod
         @override
@@ -619,7 +619,7 @@ def test_create_may_return_another_object_than_the_base_class_makes(adapters: Ad
     assert target.get(Site, "a").devices == ["a__d"]
 
 
-def test_update_may_change_more_than_the_diff_says(adapters: Adapters) -> None:
+def test_update_may_change_more_than_the_diff(adapters: Adapters) -> None:
     class Counting(Site):
         def update(self, attrs: Data) -> Self | None:
             self.note += 1
@@ -657,9 +657,9 @@ def test_an_operation_may_use_the_adapter(adapters: Adapters) -> None:
 
 def test_sync_complete_gets_source_diff_flags_and_logger(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, TARGET)
-    diff = target.sync_from(source, flags=GO_ON)
+    diff = target.sync_from(source, flags=CONTINUE)
     [(by, of, flags, logger)] = target.completions
-    assert (by is source, of is diff, flags) == (True, True, GO_ON)
+    assert (by is source, of is diff, flags) == (True, True, CONTINUE)
     logger.info("usable")
     assert source.completions == []
 
@@ -671,7 +671,7 @@ def test_sync_complete_is_called_on_the_target_of_sync_to(adapters: Adapters) ->
     assert target.completions[0][0] is source
 
 
-def test_sync_complete_is_not_called_when_there_was_nothing_to_do(adapters: Adapters) -> None:
+def test_sync_complete_is_not_called_without_operations(adapters: Adapters) -> None:
     source, target = adapters.pair(SOURCE, SOURCE)
     target.sync_from(source)
     target.sync_from(source, flags=DiffSyncFlags.LOG_UNCHANGED_RECORDS)
@@ -680,7 +680,7 @@ def test_sync_complete_is_not_called_when_there_was_nothing_to_do(adapters: Adap
 
 def test_sync_complete_is_called_when_everything_was_refused(adapters: Adapters) -> None:
     source, target = adapters.pair({"a": ("r", {"refuse": "x"})}, {"a": ("r", {})}, target_class=Refuser)
-    target.sync_from(source, flags=GO_ON)
+    target.sync_from(source, flags=CONTINUE)
     assert len(target.completions) == 1
 
 
@@ -746,10 +746,10 @@ def test_sync_to_calls_the_callback_too(adapters: Adapters) -> None:
     assert calls == [("diff", 1, 1), ("sync", 1, 1)]
 
 
-# What a sync does to the objects and the store of the target
+# Objects and store of the target
 
 
-def test_an_object_that_is_being_changed_has_no_status_yet(adapters: Adapters) -> None:
+def test_an_object_has_no_new_status_during_its_operation(adapters: Adapters) -> None:
     seen = []
 
     class Looking(Device):
@@ -762,7 +762,7 @@ def test_an_object_that_is_being_changed_has_no_status_yet(adapters: Adapters) -
 
     source, target = adapters.pair({"a": ("r", {"d": "x"})}, {"a": ("r", {"d": "y"})}, Looker)
     device = target.get(Device, "a__d")
-    target.sync_from(source, flags=GO_ON)
+    target.sync_from(source, flags=CONTINUE)
     assert [*seen, device.get_status()] == [(DiffSyncStatus.UNKNOWN, "")] * 2
 
 
@@ -784,10 +784,8 @@ def test_operations_are_called_by_keyword(adapters: Adapters) -> None:
 
 
 @pytest.mark.parametrize("action", ["create", "delete"])
-def test_what_the_store_refuses_after_an_operation_ends_the_sync_with_the_operation_done(
-    adapters: Adapters, action: str
-) -> None:
-    """The parent lists the new child already, or no longer lists the one that has gone."""
+def test_a_refusal_of_the_store_ends_the_sync_after_the_operation_was_applied(adapters: Adapters, action: str) -> None:
+    """The parent already lists the new child, or no longer lists the deleted one."""
     sites: Sites = {"a": ("r", {"d": "x"})}
     source, target = adapters.pair(
         sites if action == "create" else {"a": ("r", {})}, {"a": ("r", {})} if action == "create" else sites
@@ -805,7 +803,7 @@ def test_what_the_store_refuses_after_an_operation_ends_the_sync_with_the_operat
     assert target.count(Device) == (0 if action == "create" else 1)
 
 
-def test_children_that_are_not_there_are_named_when_their_parent_goes_with_them(adapters: Adapters) -> None:
+def test_missing_children_are_logged_when_they_are_deleted_with_their_parent(adapters: Adapters) -> None:
     source, target = adapters.pair({}, {"a": ("r", {"d": "x", "e": "x"})})
     site = target.get(Site, "a")
     site.model_flags = DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE

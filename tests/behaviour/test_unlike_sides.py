@@ -1,4 +1,4 @@
-"""Source and target whose classes are not the same: what only one of them declares is left alone."""
+"""Source and target with different classes: a sync does not change what only one of them declares."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BareSite(DiffSyncModel):
 
 
 class Bare(Adapter):
-    """Knows sites, and no devices below them."""
+    """Has sites without devices."""
 
     site = BareSite
     top_level = ["site"]
@@ -54,7 +54,7 @@ def cabled(adapters: Adapters, name: str) -> Cabled:
     return adapter
 
 
-def test_children_that_the_sources_class_does_not_have_are_not_deleted(adapters: Adapters) -> None:
+def test_children_that_only_the_targets_class_has_are_not_deleted(adapters: Adapters) -> None:
     source, target = bare(adapters, "S"), adapters.filled(Inventory, {"both": ("new", {"d2": "x", "d1": "x"})}, "T")
     target.sync_from(source)
     assert target.operations() == ["update both"]
@@ -63,7 +63,7 @@ def test_children_that_the_sources_class_does_not_have_are_not_deleted(adapters:
     assert not target.diff_from(source).has_diffs()
 
 
-def test_children_that_the_targets_class_does_not_have_are_not_created(adapters: Adapters) -> None:
+def test_children_that_only_the_sources_class_has_are_not_created(adapters: Adapters) -> None:
     source, target = adapters.filled(Inventory, {"both": ("new", {"d2": "x", "d1": "x"})}, "S"), bare(adapters, "T")
     target.sync_from(source)
     assert target.dict() == {"site": {"both": {"name": "both", "region": "new"}}}
@@ -94,7 +94,7 @@ def test_children_that_only_the_sources_class_has_count_as_skipped(adapters: Ada
     assert diff.models_processed == 6
 
 
-def test_of_two_unlike_kinds_of_children_neither_is_compared(adapters: Adapters) -> None:
+def test_different_child_models_are_not_compared(adapters: Adapters) -> None:
     source, target = cabled(adapters, "S"), adapters.filled(Inventory, {"both": ("old", {"d": "x"})}, "T")
     diff = target.diff_from(source)
     assert diff.dict() == {}
@@ -103,7 +103,7 @@ def test_of_two_unlike_kinds_of_children_neither_is_compared(adapters: Adapters)
     assert (target.journal, target.count()) == ([], 2)
 
 
-def test_children_further_down_that_only_one_class_has_are_left_alone_too(adapters: Adapters) -> None:
+def test_deeper_children_that_only_one_class_has_are_not_changed(adapters: Adapters) -> None:
     class BareDevice(DiffSyncModel):
         _modelname = "device"
         _identifiers = ("site", "name")
@@ -126,14 +126,16 @@ def test_children_further_down_that_only_one_class_has_are_left_alone_too(adapte
     assert target.count(Interface) == 1
 
 
-def test_what_stands_below_an_object_of_one_side_goes_with_it_whatever_the_other_class_has(adapters: Adapters) -> None:
+def test_the_descendants_of_an_object_on_one_side_follow_it_whatever_the_other_class_declares(
+    adapters: Adapters,
+) -> None:
     source, target = bare(adapters, "S"), adapters.filled(Inventory, {"one": ("r", {"e": "x"})}, "T")
     target.sync_from(source)
     assert target.operations() == ["create both", "delete one", "delete one__e"]
     assert target.count() == 1
 
 
-def test_sides_without_such_children_may_declare_them_or_not(adapters: Adapters) -> None:
+def test_child_models_without_objects_make_no_difference(adapters: Adapters) -> None:
     source, target = bare(adapters, "S"), adapters.filled(Inventory, {"both": ("new", {}), "gone": ("r", {})}, "T")
     assert target.diff_from(source).dict() == {
         "site": {
@@ -173,7 +175,7 @@ class ShuffledPorts(Adapter):
     top_level = ["port"]
 
 
-def test_attributes_that_differ_stand_in_the_order_of_the_targets_class(adapters: Adapters) -> None:
+def test_changed_attributes_are_in_the_order_of_the_targets_class(adapters: Adapters) -> None:
     source, target = adapters.make(ListedPorts, "S"), adapters.make(ShuffledPorts, "T")
     source.add(Listed(name="p"))
     target.add(Shuffled(name="p"))
@@ -182,7 +184,7 @@ def test_attributes_that_differ_stand_in_the_order_of_the_targets_class(adapters
     assert [list(values) for values in diff.dict()["port"]["p"].values()] == [["vlan", "speed", "mtu"]] * 2
 
 
-def test_attributes_of_one_class_stand_in_the_order_of_its_fields(adapters: Adapters) -> None:
+def test_attributes_of_one_class_are_in_the_order_of_its_fields(adapters: Adapters) -> None:
     source, target = adapters.make(ListedPorts, "S"), adapters.make(ListedPorts, "T")
     source.add(Listed(name="p"))
     target.add(Listed(name="p", vlan=3, speed=3, mtu=3))

@@ -1,4 +1,4 @@
-"""Which values are the same, whatever store they lie in and whatever types the two sides give them."""
+"""Which values are equal, on every store and with every combination of types."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def named(cases: list[tuple[Any, Any, Any, Any]]) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """The same in every process, sets too."""
+    """Return a text that is the same in every process, also for sets."""
     return f"set of {sorted(value)}" if isinstance(value, set | frozenset) else repr(value)
 
 

@@ -1,6 +1,6 @@
-"""A program that classes with parts of their own run, told as data: what it gives, and which of those parts are called.
+"""Programs with overridden methods, as data: their results, and the overrides that are called.
 
-It runs on this project's library in the tests' process, and on diffsync in another one.
+A program runs on this library in the process of the tests, and on diffsync in another process.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ ROOT = Path(__file__).parents[2]
 Step = list[Any]
 """Name of a step and its arguments."""
 Told = dict[str, Any]
-"""What a step gave, which of the program's own methods it has called, and what it logged."""
+"""The result of a step, the overrides that it called, and its log."""
 
 
 class Program:
     """Classes that override the methods of these names, and two adapters of them, filled.
 
-    Each override does what the base does and leaves its mark on what comes of it.
+    Each override calls the base and marks its result.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Program:
         return adapter
 
     def run(self, steps: Iterable[Step]) -> list[Told]:
-        """Do one step after the other; what one raises is what it gives."""
+        """Run the steps; an exception of a step is its result."""
         return [self._told(name, arguments) for name, *arguments in steps]
 
     def _told(self, name: str, arguments: list[Any]) -> Told:
@@ -189,12 +189,12 @@ class Device(DiffSyncModel):
 
 
 def _with_objects(adapter: Any) -> dict[str, Any]:
-    """As `dict`, without models that have no objects: diffsync has those that it was asked for."""
+    """Return `dict` without models that have no objects: diffsync includes those that were read."""
     return {model: objects for model, objects in adapter.dict().items() if objects}
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it, with what differs between two processes or two libraries left out."""
+    """Return the value as JSON data, without what differs between processes or libraries."""
     if isinstance(value, DiffSyncModel):
         return repr(value)
     if isinstance(value, dict):
@@ -204,13 +204,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | None) else str(value)
 
 
-# What the overrides do: what the base does, with a mark on it
+# The overrides: each calls the base and marks the result
 
 Called = Callable[[], None]
 
 
 def _through(name: str, mark: Callable[[Any], Any] = lambda given: given, *, of_class: bool = False) -> Any:
-    """Makes an override that does what the base does and passes what comes of it through `mark`."""
+    """Return a factory of an override that calls the base and passes the result through `mark`."""
 
     def make(called: Called) -> Any:
         def own(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -303,7 +303,7 @@ def told(
     steps: list[Step],
     store: type[Any] = LocalStore,
 ) -> list[Told]:
-    """Run a program from the beginning; what its set-up raises is all that it gives."""
+    """Run a program; if its set-up raises, return only this exception."""
     structlog.reset_defaults()
     try:
         program = Program(overrides, source, target, store)
@@ -314,7 +314,7 @@ def told(
 
 
 class Reference:
-    """diffsync itself, in a process of its own that is ended by `with`."""
+    """diffsync in another process, which `with` ends."""
 
     def __init__(self, folder: Path) -> None:
         path = os.pathsep.join(map(str, (ROOT, folder)))
@@ -335,7 +335,7 @@ class Reference:
         self._process.communicate()
 
     def told(self, **program: Any) -> list[Told]:
-        """What diffsync makes of a program."""
+        """Run a program on diffsync."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(program) + "\n")

@@ -1,4 +1,4 @@
-"""One program for two libraries: what it does is data, so that diffsync and this project can do the same and be compared."""
+"""Programs as data, so that diffsync and this library can run the same program and be compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIELDS = {"port": "ports", "address": "addresses", "note": "notes"}
 
 
 class Library:
-    """The names that programs import, of either library."""
+    """The names that programs import from a library."""
 
     def __init__(self, package: str) -> None:
         self.package = package
@@ -32,7 +32,7 @@ class Library:
 
 @dataclass(frozen=True)
 class Node:
-    """An object of the two systems: where it is, and what it is there."""
+    """An object of the two systems: its place, and its values on each side."""
 
     model: str
     name: str
@@ -42,11 +42,11 @@ class Node:
     """On the source, on the target."""
     flags: tuple[int, int] = (0, 0)
     fails: str = ""
-    """How its create, update or delete ends: see `MOODS`."""
+    """The outcome of its create, update or delete: see `MOODS`."""
     children: tuple[Node, ...] = ()
 
     def nodes(self) -> Iterator[Node]:
-        """This one and all below it."""
+        """Yield this node and its descendants."""
         yield self
         for child in self.children:
             yield from child.nodes()
@@ -58,23 +58,23 @@ MOODS = ("refused", "broken", "none", "failure", "error")
 
 @dataclass(frozen=True)
 class Overrides:
-    """What one adapter does in its own way."""
+    """The methods that one adapter overrides."""
 
     get_all: str = ""
     """`backwards`, or `hides` what ends in 1."""
     get_by_uids: str = ""
     get: str = ""
     on: str = "class"
-    """Where the methods are: on the `class`, a `mixin`, the `object`."""
+    """Where the methods are defined: on the `class`, a `mixin` or the `object`."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """Two systems, how they are declared, and what is done to them."""
+    """Two systems, their declarations, and the steps to run."""
 
     nodes: tuple[Node, ...]
     kinds: tuple[tuple[str, ...], tuple[str, ...]] = (("port", "address"), ("port", "address"))
-    """The kinds of children in the order of `_children`, of the source's and of the target's classes."""
+    """The child models in the order of `_children`, of the source's and of the target's classes."""
     backwards: tuple[bool, bool] = (False, False)
     """Objects are added, and listed, from the last to the first."""
     top_level: tuple[tuple[str, ...], tuple[str, ...]] = (("host",), ("host",))
@@ -83,14 +83,14 @@ class Program:
     """How a class of diff orders a model's elements, by model; `default` and `all` are keys too."""
     overrides: tuple[Overrides, Overrides] = (Overrides(), Overrides())
     says: str = ""
-    """What the models say in their own way."""
+    """The methods that the models override."""
     renamed: tuple[str, str] = ("", "")
-    """An object of each side that is given another name after it was added."""
+    """An object of each side that is renamed after it was added."""
     lost: tuple[str, str] = ("", "")
-    """A child of each side that is listed and not there."""
+    """A child of each side that is listed but does not exist."""
     way: str = "sync_from"
     stale: str = ""
-    """An object that is removed from the target between the diff and the sync."""
+    """An object to remove from the target between the diff and the sync."""
 
     def all_nodes(self) -> list[Node]:
         return [found for node in self.nodes for found in node.nodes()]
@@ -162,9 +162,9 @@ class Run:
         return {name: method for name, method in methods.items() if getattr(overrides, name)}
 
     def end(self, obj: Any, error: str) -> Any:
-        """End an operation as the object's mood has it."""
+        """End an operation with the outcome of the object's mood."""
         mood = self.moods.get(obj.name, "")
-        # Where it may go on, this library goes on after any exception, as diffsync does after its own.
+        # With CONTINUE_ON_FAILURE, this library continues after any exception; diffsync only after its own.
         if mood == "broken" and not (self.library.is_reference and "CONTINUE_ON_FAILURE" in self.program.flags):
             raise ValueError(f"{obj.name} is broken")
         if mood in {"refused", "broken"}:
@@ -225,10 +225,10 @@ class Run:
             body["get_children"] = get_children
         return type("Ordered", (base,), body)
 
-    # What is done
+    # Steps
 
     def do(self) -> Found:
-        """Do it, and tell all that can be seen of it."""
+        """Run the program; return everything that is visible of it."""
         diff, error = None, ""
         diff_class, flags = self._diff_class(), self.program.flags_of(self.library)
         with capture_logs() as logged:
@@ -236,7 +236,7 @@ class Run:
                 diff = self._do(diff_class, flags)
             except Exception as raised:  # noqa: BLE001  # whatever it is, it has to be the same
                 error = type(raised).__name__
-                if self._is_told_here_only(logged, raised):
+                if self._is_logged_only_here(logged, raised):
                     del logged[-1]
         return {
             "error": error,
@@ -271,7 +271,7 @@ class Run:
         return self.target.sync_from(self.source, diff=diff, **given)
 
     def told(self, diff: Any) -> Found:
-        """What a diff says of itself."""
+        """Return the content of a diff as data."""
         return {
             "str": diff.str(),
             "dict": json.dumps(diff.dict()),
@@ -282,25 +282,25 @@ class Run:
             "order": list(order_of(diff)),
         }
 
-    def _is_told_here_only(self, logged: list[Any], raised: Exception) -> bool:
-        """This library logs an exception that is none of its own too."""
+    def _is_logged_only_here(self, logged: list[Any], raised: Exception) -> bool:
+        """This library also logs exceptions that are not its own."""
         is_foreign = not isinstance(raised, self.library.exceptions.ObjectCrudException)
         return is_foreign and bool(logged) and logged[-1]["event"] == str(raised)
 
     def _events(self, events: list[Any]) -> list[Any]:
         naturally = self.library.enum.DiffSyncModelFlags.NATURAL_DELETION_ORDER.value
-        # diffsync logs a parent that it deletes after its children under the model and the id of the last of them.
+        # diffsync logs a parent that is deleted after its children under the model and id of the last child.
         is_natural = any(node.flags[1] & naturally for node in self.program.all_nodes())
         names = ("log_level", "event", "action", "status", *(() if is_natural else ("model", "unique_id", "diffs")))
         told = []
         for event in events:
-            # This library does not visit what does not change, so it does not miss it either.
+            # This library does not visit unchanged objects, so it does not report missing ones.
             passes_by = "LOG_UNCHANGED_RECORDS" not in self.program.flags and event.get("action", "") is None
             if "Skipping" in event["event"] or passes_by:
                 continue
             found = [json.dumps(event[name]) if name in event else None for name in names]
             if "not present" in event["event"] or "child" in event["event"]:
-                found[1] = None  # worded by each library
+                found[1] = None  # each library has its own wording
             if is_natural and event["event"].endswith(_NOT_RETURNED):
                 found[1] = _NOT_RETURNED
             told.append(found)
@@ -313,19 +313,19 @@ class Run:
             for obj in adapter.store.get_all(model=model):
                 lists = [getattr(obj, name, None) for name in FIELDS.values()]
                 status, message = obj.get_status()
-                # Only what a sync visits has a status: this library passes by what does not change.
+                # Only visited objects have a status, and this library does not visit unchanged ones.
                 known = [status.value, message] if visited or (message and status.value != "unknown") else None
                 found.setdefault(model, []).append([obj.name, obj.value, lists, obj.model_flags.value, known])
         return found
 
 
 _NOT_RETURNED = " delete did not return the model object."
-"""Behind the name of the model."""
+"""Follows the name of the model."""
 
 
 @cache
 def model_class(library: Library, name: str, children: tuple[str, ...], says: str) -> Any:
-    """A model; what is called is told to the run of its objects' adapter."""
+    """Return a model whose calls are recorded in the run of its adapter."""
     fields: Found = {FIELDS[child]: [] for child in children}
     body: Found = {
         "__module__": __name__,
@@ -377,7 +377,7 @@ def completed(adapter: Any, source: Any, diff: Any, flags: Any, logger: Any) -> 
 
 
 def order_of(diff: Any, depth: int = 0) -> Iterator[tuple[int, str, str, str]]:
-    """What a sync goes through, in its order."""
+    """Yield the elements of a diff in the order of a sync."""
     for element in diff.get_children():
         if element.has_diffs():
             yield depth, str(element.action), element.type, element.name
