@@ -55,7 +55,7 @@ class Adapter:
     """
 
     type: ClassVar[Text | None] = None
-    """Kind of the system. An adapter without one gets the name of its class."""
+    """Type of the system. An adapter without one gets the name of its class."""
     _is_stored: ClassVar[bool] = False
     """The model classes come from the store's schema, not from code."""
 

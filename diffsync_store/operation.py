@@ -208,9 +208,9 @@ class SavedOrderDiff(Diff):
         self.order.append(element)
 
     def leave_out(self, elements: Iterable[DiffElement]) -> None:
-        gone = list(elements)
-        super().leave_out(gone)
-        ids = set(map(id, gone))
+        removed = list(elements)
+        super().leave_out(removed)
+        ids = set(map(id, removed))
         self.order = [element for element in self.order if id(element) not in ids]
 
     def get_children(self) -> Iterator[DiffElement]:

@@ -95,13 +95,13 @@ class Suppressions:
 def suppress(diff: Diff, reason: Reason, ancestors: tuple[Place, ...] = ()) -> Removed:
     """Remove suppressed operations from a diff in memory, and those that depend on them."""
     removed: Removed = []
-    gone = []
+    suppressed = []
     for element in [element for group in diff.children.values() for element in group.values()]:
         below, is_suppressed = suppress_below(element, reason, ancestors)
         removed += below
         if is_suppressed:
-            gone.append(element)
-    diff.leave_out(gone)
+            suppressed.append(element)
+    diff.leave_out(suppressed)
     return removed
 
 

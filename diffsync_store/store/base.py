@@ -224,7 +224,7 @@ class BaseStore(Primitives, ObjectStore):
         if not hasattr(below, "get_unique_id"):
             self._raise(
                 ObjectStoreWrongType,
-                f"`below` is an object, or a pair of model and unique id, not {type(below).__name__}: {below!r}",
+                f"`below` must be an object, or a pair of model and unique id, not {type(below).__name__}: {below!r}",
             )
         return below.get_type(), below.get_unique_id()
 

@@ -105,8 +105,8 @@ class _ModelReport:
     def _shortfall(self, loaded: int) -> str:
         if self.expected is None:
             return ""
-        seen = loaded + self.rejected
-        if seen == self.expected or (self.at_least and seen > self.expected):
+        reported = loaded + self.rejected
+        if reported == self.expected or (self.at_least and reported > self.expected):
             return ""
         expected = f"{'at least ' if self.at_least else ''}{self.expected} expected"
         rejected = f" and {self.rejected} rejected" if self.rejected else ""

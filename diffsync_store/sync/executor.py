@@ -498,13 +498,15 @@ class Executor(Scheduler):
             self.store.move(step, obj, self.store.object_at(move.old))
         self.writer.record(move.create.operation_id, Entry(State.DONE))
         below = (element for element, _ in walk(step.element.get_children(), None))
-        along = {self.elements.key(element): element for element in below if element.source_attrs is not None}
-        for gone, _ in walk(iter([move.delete]), None):
-            if gone is move.delete:
-                self.writer.record(gone.operation_id, Entry(State.DONE))
-            elif gone.action == DiffSyncActions.DELETE and self.elements.key(gone) in along:
-                self.writer.record(gone.operation_id, Entry(State.DONE, _MOVED_WITH_PARENT))
-        for element in along.values():
+        moved_with_object = {
+            self.elements.key(element): element for element in below if element.source_attrs is not None
+        }
+        for deleted, _ in walk(iter([move.delete]), None):
+            if deleted is move.delete:
+                self.writer.record(deleted.operation_id, Entry(State.DONE))
+            elif deleted.action == DiffSyncActions.DELETE and self.elements.key(deleted) in moved_with_object:
+                self.writer.record(deleted.operation_id, Entry(State.DONE, _MOVED_WITH_PARENT))
+        for element in moved_with_object.values():
             if element.action is None:
                 self.writer.record(element.operation_id, Entry(State.DONE, _MOVED_WITH_PARENT))
 

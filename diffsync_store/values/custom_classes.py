@@ -1,4 +1,4 @@
-"""Values of custom classes: how JSON represents them, and how they are made of JSON again."""
+"""Values of custom classes: how JSON represents them, and how they are read back."""
 
 from __future__ import annotations
 
@@ -145,4 +145,4 @@ MAKE: dict[str, Callable[..., Any]] = {
     "~sub": _make_sub,
     "~pydantic": lambda kind, written: _adapter(kind).validate_python(written),
 }
-"""By tag: makes a value of the class and the parts that `packed_object` has written."""
+"""By tag: returns the value from its class and the parts that `packed_object` has written."""

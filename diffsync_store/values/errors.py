@@ -1,4 +1,4 @@
-"""Errors of values: those that JSON cannot represent, and JSON that is no value."""
+"""Errors: values that JSON cannot represent, and JSON that is not a value."""
 
 
 class NotStorable(Exception):

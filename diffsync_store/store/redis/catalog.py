@@ -119,13 +119,13 @@ def newest_first(client: Any, index: str, read: Callable[[str], T]) -> Iterator[
             page = [found.decode() for found in client.zrange(index, start, start + _PAGE - 1, desc=True)]
         if not page:
             return
-        gone = []
+        expired = []
         for name in page:
             try:
                 yield read(name)
             except (StoreNotFound, DiffNotFound):
-                gone.append(name)
-        if gone:
+                expired.append(name)
+        if expired:
             with translated_errors():
-                client.zrem(index, *gone)
-        start += len(page) - len(gone)
+                client.zrem(index, *expired)
+        start += len(page) - len(expired)
