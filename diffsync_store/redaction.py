@@ -102,11 +102,6 @@ def _declared(owner: Any) -> Iterable[str]:
     return (names,) if isinstance(names, str) else names if isinstance(names, Collection) else ()
 
 
-def is_secret_field(owner: Any, name: str) -> bool:
-    """Whether the owner declares a field as secret, or its name is a secret name."""
-    return is_secret_name(name) or name in secret_fields(owner)
-
-
 def redact_values(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values in JSON form with secrets redacted, nested ones included.
 
