@@ -48,7 +48,7 @@ def test_nothing_is_suppressed_of_a_complete_source() -> None:
     assert suppressed(record(site=9, device=1)) == {}
 
 
-def test_deletes_of_an_incomplete_model_and_of_what_stands_below_it_are_held() -> None:
+def test_deletes_of_an_incomplete_model_and_its_descendants_are_suppressed() -> None:
     assert suppressed(record(StoreState.PARTIAL, ("device",), site=9, device=9)) == {"device": "partial:device"}
     assert suppressed(record(StoreState.PARTIAL, ("site",), site=9, device=9)) == dict.fromkeys(
         ("site", "device"), "partial:site"
@@ -66,7 +66,7 @@ def test_deletes_are_suppressed_where_the_source_has_none() -> None:
     assert suppressed(record(), record()) == {}
 
 
-def test_what_is_allowed_is_not_held() -> None:
+def test_allowed_changes_are_not_suppressed() -> None:
     partial = record(StoreState.PARTIAL, ("site",), site=9, device=9)
     assert suppressed(partial, allow_partial={"site"}) == {}
     assert suppressed(partial, allow_partial={"device"}) == {"site": "partial:site"}
@@ -196,7 +196,7 @@ def test_more_than_all_that_there_is_is_no_limit_for_what_is_deleted_or_updated(
     )
 
 
-def test_creates_of_what_a_partial_target_may_have_are_held() -> None:
+def test_creates_that_a_partial_target_may_have_are_suppressed() -> None:
     target = record(StoreState.PARTIAL, ("site",), site=9, device=9)
     found = Completeness().suppressions(FULL, target)
     assert [(one.model, one.action) for one in found] == [("device", "create"), ("site", "create")]
@@ -219,14 +219,14 @@ def inventory(*names: str, devices: int = 2) -> Inventory:
     return adapter
 
 
-def test_an_unguarded_sync_of_a_partial_source_deletes_as_ever() -> None:
+def test_an_unguarded_sync_of_a_partial_source_deletes_as_usual() -> None:
     source, target = inventory("a"), inventory("a", "b")
     source.store.mark(StoreState.PARTIAL)
     target.sync_from(source)
     assert target.count("site") == 1
 
 
-def test_a_guarded_sync_holds_deletes_and_goes_on_with_the_rest() -> None:
+def test_a_guarded_sync_suppresses_deletes_and_applies_the_rest() -> None:
     source, target = inventory("a", "c"), inventory("a", "b")
     source.get(Site, "a").region = "EMEA"
     source.store.mark(StoreState.PARTIAL, gaps={"site": Gap(reasons=("403",))})
@@ -237,14 +237,14 @@ def test_a_guarded_sync_holds_deletes_and_goes_on_with_the_rest() -> None:
     assert diff.summary()["delete"] == 0
 
 
-def test_an_object_stays_whose_children_are_held() -> None:
+def test_an_object_with_suppressed_children_is_not_deleted() -> None:
     source, target = inventory("a"), inventory("a", "b")
     source.store.mark(StoreState.PARTIAL, gaps={"device": Gap(reasons=("403",))})
     target.sync_from(source, guards=Guards())
     assert (target.count("site"), target.count("device")) == (2, 4)
 
 
-def test_nothing_is_created_below_what_is_held() -> None:
+def test_nothing_is_created_below_a_suppressed_create() -> None:
     source, target = inventory("a", "b"), inventory("a")
     target.store.mark(StoreState.PARTIAL, gaps={"site": Gap(reasons=("a bad row",))})
     options = Completeness(allow_partial=frozenset({"device"}))
@@ -259,7 +259,7 @@ def test_an_object_without_children_that_are_suppressed_goes() -> None:
     assert [site.name for site in target.get_all(Site)] == ["a"]
 
 
-def test_a_source_of_which_nobody_saw_the_load_end_deletes_nothing() -> None:
+def test_a_source_whose_load_did_not_end_deletes_nothing() -> None:
     source = sites()
     source.add(Site(name="a"))
     target = inventory("a", "b")
@@ -328,7 +328,7 @@ def test_what_a_load_brings_while_the_diff_is_made_is_not_deleted(redis_url: str
 
 @pytest.mark.parametrize("after", ["it ends", "another one begins"])
 @pytest.mark.parametrize("is_local", [True, False], ids=["local", "redis"])
-def test_a_diff_of_ones_own_is_refused_when_its_load_has_ended_or_another_has_begun(
+def test_a_given_diff_is_refused_if_its_load_has_ended_or_another_has_started(
     redis_url: str, store_id: str, after: str, *, is_local: bool
 ) -> None:
     source = sites(LocalStore() if is_local else RedisStore(store_id=store_id, url=redis_url, ttl=60))

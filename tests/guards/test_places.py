@@ -107,7 +107,7 @@ def target(store: BaseStore | type[BaseStore] = LocalStore) -> Catalogue:
 ALL = target().names()
 
 
-def test_a_refused_record_holds_the_deletes_below_its_parent_and_no_others() -> None:
+def test_a_refused_record_suppresses_only_the_deletes_below_its_parent() -> None:
     source = Catalogue("source").fill("ab", "x", "1", {"ax"})
     left = target()
     left.sync_from(source, guards=Guards())
@@ -115,14 +115,14 @@ def test_a_refused_record_holds_the_deletes_below_its_parent_and_no_others() -> 
     assert left.names() == {name for name in ALL if name[0] == "a"} | {"b", "bx", "bx1"}
 
 
-def test_a_refused_record_two_levels_down_holds_what_stands_there() -> None:
+def test_a_refused_record_two_levels_down_suppresses_the_deletes_there() -> None:
     source = Catalogue("source").fill("ab", "xy", "1", {"bx1"})
     left = target()
     left.sync_from(source, guards=Guards())
     assert left.names() == {"a", "ax", "ax1", "ay", "ay1", "b", "bx", "bx1", "bx2", "by", "by1"}
 
 
-def test_what_is_missing_anywhere_holds_everything() -> None:
+def test_a_gap_without_a_place_covers_the_whole_model() -> None:
     source = Catalogue("source").fill("ab", "x", "1", {"ax"})
     for say in (
         lambda: source.incomplete("kind", "page 2: 502"),
@@ -163,7 +163,7 @@ def stores(redis_url: str, store_id: str) -> Iterator[tuple[RedisStore, RedisSto
         yield found[0], found[1]
 
 
-def test_a_saved_diff_knows_what_of_it_is_held(
+def test_a_saved_diff_has_its_suppressions(
     redis_url: str, store_id: str, stores: tuple[RedisStore, RedisStore]
 ) -> None:
     source, left = Catalogue("source", stores[0]), target(stores[1])

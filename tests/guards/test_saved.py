@@ -79,7 +79,7 @@ def test_a_partial_source_is_compared_under_guards_only(
     saved.drop()
 
 
-def test_a_sync_of_it_leaves_out_what_is_held(
+def test_a_sync_of_it_skips_suppressed_operations(
     diffs: RedisDiffs, sides: tuple[Inventory, Inventory], store_id: str
 ) -> None:
     saved = save(diffs, sides, store_id)
@@ -101,7 +101,7 @@ def test_a_sync_of_it_leaves_out_what_is_held(
     saved.drop()
 
 
-def test_what_is_allowed_is_applied(diffs: RedisDiffs, sides: tuple[Inventory, Inventory], store_id: str) -> None:
+def test_allowed_operations_are_applied(diffs: RedisDiffs, sides: tuple[Inventory, Inventory], store_id: str) -> None:
     saved = save(diffs, sides, store_id)
     source, target = sides
     guards = Guards().allowing(one.allowance for one in saved.record.suppressions)

@@ -1,6 +1,6 @@
-"""A function of a test module in a process of its own, spoken with over its standard input and output.
+"""Run a function of a test module in another process, with messages over its standard input and output.
 
-The process is a fresh interpreter, as a worker on another machine would be; it ends at a deadline.
+The process is a new interpreter, like that of a worker on another machine; it ends at a deadline.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ DEADLINE_SECONDS = 60.0
 
 
 class ChildFailed(AssertionError):
-    """The function raised, or the process died or met its deadline."""
+    """The function raised, or the process died or reached its deadline."""
 
 
 class Child:
-    """`function` has to be at the top of a module; its arguments and what it returns go over as JSON.
+    """A process that runs a top-level function of a module; arguments and result are sent as JSON.
 
     Used with `with`, which ends the process.
     """
@@ -54,7 +54,7 @@ class Child:
         self._process.communicate()
 
     def heard(self) -> Any:
-        """What the function says next."""
+        """Wait for the next message of the function."""
         return self._next("said")
 
     def tell(self, word: str = "go") -> None:
@@ -63,13 +63,13 @@ class Child:
         self._process.stdin.flush()
 
     def result(self) -> Any:
-        """What the function returns, once the process has ended."""
+        """Wait for the end of the process; return the result of the function."""
         result = self._next("result")
         self._process.wait(DEADLINE_SECONDS)
         return result
 
     def kill(self) -> None:
-        """The process dies without a word."""
+        """Kill the process with SIGKILL."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(DEADLINE_SECONDS)
 
@@ -85,23 +85,23 @@ class Child:
 
 
 def run(function: Callable[..., Any], *, path: Sequence[Path] = (), **arguments: Any) -> Any:
-    """Run the function in another process; what it returned."""
+    """Run the function in another process; return its result."""
     with Child(function, path=path, **arguments) as child:
         return child.result()
 
 
 def say(value: Any) -> None:
-    """In the child: tell the test something."""
+    """In the child: send a message to the test."""
     _send({"said": value})
 
 
 def listen() -> str:
-    """In the child: wait for a word of the test."""
+    """In the child: wait for a message of the test."""
     return sys.stdin.readline().strip()
 
 
 def is_told(seconds: float = 0.001) -> bool:
-    """In the child: whether the test has said a word, waiting a moment for it."""
+    """In the child: return whether a message of the test arrives within the given time."""
     return bool(select.select([sys.stdin], [], [], seconds)[0])
 
 
@@ -121,7 +121,7 @@ def _main(name: str, arguments: str) -> None:
 
 _channel = 1
 if __name__ == "__main__":
-    # The functions import this module by its name: they must find the same channel, and nothing else may write to it.
+    # The functions import this module by name and must use the same channel; nothing else may write to it.
     sys.modules["tests.store.child"] = sys.modules["__main__"]
     _channel = os.dup(1)
     os.dup2(2, 1)

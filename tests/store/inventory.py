@@ -1,4 +1,4 @@
-"""The records that the tests of this folder store."""
+"""Models and adapters for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from diffsync_store import Adapter, BaseStore, DiffSyncModel, LocalStore
 
 
 class Device(DiffSyncModel):
-    """Holds nothing that can be changed in place."""
+    """Has no mutable fields."""
 
     _modelname = "device"
     _identifiers = ("name",)
@@ -45,7 +45,7 @@ class Flat(Adapter):
 
 
 def open_store(url: str, store_id: str, **options: Any) -> BaseStore:
-    """A store that is there already, or a new one, in Redis."""
+    """Open an existing or new store in Redis."""
     from diffsync_store.store.redis import RedisStore
 
     return RedisStore(url=url, store_id=store_id, **options)
@@ -60,18 +60,18 @@ def flat(store: BaseStore | type[BaseStore] = LocalStore) -> Flat:
 
 
 def content(adapter: Adapter) -> dict[str, list[dict[str, Any]]]:
-    """Everything in the adapter's store, in order."""
+    """Return everything in the adapter's store, in order."""
     return {name: [_fields(obj) for obj in adapter.get_all(name)] for name in sorted(adapter.get_all_model_names())}
 
 
 def read_sites(url: str, store_id: str) -> Mapping[str, list[dict[str, Any]]]:
-    """Everything in the store, as an adapter of this very process reads it; to be run in another one."""
+    """Return everything in the store, as a new adapter reads it; to run in another process."""
     with open_store(url, store_id) as store:
         return content(sites(store))
 
 
 def read_flat(url: str, store_id: str) -> dict[str, str]:
-    """Role by device, in order; to be run in another process too."""
+    """Return the role of each device, in order; to run in another process too."""
     with open_store(url, store_id) as store:
         return {device.name: device.role for device in flat(store).get_all(Device)}
 

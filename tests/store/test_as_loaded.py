@@ -1,4 +1,4 @@
-"""What a load takes is what everybody reads, of the class it was; what cannot be kept is refused while it is loaded."""
+"""Readers get what was loaded, with the same classes; a value that cannot be stored is refused during the load."""
 
 import dataclasses
 import datetime as dt
@@ -127,7 +127,9 @@ def test_subclasses_of_a_model_are_read_and_compared_as_what_they_are(new_store:
     diffs.close()
 
 
-def test_a_class_that_is_not_known_is_named(open_redis: OpenStore, redis_server: RedisServer, store_id: str) -> None:
+def test_the_error_of_an_unknown_class_names_it(
+    open_redis: OpenStore, redis_server: RedisServer, store_id: str
+) -> None:
     fill(open_redis(), 1, {1}).store.close()
     with closing(redis_server.client()) as opened:
         client: Any = opened
@@ -155,7 +157,7 @@ def nested(levels: int) -> Any:
 
 
 @pytest.mark.parametrize("why", BAD)
-def test_what_would_not_come_back_is_a_reject_of_the_load(open_redis: OpenStore, why: str) -> None:
+def test_a_value_that_cannot_be_restored_is_a_reject_of_the_load(open_redis: OpenStore, why: str) -> None:
     net = Net(internal_storage_engine=open_redis())
     with net.store.loading():
         net.add(Anything(name="good"))
@@ -175,7 +177,7 @@ def test_what_would_not_come_back_is_a_reject_of_the_load(open_redis: OpenStore,
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_a_field_of_any_type_gives_its_value_back(open_redis: OpenStore, value: Any) -> None:
+def test_a_field_of_any_type_restores_its_value(open_redis: OpenStore, value: Any) -> None:
     net = Net(internal_storage_engine=open_redis())
     net.add(Anything(name="a", value=value))
     net.store.close()
@@ -193,7 +195,7 @@ class Point:
     name: str
 
 
-def test_a_value_beside_a_class_that_tells_nothing_of_others_comes_back(open_redis: OpenStore) -> None:
+def test_a_value_of_a_union_with_a_typed_dict_is_restored(open_redis: OpenStore) -> None:
     """A TypedDict refuses `issubclass`."""
 
     class Mixed(DiffSyncModel):
@@ -213,7 +215,7 @@ def test_a_value_beside_a_class_that_tells_nothing_of_others_comes_back(open_red
 
 
 @pytest.mark.parametrize("value", [{}, {"a": "b"}, {"name": "p"}, Point("p")], ids=str)
-def test_a_dict_where_a_class_may_stand_too_comes_back(open_redis: OpenStore, value: Any) -> None:
+def test_a_dict_in_a_union_with_a_class_is_restored(open_redis: OpenStore, value: Any) -> None:
     class Either(DiffSyncModel):
         _modelname = "either"
         _identifiers = ("name",)

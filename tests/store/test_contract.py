@@ -1,4 +1,4 @@
-"""What every store does alike."""
+"""The contract of every store."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def named(objects: list[Any]) -> list[str]:
     return [obj.name for obj in objects]
 
 
-def test_what_is_added_can_be_got(inventory: Inventory) -> None:
+def test_added_objects_can_be_read(inventory: Inventory) -> None:
     site = Site(name="ber", region="north", tags=["a"], facts={"b": [1, None]})
     inventory.add(site)
     assert inventory.get(Site, "ber") is site
@@ -79,7 +79,7 @@ def test_a_model_and_an_object_may_be_named_in_several_ways(inventory: Inventory
 
 
 @pytest.mark.parametrize("identifier", [5, None, ["ber"], b"ber"])
-def test_what_is_no_identifier_is_refused(inventory: Inventory, identifier: Any) -> None:
+def test_an_invalid_identifier_is_refused(inventory: Inventory, identifier: Any) -> None:
     with pytest.raises(ObjectStoreWrongType, match="str or a dict"):
         inventory.get(Site, identifier)
 
@@ -89,7 +89,7 @@ def test_identifiers_of_a_model_that_the_adapter_does_not_know_are_refused(inven
         inventory.get("rack", {"name": "r"})
 
 
-def test_what_is_not_there_is_not_found(inventory: Inventory) -> None:
+def test_missing_objects_are_not_found(inventory: Inventory) -> None:
     inventory.add(Site(name="ber"))
     for adapter in (inventory, reread(inventory)):
         with pytest.raises(ObjectNotFound, match="site none not present in"):
@@ -123,7 +123,7 @@ def test_an_update_keeps_the_place(inventory: Inventory) -> None:
 
 
 @pytest.mark.parametrize("flush", [False, True])
-def test_what_is_removed_and_added_again_goes_to_the_end(inventory: Inventory, flush: bool) -> None:
+def test_an_object_that_is_removed_and_added_again_is_last(inventory: Inventory, flush: bool) -> None:
     for name in NAMES:
         inventory.add(Site(name=name))
     if flush:
@@ -311,7 +311,7 @@ def test_removing_with_children_does_not_mind_a_child_that_is_not_there(inventor
 
 
 @pytest.mark.parametrize("flush", [False, True])
-def test_what_was_removed_cannot_be_removed_again(inventory: Inventory, flush: bool) -> None:
+def test_a_removed_object_cannot_be_removed_again(inventory: Inventory, flush: bool) -> None:
     site = Site(name="ber")
     inventory.add(site)
     if flush:
@@ -557,7 +557,7 @@ VALUES: list[tuple[Any, Any]] = [
 @pytest.mark.parametrize(
     ("annotation", "value"), VALUES, ids=[f"{type(value).__name__}-{at}" for at, (_, value) in enumerate(VALUES)]
 )
-def test_a_value_comes_back_as_it_was(store: BaseStore, annotation: Any, value: Any) -> None:
+def test_a_stored_value_is_restored(store: BaseStore, annotation: Any, value: Any) -> None:
     model = typed(annotation)
     adapter = type("Valued", (Adapter,), {"values": model})(internal_storage_engine=store)
     obj = model(name="a", value=value)
@@ -569,7 +569,7 @@ def test_a_value_comes_back_as_it_was(store: BaseStore, annotation: Any, value: 
     assert again.get_attrs() == expected
 
 
-def test_what_is_not_a_number_comes_back(store: BaseStore) -> None:
+def test_nan_is_restored(store: BaseStore) -> None:
     model = typed(float)
     adapter = type("Valued", (Adapter,), {"values": model})(internal_storage_engine=store)
     adapter.add(model(name="a", value=math.nan))
@@ -678,7 +678,7 @@ OBJECTS: list[DiffSyncModel] = [
 
 
 @pytest.mark.parametrize("original", OBJECTS, ids=[f"{type(obj).__name__} {obj.model_dump()}"[:50] for obj in OBJECTS])
-def test_an_object_of_any_kind_of_model_comes_back_as_it_was(store: BaseStore, original: DiffSyncModel) -> None:
+def test_an_object_of_any_kind_of_model_is_restored(store: BaseStore, original: DiffSyncModel) -> None:
     obj = original.model_copy(deep=True)
     adapter = Kinds(internal_storage_engine=store)
     adapter.add(obj)
@@ -782,7 +782,7 @@ def test_a_store_may_be_marked_with_a_reason(store: BaseStore, state: StoreState
     assert store.require_complete().reason == ""
 
 
-def test_the_record_says_what_the_store_holds(store: BaseStore) -> None:
+def test_the_record_describes_the_content_of_the_store(store: BaseStore) -> None:
     adapter = sites(store)
     store.name = "netbox"
     before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=2)
@@ -800,7 +800,7 @@ def test_the_record_says_what_the_store_holds(store: BaseStore) -> None:
     assert schema.children == {"device": "devices"}
 
 
-def test_each_load_has_a_generation_of_its_own(store: BaseStore) -> None:
+def test_each_load_has_its_own_generation(store: BaseStore) -> None:
     generations = set()
     for _ in range(3):
         with store.loading():

@@ -1,4 +1,4 @@
-"""Digests that writes keep right are those of the objects, and a diff that uses them is the diff that reads everything."""
+"""Writes keep the digests equal to those of the objects, and a diff by digests equals a full diff."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Port(DiffSyncModel):
 
 
 class Lamp(DiffSyncModel):
-    """Says of itself what its fields do not."""
+    """Overrides its attributes and its shortname."""
 
     _modelname = "lamp"
     _identifiers = ("name",)
@@ -64,7 +64,7 @@ class Lamp(DiffSyncModel):
 
 
 class Room(DiffSyncModel):
-    """May stand below another room, and at the top as well."""
+    """Can be a child of another room, and also top-level."""
 
     _modelname = "room"
     _identifiers = ("name",)
@@ -175,7 +175,7 @@ class Program:
             self._both(lambda adapter: setattr(adapter.get(model, name), "model_flags", flags))
 
     def link(self) -> None:
-        """List a child below a room, whether it is there or not, and whoever else lists it."""
+        """List a child in a room, even if the child does not exist or another room lists it."""
         parent, model, child = self._any("room"), self._model(), self.choose.choice(NAMES)
         if not parent or (model == "room" and not self.circles and child <= parent):
             return
@@ -203,7 +203,7 @@ class Program:
         self.redis.store.flush()
 
     def reopen(self) -> None:
-        """Go on in what is another process for the store; the first one stays open."""
+        """Continue with a second adapter, as another process would; the first one stays open."""
         self.redis.store.flush()
         self.redis = House(internal_storage_engine=self.open_store())
 
@@ -243,7 +243,7 @@ def subtrees_of(store: BaseStore) -> SubtreeDigests:
 @pytest.mark.slow
 @SETTINGS
 @given(steps=programs(1, 60))
-def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, steps: list[Step]) -> None:
+def test_writes_keep_the_digests_of_all_objects_correct(new_redis: NewRedis, steps: list[Step]) -> None:
     program = Program(new_redis())
     program.run(steps)
     assert isinstance(program.local.store, LocalStore)
@@ -266,7 +266,7 @@ def test_writes_keep_the_digests_of_all_objects_right(new_redis: NewRedis, steps
 @pytest.mark.slow
 @SETTINGS
 @given(steps=programs(1, 80))
-def test_objects_that_stand_below_themselves_do_no_harm(new_redis: NewRedis, steps: list[Step]) -> None:
+def test_circular_objects_are_handled(new_redis: NewRedis, steps: list[Step]) -> None:
     program = Program(new_redis(), circles=True)
     program.run(steps)
     assert set(program.redis.store.uids("room")) == set(program.local.store.uids("room"))
@@ -277,7 +277,7 @@ def test_objects_that_stand_below_themselves_do_no_harm(new_redis: NewRedis, ste
         assert found.of("room", uids) == LocalSubtreeDigests(program.local.store._data).of("room", uids)
 
 
-def test_a_circle_is_noticed(new_redis: NewRedis) -> None:
+def test_a_circle_is_detected(new_redis: NewRedis) -> None:
     store = new_redis()()
     house = House(internal_storage_engine=store)
     for name in ("a", "b", "c"):
@@ -293,11 +293,11 @@ class Reversed(Diff):
         yield from reversed(children.values())
 
 
-def told(target: Adapter, source: Adapter, flags: DiffSyncFlags, diff_class: type[Diff]) -> Any:
-    """All that a diff says, or the error that it ends with."""
+def result_of(target: Adapter, source: Adapter, flags: DiffSyncFlags, diff_class: type[Diff]) -> Any:
+    """Return the content of a diff, or its error."""
     steps: list[int] = []
     try:
-        diff = target.diff_from(source, diff_class, flags, callback=lambda *told: steps.append(told[1]))
+        diff = target.diff_from(source, diff_class, flags, callback=lambda *result_of: steps.append(result_of[1]))
     except Exception as error:  # noqa: BLE001  # whatever it is, the other way has to end alike
         return type(error)
 
@@ -335,7 +335,7 @@ SIDES = ["redis", "stored", "local source", "local target", "other class"]
     flags=st.sampled_from(FLAGS),
     diff_class=st.sampled_from([Diff, Reversed]),
 )
-def test_a_diff_by_digests_is_the_diff_that_reads_everything(  # noqa: PLR0917
+def test_a_diff_by_digests_equals_a_full_diff(  # noqa: PLR0917
     new_redis: NewRedis,
     sides: str,
     before: list[Step],
@@ -356,11 +356,11 @@ def test_a_diff_by_digests_is_the_diff_that_reads_everything(  # noqa: PLR0917
         source, target = StoredAdapter(left.redis.store), StoredAdapter(right.redis.store)
     if sides == "other class":
         target = OtherHouse(internal_storage_engine=right.open_store())
-    by_digests = told(target, source, flags, diff_class)
+    by_digests = result_of(target, source, flags, diff_class)
     with pytest.MonkeyPatch.context() as patch:
         for store in (LocalStore, RedisStore):
             patch.setattr(store, "subtree_digests", lambda _: None)
-        assert told(target, source, flags, diff_class) == by_digests
+        assert result_of(target, source, flags, diff_class) == by_digests
 
 
 @pytest.mark.parametrize("shape", ["tree", "flat"])
@@ -431,7 +431,7 @@ class CalendarOfTexts(Calendar):
     day = DayAsText  # type: ignore[assignment]
 
 
-def test_what_cannot_be_compared_by_digests_is_found_below_models_that_stand_below_each_other(
+def test_models_that_digests_cannot_compare_are_found_below_circular_models(
     new_redis: NewRedis,
 ) -> None:
     sides: list[Adapter] = []

@@ -69,14 +69,14 @@ def append_in_place(adapter: Inventory) -> None:
     site.facts["deep"]["list"].append(2)
 
 
-def append_with_nothing_held(adapter: Inventory) -> None:
+def append_without_reference(adapter: Inventory) -> None:
     adapter.add(Site(name="ber", tags=["a"]))
     adapter.store.flush()
     adapter.get(Site, "ber").tags.append("b")
     adapter.get("site", "ber").facts["c"] = 1
 
 
-def assign_with_nothing_held(adapter: Inventory) -> None:
+def assign_without_reference(adapter: Inventory) -> None:
     adapter.add(Device(name="ber-1"))
     adapter.add(Site(name="ber"))
     adapter.store.flush()
@@ -84,7 +84,7 @@ def assign_with_nothing_held(adapter: Inventory) -> None:
     adapter.get(Site, "ber").region = "north"
 
 
-def change_a_list_whose_object_is_let_go(adapter: Inventory) -> None:
+def change_a_list_of_a_released_object(adapter: Inventory) -> None:
     adapter.add(Site(name="ber", tags=["a"], facts={"deep": [1]}))
     adapter.store.flush()
     tags, deep = adapter.get(Site, "ber").tags, adapter.get(Site, "ber").facts["deep"]
@@ -96,7 +96,7 @@ def change_a_list_whose_object_is_let_go(adapter: Inventory) -> None:
     deep.append(3)
 
 
-def change_in_place_and_let_go(adapter: Inventory) -> None:
+def change_in_place_and_release(adapter: Inventory) -> None:
     adapter.add(Site(name="ber", tags=["a"]))
     adapter.store.flush()
     site = adapter.get(Site, "ber")
@@ -109,7 +109,7 @@ def change_in_place_and_let_go(adapter: Inventory) -> None:
     gc.collect()
 
 
-def add_child_and_let_go(adapter: Inventory) -> None:
+def add_child_and_release(adapter: Inventory) -> None:
     adapter.add(Site(name="ber"))
     adapter.store.flush()
     for number in range(3):
@@ -162,11 +162,11 @@ STEPS: list[Step] = [
     assign_attributes,
     assign_after_flush,
     append_in_place,
-    append_with_nothing_held,
-    assign_with_nothing_held,
-    change_a_list_whose_object_is_let_go,
-    change_in_place_and_let_go,
-    add_child_and_let_go,
+    append_without_reference,
+    assign_without_reference,
+    change_a_list_of_a_released_object,
+    change_in_place_and_release,
+    add_child_and_release,
     update_or_instantiate,
     update_or_add_model_instance,
     update_with_another_object,
@@ -228,7 +228,7 @@ def test_a_second_process_sees_changes_of_objects_that_the_first_still_holds(
 # Identity
 
 
-def test_an_object_that_is_held_comes_back_from_every_read(store: BaseStore) -> None:
+def test_every_read_returns_the_referenced_object(store: BaseStore) -> None:
     adapter = sites(store)
     site = Site(name="ber")
     adapter.add(site)
@@ -244,7 +244,7 @@ def test_an_object_that_is_held_comes_back_from_every_read(store: BaseStore) -> 
     assert adapter.update_or_add_model_instance(Site(name="ber"))[0] is site
 
 
-def test_an_object_that_was_read_comes_back_as_long_as_it_is_held(open_redis: OpenStore) -> None:
+def test_a_read_returns_the_same_object_while_it_is_referenced(open_redis: OpenStore) -> None:
     first = sites(open_redis())
     first.add(Site(name="ber"))
     first.store.flush()
@@ -257,7 +257,7 @@ def test_an_object_that_was_read_comes_back_as_long_as_it_is_held(open_redis: Op
     assert adapter.get(Site, "ber") is read
 
 
-def test_a_part_that_is_held_is_the_part_of_the_object_that_is_read_next(store: BaseStore) -> None:
+def test_a_referenced_part_belongs_to_the_object_of_the_next_read(store: BaseStore) -> None:
     adapter = sites(store)
     adapter.add(Site(name="ber", tags=["a"]))
     store.flush()
@@ -269,7 +269,7 @@ def test_a_part_that_is_held_is_the_part_of_the_object_that_is_read_next(store: 
     assert tags == ["a", "b", "c"]
 
 
-def test_a_removed_object_that_is_changed_afterwards_does_not_come_back(store: BaseStore) -> None:
+def test_changing_a_removed_object_does_not_restore_it(store: BaseStore) -> None:
     adapter = sites(store)
     site, device = Site(name="ber"), Device(name="ber-1")
     adapter.add(site)
@@ -329,7 +329,7 @@ def test_an_object_changed_after_another_one_took_its_place_does_not_undo_that(s
 
 
 @pytest.mark.parametrize("make", [copy.deepcopy, copy.copy], ids=["deep", "shallow"])
-def test_a_copy_of_a_stored_object_is_an_object_of_its_own(store: BaseStore, make: Callable[[Site], Site]) -> None:
+def test_a_copy_of_a_stored_object_is_independent(store: BaseStore, make: Callable[[Site], Site]) -> None:
     adapter = sites(store)
     site = Site(name="ber", tags=["a"])
     adapter.add(site)
@@ -360,9 +360,7 @@ def seen(site: Site) -> weakref.ref[Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [Device, Site])
-def test_objects_that_were_added_and_let_go_are_not_kept_alive(
-    open_redis: OpenStore, model: type[Device | Site]
-) -> None:
+def test_added_and_released_objects_are_not_kept_alive(open_redis: OpenStore, model: type[Device | Site]) -> None:
     adapter = sites(open_redis())
     alive = [added(adapter, model(name=f"object-{number}")) for number in range(20_000)]
     gc.collect()
@@ -373,7 +371,7 @@ def test_objects_that_were_added_and_let_go_are_not_kept_alive(
     assert adapter.count(model) == 20_000
 
 
-def test_objects_that_were_read_changed_and_let_go_are_not_kept_alive(open_redis: OpenStore) -> None:
+def test_read_changed_and_released_objects_are_not_kept_alive(open_redis: OpenStore) -> None:
     adapter = sites(open_redis())
     for number in range(3000):
         adapter.add(Site(name=f"site-{number}"))
@@ -384,7 +382,7 @@ def test_objects_that_were_read_changed_and_let_go_are_not_kept_alive(open_redis
     assert all(site.tags == ["seen"] for site in adapter.get_all(Site))
 
 
-def test_a_store_that_is_let_go_writes_what_is_pending(open_redis: OpenStore) -> None:
+def test_a_released_store_writes_its_pending_changes(open_redis: OpenStore) -> None:
     store: RedisStore | None = open_redis()
     adapter: Inventory | None = sites(store)  # type: ignore[arg-type]
     assert adapter is not None
@@ -525,7 +523,7 @@ class EndingLater(Ending):
 
 
 @pytest.mark.parametrize("model", [Ending, EndingLater])
-def test_a_class_may_have_a_del_of_its_own(store: BaseStore, model: type[Ending]) -> None:
+def test_a_class_may_have_a_del_method(store: BaseStore, model: type[Ending]) -> None:
     adapter = sites(store)
     adapter.site = model
     adapter.add(model(name="ber"))
@@ -628,7 +626,7 @@ def make_unwritable(adapter: Inventory) -> None:
     adapter.get(Site, "bad").facts["object"] = object()
 
 
-def test_an_object_that_cannot_be_written_any_more_fails_the_flush_and_nothing_else(open_redis: OpenStore) -> None:
+def test_an_object_that_can_no_longer_be_written_fails_only_the_flush(open_redis: OpenStore) -> None:
     adapter = sites(open_redis())
     for name in ("good", "bad"):
         adapter.add(Site(name=name))

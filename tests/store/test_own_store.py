@@ -90,7 +90,7 @@ def test_an_adapter_with_it_reads_as_any_other() -> None:
     assert [each.name for each in own.store.iter_all(model=Site)] == ["z", "a"]
 
 
-def test_get_or_instantiate_and_its_like_go_through_its_methods() -> None:
+def test_get_or_instantiate_and_similar_methods_use_its_methods() -> None:
     own = filled()
     assert own.get_or_instantiate(Site, {"name": "z"}) == (own.get(Site, "z"), False)
     assert own.get_or_instantiate(Site, {"name": "q"}, {"region": "r"})[1]
@@ -123,7 +123,7 @@ def test_it_is_copied_with_its_adapter() -> None:
         assert found.get(Site, "z") is not own.get(Site, "z")
 
 
-def test_it_says_how_far_a_load_came() -> None:
+def test_it_has_the_state_of_a_load() -> None:
     own = filled({"old": ("r", {})})
     with own.store.loading():
         assert own.count() == 0
@@ -151,7 +151,7 @@ def test_a_diff_of_it_is_saved_and_applied(redis_url: str) -> None:
     assert not target.diff_from(own).has_diffs()
 
 
-def test_what_it_lacks_is_said_by_name() -> None:
+def test_the_error_of_a_missing_method_names_it() -> None:
     class Bare(BaseStore):
         pass
 

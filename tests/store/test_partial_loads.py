@@ -41,7 +41,7 @@ def test_a_bad_record_is_a_reject_and_the_rest_is_loaded(store: BaseStore) -> No
     assert record.reason.startswith("device: 1 rejected, the first bad: ValidationError: role")
 
 
-def test_a_record_that_is_there_twice_is_a_reject(store: BaseStore) -> None:
+def test_a_duplicate_record_is_a_reject(store: BaseStore) -> None:
     load(store, [*good(2), {"name": "d1", "role": "spine"}])
     assert store.record().counts == {"device": 2}
     assert "ObjectAlreadyExists: Object d1 already present" in str(store.record().gaps["device"])
@@ -59,13 +59,13 @@ def test_any_exception_of_a_record_is_a_reject(store: BaseStore, error: Exceptio
     assert [reject.reason.partition(":")[0] for reject in gap.rejects] == [type(error).__name__] * 2
 
 
-def test_what_ends_a_program_is_no_reject(store: BaseStore) -> None:
+def test_an_exception_that_ends_the_program_is_not_a_reject(store: BaseStore) -> None:
     with pytest.raises(KeyboardInterrupt), store.loading(), store.rejecting("device", "d1"):
         raise KeyboardInterrupt
     assert store.state is StoreState.FAILED
 
 
-def test_a_trouble_of_the_store_is_no_reject(store: BaseStore) -> None:
+def test_an_error_of_the_store_is_not_a_reject(store: BaseStore) -> None:
     """Or else every record of a night without Redis would be taken for a bad one."""
     with pytest.raises(ObjectStoreException), store.loading(), store.rejecting("device", "d1"):
         raise ObjectStoreException("Redis store is unavailable.")
@@ -107,21 +107,21 @@ def test_a_load_is_complete_if_it_has_as_many_records_as_it_expects(
     assert store.record().gaps == ({"device": Gap(reasons=(says,))} if says else {})
 
 
-def test_a_rejected_record_is_not_missed_a_second_time(store: BaseStore) -> None:
+def test_a_rejected_record_is_not_also_counted_as_missing(store: BaseStore) -> None:
     with store.loading():
         store.expect("device", 1)
         store.reject("device", "d1", ValueError("no name"))
     assert store.record().gaps["device"].reasons == ("1 rejected, the first d1: ValueError: no name",)
 
 
-def test_a_model_of_which_nothing_came_is_missed_too(store: BaseStore) -> None:
+def test_a_model_without_any_record_is_incomplete_too(store: BaseStore) -> None:
     with store.loading():
         store.expect("device", 5, at_least=True)
     assert store.record().reason == "device: 0 records loaded, at least 5 expected"
 
 
 @pytest.mark.parametrize("count", [-1, True, 2.5, "5"])
-def test_what_is_no_number_of_records_cannot_be_expected(store: BaseStore, count: Any) -> None:
+def test_an_invalid_expected_number_is_refused(store: BaseStore, count: Any) -> None:
     with pytest.raises(ValueError, match="must be a whole number of at least 0"):
         store.expect("device", count)
 
@@ -144,7 +144,7 @@ def test_a_partial_store_is_loaded_and_not_complete(store: BaseStore) -> None:
 
 
 @pytest.mark.parametrize("state", [StoreState.LOADING, StoreState.FAILED])
-def test_a_load_that_did_not_end_is_not_even_loaded(store: BaseStore, state: StoreState) -> None:
+def test_a_load_that_did_not_end_is_not_loaded(store: BaseStore, state: StoreState) -> None:
     with store.loading():
         pass
     store.mark(state)
@@ -165,14 +165,14 @@ def reject_and_fail(store: BaseStore) -> None:
         raise ZeroDivisionError
 
 
-def test_a_load_that_raised_tells_its_rejects_too(store: BaseStore) -> None:
+def test_the_record_of_a_failed_load_has_its_rejects(store: BaseStore) -> None:
     with pytest.raises(ZeroDivisionError):
         reject_and_fail(store)
     assert store.state is StoreState.FAILED
     assert store.record().gaps["device"].rejected == 1
 
 
-def test_secrets_are_taken_out_of_what_is_kept(store: BaseStore) -> None:
+def test_secrets_are_redacted_in_rejects(store: BaseStore) -> None:
     with store.loading(redact=lambda text: text.replace("hunter2", "[secret]")):
         store.reject("device", "hunter2", ValueError("401 for hunter2"), {"url": "http://x?key=hunter2"})
         store.incomplete("site", "401 for hunter2")

@@ -1,4 +1,4 @@
-"""A diff that leaves out what digests show to be equal is the diff that looks at everything."""
+"""A diff that skips objects with equal digests equals a full diff."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Thing(DiffSyncModel):
 
 
 class Port(DiffSyncModel):
-    """Says other things of itself than its fields do."""
+    """Overrides its attributes, shortname and unique id."""
 
     _modelname = "port"
     _identifiers = ("name", "slot")
@@ -148,7 +148,7 @@ class World(Adapter):
     top_level: ClassVar[list[str]] = ["region", "site"]
 
 
-# Sides that are not alike
+# Different classes on the two sides
 
 
 class SiteWithNote(Site):
@@ -336,7 +336,7 @@ def _uid(adapter: Adapter, model: str, name: str) -> str:
 
 
 @contextmanager
-def looking_at_everything() -> Iterator[None]:
+def without_digests() -> Iterator[None]:
     """Without digests."""
     with (
         patch.object(RedisStore, "subtree_digests", lambda _: None),
@@ -376,8 +376,8 @@ def walked(children: Iterable[DiffElement]) -> Any:
         yield (*said, *map(frozen, values), element.child_diff.unchanged, list(walked(element.get_children())))
 
 
-def told(source: Adapter, target: Adapter, flags: DiffSyncFlags, diff_class: type[Diff]) -> Any:
-    """All that a comparison has to say, or its error."""
+def outcome_of(source: Adapter, target: Adapter, flags: DiffSyncFlags, diff_class: type[Diff]) -> Any:
+    """Return the result of a comparison, or its error."""
     seen: list[tuple[str, int, int]] = []
     try:
         diff = target.diff_from(
@@ -445,9 +445,9 @@ def check_all(
     try:
         for source, target in KINDS:
             with counting_reads(read, "pruned"):
-                pruned = told(getattr(sides[0], source), getattr(sides[1], target), flags, diff_class)
-            with counting_reads(read, "plain"), looking_at_everything():
-                plain = told(getattr(sides[0], source), getattr(sides[1], target), flags, diff_class)
+                pruned = outcome_of(getattr(sides[0], source), getattr(sides[1], target), flags, diff_class)
+            with counting_reads(read, "plain"), without_digests():
+                plain = outcome_of(getattr(sides[0], source), getattr(sides[1], target), flags, diff_class)
             assert pruned == plain, (source, target)
         if isinstance(plain, dict):
             assert (plain["dict"], plain["summary"]) == naive(sides[0].local, sides[1].local, flags, diff_class)
@@ -456,7 +456,7 @@ def check_all(
             side.drop()
 
 
-# A comparison as simple as can be
+# A simple comparison, as the reference
 
 
 def naive(source: Adapter, target: Adapter, flags: DiffSyncFlags, diff_class: type[Diff]) -> Any:
@@ -538,7 +538,7 @@ def records_of(both: list[Step], source: list[Step], target: list[Step]) -> tupl
 
 
 @pytest.mark.slow
-def test_a_diff_of_alike_sides_is_that_which_looks_at_everything(redis_server: RedisServer) -> None:
+def test_a_diff_of_equal_classes_equals_a_full_diff(redis_server: RedisServer) -> None:
     read: Counter[str] = Counter()
 
     @settings(SEARCH, max_examples=40)
@@ -565,7 +565,7 @@ def test_a_diff_of_alike_sides_is_that_which_looks_at_everything(redis_server: R
 
 
 @pytest.mark.slow
-def test_a_diff_of_unlike_sides_is_that_which_looks_at_everything(redis_server: RedisServer) -> None:
+def test_a_diff_of_different_classes_equals_a_full_diff(redis_server: RedisServer) -> None:
     read: Counter[str] = Counter()
 
     @settings(SEARCH, max_examples=50)
@@ -619,7 +619,7 @@ class Reading:
     def compared(self) -> tuple[Any, Any]:
         """With digests, and without them."""
         pruned = self.adapter(1).diff_from(self.adapter(0)).dict()
-        with looking_at_everything():
+        with without_digests():
             return pruned, self.adapter(1).diff_from(self.adapter(0)).dict()
 
 
@@ -658,7 +658,7 @@ class Narrows(Wides):
     thing = Narrow
 
 
-def test_objects_of_unlike_classes_in_one_store_are_all_looked_at(open_two: OpenTwo) -> None:
+def test_objects_of_different_classes_in_one_store_are_all_compared(open_two: OpenTwo) -> None:
     reading = Reading(open_two, Narrows, Narrows)
     source = [Wide(name="x", a=1), Narrow(name="y", c=3), Narrow(name="z")]
     reading.fill(source, [Wide(name="x", a=2), Narrow(name="y", c=4), Narrow(name="z")])
@@ -667,7 +667,7 @@ def test_objects_of_unlike_classes_in_one_store_are_all_looked_at(open_two: Open
     assert pruned == plain == {"thing": changed}
 
 
-def test_objects_of_unlike_classes_in_memory_are_all_looked_at(open_two: OpenTwo) -> None:
+def test_objects_of_different_classes_in_memory_are_all_compared(open_two: OpenTwo) -> None:
     reading = Reading(open_two, Wides, Wides)
     reading.fill([], [Wide(name="x", a=1, b=2), Wide(name="y")])
     source = Wides()
@@ -676,7 +676,7 @@ def test_objects_of_unlike_classes_in_memory_are_all_looked_at(open_two: OpenTwo
     assert reading.adapter(1).diff_from(source).dict() == {"thing": {"x": {"-": {"b": 2}, "+": {"b": 1}}}}
 
 
-def test_what_another_class_reads_than_has_written_is_looked_at(open_two: OpenTwo) -> None:
+def test_objects_that_another_class_wrote_are_compared(open_two: OpenTwo) -> None:
     class Loud(Wide):
         def get_attrs(self) -> dict[str, Any]:
             return {"a": self.a + 1}
@@ -722,7 +722,7 @@ class NarrowHalls(Halls):
     thing = Narrow
 
 
-def test_models_above_one_that_cannot_be_covered_are_not_covered_either(open_two: OpenTwo) -> None:
+def test_ancestors_of_a_model_without_digests_have_no_digests_either(open_two: OpenTwo) -> None:
     reading = Reading(open_two, Halls, NarrowHalls)
 
     def below(size: int) -> list[DiffSyncModel]:
@@ -773,7 +773,7 @@ def test_a_child_that_neither_side_has_is_not_found(open_two: OpenTwo) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it may end as redis-py closes a socket
-def test_circles_are_compared_as_without_digests(open_two: OpenTwo) -> None:
+def test_circles_are_compared_without_digests(open_two: OpenTwo) -> None:
     def circle(size: int) -> list[DiffSyncModel]:
         return [Hall(name="a", rooms=["r"]), Room(name="r", halls=["a"]), Hall(name="b", size=size)]
 
@@ -791,7 +791,7 @@ def test_circles_are_compared_as_without_digests(open_two: OpenTwo) -> None:
 
 
 @pytest.mark.parametrize("lost", [("sums", "members"), ("tree",), ("sums", "members", "tree"), ("sums",), ("members",)])
-def test_digests_that_redis_has_lost_are_not_missed(open_two: OpenTwo, lost: tuple[str, ...]) -> None:
+def test_a_diff_works_without_digests_that_redis_has_lost(open_two: OpenTwo, lost: tuple[str, ...]) -> None:
     reading = Reading(open_two, Wides, Wides)
     many = [f"n{number}" for number in range(50)]
     reading.fill([Wide(name=name, a=int(name == "n7")) for name in many], [Wide(name=name) for name in many])
@@ -827,7 +827,9 @@ def test_a_store_that_was_synced_without_code_is_pruned_again(open_two: OpenTwo)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flat", "tree"])
 @pytest.mark.parametrize("stored", [False, True], ids=["with code", "without"])
-def test_ten_changes_among_many_objects_cost_little(own_redis: RedisServer, kind: str, stored: bool) -> None:
+def test_a_diff_of_ten_changes_among_many_objects_reads_few_objects(
+    own_redis: RedisServer, kind: str, stored: bool
+) -> None:
     class Flat(Halls):
         top_level = ["thing"]
 

@@ -1,4 +1,4 @@
-"""Long work keeps in memory what it is at, and not what it has done."""
+"""Long work keeps only the current elements in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from diffsync_store.store.redis import RedisStore
 from tests.store.inventory import Device, Flat, Inventory, Site
 
 FEW = 12_000
-"""Elements that may be in memory at once: what a sync or a comparison has at hand, with some to spare."""
+"""Maximum elements in memory: the window of a sync or a comparison, with some margin."""
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_first_sync_keeps_few_elements_in_memory(
     saved.drop()
 
 
-def test_objects_that_are_iterated_over_are_let_go_of(stores: tuple[RedisStore, RedisStore]) -> None:
+def test_iterated_objects_are_released(stores: tuple[RedisStore, RedisStore]) -> None:
     fill(stores[0], 0, 0)
     adapter = Flat(internal_storage_engine=stores[0])
     for number in range(5000):
@@ -168,15 +168,15 @@ def test_a_comparison_needs_complete_stores(diffs: RedisDiffs, stores: tuple[Red
         diffs.compare(source, target)
 
 
-def test_a_comparison_over_which_a_store_is_loaded_anew_saves_nothing(
+def test_a_comparison_saves_nothing_if_a_store_is_loaded_again_meanwhile(
     diffs: RedisDiffs, stores: tuple[RedisStore, RedisStore], redis_url: str
 ) -> None:
     source, target = fill(stores[0], 3, 3, role="spine"), fill(stores[1], 3, 3)
 
-    def load_anew(stage: str, done: int, total: int) -> None:
+    def load_again(stage: str, done: int, total: int) -> None:
         with closing(RedisStore(store_id=stores[0].store_id, url=redis_url)) as other:
             fill(other, 1, 1)
 
     with pytest.raises(StoreReloaded, match="was loaded again"):
-        diffs.compare(source, target, "never", callback=load_anew)
+        diffs.compare(source, target, "never", callback=load_again)
     assert not any(b"never" in key for key in diffs._redis.scan_iter())

@@ -1,4 +1,4 @@
-"""What holds when several threads use one store: nothing is lost, nothing is another's, on every store."""
+"""Several threads use one store: no data is lost or mixed up, on every store."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tests.store.inventory import Device, Flat, Inventory, Site, content, flat, 
 from tests.store.test_contract import reread
 
 RUNS = int(os.environ.get("TEST_THREAD_RUNS", "2"))
-"""How often each of the tests of many threads is run."""
+"""Number of runs of each test with many threads."""
 
 
 @pytest.fixture(autouse=True)
 def busy_switching() -> Iterator[None]:
-    """Threads take turns a thousand times as often as they would."""
+    """Switch threads a thousand times as often as usual."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(5e-6)
     yield
     sys.setswitchinterval(before)
 
 
-def together(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """What each of so many threads gives, all begun at once; the first error is raised."""
+def run_together(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """Run this many threads at the same time; return their results, or raise the first error."""
     begin = threading.Barrier(count)
 
     def run(number: int) -> Any:
@@ -60,7 +60,7 @@ def test_a_load_from_many_threads_has_everything_that_was_added(store: BaseStore
                 assert adapter.get(Device, f"{number}-{position}").role == str(number)
 
     with store.loading():
-        together(threads, collect)
+        run_together(threads, collect)
     again = reread(adapter)
     expected = {f"{number}-{position}" for number in range(threads) for position in range(each)}
     assert {device.name for device in again.get_all(Device)} == expected
@@ -69,7 +69,7 @@ def test_a_load_from_many_threads_has_everything_that_was_added(store: BaseStore
     assert again.store.record().counts == {"site": threads * each, "device": threads * each}
 
 
-def test_each_object_that_many_threads_add_is_taken_from_one_of_them(store: BaseStore) -> None:
+def test_only_one_of_many_threads_adds_each_object(store: BaseStore) -> None:
     adapter = flat(store)
 
     def collect(number: int) -> list[str]:
@@ -82,25 +82,25 @@ def test_each_object_that_many_threads_add_is_taken_from_one_of_them(store: Base
                 pass
         return taken
 
-    outcomes = together(8, collect)
+    outcomes = run_together(8, collect)
     assert sorted(name for taken in outcomes for name in taken) == sorted(f"d{position}" for position in range(300))
     roles = {device.name: device.role for device in reread(adapter).get_all(Device)}
     assert roles == {name: str(number) for number, taken in enumerate(outcomes) for name in taken}
 
 
-def test_threads_that_instantiate_the_same_get_one_object(store: BaseStore) -> None:
+def test_threads_that_instantiate_the_same_object_get_one_object(store: BaseStore) -> None:
     adapter = sites(store)
 
     def collect(_: int) -> list[tuple[Site, bool]]:
         return [adapter.get_or_instantiate(Site, {"name": f"s{position}"}) for position in range(100)]
 
-    found = together(8, collect)
+    found = run_together(8, collect)
     for position in range(100):
         assert len({id(of_thread[position][0]) for of_thread in found}) == 1
         assert sum(of_thread[position][1] for of_thread in found) == 1
 
 
-def test_no_child_is_lost_that_many_threads_add_to_one_parent(store: BaseStore) -> None:
+def test_children_that_many_threads_add_to_one_parent_are_kept(store: BaseStore) -> None:
     adapter = sites(store)
     adapter.add(Site(name="ber"))
     store.flush()
@@ -119,7 +119,7 @@ def test_no_child_is_lost_that_many_threads_add_to_one_parent(store: BaseStore) 
             adapter.get(Site, "ber").remove_child(Device(name=f"{number}-{position}"))
         return refused
 
-    assert sum(together(16, collect)) == 15 * 60
+    assert sum(run_together(16, collect)) == 15 * 60
     store.flush()
     devices = reread(adapter).get(Site, "ber").devices
     expected = {f"{number}-{position}" for number in range(16) for position in range(60) if position % 3}
@@ -158,14 +158,14 @@ def test_readers_see_whole_objects_while_writers_write(store: BaseStore) -> None
         finally:
             done.set()
 
-    together(7, work)
+    run_together(7, work)
     store.flush()
     roles = {device.name: device.role for device in reread(adapter).get_all(Device)}
     expected = {f"d{position}": "1" for position in range(1500) if position % 5}
     assert roles == expected | {f"new-{position}": "0" for position in range(1500)}
 
 
-def test_what_is_changed_while_somebody_iterates_is_not_read_as_it_was(store: BaseStore) -> None:
+def test_an_iteration_reads_objects_that_change_meanwhile_in_their_new_state(store: BaseStore) -> None:
     adapter = flat(store)
     for position in range(100):
         adapter.add(Device(name=f"d{position}"))
@@ -190,7 +190,7 @@ def test_what_is_changed_while_somebody_iterates_is_not_read_as_it_was(store: Ba
 
 @pytest.mark.slow
 def test_changes_in_place_by_many_threads_are_kept(store: BaseStore) -> None:
-    """Each thread has its objects, and lets go of them at once; the garbage collection is at work all the time."""
+    """Each thread releases its objects immediately, while the garbage collector runs all the time."""
     adapter = sites(store)
     with store.loading():
         for position in range(400):
@@ -205,7 +205,7 @@ def test_changes_in_place_by_many_threads_are_kept(store: BaseStore) -> None:
                 store.flush()
                 gc.collect()
 
-    together(8, change)
+    run_together(8, change)
     store.flush()
     for site in reread(adapter).get_all(Site):
         number = int(site.name[1:]) % 8
@@ -213,7 +213,7 @@ def test_changes_in_place_by_many_threads_are_kept(store: BaseStore) -> None:
         assert site.facts == {"0": [number], "1": [number], "2": [number]}, site.name
 
 
-def test_what_is_added_while_a_load_ends_is_in_the_store_or_was_refused(new_store: NewStore) -> None:
+def test_an_add_at_the_end_of_a_load_is_stored_or_refused(new_store: NewStore) -> None:
     for _ in range(5):
         store = new_store()
         adapter, taken, ended = flat(store), [list[str]() for _ in range(4)], threading.Event()
@@ -241,7 +241,7 @@ def test_what_is_added_while_a_load_ends_is_in_the_store_or_was_refused(new_stor
         assert store.state is StoreState.COMPLETE
 
 
-def test_what_is_added_to_a_store_that_another_thread_drops_or_closes_raises_nothing_strange(
+def test_an_add_to_a_store_that_another_thread_drops_or_closes_raises_a_known_error(
     new_store: NewStore,
 ) -> None:
     store = new_store()
@@ -256,7 +256,7 @@ def test_what_is_added_to_a_store_that_another_thread_drops_or_closes_raises_not
             else:
                 adapter.add(Device(name=f"{number}-{position}"))
 
-    together(4, work)
+    run_together(4, work)
     store.drop()
     adapter.add(Device(name="last"))
     store.close()
@@ -332,7 +332,9 @@ def check_pools(target: Adapter) -> None:
 
 
 @pytest.mark.parametrize("run", range(RUNS))
-def test_hooks_use_the_store_while_workers_work(new_store: NewStore, redis_url: str, store_id: str, run: int) -> None:
+def test_hooks_of_parallel_workers_can_use_the_store(
+    new_store: NewStore, redis_url: str, store_id: str, run: int
+) -> None:
     from contextlib import closing
 
     from diffsync_store.diffs import RedisDiffs
@@ -349,7 +351,7 @@ def test_hooks_use_the_store_while_workers_work(new_store: NewStore, redis_url: 
     check_pools(target)
 
 
-def test_a_sync_in_a_thread_of_an_event_loop_is_as_any_other(new_store: NewStore) -> None:
+def test_a_sync_works_in_a_thread_of_an_event_loop(new_store: NewStore) -> None:
     source, target = pools(new_store)
 
     async def sync() -> None:
@@ -373,14 +375,14 @@ def test_a_store_is_used_from_two_event_loops_at_once(store: BaseStore) -> None:
         adapter.add(Site(name=f"{loop}-last", tags=["in the loop"]))
 
     with store.loading():
-        together(2, lambda loop: asyncio.run(collect(loop)))
+        run_together(2, lambda loop: asyncio.run(collect(loop)))
     found = {site["name"]: site["tags"] for site in content(reread(adapter))["site"]}
     expected = {f"{loop}-{number}": ["in a thread"] for loop in range(2) for number in range(200)}
     assert found == expected | {f"{loop}-last": ["in the loop"] for loop in range(2)}
 
 
 @pytest.mark.slow
-def test_rejects_of_many_threads_are_all_counted(store: BaseStore) -> None:
+def test_all_rejects_of_many_threads_are_counted(store: BaseStore) -> None:
     adapter: Flat = flat(store)
 
     def collect(number: int) -> None:
@@ -392,7 +394,7 @@ def test_rejects_of_many_threads_are_all_counted(store: BaseStore) -> None:
 
     with store.loading():
         adapter.store.expect("device", 800)
-        together(8, collect)
+        run_together(8, collect)
     gap = store.record().gaps["device"]
     assert gap.rejected == 400
     assert store.count() == 400

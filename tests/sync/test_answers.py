@@ -189,9 +189,7 @@ CASES = {
 @pytest.mark.parametrize("retries", [0, 3])
 @pytest.mark.parametrize("action", CASES)
 @pytest.mark.parametrize(("model", "lookups"), [(Seen, 1), (Listed, 1), (Single, 100)])
-def test_what_a_call_has_done_whose_answer_was_lost_is_done_once(
-    model: type[Any], lookups: int, action: str, retries: int
-) -> None:
+def test_a_call_with_a_lost_answer_is_applied_once(model: type[Any], lookups: int, action: str, retries: int) -> None:
     case = Case(model, *CASES[action])
     case.system.lose = [100]
     result = case.sync(retries=retries)
@@ -203,7 +201,7 @@ def test_what_a_call_has_done_whose_answer_was_lost_is_done_once(
 
 @pytest.mark.parametrize("action", CASES)
 @pytest.mark.parametrize(("model", "lookups"), [(Seen, 1), (Single, 100)])
-def test_what_a_proxy_says_is_unavailable_may_have_been_done(model: type[Any], lookups: int, action: str) -> None:
+def test_a_503_of_a_proxy_may_have_been_applied(model: type[Any], lookups: int, action: str) -> None:
     case = Case(model, *CASES[action])
     case.system.lose, case.system.error = [100], Unavailable
     assert case.sync(retries=3).is_complete
@@ -212,7 +210,7 @@ def test_what_a_proxy_says_is_unavailable_may_have_been_done(model: type[Any], l
 
 
 @pytest.mark.parametrize("action", ["create", "delete"])
-def test_what_a_proxy_says_is_unavailable_and_nobody_can_look_up_is_not_sent_again(action: str) -> None:
+def test_after_a_503_of_a_proxy_a_record_without_lookup_is_not_sent_again(action: str) -> None:
     case = Case(Blind, *CASES[action])
     case.system.lose, case.system.error = [100], Unavailable
     assert case.sync(retries=3).unknown == 100
@@ -231,7 +229,7 @@ def test_only_the_rest_is_sent_again(action: str, workers: int) -> None:
 
 
 @pytest.mark.parametrize("action", CASES)
-def test_what_was_not_done_when_nothing_is_sent_again_has_failed(action: str) -> None:
+def test_records_that_were_not_applied_fail_without_retries(action: str) -> None:
     case = Case(Seen, *CASES[action])
     case.system.lose = [60]
     result = case.sync()
@@ -243,7 +241,7 @@ def test_what_was_not_done_when_nothing_is_sent_again_has_failed(action: str) ->
 
 @pytest.mark.parametrize("retries", [0, 3])
 @pytest.mark.parametrize("action", ["create", "delete"])
-def test_what_nobody_can_look_up_is_unknown_and_is_not_sent_again(action: str, retries: int) -> None:
+def test_a_record_without_lookup_is_unknown_and_is_not_sent_again(action: str, retries: int) -> None:
     case = Case(Blind, *CASES[action])
     case.system.lose = [60]
     for _ in range(3):
@@ -255,7 +253,7 @@ def test_what_nobody_can_look_up_is_unknown_and_is_not_sent_again(action: str, r
     assert [name for name, _ in case.system.calls] == [action]
 
 
-def test_an_update_that_nobody_can_look_up_is_sent_again_for_it_says_what_is_to_be() -> None:
+def test_an_update_without_lookup_is_sent_again_because_it_is_idempotent() -> None:
     case = Case(Blind, *CASES["update"])
     case.system.lose = [60]
     assert case.sync(retries=1).is_complete
@@ -289,7 +287,7 @@ class Answering(Blind):
         return cls.way(super().create_many(adapter, records))
 
 
-def test_each_record_has_an_answer_of_its_own() -> None:
+def test_each_record_has_its_own_answer() -> None:
     case = Case(Answering, hosts(4), {})
     case.target.host.way = lambda made: [made[0], None, ObjectNotCreated("no room"), OutcomeUnknown("queued")]
     result = case.sync(DiffSyncFlags.NONE | GO_ON)
@@ -305,14 +303,14 @@ def test_each_record_has_an_answer_of_its_own() -> None:
     "way",
     [lambda made: made[:-1], lambda _: None, lambda _: True, lambda made: {made[0].name: made[0]}, lambda _: "ok"],
 )
-def test_an_answer_that_says_nothing_is_a_lost_one(way: Any) -> None:
+def test_an_invalid_answer_counts_as_lost(way: Any) -> None:
     case = Case(Answering, hosts(4), {})
     case.target.host.way = way
     assert case.sync(retries=3).unknown == 4
     assert len(case.system.content()) == 4
 
 
-def test_a_record_that_a_call_is_about_is_found_by_halves() -> None:
+def test_a_failed_call_is_halved_until_the_bad_record_is_found() -> None:
     class Picky(Seen):
         @classmethod
         def create_many(cls, adapter: Any, records: list[tuple[Data, Data]]) -> list[Any]:
@@ -384,7 +382,7 @@ def test_a_model_that_takes_many_alone_gets_single_ones_too(action: str, number:
     st.dictionaries(st.sampled_from("abcdef"), st.just("x")),
     st.data(),
 )
-def test_whatever_is_lost_nothing_is_doubled_and_the_end_is_the_same(
+def test_lost_answers_never_duplicate_a_record_and_never_change_the_result(
     source: dict[str, str], target: dict[str, str], data: st.DataObject
 ) -> None:
     case = Case(data.draw(st.sampled_from([Seen, Listed, Single])), source, target)
@@ -502,7 +500,7 @@ def test_threads_that_wait_for_what_cannot_be_opened_fail_too_and_may_try_again(
 
 
 @pytest.mark.slow
-def test_an_adapter_that_is_being_closed_is_opened_anew() -> None:
+def test_an_adapter_that_is_being_closed_is_opened_again() -> None:
     adapter = Shared()
     adapter.go_on.set()
 

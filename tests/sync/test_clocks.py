@@ -51,7 +51,7 @@ def test_the_newest_store_is_the_last_one_written_though_the_other_workers_clock
         assert abs(stores.now().timestamp() - real()) < 60
 
 
-def test_a_diff_is_overtaken_within_the_same_second(bench: Bench) -> None:
+def test_a_diff_becomes_stale_within_the_same_second(bench: Bench) -> None:
     time.sleep(1.02 - time.time() % 1)  # early in a second
     saved = bench.load({"a": ("new", {})}, {"a": ("old", {})})
     with RedisStore(store_id=f"{bench.name}-later", url=bench.url, ttl=60) as later, later.loading():

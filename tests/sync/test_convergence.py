@@ -21,7 +21,7 @@ class ForgetfulNetwork(Network):
     site = Forgetful
 
 
-def test_what_did_not_settle_is_named_by_record_and_field() -> None:
+def test_remaining_differences_are_reported_by_record_and_field() -> None:
     source = Network("source", LocalStore).put({"a": ("new", {"d1": "leaf"}), "b": ("r", {})})
     target = ForgetfulNetwork("target", LocalStore).put({"a": ("old", {}), "c": ("r", {})})
     Sync(target.diff_from(source), source, target).run()
@@ -36,7 +36,7 @@ def test_what_did_not_settle_is_named_by_record_and_field() -> None:
     ]
 
 
-def test_secrets_that_did_not_settle_are_masked() -> None:
+def test_secrets_in_remaining_differences_are_redacted() -> None:
     source = Network("source").put({"a": ("r", {"d": "leaf"})})
     target = Network("target").put({"a": ("r", {"d": "leaf"})})
     source.get("device", "a__d").password = "hunter2"

@@ -124,7 +124,7 @@ def test_what_guards_suppress_is_suppressed_in_the_dry_run(bench: Bench) -> None
     assert any("page 2: 502" in one.reason for one in planned.suppressed_operations)
 
 
-def test_what_was_sent_by_a_sync_that_died_is_unknown(bench: Bench) -> None:
+def test_operations_sent_by_a_killed_sync_are_unknown(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     first = next(saved.operations())
     saved.journal().write({first.id: Entry(State.SENT)})

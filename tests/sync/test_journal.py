@@ -82,7 +82,7 @@ def test_a_diff_is_applied_once(bench: Bench) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 @pytest.mark.parametrize("number", range(OPERATIONS))
-def test_a_sync_that_died_goes_on_and_does_nothing_twice(bench: Bench, number: int, *, after: bool) -> None:
+def test_a_killed_sync_continues_and_repeats_nothing(bench: Bench, number: int, *, after: bool) -> None:
     bench.load(SOURCE, TARGET)
     die_at(bench, number, after=after)
     result = bench.saved().apply(bench.source(), bench.target())
@@ -93,7 +93,7 @@ def test_a_sync_that_died_goes_on_and_does_nothing_twice(bench: Bench, number: i
     assert bench.is_in_sync()
 
 
-def test_without_a_lookup_what_was_sent_is_reported_and_not_tried_again(bench: Bench) -> None:
+def test_without_a_lookup_a_sent_operation_is_reported_and_not_repeated(bench: Bench) -> None:
     bench.adapter_class = Silent
     bench.load({"a": ("new", {})}, {"a": ("old", {})})
     die_at(bench, 0, after=True)
@@ -106,7 +106,7 @@ def test_without_a_lookup_what_was_sent_is_reported_and_not_tried_again(bench: B
     assert bench.is_in_sync()
 
 
-def test_what_somebody_has_changed_meanwhile_is_a_conflict_and_stays(bench: Bench) -> None:
+def test_a_record_that_changed_meanwhile_is_a_conflict_and_is_not_changed(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     with bench.store("target") as store:
         other = bench.adapter_class("target", store)
@@ -119,7 +119,7 @@ def test_what_somebody_has_changed_meanwhile_is_a_conflict_and_stays(bench: Benc
     assert bench.target().get(Site, "a").region == "theirs"
 
 
-def test_what_the_system_has_by_now_is_looked_up_when_asked_for(bench: Bench) -> None:
+def test_lookup_first_reads_the_current_record(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     bench.system.call("update", "device", "a__d2", {"role": "theirs"})
     result = saved.apply(bench.source(), bench.target(), options=SyncOptions(lookup_first=True))
@@ -167,7 +167,7 @@ def test_what_an_approval_leaves_out_is_applied_by_no_sync_until_it_is_approved_
     assert bench.is_in_sync()
 
 
-def test_an_approval_is_of_what_was_looked_at(bench: Bench) -> None:
+def test_an_approval_is_for_the_reviewed_content(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     seen = saved.checksum()
     first = next(saved.elements()).model_copy(update={"source": {"region": "theirs", "tags": []}})
@@ -246,7 +246,7 @@ def test_what_is_looked_at_after_the_checksum_is_what_the_checksum_is_of(bench: 
 
 
 @pytest.mark.parametrize("decided", ["approved", "rejected", "begun", "applied"])
-def test_a_diff_that_somebody_has_decided_on_is_not_replaced(bench: Bench, decided: str) -> None:
+def test_a_decided_diff_is_not_replaced(bench: Bench, decided: str) -> None:
     saved = bench.load(SOURCE, TARGET)
     source, target = bench.source(), bench.target()
     match decided:
@@ -290,7 +290,7 @@ def test_a_sync_of_a_diff_that_was_replaced_since_it_was_opened_does_nothing(ben
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
 
 
-def test_a_diff_that_is_made_twice_is_made_once(bench: Bench) -> None:
+def test_compare_once_keeps_an_existing_diff(bench: Bench) -> None:
     """Only of the same loads, with the same flags and suppressions; then the second time keeps what somebody has decided."""
     first = bench.load(SOURCE, TARGET).record
     source, target = bench.source(), bench.target()
@@ -305,7 +305,7 @@ def test_a_diff_that_is_made_twice_is_made_once(bench: Bench) -> None:
     assert bench.saved().journal().application() is not None
 
 
-def test_a_diff_of_another_load_is_made_anew(bench: Bench) -> None:
+def test_a_diff_of_another_load_is_made_again(bench: Bench) -> None:
     first = bench.load(SOURCE, TARGET).record
     with (source := bench.source()).store.loading():
         source.put(SOURCE)
@@ -354,7 +354,7 @@ def test_an_entry_survives_its_text() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [SyncOptions(), SyncOptions(workers=2)], ids=["one worker", "two workers"])
 @pytest.mark.parametrize("adapter", [Mute, Network])
-def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
+def test_a_sync_that_another_one_takes_over_sends_nothing_more(
     bench: Bench, adapter: type[Network], options: SyncOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_writer, "_MAX_SILENCE", 0)  # as if each call took longer
@@ -370,7 +370,7 @@ def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
         with lock:
             begun.add(call)
 
-    def overtake(call: str) -> None:
+    def take_over(call: str) -> None:
         nonlocal by_bob, in_time
         with lock:
             ended.add(call)
@@ -378,7 +378,7 @@ def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
                 in_time = frozenset(ended)
                 by_bob = bench.saved().apply(bench.source(), bench.target(), by="bob", flags=GO_ON)
 
-    first.system.before, first.system.after = begin, overtake
+    first.system.before, first.system.after = begin, take_over
     with pytest.raises(SyncTakenOver, match=r"Another sync of this diff, by bob, began at .* stop it and apply"):
         bench.saved().apply(bench.source(), first, by="ann", options=options, flags=GO_ON)
     under_way = begun - in_time
@@ -389,7 +389,7 @@ def test_a_sync_in_whose_place_another_one_goes_on_sends_nothing_more(
     assert OPERATIONS - len(done) <= by_bob.unknown + by_bob.blocked + by_bob.failed
 
 
-def test_a_journal_that_was_lost_ends_the_sync(bench: Bench) -> None:
+def test_a_lost_journal_ends_the_sync(bench: Bench) -> None:
     bench.load(SOURCE, TARGET)
     bench.adapter_class = Mute
     target = bench.target()
@@ -416,7 +416,7 @@ def test_an_answer_of_the_journal_that_is_lost_writes_nothing_twice(bench: Bench
 
 
 @pytest.mark.slow
-def test_under_a_lease_that_was_broken_nothing_more_is_sent(bench: Bench) -> None:
+def test_after_a_broken_lease_nothing_more_is_sent(bench: Bench) -> None:
     bench.load(SOURCE, TARGET)
     target, leases = bench.target(), RedisLeases(url=bench.url)
     assert target.system is not None

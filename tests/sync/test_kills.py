@@ -142,7 +142,7 @@ def test_a_sync_killed_at_many_points_does_everything_once(
         monkeypatch.setattr(scheduler, "_MAX_WINDOW", 300)
     saved = bench.prepare(*releases)
     assert saved.record.operations > 2000
-    die_over_and_over(bench, saved, options, releases[1])
+    kill_repeatedly(bench, saved, options, releases[1])
 
 
 @pytest.mark.slow
@@ -153,10 +153,10 @@ def test_a_sync_into_an_empty_target_killed_at_many_points_does_everything_once(
 ) -> None:
     saved = bench.prepare(None, releases[0])
     assert saved.record.operations > 30_000
-    die_over_and_over(bench, saved, SyncOptions(), releases[0])
+    kill_repeatedly(bench, saved, SyncOptions(), releases[0])
 
 
-def die_over_and_over(bench: Airports, saved: SavedDiff, options: SyncOptions, wanted: Path) -> None:
+def kill_repeatedly(bench: Airports, saved: SavedDiff, options: SyncOptions, wanted: Path) -> None:
     kills, has_ended = 0, False
     widest = 2 * saved.record.operations // (3 * KILLS)
     while kills < KILLS and not has_ended:

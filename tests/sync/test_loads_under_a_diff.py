@@ -21,7 +21,7 @@ def reload(bench: Bench, side: str) -> None:
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_a_store_of_an_approved_diff_is_not_emptied_until_the_diff_is_given_up_or_applied(
+def test_a_store_of_an_approved_diff_is_not_emptied_until_the_diff_is_dropped_or_applied(
     bench: Bench, side: str
 ) -> None:
     saved = bench.load(SOURCE, TARGET)
@@ -37,7 +37,7 @@ def test_a_store_of_an_approved_diff_is_not_emptied_until_the_diff_is_given_up_o
 
 
 @pytest.mark.parametrize("give_up", [lambda saved: saved.reject(by="bob", reason=""), SavedDiff.drop])
-def test_a_store_of_a_diff_that_is_given_up_is_loaded_anew(bench: Bench, give_up: object) -> None:
+def test_a_store_of_an_abandoned_diff_is_loaded_again(bench: Bench, give_up: object) -> None:
     saved = bench.load(SOURCE, TARGET)
     saved.approve(by="ann", reason="CHG-1")
     assert callable(give_up)
@@ -45,7 +45,7 @@ def test_a_store_of_a_diff_that_is_given_up_is_loaded_anew(bench: Bench, give_up
     reload(bench, "target")
 
 
-def test_a_store_is_not_emptied_while_a_sync_is_at_work_on_its_diff(bench: Bench) -> None:
+def test_a_store_is_not_emptied_while_a_sync_applies_its_diff(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     refused = []
 
@@ -64,14 +64,14 @@ def test_a_store_is_not_emptied_while_a_sync_is_at_work_on_its_diff(bench: Bench
     reload(bench, "source")
 
 
-def test_a_store_is_loaded_anew_after_a_sync_that_has_ended_with_something_left(bench: Bench) -> None:
+def test_a_store_is_loaded_again_after_a_partial_sync(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     result = saved.apply(bench.source(), bench.target(), options=SyncOptions(exclude=(Select(action="delete"),)))
     assert not result.is_complete
     reload(bench, "source")
 
 
-def test_a_store_is_loaded_anew_after_a_sync_that_raised(bench: Bench) -> None:
+def test_a_store_is_loaded_again_after_a_failed_sync(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
 
     def refuse(call: str) -> None:
@@ -84,7 +84,7 @@ def test_a_store_is_loaded_anew_after_a_sync_that_raised(bench: Bench) -> None:
     reload(bench, "source")
 
 
-def test_a_store_of_a_diff_that_a_run_waits_with_is_in_use(bench: Bench) -> None:
+def test_a_store_of_a_diff_that_waits_for_approval_is_in_use(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     generation = bench.store("target").record().generation
     refuse_load(bench.diffs, "t", generation)
@@ -93,7 +93,7 @@ def test_a_store_of_a_diff_that_a_run_waits_with_is_in_use(bench: Bench) -> None
     refuse_load(bench.diffs, "t", "another", {saved.record.diff_id})
 
 
-def test_a_new_store_is_loaded_whatever_waits(bench: Bench) -> None:
+def test_a_new_store_is_always_loaded(bench: Bench) -> None:
     bench.load(SOURCE, TARGET).approve(by="ann", reason="")
     store = bench.store("third")
     with pytest.raises(StoreNotFound):

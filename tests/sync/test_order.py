@@ -93,7 +93,7 @@ def can_go(source: Data, target: Data, flagged: Data) -> bool:
 @pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(networks(), networks(), flags, rings, options, st.sampled_from([1, 4, 20_000]))
-def test_nothing_is_sent_before_what_it_needs(  # noqa: PLR0917  # what is drawn
+def test_no_operation_is_sent_before_its_dependencies(  # noqa: PLR0917  # what is drawn
     source: Data, target: Data, flagged: Data, ring: type[Ring], asked: SyncOptions, window: int
 ) -> None:
     assume(can_go(source, target, flagged))
@@ -113,7 +113,7 @@ def test_nothing_is_sent_before_what_it_needs(  # noqa: PLR0917  # what is drawn
 @pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(networks(), networks(), rings, options, st.sampled_from([1, 4, 20_000]), st.data())
-def test_what_fails_keeps_back_what_needs_it_and_nothing_is_done_twice(  # noqa: PLR0917  # what is drawn
+def test_a_failure_blocks_its_dependents_and_nothing_is_applied_twice(  # noqa: PLR0917  # what is drawn
     source: Data, target: Data, ring: type[Ring], asked: SyncOptions, window: int, data: st.DataObject
 ) -> None:
     wanted, there = ring("source").fill(source), ring("target").fill(target)
@@ -150,7 +150,7 @@ def test_what_fails_keeps_back_what_needs_it_and_nothing_is_done_twice(  # noqa:
 
 @settings(max_examples=40, deadline=None)
 @given(networks(), networks(), flags, st.sampled_from([ManyRing, MixedRing, Ring]), st.sampled_from([1, 4, 20_000]))
-def test_deletes_at_their_places_come_to_the_same_end(
+def test_deletes_in_diff_order_have_the_same_result(
     source: Data, target: Data, flagged: Data, ring: type[Ring], window: int
 ) -> None:
     """A system without foreign keys."""

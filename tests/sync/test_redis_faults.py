@@ -116,7 +116,7 @@ def apply(bench: Bench, **options: Any) -> Any:
     return bench.saved().apply(bench.source(), bench.target(), options=SyncOptions(**options))
 
 
-def each_was_done_once(bench: Bench, saved: SavedDiff) -> bool:
+def assert_each_operation_was_applied_once(bench: Bench, saved: SavedDiff) -> bool:
     calls = bench.system.calls()
     assert len(calls) == len(set(calls)), "an operation was done twice"
     assert len(calls) == saved.record.operations, "an operation was not done"
@@ -149,20 +149,20 @@ def apply_in_child(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("number", AT)
-def test_a_sync_goes_on_over_a_restart_of_a_redis_that_keeps_every_write(
+def test_a_sync_continues_after_a_restart_of_a_redis_that_keeps_every_write(
     keeping: RedisServer, bench_on: Benches, number: int
 ) -> None:
     bench = bench_on(keeping)
     saved = bench.load(SOURCE, TARGET)
     at_call(bench.system, number, lambda: restart(keeping))
     assert saved.apply(bench.source(), bench.target()).is_complete
-    assert each_was_done_once(bench, saved)
+    assert assert_each_operation_was_applied_once(bench, saved)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("adapter", [Network, Mute])
 @pytest.mark.parametrize("number", AT)
-def test_a_sync_whose_redis_stays_away_stops_and_goes_on_later(
+def test_a_sync_stops_if_redis_stays_away_and_continues_later(
     keeping: RedisServer, bench_on: Benches, number: int, adapter: type[Network]
 ) -> None:
     bench = bench_on(keeping)
@@ -186,7 +186,7 @@ def test_a_sync_whose_redis_stays_away_stops_and_goes_on_later(
         bench.saved().resolve(unknown.operation_id, is_done=True)
         apply(bench, trust_journal=True, retry_rejected=True)
     assert apply(bench, trust_journal=adapter is Mute).is_complete or adapter is Mute
-    assert each_was_done_once(bench, saved)
+    assert assert_each_operation_was_applied_once(bench, saved)
 
 
 @pytest.mark.slow
@@ -199,7 +199,7 @@ def test_a_sync_that_dies_together_with_a_redis_that_forgets_does_nothing_twice(
     at_call(bench.system, 3, remember_now(forgetting))
     die_with(bench, 3 + number, forgetting)
     assert apply(bench).is_complete
-    assert each_was_done_once(bench, saved)
+    assert assert_each_operation_was_applied_once(bench, saved)
 
 
 def test_a_sync_notices_that_redis_has_forgotten_what_it_had_set_down(
@@ -215,7 +215,7 @@ def test_a_sync_notices_that_redis_has_forgotten_what_it_had_set_down(
     assert len(bench.system.calls()) == 5
 
 
-def test_where_nobody_can_tell_what_was_done_nothing_is_sent(forgetting: RedisServer, bench_on: Benches) -> None:
+def test_nothing_is_sent_if_the_applied_operations_are_unknown(forgetting: RedisServer, bench_on: Benches) -> None:
     bench = bench_on(forgetting)
     bench.load(SOURCE, TARGET)
     bench.adapter_class = Mute
@@ -317,7 +317,7 @@ def test_a_sync_whose_redis_is_full_stops_and_goes_on_when_it_has_room(
         saved.apply(bench.source(), bench.target())
     make_room(keeping)
     assert apply(bench).is_complete
-    assert each_was_done_once(bench, saved)
+    assert assert_each_operation_was_applied_once(bench, saved)
 
 
 def test_a_load_that_fills_redis_is_not_complete(keeping: RedisServer) -> None:
@@ -379,7 +379,7 @@ def test_a_sync_over_a_failover_does_nothing_twice(
         return
     if done:
         assert apply(bench).is_complete
-    assert each_was_done_once(bench, saved)
+    assert assert_each_operation_was_applied_once(bench, saved)
 
 
 @pytest.mark.slow
@@ -421,7 +421,7 @@ def test_answers_that_are_lost_change_nothing(keeping: RedisServer, bench_on: Be
         through.close()
         if phase != "sync":
             assert saved.apply(bench.source(), bench.target()).is_complete
-        assert each_was_done_once(bench, saved)
+        assert assert_each_operation_was_applied_once(bench, saved)
 
 
 @pytest.mark.slow
@@ -439,4 +439,4 @@ def test_a_sync_that_is_cut_off_for_good_goes_on_from_elsewhere(
         proxy.lose_answers(b"", every=0)
         through.close()
         assert apply(bench).is_complete
-    assert each_was_done_once(bench, saved)
+    assert assert_each_operation_was_applied_once(bench, saved)

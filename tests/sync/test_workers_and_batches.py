@@ -183,7 +183,7 @@ def test_deletes_come_last_from_the_last_to_the_first(bench: Bench) -> None:
     assert bench.is_in_sync()
 
 
-def test_what_stands_above_a_delete_that_failed_is_not_deleted(bench: Bench) -> None:
+def test_the_parent_of_a_failed_delete_is_not_deleted(bench: Bench) -> None:
     saved = bench.load({}, {"a": ("r", {"d1": "x", "d2": "x"})})
 
     def refuse(call: str) -> None:
@@ -219,7 +219,7 @@ def test_deletes_that_come_last_go_in_batches_too(bench: Bench, sizes: list[int]
     assert bench.is_in_sync()
 
 
-def test_a_sync_of_which_too_much_fails_stops_and_leaves_the_rest_pending(bench: Bench) -> None:
+def test_a_sync_with_too_many_failures_stops_and_leaves_the_rest_pending(bench: Bench) -> None:
     saved = bench.load(sites(100, "new", 0), {})
 
     def refuse(call: str) -> None:
@@ -247,7 +247,7 @@ def test_options_out_of_range_are_named(wrong: dict[str, Any]) -> None:
         SyncOptions(**wrong)
 
 
-def test_the_system_of_these_tests_keeps_what_it_is_told(tmp_path: Any) -> None:
+def test_the_system_of_these_tests_stores_its_records(tmp_path: Any) -> None:
     system = System(tmp_path / "x")
     system.call("create", Site._modelname, "a", {"region": "r"})
     assert system.read("site", "a") == {"region": "r"}

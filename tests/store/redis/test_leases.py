@@ -28,7 +28,7 @@ def leases(redis_server: RedisServer, store_id: str, open_redis: OpenStore) -> I
         client.delete(StoreKeys(store_id).lease)
 
 
-def test_a_lease_says_who_has_it_since_when_and_what_for(leases: RedisLeases, store_id: str) -> None:
+def test_a_lease_has_its_holder_its_start_and_its_reason(leases: RedisLeases, store_id: str) -> None:
     assert leases.holder(store_id) is None
     with leases.take(store_id, "sync of diff-1", owner="worker-1") as lease:
         holder = leases.holder(store_id)
@@ -39,7 +39,7 @@ def test_a_lease_says_who_has_it_since_when_and_what_for(leases: RedisLeases, st
     assert leases.holder(store_id) is None
 
 
-def test_a_second_one_is_refused_and_told_who_has_it(leases: RedisLeases, store_id: str) -> None:
+def test_the_error_of_a_second_lease_names_the_holder(leases: RedisLeases, store_id: str) -> None:
     with leases.take(store_id, "sync of diff-1", owner="worker-1"):
         with pytest.raises(LeaseHeld) as raised:
             leases.take(store_id, "sync of diff-2", owner="worker-2")
@@ -82,7 +82,7 @@ def test_a_lease_is_renewed_as_long_as_its_process_lives(leases: RedisLeases, st
 
 
 @pytest.mark.parametrize("ttl", [0, -1, float("nan")])
-def test_a_time_to_live_that_is_none_is_refused(leases: RedisLeases, store_id: str, ttl: float) -> None:
+def test_an_invalid_time_to_live_is_refused(leases: RedisLeases, store_id: str, ttl: float) -> None:
     with pytest.raises(ObjectStoreException, match=r"at least 0\.1 seconds"):
         leases.take(store_id, "x", ttl=ttl)
 
@@ -102,12 +102,12 @@ def test_a_maintenance_lock_stays_until_it_is_unlocked(leases: RedisLeases, redi
     leases.take(store_id, "sync").release()
 
 
-def test_a_lease_is_not_held_over(leases: RedisLeases, store_id: str) -> None:
+def test_a_target_with_a_lease_cannot_be_locked(leases: RedisLeases, store_id: str) -> None:
     with leases.take(store_id, "sync"), pytest.raises(LeaseHeld):
         leases.lock(store_id, "upgrade")
 
 
-def test_a_broken_lease_is_lost_to_its_holder(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
+def test_the_holder_of_a_broken_lease_loses_it(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
     with leases.take(store_id, "sync") as lease:
         store = open_redis(lease=lease)
         flat(store).add(Device(name="before"))
@@ -121,7 +121,7 @@ def test_a_broken_lease_is_lost_to_its_holder(leases: RedisLeases, open_redis: O
         store.drop()
 
 
-def test_a_store_is_written_under_its_own_lease_only(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
+def test_a_store_is_written_only_under_its_own_lease(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
     with (
         leases.take(store_id, "sync") as lease,
         pytest.raises(ObjectStoreException, match="The lease is on store"),
@@ -165,7 +165,7 @@ def late_write(store: Any, write: str) -> None:
         store.mark(store.state, "again")
 
 
-def test_who_takes_no_lease_writes_as_ever(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
+def test_without_a_lease_a_store_is_written_as_usual(leases: RedisLeases, open_redis: OpenStore, store_id: str) -> None:
     with leases.take(store_id, "sync"):
         store = open_redis()
         flat(store).add(Device(name="a"))
@@ -223,7 +223,7 @@ def test_a_writer_that_was_paused_past_its_lease_writes_nothing_more(
 
 
 @pytest.mark.slow
-def test_a_writer_that_was_paused_past_its_lease_goes_on_if_nobody_took_it(
+def test_a_writer_that_was_paused_past_its_lease_continues_if_nobody_took_it(
     leases: RedisLeases, redis_url: str, store_id: str
 ) -> None:
     with Child(write_paused, url=redis_url, store_id=store_id) as child:

@@ -1,4 +1,4 @@
-"""What Redis has done while its answer was lost is done once, and a server that says nothing is not waited for."""
+"""A request whose answer is lost is executed once, and a silent server is not waited for forever."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_diff_that_loses_answers_is_saved_right(redis_server: RedisServer, pro
         saved.drop()
 
 
-def test_two_who_save_under_one_id_do_not_mix(redis_server: RedisServer, store_id: str) -> None:
+def test_two_simultaneous_saves_of_one_diff_id_do_not_mix(redis_server: RedisServer, store_id: str) -> None:
     target, source = flat(), flat()
     for device in devices(1200):
         source.add(device)
@@ -156,7 +156,7 @@ def test_two_who_save_under_one_id_do_not_mix(redis_server: RedisServer, store_i
         client.delete(keys.elements)
 
 
-def test_what_was_given_as_retry_is_what_counts(proxy: Proxy, open_redis: OpenStore) -> None:
+def test_a_given_retry_policy_is_used(proxy: Proxy, open_redis: OpenStore) -> None:
     filled(open_redis(), devices(1))
     store = open_redis(url=proxy.url, retry=Retry(NoBackoff(), 0))
     proxy.lose_answers(SCRIPT)
@@ -168,7 +168,7 @@ def test_what_was_given_as_retry_is_what_counts(proxy: Proxy, open_redis: OpenSt
 
 
 @pytest.mark.usefixtures("quick")
-def test_tries_come_to_an_end(proxy: Proxy, open_redis: OpenStore) -> None:
+def test_retries_end(proxy: Proxy, open_redis: OpenStore) -> None:
     filled(open_redis(), devices(1))
     store = open_redis(url=proxy.url)
     proxy.lose_answers(SCRIPT)
@@ -181,7 +181,7 @@ def test_tries_come_to_an_end(proxy: Proxy, open_redis: OpenStore) -> None:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that were waited between tries, in earnest."""
+    """Seconds of the pauses between tries, which really happen."""
     found: list[float] = []
 
     def sleep(seconds: float) -> None:

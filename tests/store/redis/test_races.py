@@ -17,7 +17,7 @@ from tests.store.inventory import Device, flat, open_store, read_flat
 
 NAMES = [f"device-{number}" for number in range(200)]
 WRITERS = ("one", "two")
-STEADY = 6.0
+BUSY_SECONDS = 6.0
 """Seconds after its last sign of life at which a busy process is taken for a silent one."""
 
 
@@ -124,7 +124,7 @@ def add_and_wait(url: str, store_id: str, role: str, names: list[str]) -> dict[s
 
 
 @pytest.mark.slow
-def test_a_writer_that_was_silent_for_longer_than_its_lease_overwrites_nothing(
+def test_a_writer_that_was_inactive_longer_than_its_lease_overwrites_nothing(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
     with Child(add_and_wait, url=redis_url, store_id=store_id, role="silent", names=NAMES[:20]) as silent:
@@ -190,7 +190,7 @@ def load(url: str, store_id: str, role: str, pause_after: int = 0, lease: float 
 
 
 @pytest.mark.slow
-def test_of_two_processes_that_load_one_store_at_once_the_result_is_the_load_of_one(
+def test_two_simultaneous_loads_of_one_store_result_in_one_of_them(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
     with ExitStack() as stack:
@@ -214,7 +214,7 @@ def test_of_two_processes_that_load_one_store_at_once_the_result_is_the_load_of_
 
 def load_steadily(url: str, store_id: str, flush: bool) -> int:
     """Load devices until told to end; how many they were."""
-    redis_writer.CLAIM_SECONDS = STEADY
+    redis_writer.CLAIM_SECONDS = BUSY_SECONDS
     store = open_store(url, store_id)
     adapter, number = flat(store), 0
     with store.loading():
@@ -234,7 +234,7 @@ def test_a_load_is_refused_while_another_process_is_busy_loading_the_store(
 ) -> None:
     with Child(load_steadily, url=redis_url, store_id=store_id, flush=flush) as first:
         first.heard()
-        refusal = run(load, url=redis_url, store_id=store_id, role="second", lease=STEADY)
+        refusal = run(load, url=redis_url, store_id=store_id, role="second", lease=BUSY_SECONDS)
         first.tell()
         number = first.result()
     assert "is being written by another process (" in refusal

@@ -1,4 +1,4 @@
-"""Batches that are on their way to Redis while the next ones are made: none is lost, doubled or out of order."""
+"""Batches are sent to Redis while the next ones are built: none is lost, repeated or out of order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def names(start: int, stop: int) -> list[str]:
 
 @pytest.fixture
 def by_size_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch is sent because it is full, however long that takes."""
+    """Send a batch only if it is full, never because of its age."""
     monkeypatch.setattr(redis_store, "_FLUSH_AFTER", 60.0)
 
 
@@ -60,8 +60,10 @@ def test_a_load_does_not_wait_for_a_batch_to_be_written(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("by_size_alone")
-def test_a_batch_whose_answer_was_lost_is_no_duplicate_of_itself(redis_server: RedisServer, store_id: str) -> None:
-    """Another writer has taken the store over by the time at which it is sent again."""
+def test_a_batch_that_is_sent_again_after_a_lost_answer_is_not_a_duplicate(
+    redis_server: RedisServer, store_id: str
+) -> None:
+    """Another writer takes over the store before the batch is sent again."""
     with Proxy(redis_server.port) as proxy:
         through = RedisStore(url=proxy.url, store_id=store_id)
         adapter = flat(through)
@@ -86,8 +88,8 @@ def test_a_batch_whose_answer_was_lost_is_no_duplicate_of_itself(redis_server: R
         store.drop()
 
 
-def test_a_gap_in_what_was_written_is_told(own_redis: RedisServer, store_id: str) -> None:
-    """A server that comes back with an older state takes nothing on top of it."""
+def test_lost_writes_are_reported(own_redis: RedisServer, store_id: str) -> None:
+    """A server that restarts with an older state refuses further writes."""
     store = RedisStore(url=own_redis.url, store_id=store_id)
     adapter = flat(store)
     for name in names(0, BATCH):
@@ -136,7 +138,7 @@ def test_a_fork_and_its_parent_both_write(open_redis: OpenStore, redis_url: str,
     assert sorted(read_flat(redis_url, store_id)) == sorted([*names(0, 2 * BATCH + 20), "childs"])
 
 
-def test_a_closed_store_leaves_nothing_of_its_writer(open_redis: OpenStore, redis_server: RedisServer) -> None:
+def test_a_closed_store_has_no_writer_left(open_redis: OpenStore, redis_server: RedisServer) -> None:
     store = open_redis()
     flat(store).add(Device(name="one"))
     store.close()
@@ -145,7 +147,7 @@ def test_a_closed_store_leaves_nothing_of_its_writer(open_redis: OpenStore, redi
     assert not [field for field in fields if field.startswith((b"batch:", b"refused:"))]
 
 
-def test_new_objects_that_were_let_go_are_found_changed_and_removed_before_they_are_written(
+def test_released_new_objects_can_be_read_changed_and_removed_before_they_are_written(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
     store = open_redis()

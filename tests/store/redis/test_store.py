@@ -62,7 +62,7 @@ def texts(error: BaseException) -> str:
 # Name and store_id
 
 
-def test_a_store_says_its_name_and_its_id(open_redis: OpenStore, store_id: str) -> None:
+def test_a_store_has_its_name_and_its_id(open_redis: OpenStore, store_id: str) -> None:
     assert str(open_redis(name="netbox")) == f"netbox ({store_id})"
     assert str(open_redis()) == f"RedisStore ({store_id})"
 
@@ -164,7 +164,7 @@ def test_the_database_may_be_given_by_itself(redis_server: RedisServer, store_id
         store.drop()
 
 
-def test_a_client_that_was_given_is_used_and_not_closed(client: Any, store_id: str) -> None:
+def test_a_given_client_is_used_and_not_closed(client: Any, store_id: str) -> None:
     store = RedisStore(client=client, store_id=store_id)
     store.add(obj=Device(name="a"))
     store.close()
@@ -176,7 +176,7 @@ def test_a_client_that_was_given_is_used_and_not_closed(client: Any, store_id: s
         again.drop()
 
 
-def test_a_client_that_a_store_has_made_is_closed_with_it(own_redis: RedisServer, store_id: str) -> None:
+def test_a_client_that_the_store_created_is_closed_with_it(own_redis: RedisServer, store_id: str) -> None:
     client = own_redis.client()
     before = len(client.client_list())
     store = RedisStore(url=own_redis.url, store_id=store_id)
@@ -208,7 +208,7 @@ def test_a_url_that_asks_to_decode_is_refused(redis_server: RedisServer) -> None
 
 @pytest.mark.parametrize("password", ["wrong-pa55", None], ids=["wrong", "missing"])
 @pytest.mark.parametrize("place", ["host", "url"])
-def test_a_wrong_password_is_said_to_be_one(locked_server: RedisServer, password: str | None, place: str) -> None:
+def test_the_error_of_a_wrong_password_says_so(locked_server: RedisServer, password: str | None, place: str) -> None:
     port, user = locked_server.port, f":{password}@" if password else ""
     where: dict[str, Any] = {"url": f"redis://{user}127.0.0.1:{port}/0"}
     if place == "host":
@@ -230,7 +230,7 @@ def test_a_right_password_opens_the_store(locked_server: RedisServer, store_id: 
         assert store.count() == 1
 
 
-def test_a_user_who_lacks_a_right_is_told_so(locked_server: RedisServer, store_id: str) -> None:
+def test_the_error_of_a_missing_right_says_so(locked_server: RedisServer, store_id: str) -> None:
     with closing(locked_server.client()) as admin:
         run_command: Callable[..., object] = admin.execute_command
         run_command("ACL", "SETUSER", "reader", "on", ">reader-pa55", "~*", "+@read", "+ping", "-@write")
@@ -243,7 +243,7 @@ def test_a_user_who_lacks_a_right_is_told_so(locked_server: RedisServer, store_i
     assert "reader-pa55" not in texts(raised.value)
 
 
-def test_a_server_that_is_not_there_is_unavailable() -> None:
+def test_an_unreachable_server_is_unavailable() -> None:
     port = free_port()
     with pytest.raises(ObjectStoreException, match=UNAVAILABLE) as raised:
         RedisStore(url=f"redis://:{SECRET}@127.0.0.1:{port}/0", retry=Retry(NoBackoff(), 0))
@@ -252,7 +252,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 @pytest.mark.slow
-def test_a_store_that_nobody_closed_says_what_is_lost(own_redis: RedisServer, store_id: str) -> None:
+def test_a_store_that_was_not_closed_reports_lost_writes(own_redis: RedisServer, store_id: str) -> None:
     store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 0))
     store.add(obj=Device(name="a"))
     own_redis.kill()
@@ -303,7 +303,7 @@ def test_a_server_that_goes_away_later_is_unavailable_for_every_call(
 
 
 @pytest.mark.slow
-def test_what_is_pending_is_written_once_the_server_answers_again(own_redis: RedisServer, store_id: str) -> None:
+def test_pending_writes_are_written_when_the_server_answers_again(own_redis: RedisServer, store_id: str) -> None:
     store = RedisStore(url=own_redis.url, store_id=store_id, retry=Retry(NoBackoff(), 0), socket_timeout=2)
     adapter = sites(store)
     site, device = Site(name="ber"), Device(name="a")
@@ -325,7 +325,7 @@ def test_what_is_pending_is_written_once_the_server_answers_again(own_redis: Red
 
 
 @pytest.mark.slow
-def test_a_batch_whose_answer_was_lost_is_not_taken_for_a_duplicate(own_redis: RedisServer, store_id: str) -> None:
+def test_a_batch_with_a_lost_answer_is_not_a_duplicate(own_redis: RedisServer, store_id: str) -> None:
     """The server does what it was asked while its answer is late; redis-py asks again."""
     first = RedisStore(url=own_redis.url, store_id=store_id)
     first.add(obj=Device(name="before"))
@@ -389,9 +389,7 @@ def test_every_key_of_a_store_expires(open_redis: OpenStore, client: Any, store_
     assert open_redis().record().ttl == 1000
 
 
-def test_a_week_is_the_time_to_live_of_a_store_that_says_nothing(
-    open_redis: OpenStore, client: Any, store_id: str
-) -> None:
+def test_the_default_time_to_live_is_a_week(open_redis: OpenStore, client: Any, store_id: str) -> None:
     fill(open_redis())
     for key in keys_of(client, store_id):
         assert 604_700 <= client.ttl(key) <= 604_800, key
@@ -417,9 +415,7 @@ USES: dict[str, Callable[[Inventory], object]] = {
 
 
 @pytest.mark.parametrize("use", USES)
-def test_using_a_store_begins_its_time_to_live_anew(
-    open_redis: OpenStore, client: Any, store_id: str, use: str
-) -> None:
+def test_using_a_store_renews_its_time_to_live(open_redis: OpenStore, client: Any, store_id: str, use: str) -> None:
     fill(open_redis(ttl=1000)).store.close()
     for key in keys_of(client, store_id):
         client.expire(key, 100)
@@ -428,7 +424,7 @@ def test_using_a_store_begins_its_time_to_live_anew(
         assert client.ttl(key) >= 990, key
 
 
-def test_writing_begins_the_time_to_live_of_every_key_anew(open_redis: OpenStore, client: Any, store_id: str) -> None:
+def test_writing_renews_the_time_to_live_of_every_key(open_redis: OpenStore, client: Any, store_id: str) -> None:
     """A model that is not written to must not expire before the rest of its store."""
     fill(open_redis(ttl=1000)).store.close()
     for key in keys_of(client, store_id):
@@ -462,7 +458,7 @@ def test_a_dropped_store_leaves_no_key(own_redis: RedisServer, store_id: str) ->
     assert client.dbsize() == 0
 
 
-def test_a_dropped_store_may_be_written_anew(open_redis: OpenStore, redis_url: str, store_id: str) -> None:
+def test_a_dropped_store_may_be_written_again(open_redis: OpenStore, redis_url: str, store_id: str) -> None:
     store = open_redis()
     fill(store)
     store.drop()
@@ -504,7 +500,7 @@ def commands(client: Any) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_loads_and_reads_travel_in_batches_whatever_else_is_in_redis(own_redis: RedisServer, store_id: str) -> None:
+def test_loads_and_reads_use_batches_whatever_else_is_in_redis(own_redis: RedisServer, store_id: str) -> None:
     client: Any = own_redis.client()
     with RedisStore(url=own_redis.url, store_id=store_id) as store:
         adapter = flat(store)
@@ -618,7 +614,7 @@ def write_and_flush(adapter: Inventory, site: Site, write: str) -> None:
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_writes_to_a_store_that_was_loaded_anew_meanwhile_are_refused_and_change_nothing(
+def test_writes_to_a_store_that_was_loaded_again_meanwhile_are_refused_and_change_nothing(
     open_redis: OpenStore, write: str
 ) -> None:
     old = fill(open_redis())
@@ -648,7 +644,7 @@ def test_a_diff_made_of_a_load_is_refused_after_the_next_one(open_redis: OpenSto
 
 
 @pytest.mark.slow
-def test_a_store_that_a_dead_process_was_loading_is_said_to_be_loading(
+def test_a_store_whose_loading_process_died_is_in_the_state_loading(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
     with Child(load_until_killed, url=redis_url, store_id=store_id) as child:
@@ -732,9 +728,7 @@ def test_nothing_is_unpickled(
 
 
 @pytest.mark.parametrize("said", [b"garbage", b"[1]", b"{", b"null", b'{"get_attrs": 5}'])
-def test_what_an_object_said_of_itself_is_checked_too(
-    open_redis: OpenStore, client: Any, store_id: str, said: bytes
-) -> None:
+def test_invalid_stored_attributes_are_an_error(open_redis: OpenStore, client: Any, store_id: str, said: bytes) -> None:
     client.hset(objects_key(open_redis(), client, store_id), "a", b'{"name": "a"}\n' + said)
     with pytest.raises(ObjectStoreException, match="device 'a'"):
         StoredAdapter(open_redis()).get_all("device")
@@ -770,7 +764,7 @@ def end_without_closing(url: str, store_id: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_pending_is_written_when_the_interpreter_ends(
+def test_pending_writes_are_written_when_the_interpreter_exits(
     open_redis: OpenStore, redis_url: str, store_id: str
 ) -> None:
     run(end_without_closing, url=redis_url, store_id=store_id)

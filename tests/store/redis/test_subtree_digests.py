@@ -117,7 +117,7 @@ class Program:
         if self.client.exists(record):
             self.client.hset(record, "shared", "1")
 
-    def load_anew(self) -> None:
+    def load_again(self) -> None:
         self.flush()
         self.held.clear()
         self.world = World(internal_storage_engine=self.open())
@@ -125,7 +125,7 @@ class Program:
             self.world.add(Item(name=NAMES[0]))
         self.worlds = [self.world, World(internal_storage_engine=self.open())]
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self.held.clear()
 
     def add(self, model: str, name: str, speed: int) -> None:
@@ -211,8 +211,8 @@ STEPS = st.one_of(
     step("flush"),
     step("other_writer"),
     step("share"),
-    step("load_anew"),
-    step("let_go"),
+    step("load_again"),
+    step("release"),
     *[step("add", models, names, st.integers(1, 3))] * 2,
     step("replace", models, names, st.lists(children, max_size=4)),
     step("remove", models, names, st.booleans()),
@@ -229,7 +229,7 @@ PROGRAMS = st.lists(STEPS, min_size=5, max_size=40)
 
 
 @contextmanager
-def ran(server: RedisServer, steps: list[Step], *, circles: bool = False) -> Iterator[Program]:
+def run_program(server: RedisServer, steps: list[Step], *, circles: bool = False) -> Iterator[Program]:
     with closing(server.client()) as client:
         program = Program(client, circles=circles)
         try:
@@ -286,18 +286,16 @@ def is_circular(objects: dict[str, dict[str, Any]]) -> bool:
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=PROGRAMS)
-def test_after_any_program_the_digests_are_those_of_the_objects(redis_server: RedisServer, steps: list[Step]) -> None:
-    with ran(redis_server, steps) as program:
+def test_after_any_program_the_digests_match_the_objects(redis_server: RedisServer, steps: list[Step]) -> None:
+    with run_program(redis_server, steps) as program:
         check_digests(program)
 
 
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=PROGRAMS)
-def test_objects_that_stand_below_themselves_make_digests_untrusted(
-    redis_server: RedisServer, steps: list[Step]
-) -> None:
-    with ran(redis_server, steps, circles=True) as program:
+def test_circular_objects_make_the_digests_untrusted(redis_server: RedisServer, steps: list[Step]) -> None:
+    with run_program(redis_server, steps, circles=True) as program:
         store = program.open()
         if store.record().undigested:
             assert store.record().undigested == "place objects are below themselves"
@@ -307,7 +305,7 @@ def test_objects_that_stand_below_themselves_make_digests_untrusted(
             check_digests(program)
 
 
-def test_children_that_were_never_written_leave_nothing_to_the_next_load(open_redis: OpenStore) -> None:
+def test_children_that_were_never_written_do_not_affect_the_next_load(open_redis: OpenStore) -> None:
     world = World(internal_storage_engine=open_redis())
     for _ in range(2):
         with world.store.loading():
