@@ -9,7 +9,7 @@ from diffsync_store.store.digest import SIZE, digest_of
 from diffsync_store.store.record import schema_of
 from diffsync_store.store.subtree_digests import ABSENT, BucketSums, SubtreeDigest, SubtreeDigests
 
-_LISTED_AND_ABSENT = ABSENT._replace(missing=1)
+_MISSING_CHILD = ABSENT._replace(missing=1)
 _LANE = SIZE // 2
 
 
@@ -42,15 +42,13 @@ class LocalSubtreeDigests(SubtreeDigests):
             return known
         obj = self._objects.get(model, {}).get(uid)
         if obj is None:
-            return _LISTED_AND_ABSENT
+            return _MISSING_CHILD
         digest = digest_of(obj)
         digest, is_ignored = digest[:SIZE], digest.endswith(b"i", SIZE)
         if is_ignored:
             found = SubtreeDigest(digest, 0, 1, 0)
         else:
-            self._known[model, uid] = (
-                _LISTED_AND_ABSENT  # an object below itself counts as missing, so that it is compared
-            )
+            self._known[model, uid] = _MISSING_CHILD  # an object below itself counts as missing, so that it is compared
             below = [
                 self._subtree(child, child_uid)
                 for child, field in obj.get_children_mapping().items()

@@ -21,7 +21,7 @@ class StoredModel(DiffSyncModel):
 
     model_config = ConfigDict(extra="allow")
 
-    # Slots instead of pydantic's private attributes, which take as long to read as the whole object.
+    # Slots, because reading pydantic's private attributes takes as long as reading the whole object.
     __slots__ = ("_reported", "_stored_uid")
 
     if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class StoredModel(DiffSyncModel):
         identifiers = self.get_identifiers()
         if PLAIN.issuperset(map(type, identifiers.values())):
             return self.create_unique_id(**identifiers)
-        stored: str | None = getattr(self, "_stored_uid", None)  # only the classes of the values can produce their text
+        stored: str | None = getattr(self, "_stored_uid", None)  # only the original classes can format such values
         return self.create_unique_id(**identifiers) if stored is None else stored
 
     def get_shortname(self) -> str:

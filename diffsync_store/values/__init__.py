@@ -1,1 +1,1 @@
-"""Values outside of their objects: as tagged JSON that is read back exactly, and as JSON for people."""
+"""Convert values to tagged JSON, which is read back exactly, and to readable JSON."""

@@ -1,4 +1,4 @@
-"""Numbers and times as JSON that is equal only for equal values, whatever their types."""
+"""Numbers and times as JSON that is equal only for equal values, across types."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def comparable_datetime(value: dt.datetime) -> Any:
     naive, offset = value.replace(tzinfo=None, fold=0), value.utcoffset()
     if offset is None:
         return {"~datetime": naive.isoformat()}
-    if (
-        value.replace(fold=1 - value.fold).utcoffset() != offset
-    ):  # by PEP 495, such a time equals no time of another zone
+    if value.replace(fold=1 - value.fold).utcoffset() != offset:  # PEP 495: equals no time of another zone
         return {"~datetime": [naive.isoformat(), str(value.tzinfo)]}
     return {"~instant": (naive - _EPOCH - offset) // _MICROSECOND}
 

@@ -1,4 +1,4 @@
-"""The classes that values of a model may have: a closed set, named by the annotations of the model."""
+"""The classes that the values of a model may have: those that its annotations name."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _collect(annotation: Any, found: dict[Any, None]) -> None:
 
 
 def _parts_of(annotation: Any) -> Iterable[Any]:
-    """Return what an alias or type variable stands for, or the annotations of the fields of a class."""
+    """Return the types behind an alias or a type variable, or the annotations of the fields of a class."""
     if isinstance(annotation, TypeVar):
         return (annotation.__bound__, *annotation.__constraints__)
     if not isinstance(annotation, type):

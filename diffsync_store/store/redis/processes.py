@@ -36,7 +36,7 @@ _LOCK_TIMEOUT = 60.0
 
 _open: weakref.WeakValueDictionary[int, _Store] = weakref.WeakValueDictionary()
 _forking: list[_Store] = []
-"""Stores whose lock is taken while the process forks."""
+"""Stores whose lock this process holds during a fork."""
 
 
 def register(store: _Store) -> None:
@@ -71,18 +71,18 @@ def _close_open_stores() -> None:
 def _register_with_multiprocessing() -> None:
     """Close stores at the end of a child process of multiprocessing, which runs its own finalizers and then `os._exit`."""
     util: Any = sys.modules.get("multiprocessing.util")
-    if util is not None and _ends.pid != os.getpid():
-        _ends.pid = os.getpid()
+    if util is not None and _registered_exit.pid != os.getpid():
+        _registered_exit.pid = os.getpid()
         util.Finalize(None, _close_open_stores, exitpriority=100)
 
 
-class _Ends:
-    """The process whose end was registered with multiprocessing."""
+class _RegisteredExit:
+    """The process whose exit is registered with multiprocessing."""
 
     pid = 0
 
 
-_ends = _Ends()
+_registered_exit = _RegisteredExit()
 
 
 def _before_fork() -> None:
@@ -108,7 +108,7 @@ def _after_fork_in_child() -> None:
     _after_fork(lambda store: store._reset_in_child())
     util: Any = sys.modules.get("multiprocessing.util")
     if util is not None:  # it clears its finalizers at the start of a child, and then calls this function
-        util.register_after_fork(_ends, lambda _: _register_with_multiprocessing())
+        util.register_after_fork(_registered_exit, lambda _: _register_with_multiprocessing())
 
 
 if hasattr(os, "register_at_fork"):

@@ -15,18 +15,18 @@ Kind = Literal["deletes", "adds", "puts", "updates"]
 class Batch:
     """Writes of one kind to one model.
 
-    `adds` are new objects and refused if one with the same unique id exists; `puts` replace whatever exists; `updates` are
-    changes of stored objects and skipped if the object no longer exists.
+    `adds` are new objects; Redis refuses them if the unique id exists. `puts` add or replace objects. `updates` change stored
+    objects; Redis skips them if the object no longer exists.
     """
 
     model: str
     kind: Kind
     known_in: bytes = b""
-    """Epoch of the store in which the objects were known to be new; empty if Redis has to check."""
+    """Epoch of the store in which the objects are known to be new; empty if Redis must check."""
     schema: str = ""
     """The `ModelSchema` of the model, as JSON."""
     items: list[str | bytes] = field(default_factory=list)
-    """The unique ids to delete; otherwise unique ids and values in turn."""
+    """Unique ids for deletes; otherwise unique ids and values alternate."""
     digests: list[bytes] = field(default_factory=list)
     size: int = 0
     """Approximate size in bytes."""

@@ -64,10 +64,10 @@ class SendQueue:
                 self._sent.append((self._waiting[0], started))
                 self._waiting.popleft()
         except (redis_errors.RedisError, OSError):
-            self._take_back()
+            self._requeue_sent()
             return refused + self.push()
         except BaseException:  # an interrupt may occur between two steps
-            self._take_back()
+            self._requeue_sent()
             raise
         return refused
 
@@ -93,13 +93,13 @@ class SendQueue:
                 self._sent.popleft()
             self._pipe.release()
         except (redis_errors.RedisError, OSError, NotAdmitted):
-            self._take_back()
+            self._requeue_sent()
         except BaseException:
-            self._take_back()
+            self._requeue_sent()
             raise
         return refused
 
-    def _take_back(self) -> None:
+    def _requeue_sent(self) -> None:
         """Move sent batches, whose outcome is unknown, back to the waiting ones."""
         while self._sent:
             batch = self._sent[-1][0]

@@ -20,8 +20,8 @@ from diffsync_store.store.redis.writing.batch import Batch
 CLAIM_SECONDS = 2.0
 """Seconds after the last renewal at which a claim ends."""
 
-_PATIENCE = 30.0
-"""Seconds to wait for another writer."""
+_MAX_WAIT = 30.0
+"""Maximum seconds to wait for another writer."""
 
 _ADMITTED = (b"exclusive", b"shared")
 
@@ -73,7 +73,7 @@ class Writer:
         def begin() -> Any:
             return scripts.BEGIN(self._redis, keys, arguments)
 
-        self._until_admitted(begin, patience=2 * CLAIM_SECONDS)
+        self._until_admitted(begin, max_wait=2 * CLAIM_SECONDS)
         self.generation = generation.encode()
         self.epoch, self.is_shared, self.claim_until = b"1", False, 0.0
         self._batches = 0
@@ -182,8 +182,8 @@ class Writer:
         self.is_shared = status == b"shared"
         self.claim_until = 0.0 if self.is_shared else started + CLAIM_SECONDS * 0.75
 
-    def _until_admitted(self, ask: Callable[[], Any], patience: float = _PATIENCE) -> Any:
-        deadline = time.monotonic() + patience
+    def _until_admitted(self, ask: Callable[[], Any], max_wait: float = _MAX_WAIT) -> Any:
+        deadline = time.monotonic() + max_wait
         while True:
             with translated_errors():
                 answer = ask()
