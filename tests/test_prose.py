@@ -49,7 +49,8 @@ INSTEAD = {
 EXEMPT = {"docs/glossary.md": "lists the words that are not written"}
 """Pages that may contain the words, and why."""
 
-PAGES = ["README.md", "CONTRIBUTING.md", *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
+FILES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "docker/compose.yaml"]
+PAGES = [*FILES, *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
 MODULES = [
     path.relative_to(ROOT).as_posix()
     for folder in ("diffsync_store", "flows/diffsync_flows", "examples/airports")
