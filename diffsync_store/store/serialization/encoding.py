@@ -120,7 +120,9 @@ def _is_plainly_storable(obj: DiffSyncModel) -> bool:
 def _invalid_identifier(obj: DiffSyncModel) -> str:
     """Describe the first identifier that is not valid Unicode, with its type."""
     values = ((name, getattr(obj, name, "")) for name in obj._identifiers)
-    found = (f"its field {name!r}, a {type(value).__name__}," for name, value in values if not is_unicode(str(value)))
+    found = (
+        f"its field {name!r} of type {type(value).__name__}" for name, value in values if not is_unicode(str(value))
+    )
     return next(found, "it")
 
 

@@ -269,7 +269,7 @@ def test_an_open_store_goes_on_after_a_failover(redis_kind: str, store_id: str) 
         store.flush()
         assert names_of(RedisStore(url=servers.url, store_id=store_id)) == ["a", "b"]
         flat(loaded).add(Device(name="b"))
-        with pytest.raises(ObjectStoreException, match=r"a replica took its place.*Load it again"):
+        with pytest.raises(ObjectStoreException, match=r"failed over to a replica.*Load it again"):
             loading.__exit__(None, None, None)
         assert loaded.record().state is StoreState.FAILED
 
