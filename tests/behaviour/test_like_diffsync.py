@@ -129,7 +129,9 @@ def expect_equal(ours: Found, theirs: Found, *, in_memory: bool) -> None:
         return
     # Objects with equal digests are counted without being visited, so they are not logged either.
     assert skips == their_skips if in_memory else skips <= their_skips
-    diffed, their_diffed = ([found for found in told if found[0] == "diff"] for told in (progress, their_progress))
+    diffed, their_diffed = (
+        [found for found in expected if found[0] == "diff"] for expected in (progress, their_progress)
+    )
     assert diffed[-1:] == their_diffed[-1:]
     synced = [found for found in progress if found[0] == "sync"]
     assert synced[-1:] == [("sync", total, total) for _, _, total in synced[-1:]]
@@ -198,11 +200,11 @@ def expect_equal_saved_diff(
             StoredAdapter(second_store(adapter.store), name) for adapter, name in ((run.source, "S"), (run.target, "T"))
         )
         saved = diffs.open(diffs.compare(source, target, flags=program.flags_of(OURS)))
-        in_memory, told = saved.diff(), theirs["diff"]
-        assert (in_memory.str(), list(order_of(in_memory))) == (told["str"], told["order"])
-        assert list(order_of(saved.streamed())) == told["order"]
-        assert json.dumps(in_memory.summary()) == told["summary"]
-        assert json.dumps(in_memory.dict()) == told["dict"]
+        in_memory, expected = saved.diff(), theirs["diff"]
+        assert (in_memory.str(), list(order_of(in_memory))) == (expected["str"], expected["order"])
+        assert list(order_of(saved.streamed())) == expected["order"]
+        assert json.dumps(in_memory.summary()) == expected["summary"]
+        assert json.dumps(in_memory.dict()) == expected["dict"]
         saved.drop()
     finally:
         drop(run)

@@ -153,7 +153,7 @@ def test_the_status_that_an_operation_sets_is_logged(adapters: Adapters, status:
     class Telling(Site):
         def update(self, attrs: Data) -> Self | None:
             super().update(attrs)
-            self.set_status(status, "as told")
+            self.set_status(status, "as set")
             return self
 
     class Teller(Inventory):
@@ -161,7 +161,7 @@ def test_the_status_that_an_operation_sets_is_logged(adapters: Adapters, status:
 
     source, target = adapters.pair({"a": ("r", {})}, {"a": ("q", {})}, target_class=Teller)
     last = logged(source, target)[-2]
-    assert (last["event"], last["status"], last["log_level"]) == ("as told", status.value, level)
+    assert (last["event"], last["status"], last["log_level"]) == ("as set", status.value, level)
 
 
 def test_unchanged_objects_are_logged_with_the_flag(adapters: Adapters) -> None:

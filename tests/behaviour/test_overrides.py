@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.behaviour.api import IS_REFERENCE, LocalStore
-from tests.behaviour.twin import OVERRIDES, Reference, told
+from tests.behaviour.twin import OVERRIDES, Reference, results_of
 
 pytestmark = pytest.mark.skipif(IS_REFERENCE, reason="it compares with the reference by itself")
 
@@ -64,7 +64,7 @@ def check(
     reference: Reference, program: dict[str, Any], passed_over: set[str] = KNOWN, store: type[Any] = LocalStore
 ) -> None:
     """Compare a program on both libraries; a diff or a sync may omit calls of `passed_over`."""
-    ours, theirs = told(**program, store=store), reference.told(**program)
+    ours, theirs = results_of(**program, store=store), reference.results_of(**program)
     steps = program["steps"] if len(ours) == len(program["steps"]) else ["set-up"]
     for step, here, there in zip(steps, ours, theirs, strict=True):
         assert (step, here["given"]) == (step, there["given"])

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 Step = list[Any]
 """Name of a step and its arguments."""
-Told = dict[str, Any]
+StepResult = dict[str, Any]
 """The result of a step, the overrides that it called, and its log."""
 
 
@@ -63,11 +63,11 @@ class Program:
                 site.add_child(device)
         return adapter
 
-    def run(self, steps: Iterable[Step]) -> list[Told]:
+    def run(self, steps: Iterable[Step]) -> list[StepResult]:
         """Run the steps; an exception of a step is its result."""
-        return [self._told(name, arguments) for name, *arguments in steps]
+        return [self._run_step(name, arguments) for name, *arguments in steps]
 
-    def _told(self, name: str, arguments: list[Any]) -> Told:
+    def _run_step(self, name: str, arguments: list[Any]) -> StepResult:
         self.calls.clear()
         with capture_logs() as events:
             try:
@@ -296,20 +296,20 @@ OVERRIDES = [
 ]
 
 
-def told(
+def results_of(
     overrides: list[str],
     source: dict[str, Any],
     target: dict[str, Any],
     steps: list[Step],
     store: type[Any] = LocalStore,
-) -> list[Told]:
+) -> list[StepResult]:
     """Run a program; if its set-up raises, return only this exception."""
     structlog.reset_defaults()
     try:
         program = Program(overrides, source, target, store)
     except Exception as error:  # noqa: BLE001  # what it raises is what is compared
         return [{"given": f"raised {type(error).__name__}", "calls": [], "logged": []}]
-    found: list[Told] = json.loads(json.dumps(program.run(steps)))
+    found: list[StepResult] = json.loads(json.dumps(program.run(steps)))
     return found
 
 
@@ -334,16 +334,16 @@ class Reference:
         self._process.kill()
         self._process.communicate()
 
-    def told(self, **program: Any) -> list[Told]:
+    def results_of(self, **program: Any) -> list[StepResult]:
         """Run a program on diffsync."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(program) + "\n")
         self._process.stdin.flush()
-        found: list[Told] = json.loads(self._process.stdout.readline())
+        found: list[StepResult] = json.loads(self._process.stdout.readline())
         return found
 
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        print(json.dumps(told(**json.loads(line))), flush=True)
+        print(json.dumps(results_of(**json.loads(line))), flush=True)

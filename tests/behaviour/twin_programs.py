@@ -246,7 +246,7 @@ class Run:
             "calls": self.calls,
             "events": self._events(logged),
             "skips": Counter(event["unique_id"] + event["event"] for event in logged if "Skipping" in event["event"]),
-            "diff": None if diff is None else self.told(diff),
+            "diff": None if diff is None else self.describe(diff),
             "progress": self.progress,
             "source": self._content(self.source),
             "target": self._content(self.target),
@@ -270,7 +270,7 @@ class Run:
                     self.target.remove(obj)
         return self.target.sync_from(self.source, diff=diff, **given)
 
-    def told(self, diff: Any) -> Found:
+    def describe(self, diff: Any) -> Found:
         """Return the content of a diff as data."""
         return {
             "str": diff.str(),
@@ -292,7 +292,7 @@ class Run:
         # diffsync logs a parent that is deleted after its children under the model and id of the last child.
         is_natural = any(node.flags[1] & naturally for node in self.program.all_nodes())
         names = ("log_level", "event", "action", "status", *(() if is_natural else ("model", "unique_id", "diffs")))
-        told = []
+        events = []
         for event in events:
             # This library does not visit unchanged objects, so it does not report missing ones.
             passes_by = "LOG_UNCHANGED_RECORDS" not in self.program.flags and event.get("action", "") is None
@@ -303,8 +303,8 @@ class Run:
                 found[1] = None  # each library has its own wording
             if is_natural and event["event"].endswith(_NOT_RETURNED):
                 found[1] = _NOT_RETURNED
-            told.append(found)
-        return told
+            events.append(found)
+        return events
 
     def _content(self, adapter: Any) -> Found:
         found: Found = {}

@@ -78,31 +78,31 @@ def set_age(server: RedisServer, diff_id: str, age: timedelta = timedelta(days=8
 
 
 def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
-    told = run("stores").output
-    line = next(line for line in told.splitlines() if line.startswith(f"{name}-source"))
+    output = run("stores").output
+    line = next(line for line in output.splitlines() if line.startswith(f"{name}-source"))
     assert line.split()[1:4] == ["source", "complete", "31"]
     assert line.split()[-4:-2] in (["6", "d"], ["7", "d"])
     assert line.endswith(("kB", "MB"))
-    told = run("diffs").output
-    line = next(line for line in told.splitlines() if line.startswith(name))
+    output = run("diffs").output
+    line = next(line for line in output.splitlines() if line.startswith(name))
     assert line.split()[1:7] == ["source", "→", "target", "1", "30", "0"]
     assert "1 of " in run("stores", "--limit", "1").output
 
 
 def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
-    told = run("show", f"{name}-target").output
+    output = run("show", f"{name}-target").output
     for part in ("complete", "target (Network)", "site (top level)", "region, tags", "; 7 d after the last use"):
-        assert part in told
-    assert "usable" in told
-    told = run("show", name).output
+        assert part in output
+    assert "usable" in output
+    output = run("show", name).output
     for part in (f"source, store {name}-source", f"target, store {name}-target", "site", "; 7 d after the last use"):
-        assert part in told
+        assert part in output
 
 
 def test_changes_are_paged_filtered_and_escaped(run: Run, name: str) -> None:
-    told = run("changes", name, "--limit", "10").output
-    assert "Rows 0 to 9 of 31. Show the next with --start 10." in told
-    assert 'region: "target" → "source"' in told
+    output = run("changes", name, "--limit", "10").output
+    assert "Rows 0 to 9 of 31. Show the next with --start 10." in output
+    assert 'region: "target" → "source"' in output
     everything = run("changes", name, "--action", "create").output
     assert "s\\x1b[31m<b>[red]" in everything
     assert "\x1b" not in everything
@@ -121,16 +121,16 @@ def test_json_lines_have_the_same_content_and_are_escaped(run: Run, server: Redi
     for side, content in sites.items():
         with closing(RedisStore(store_id=f"{made}-{side}", url=server.url)) as store, store.loading():
             Network(side, store).put(content)
-    told = run("diff", f"{made}-source", f"{made}-target", "--save").output
-    diff_id = told.split("diff_id: ")[1].strip()
+    output = run("diff", f"{made}-source", f"{made}-target", "--save").output
+    diff_id = output.split("diff_id: ")[1].strip()
     [line] = run("changes", diff_id, "--json", "--model", "site", "--id", odd).output.splitlines()
     assert line.isprintable()
     assert json.loads(line)["unique_id"] == odd
 
 
 def test_two_stores_are_compared(run: Run, name: str, server: RedisServer) -> None:
-    told = run("diff", f"{name}-source", f"{name}-target", "--exit-code", code=3).output
-    assert "1 create, 30 update, 0 delete" in told
+    output = run("diff", f"{name}-source", f"{name}-target", "--exit-code", code=3).output
+    assert "1 create, 30 update, 0 delete" in output
     assert (
         run("diff", f"{name}-source", f"{name}-source", "--exit-code")
         .output.strip()
@@ -169,8 +169,8 @@ def test_the_history_of_an_object_lists_its_operations_with_their_outcome(
         strict=True,
     ):
         assert [part for part in expected if part not in line] == [], line
-    told = [json.loads(line) for line in run("history", "site", "7", "--json").output.splitlines()]
-    of_name = [one for one in told if one["diff_id"].startswith(name)]
+    output = [json.loads(line) for line in run("history", "site", "7", "--json").output.splitlines()]
+    of_name = [one for one in output if one["diff_id"].startswith(name)]
     assert [(one["outcome"], one["by"]) for one in of_name] == [
         ("suppressed", ""),
         ("rejected", "bob"),
@@ -183,10 +183,10 @@ def test_the_history_of_an_object_lists_its_operations_with_their_outcome(
 
 def test_an_object_without_history_is_an_error_with_a_remedy(run: Run, name: str) -> None:
     assert name
-    told = run("history", "site", "no-such")
-    assert told.stdout == ""
-    assert "No saved diff changes the site 'no-such'" in told.stderr
-    assert "`diffsync-store changes DIFF_ID --model site`" in told.stderr
+    output = run("history", "site", "no-such")
+    assert output.stdout == ""
+    assert "No saved diff changes the site 'no-such'" in output.stderr
+    assert "`diffsync-store changes DIFF_ID --model site`" in output.stderr
     assert (
         "No saved diff changes a 'Site'. Did you mean 'site'? The saved diffs change: site."
         in run("history", "Site", "7").stderr
@@ -195,7 +195,7 @@ def test_an_object_without_history_is_an_error_with_a_remedy(run: Run, name: str
 
 def test_empty_lists_are_reported() -> None:
     with RedisServer("valkey") as server:
-        for words, told in (
+        for words, output in (
             (("stores",), "No stores."),
             (("stores", "--adapter", "x"), "No stores of x."),
             (("diffs",), "No saved diffs."),
@@ -206,12 +206,12 @@ def test_empty_lists_are_reported() -> None:
             (("lease",), "No target has a lease."),
         ):
             result = CliRunner().invoke(app, words, env={"DIFFSYNC_STORE_URL": server.url})
-            assert (result.exit_code, result.output) == (0, f"{told}\n")
+            assert (result.exit_code, result.output) == (0, f"{output}\n")
 
 
 def test_an_item_in_use_is_not_dropped(run: Run, name: str, server: RedisServer) -> None:
-    told = run("drop", f"{name}-source", "--yes", code=1).stderr
-    assert f"Store '{name}-source' is in use: diff {name} was made from it, and is not applied yet." in told
+    output = run("drop", f"{name}-source", "--yes", code=1).stderr
+    assert f"Store '{name}-source' is in use: diff {name} was made from it, and is not applied yet." in output
     run("drop", name, "--yes")
     assert "Drop " in run("drop", f"{name}-source", input="n\n", code=1).output
     run("drop", f"{name}-source", "--yes")
@@ -244,10 +244,10 @@ def test_a_target_is_locked_and_unlocked_by_its_adapters_name(run: Run, name: st
     assert name  # a store of the adapter `target` exists
     with closing(RedisLeases(url=server.url)) as leases:
         for word in ("target", "target-target"):
-            told = run("lock", word, "--reason", "upgrade", "--by", "ann")
-            assert "upgrade" in told.output
-            assert "Unlock it with `diffsync-store unlock target`." in told.output
-            assert told.stderr == ""
+            output = run("lock", word, "--reason", "upgrade", "--by", "ann")
+            assert "upgrade" in output.output
+            assert "Unlock it with `diffsync-store unlock target`." in output.output
+            assert output.stderr == ""
             with pytest.raises(
                 LeaseHeld, match=r"The lease on target 'target' is held by ann .*`diffsync-store unlock target`,"
             ):
@@ -256,8 +256,8 @@ def test_a_target_is_locked_and_unlocked_by_its_adapters_name(run: Run, name: st
             assert run("lease").output.splitlines()[1].startswith("target  ann since")
             assert "Current leases: target." in run("lease", "no-such").output
             assert "Unlocked." in run("unlock", word, input="y\n").output
-            told = run("unlock", word, "--yes")
-            assert told.output == "Nobody holds the lease of target. No known target has a lease.\n"
+            output = run("unlock", word, "--yes")
+            assert output.output == "Nobody holds the lease of target. No known target has a lease.\n"
         assert leases.holder(target_lease("target")) is None
     assert "No target has a lease." in run("lease").output
 
@@ -265,8 +265,8 @@ def test_a_target_is_locked_and_unlocked_by_its_adapters_name(run: Run, name: st
 def test_a_store_with_its_own_lease_is_locked_and_unlocked(run: Run, name: str, server: RedisServer) -> None:
     store_id = f"{name}-target"
     with closing(RedisLeases(url=server.url)) as leases, leases.take(store_id, "by hand", owner="ann"):
-        told = run("unlock", store_id, "--yes").output
-        assert f"Current leases: {store_id} --store." in told
+        output = run("unlock", store_id, "--yes").output
+        assert f"Current leases: {store_id} --store." in output
         assert (
             f"`diffsync-store unlock {store_id} --store`"
             in run("lock", store_id, "--store", "--reason", "x", code=1).stderr
@@ -276,13 +276,14 @@ def test_a_store_with_its_own_lease_is_locked_and_unlocked(run: Run, name: str, 
 
 
 def test_locking_an_unknown_target_requires_force(run: Run, name: str, server: RedisServer) -> None:
-    told = run("lock", "tarket", "--reason", "upgrade", code=1)
+    output = run("lock", "tarket", "--reason", "upgrade", code=1)
     assert (
-        "No store or saved diff belongs to an adapter 'tarket'. Did you mean 'target'? Known adapters: " in told.stderr
+        "No store or saved diff belongs to an adapter 'tarket'. Did you mean 'target'? Known adapters: "
+        in output.stderr
     )
-    assert "source, target. Nothing was locked. If the name is right, add --force." in told.stderr
-    told = run("lock", f"{name}-tarket", "--store", "--reason", "upgrade", code=1)
-    assert f"No store '{name}-tarket'. Did you mean '{name}-target'?" in told.stderr
+    assert "source, target. Nothing was locked. If the name is right, add --force." in output.stderr
+    output = run("lock", f"{name}-tarket", "--store", "--reason", "upgrade", code=1)
+    assert f"No store '{name}-tarket'. Did you mean '{name}-target'?" in output.stderr
     assert run("lease").output == "No target has a lease.\n"
     with closing(RedisLeases(url=server.url)) as leases:
         run("lock", "tarket", "--reason", "upgrade", "--force")
@@ -331,18 +332,18 @@ def test_approve_lists_the_runs_that_wait_for_the_decision(run: Run, name: str, 
     with closing(RedisDiffs(url=server.url)) as diffs:
         journal = diffs.open(name).journal()
         journal.request_approval("run-1", by=f"flow run {ESCAPE}", link="http://prefect/runs/1")
-        told = run("approve", name, "--by", "ann").output
+        output = run("approve", name, "--by", "ann").output
         assert (
             "A run is waiting: flow run s\\x1b[31m<b>[red] (http://prefect/runs/1). It continues automatically where"
-            in told
+            in output
         )
         journal.withdraw_request("run-1")
         assert "waiting" not in run("approve", name, "--by", "ann").output
         journal.request_approval("run-2", by="flow run x", seconds=3600)
         journal.request_approval("run-3", by="flow run y", seconds=0.001)
-    told = run("approve", name, "--by", "bob", "--reject").output
-    assert "A run is waiting: flow run x. It continues" in told
-    assert "flow run y" not in told
+    output = run("approve", name, "--by", "bob", "--reject").output
+    assert "A run is waiting: flow run x. It continues" in output
+    assert "flow run y" not in output
 
 
 def test_a_missing_url_is_an_error_with_a_remedy(tmp_path: Path) -> None:
@@ -380,9 +381,9 @@ def test_the_error_of_an_unreachable_redis_has_no_password(url: str, address: st
 def test_the_error_of_an_unknown_name_says_how_to_list_the_names(run: Run) -> None:
     lists = "`diffsync-store stores` lists the stores, `diffsync-store diffs` the saved diffs."
     for words in (("show", "no-such"), ("drop", "no-such", "--yes")):
-        told = run(*words, code=1).stderr
-        assert told.startswith("No store or saved diff 'no-such': it never existed, was dropped, or")
-        assert lists in told
+        output = run(*words, code=1).stderr
+        assert output.startswith("No store or saved diff 'no-such': it never existed, was dropped, or")
+        assert lists in output
     assert lists in run("changes", "no-such", code=1).stderr
     assert lists in run("diff", "no-such", "no-such", code=1).stderr
 
