@@ -409,7 +409,7 @@ def test_a_user_with_the_rights_of_the_readme_can_do_everything(restricted: dict
 
 
 def test_on_a_cluster_a_few_more_rights_are_enough(cluster: RedisClusterServers, store_id: str) -> None:
-    found = re.search(r"On a cluster it also needs `(.+?)`", CONNECTIONS)
+    found = re.search(r"On a cluster, the user also needs `(.+?)`", CONNECTIONS)
     assert found
     for node in cluster.nodes:
         node.run(*acl_rule("few-rights"), *found[1].split())
