@@ -247,7 +247,7 @@ class RedisDiffs(DiffCatalog):
         return self.from_record(record)
 
     def from_record(self, record: DiffRecord) -> SavedDiff:
-        return SavedDiff(self._redis, record, self.namespace)
+        return SavedDiff(self._redis, record, self.namespace, connection=self._connection)
 
 
 def _write_elements(operations: Iterator[Operation], writer: DiffWriter) -> DiffSummary:

@@ -14,11 +14,12 @@ from diffsync_store.exceptions import DiffNotApproved, DiffNotFound, ObjectStore
 from diffsync_store.journal import PENDING, Approval, Entry
 from diffsync_store.operation import Operation, OperationFilter, diff_of, id_in
 from diffsync_store.selection import Select
-from diffsync_store.store.redis.connection import translated_errors
+from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.diffs.journal import RedisJournal
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
 from diffsync_store.store.redis.record import server_time
+from diffsync_store.store.redis.writing.pipeline import new_pipeline
 
 PAGE = 500
 """Elements of a page: read in one round trip, with one digest in the checksum."""
@@ -32,8 +33,11 @@ class RedisDiff:
     Threads may share it; another process opens it by its `diff_id`.
     """
 
-    def __init__(self, client: Any, record: DiffRecord, namespace: str = "") -> None:
+    def __init__(
+        self, client: Any, record: DiffRecord, namespace: str = "", *, connection: Connection | None = None
+    ) -> None:
         self._redis = client
+        self._connection = connection
         self.namespace = namespace
         self._keys = DiffKeys(record.diff_id, namespace)
         self._digests: list[bytes] | None = None
@@ -152,7 +156,8 @@ class RedisDiff:
     def journal(self) -> RedisJournal:
         """Return the journal: states of the operations, approval, application."""
         created = self.record.model_dump_json(include={"created"}).strip("{}")
-        return RedisJournal(self._redis, self._keys, self.record.ttl, created)
+        pipeline = None if self._connection is None else new_pipeline(self._connection)
+        return RedisJournal(self._redis, self._keys, self.record.ttl, created, pipeline=pipeline)
 
     def resolve(self, operation_id: str, *, is_done: bool) -> None:
         """Record whether an operation with an unknown outcome was done, after somebody has checked the target.
