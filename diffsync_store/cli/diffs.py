@@ -1,4 +1,4 @@
-"""Commands for saved diffs: `diffs`, `changes`, `history`, `approve`, `resolve`."""
+"""Commands for saved diffs: `diffs`, `changes`, `rejects`, `history`, `approve`, `resolve`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from diffsync_store.cli.render import (
     operation_json,
     show_changes,
     show_history,
+    show_rejects,
 )
 from diffsync_store.enum import OperationState
 from diffsync_store.operation import OperationFilter
+from diffsync_store.printable import printable_lines
+from diffsync_store.sync.reject_export import to_csv, to_json
 
 _RESUMES = (
     "It continues automatically where `diffsync-flows resume --every 10` runs. Otherwise run `diffsync-flows resume` once, "
@@ -89,6 +92,28 @@ def changes(
     if len(found) > limit:
         total = "" if state or matching != OperationFilter() else f" of {saved.record.operations:,}"
         echo(f"Rows {start} to {start + limit - 1}{total}. Show the next with --start {start + limit}.")
+
+
+@command
+def rejects(
+    diff_id: str,
+    *,
+    limit: Limit = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all rejects as a JSON list.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print all rejects as CSV.")] = False,
+) -> None:
+    """List the operations of a saved diff that were not applied, with the reasons: failed, conflict, blocked, unknown."""
+    with open_diffs() as saved_diffs:
+        found = list(saved_diffs.open(diff_id).rejects())
+    if as_json:
+        typer.echo(printable_lines(to_json(found)))
+    elif as_csv:
+        typer.echo(printable_lines(to_csv(found)), nl=False)
+    elif not found:
+        echo_error("No rejects.")
+    else:
+        show_rejects(found[:limit])
+        echo_omitted(len(found), limit)
 
 
 @command

@@ -14,6 +14,7 @@ from diffsync_store.diffs.history import OperationHistory
 from diffsync_store.diffs.saved_diff import SavedDiff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.operation import Operation
+from diffsync_store.result import Reject
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.record import DiffRecord
 
@@ -103,6 +104,12 @@ def show_changes(operations: Iterable[Operation]) -> None:
         redacted = operation.redacted()
         rows.append((redacted.action, redacted.model, redacted.unique_id or redacted.name, _changes(operation)))
     console().print(table(("action", "model", "unique id", "changes"), rows))
+
+
+def show_rejects(rejects: Iterable[Reject]) -> None:
+    """Print rejects as a table."""
+    rows = [(each.state, each.action, each.model, each.unique_id, each.reason) for each in rejects]
+    console().print(table(("state", "action", "model", "unique id", "reason"), rows))
 
 
 def show_history(history: Iterable[OperationHistory]) -> None:

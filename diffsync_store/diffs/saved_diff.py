@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.diffs.namespaces import require_namespace
 from diffsync_store.diffs.streamed_diff import StreamedDiff
 from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.guards.guards import Guards, count_operations
-from diffsync_store.result import SyncResult
+from diffsync_store.result import Reject, SyncResult
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.leases import Lease
@@ -20,6 +21,9 @@ from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected
 from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.sync import Sync, applied_before
+
+_REJECT_STATES = {State.FAILED: "failed", State.CONFLICT: "conflict", State.BLOCKED: "blocked", State.SENT: "unknown"}
+"""States of operations that a sync did not apply, as `Reject.state` names them."""
 
 
 class SavedDiff(RedisDiff):
@@ -95,6 +99,22 @@ class SavedDiff(RedisDiff):
             lease=lease,
         )
         return sync.run()
+
+    def rejects(self) -> Iterator[Reject]:
+        """Yield the operations that were sent and not done, or blocked by one of these, in the order of a sync."""
+        for operation, entry in self.outcomes():
+            if entry.state in _REJECT_STATES:
+                shown = operation.redacted()
+                yield Reject(
+                    str(operation.action),
+                    operation.model,
+                    shown.unique_id or shown.name,
+                    shown.identifiers,
+                    entry.reason,
+                    _REJECT_STATES[entry.state],
+                    operation.id,
+                    operation.redacted_changes(),
+                )
 
     def dry_run(self, options: SyncOptions | None = None, *, flags: DiffSyncFlags = DiffSyncFlags.NONE) -> SyncResult:
         """Return what `apply` would do now with these options, if the target refused nothing and had not changed.

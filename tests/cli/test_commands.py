@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import subprocess
@@ -97,6 +99,31 @@ def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
     output = run("show", name).output
     for part in (f"source, store {name}-source", f"target, store {name}-target", "site", "; 7 d after the last use"):
         assert part in output
+
+
+def test_rejects_are_listed_with_their_reasons_and_exported(run: Run, name: str, server: RedisServer) -> None:
+    assert "No rejects." in run("rejects", name).output
+    states = (
+        OperationState.FAILED,
+        OperationState.CONFLICT,
+        OperationState.BLOCKED,
+        OperationState.SENT,
+        OperationState.DONE,
+    )
+    with closing(RedisDiffs(url=server.url)) as diffs:
+        saved = diffs.open(name)
+        ids = [operation.id for operation in saved.operations()][-len(states) :]
+        saved.journal().write({each: Entry(state, "=no \x1b room") for each, state in zip(ids, states, strict=True)})
+    output = run("rejects", name, "--limit", "3").output
+    assert "3 of 4 rows. Show all with --limit 4." in output
+    assert "=no \\x1b room" in output
+    listed = json.loads(run("rejects", name, "--json").output)
+    assert [reject["state"] for reject in listed] == ["failed", "conflict", "blocked", "unknown"]
+    assert [reject["operation_id"] for reject in listed] == ids[:-1]
+    text = run("rejects", name, "--csv").output
+    assert "\x1b" not in text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["reason"] for row in rows] == ["'=no \\x1b room"] * 4  # no spreadsheet takes it for a formula
 
 
 def test_changes_are_paged_filtered_and_escaped(run: Run, name: str) -> None:
