@@ -175,9 +175,15 @@ class SentinelServers(Group):
         """Kill the master, and wait until the Sentinel has promoted the replica."""
         self.master.kill()
         self._ask("SENTINEL", "SET", self.service, "down-after-milliseconds", 300)
-        with self.replica.client() as replica:
-            wait_until(lambda: replica.info("replication")["role"] == "master", 30, "the replica is the master")
+        wait_until(self._is_promoted, 30, "the replica is the master")
         wait_until(lambda: self._named() == self.replica.port, 30, "the Sentinel names it")
+
+    def _is_promoted(self) -> bool:
+        with self.replica.client() as replica:
+            try:
+                return bool(replica.info("replication")["role"] == "master")
+            except redis.ConnectionError:  # a server that is promoted ends its clients' connections
+                return False
 
     def _named(self) -> int:
         return int(self._ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)[1])
