@@ -5,6 +5,8 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.stored_adapter import StoredAdapter
@@ -58,6 +60,7 @@ def expect_content(url: str, diff_id: str) -> None:
         assert store.record().counts == {"site": 1}
 
 
+@pytest.mark.slow
 def test_a_restore_brings_back_stores_diffs_and_approvals(redis_kind: str, tmp_path: Path) -> None:
     program, copy = demand(copying_program), tmp_path / "stores.rdb"
     with demand(lambda: RedisServer(redis_kind, "--appendonly", "yes")) as server:

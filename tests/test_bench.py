@@ -203,6 +203,7 @@ def test_keys_of_every_type_are_written_as_they_were_read(server: RedisServer) -
 # The slow proxy
 
 
+@pytest.mark.slow
 def test_each_round_trip_is_delayed(server: RedisServer) -> None:
     with SlowProxy(server.port, 0.5) as proxy, redis.Redis.from_url(proxy.url) as client:
         client.ping()
@@ -212,6 +213,7 @@ def test_each_round_trip_is_delayed(server: RedisServer) -> None:
         assert 2 <= time.perf_counter() - start < 20
 
 
+@pytest.mark.slow
 def test_delays_of_pipelined_answers_overlap(server: RedisServer) -> None:
     with SlowProxy(server.port, 0.5) as proxy, redis.Redis.from_url(proxy.url) as client:
         value = b"x" * 2**20

@@ -34,6 +34,7 @@ def test_a_killed_server_starts_again_on_its_port(own_redis: RedisServer) -> Non
     assert own_redis.client().ping()
 
 
+@pytest.mark.slow
 def test_a_paused_server_times_out_and_comes_back(own_redis: RedisServer) -> None:
     client = own_redis.client(socket_timeout=2, retry=Retry(NoBackoff(), 0))
     assert client.ping()

@@ -85,6 +85,7 @@ def test_a_loaded_store_is_whole_after_its_slot_has_moved(cluster: RedisClusterS
         store.drop()
 
 
+@pytest.mark.slow
 def test_a_store_that_is_being_moved_is_said_to_be_and_nothing_is_half_written(
     cluster: RedisClusterServers, store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_load_that_loses_answers_of_a_cluster_is_whole(
         store.drop()
 
 
+@pytest.mark.slow
 def test_tries_on_a_cluster_wait_between_each_other(cluster: RedisClusterServers, monkeypatch: Any) -> None:
     waits: list[float] = []
     monkeypatch.setattr("redis.retry.sleep", waits.append)

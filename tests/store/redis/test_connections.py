@@ -167,6 +167,7 @@ def test_what_is_no_sentinel_no_master_and_no_database_is_said_to_be_none(
         leases.take("target", "sync")
 
 
+@pytest.mark.slow
 def test_a_cluster_has_one_database(cluster: RedisClusterServers) -> None:
     for where in ({"url": f"{cluster.url}/1"}, {"url": cluster.url, "db": 1}, {"url": f"{cluster.url}?db=1"}):
         assert "one database only" in message_of(**where)
@@ -408,6 +409,7 @@ def test_a_user_with_the_rights_of_the_readme_can_do_everything(restricted: dict
     check_whole_story(store_id, **restricted, db=1)
 
 
+@pytest.mark.slow
 def test_on_a_cluster_a_few_more_rights_are_enough(cluster: RedisClusterServers, store_id: str) -> None:
     found = re.search(r"On a cluster, the user also needs `(.+?)`", CONNECTIONS)
     assert found
