@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ from diffsync_store.store.redis import RedisLeases, RedisStore
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.sync import journal_writer, scheduler
 from diffsync_store.sync.options import SyncOptions
-from tests.servers import wait_until
+from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, say
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Device, Mute, Network, Silent, Site, System
@@ -477,3 +478,35 @@ def test_a_sync_that_was_paused_past_its_lease_sends_nothing_more(bench: Bench) 
     calls = bench.system.calls()
     assert (len(calls), len(set(calls))) == (OPERATIONS, OPERATIONS)
     assert "was lost" in message or "Another sync of this diff" in message
+
+
+def test_threads_share_the_connection_that_a_sync_keeps_for_its_journal(redis_kind: str, tmp_path: Path) -> None:
+    with RedisServer(redis_kind) as server, closing(RedisDiffs(url=server.url)) as diffs:
+        bench = Bench(server.url, tmp_path)
+        bench.load(SOURCE, TARGET)
+        journal = diffs.open(bench.name).journal()
+        journal.begin("a test")
+        failures: list[Exception] = []
+
+        def write(thread: int) -> None:
+            try:
+                for number in range(50):
+                    journal.write({f"{thread}-{number}": Entry(State.DONE)})
+            except Exception as error:  # noqa: BLE001  # whatever it is, the test fails
+                failures.append(error)
+
+        threads = [threading.Thread(target=write, args=(thread,)) for thread in range(8)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: journal.read(["0-0"]), 20, "they write")
+        with closing(server.client()) as client:
+            client.client_kill_filter(_type="normal", skipme=True)  # the kept connection is among these
+        journal.write({"0-0": Entry(State.DONE)})
+        for thread in threads:
+            thread.join()
+        assert not failures
+        ids = [f"{thread}-{number}" for thread in range(8) for number in range(50)]
+        assert {entry.state for entry in journal.read(ids).values()} == {State.DONE}
+        assert len(journal.read(ids)) == len(ids)
+        journal.end()
+        assert not journal.is_running()

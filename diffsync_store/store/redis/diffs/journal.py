@@ -73,12 +73,12 @@ class RedisJournal(Journal):
         return bool(may_lack_entries)
 
     def end(self) -> None:
+        if self._pipeline is not None and self._process == os.getpid():
+            with self._pipeline_lock:
+                self._pipeline.release()
         if self._number:
             with translated_errors():
                 scripts.END(self._redis, [self._keys.writer], [self._number])
-            if self._pipeline is not None and self._process == os.getpid():
-                with self._pipeline_lock:
-                    self._pipeline.release()
 
     def is_running(self) -> bool:
         """True if a sync of the diff has begun and not ended; a sync that was killed counts as running."""
