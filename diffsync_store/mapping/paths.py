@@ -1,0 +1,122 @@
+"""Paths into records: where the value of a field is found, and where it is written.
+
+    name                    a key of the record
+    manufacturer.name       a key of a record inside it
+    $parent.model           a field of the object that the record stands below
+    tags[].slug             anything else is a JMESPath expression: https://jmespath.org
+
+A path that leads nowhere gives None, as in JMESPath. A path is data: nothing of it is evaluated as code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+Record = Mapping[str, Any]
+Getter = Callable[[Record, Any], Any]
+"""Takes a record and the object above it, which is None at the top."""
+Setter = Callable[[dict[str, Any], Any], None]
+
+PARENT = "$parent."
+_PLAIN = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*")
+
+
+class InvalidPath(ValueError):
+    """A path cannot be read."""
+
+
+def is_plain(path: str) -> bool:
+    """True for keys with dots between them: the paths that can be written too."""
+    return bool(_PLAIN.fullmatch(path))
+
+
+def compile_getter(path: str) -> Getter:
+    """A function that reads the value at a path.
+
+    Raises:
+        InvalidPath: the path cannot be read, or the package `jmespath` is needed and missing.
+    """
+    if path.startswith(PARENT):
+        return _of_parent(path.removeprefix(PARENT))
+    if not is_plain(path):
+        return _by_jmespath(path)
+    first, *rest = path.split(".")
+    if not rest:
+        return lambda record, _parent: record.get(first)
+    if len(rest) == 1:
+        return _of_two(first, rest[0])
+    return _of_many(first, rest)
+
+
+def compile_setter(path: str) -> Setter:
+    """A function that puts a value at a plain path into a payload.
+
+    Raises:
+        InvalidPath: only plain paths can be written.
+    """
+    if not is_plain(path):
+        raise InvalidPath(f"The path {path!r} can be read only. Give a plain path such as `status.value` as `write`.")
+    *above, last = path.split(".")
+
+    def put(payload: dict[str, Any], value: Any) -> None:
+        for key in above:
+            payload = payload.setdefault(key, {})
+        payload[last] = value
+
+    return put
+
+
+def _of_two(first: str, second: str) -> Getter:
+    def get(record: Record, _parent: Any) -> Any:
+        inner = record.get(first)
+        return inner.get(second) if isinstance(inner, Mapping) else None
+
+    return get
+
+
+def _of_many(first: str, rest: list[str]) -> Getter:
+    def get(record: Record, _parent: Any) -> Any:
+        value = record.get(first)
+        for key in rest:
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(key)
+        return value
+
+    return get
+
+
+def _of_parent(field: str) -> Getter:
+    if not field.isidentifier() or field.startswith("_"):
+        raise InvalidPath(f"{PARENT}{field}: name one field of the parent, such as `$parent.name`.")
+
+    def get(_record: Record, parent: Any) -> Any:
+        if parent is None:
+            raise ValueError(f"`{PARENT}{field}` is asked for, and the record has no parent.")
+        return getattr(parent, field)
+
+    return get
+
+
+def _by_jmespath(path: str) -> Getter:
+    expression = _compiled(path)
+    return lambda record, _parent: expression.search(record)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(path: str) -> Any:
+    try:
+        import jmespath
+        from jmespath.exceptions import JMESPathError
+    except ImportError as error:
+        raise InvalidPath(
+            f"The path {path!r} needs the package jmespath: pip install 'diffsync-store[adapters]'"
+        ) from error
+    try:
+        return jmespath.compile(path)
+    except JMESPathError as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidPath(f"The path {path!r} is neither plain, as `site.name`, nor JMESPath: {reason}") from error

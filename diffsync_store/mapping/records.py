@@ -1,0 +1,261 @@
+"""How the records of a system become the fields of a model, and how the fields become what the system takes.
+
+    mapping = RecordMapping(fields={"manufacturer": "manufacturer.name", "status": {"path": "status.value", "map": {"a": "Active"}}})
+    mapper = Mapper(device_type, mapping)
+    mapper.fields_of({"model": "X", "manufacturer": {"name": "Juniper"}, "status": {"value": "a"}})
+    mapper.payload_of({"model": "X", "status": "Active"})
+
+A field without a line is read from, and written to, the key of its own name. A mapper is compiled once for a model, does not
+change, and may be shared by threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from diffsync_store.mapping.models import DeclaredModel, children_field
+from diffsync_store.mapping.paths import PARENT, Getter, Record, Setter, compile_getter, compile_setter, is_plain
+from diffsync_store.mapping.transforms import Transform, compile_transform
+from diffsync_store.mapping.types import payload_form
+
+_IGNORED = frozenset({"adapter", "model_flags"})
+
+
+class CannotWrite(ValueError):
+    """A value has no form that the target's system takes."""
+
+
+class FieldMapping(BaseModel):
+    """Where a field's value comes from and goes to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = ""
+    """Where the value is in the record; the field's own name by default."""
+    value: Any = None
+    """The same value for each record, in place of a path."""
+    map: dict[str, Any] = {}
+    """Value in the system, as text → value of the field. A value that is not listed stays as it is."""
+    default: Any = None
+    """The value where the record has none."""
+    transforms: tuple[Any, ...] = ()
+    """Names of transforms, applied in this order to what was read."""
+    write: str | None = None
+    """Where the value is written, where it is not the path that it is read from."""
+    read_only: bool = False
+    """The value is never written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @field_validator("path")
+    @classmethod
+    def _require_path(cls, path: str) -> str:
+        if path:
+            compile_getter(path)
+        return path
+
+    @field_validator("write")
+    @classmethod
+    def _require_plain_path(cls, path: str | None) -> str | None:
+        if path is not None:
+            compile_setter(path)
+        return path
+
+    @field_validator("transforms", mode="before")
+    @classmethod
+    def _take_one_alone(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | Mapping) else value
+
+    @field_validator("transforms")
+    @classmethod
+    def _require_transforms(cls, declared: tuple[Any, ...]) -> tuple[Any, ...]:
+        for one in declared:
+            compile_transform(one)
+        return declared
+
+    @model_validator(mode="after")
+    def _require_one_source(self) -> Self:
+        if self.path and "value" in self.model_fields_set:
+            raise ValueError("A field has a `path` or a `value`, not both.")
+        if self.read_only and self.write is not None:
+            raise ValueError("A field that is `read_only` is not written: leave `write` out.")
+        return self
+
+    @property
+    def write_path(self) -> str | None:
+        """Where the value is written; None where it is not."""
+        if self.read_only or "value" in self.model_fields_set:
+            return self.write
+        if self.write is not None:
+            return self.write
+        return self.path if self.path and is_plain(self.path) else None
+
+
+class RecordMapping(BaseModel):
+    """How the records of one model are found and read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = ""
+    """Where the records come from, in the words of the adapter: a table, an endpoint, a file pattern, `interfaces[]` for a list
+    inside the parent's record."""
+    fields: dict[str, FieldMapping] = {}
+    """The fields whose value is not simply found under their own name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_from(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "from" in value:
+            rest = {key: found for key, found in value.items() if key != "from"}
+            return {**rest, "source": value["from"]}
+        return value
+
+
+class Mapper:
+    """The mapping of one model, compiled. Threads may share it.
+
+    Args:
+        model: the model.
+        mapping: how its records are read; without it each field is read under its own name.
+
+    Raises:
+        ValueError: the mapping names a field that the model does not have.
+    """
+
+    def __init__(self, model: type[DeclaredModel], mapping: RecordMapping | None = None) -> None:
+        mapping = mapping or RecordMapping()
+        self.model = model
+        names = [name for name in model.model_fields if name not in _IGNORED and name not in _children_fields(model)]
+        unknown = sorted(mapping.fields.keys() - set(names))
+        if unknown:
+            raise ValueError(
+                f"Model {model._modelname!r} has no field {', '.join(map(repr, unknown))}. Its fields are {', '.join(names)}."
+            )
+        fields = {name: mapping.fields.get(name, FieldMapping()) for name in names}
+        self._readers = [(name, _reader(name, field)) for name, field in fields.items()]
+        self._writers = dict(_writers(fields))
+
+    def fields_of(self, record: Record, parent: Any = None) -> dict[str, Any]:
+        """The fields of a record, for the model to validate; a field that the record lacks is left to the model's default.
+
+        Raises:
+            ValueError, TypeError: a transform does not take the value, or there is no parent to read from.
+        """
+        found = {}
+        for name, read in self._readers:
+            value = read(record, parent)
+            if value is not None:
+                found[name] = value
+        return found
+
+    def payload_of(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the system takes for some fields of an object; fields that are not written are left out.
+
+        Raises:
+            CannotWrite: a value has no counterpart in a field's `map`.
+        """
+        payload: dict[str, Any] = {}
+        for name, value in values.items():
+            write = self._writers.get(name)
+            if write is not None:
+                write(payload, value)
+        return payload
+
+    def is_written(self, name: str) -> bool:
+        """True if the field's value reaches the system."""
+        return name in self._writers
+
+
+def _children_fields(model: type[DeclaredModel]) -> set[str]:
+    return {children_field(child) for child in model._children}
+
+
+def _reader(name: str, field: FieldMapping) -> Getter:
+    if "value" in field.model_fields_set:
+        value = field.value
+        return lambda _record, _parent: value
+    read = compile_getter(field.path or name) if field.path or name.isidentifier() else compile_getter(f'"{name}"')
+    steps: list[Transform] = [compile_transform(declared) for declared in field.transforms]
+    if field.map:
+        steps.append(_mapped(field.map))
+    if field.default is not None:
+        steps.append(_defaulted(field.default))
+    if not steps:
+        return read
+    if len(steps) == 1:
+        [step] = steps
+        return lambda record, parent: step(read(record, parent))
+
+    def read_and_transform(record: Record, parent: Any) -> Any:
+        value = read(record, parent)
+        for step in steps:
+            value = step(value)
+        return value
+
+    return read_and_transform
+
+
+def _key(value: Any) -> str:
+    """The text by which a value stands in a `map`: YAML's own words for true, false and null."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _mapped(table: Mapping[str, Any]) -> Transform:
+    def apply(value: Any) -> Any:
+        if isinstance(value, list):
+            return [table.get(_key(item), item) for item in value]
+        return table.get(_key(value), value) if not isinstance(value, Mapping) else value
+
+    return apply
+
+
+def _defaulted(default: Any) -> Transform:
+    return lambda value: default if value is None else value
+
+
+def _writers(fields: Mapping[str, FieldMapping]) -> Iterator[tuple[str, Callable[[dict[str, Any], Any], None]]]:
+    for name, field in fields.items():
+        path = (
+            field.write_path
+            if field.path or "value" in field.model_fields_set or field.read_only
+            else field.write or name
+        )
+        if path is None or path.startswith(PARENT):
+            continue
+        yield name, _writer(name, compile_setter(path), field.map)
+
+
+def _writer(name: str, put: Setter, table: Mapping[str, Any]) -> Callable[[dict[str, Any], Any], None]:
+    if not table:
+        return lambda payload, value: put(payload, payload_form(value))
+    back = _inverted(table)
+    known = set(map(_key, table.values()))
+
+    def write(payload: dict[str, Any], value: Any) -> None:
+        if _key(value) in known and _key(value) not in back:
+            raise CannotWrite(
+                f"`map` of {name!r} gives {value!r} for several values: say which one by `write` of a field of its own."
+            )
+        put(payload, back.get(_key(value), payload_form(value)))
+
+    return write
+
+
+def _inverted(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Value of the field → value in the system; those that several values stand for are left out."""
+    found: dict[str, Any] = {}
+    several = set()
+    for outside, inside in table.items():
+        key = _key(inside)
+        if key in found:
+            several.add(key)
+        found[key] = {"null": None, "true": True, "false": False}.get(outside, outside)
+    return {key: value for key, value in found.items() if key not in several}

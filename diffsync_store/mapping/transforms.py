@@ -1,0 +1,160 @@
+"""Transforms: a closed set of functions that a field's mapping names, applied in the given order.
+
+    strip  lower  upper  title  slug            text
+    {split: ","}  {join: "-"}                   text to list, list to text
+    {regex: {pattern: "…", replace: "…"}}       text; the pattern comes from the file of the project, never from records
+    {round: 2}                                  numbers
+    sort  unique  first  length                 lists
+    {prefix: "eth"}  {suffix: "…"}              text
+
+A transform leaves None as it is. A value of another kind than it takes is an error that rejects the record.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+Transform = Callable[[Any], Any]
+
+
+class InvalidTransform(ValueError):
+    """A transform does not exist, or has an argument that it does not take."""
+
+
+def _slug(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")
+
+
+def _on_text(function: Callable[[str], Any], name: str) -> Transform:
+    def apply(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise TypeError(f"`{name}` takes text, and the value is {type(value).__name__}.")
+        return function(value)
+
+    return apply
+
+
+def _on_list(function: Callable[[Sequence[Any]], Any], name: str) -> Transform:
+    def apply(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"`{name}` takes a list, and the value is {type(value).__name__}.")
+        return function(value)
+
+    return apply
+
+
+def _round(places: Any) -> Transform:
+    if isinstance(places, bool) or not isinstance(places, int):
+        raise InvalidTransform(f"`round` takes a whole number of decimal places, not {places!r}.")
+
+    def apply(value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            raise TypeError(f"`round` takes a number, and the value is {type(value).__name__}.")
+        return round(value, places)
+
+    return apply
+
+
+def _regex(argument: Any) -> Transform:
+    if not isinstance(argument, Mapping) or set(argument) - {"pattern", "replace"} or "pattern" not in argument:
+        raise InvalidTransform("`regex` takes `pattern`, and `replace` where the match is to be replaced.")
+    try:
+        pattern = re.compile(str(argument["pattern"]))
+    except re.error as error:
+        raise InvalidTransform(f"`regex`: the pattern {argument['pattern']!r} cannot be read: {error}.") from error
+    if "replace" in argument:
+        replacement = str(argument["replace"])
+        try:
+            pattern.sub(replacement, "")
+            re.compile(pattern.pattern + "|").sub(replacement, "")
+        except (re.error, IndexError) as error:
+            raise InvalidTransform(f"`regex`: the replacement {replacement!r} cannot be used: {error}.") from error
+        return _on_text(lambda text: pattern.sub(replacement, text), "regex")
+
+    def found(text: str) -> str | None:
+        match = pattern.search(text)
+        return None if match is None else match[1 if pattern.groups else 0]
+
+    return _on_text(found, "regex")
+
+
+def _with_text(name: str, argument: Any, make: Callable[[str], Transform]) -> Transform:
+    if not isinstance(argument, str):
+        raise InvalidTransform(f"`{name}` takes text, not {argument!r}.")
+    return make(argument)
+
+
+def _split(separator: str) -> Transform:
+    if not separator:
+        raise InvalidTransform("`split` takes a separator of at least one character.")
+    return _on_text(lambda text: [part for part in map(str.strip, text.split(separator)) if part], "split")
+
+
+def _joined(items: Iterable[Any], separator: str) -> str:
+    return separator.join(str(item) for item in items if item is not None)
+
+
+_WITHOUT_ARGUMENT: Mapping[str, Transform] = {
+    "strip": _on_text(str.strip, "strip"),
+    "lower": _on_text(str.lower, "lower"),
+    "upper": _on_text(str.upper, "upper"),
+    "title": _on_text(str.title, "title"),
+    "slug": _on_text(_slug, "slug"),
+    "sort": _on_list(sorted, "sort"),
+    "unique": _on_list(lambda items: list(dict.fromkeys(items)), "unique"),
+    "first": _on_list(lambda items: items[0] if items else None, "first"),
+    "length": _on_list(len, "length"),
+}
+_WITH_ARGUMENT: Mapping[str, Callable[[Any], Transform]] = {
+    "split": lambda argument: _with_text("split", argument, _split),
+    "join": lambda argument: _with_text(
+        "join", argument, lambda text: _on_list(lambda items: _joined(items, text), "join")
+    ),
+    "prefix": lambda argument: _with_text(
+        "prefix", argument, lambda text: _on_text(lambda value: text + value, "prefix")
+    ),
+    "suffix": lambda argument: _with_text(
+        "suffix", argument, lambda text: _on_text(lambda value: value + text, "suffix")
+    ),
+    "round": _round,
+    "regex": _regex,
+}
+
+TRANSFORM_NAMES = (*_WITHOUT_ARGUMENT, *_WITH_ARGUMENT)
+
+
+def compile_transform(declared: Any) -> Transform:
+    """The function of a transform: a name, or a mapping of one name to its argument.
+
+    Raises:
+        InvalidTransform: there is no such transform, or its argument does not fit.
+    """
+    name, argument, has_argument = declared, None, False
+    if isinstance(declared, Mapping) and len(declared) == 1:
+        [(name, argument)] = declared.items()
+        has_argument = True
+    found = (_WITH_ARGUMENT if has_argument else _WITHOUT_ARGUMENT).get(name) if isinstance(name, str) else None
+    if found is None:
+        raise InvalidTransform(_unknown(name, has_argument=has_argument))
+    return found(argument) if has_argument else found
+
+
+def _unknown(name: Any, *, has_argument: bool) -> str:
+    if isinstance(name, str) and name in TRANSFORM_NAMES:
+        return (
+            f"`{name}` takes no argument: write `- {name}`."
+            if has_argument
+            else f"`{name}` needs an argument: write `- {name}: …`."
+        )
+    return f"There is no transform {name!r}. Use one of {', '.join(TRANSFORM_NAMES)}."

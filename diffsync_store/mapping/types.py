@@ -1,0 +1,119 @@
+"""The types that a declared field may have: a closed set of names, each with one form of its values.
+
+    str  int  float  number  decimal  bool  date  time  datetime  duration  uuid  ip  interface  network  mac  json
+    list[TYPE]      a list of these
+    TYPE?           may be null
+
+Every type has one form of each value, so that two systems that write the same value differently compare as equal. Addresses are
+text in their shortest form, MAC addresses are text as `00:1b:44:11:3a:b7`, a `number` is a float that is written without a
+fraction where it has none.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BeforeValidator, JsonValue
+
+_LIST = re.compile(r"list\[(.+)\]")
+_MAC_SEPARATORS = re.compile(r"[-:. ]")
+_MAC_DIGITS = re.compile(r"[0-9a-f]{12}|[0-9a-f]{16}")
+
+
+class UnknownType(ValueError):
+    """A field is declared with a type that does not exist."""
+
+
+def _text(value: Any) -> Any:
+    """Numbers become text as a person writes them; pydantic refuses everything else that is no text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return value
+    return str(value)
+
+
+def _mac(value: Any) -> str:
+    groups = _MAC_SEPARATORS.split(str(value).strip().lower().removeprefix("0x"))
+    are_bytes = len(groups) in {6, 8} and all(len(group) in {1, 2} for group in groups)
+    digits = "".join(group.zfill(2) if are_bytes else group for group in groups)
+    if not _MAC_DIGITS.fullmatch(digits):
+        raise ValueError(f"{value!r} is not a MAC address.")
+    return ":".join(re.findall("..", digits))
+
+
+def _address_form(make: Callable[[str], Any]) -> Callable[[Any], str]:
+    def form(value: Any) -> str:
+        return str(make("/".join(str(value).split())))  # a mask may follow a blank: `10.0.0.1 255.255.255.0`
+
+    return form
+
+
+def _network(text: str) -> Any:
+    return ipaddress.ip_network(text, strict=False)
+
+
+_NAMED: dict[str, Any] = {
+    "str": Annotated[str, BeforeValidator(_text)],
+    "int": int,
+    "float": float,
+    "number": float,
+    "decimal": Decimal,
+    "bool": bool,
+    "date": date,
+    "time": time,
+    "datetime": datetime,
+    "duration": timedelta,
+    "uuid": UUID,
+    "ip": Annotated[str, BeforeValidator(_address_form(ipaddress.ip_address))],
+    "interface": Annotated[str, BeforeValidator(_address_form(ipaddress.ip_interface))],
+    "network": Annotated[str, BeforeValidator(_address_form(_network))],
+    "mac": Annotated[str, BeforeValidator(_mac)],
+    "json": JsonValue,
+}
+
+TYPE_NAMES = tuple(_NAMED)
+
+_PAYLOAD_FORMS: dict[type, Callable[[Any], Any]] = {
+    float: lambda number: int(number) if number.is_integer() else number,
+    date: lambda moment: moment.isoformat(),  # a datetime is one too
+    time: time.isoformat,
+    timedelta: timedelta.total_seconds,
+}
+
+
+def annotation_of(name: str) -> Any:
+    """The annotation for pydantic of a type's name.
+
+    Raises:
+        UnknownType: there is no such type.
+    """
+    name = name.strip()
+    if name.endswith("?"):
+        return annotation_of(name[:-1]) | None
+    items = _LIST.fullmatch(name)
+    if items:
+        return list[annotation_of(items[1])]  # type: ignore[misc]  # the item's type is known at run time only
+    if name not in _NAMED:
+        raise UnknownType(
+            f"There is no type {name!r}. Use one of {', '.join(TYPE_NAMES)}, `list[TYPE]`, or `TYPE?` for null."
+        )
+    return _NAMED[name]
+
+
+def payload_form(value: Any) -> Any:
+    """A field's value as JSON APIs take it: whole numbers without a fraction, dates and the like as text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, list):
+        return [payload_form(item) for item in value]
+    if isinstance(value, dict):
+        return {key: payload_form(item) for key, item in value.items()}
+    for kind, form in _PAYLOAD_FORMS.items():
+        if isinstance(value, kind):
+            return form(value)
+    return str(value)
