@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -161,15 +161,24 @@ class DeclaredModel(DiffSyncModel):
     """The records of other models that a record needs, by the names of the references."""
 
 
-def build_models(definitions: Mapping[str, ModelDefinition]) -> dict[str, type[DeclaredModel]]:
+D = TypeVar("D", bound=DeclaredModel)
+
+
+def build_models(definitions: Mapping[str, ModelDefinition], base: type[D]) -> dict[str, type[D]]:
     """A class for each definition, by the models' names, in the order in which creates go: what is referenced comes first.
+
+    Args:
+        definitions: what is declared, by the models' names.
+        base: the class that they extend.
 
     Raises:
         ValueError: a name of a model, a child or a reference does not fit the others.
     """
     _require_known_models(definitions)
     references = {name: _completed(name, definitions) for name in definitions}
-    return {name: _class_of(name, definitions[name], references[name]) for name in _in_order(definitions, references)}
+    return {
+        name: _class_of(name, definitions[name], references[name], base) for name in _in_order(definitions, references)
+    }
 
 
 def top_level(models: Iterable[type[DeclaredModel]]) -> list[str]:
@@ -279,7 +288,7 @@ def _with_all_below(name: str, definitions: Mapping[str, ModelDefinition]) -> It
         yield from _with_all_below(child, definitions)
 
 
-def _class_of(name: str, definition: ModelDefinition, references: dict[str, Reference]) -> type[DeclaredModel]:
+def _class_of(name: str, definition: ModelDefinition, references: dict[str, Reference], base: type[D]) -> type[D]:
     declared = {field: found.for_pydantic() for field, found in definition.fields.items()}
     declared |= {children_field(child): (list[str], []) for child in definition.children}
     members: dict[str, Any] = {
@@ -297,8 +306,8 @@ def _class_of(name: str, definition: ModelDefinition, references: dict[str, Refe
         "model_flags": DiffSyncModelFlags.NONE,
     }
     members["__annotations__"]["model_flags"] = DiffSyncModelFlags
-    metaclass: Any = type(DeclaredModel)
-    made: type[DeclaredModel] = metaclass(name, (DeclaredModel,), members)
+    metaclass: Any = type(base)
+    made: type[D] = metaclass(name, (base,), members)
     return made
 
 

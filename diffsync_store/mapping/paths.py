@@ -3,6 +3,7 @@
     name                    a key of the record
     manufacturer.name       a key of a record inside it
     $parent.model           a field of the object that the record stands below
+    $file.stem              what the adapter adds to its records: each adapter's page says what
     tags[].slug             anything else is a JMESPath expression: https://jmespath.org
 
 A path that leads nowhere gives None, as in JMESPath. A path is data: nothing of it is evaluated as code.
@@ -22,6 +23,7 @@ Setter = Callable[[dict[str, Any], Any], None]
 
 PARENT = "$parent."
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*")
+_ADDED = re.compile(r"\$[a-z]+\.[A-Za-z_]\w*")
 
 
 class InvalidPath(ValueError):
@@ -41,7 +43,7 @@ def compile_getter(path: str) -> Getter:
     """
     if path.startswith(PARENT):
         return _of_parent(path.removeprefix(PARENT))
-    if not is_plain(path):
+    if not is_plain(path) and not _ADDED.fullmatch(path):
         return _by_jmespath(path)
     first, *rest = path.split(".")
     if not rest:

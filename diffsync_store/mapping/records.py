@@ -17,11 +17,11 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from diffsync_store.mapping.models import DeclaredModel, children_field
-from diffsync_store.mapping.paths import PARENT, Getter, Record, Setter, compile_getter, compile_setter, is_plain
+from diffsync_store.mapping.paths import Getter, Record, Setter, compile_getter, compile_setter, is_plain
 from diffsync_store.mapping.transforms import Transform, compile_transform
 from diffsync_store.mapping.types import payload_form
 
-_IGNORED = frozenset({"adapter", "model_flags"})
+_IGNORED = frozenset({"adapter", "model_flags", "system_id"})
 
 
 class CannotWrite(ValueError):
@@ -103,10 +103,14 @@ class RecordMapping(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str = ""
-    """Where the records come from, in the words of the adapter: a table, an endpoint, a file pattern, `interfaces[]` for a list
-    inside the parent's record."""
+    """Where the records come from, in the words of the adapter: a table, an endpoint, a file pattern; or `interfaces[]`, a list
+    inside each record of `parent`."""
+    parent: str = ""
+    """The model whose records hold the list; by default the model that has this one as a child."""
     fields: dict[str, FieldMapping] = {}
     """The fields whose value is not simply found under their own name."""
+    references: dict[str, str] = {}
+    """Where the system's id of a referenced record is written, by the name of the reference; by default under that name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -116,6 +120,11 @@ class RecordMapping(BaseModel):
             return {**rest, "source": value["from"]}
         return value
 
+    @property
+    def list_path(self) -> str:
+        """The path of the list inside the parent's record; empty where the records come from elsewhere."""
+        return self.source.removesuffix("[]") if self.source.endswith("[]") else ""
+
 
 class Mapper:
     """The mapping of one model, compiled. Threads may share it.
@@ -123,14 +132,22 @@ class Mapper:
     Args:
         model: the model.
         mapping: how its records are read; without it each field is read under its own name.
+        compile_path: makes the function that reads a path, for adapters whose records are not nested.
 
     Raises:
         ValueError: the mapping names a field that the model does not have.
     """
 
-    def __init__(self, model: type[DeclaredModel], mapping: RecordMapping | None = None) -> None:
+    def __init__(
+        self,
+        model: type[DeclaredModel],
+        mapping: RecordMapping | None = None,
+        *,
+        compile_path: Callable[[str], Getter] = compile_getter,
+    ) -> None:
         mapping = mapping or RecordMapping()
         self.model = model
+        self.mapping = mapping
         names = [name for name in model.model_fields if name not in _IGNORED and name not in _children_fields(model)]
         unknown = sorted(mapping.fields.keys() - set(names))
         if unknown:
@@ -138,8 +155,15 @@ class Mapper:
                 f"Model {model._modelname!r} has no field {', '.join(map(repr, unknown))}. Its fields are {', '.join(names)}."
             )
         fields = {name: mapping.fields.get(name, FieldMapping()) for name in names}
-        self._readers = [(name, _reader(name, field)) for name, field in fields.items()]
-        self._writers = dict(_writers(fields))
+        self._readers = [(name, _reader(field, compile_path(field.path or name))) for name, field in fields.items()]
+        self._writers = dict(_writers(fields, _named_by_references(model)))
+        self.written_references = {
+            label: mapping.references.get(label, label)
+            for label, reference in model._references.items()
+            if label in mapping.references or not self._writers.keys() & set(reference.fields.values())
+        }
+        """Where the ids of referenced records are written: a reference whose fields are written themselves needs none."""
+        self._list = compile_getter(mapping.list_path) if mapping.list_path else compile_getter("_")
 
     def fields_of(self, record: Record, parent: Any = None) -> dict[str, Any]:
         """The fields of a record, for the model to validate; a field that the record lacks is left to the model's default.
@@ -153,6 +177,21 @@ class Mapper:
             if value is not None:
                 found[name] = value
         return found
+
+    def list_of(self, record: Record) -> Any:
+        """What stands in a parent's record where the list of this model's records is expected; None where nothing does."""
+        return self._list(record, None)
+
+    def key_of(self, record: Record, parent: Any = None) -> str:
+        """The identifiers of a record that may not fit its model, for a person to find it by."""
+        found = []
+        for name, read in self._readers:
+            if name in self.model._identifiers:
+                try:
+                    found.append(str(read(record, parent)))
+                except (ValueError, TypeError):
+                    found.append("?")
+        return "__".join(found)
 
     def payload_of(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What the system takes for some fields of an object; fields that are not written are left out.
@@ -176,11 +215,10 @@ def _children_fields(model: type[DeclaredModel]) -> set[str]:
     return {children_field(child) for child in model._children}
 
 
-def _reader(name: str, field: FieldMapping) -> Getter:
+def _reader(field: FieldMapping, read: Getter) -> Getter:
     if "value" in field.model_fields_set:
         value = field.value
         return lambda _record, _parent: value
-    read = compile_getter(field.path or name) if field.path or name.isidentifier() else compile_getter(f'"{name}"')
     steps: list[Transform] = [compile_transform(declared) for declared in field.transforms]
     if field.map:
         steps.append(_mapped(field.map))
@@ -221,14 +259,22 @@ def _defaulted(default: Any) -> Transform:
     return lambda value: default if value is None else value
 
 
-def _writers(fields: Mapping[str, FieldMapping]) -> Iterator[tuple[str, Callable[[dict[str, Any], Any], None]]]:
+def _named_by_references(model: type[DeclaredModel]) -> set[str]:
+    return {field for reference in model._references.values() for field in reference.fields.values()}
+
+
+def _writers(
+    fields: Mapping[str, FieldMapping], named: set[str]
+) -> Iterator[tuple[str, Callable[[dict[str, Any], Any], None]]]:
     for name, field in fields.items():
+        if name in named and field.write is None and "." in field.path:
+            continue  # it is read from the record that is referenced
         path = (
             field.write_path
             if field.path or "value" in field.model_fields_set or field.read_only
             else field.write or name
         )
-        if path is None or path.startswith(PARENT):
+        if path is None or not is_plain(path):
             continue
         yield name, _writer(name, compile_setter(path), field.map)
 

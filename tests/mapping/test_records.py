@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from diffsync_store.mapping import Mapper, ModelDefinition, RecordMapping, build_models
+from diffsync_store.mapping.models import DeclaredModel
 from diffsync_store.mapping.paths import InvalidPath, compile_getter
 from diffsync_store.mapping.records import CannotWrite
 from diffsync_store.mapping.transforms import TRANSFORM_NAMES, InvalidTransform, compile_transform
@@ -12,7 +13,8 @@ MODEL = build_models(
         "thing": ModelDefinition.model_validate(
             {"identifiers": {"name": "str"}, "attributes": {"a": "json?", "b": "json?", "state": "str?"}}
         )
-    }
+    },
+    DeclaredModel,
 )["thing"]
 
 

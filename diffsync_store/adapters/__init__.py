@@ -1,0 +1,1 @@
+"""Ready adapters: systems that are read and written by a declared mapping, without own code."""
