@@ -59,7 +59,14 @@ RULES = [
     ),
     Rule("a sync knows no saved diffs", "diffsync_store/sync/*", ("diffsync_store.diffs", "diffsync_store.retention")),
     Rule("a connection knows no store", "diffsync_store/store/redis/connection/*", ABOVE_CONNECTION),
-    Rule("only a project reads YAML", "diffsync_store/*", ("ruamel", "yaml"), unless="diffsync_store/project/*"),
+    Rule("only a project and files are YAML", "diffsync_store/*", ("ruamel", "yaml"), unless="diffsync_store/[ap]*/*"),
+    Rule(
+        "only adapters talk to systems",
+        "diffsync_store/*",
+        ("sqlalchemy", "httpx", "tenacity", "pyarrow"),
+        unless="diffsync_store/adapters/*",
+    ),
+    Rule("a mapping knows no adapter", "diffsync_store/mapping/*", ("diffsync_store.adapter", "diffsync_store.store")),
     Rule("stores do not know each other", "diffsync_store/store/redis/*", ("diffsync_store.store.local",)),
     Rule("stores do not know each other", "diffsync_store/store/local*", ("diffsync_store.store.redis",)),
     Rule("the base store knows no technology", "diffsync_store/store/base.py", ("diffsync_store.store.redis",)),
@@ -73,7 +80,7 @@ LAYERS = (
     {"_child_index", "_tree_depth", "hooks", "lifecycle", "transient", "values"},
     {"diff", "model", "redaction"},
     {"compare", "operation", "selection", "suppression"},
-    {"journal"},
+    {"journal", "mapping"},
     {"store"},
     {"_adapter_like", "guards"},
     {"sync_elements"},
@@ -83,7 +90,8 @@ LAYERS = (
     {"helpers", "stored_adapter", "sync"},
     {"diffs"},
     {"retention"},
-    {"adapters", "project", "testing"},
+    {"adapters"},
+    {"project", "testing"},
     {"cli"},
 )
 """The folders and modules of the library in layers, the lowest first. Each one imports only from lower layers."""
@@ -244,7 +252,7 @@ def test_only_one_file_of_the_flows_reads_the_environment() -> None:
 def test_the_library_starts_without_optional_packages() -> None:
     program = "import sys, diffsync_store; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert not {"redis", "prefect", "sqlalchemy", "yaml", "ruamel.yaml"} & set(done.stdout.split())
+    assert not {"redis", "prefect", "sqlalchemy", "yaml", "ruamel.yaml", "httpx", "jmespath"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("module", ["store.redis", "diffs"])

@@ -165,7 +165,7 @@ class _Document:
         return isinstance(self.content, Mapping) and not self.items
 
     def save(self) -> None:
-        """Put the new content in the place of the old one, in one step."""
+        """Put the new content instead of the old one, in one step."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
         try:

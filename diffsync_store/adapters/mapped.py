@@ -44,7 +44,7 @@ Answer = Any
 
 
 class AdapterSettings(BaseModel):
-    """What an adapter is told of its system. A subclass declares its own; an unknown setting is an error."""
+    """The settings of an adapter. A subclass declares its own; an unknown setting is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from diffsync_store.adapters.http import HttpError
@@ -86,15 +87,12 @@ class PowerDnsAdapter(RestAdapter):
         body = {"kind": "Native", "nameservers": [], **{key: payload[key] for key in _ZONE_KEYS if key in payload}}
         return self.client.send("POST", "zones", body=body).json()["id"]
 
+    def _update_zone(self, change: Change) -> None:
+        self.client.send("PUT", f"zones/{change.key}", body=change.payload)
+
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
         if self.path_of(mapper) == "zones":
-            return [
-                self._alone(
-                    lambda change=change: self.client.send("PUT", f"zones/{change.key}", body=change.payload) and None,
-                    ObjectNotUpdated,
-                )
-                for change in changes
-            ]
+            return [self._alone(partial(self._update_zone, change), ObjectNotUpdated) for change in changes]
         present = {
             tuple(record[self.id_key]): record
             for record in self.read_some(mapper, [change.identifiers for change in changes])

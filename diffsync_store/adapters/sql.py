@@ -37,7 +37,7 @@ class SqlSettings(AdapterSettings):
     rows_per_fetch: int = 1000
     """Rows that are in memory at a time while records are read."""
     upsert: bool = False
-    """Let a create change the row that has its primary key already, in place of being refused."""
+    """Let a create change the row that has its primary key already, instead of being refused."""
 
 
 class SqlAdapter(MappedAdapter):

@@ -56,7 +56,7 @@ class FieldDefinition(_Closed):
     default: Any = None
     """The value of records that have none. A field without a default and without `?` is required."""
     secret: bool = False
-    """Logs, plans and pages show `***` in place of the value."""
+    """Logs, plans and pages show `***` instead of the value."""
 
     @model_validator(mode="before")
     @classmethod

@@ -36,7 +36,7 @@ class FieldMapping(BaseModel):
     path: str = ""
     """Where the value is in the record; the field's own name by default."""
     value: Any = None
-    """The same value for each record, in place of a path."""
+    """The same value for each record, instead of a path."""
     map: dict[str, Any] = {}
     """Value in the system, as text → value of the field. A value that is not listed stays as it is."""
     default: Any = None

@@ -63,10 +63,12 @@ def test_the_delimiter_of_a_csv_file_is_found(tmp_path: Path, delimiter: str) ->
 
 def test_utf_16_and_other_encodings(tmp_path: Path) -> None:
     text = "name,site\nå,Tromsø\n"
-    settings: dict[str, Any]
-    for encoding, settings in (("utf-16", {}), ("latin-1", {"encoding": "latin-1"})):
+    given: list[tuple[str, dict[str, Any]]] = [("utf-16", {}), ("latin-1", {"encoding": "latin-1"})]
+    for encoding, settings in given:
         (tmp_path / "devices.csv").write_bytes(text.encode(encoding))
-        assert devices(loaded(adapter_of(tmp_path, **settings))) == [{"name": "å", "site": "Tromsø", "rack": None}]
+        assert devices(loaded(adapter_of(tmp_path, None, **settings))) == [
+            {"name": "å", "site": "Tromsø", "rack": None}
+        ]
 
 
 def test_a_list_inside_a_file_and_the_name_of_the_file(tmp_path: Path) -> None:

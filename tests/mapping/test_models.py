@@ -10,7 +10,9 @@ from diffsync_store.mapping.types import TYPE_NAMES, payload_form
 
 
 def models_of(**definitions: dict[str, Any]) -> dict[str, type[DeclaredModel]]:
-    return build_models({name: ModelDefinition.model_validate(found) for name, found in definitions.items()}, DeclaredModel)
+    return build_models(
+        {name: ModelDefinition.model_validate(found) for name, found in definitions.items()}, DeclaredModel
+    )
 
 
 def one(attributes: dict[str, Any]) -> Any:
