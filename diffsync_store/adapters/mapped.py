@@ -174,7 +174,7 @@ class MappedAdapter(Adapter):
         """Read all records into the store. A record that does not fit its model is rejected, and the load goes on."""
         nested = {model for models in self._nested.values() for model in models}
         for model, mapper in self.mappers.items():
-            if model not in nested:
+            if model not in nested and not mapper.mapping.lookup_only:
                 for record in self.read(mapper):
                     self._take(mapper, record, None)
 

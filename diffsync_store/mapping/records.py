@@ -111,6 +111,8 @@ class RecordMapping(BaseModel):
     """The fields whose value is not simply found under their own name."""
     references: dict[str, str] = {}
     """Where the system's id of a referenced record is written, by the name of the reference; by default under that name."""
+    lookup_only: bool = False
+    """The records are looked up to write references to them. They are not loaded, compared or changed."""
 
     @model_validator(mode="before")
     @classmethod
