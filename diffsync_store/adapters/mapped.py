@@ -185,6 +185,8 @@ class MappedAdapter(Adapter):
             obj = model(**mapper.fields_of(record, above))
             if self.id_key:
                 obj.__dict__["system_id"] = record.get(self.id_key)
+            if mapper.mapping.distinct and self.get_or_none(model, obj.get_identifiers()) is not None:
+                return
             parent = self._parent_of(obj, above)
             self.add(obj)
         except _RECORD_ERRORS as error:

@@ -107,6 +107,8 @@ class RecordMapping(BaseModel):
     inside each record of `parent`."""
     parent: str = ""
     """The model whose records hold the list; by default the model that has this one as a child."""
+    distinct: bool = False
+    """Several records may have the same identifiers, such as the manufacturer in each of its device types: the first one counts."""
     fields: dict[str, FieldMapping] = {}
     """The fields whose value is not simply found under their own name."""
     references: dict[str, str] = {}

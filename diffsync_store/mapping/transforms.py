@@ -7,7 +7,8 @@
     sort  unique  first  length                 lists
     {prefix: "eth"}  {suffix: "…"}              text
 
-A transform leaves None as it is. A value of another kind than it takes is an error that rejects the record.
+A transform leaves None as it is. Where it takes text, a number is the text that a person writes for it. A value of another kind
+than it takes is an error that rejects the record.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ def _on_text(function: Callable[[str], Any], name: str) -> Transform:
     def apply(value: Any) -> Any:
         if value is None:
             return None
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            value = str(value)  # YAML reads `name: 1` as a number
         if not isinstance(value, str):
             raise TypeError(f"`{name}` takes text, and the value is {type(value).__name__}.")
         return function(value)

@@ -78,6 +78,7 @@ def test_a_wrong_path_is_refused_when_it_is_declared(path: str) -> None:
 
 TRANSFORMED: list[tuple[Any, Any, Any]] = [
     ("strip", "  a ", "a"),
+    ("strip", 1, "1"),
     ("lower", "AbÇ", "abç"),
     ("upper", "ab", "AB"),
     ("title", "ab cd", "Ab Cd"),
@@ -120,7 +121,13 @@ def test_a_wrong_transform_is_refused_when_it_is_declared(transform: Any) -> Non
 
 
 def test_a_transform_refuses_a_value_of_another_kind() -> None:
-    for transform, value in (("strip", 1), ("sort", "ba"), ({"round": 1}, "1"), ({"join": "-"}, "ab")):
+    for transform, value in (
+        ("strip", True),
+        ("strip", ["a"]),
+        ("sort", "ba"),
+        ({"round": 1}, "1"),
+        ({"join": "-"}, "ab"),
+    ):
         with pytest.raises(TypeError, match="takes"):
             compile_transform(transform)(value)
 
