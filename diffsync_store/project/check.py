@@ -10,7 +10,8 @@ from diffsync_store.project.project import BaseProject
 
 def find_problems(project: BaseProject[Any]) -> Iterator[Problem]:
     """Yield the problems of all classes, settings and variables of a file; the store is not contacted."""
-    yield from _problems_of(project.store_settings)
+    if project.declared.store is not None:
+        yield from _problems_of(project.store_settings)
     for name in project.adapters:
         yield from _problems_of(partial(project.factory.check, name))
     for name in project.syncs:

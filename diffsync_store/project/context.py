@@ -10,6 +10,7 @@ from diffsync_store.diffs import RedisDiffs
 from diffsync_store.exceptions import ObjectStoreException, StoreNotFound
 from diffsync_store.project.errors import ConfigError, UserError
 from diffsync_store.project.project import BaseProject
+from diffsync_store.redaction import redact_url_passwords
 from diffsync_store.retention import Retention
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis import Connection, RedisLeases, RedisStore, RedisStores
@@ -26,21 +27,22 @@ class SyncContext(Generic[P]):
 
     Args:
         project: the project.
+        url: the Redis to use instead of the file's `store`.
     """
 
-    def __init__(self, project: P) -> None:
+    def __init__(self, project: P, url: str = "") -> None:
         self.project = project
+        self._url = url
+        self._ttl = project.ttl
         self._connection: Connection | None = None
         self._lock = Lock()
-        self._ttl = 0
 
     @property
     def connection(self) -> Connection:
         """The connection to the project's Redis."""
         with self._lock:
             if self._connection is None:
-                url, self._ttl = self.project.store_location()
-                self._connection = Connection(url=url)
+                self._connection = Connection(url=self._url or self.project.store_url())
             return self._connection
 
     def open_store(self, store_id: str, name: str = "") -> RedisStore:
@@ -118,5 +120,5 @@ class SyncContext(Generic[P]):
                 self._connection = None
 
     def _hint(self) -> str:
-        address = self.project.store_address()
+        address = redact_url_passwords(self._url) if self._url else self.project.store_address()
         return f"Check that {address} runs and that {socket.gethostname()} can reach it, then try again."

@@ -9,7 +9,7 @@ from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.guards import Guards
 from diffsync_store.project.adapter_factory import AdapterFactory
 from diffsync_store.project.errors import WrongSync
-from diffsync_store.project.schema import PROJECT, AdapterEntry, Declarations, StoreSettings, SyncEntry
+from diffsync_store.project.schema import PROJECT, STORE_TTL, AdapterEntry, Declarations, StoreSettings, SyncEntry
 from diffsync_store.project.secrets import Secrets
 from diffsync_store.project.settings import SettingsReader
 from diffsync_store.project.validation import read_declarations
@@ -113,21 +113,36 @@ class BaseProject(Generic[S]):
         """
         return self.factory.make(name, store)
 
+    @property
+    def ttl(self) -> int:
+        """The seconds after its last use for which a store or a diff is kept."""
+        return self.declared.store.ttl if self.declared.store else STORE_TTL
+
     def store_settings(self) -> StoreSettings:
-        """Return the settings of the store, with their variables expanded."""
+        """Return the settings of the store, with their variables expanded.
+
+        Raises:
+            ConfigError: the file has no `store`, or a variable is not set.
+        """
+        if self.declared.store is None:
+            raise self.file.error((), "no `store`. Add the URL of a Redis: `store: {url: ...}`.")
         return self._reader.read(StoreSettings, ("store",))
 
     def store_address(self) -> str:
         """Return the URL of the store without its password."""
-        return redact_url_passwords(self.store_location()[0])
+        return redact_url_passwords(self.store_url())
 
-    def store_location(self) -> tuple[str, int]:
-        """Return the URL of the store, and the seconds for which it keeps data."""
+    def store_url(self) -> str:
+        """Return the URL of the store.
+
+        Raises:
+            ConfigError: the file has no `store`, or a variable is not set.
+        """
         settings = self.store_settings()
         url = settings.url.get_secret_value() if settings.url else self._url_of_block(str(settings.block))
         if redact_url_passwords(url) != url:
             self.secrets.add(url)
-        return url, settings.ttl
+        return url
 
     def _url_of_block(self, name: str) -> str:
         """Return the URL that a Prefect block holds; only a project of `diffsync_flows` can."""

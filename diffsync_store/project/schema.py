@@ -30,6 +30,8 @@ from diffsync_store.sync import SyncOptions
 
 PROJECT = "diffsync"
 """Name of a project whose file states none."""
+STORE_TTL = 7 * DAY
+"""How long a store is kept after its last use, if the file does not say."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -97,7 +99,7 @@ class StoreSettings(Declaration):
     """redis://, rediss:// (TLS), unix://, redis+cluster:// or redis+sentinel://. Take the password from ${VAR}."""
     block: str | None = None
     """Name of a Prefect block of the type "DiffSync store", which holds the URL as a secret; only `diffsync-flows` reads it."""
-    ttl: Seconds = 7 * DAY
+    ttl: Seconds = STORE_TTL
     """Time after its last use at which a store or a diff expires."""
 
     @model_validator(mode="after")
@@ -211,8 +213,8 @@ class Declarations(Declaration):
 
     project: Name = PROJECT
     """Name of this file: files with different names keep their data in Redis, and their deployments in Prefect, apart."""
-    store: StoreSettings
-    """The Redis that holds stores and diffs."""
+    store: StoreSettings | None = None
+    """The Redis that holds stores and diffs. `diffsync-store` runs an embedded one if it is not given."""
     adapters: Mapping[Name, AdapterEntry] = Field({}, examples=[{"netbox": {"class": "my_adapters.netbox:NetBox"}}])
     """The systems, by name."""
     syncs: Mapping[Name, SyncEntry] = Field({}, examples=[{"nightly": {"source": "netbox", "target": "switches"}}])

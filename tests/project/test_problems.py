@@ -25,7 +25,6 @@ CLASS = "my_adapters.netbox:NetBox"
 PROBLEMS = {
     "hello": f"1:1: expected a mapping with the keys {DECLARATIONS}; got 'hello'",
     "- store": f"1:1: expected a mapping with the keys {DECLARATIONS}; got a list",
-    "": '1:1: store: required key is missing, e.g. {url: "${REDIS_URL}"}',
     # the store
     "store: redis://x": '1:1: store: expected a mapping with the keys url, block, ttl, e.g. {url: "${REDIS_URL}"}',
     "store: {}": "1:1: store: give either url or block",

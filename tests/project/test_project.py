@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore
+from diffsync_store import DiffNotFound, DiffSyncFlags, Guards, Limit, Limits, LocalStore, ObjectStoreException
 from diffsync_store.project import ConfigError, Declarations, Project, SyncContext, WrongSync, find_problems
 from tests.conftest import demand
 from tests.project.conftest import Read
@@ -103,6 +103,15 @@ def test_without_ruamel_yaml_a_project_says_what_to_install() -> None:
 def test_a_store_in_a_block_needs_prefect(read: Read) -> None:
     with pytest.raises(ConfigError, match=r":2:3: store.block: only diffsync-flows can read the Prefect block 'b'"):
         SyncContext(read("store:\n  block: b\n")).stores()
+
+
+def test_a_file_without_a_store_needs_the_url_of_one(read: Read) -> None:
+    found = read("")
+    assert list(find_problems(found)) == []
+    with pytest.raises(ConfigError, match=r"syncs.yaml:1:1: no `store`. Add the URL of a Redis: `store: {url: ...}`."):
+        SyncContext(found).stores()
+    with pytest.raises(ObjectStoreException), SyncContext(found, "redis://127.0.0.1:1") as context:
+        context.stores()
 
 
 def test_the_error_of_an_undeclared_adapter_or_sync_lists_the_declared_ones(read: Read) -> None:

@@ -23,6 +23,7 @@ from diffsync_store.project import (
     Location,
     Name,
     Seconds,
+    StoreSettings,
     SyncEntry,
     format_duration,
 )
@@ -193,6 +194,8 @@ class PrefectDeclarations(Declarations):
     project: Annotated[Name, AfterValidator(validate_work_pool)] = PROJECT
     """Name of the project. It separates the data in Redis and the deployments in Prefect from those of other projects, and the
     names of the work pools start with it."""
+    store: StoreSettings
+    """The Redis that holds stores and diffs."""
     adapters: Mapping[Name, PrefectAdapterEntry] = Field(
         {}, examples=[{"netbox": {"class": "my_adapters.netbox:NetBox"}}]
     )
