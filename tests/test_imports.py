@@ -66,6 +66,10 @@ RULES = [
         ("sqlalchemy", "httpx", "tenacity", "pyarrow"),
         unless="diffsync_store/adapters/*",
     ),
+    Rule(
+        "only the conformance suite is for pytest", "diffsync_store/*", ("pytest",), unless="diffsync_store/testing/*"
+    ),
+    Rule("the conformance suite is for any adapter", "diffsync_store/testing/*", ("diffsync_store.adapters",)),
     Rule("a mapping knows no adapter", "diffsync_store/mapping/*", ("diffsync_store.adapter", "diffsync_store.store")),
     Rule("stores do not know each other", "diffsync_store/store/redis/*", ("diffsync_store.store.local",)),
     Rule("stores do not know each other", "diffsync_store/store/local*", ("diffsync_store.store.redis",)),

@@ -1,0 +1,185 @@
+"""Bench: loads, compares and syncs a system under test, and checks what it has afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from diffsync_store.adapter import Adapter
+from diffsync_store.diff import Diff
+from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.exceptions import ObjectAlreadyExists
+from diffsync_store.journal import Journal
+from diffsync_store.lifecycle import opened
+from diffsync_store.model import DiffSyncModel
+from diffsync_store.result import SyncResult
+from diffsync_store.store.base import BaseStore
+from diffsync_store.store.local import LocalStore
+from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.sync import Sync
+from diffsync_store.testing.sample import Record, Sample
+from diffsync_store.testing.system import SystemUnderTest
+
+GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+
+
+class Bench:
+    """The work of a case. One thread uses it.
+
+    Args:
+        system: the system under test.
+        samples: the samples of its models, those that others need first.
+    """
+
+    def __init__(self, system: SystemUnderTest, samples: Sequence[Sample]) -> None:
+        self.system = system
+        self.samples = {sample.model: sample for sample in samples}
+
+    def __repr__(self) -> str:
+        return f"<bench of {type(self.system).__name__}>"
+
+    def clear(self) -> None:
+        """Delete all records of the sampled models, dependants first."""
+        for record in reversed(self.seen()):
+            self.system.remove(record)
+
+    # Records
+
+    def some_of_each(self, count: int = 2, *, second: bool = False) -> list[Record]:
+        """Return the first records of each model. The models that others need have their first attributes' record number 0."""
+        return [record for sample in self.samples.values() for record in sample.records(count, second=second)]
+
+    def with_needs(self, records: Iterable[Record]) -> list[Record]:
+        """Return records with those that they need, in an order in which they can be created."""
+        wanted = {(record.model, _key(record)): record for record in records}
+        for model in {model for model, _ in wanted}:
+            for needed in self._needed_by(model):
+                record = self.samples[needed].record()
+                wanted.setdefault((needed, _key(record)), record)
+        return [record for model in self.samples for (of, _), record in wanted.items() if of == model]
+
+    def _needed_by(self, model: str) -> set[str]:
+        needs = self.samples[model].needs
+        return set(needs).union(*map(self._needed_by, needs))
+
+    # The system
+
+    def put(self, records: Iterable[Record]) -> None:
+        """Put records, and those that they need, into the system."""
+        for record in self.with_needs(records):
+            self.system.put(record)
+
+    def seen(self) -> list[Record]:
+        """Return all records that the system has now."""
+        models = self.adapter()
+        found = []
+        for name in self.samples:
+            identifiers = _model(models, name)._identifiers
+            for fields in self.system.records(name):
+                ids = {field: fields[field] for field in identifiers}
+                attributes = {field: value for field, value in fields.items() if field not in identifiers}
+                found.append(Record(name, ids, attributes))
+        return found
+
+    # Adapters
+
+    def adapter(self, store: BaseStore | None = None) -> Adapter:
+        """Return a new adapter that has loaded nothing."""
+        return self.system.make_adapter(LocalStore() if store is None else store)
+
+    def load(self, store: BaseStore | None = None) -> Adapter:
+        """Return a new adapter that has loaded the system."""
+        adapter = self.adapter(store)
+        with opened(adapter), adapter.store.loading():
+            adapter.load()
+        return adapter
+
+    def wanted(self, records: Iterable[Record]) -> Adapter:
+        """Return an adapter that holds records, and those that they need, without a word to the system."""
+        return self._holding(self.with_needs(records))
+
+    def _holding(self, records: Iterable[Record]) -> Adapter:
+        adapter = self.adapter()
+        with adapter.store.loading():
+            for record in records:
+                obj = _model(adapter, record.model)(**record.fields)
+                try:
+                    adapter.add(obj)
+                except ObjectAlreadyExists:
+                    raise AssertionError(f"The system has {record.model} {obj.get_unique_id()!r} twice.") from None
+                parent = self._parent(adapter, record)
+                if parent is not None:
+                    parent.add_child(obj)
+        return adapter
+
+    def _parent(self, adapter: Adapter, record: Record) -> DiffSyncModel | None:
+        for name, sample in self.samples.items():
+            if record.model in _model(adapter, name)._children:
+                return adapter.get_or_none(_model(adapter, name), dict(sample.identifiers(0)))
+        return None
+
+    # Syncs
+
+    def sync(self, records: Iterable[Record], target: Adapter | None = None, **options: Any) -> SyncResult:
+        """Make the system hold these records, those that they need, and no others.
+
+        Args:
+            records: the records.
+            target: the loaded adapter; by default a new one.
+            options: as of `SyncOptions`.
+        """
+        target = target or self.load()
+        source = self.wanted(records)
+        return self.apply(target.diff_from(source), source, target, **options)
+
+    def apply(
+        self,
+        diff: Diff,
+        source: Adapter,
+        target: Adapter,
+        *,
+        journal: Journal | None = None,
+        flags: DiffSyncFlags = GO_ON,
+        **options: Any,
+    ) -> SyncResult:
+        """Apply a diff, with two retries unless the options say otherwise."""
+        chosen = SyncOptions(**({"retries": 2, "backoff": 0.01} | options))
+        return Sync(diff, source, target, chosen, journal=journal, flags=flags).run()
+
+    def sync_all(self, records: Iterable[Record], target: Adapter | None = None, **options: Any) -> SyncResult:
+        """Sync, and require that every operation is done and that the system holds the records."""
+        records = list(records)
+        result = self.sync(records, target, **options)
+        assert result.is_complete, f"The sync left operations undone: {_rejects(result)}"
+        self.require_system(records)
+        self.require_no_difference(records)
+        return result
+
+    # Checks
+
+    def require_system(self, records: Iterable[Record]) -> None:
+        """Require that the system holds these records, those that they need, and no others, each once."""
+        diff = self._holding(self.seen()).diff_from(self.wanted(records))
+        assert not diff.has_diffs(), f"The system does not hold what it should (- is what it holds):\n{diff.str()}"
+
+    def require_no_difference(self, records: Iterable[Record], target: Adapter | None = None) -> None:
+        """Require that a new load finds these records, those that they need, and no others."""
+        diff = (target or self.load()).diff_from(self.wanted(records))
+        assert not diff.has_diffs(), (
+            "A new load finds other records than the system should hold, so every sync would change them again "
+            f"(- is what was loaded):\n{diff.str()}"
+        )
+
+
+def _model(adapter: Adapter, name: str) -> type[DiffSyncModel]:
+    found: type[DiffSyncModel] = getattr(adapter, name)
+    return found
+
+
+def _key(record: Record) -> tuple[str, ...]:
+    return tuple(map(repr, record.identifiers.values()))
+
+
+def _rejects(result: SyncResult) -> str:
+    found = [f"{reject.action} {reject.model} {reject.unique_id}: {reject.reason}" for reject in result.rejects]
+    return "; ".join([*found, *result.next_steps(), result.stopped])
