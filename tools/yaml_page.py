@@ -15,6 +15,9 @@ _SECTIONS = {
     "AdapterEntry": "adapters",
     "SyncEntry": "syncs",
     "StoreSettings": "store",
+    "ModelDefinition": "models",
+    "FieldDefinition": "fields",
+    "Reference": "references",
     "WorkPools": "work-pools",
     "ChangeLimits": "change-limits",
     "Limits": "limits",
@@ -53,7 +56,7 @@ def _kind(part: dict[str, Any]) -> str:
     inner = option.get("additionalProperties")
     if isinstance(inner, dict):
         return f"name: {_kind(inner)}"
-    return _TYPES[option["type"]]
+    return _TYPES[option["type"]] if "type" in option else "any value"
 
 
 def _is_duration(part: dict[str, Any]) -> bool:

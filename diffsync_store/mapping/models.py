@@ -39,7 +39,7 @@ _TAKEN = frozenset({"adapter", "model_flags"}) | {name for name in dir(DiffSyncM
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class FieldDefinition(_Closed):

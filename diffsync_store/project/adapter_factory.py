@@ -5,20 +5,27 @@ No other module imports a class that a file names.
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import new_class
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from diffsync_store.adapter import Adapter
+from diffsync_store.adapters import MappedAdapter, adapter_class
 from diffsync_store.project.errors import ConfigError, Problem
 from diffsync_store.project.messages import suggestion
+from diffsync_store.project.models import DeclaredModels
+from diffsync_store.project.records import RecordsReader
+from diffsync_store.project.relative_paths import with_absolute_paths
 from diffsync_store.project.schema import AdapterEntry
 from diffsync_store.project.secrets import Secrets
 from diffsync_store.project.settings import SettingsReader
 from diffsync_store.project.yaml_file import YamlFile
 from diffsync_store.store import BaseStore
+
+M = TypeVar("M", bound=BaseModel)
 
 RESERVED = ("name", "internal_storage_engine")
 """Arguments that every adapter gets from the project."""
@@ -32,15 +39,22 @@ class AdapterFactory:
     Args:
         file: the file.
         declared: the adapters by name.
+        models: the models of the file.
         reader: reads the settings.
         secrets: collects the secrets among the settings.
     """
 
     def __init__(
-        self, file: YamlFile, declared: Mapping[str, AdapterEntry], reader: SettingsReader, secrets: Secrets
+        self,
+        file: YamlFile,
+        declared: Mapping[str, AdapterEntry],
+        models: DeclaredModels,
+        reader: SettingsReader,
+        secrets: Secrets,
     ) -> None:
         self._file = file
         self._declared = declared
+        self.models = models
         self._reader = reader
         self._secrets = secrets
 
@@ -50,11 +64,11 @@ class AdapterFactory:
         Raises:
             ConfigError: it is not declared, its class cannot be imported, or its settings do not fit.
         """
-        adapter_class = self.find(name)
-        settings = self._settings(name, adapter_class)
+        found = self.find(name)
+        arguments = self._arguments(name, found)
         with self._secrets.redacted_errors():
             try:
-                return adapter_class(name=name, internal_storage_engine=store, **settings)
+                return found(name=name, internal_storage_engine=store, **arguments)
             except TypeError as error:  # a base class may refuse an argument that the class passes on
                 raise self._file.error(("adapters", name, "settings"), str(error)) from error
 
@@ -66,8 +80,17 @@ class AdapterFactory:
         """
         if name not in self._declared:
             raise self._file.undeclared("adapter", name, self._declared)
+        entry = self._declared[name]
+        if entry.type is None:
+            return self._import(name, str(entry.class_))
+        try:
+            return adapter_class(entry.type)
+        except ImportError as error:
+            raise self._file.error(("adapters", name, "type"), str(error)) from error
+
+    def _import(self, name: str, path: str) -> type[Adapter]:
         location = ("adapters", name, "class")
-        module_name, class_name = self._declared[name].class_.split(":")
+        module_name, class_name = path.split(":")
         try:
             found = getattr(importlib.import_module(module_name), class_name, None)
         except ImportError as error:
@@ -85,23 +108,64 @@ class AdapterFactory:
         Raises:
             ConfigError: the class or the settings are wrong.
         """
-        adapter_class = self.find(name)
+        found = self.find(name)
         try:
-            self._settings(name, adapter_class)
+            self._arguments(name, found)
         except ConfigError:
             raise
         except Exception as error:  # validators are code of the user; their message may contain a secret
-            message = f"{adapter_class.__name__}.Settings raised {type(error).__name__}"
+            message = f"{found.__name__}.Settings raised {type(error).__name__}"
             raise self._file.error(("adapters", name, "settings"), message) from error
 
-    def _settings(self, name: str, adapter_class: type[Adapter]) -> dict[str, Any]:
-        """Return the keyword arguments for the class, validated by its `Settings` model if it has one."""
-        model = getattr(adapter_class, "Settings", None)
+    def model_names(self, name: str) -> list[str]:
+        """Return the names of an adapter's models.
+
+        Raises:
+            ConfigError: the adapter is not declared, or its class cannot be imported or is not an adapter.
+        """
+        found = self.find(name)
+        if issubclass(found, MappedAdapter):
+            return list(self._declared[name].records or ())
+        return found._get_initial_value_order()
+
+    def _arguments(self, name: str, found: type[Adapter]) -> dict[str, Any]:
+        """Return the keyword arguments for the class."""
+        if issubclass(found, MappedAdapter):
+            return self._declared_arguments(name, found)
+        if self._declared[name].records is not None:
+            message = (
+                f"{found.__name__} reads no declared records. Remove records, or derive the class from a ready adapter, such as "
+                "diffsync_store.adapters.sql.SqlAdapter."
+            )
+            raise self._file.error(("adapters", name, "records"), message)
+        return self._settings(name, found)
+
+    def _declared_arguments(self, name: str, found: type[MappedAdapter]) -> dict[str, Any]:
+        """Return settings, models and records for a ready adapter; the problems of all three come together."""
+        arguments: dict[str, Any] = {}
+        problems: list[Problem] = []
+        entry = self._declared[name]
+        parts: dict[str, Callable[[], Any]] = {
+            "settings": lambda: self._validated(name, found.Settings),
+            "records": lambda: RecordsReader(self._file, name, entry, found, self.models.classes()).read(),
+        }
+        for part, read in parts.items():
+            try:
+                arguments[part] = read()
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(problems)
+        return {**arguments, "models": self.models.classes()}
+
+    def _settings(self, name: str, found: type[Adapter]) -> dict[str, Any]:
+        """Return the settings, validated by the class's `Settings` model if it has one."""
+        model = getattr(found, "Settings", None)
         if model is not None and not (isinstance(model, type) and issubclass(model, BaseModel)):
-            message = f"{adapter_class.__name__}.Settings is not a pydantic model. Derive it from pydantic.BaseModel."
+            message = f"{found.__name__}.Settings is not a pydantic model. Derive it from pydantic.BaseModel."
             raise self._file.error(("adapters", name, "class"), message)
-        settings = self._expanded(name) if model is None else self._validated(name, model)
-        problems = list(self._argument_problems(name, adapter_class, settings))
+        settings = self._expanded(name) if model is None else dict(self._validated(name, model))
+        problems = list(self._argument_problems(name, found, settings))
         if problems:
             raise ConfigError(problems)
         return settings
@@ -111,14 +175,16 @@ class AdapterFactory:
         self._secrets.add(settings)  # without a model, any of them may be secret
         return settings
 
-    def _validated(self, name: str, model: type[BaseModel]) -> dict[str, Any]:
-        settings = dict(self._reader.read(_forbidding_extra(model), ("adapters", name, "settings")))
+    def _validated(self, name: str, model: type[M]) -> M:
+        location = ("adapters", name, "settings")
+        settings = self._reader.read(_forbidding_extra(model), location, prepare=partial(self._prepared, model))
         self._secrets.add_settings(settings)
         return settings
 
-    def _argument_problems(
-        self, name: str, adapter_class: type[Adapter], settings: Mapping[str, Any]
-    ) -> Iterator[Problem]:
+    def _prepared(self, model: type[BaseModel], settings: dict[str, Any]) -> dict[str, Any]:
+        return with_absolute_paths(model, settings, self._file.path.absolute().parent)
+
+    def _argument_problems(self, name: str, found: type[Adapter], settings: Mapping[str, Any]) -> Iterator[Problem]:
         location = ("adapters", name, "settings")
         for key in RESERVED:
             if key in settings:
@@ -126,20 +192,20 @@ class AdapterFactory:
                     (*location, key), "reserved: every adapter gets this argument from the project"
                 )
         given = {key: value for key, value in settings.items() if key not in RESERVED}
-        signature = inspect.signature(adapter_class)
+        signature = inspect.signature(found)
         takes_any = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
         for key in () if takes_any else [key for key in given if key not in signature.parameters]:
             del given[key]
             known = [key for key in signature.parameters if key not in RESERVED]
-            message = f"unknown setting of {adapter_class.__name__}{suggestion(key, known, 'Known settings')}"
+            message = f"unknown setting of {found.__name__}{suggestion(key, known, 'Known settings')}"
             yield self._file.problem((*location, key), message)
         try:
             signature.bind(**dict.fromkeys(RESERVED), **given)
         except TypeError as error:
-            yield self._file.problem(location, f"{adapter_class.__name__}: {error}")
+            yield self._file.problem(location, f"{found.__name__}: {error}")
 
 
-def _forbidding_extra(model: type[BaseModel]) -> type[BaseModel]:
+def _forbidding_extra(model: type[M]) -> type[M]:
     """Return a model that refuses unknown keys, unless the class configures `extra`."""
     if "extra" in model.model_config:
         return model

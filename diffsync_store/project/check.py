@@ -12,6 +12,7 @@ def find_problems(project: BaseProject[Any]) -> Iterator[Problem]:
     """Yield the problems of all classes, settings and variables of a file; the store is not contacted."""
     if project.declared.store is not None:
         yield from _problems_of(project.store_settings)
+    yield from _problems_of(project.factory.models.classes)
     for name in project.adapters:
         yield from _problems_of(partial(project.factory.check, name))
     for name in project.syncs:
@@ -30,10 +31,10 @@ def _unknown_models(project: BaseProject[Any], name: str) -> Iterator[Problem]:
     """Yield a problem for each guard of a model that neither adapter has."""
     sync = project.syncs[name]
     try:
-        adapters = [project.factory.find(side) for side in (sync.source, sync.target)]
+        adapters = [project.factory.model_names(side) for side in (sync.source, sync.target)]
     except ConfigError:
         return
-    known = sorted({model for adapter in adapters for model in adapter._get_initial_value_order()})
+    known = sorted({model for models in adapters for model in models})
     guarded = {
         ("change_limits", "models"): sync.guards.change_limits.models,
         ("completeness", "allow_partial"): sync.guards.completeness.allow_partial,

@@ -9,6 +9,7 @@ from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.guards import Guards
 from diffsync_store.project.adapter_factory import AdapterFactory
 from diffsync_store.project.errors import WrongSync
+from diffsync_store.project.models import DeclaredModels
 from diffsync_store.project.schema import PROJECT, STORE_TTL, AdapterEntry, Declarations, StoreSettings, SyncEntry
 from diffsync_store.project.secrets import Secrets
 from diffsync_store.project.settings import SettingsReader
@@ -49,7 +50,9 @@ class BaseProject(Generic[S]):
         self.syncs = cast("Mapping[str, S]", self.declared.syncs)
         self.secrets = Secrets()
         self._reader = SettingsReader(self.file, environment, self.secrets)
-        self.factory = AdapterFactory(self.file, self.adapters, self._reader, self.secrets)
+        self.factory = AdapterFactory(
+            self.file, self.adapters, DeclaredModels(self.file, self.declared.models), self._reader, self.secrets
+        )
 
     @property
     def namespace(self) -> str:

@@ -17,15 +17,19 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     SecretStr,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from diffsync_store.adapters import TYPE_NAMES
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.guards import Guards
+from diffsync_store.mapping import ModelDefinition
 from diffsync_store.project.duration import DAY, Pause, Seconds
 from diffsync_store.project.errors import Location
+from diffsync_store.project.messages import suggestion
 from diffsync_store.sync import SyncOptions
 
 PROJECT = "diffsync"
@@ -50,6 +54,13 @@ def validate_import_path(path: str) -> str:
     return path
 
 
+def validate_type(name: str) -> str:
+    """Check the type of a ready adapter; nothing is imported."""
+    if name not in TYPE_NAMES:
+        raise ValueError(f"unknown type{suggestion(name, TYPE_NAMES, 'Known types')}")
+    return name
+
+
 def validate_flag(name: str) -> str:
     """Check the name of a flag."""
     if name not in DiffSyncFlags.__members__:
@@ -59,6 +70,7 @@ def validate_flag(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(validate_name)]
 ImportPath = Annotated[str, AfterValidator(validate_import_path), Field(examples=["my_adapters.netbox:NetBoxAdapter"])]
+TypeName = Annotated[str, AfterValidator(validate_type), WithJsonSchema({"enum": list(TYPE_NAMES)})]
 Flag = Annotated[str, AfterValidator(validate_flag)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 """A whole number. `true`, which pydantic would accept as 1, is refused."""
@@ -110,19 +122,36 @@ class StoreSettings(Declaration):
 
 
 class AdapterEntry(Declaration):
-    """An adapter: its class and the settings to create it with."""
+    """An adapter: its type or class, and the settings to create it with."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"class": "my_adapters.netbox:NetBox", "settings": {"url": "https://netbox"}}]}
     )
     prefect_keys = frozenset({"schedule", "work_pool"})
 
-    class_: ImportPath = Field(alias="class")
-    """Import path of the class, as module:Class."""
+    type: TypeName | None = None
+    """The kind of system that a ready adapter reads and writes. Give either `type` or `class`."""
+    class_: ImportPath | None = Field(None, alias="class")
+    """Import path of your own class, as module:Class."""
     settings: dict[str, Any] = Field({}, repr=False, examples=[{"url": "https://netbox", "token": "${NETBOX_TOKEN}"}])
-    """Keyword arguments of the class. ${VAR} is replaced by the environment variable."""
+    """How the system is reached. ${VAR} is replaced by the environment variable. A relative path starts at the folder of this file."""
+    records: Mapping[str, Any] | None = Field(None, examples=[{"device": {"from": "dcim/devices"}}])
+    """Where a ready adapter finds the records of each model, by the names of the models."""
     description: str = ""
     """Free text, shown on the pages of the deployments."""
+
+    @model_validator(mode="after")
+    def _has_one_class(self) -> Self:
+        if (self.type is None) == (self.class_ is None):
+            raise ValueError(
+                "give either type, for a ready adapter, or class, for your own. Types: " + ", ".join(TYPE_NAMES)
+            )
+        return self
+
+    @property
+    def class_key(self) -> str:
+        """The key that decides the class: `type` or `class`."""
+        return "type" if self.type is not None else "class"
 
 
 class Apply(Declaration):
@@ -215,6 +244,8 @@ class Declarations(Declaration):
     """Name of this file: files with different names keep their data in Redis, and their deployments in Prefect, apart."""
     store: StoreSettings | None = None
     """The Redis that holds stores and diffs. `diffsync-store` runs an embedded one if it is not given."""
+    models: Mapping[str, ModelDefinition] = Field({}, examples=[{"device": {"identifiers": {"name": "str"}}}])
+    """The models of ready adapters, by name. All adapters of the file share them."""
     adapters: Mapping[Name, AdapterEntry] = Field({}, examples=[{"netbox": {"class": "my_adapters.netbox:NetBox"}}])
     """The systems, by name."""
     syncs: Mapping[Name, SyncEntry] = Field({}, examples=[{"nightly": {"source": "netbox", "target": "switches"}}])

@@ -1,6 +1,6 @@
 """Read the parts of a file in which variables are expanded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any, TypeVar
@@ -31,15 +31,25 @@ class SettingsReader:
         self._environment = environment
         self._secrets = secrets
 
-    def read(self, model: type[M], location: Location) -> M:
+    def read(
+        self,
+        model: type[M],
+        location: Location,
+        prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> M:
         """Validate the part at a location; a missing part counts as an empty mapping.
+
+        Args:
+            model: what the part has to fit.
+            location: of the part.
+            prepare: changes the data before they are validated.
 
         Raises:
             ConfigError: it does not fit the model, or a variable is not set.
         """
         data = self.expand(reduce(lambda part, key: part.get(key, {}), location, self._file.data), location)
         try:
-            return model.model_validate(data)
+            return model.model_validate(prepare(data))
         except ValidationError as error:
             values = Secrets()
             values.add(data)  # the message of a validator may contain them

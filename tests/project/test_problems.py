@@ -14,13 +14,15 @@ from diffsync_store.project import ConfigError, Project, find_problems
 from tests.project.conftest import Problems
 from tests.project.files import ADAPTER, ADAPTERS, PAIR, PLAIN, STORE
 
-DECLARATIONS = "project, store, adapters, syncs, housekeeping, metrics"
+DECLARATIONS = "project, store, models, adapters, syncs, housekeeping, metrics"
 SYNC = "source, target, description, flags, guards, approval, diff_retention, apply"
 NAME = "a name has 1 to 64 letters, digits, '.', '_' or '-', and starts with a letter or a digit"
 DURATION = "expected a duration such as 30s, 2m, 1h30m or 7d, or a number of seconds"
 NO_VARIABLES = "is not expanded here. Variables work only in the store's url and block, and an adapter's settings."
 MALFORMED = "invalid variable. Write ${NAME} with letters, digits and _; write $${ for a literal ${."
 CLASS = "my_adapters.netbox:NetBox"
+TYPES = "files, python, sql, rest, netbox, nautobot, powerdns"
+NO_CLASS = f"give either type, for a ready adapter, or class, for your own. Types: {TYPES}"
 
 PROBLEMS = {
     "hello": f"1:1: expected a mapping with the keys {DECLARATIONS}; got 'hello'",
@@ -40,10 +42,10 @@ PROBLEMS = {
     # adapters
     f"{STORE}adapters: [a]": f"2:1: adapters: expected a mapping, e.g. {{netbox: {{class: {CLASS}}}}}; got a list",
     f"{STORE}adapters: {{a: }}": (
-        "2:12: adapters.a: expected a mapping with the keys class, settings, description, schedule, work_pool, e.g. "
+        "2:12: adapters.a: expected a mapping with the keys type, class, settings, records, description, schedule, work_pool, e.g. "
         f'{{class: {CLASS}, settings: {{url: https://netbox}}}}; got nothing'
     ),
-    f"{STORE}adapters:\n  a: {{settings: {{}}}}": f"3:3: adapters.a.class: required key is missing, e.g. {CLASS}Adapter",
+    f"{STORE}adapters:\n  a: {{settings: {{}}}}": f"3:3: adapters.a: {NO_CLASS}",
     f"{STORE}adapters: {{a b: {{class: '{PLAIN}'}}}}": f"2:12: adapters.a b: {NAME}",
     f"{STORE}adapters: {{a: {{class: os}}}}": (
         f"2:16: adapters.a.class: write a class as module:Class, e.g. {CLASS}Adapter; got 'os'"
@@ -60,7 +62,7 @@ PROBLEMS = {
         "2:16: adapters.a.class: importing broken raised ZeroDivisionError: division by zero"
     ),
     f"{ADAPTER}    work_pol: x": (
-        "5:5: adapters.a.work_pol: unknown key. Did you mean 'work_pool'? Known keys: class, settings, description, schedule, "
+        "5:5: adapters.a.work_pol: unknown key. Did you mean 'work_pool'? Known keys: type, class, settings, records, description, schedule, "
         "work_pool"
     ),
     # an adapter's settings
@@ -200,7 +202,7 @@ def test_all_problems_are_reported_together(problems: Problems) -> None:
         """
     assert [line.split(": ")[:2] for line in problems(content)] == [
         ["2:3", "store.uri"],
-        ["4:3", "adapters.registry.class"],
+        ["4:3", "adapters.registry"],
         ["7:5", "adapters.database.class"],
         ["8:3", "adapters.a name"],
         ["16:9", "syncs.airports.flags.1"],

@@ -119,7 +119,7 @@ def occurs(cron: str) -> bool:
 
 
 class PrefectAdapterEntry(AdapterEntry):
-    """An adapter: its class, the settings to create it with, and when and where it is loaded."""
+    """An adapter: its type or class, the settings to create it with, and when and where it is loaded."""
 
     schedule: Schedule | None = None
     """When it is loaded; each reconcile loads it too."""

@@ -40,7 +40,8 @@ NO_CRON = "is not a cron line. Give five fields, e.g. 30 2 * * 1-5, or @daily."
 WORK_POOL = "Prefect does not accept this as the name of a work pool. Use letters, and none of / % & > <"
 
 PROBLEMS = {
-    "hello": "1:1: expected a mapping with the keys project, store, adapters, syncs, housekeeping, metrics; got 'hello'",
+    "hello": "1:1: expected a mapping with the keys project, store, models, adapters, syncs, housekeeping, metrics; got 'hello'",
+    "": '1:1: store: required key is missing, e.g. {url: "${REDIS_URL}"}',
     "store: {uri: redis://x}": "1:9: store.uri: unknown key. Did you mean 'url'? Known keys: url, block, ttl",
     f"{STORE}project: prefect": (
         "2:1: project: Prefect reserves names that start with 'prefect'. Use another name for the work pool; got 'prefect'."
@@ -51,7 +52,7 @@ PROBLEMS = {
         "'Prefect-load'."
     ),
     f"{ADAPTER}    work_pol: x": (
-        "5:5: adapters.a.work_pol: unknown key. Did you mean 'work_pool'? Known keys: class, settings, description, schedule, "
+        "5:5: adapters.a.work_pol: unknown key. Did you mean 'work_pool'? Known keys: type, class, settings, records, description, schedule, "
         "work_pool"
     ),
     f"{PAIR}    schedule: nightly": f"7:5: syncs.s.schedule: {SCHEDULE} 'nightly'",
