@@ -12,27 +12,25 @@ from typing import Any
 
 import structlog
 
-from diffsync_store.adapters.netbox import NetBoxAdapter, NetBoxSettings
+from diffsync_store.adapters.inventory_api import InventoryApiAdapter, InventoryApiSettings
 from diffsync_store.adapters.rest import Paging
 from diffsync_store.mapping.records import Mapper
 
 
-class NautobotSettings(NetBoxSettings):
+class NautobotSettings(InventoryApiSettings):
     """How a Nautobot is reached: `url` is its address with `/api/`, `token` one of its tokens."""
 
     paging: Paging = Paging(kind="offset", size=500, total="count")
 
 
-class NautobotAdapter(NetBoxAdapter):
+class NautobotAdapter(InventoryApiAdapter):
     """Reads and writes a Nautobot. One thread loads; several may write."""
 
     Settings = NautobotSettings
     settings: NautobotSettings
 
     def params_of(self, mapper: Mapper) -> dict[str, Any]:
-        params = {"depth": 1, **super().params_of(mapper)}
-        params.pop("ordering")
-        return {"sort": "id", **params}
+        return {"sort": "id", "depth": 1, **super().params_of(mapper)}
 
     def filter_of_reference(self, target: str) -> str:
         return target
