@@ -6,7 +6,7 @@ a list of tags as their slugs; `manufacturer.name` reads a nested record, and a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from diffsync_store.adapters.mapped import Change
@@ -64,21 +64,21 @@ class InventoryApiAdapter(RestAdapter):
         return f"{target}_id"
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Any]:
-        payloads = [self._tagged(payload) for payload in payloads]
-        return [
-            answer for part in _parts(payloads, self.settings.batch) for answer in super().send_creates(mapper, part)
-        ]
+        return self._in_parts(super().send_creates, mapper, [self._tagged(payload) for payload in payloads])
 
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Any]:
         changes = [change._replace(payload=self._tagged(change.payload)) for change in changes]
-        return [
-            answer for part in _parts(changes, self.settings.batch) for answer in super().send_updates(mapper, part)
-        ]
+        return self._in_parts(super().send_updates, mapper, changes)
 
     def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Any]:
-        return [
-            answer for part in _parts(changes, self.settings.batch) for answer in super().send_deletes(mapper, part)
-        ]
+        return self._in_parts(super().send_deletes, mapper, changes)
+
+    def _in_parts(
+        self, send: Callable[[Mapper, Any], Sequence[Any]], mapper: Mapper, items: Sequence[Any]
+    ) -> list[Any]:
+        size = self.settings.batch
+        parts = [items[start : start + size] for start in range(0, len(items), size)]
+        return [answer for part in parts for answer in send(mapper, part)]
 
     def _tagged(self, payload: dict[str, Any]) -> dict[str, Any]:
         tags = payload.get("tags")
@@ -98,8 +98,3 @@ def _plain(value: Any) -> Any:
     ):
         return [item["slug"] for item in value]
     return value
-
-
-def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
