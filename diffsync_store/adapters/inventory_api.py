@@ -6,7 +6,7 @@ a list of tags as their slugs; `manufacturer.name` reads a nested record, and a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from diffsync_store.adapters.mapped import Change
@@ -15,7 +15,6 @@ from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper
 
 _CHOICE = frozenset({"value", "label"})
-_IDS_OF_A_REQUEST = 50
 
 
 class InventoryApiSettings(RestSettings):
@@ -25,8 +24,6 @@ class InventoryApiSettings(RestSettings):
     items: str = "results"
     paging: Paging = Paging(kind="offset", size=500, total="count")
     writing: Writing = Writing(bulk=True)
-    batch: int = 100
-    """Records of one bulk request."""
 
 
 class InventoryApiAdapter(RestAdapter):
@@ -35,15 +32,13 @@ class InventoryApiAdapter(RestAdapter):
     Settings = InventoryApiSettings
     settings: InventoryApiSettings
 
-    def _with_id(self, record: Mapping[str, Any]) -> Record:
-        plain = {key: _plain(value) for key, value in record.items()}
-        return {**plain, self.id_key: record.get(self.settings.id)}
+    def record_of(self, mapper: Mapper, record: Any) -> Record:
+        return super().record_of(mapper, {key: _plain(value) for key, value in record.items()})
 
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
         for ids in identifiers:
-            params = {**self.params_of(mapper), **self._filter(mapper, ids)}
-            answer = self.client.get(self.path_of(mapper), params).json()
-            yield from map(self._with_id, answer["results"])
+            for record in self.pages(mapper, self._filter(mapper, ids)):
+                yield self.record_of(mapper, record)
 
     def _filter(self, mapper: Mapper, identifiers: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters by which a list has the record with these identifiers and few others."""
@@ -64,21 +59,12 @@ class InventoryApiAdapter(RestAdapter):
         return f"{target}_id"
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Any]:
-        return self._in_parts(super().send_creates, mapper, [self._tagged(payload) for payload in payloads])
+        return super().send_creates(mapper, [self._tagged(payload) for payload in payloads])
 
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Any]:
-        changes = [change._replace(payload=self._tagged(change.payload)) for change in changes]
-        return self._in_parts(super().send_updates, mapper, changes)
-
-    def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Any]:
-        return self._in_parts(super().send_deletes, mapper, changes)
-
-    def _in_parts(
-        self, send: Callable[[Mapper, Any], Sequence[Any]], mapper: Mapper, items: Sequence[Any]
-    ) -> list[Any]:
-        size = self.settings.batch
-        parts = [items[start : start + size] for start in range(0, len(items), size)]
-        return [answer for part in parts for answer in send(mapper, part)]
+        return super().send_updates(
+            mapper, [change._replace(payload=self._tagged(change.payload)) for change in changes]
+        )
 
     def _tagged(self, payload: dict[str, Any]) -> dict[str, Any]:
         tags = payload.get("tags")

@@ -7,10 +7,7 @@ are noticed by comparing its answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-
-import structlog
 
 from diffsync_store.adapters.inventory_api import InventoryApiAdapter, InventoryApiSettings
 from diffsync_store.adapters.rest import Paging
@@ -34,17 +31,3 @@ class NautobotAdapter(InventoryApiAdapter):
 
     def filter_of_reference(self, target: str) -> str:
         return target
-
-    def _ids_in_order(self, bodies: list[dict[str, Any]], response: Any) -> list[Any]:
-        for body, record in zip(bodies, response.json(), strict=False):
-            _warn_of_dropped(body, record)
-        return super()._ids_in_order(bodies, response)
-
-
-def _warn_of_dropped(body: dict[str, Any], record: Any) -> None:
-    dropped = [key for key in body if isinstance(record, dict) and key not in record]
-    if dropped:
-        structlog.get_logger().warning("The API has left out fields that it does not know", fields=dropped)
-
-
-__all__: Sequence[str] = ["NautobotAdapter", "NautobotSettings"]

@@ -12,12 +12,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from diffsync_store.adapters.http import HttpError
 from diffsync_store.adapters.mapped import Answer, Change
 from diffsync_store.adapters.rest import RestAdapter, RestSettings
+from diffsync_store.adapters.rest.bulk import one_by_one
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper
@@ -49,7 +49,7 @@ class PowerDnsAdapter(RestAdapter):
             if not self.settings.zones or zone["name"] in self.settings.zones
         ]
         if self.path_of(mapper) == "zones":
-            yield from (self._with_id(zone) for zone in zones)
+            yield from (self.record_of(mapper, zone) for zone in zones)
             return
         for zone in zones:
             yield from self._record_sets(zone["id"])
@@ -76,9 +76,7 @@ class PowerDnsAdapter(RestAdapter):
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
         if self.path_of(mapper) == "zones":
-            return [
-                self._alone(lambda payload=payload: self._make_zone(payload), ObjectNotCreated) for payload in payloads
-            ]
+            return one_by_one(payloads, self._make_zone, ObjectNotCreated)
         keys = [[payload.get("zone"), payload.get("name"), payload.get("type")] for payload in payloads]
         refused = self._patch([(key, payload) for key, payload in zip(keys, payloads, strict=True)], ObjectNotCreated)
         return [key if answer is None else answer for key, answer in zip(keys, refused, strict=True)]
@@ -92,7 +90,7 @@ class PowerDnsAdapter(RestAdapter):
 
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
         if self.path_of(mapper) == "zones":
-            return [self._alone(partial(self._update_zone, change), ObjectNotUpdated) for change in changes]
+            return one_by_one(changes, self._update_zone, ObjectNotUpdated)
         present = {
             tuple(record[self.id_key]): record
             for record in self.read_some(mapper, [change.identifiers for change in changes])
@@ -102,10 +100,7 @@ class PowerDnsAdapter(RestAdapter):
 
     def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
         if self.path_of(mapper) == "zones":
-            return [
-                self._alone(lambda change=change: self._deleted("zones/", change), ObjectNotDeleted)
-                for change in changes
-            ]
+            return super().send_deletes(mapper, changes)
         return self._patch([(change.key, None) for change in changes], ObjectNotDeleted)
 
     def _patch(self, sets: Sequence[tuple[Any, Mapping[str, Any] | None]], refused: type[Exception]) -> list[Answer]:

@@ -1,0 +1,114 @@
+"""What is wrong with an answer, in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from diffsync_store.adapters.http.libraries import httpx
+
+LONGEST_REASON = 500
+"""Characters of an answer that an error shows."""
+_REDACTED = "***"
+_TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_WITHOUT_NAME = frozenset({"detail", "error", "errors", "message", "msg", "non_field_errors", "__all__", "title"})
+"""Keys that carry a reason and not the name of a field."""
+
+
+class HttpError(Exception):
+    """An API has refused a request.
+
+    Attributes:
+        response: the answer; its `status_code` says whether the failure is transient (`diffsync_store.transient`).
+        details: the answer's JSON, with the credentials redacted; None if it is not JSON.
+    """
+
+    def __init__(self, response: httpx.Response, secrets: tuple[str, ...] = ()) -> None:
+        self.response = response
+        text = redacted(response.text, secrets)
+        self.details = _json_or_none(text)
+        reason = explained(self.details) if self.details is not None else _plain(text)
+        super().__init__(f"{_described(response)}{f': {shortened(reason)}' if reason else ''}")
+
+
+class NotJson(ValueError):
+    """An API has answered with something else than JSON, such as the page of a login."""
+
+    def __init__(self, response: httpx.Response, secrets: tuple[str, ...] = ()) -> None:
+        kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+        start = shortened(_plain(redacted(response.text, secrets)), 120)
+        super().__init__(
+            f"{_described(response)} with {kind} instead of JSON: {start!r}. Correct `url`, or the credentials if it is a login page."
+        )
+
+
+class Redirected(ValueError):
+    """An API redirects to an address to which no credentials are sent."""
+
+    def __init__(self, request: httpx.Request, target: str) -> None:
+        to = urlsplit(target)
+        super().__init__(
+            f"{request.method} {request.url.path} is redirected to {to.scheme}://{to.hostname}{to.path}, which is not followed: only "
+            "reads within the same scheme and host are. Correct `url` or the path."
+        )
+
+
+def json_of(response: httpx.Response, secrets: tuple[str, ...] = ()) -> Any:
+    """The JSON of an answer; None if it has no content.
+
+    Raises:
+        NotJson: it is something else.
+    """
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError:
+        raise NotJson(response, secrets) from None
+
+
+def explained(details: Any) -> str:
+    """The errors in an answer's JSON as one sentence: `name: This field is required.`"""
+    if isinstance(details, Mapping):
+        parts = [
+            explained(value) if str(key) in _WITHOUT_NAME else f"{key}: {explained(value)}"
+            for key, value in details.items()
+            if value
+        ]
+        return "; ".join(parts)
+    if isinstance(details, list):
+        return "; ".join(explained(item) for item in details if item)
+    return str(details)
+
+
+def redacted(text: str, secrets: tuple[str, ...]) -> str:
+    """The text without secrets: an API may repeat the token that it refuses."""
+    for secret in secrets:
+        text = text.replace(secret, _REDACTED)
+    return text
+
+
+def shortened(text: str, length: int = LONGEST_REASON) -> str:
+    """The text in one line of at most this length."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _described(response: httpx.Response) -> str:
+    request = response.request
+    return f"{request.method} {request.url.path} answered {response.status_code} {response.reason_phrase}".rstrip()
+
+
+def _plain(text: str) -> str:
+    """The words of a page, without its markup."""
+    return _TAGS.sub(" ", text[:20_000]) if text.lstrip()[:1] == "<" else text
+
+
+def _json_or_none(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

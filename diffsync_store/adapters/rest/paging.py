@@ -1,0 +1,177 @@
+"""The records of a list, page by page."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urljoin
+
+from diffsync_store.adapters.http import HttpClient, HttpError
+from diffsync_store.adapters.rest.settings import Paging
+from diffsync_store.mapping.paths import compile_getter
+
+Params = dict[str, Any]
+
+
+class Pages:
+    """The records of one list. Pages with a number are requested several at a time, and come in order.
+
+    Records that appear on two pages, because the list has shifted while it was read, come once. One thread iterates.
+
+    Args:
+        client: the client of the API.
+        path: the path of the list.
+        params: parameters of each request.
+        paging: how the pages follow each other.
+        items: the path of the records in an answer; empty if the answer is the list.
+        id_of: the id of a record.
+        at_once: how many pages are requested at the same time.
+    """
+
+    def __init__(
+        self,
+        client: HttpClient,
+        path: str,
+        params: Params,
+        paging: Paging,
+        items: str = "",
+        *,
+        id_of: Callable[[Mapping[str, Any]], Any],
+        at_once: int = 4,
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._params = params
+        self._paging = paging
+        self._items = items
+        self._id_of = id_of
+        self._at_once = at_once
+        self._records_in = compile_getter(items) if items else None
+        self._total_in = compile_getter(paging.total) if paging.total else None
+        self._next_in = compile_getter(paging.next)
+        self._more_in = compile_getter(paging.more) if paging.more else None
+        self.totals: list[int] = []
+        """How many records the list has, as the answers said, without repetition."""
+
+    def __iter__(self) -> Iterator[Any]:
+        seen = set()
+        for page in self._by_number() if self._paging.kind in {"page", "offset"} else self._one_after_the_other():
+            for record in page:
+                key = self._id_of(record) if isinstance(record, Mapping) else None
+                if key is None:
+                    yield record
+                elif key not in seen:
+                    seen.add(key)
+                    yield record
+
+    # Pages with a number
+
+    def _by_number(self) -> Iterator[list[Any]]:
+        first = self._page(0, self._paging.size)
+        yield first
+        if not first:
+            return
+        # An API may have a smaller limit for the size of a page than what was asked for.
+        if self.totals and len(first) < self.totals[0]:
+            size = min(len(first), self._paging.size)
+            yield from self._several(range(1, -(-self.totals[0] // size)), size)
+        elif self._total_in is None or not self.totals:
+            yield from self._until_empty(len(first))
+
+    def _until_empty(self, place: int) -> Iterator[list[Any]]:
+        """Without a total, only an empty page is the end: a short one may be what the API calls a page."""
+        number = 1
+        while True:
+            page = self._page(number, 1, place)
+            if not page:
+                return
+            yield page
+            number += 1
+            place += len(page)
+
+    def _several(self, numbers: range, size: int) -> Iterator[list[Any]]:
+        with ThreadPoolExecutor(self._at_once, thread_name_prefix="pages") as pool:
+            rest = iter(numbers)
+            waiting: deque[Future[list[Any]]] = deque()
+            try:
+                while True:
+                    for _, number in zip(range(self._at_once - len(waiting)), rest, strict=False):
+                        waiting.append(pool.submit(self._page, number, size))
+                    if not waiting:
+                        return
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _page(self, number: int, size: int, place: int | None = None) -> list[Any]:
+        paging = self._paging
+        if paging.kind == "page":
+            place = paging.first + number
+        elif place is None:
+            place = number * size
+        params = self._params | self._size() | {paging.place_parameter: place}
+        try:
+            answer = self._client.get_json(self._path, params)
+        except HttpError as error:
+            if number and paging.kind == "page" and error.response.status_code == 404:
+                return []  # some APIs say so that the page before was the last one
+            raise
+        return self._records(answer)
+
+    # Pages that name the next one
+
+    def _one_after_the_other(self) -> Iterator[list[Any]]:
+        path, params = self._path, self._params | (self._size() if self._paging.kind != "none" else {})
+        seen: set[str | int] = set()
+        while True:
+            response = self._client.get(path, params)
+            answer = self._client.json_of(response)
+            yield self._records(answer)
+            following = self._following(response, answer)
+            if following in {None, "", False}:
+                return
+            if following in seen:
+                raise ValueError(f"The API leads from page to page in a circle, at {self._path!r}.")
+            seen.add(following)
+            if self._paging.kind == "cursor":
+                params = self._params | self._size() | {self._paging.place_parameter: following}
+            else:
+                path, params = urljoin(str(response.request.url), str(following)), {}
+
+    def _following(self, response: Any, answer: Any) -> str | int | None:
+        """The cursor or the URL of the next page; nothing on the last page."""
+        kind = self._paging.kind
+        if kind == "link":
+            found: str | None = response.links.get("next", {}).get("url")
+            return found
+        if kind == "none" or not isinstance(answer, Mapping):
+            return None
+        if self._more_in is not None and not self._more_in(answer, None):
+            return None
+        following = self._next_in(answer, None)
+        if isinstance(following, str | int | None):
+            return following
+        raise TypeError(
+            f"`next: {self._paging.next}` is a {type(following).__name__} at {self._path!r}, and no cursor or URL."
+        )
+
+    # Both
+
+    def _size(self) -> Params:
+        return {self._paging.size_parameter: self._paging.size} if self._paging.size_parameter else {}
+
+    def _records(self, answer: Any) -> list[Any]:
+        if self._total_in is not None and isinstance(answer, Mapping):
+            total = self._total_in(answer, None)
+            if isinstance(total, int) and not isinstance(total, bool) and total not in self.totals:
+                self.totals.append(total)
+        found = answer
+        if self._records_in is not None:
+            found = self._records_in(answer, None) if isinstance(answer, Mapping) else None
+        if isinstance(found, list):
+            return found
+        where = f"`items: {self._items}`" if self._items else "The answer"
+        keys = f" The answer has {', '.join(map(str, answer))}." if isinstance(answer, Mapping) else ""
+        raise TypeError(f"{where} is not a list of records at {self._path!r}, but {type(found).__name__}.{keys}")

@@ -1,0 +1,156 @@
+"""RestReader: the connection to a JSON API, what is declared of it, and its lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import JsonValue
+
+from diffsync_store.adapters.http import HttpClient, HttpError
+from diffsync_store.adapters.mapped import MappedAdapter
+from diffsync_store.adapters.rest.paging import Pages
+from diffsync_store.adapters.rest.settings import Paging, RestRecords, RestSettings, Writing
+from diffsync_store.adapters.rest.templates import filled_path, filled_text
+from diffsync_store.mapping.paths import Record, compile_getter
+from diffsync_store.mapping.records import Mapper
+
+
+class RestReader(MappedAdapter):
+    """Reads a JSON API. One thread loads; several may look records up."""
+
+    Settings = RestSettings
+    Records = RestRecords
+    settings: RestSettings
+    id_key: ClassVar[str] = "$id"
+
+    # The connection
+
+    def open(self) -> None:
+        """Make the client."""
+        _ = self.client
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "_client" in vars(self):
+            self._client.close()
+            del self._client
+
+    @property
+    def client(self) -> HttpClient:
+        """The client of the API."""
+        if "_client" not in vars(self):
+            self._client = HttpClient(self.settings)
+        return self._client
+
+    # What is declared of a model, or else of the API
+
+    def path_of(self, mapper: Mapper) -> str:
+        """The path of a model's list."""
+        return mapper.mapping.source or f"{mapper.model._modelname}/"
+
+    def params_of(self, mapper: Mapper) -> dict[str, Any]:
+        """The parameters of a request for the list."""
+        return dict(_declared(mapper).params)
+
+    def paging_of(self, mapper: Mapper) -> Paging:
+        """How the pages of the list follow each other."""
+        return _declared(mapper).paging or self.settings.paging
+
+    def items_of(self, mapper: Mapper) -> str:
+        """The path of the records in an answer; empty if the answer is the list."""
+        own = _declared(mapper).items
+        return self.settings.items if own is None else own
+
+    def writing_of(self, mapper: Mapper) -> Writing:
+        """How the records are written: what the model says comes before what the settings say."""
+        own = _declared(mapper).writing
+        if own is None:
+            return self.settings.writing
+        return self.settings.writing.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+    def id_of(self, mapper: Mapper, record: Mapping[str, Any]) -> JsonValue:
+        """The system's id of a record of an answer."""
+        path = _declared(mapper).id or self.settings.id
+        found: JsonValue = compile_getter(path)(record, None) if path else None
+        return found
+
+    # Reading
+
+    def read(self, mapper: Mapper) -> Iterable[Record]:
+        pages = self.pages(mapper)
+        for record in pages:
+            yield self.record_of(mapper, record)
+        if len(pages.totals) > 1:
+            numbers = " then ".join(map(str, pages.totals))
+            self.incomplete(mapper.model, f"The API had {numbers} records while the pages were read. Load again.")
+        if pages.totals:
+            self.expect(mapper.model, max(pages.totals), at_least=True)
+
+    def pages(self, mapper: Mapper, params: Mapping[str, Any] | None = None) -> Pages:
+        """The records of a model's list as the API gives them, narrowed by more parameters."""
+        return Pages(
+            self.client,
+            self.path_of(mapper),
+            self.params_of(mapper) | dict(params or {}),
+            self.paging_of(mapper),
+            self.items_of(mapper),
+            id_of=lambda record: self.id_of(mapper, record),
+            at_once=self.settings.concurrency,
+        )
+
+    def record_of(self, mapper: Mapper, record: Any) -> Record:
+        """A record of an answer as the mapping reads it, with its id under `id_key`. In a list of plain values, `value` is one."""
+        if not isinstance(record, Mapping):
+            return {"value": record}
+        return {**record, self.id_key: self.id_of(mapper, record)}
+
+    def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
+        wanted = [mapper.model.create_unique_id(**ids) for ids in identifiers]
+        missing, found = set(wanted), {}
+        for record in self.read_some(mapper, identifiers):
+            unique_id = _unique_id(mapper, record)
+            if unique_id in missing:
+                found[unique_id] = record
+                missing.discard(unique_id)
+                if not missing:
+                    break
+        return [found.get(unique_id) for unique_id in wanted]
+
+    def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
+        """Records among which those with these identifiers are; a subclass whose API has filters asks for less than all."""
+        find = _declared(mapper).find
+        if not find:
+            yield from (self.record_of(mapper, record) for record in self.pages(mapper))
+        for ids in identifiers if find else ():
+            if isinstance(find, str):
+                yield from self._read_one(mapper, filled_path(find, self.path_of(mapper), ids))
+            else:
+                params = {name: filled_text(template, ids) for name, template in find.items()}
+                yield from (self.record_of(mapper, record) for record in self.pages(mapper, params))
+
+    def _read_one(self, mapper: Mapper, path: str) -> Iterable[Record]:
+        try:
+            answer = self.client.get_json(path)
+        except HttpError as error:
+            if error.response.status_code in {404, 410}:
+                return
+            raise
+        yield self.record_of(mapper, self.record_in(mapper, answer))
+
+    def record_in(self, mapper: Mapper, answer: Any) -> Any:
+        """The record in the answer for one record."""
+        path = self.writing_of(mapper).answer
+        return compile_getter(path)(answer, None) if path and isinstance(answer, Mapping) else answer
+
+
+def _unique_id(mapper: Mapper, record: Record) -> str | None:
+    """The unique id of a record; None if it does not fit its model."""
+    try:
+        return mapper.model(**mapper.fields_of(record)).get_unique_id()
+    except (ValueError, TypeError):
+        return None
+
+
+def _declared(mapper: Mapper) -> RestRecords:
+    return mapper.mapping if isinstance(mapper.mapping, RestRecords) else RestRecords()
