@@ -79,7 +79,7 @@ RULES = [
 ]
 
 LAYERS = (
-    {"enum", "exceptions", "introspection", "printable", "result", "logging"},
+    {"enum", "exceptions", "introspection", "printable", "result", "logging", "suggestion"},
     {"_object_store", "_process_lock", "_text_tree"},
     {"_child_index", "_tree_depth", "hooks", "lifecycle", "transient", "values"},
     {"diff", "model", "redaction"},

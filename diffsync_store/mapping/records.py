@@ -12,13 +12,14 @@ change, and may be shared by threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from diffsync_store.mapping.models import DeclaredModel, children_field
+from diffsync_store.mapping.definitions import Closed, children_field
+from diffsync_store.mapping.models import DeclaredModel
 from diffsync_store.mapping.paths import Getter, Record, Setter, compile_getter, compile_setter, is_plain
-from diffsync_store.mapping.transforms import Transform, compile_transform
+from diffsync_store.mapping.transforms import TRANSFORM_SCHEMA, Transform, compile_transform
 from diffsync_store.mapping.types import payload_form
 
 _IGNORED = frozenset({"adapter", "model_flags", "system_id"})
@@ -28,10 +29,19 @@ class CannotWrite(ValueError):
     """A value has no form that the target's system takes."""
 
 
-class FieldMapping(BaseModel):
+def _require_transform(declared: Any) -> Any:
+    compile_transform(declared)
+    return declared
+
+
+Declared = Annotated[Any, AfterValidator(_require_transform), WithJsonSchema(TRANSFORM_SCHEMA)]
+"""A transform as the file declares it."""
+
+
+class FieldMapping(Closed):
     """Where a field's value comes from and goes to."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    text_is = "path"
 
     path: str = ""
     """Where the value is in the record; the field's own name by default."""
@@ -41,17 +51,12 @@ class FieldMapping(BaseModel):
     """Value in the system, as text → value of the field. A value that is not listed stays as it is."""
     default: Any = None
     """The value where the record has none."""
-    transforms: tuple[Any, ...] = ()
+    transforms: tuple[Declared, ...] = ()
     """Names of transforms, applied in this order to what was read."""
     write: str | None = None
     """Where the value is written, where it is not the path that it is read from."""
     read_only: bool = False
     """The value is never written."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_path_alone(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, str) else value
 
     @field_validator("path")
     @classmethod
@@ -72,13 +77,6 @@ class FieldMapping(BaseModel):
     def _take_one_alone(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | Mapping) else value
 
-    @field_validator("transforms")
-    @classmethod
-    def _require_transforms(cls, declared: tuple[Any, ...]) -> tuple[Any, ...]:
-        for one in declared:
-            compile_transform(one)
-        return declared
-
     @model_validator(mode="after")
     def _require_one_source(self) -> Self:
         if self.path and "value" in self.model_fields_set:
@@ -97,12 +95,10 @@ class FieldMapping(BaseModel):
         return self.path if self.path and is_plain(self.path) else None
 
 
-class RecordMapping(BaseModel):
+class RecordMapping(Closed):
     """How the records of one model are found and read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str = ""
+    source: str = Field("", alias="from")
     """Where the records come from, in the words of the adapter: a table, an endpoint, a file pattern; or `interfaces[]`, a list
     inside each record of `parent`."""
     parent: str = ""
@@ -115,14 +111,6 @@ class RecordMapping(BaseModel):
     """Where the system's id of a referenced record is written, by the name of the reference; by default under that name."""
     lookup_only: bool = False
     """The records are looked up to write references to them. They are not loaded, compared or changed."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_from(cls, value: Any) -> Any:
-        if isinstance(value, Mapping) and "from" in value:
-            rest = {key: found for key, found in value.items() if key != "from"}
-            return {**rest, "source": value["from"]}
-        return value
 
     @property
     def list_path(self) -> str:
@@ -152,7 +140,7 @@ class Mapper:
         mapping = mapping or RecordMapping()
         self.model = model
         self.mapping = mapping
-        names = [name for name in model.model_fields if name not in _IGNORED and name not in _children_fields(model)]
+        names = mapped_fields(model)
         unknown = sorted(mapping.fields.keys() - set(names))
         if unknown:
             raise ValueError(
@@ -215,8 +203,10 @@ class Mapper:
         return name in self._writers
 
 
-def _children_fields(model: type[DeclaredModel]) -> set[str]:
-    return {children_field(child) for child in model._children}
+def mapped_fields(model: type[DeclaredModel]) -> list[str]:
+    """The names of the fields that a mapping reads and writes."""
+    children = {children_field(child) for child in model._children}
+    return [name for name in model.model_fields if name not in _IGNORED and name not in children]
 
 
 def _reader(field: FieldMapping, read: Getter) -> Getter:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from diffsync_store.suggestion import did_you_mean
+
 Transform = Callable[[Any], Any]
 
 
@@ -136,6 +138,20 @@ _WITH_ARGUMENT: Mapping[str, Callable[[Any], Transform]] = {
 
 TRANSFORM_NAMES = (*_WITHOUT_ARGUMENT, *_WITH_ARGUMENT)
 
+TRANSFORM_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"enum": list(_WITHOUT_ARGUMENT)},
+        {
+            "type": "object",
+            "properties": {name: {} for name in _WITH_ARGUMENT},
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    ]
+}
+"""The JSON Schema of a declared transform."""
+
 
 def compile_transform(declared: Any) -> Transform:
     """The function of a transform: a name, or a mapping of one name to its argument.
@@ -160,4 +176,6 @@ def _unknown(name: Any, *, has_argument: bool) -> str:
             if has_argument
             else f"`{name}` needs an argument: write `- {name}: …`."
         )
-    return f"There is no transform {name!r}. Use one of {', '.join(TRANSFORM_NAMES)}."
+    return (
+        f"There is no transform {name!r}.{did_you_mean(name, TRANSFORM_NAMES)} Use one of {', '.join(TRANSFORM_NAMES)}."
+    )

@@ -21,6 +21,8 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, JsonValue
 
+from diffsync_store.suggestion import did_you_mean
+
 _LIST = re.compile(r"list\[(.+)\]")
 _MAC_SEPARATORS = re.compile(r"[-:. ]")
 _MAC_DIGITS = re.compile(r"[0-9a-f]{12}|[0-9a-f]{16}")
@@ -100,7 +102,7 @@ def annotation_of(name: str) -> Any:
         return list[annotation_of(items[1])]  # type: ignore[misc]  # the item's type is known at run time only
     if name not in _NAMED:
         raise UnknownType(
-            f"There is no type {name!r}. Use one of {', '.join(TYPE_NAMES)}, `list[TYPE]`, or `TYPE?` for null."
+            f"There is no type {name!r}.{did_you_mean(name, TYPE_NAMES)} Use one of {', '.join(TYPE_NAMES)}, `list[TYPE]`, or `TYPE?` for null."
         )
     return _NAMED[name]
 

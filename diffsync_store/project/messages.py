@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from diffsync_store.project.errors import Location
 from diffsync_store.redaction import redact_credentials
+from diffsync_store.suggestion import did_you_mean
 
 JsonSchema = dict[str, Any]
 SECRET_PLACES = {"store", "settings"}
@@ -53,9 +53,7 @@ def _hint(error: Any, text: str) -> str:
 def suggestion(word: str, known: Iterable[str], heading: str = "Known keys") -> str:
     """Return a suggestion for an unknown word, if one is similar, and all known words."""
     words = list(known)
-    close = get_close_matches(word, words, 1)
-    guess = f" Did you mean {close[0]!r}?" if close else ""
-    return f".{guess} {heading}: {', '.join(words) or 'none'}"
+    return f".{did_you_mean(word, words)} {heading}: {', '.join(words) or 'none'}"
 
 
 def location_of(error: ErrorDetails) -> Location:

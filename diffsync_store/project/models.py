@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from threading import Lock
 
 from diffsync_store.adapters import MappedModel
-from diffsync_store.mapping import ModelDefinition, build_models
+from diffsync_store.mapping import InvalidModels, ModelDefinition, build_models
+from diffsync_store.project.errors import ConfigError
 from diffsync_store.project.yaml_file import YamlFile
 
 
@@ -36,5 +37,6 @@ class DeclaredModels:
     def _build(self) -> dict[str, type[MappedModel]]:
         try:
             return build_models(self._definitions, MappedModel)
-        except ValueError as error:
-            raise self._file.error(("models",), str(error)) from error
+        except InvalidModels as error:
+            problems = [self._file.problem(("models", *place), message) for place, message in error.problems]
+            raise ConfigError(problems) from None

@@ -159,7 +159,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no field": (
         {"a": {"identifiers": {"x": "str"}, "references": {"b": "b"}}, "b": {"identifiers": {"y": "str", "z": "str"}}},
-        "no field of 'a' holds the 'y' of 'b'",
+        "No field of 'a' holds the 'y' of 'b'",
     ),
     "circle": (
         {
