@@ -16,7 +16,6 @@ MARKER_OF_FIXTURE = {
     "project": "prefect",
     "chromium": "browser",
     "postgres_server": "server",
-    "mariadb_server": "server",
     "certificates": "server",
     "network": "server",
 }

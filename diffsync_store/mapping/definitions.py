@@ -35,7 +35,10 @@ _COMPARISONS: Mapping[str, Comparison] = {
     "unordered": Unordered(),
 }
 
-_TAKEN = frozenset({"adapter", "model_flags"}) | {name for name in dir(DiffSyncModel) if not name.startswith("_")}
+RESERVED_NAMES = frozenset({"adapter", "model_flags"}) | {
+    name for name in dir(DiffSyncModel) if not name.startswith("_")
+}
+"""Names that no field can have, because every model has a member of this name."""
 
 
 def _require_comparisons(value: Any) -> Any:
@@ -63,7 +66,7 @@ Compare = Annotated[
 def _require_field_name(name: str) -> str:
     if not name.isidentifier() or name.startswith("_"):
         raise ValueError(f"{name!r} cannot be the name of a field. Use letters, digits and `_`.")
-    if name in _TAKEN:
+    if name in RESERVED_NAMES:
         raise ValueError(
             f"A field cannot be called {name!r}: every model has a member of this name. Choose another, and say by `fields` of "
             "`records` where its value is."

@@ -2,6 +2,7 @@
 
 try:
     from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.composer import MaxDepthExceededError
     from ruamel.yaml.error import MarkedYAMLError
     from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -11,6 +12,7 @@ except ImportError as error:
 
 __all__ = [
     "YAML",
+    "CommentedMap",
     "MappingNode",
     "MarkedYAMLError",
     "MaxDepthExceededError",

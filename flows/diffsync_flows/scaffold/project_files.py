@@ -35,7 +35,7 @@ def project_files(folder: Path) -> dict[str, str]:
         SYNCS: syncs,
         ADAPTERS: _template("my_adapters.py"),
         DATA: _template("vlans.csv"),
-        PREFECT: _prefect_yaml(syncs),
+        **prefect_files(syncs),
         ENVIRONMENT: IN_FOLDER.sub(lambda found: shlex.quote(f"{folder}{found[1]}"), _template("env")),
     }
 
@@ -60,11 +60,16 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
         raise UserError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
 
 
-def _prefect_yaml(syncs: str) -> str:
+def prefect_files(syncs: str) -> dict[str, str]:
+    """Return the texts of the files that Prefect reads, by name; `diffsync-store init` writes them too.
+
+    Args:
+        syncs: The text of the YAML file.
+    """
     with TemporaryDirectory() as folder:
         file = Path(folder) / SYNCS
         file.write_text(syncs, "utf-8")
-        return prefect_yaml_text(declared_deployments(Config(file)), SYNCS)
+        return {PREFECT: prefect_yaml_text(declared_deployments(Config(file)), SYNCS)}
 
 
 def _template(name: str) -> str:

@@ -1,0 +1,49 @@
+"""A draft of a project: two systems, the models that they share, and one sync."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from diffsync_store.project.draft.model import DraftModel
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two systems."""
+
+    name: str
+    """Name of the adapter in the file."""
+    type: str
+    settings: Mapping[str, Any]
+    """The settings in the file, with `${NAME}` for what comes from the environment."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What each variable holds, by its name."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The content of a project file."""
+
+    source: Side
+    target: Side
+    models: Sequence[DraftModel]
+
+    @property
+    def sync_name(self) -> str:
+        """The name of the sync."""
+        return f"{self.source.name}-to-{self.target.name}"
+
+    def content(self) -> dict[str, Any]:
+        """Return the file as data."""
+        return {
+            "models": {model.name: model.definition for model in self.models},
+            "adapters": {side.name: self._adapter(side) for side in (self.source, self.target)},
+            "syncs": {self.sync_name: {"source": self.source.name, "target": self.target.name, "approval": "deletes"}},
+        }
+
+    def _adapter(self, side: Side) -> dict[str, Any]:
+        entries = {model.name: model.source if side is self.source else model.target for model in self.models}
+        records = {name: entry for name, entry in entries.items() if entry is not None}
+        return {"type": side.type, "settings": dict(side.settings), "records": records}
