@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import ObjectAlreadyExists
+from diffsync_store.hooks import hook
 from diffsync_store.journal import Journal
 from diffsync_store.lifecycle import opened
 from diffsync_store.model import DiffSyncModel
@@ -17,8 +19,12 @@ from diffsync_store.store.base import BaseStore
 from diffsync_store.store.local import LocalStore
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.sync import Sync
+from diffsync_store.testing.hook_calls import HookCalls, watched
 from diffsync_store.testing.sample import Record, Sample
-from diffsync_store.testing.system import SystemUnderTest
+from diffsync_store.testing.system import ABILITIES, SystemUnderTest
+
+if TYPE_CHECKING:
+    from diffsync_store.diffs import SavedDiff  # needs the redis package
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
 
@@ -53,14 +59,35 @@ class Bench:
         """Return records with those that they need, in an order in which they can be created."""
         wanted = {(record.model, _key(record)): record for record in records}
         for model in {model for model, _ in wanted}:
-            for needed in self._needed_by(model):
+            for needed in self.needed_by(model):
                 record = self.samples[needed].record()
                 wanted.setdefault((needed, _key(record)), record)
         return [record for model in self.samples for (of, _), record in wanted.items() if of == model]
 
-    def _needed_by(self, model: str) -> set[str]:
+    def needed_by(self, model: str) -> set[str]:
+        """Return the models that records of a model need, directly or through others."""
         needs = self.samples[model].needs
-        return set(needs).union(*map(self._needed_by, needs))
+        return set(needs).union(*map(self.needed_by, needs))
+
+    def cannot(self, sample: Sample | None, ability: str) -> str:
+        """Return why the system, or a model, cannot do something; empty if it can.
+
+        Args:
+            sample: the sample of the model; None for all models.
+            ability: a name in `ABILITIES`.
+
+        Raises:
+            ValueError: the system or a sample names something else as what it cannot do.
+        """
+        samples = [sample] if sample is not None else list(self.samples.values())
+        limits = {type(self.system).__name__: self.system.cannot} | {one.model: one.cannot for one in samples}
+        for name, reasons in limits.items():
+            unknown = sorted(reasons.keys() - ABILITIES.keys())
+            if unknown:
+                raise ValueError(f"`cannot` of {name} names {unknown[0]!r}. Use one of {', '.join(ABILITIES)}.")
+            if ability in reasons:
+                return f"{name} cannot do {ability!r} ({ABILITIES[ability]}): {reasons[ability]}"
+        return ""
 
     # The system
 
@@ -89,17 +116,33 @@ class Bench:
 
     def load(self, store: BaseStore | None = None) -> Adapter:
         """Return a new adapter that has loaded the system."""
-        adapter = self.adapter(store)
+        return self.load_with(self.adapter(store))
+
+    def load_with(self, adapter: Adapter) -> Adapter:
+        """Load the system with an adapter; return it."""
         with opened(adapter), adapter.store.loading():
             adapter.load()
         return adapter
 
-    def wanted(self, records: Iterable[Record]) -> Adapter:
-        """Return an adapter that holds records, and those that they need, without a word to the system."""
-        return self._holding(self.with_needs(records))
+    def try_load(self, adapter: Adapter) -> Exception | None:
+        """Load the system with an adapter; return the error that the load raises, if it does."""
+        try:
+            self.load_with(adapter)
+        except Exception as error:  # noqa: BLE001  # any error of any client
+            return error
+        return None
 
-    def _holding(self, records: Iterable[Record]) -> Adapter:
-        adapter = self.adapter()
+    def close(self, adapter: Adapter) -> str:
+        """Close the store of an adapter; return its id, by which another process finds it."""
+        adapter.store.close()
+        return adapter.store.store_id or ""
+
+    def wanted(self, records: Iterable[Record], store: BaseStore | None = None) -> Adapter:
+        """Return an adapter that holds records, and those that they need, without a call of the system."""
+        return self._holding(self.with_needs(records), store)
+
+    def _holding(self, records: Iterable[Record], store: BaseStore | None = None) -> Adapter:
+        adapter = self.adapter(store)
         with adapter.store.loading():
             for record in records:
                 obj = _model(adapter, record.model)(**record.fields)
@@ -117,6 +160,22 @@ class Bench:
             if record.model in _model(adapter, name)._children:
                 return adapter.get_or_none(_model(adapter, name), dict(sample.identifiers(0)))
         return None
+
+    def look_up(self, adapter: Adapter, model: str, records: Iterable[Record]) -> list[dict[str, Any] | None] | None:
+        """Return what the lookup of a model returns for each record; None if it cannot look up."""
+        of, ids = _model(adapter, model), [record.identifiers for record in records]
+        many, one = hook(of, "lookup_many"), hook(of, "lookup")
+        with opened(adapter):
+            found: Any = NotImplemented if many is None else many(adapter, ids)
+            if found is NotImplemented and one is not None:
+                found = [one(adapter, each) for each in ids]
+        if found is NotImplemented or any(now is NotImplemented for now in found):
+            return None
+        return [found.get(of.create_unique_id(**each)) for each in ids] if isinstance(found, Mapping) else list(found)
+
+    def watching(self, adapter: Adapter) -> AbstractContextManager[HookCalls]:
+        """Watch the calls of an adapter's hooks for the time of the block."""
+        return watched([_model(adapter, name) for name in self.samples])
 
     # Syncs
 
@@ -143,8 +202,11 @@ class Bench:
         **options: Any,
     ) -> SyncResult:
         """Apply a diff, with two retries unless the options say otherwise."""
-        chosen = SyncOptions(**({"retries": 2, "backoff": 0.01} | options))
-        return Sync(diff, source, target, chosen, journal=journal, flags=flags).run()
+        return Sync(diff, source, target, _options(options), journal=journal, flags=flags).run()
+
+    def apply_saved(self, saved: SavedDiff, source: Adapter, target: Adapter, **options: Any) -> SyncResult:
+        """Apply a saved diff, as `apply` does."""
+        return saved.apply(source, target, options=_options(options), flags=GO_ON)
 
     def sync_all(self, records: Iterable[Record], target: Adapter | None = None, **options: Any) -> SyncResult:
         """Sync, and require that every operation is done and that the system holds the records."""
@@ -169,6 +231,10 @@ class Bench:
             "A new load finds other records than the system should hold, so every sync would change them again "
             f"(- is what was loaded):\n{diff.str()}"
         )
+
+
+def _options(given: Mapping[str, Any]) -> SyncOptions:
+    return SyncOptions(**{"retries": 2, "backoff": 0.01, **given})
 
 
 def _model(adapter: Adapter, name: str) -> type[DiffSyncModel]:

@@ -30,7 +30,7 @@ class Record(NamedTuple):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """What the suite has to know of one model. The model takes all of these values, and so does the system, except `refused`.
 

@@ -12,6 +12,7 @@ import pytest
 from diffsync_store.adapter import Adapter
 from diffsync_store.store.base import BaseStore
 from diffsync_store.testing.sample import Record
+from diffsync_store.testing.texts import TEXTS
 
 Side = Literal["read", "write"]
 """The calls that a fault meets."""
@@ -30,14 +31,10 @@ ABILITIES: Mapping[str, str] = {
     "create": "records can be created",
     "update": "attributes can be changed",
     "delete": "records can be deleted",
-    "blank text": 'keeps "" and null apart',
-    "blanks around": "keeps blanks at the begin and end of a text",
-    "line breaks": "keeps line breaks and tabs in a text",
     "case": "keeps names apart that differ in case only",
     "null": "keeps null in optional attributes",
     "partial update": "an update leaves the attributes alone that it does not change",
-    "references": "refuses a record whose parent or reference is missing",
-    "batch refusal": "refuses the bad records of a batch alone",
+    **{f"text: {name}": f"keeps the text {text!r}" if text else f"keeps a {name} text" for name, text in TEXTS.items()},
 }
 """The names for `cannot`, and what each one means."""
 

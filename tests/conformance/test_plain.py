@@ -4,9 +4,18 @@ import pytest
 
 from diffsync_store.testing import AdapterConformance
 from tests.conformance.memory import SAMPLES, BulkInventory, Inventory, MemoryUnderTest
+from tests.conftest import SharedServers
 
 
-class TestPlainAdapter(AdapterConformance):
+class OnRedis(AdapterConformance):
+    """The suite with a Redis of the session."""
+
+    @pytest.fixture
+    def redis_url(self, shared_servers: SharedServers) -> str:
+        return shared_servers.redis("valkey").url
+
+
+class TestPlainAdapter(OnRedis):
     samples = SAMPLES
 
     @pytest.fixture
@@ -14,7 +23,7 @@ class TestPlainAdapter(AdapterConformance):
         return MemoryUnderTest(Inventory)
 
 
-class TestBulkAdapter(AdapterConformance):
+class TestBulkAdapter(OnRedis):
     samples = SAMPLES
 
     @pytest.fixture

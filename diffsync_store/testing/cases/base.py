@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
 from diffsync_store.testing.bench import Bench
 from diffsync_store.testing.sample import Sample
-from diffsync_store.testing.system import ABILITIES, SystemUnderTest
+from diffsync_store.testing.system import SystemUnderTest
 
 
 class Cases:
@@ -45,14 +45,10 @@ def require(bench: Bench, sample: Sample | None, *abilities: str) -> None:
         sample: the sample of the model; None for what all models have to be able to.
         abilities: names in `ABILITIES`.
     """
-    samples = [sample] if sample is not None else list(bench.samples.values())
     for ability in abilities:
-        assert ability in ABILITIES, ability
-        cannot: dict[str, Any] = {type(bench.system).__name__: bench.system.cannot}
-        cannot |= {one.model: one.cannot for one in samples}
-        for name, reasons in cannot.items():
-            if ability in reasons:
-                pytest.skip(f"{name} cannot do {ability!r} ({ABILITIES[ability]}): {reasons[ability]}")
+        reason = bench.cannot(sample, ability)
+        if reason:
+            pytest.skip(reason)
 
 
 def _require_samples(cases: type[Cases]) -> None:
