@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests import fast, scheduling
-from tests.servers import MissingPart, PostgresServer, RedisServer, chromium_binary
+from tests.servers import MariaDbServer, MissingPart, PostgresServer, RedisServer, chromium_binary
 
 ROOT = Path(__file__).parents[1]
 REDIS_KINDS = ("valkey", "redis")
@@ -156,6 +156,18 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """An empty database, as an SQLAlchemy URL."""
     return postgres_server.new_database()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDbServer]:
+    with demand(MariaDbServer) as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: MariaDbServer) -> str:
+    """An empty database, as an SQLAlchemy URL."""
+    return mariadb_server.new_database()
 
 
 @pytest.fixture(scope="session")

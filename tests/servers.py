@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import psutil
+import pymysql
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -239,14 +240,8 @@ class PostgresServer(Server):
         self.programs = postgres_programs()
         self._databases = 0
 
-    def environment(self) -> Mapping[str, str] | None:
-        """Variables of the process; None for those of this process."""
-        return None
-
     def prepare(self) -> None:
-        if os.getuid() == 0:
-            user = pwd.getpwnam("postgres")
-            os.chown(self.directory, user.pw_uid, user.pw_gid)
+        _give_to("postgres", self.directory)
         self._run(
             "initdb",
             "--pgdata",
@@ -259,7 +254,7 @@ class PostgresServer(Server):
     def command(self) -> Sequence[str | Path]:
         place: list[str | Path] = ["-D", self.directory / "data", "-k", self.directory]
         address = ["-h", "127.0.0.1", "-p", str(self.port)]
-        return [*_as_postgres(), self.programs / "postgres", *place, *address, "-F"]
+        return [*_as_user("postgres"), self.programs / "postgres", *place, *address, "-F"]
 
     def is_ready(self) -> bool:
         command: list[str | Path] = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -273,12 +268,50 @@ class PostgresServer(Server):
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        command: list[str | Path] = [*_as_postgres(), self.programs / program, *arguments]
-        done = subprocess.run(
-            command, cwd=self.directory, capture_output=True, text=True, check=False, timeout=self.start_seconds
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr}")
+        _run([*_as_user("postgres"), self.programs / program, *arguments], self.directory, self.start_seconds)
+
+
+class MariaDbServer(Server):
+    """The system's MariaDB. Root runs it as the user mysql."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.program = _program("mariadbd", "mariadb-server")
+        self._databases = 0
+
+    def prepare(self) -> None:
+        _give_to("mysql", self.directory)
+        install = _program("mariadb-install-db", "mariadb-server")
+        options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
+        _run([*_as_user("mysql"), install, *self._options, *options], self.directory, self.start_seconds)
+
+    def command(self) -> Sequence[str | Path]:
+        address = ["--bind-address=127.0.0.1", f"--port={self.port}", f"--socket={self.directory / 'socket'}"]
+        # Nothing of a test has to survive a power failure.
+        fast = ["--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite", "--skip-name-resolve"]
+        return [*_as_user("mysql"), self.program, *self._options, *address, *fast]
+
+    @property
+    def _options(self) -> list[str]:
+        return ["--no-defaults", f"--datadir={self.directory / 'data'}"]
+
+    def is_ready(self) -> bool:
+        try:
+            self.connect().close()
+        except pymysql.err.OperationalError:
+            return False
+        return True
+
+    def connect(self) -> pymysql.Connection[pymysql.cursors.Cursor]:
+        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True, connect_timeout=5)
+
+    def new_database(self) -> str:
+        """Create an empty database; return its SQLAlchemy URL."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        return f"mariadb+pymysql://root@127.0.0.1:{self.port}/{name}?charset=utf8mb4"
 
 
 def valkey_binary() -> Path:
@@ -317,14 +350,31 @@ def postgres_programs() -> Path:
 
 
 def _program(name: str, package: str) -> Path:
-    path = shutil.which(name)
+    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if path is None:
         raise MissingPart(name, f"apt-get install {package}")
     return Path(path)
 
 
-def _as_postgres() -> list[str]:
+def _as_user(name: str) -> list[str]:
+    """A command prefix that runs a server, which refuses to run as root, as its own user."""
     if os.getuid() != 0:
         return []
-    user = ["--reuid=postgres", "--regid=postgres", "--init-groups", "--reset-env"]
-    return ["setpriv", *user, "--pdeathsig", "TERM"]
+    return ["setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", "--reset-env", "--pdeathsig", "TERM"]
+
+
+def _give_to(name: str, directory: Path) -> None:
+    if os.getuid() == 0:
+        user = pwd.getpwnam(name)
+        os.chown(directory, user.pw_uid, user.pw_gid)
+
+
+def _run(command: Sequence[str | Path], directory: Path, seconds: float) -> None:
+    """Run a command that prepares a server.
+
+    Raises:
+        RuntimeError: it failed; the message has its output.
+    """
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=seconds)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")

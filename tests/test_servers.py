@@ -11,7 +11,7 @@ import sqlalchemy
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.servers import PostgresServer, RedisServer, is_gone, wait_until
+from tests.servers import MariaDbServer, PostgresServer, RedisServer, is_gone, wait_until
 
 
 def test_redis_server_answers(redis_server: RedisServer) -> None:
@@ -108,6 +108,13 @@ def test_postgres_gives_each_test_an_empty_database(postgres_server: PostgresSer
     engine = sqlalchemy.create_engine(postgres_url)
     assert sqlalchemy.inspect(engine).get_table_names() == []
     assert postgres_server.new_database() != postgres_url
+    engine.dispose()
+
+
+def test_mariadb_gives_each_test_an_empty_database(mariadb_server: MariaDbServer, mariadb_url: str) -> None:
+    engine = sqlalchemy.create_engine(mariadb_url)
+    assert sqlalchemy.inspect(engine).get_table_names() == []
+    assert mariadb_server.new_database() != mariadb_url
     engine.dispose()
 
 
