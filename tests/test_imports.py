@@ -96,6 +96,7 @@ LAYERS = (
     {"retention"},
     {"adapters"},
     {"project", "testing"},
+    {"runs"},
     {"cli"},
 )
 """The folders and modules of the library in layers, the lowest first. Each one imports only from lower layers."""
@@ -137,6 +138,7 @@ PUBLIC_MODULES = {
     "diffsync_store.store.record",
     "diffsync_store.store.redis",
     "diffsync_store.retention",
+    "diffsync_store.runs",
     "diffsync_store.sync",
     "diffsync_store.sync.convergence",
     "diffsync_store.sync.reject_export",

@@ -15,10 +15,11 @@ from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.ids import artifact_key, new_id
 from diffsync_flows.runtime.retries import LOAD_RETRIES, classify_errors
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
-from diffsync_store import ObjectStoreException, StoreNotFound, StoreRecord
+from diffsync_store import StoreNotFound, StoreRecord
 from diffsync_store.lifecycle import opened
 from diffsync_store.printable import printable
 from diffsync_store.retention import refuse_load
+from diffsync_store.runs import load_progress
 from diffsync_store.store.redis import RedisStore
 
 
@@ -54,7 +55,7 @@ def load_records(context: SyncContext, adapter: str, store_id: str) -> StoreReco
     with library_log(secrets.redact), context.open_store(store_id, name=adapter) as store:
         with store.loading(redact=secrets.redact), secrets.redacted_errors():
             system = context.project.make_adapter(adapter, store)
-            reporting = progress(artifact_key("load", adapter), partial(load_progress, context, adapter, store))
+            reporting = progress(artifact_key("load", adapter), partial(report_progress, context, adapter, store))
             with classify_errors(system), opened(system), reporting:
                 system.load()
         record = store.record()
@@ -78,18 +79,10 @@ def refuse_pending(context: SyncContext, store_id: str) -> None:
     refuse_load(context.diffs(), store_id, generation, pending_diff_ids())
 
 
-def load_progress(context: SyncContext, adapter: str, store: RedisStore) -> ProgressState | None:
-    """Return the progress of a load, measured against the adapter's expectation or its last load.
-
-    Opens the store once more, because the load uses `store` in another thread.
-    """
-    expected = store.expected()
-    try:
-        with context.open_store(store.store_id) as reader:
-            if expected:
-                done = sum(reader.count(model=model) for model in expected)
-                return ProgressState("load", done, sum(expected.values()), "objects")
-            return ProgressState("load", reader.count(), context.last_count(adapter), "objects", is_estimate=True)
-    except ObjectStoreException as error:
-        get_run_logger().warning("Cannot read the progress of the load: %s", error)
+def report_progress(context: SyncContext, adapter: str, store: RedisStore) -> ProgressState | None:
+    """Return the progress of a load."""
+    found = load_progress(context, adapter, store)
+    if found is None:
+        get_run_logger().warning("Cannot read the progress of the load")
         return None
+    return ProgressState("load", found.done, found.total, "objects", found.is_estimate)

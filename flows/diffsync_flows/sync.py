@@ -4,9 +4,8 @@ from prefect.client.schemas import State
 from diffsync_flows.config.config import read_config
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
-from diffsync_flows.runtime.filters import Selection
-from diffsync_flows.runtime.sync_request import SyncRequest
 from diffsync_flows.steps.syncing import dry_run_sync, run_sync
+from diffsync_store.runs import Selection, SyncRequest
 
 
 @flow(flow_run_name="sync {diff_id}")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from diffsync_flows.approval.stale_diffs import find_newer_change
+from diffsync_store.runs import find_newer_change
 from diffsync_store.store.redis import RedisStore, RedisStores
 from tests.servers import RedisServer
 from tests.sync.conftest import Bench

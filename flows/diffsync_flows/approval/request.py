@@ -18,11 +18,10 @@ from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.filters import count_matching
 from diffsync_flows.runtime.states import EndState
-from diffsync_flows.runtime.sync_request import SyncRequest
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
+from diffsync_store.runs import SyncRequest, count_matching
 
 HOW_TO_DECIDE = (
     "Waiting for approval. Choose Resume in the menu of this run's page, or run: diffsync-flows approve %s --by NAME"

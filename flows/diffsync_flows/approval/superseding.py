@@ -17,13 +17,13 @@ from prefect.exceptions import PrefectException
 from prefect.utilities.urls import url_for
 
 from diffsync_flows.approval.pending import OVERRIDES, suspended_runs
-from diffsync_flows.approval.stale_diffs import find_newer_change
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.events import SyncEnd
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import SUSPENDED, EndState
 from diffsync_store import DiffNotFound, ObjectStoreException, StoreNotComplete, StoreNotFound, StoreReloaded
 from diffsync_store.diffs import DiffRecord, SavedDiff
+from diffsync_store.runs import find_newer_change
 
 _best_effort = partial(
     best_effort,

@@ -12,7 +12,7 @@ from diffsync_flows.cli.output import console, pages, using_prefect
 from diffsync_flows.prefect_api import require_prefect
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.filters import count_matching, parse_selection
+from diffsync_store.runs import count_matching, parse_selection
 
 EXCLUDE = (
     "Operations to exclude: a pattern of a model and a unique id (*, ?, \\[abc]), or a filter as in the form: "

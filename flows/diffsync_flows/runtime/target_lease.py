@@ -4,10 +4,8 @@ from tenacity import Retrying, retry_if_exception
 
 from diffsync_flows.runtime.polling import polling
 from diffsync_store import LeaseHeld
+from diffsync_store.runs import LEASE_SECONDS
 from diffsync_store.store.redis import Lease, RedisLeases, target_lease
-
-LEASE_SECONDS = 30.0
-"""How long the lease of a dead process lasts, before another one can continue its sync."""
 
 
 def take_target_lease(leases: RedisLeases, adapter: str, reason: str) -> Lease:

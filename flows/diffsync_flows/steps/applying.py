@@ -2,23 +2,27 @@
 
 from prefect import get_run_logger, runtime, task
 
-from diffsync_flows.approval.stale_diffs import refuse_stale
 from diffsync_flows.reporting.artifacts import publish_dry_run, publish_sync
 from diffsync_flows.reporting.progress import progress
 from diffsync_flows.reporting.run_log import library_log
 from diffsync_flows.runtime.cancellation import defer_termination
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.filters import count_matching
 from diffsync_flows.runtime.ids import artifact_key
 from diffsync_flows.runtime.retries import IO_RETRIES, NO_RETRIES, classify_errors
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
-from diffsync_flows.runtime.sync_request import SyncRequest
 from diffsync_flows.runtime.target_lease import take_target_lease
 from diffsync_flows.steps.outcome import SyncOutcome, count_applied, outcome_of
-from diffsync_flows.steps.target import find_suppressions, find_sync, open_source, open_target
-from diffsync_store import StoredAdapter
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.lifecycle import opened
+from diffsync_store.runs import (
+    SyncRequest,
+    apply_saved,
+    count_matching,
+    find_suppressions,
+    find_sync,
+    open_source,
+    open_target,
+)
 
 
 @task(**IO_RETRIES)
@@ -41,7 +45,7 @@ def check_sync(context: SyncContext, request: SyncRequest) -> None:
         opened(target),
         open_source(context, saved.record),
     ):
-        find_suppressions(context, saved, target, request.allow)
+        find_suppressions(context, saved, target.store.record(), request.allow)
         count_matching(saved, request.rules)
         get_run_logger().info(
             "Diff %s can be applied to %s: %s", saved.record.diff_id, target.name, saved.record.summary
@@ -52,9 +56,9 @@ def check_sync(context: SyncContext, request: SyncRequest) -> None:
 def simulate_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
     """Count what a sync would do; change nothing."""
     with open_target(context, request.diff_id) as (saved, target):
-        _, declared = find_sync(context, saved.record)
+        _, declared = find_sync(context.project, saved.record)
         options = declared.options(
-            suppress=find_suppressions(context, saved, target, request.allow),
+            suppress=find_suppressions(context, saved, target.store.record(), request.allow),
             require_approval=declared.needs_approval(saved.record.summary),
             **request.options,
         )
@@ -79,22 +83,17 @@ def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: 
         defer_termination() as is_stopped,
         progress(artifact_key("sync", saved.record.source_name, target.name)) as callback,
     ):
-        refuse_stale(context.diffs(), saved.record, target.store.record().created)
-        target.store.fencing_token = lease.token
-        _, declared = find_sync(context, saved.record)
-        result = saved.apply(
-            StoredAdapter(source),
+        result = apply_saved(
+            context,
+            request,
+            saved,
+            source,
             target,
-            options=declared.options(
-                suppress=find_suppressions(context, saved, target, request.allow),
-                should_stop=is_stopped,
-                require_approval=require_approval,
-                **request.options,
-            ),
-            flags=declared.combined_flags,
-            callback=callback,
-            by=f"flow run {runtime.flow_run.name}",
             lease=lease,
+            by=f"flow run {runtime.flow_run.name}",
+            require_approval=require_approval,
+            should_stop=is_stopped,
+            callback=callback,
         )
         log.info("Applied diff %s to %s: %s", request.diff_id, target.name, result.applied_before or result.counts())
         outcome = outcome_of(saved, result, source.record())

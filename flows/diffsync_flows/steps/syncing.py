@@ -10,12 +10,11 @@ from diffsync_flows.reporting.metrics import RunMetrics, run_metrics
 from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import EndState
-from diffsync_flows.runtime.sync_request import SyncRequest
 from diffsync_flows.steps.applying import apply_diff, check_sync, read_diff, simulate_sync
 from diffsync_flows.steps.outcome import SyncOutcome
-from diffsync_flows.steps.target import find_sync
 from diffsync_store import SyncStopped
 from diffsync_store.diffs import DiffRecord
+from diffsync_store.runs import SyncRequest, find_sync
 
 Counts = dict[str, int]
 
@@ -51,7 +50,7 @@ def _apply_approved(
 ) -> SyncOutcome | State[Counts]:
     """Apply the diff, or return the state in which the run ends without applying it."""
     record = end.record = _begin(context, request)
-    metrics.name, declared = find_sync(context, record)
+    metrics.name, declared = find_sync(context.project, record)
     end.sync_name = metrics.name
     is_resumed = has_requested_approval()
     must_ask = is_resumed or declared.needs_approval(record.summary)
@@ -80,7 +79,7 @@ def _report(
 def _begin(context: SyncContext, request: SyncRequest) -> DiffRecord:
     """Read the diff's record, and name the run after it."""
     record = read_diff(context, request.diff_id, request.sync_name)
-    name, _ = find_sync(context, record)
+    name, _ = find_sync(context.project, record)
     title = f"sync {record.source_name} → {record.target_name}"
     rename_run(title, record.summary, sync=name, diff=record.diff_id)
     return record

@@ -1,19 +1,23 @@
 """Open the two sides of a saved diff, and check that the diff was made from them."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-from diffsync_flows.config.schema import PrefectSyncEntry
-from diffsync_flows.runtime.context import SyncContext
-from diffsync_store import Adapter, ChangeLimitExceeded, StoreRecord
+from diffsync_store.adapter import Adapter
 from diffsync_store.diffs import DiffRecord, SavedDiff
+from diffsync_store.exceptions import ChangeLimitExceeded
 from diffsync_store.guards import Suppressions
-from diffsync_store.project import UserError
+from diffsync_store.project import BaseProject, SyncContext, SyncEntry, UserError
+from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis import RedisStore
+
+S = TypeVar("S", bound=SyncEntry)
 
 
 @contextmanager
-def open_target(context: SyncContext, diff_id: str) -> Iterator[tuple[SavedDiff, Adapter]]:
+def open_target(context: SyncContext[Any], diff_id: str) -> Iterator[tuple[SavedDiff, Adapter]]:
     """Open a saved diff and the adapter of its target, over the store that the diff was made from.
 
     Raises:
@@ -27,7 +31,7 @@ def open_target(context: SyncContext, diff_id: str) -> Iterator[tuple[SavedDiff,
 
 
 @contextmanager
-def open_source(context: SyncContext, record: DiffRecord) -> Iterator[RedisStore]:
+def open_source(context: SyncContext[Any], record: DiffRecord) -> Iterator[RedisStore]:
     """Open the store that was the source of a diff.
 
     Raises:
@@ -38,23 +42,39 @@ def open_source(context: SyncContext, record: DiffRecord) -> Iterator[RedisStore
         yield store
 
 
-def find_sync(context: SyncContext, record: DiffRecord) -> tuple[str, PrefectSyncEntry]:
+def require_stores(context: SyncContext[Any], record: DiffRecord) -> tuple[StoreRecord, StoreRecord]:
+    """Return the records of the two stores that a diff was made from.
+
+    Raises:
+        StoreReloaded: the target's store was loaded again since.
+        UserError: a store belongs to another adapter than the diff.
+    """
+    with context.open_store(record.target_store_id) as store:
+        target = store.require_load(record.target_generation)
+    _require_same_adapter(record, target, record.target_name)
+    with open_source(context, record) as store:
+        return store.record(), target
+
+
+def find_sync(project: BaseProject[S], record: DiffRecord) -> tuple[str, S]:
     """Return the name and the declaration of the sync that a diff belongs to.
 
     Raises:
         UserError: No sync of these adapters is declared, so its guards and its approval are unknown.
     """
-    name, declared = context.project.sync_between(record.source_name, record.target_name)
+    name, declared = project.sync_between(record.source_name, record.target_name)
     if name:
         return name, declared
     raise UserError(
-        f"Diff {record.diff_id} is {record.source_name} → {record.target_name}, and {context.project.path} declares no sync of "
+        f"Diff {record.diff_id} is {record.source_name} → {record.target_name}, and {project.path} declares no sync of "
         f"these two, so its guards and its approval are unknown. Declare a sync with source: {record.source_name} and "
         f"target: {record.target_name}."
     )
 
 
-def find_suppressions(context: SyncContext, saved: SavedDiff, target: Adapter, allow: tuple[str, ...]) -> Suppressions:
+def find_suppressions(
+    context: SyncContext[Any], saved: SavedDiff, target: StoreRecord, allow: Sequence[str]
+) -> Suppressions:
     """Return what the guards suppress of a diff.
 
     Raises:
@@ -71,12 +91,18 @@ def find_suppressions(context: SyncContext, saved: SavedDiff, target: Adapter, a
         with context.open_store(record.source_store_id) as store:
             source = store.require_load(record.source_generation)
     try:
-        return saved.guarded(guards, target.store.record(), source)
+        return saved.guarded(guards, target, source)
     except ChangeLimitExceeded as error:
         allowances = [excess.allowance for excess in error.excesses]
         raise ChangeLimitExceeded(
-            f"{error}\nor start the sync with the parameter allow = {allowances}", error.excesses
+            f"{error}\nor apply the diff with `diffsync-store apply {_options(allowances)}`, "
+            f"or start the sync with the parameter allow = {allowances}",
+            error.excesses,
         ) from None
+
+
+def _options(allowances: Sequence[str]) -> str:
+    return " ".join(f"--allow {shlex.quote(each)}" for each in allowances)
 
 
 def _require_same_adapter(record: DiffRecord, store: StoreRecord, adapter: str) -> None:

@@ -1,15 +1,15 @@
-"""The request of a run of `sync`."""
+"""The request to apply a saved diff, or a part of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from diffsync_store import Select
+from diffsync_store.selection import Select
 
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """The parameters of a sync run, in the library's types."""
+    """Which diff to apply, and which of its operations."""
 
     diff_id: str
     sync_name: str = ""
@@ -21,7 +21,7 @@ class SyncRequest:
 
     @property
     def overrides(self) -> Mapping[str, Sequence[object]]:
-        """The parameters by which the run applies more or less than the whole diff within the guards."""
+        """What makes the run apply more or less than the whole diff within the guards."""
         return {"allow": self.allow, "select": self.select, "exclude": self.exclude}
 
     @property

@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from diffsync_store import Select
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
+from diffsync_store.selection import Select
 
 
 class Selection(BaseModel):

@@ -10,9 +10,9 @@ import pytest
 from airports.database import SqlAdapter
 from diffsync_flows.config.config import Config, read_config
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.steps.target import find_sync, open_source, open_target
 from diffsync_store import StoredAdapter
 from diffsync_store.project import UserError
+from diffsync_store.runs import find_sync, open_source, open_target
 from diffsync_store.store.redis.keys import StoreKeys
 
 
@@ -57,7 +57,7 @@ def diff_id(context: SyncContext) -> Iterator[str]:
 
 def test_the_adapter_and_the_approval_are_those_of_the_diffs_record(context: SyncContext, diff_id: str) -> None:
     with open_target(context, diff_id) as (saved, target), open_source(context, saved.record) as source:
-        name, declared = find_sync(context, saved.record)
+        name, declared = find_sync(context.project, saved.record)
         assert isinstance(target, SqlAdapter)
         assert (name, declared.approval, target.name, source.record().name) == ("careless", "never", "staging", "src")
         assert str(target.engine.url).endswith("staging.db")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from diffsync_flows.runtime.filters import parse_selection
 from diffsync_store import Select
 from diffsync_store.project import UserError
+from diffsync_store.runs import parse_selection
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,34 @@
+"""Run a sync of a project: load both sides, compare them, plan, apply. What runs it, a terminal or Prefect, reports it."""
+
+from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved
+from diffsync_store.runs.filters import Selection, count_matching, parse_selection
+from diffsync_store.runs.ids import new_id
+from diffsync_store.runs.loading import LoadProgress, load, load_both, load_progress
+from diffsync_store.runs.plan import Plan, make_plan
+from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
+from diffsync_store.runs.sync_request import SyncRequest
+from diffsync_store.runs.target import find_suppressions, find_sync, open_source, open_target, require_stores
+
+__all__ = [
+    "LEASE_SECONDS",
+    "LoadProgress",
+    "NewerChange",
+    "Plan",
+    "Selection",
+    "SyncRequest",
+    "apply_saved",
+    "count_matching",
+    "find_newer_change",
+    "find_suppressions",
+    "find_sync",
+    "load",
+    "load_both",
+    "load_progress",
+    "make_plan",
+    "new_id",
+    "open_source",
+    "open_target",
+    "parse_selection",
+    "refuse_stale",
+    "require_stores",
+]

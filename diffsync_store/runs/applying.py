@@ -1,0 +1,73 @@
+"""Apply a saved diff whose two sides and whose lease are open."""
+
+from collections.abc import Callable
+from typing import Any
+
+from diffsync_store.adapter import Adapter
+from diffsync_store.diffs import SavedDiff
+from diffsync_store.project import SyncContext
+from diffsync_store.result import SyncResult
+from diffsync_store.runs.stale_diffs import refuse_stale
+from diffsync_store.runs.sync_request import SyncRequest
+from diffsync_store.runs.target import find_suppressions, find_sync
+from diffsync_store.store.redis import Lease, RedisStore
+from diffsync_store.stored_adapter import StoredAdapter
+
+LEASE_SECONDS = 30.0
+"""How long the lease of a dead process lasts, before another one can continue its sync."""
+
+
+def apply_saved(
+    context: SyncContext[Any],
+    request: SyncRequest,
+    saved: SavedDiff,
+    source: RedisStore,
+    target: Adapter,
+    *,
+    lease: Lease,
+    by: str,
+    require_approval: bool,
+    should_stop: Callable[[], bool],
+    callback: Callable[[str, int, int], None] | None = None,
+    **options: Any,
+) -> SyncResult:
+    """Apply the operations of a diff that are not done yet, as the file declares for its sync.
+
+    Args:
+        context: the project.
+        request: which operations to apply, and what the guards let through.
+        saved: the diff.
+        source: the store of its source.
+        target: the adapter of its target, open.
+        lease: the lease on the target.
+        by: who applies it.
+        require_approval: refuse a diff that is not approved.
+        should_stop: called before each operation; the sync stops if it returns True.
+        callback: called with stage ("sync"), number done, total number.
+        options: further fields of `SyncOptions`.
+
+    Raises:
+        UserError: the diff is stale, or no sync of its adapters is declared.
+        ChangeLimitExceeded: it changes more than the change limits allow; nothing was applied.
+        SyncStopped: as for `SavedDiff.apply`.
+    """
+    record = target.store.record()
+    refuse_stale(context.diffs(), saved.record, record.created)
+    target.store.fencing_token = lease.token
+    _, declared = find_sync(context.project, saved.record)
+    suppressions = find_suppressions(context, saved, record, request.allow)
+    return saved.apply(
+        StoredAdapter(source),
+        target,
+        options=declared.options(
+            suppress=suppressions,
+            should_stop=should_stop,
+            require_approval=require_approval,
+            **request.options,
+            **options,
+        ),
+        flags=declared.combined_flags,
+        callback=callback,
+        by=by,
+        lease=lease,
+    )

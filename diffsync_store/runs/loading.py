@@ -1,0 +1,95 @@
+"""Load adapters of a project into stores."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple
+
+from diffsync_store.adapters.mapped import MappedAdapter
+from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.lifecycle import opened
+from diffsync_store.project import SyncContext
+from diffsync_store.store import BaseStore
+from diffsync_store.store.record import StoreRecord
+
+Watch = Callable[[str, BaseStore], AbstractContextManager[Any]]
+"""Gets the adapter's name and its store, and reports the progress while its context is open."""
+
+
+class LoadProgress(NamedTuple):
+    """How far a load is."""
+
+    done: int
+    total: int | None
+    """None if unknown."""
+    is_estimate: bool = False
+    """Whether the total is that of the last load."""
+
+
+def load(
+    context: SyncContext[Any], adapter: str, store_id: str, watch: Watch = lambda _name, _store: nullcontext()
+) -> StoreRecord:
+    """Load an adapter's system into an empty store.
+
+    Raises:
+        Exception: the load failed, without secrets in its message; the store is failed.
+    """
+    secrets = context.project.secrets
+    with context.open_store(store_id, name=adapter) as store:
+        with store.loading(redact=secrets.redact), secrets.redacted_errors():
+            system = context.project.make_adapter(adapter, store)
+            with opened(system), watch(adapter, store):
+                system.load()
+        return store.record()
+
+
+def load_both(
+    context: SyncContext[Any], store_ids: Mapping[str, str], watch: Watch = lambda _name, _store: nullcontext()
+) -> dict[str, StoreRecord]:
+    """Load several adapters: at the same time if all are ready adapters, else one after the other.
+
+    Code of the user, such as a class of its own, may share state that is not safe in threads.
+
+    Args:
+        context: the project.
+        store_ids: the id of the store by the name of the adapter.
+        watch: reports the progress.
+
+    Raises:
+        Exception: the first load that failed. The other ones are abandoned.
+    """
+    if not all(issubclass(context.project.factory.find(name), MappedAdapter) for name in store_ids):
+        return {name: load(context, name, store_id, watch) for name, store_id in store_ids.items()}
+    ended: SimpleQueue[tuple[str, StoreRecord | BaseException]] = SimpleQueue()
+
+    def run(name: str, store_id: str) -> None:
+        try:
+            ended.put((name, load(context, name, store_id, watch)))
+        except BaseException as error:  # noqa: BLE001  # it is raised where the loads were started
+            ended.put((name, error))
+
+    for name, store_id in store_ids.items():
+        Thread(target=run, args=(name, store_id), name=f"load {name}", daemon=True).start()
+    found: dict[str, StoreRecord] = {}
+    while len(found) < len(store_ids):
+        name, record = ended.get()
+        if isinstance(record, BaseException):
+            raise record
+        found[name] = record
+    return found
+
+
+def load_progress(context: SyncContext[Any], adapter: str, store: BaseStore) -> LoadProgress | None:
+    """Return how far a load is, measured against the adapter's expectation or its last load; None if Redis does not answer.
+
+    Opens the store once more, because the load uses `store` in another thread.
+    """
+    expected = store.expected()
+    try:
+        with context.open_store(str(store.store_id)) as reader:
+            if expected:
+                return LoadProgress(sum(reader.count(model=model) for model in expected), sum(expected.values()))
+            return LoadProgress(reader.count(), context.last_count(adapter), is_estimate=True)
+    except ObjectStoreException:
+        return None

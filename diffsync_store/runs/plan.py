@@ -1,0 +1,94 @@
+"""What applying a saved diff would do now, guards included."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from diffsync_store.diffs import SavedDiff
+from diffsync_store.exceptions import ChangeLimitExceeded
+from diffsync_store.guards import Suppressions
+from diffsync_store.journal import Approval
+from diffsync_store.project import SyncContext, SyncEntry
+from diffsync_store.result import SyncResult
+from diffsync_store.runs.filters import count_matching
+from diffsync_store.runs.sync_request import SyncRequest
+from diffsync_store.runs.target import find_suppressions, find_sync, require_stores
+from diffsync_store.store.record import StoreRecord
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A saved diff, and what applying it would do."""
+
+    saved: SavedDiff
+    sync_name: str
+    declared: SyncEntry
+    source: StoreRecord
+    target: StoreRecord
+    result: SyncResult
+    """The counts of a sync whose target refuses nothing; those of the whole diff if `refusal` is not empty."""
+    suppressions: Suppressions
+    refusal: str
+    """Why the guards refuse the whole diff; empty if they do not."""
+    allowances: tuple[str, ...]
+    """What would let a refused diff through."""
+    approval: Approval | None
+    """The decision of a person about the diff, if there is one."""
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether the file requires that a person approves the diff."""
+        return self.declared.needs_approval(self.saved.record.summary)
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether a person has approved the diff as it is now."""
+        return (
+            self.approval is not None
+            and not self.approval.is_rejected
+            and self.approval.checksum == self.saved.checksum()
+        )
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether applying the diff would change the target."""
+        return bool(self.refusal or self.result.applied or self.result.unknown)
+
+
+def make_plan(context: SyncContext[Any], request: SyncRequest) -> Plan:
+    """Plan the application of a saved diff. Neither system is called.
+
+    Raises:
+        DiffNotFound: there is no such diff.
+        StoreReloaded: the target's store was loaded again since.
+        DiffNotApproved: a person has rejected the diff.
+        UserError: no sync of its adapters is declared, or a rule of the request matches no operation.
+    """
+    saved = context.diffs().open(request.diff_id)
+    name, declared = find_sync(context.project, saved.record)
+    if request.sync_name:
+        context.project.require_pair(
+            request.sync_name, saved.record.source_name, saved.record.target_name, f"Diff {request.diff_id} is"
+        )
+    source, target = require_stores(context, saved.record)
+    count_matching(saved, request.rules)
+    refusal = ""
+    allowances: tuple[str, ...] = ()
+    try:
+        suppressions = find_suppressions(context, saved, target, request.allow)
+    except ChangeLimitExceeded as error:
+        refusal, allowances = str(error), tuple(excess.allowance for excess in error.excesses)
+        suppressions = Suppressions(saved.record.suppressions)
+    options = declared.options(suppress=suppressions, **request.options)
+    result = saved.dry_run(options, flags=declared.combined_flags)
+    return Plan(
+        saved,
+        name,
+        declared,
+        source,
+        target,
+        result,
+        suppressions,
+        refusal,
+        allowances,
+        saved.journal().approval(),
+    )
