@@ -1,5 +1,6 @@
 """`diffsync-store init`: from two systems to a file that works."""
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,14 @@ def test_it_tells_the_files_what_to_decide_and_the_next_commands(folder: Path) -
     assert "wrote syncs.yaml\nwrote prefect.yaml\n" in output
     assert "decide: device: the target has no field for colour." in output
     assert output.endswith("  diffsync-store plan files-to-sql\n  diffsync-store apply files-to-sql\n")
+
+
+def test_json(folder: Path) -> None:
+    result = init("--source", "data", "--target", database(folder), "--yes", "--json")
+    found = json.loads(result.stdout)
+    assert found["written"] == ["syncs.yaml", "prefect.yaml"]
+    assert (found["variables"], found["problems"]) == ({}, [])
+    assert found["next"][-1] == "diffsync-store apply files-to-sql"
 
 
 def test_questions(folder: Path) -> None:

@@ -1,0 +1,74 @@
+"""The command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffsync_store.cli.app import app, echo_error
+from diffsync_store.cli.formatting import one_line
+from diffsync_store.cli.init.pairs import choose_pairs
+from diffsync_store.cli.init.project_files import FILE, write_files
+from diffsync_store.cli.init.questions import CannotDraft, Questions
+from diffsync_store.cli.init.report import Report
+from diffsync_store.cli.init.side import draft_side
+from diffsync_store.cli.init.system import open_system
+from diffsync_store.project import ConfigError
+from diffsync_store.project.draft import Draft, draft_models
+from diffsync_store.redaction import redact_url_passwords
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the new project; it is created if needed.")] = Path(),
+    source: Annotated[
+        str,
+        typer.Option(
+            help="System of the source of truth: a folder, a file, a database URL, a web address, or module:function."
+        ),
+    ] = "",
+    target: Annotated[str, typer.Option(help="System to change, named in the same way.")] = "",
+    records: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE[=TARGET]", help="Records to sync, such as devices.csv=dcim/devices. Repeat the option."
+        ),
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take what is proposed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Ask for two systems, look into them, and write a syncs.yaml that matches them. Existing files are kept.
+
+    API tokens are taken from the variables SOURCE_TOKEN and TARGET_TOKEN, or asked for; no file gets one.
+    """
+    try:
+        _init(folder, source, target, records or [], Questions(is_silent=yes), as_json=as_json)
+    except (CannotDraft, ConfigError, ImportError, ValueError, OSError) as error:
+        echo_error(_without_secrets(error))
+        raise typer.Exit(1) from None
+
+
+def _init(folder: Path, source: str, target: str, records: Sequence[str], ask: Questions, *, as_json: bool) -> None:
+    file = folder.absolute() / FILE
+    if os.path.lexists(file):
+        raise CannotDraft(
+            f"{file} exists already. Nothing was written. Name an empty folder: diffsync-store init FOLDER"
+        )
+    with open_system("source", source, ask) as here, open_system("target", target, ask) as there:
+        pairs = choose_pairs(here, there, records, ask)
+        models = draft_models(pairs, here.describe, there.describe)
+        ask.for_constants(models)
+        draft = Draft(
+            draft_side("source", here, there, file.parent), draft_side("target", there, here, file.parent), models
+        )
+    report = Report.of(draft, folder, write_files(file, draft))
+    report.print_json() if as_json else report.print()
+
+
+def _without_secrets(error: Exception) -> str:
+    return redact_url_passwords(one_line(str(error) or type(error).__name__))
