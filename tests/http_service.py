@@ -6,13 +6,29 @@ import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import NamedTuple, Self
 
 DROP, CUT, STALL = "drop", "cut", "stall"
 """Failures without a status: close the connection before the answer, close it in the middle of the answer, or stay silent for a while."""
 
 Failure = int | str | tuple[int, Mapping[str, str]]
 """A status, a status with headers, or one of the names above."""
+
+
+class Request(NamedTuple):
+    """A request as the service has received it."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    body: bytes
+
+
+class Answer(NamedTuple):
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
 
 
 class HttpService:
@@ -27,6 +43,7 @@ class HttpService:
         self.failures = list(failures)
         self.requests: list[tuple[str, str]] = []
         """Method and path of each request, in order."""
+        self.received: list[Request] = []
         self.released = threading.Event()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -38,6 +55,10 @@ class HttpService:
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.url = self.url.replace("http:", "https:")
         return self
+
+    def respond(self, request: Request) -> Answer:
+        """The answer to a request that does not fail."""
+        return Answer(body=self.answer(request.path))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -66,12 +87,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         service = self.server.service
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, self.path, headers, body)
+        service.received.append(request)
         service.requests.append((self.command, self.path))
         failure = service.failures.pop(0) if service.failures else None
         if failure is None:
-            self._answer(200, {}, service.answer(self.path))
+            self._answer(*service.respond(request))
         elif isinstance(failure, int):
             self._answer(failure, {}, b"no")
         elif isinstance(failure, tuple):

@@ -6,6 +6,7 @@ import random
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +22,7 @@ from diffsync_store.transient import is_transient, retry_after, was_not_done
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST_REDIRECTS = 5
+_BACKOFF = tenacity.wait_exponential(multiplier=0.2, max=30.0) + tenacity.wait_random(0.0, 0.2)
 
 
 class HttpClient:
@@ -101,9 +103,7 @@ class HttpClient:
         """
         url = httpx.URL(self.url_of(path))
         given = {name: value for name, value in (params or {}).items() if value is not None}
-        request = self._client.build_request(
-            method, url.copy_merge_params(given) if given else url, json=body, headers=headers
-        )
+        request = self._request(method, url.copy_merge_params(given) if given else url, body, headers)
         for attempt in self._attempts(method, url.path):
             with attempt:
                 return self._follow(request)
@@ -134,7 +134,7 @@ class HttpClient:
         error, longest = _error_of(state), self._settings.max_wait
         asked = None if error is None else retry_after(error, longest)
         if asked is None:
-            return min(tenacity.wait_exponential_jitter(initial=0.2, max=30.0, jitter=0.2)(state), longest)
+            return min(_BACKOFF(state), longest)
         self._pace.pause(asked)
         return asked + random.uniform(0.0, 0.1)  # noqa: S311  # no secret
 
@@ -153,16 +153,22 @@ class HttpClient:
         target = urljoin(str(response.request.url), response.headers["Location"])
         if request.method not in _READS or _origin(target) != _origin(self._base):
             raise Redirected(request, target)
-        return self._client.build_request(request.method, target, headers=request.headers)
+        return self._request(request.method, httpx.URL(target), None, request.headers)
+
+    def _request(self, method: str, url: httpx.URL, body: Any, headers: Mapping[str, str] | None) -> httpx.Request:
+        request = self._client.build_request(method, url, json=body, headers=headers)
+        request.url = _LoggedUrl(url)
+        return request
 
     def _send_once(self, request: httpx.Request) -> httpx.Response:
         self._pace.wait()
         deadline = time.monotonic() + self._settings.total_timeout
-        response = self._client.send(request, stream=True)
         try:
-            content = b"".join(self._chunks(response, deadline))
-        finally:
-            response.close()
+            with closing(self._client.send(request, stream=True)) as response:
+                content = b"".join(self._chunks(response, deadline))
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise type(error)(f"{request.method} {request.url}: {reason}", request=request) from error
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_TRANSFER]
         return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
 
@@ -182,6 +188,13 @@ class HttpClient:
             yield chunk
 
 
+class _LoggedUrl(httpx.URL):
+    """A URL as httpx logs it and as errors show it: without the query, which may contain personal data."""
+
+    def __str__(self) -> str:
+        return str(httpx.URL(self).copy_with(query=None))
+
+
 _OF_THE_TRANSFER = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers that describe the bytes on the wire, which are decoded now."""
 
@@ -196,6 +209,8 @@ def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
 
 
 def _tls(settings: HttpSettings) -> bool | ssl.SSLContext:
+    if settings.url.scheme != "https" and settings.proxy is None:
+        return False  # to read the certificates takes a tenth of a second
     if settings.verify is False:
         structlog.get_logger().warning(
             "Certificates are not verified, so anyone on the way can read the credentials. Set `verify` to the file of the authority.",
