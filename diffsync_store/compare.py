@@ -139,6 +139,14 @@ class EmptyIsNone(Comparison):
 
 
 @dataclass(frozen=True)
+class NotCompared(Comparison):
+    """All values are equal: the value is passed to `create`, and a difference is never a change."""
+
+    def normal(self, value: Any) -> Any:
+        return None
+
+
+@dataclass(frozen=True)
 class By(Comparison):
     """Values are equal if a function returns equal results for them.
 

@@ -56,6 +56,8 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     _attributes: ClassVar[tuple[Text, ...]] = ()
     _children: ClassVar[ChildFields] = {}
     _secrets: ClassVar[tuple[Text, ...]] = ()
+    _left_alone: ClassVar[Mapping[Text, Text]] = {}
+    """Attributes of a target that a sync leaves as they are: `always`, or `filled` where they have a value."""
 
     _changes_in_place: ClassVar[bool] = False
     """Whether a field may hold a mutable value."""

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -65,6 +65,7 @@ class FilesAdapter(MappedAdapter):
     Settings = FilesSettings
     Records = FileRecords
     settings: FilesSettings
+    added: ClassVar[frozenset[str]] = frozenset({"file"})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

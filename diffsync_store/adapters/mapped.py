@@ -16,31 +16,33 @@ rejects, references, children, answers of bulk calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, cast
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from diffsync_store.adapter import Adapter
-from diffsync_store.adapters.resolver import Resolver, UnknownReference
+from diffsync_store.adapters.mapped_model import MappedModel
+from diffsync_store.adapters.model_classes import bound_models, model_variant, with_models
+from diffsync_store.adapters.resolver import Resolver
+from diffsync_store.adapters.writing import Answer, Change, RecordWriter
 from diffsync_store.exceptions import (
     ObjectAlreadyExists,
-    ObjectNotCreated,
-    ObjectNotDeleted,
     ObjectNotFound,
     ObjectNotStorable,
-    ObjectNotUpdated,
+    ObjectStoreException,
+    ObjectStoreWrongType,
 )
-from diffsync_store.mapping.models import DeclaredModel, ModelDefinition, Reference, build_models, top_level
-from diffsync_store.mapping.paths import Record, compile_setter
-from diffsync_store.mapping.records import Mapper, RecordMapping
+from diffsync_store.mapping.models import DeclaredModel, ModelDefinition, Reference, build_models
+from diffsync_store.mapping.paths import PARENT, Record, compile_setter
+from diffsync_store.mapping.records import FieldMapping, Mapper, RecordMapping
 from diffsync_store.store.base import BaseStore
 
-_RECORD_ERRORS = (ValueError, TypeError, ObjectNotFound, ObjectAlreadyExists, ObjectNotStorable)
-"""What is wrong with one record, and not with the load."""
+_OF_RECORD = (ObjectNotFound, ObjectAlreadyExists, ObjectNotStorable, ObjectStoreWrongType)
+"""Errors of a store that one record causes. All others end the load."""
 
-Answer = Any
-"""The system's id of a record that was written; or an exception, why it was not."""
+__all__ = ["AdapterSettings", "Answer", "Change", "MappedAdapter", "MappedModel"]
 
 
 class AdapterSettings(BaseModel):
@@ -49,55 +51,21 @@ class AdapterSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Change(NamedTuple):
-    """A record that changes."""
-
-    key: JsonValue
-    """The system's id."""
-    payload: dict[str, Any]
-    """What changes, in the system's form."""
-    identifiers: dict[str, Any]
-
-
-class MappedModel(DeclaredModel):
-    """A declared model whose records a MappedAdapter writes."""
-
-    system_id: JsonValue = None
-    """The id by which the adapter's system knows the record; it is not compared."""
-
-    @classmethod
-    def create_many(cls, adapter: MappedAdapter, records: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> list[Any]:
-        """Create the records of a batch."""
-        return adapter.create_records(cls, records)
-
-    @classmethod
-    def update_many(cls, adapter: MappedAdapter, changes: Sequence[tuple[MappedModel, dict[str, Any]]]) -> list[Any]:
-        """Change the records of a batch."""
-        return adapter.update_records(cls, changes)
-
-    @classmethod
-    def delete_many(cls, adapter: MappedAdapter, objects: Sequence[MappedModel]) -> list[Any]:
-        """Delete the records of a batch."""
-        return adapter.delete_records(cls, objects)
-
-    @classmethod
-    def lookup_many(cls, adapter: MappedAdapter, ids: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None] | Any:
-        """What the system has of some records now."""
-        return adapter.look_up_records(cls, ids)
-
-
 class MappedAdapter(Adapter):
     """An adapter whose models and records are declared. One thread loads; several may write.
+
+    A model that a subclass has as a class variable is used instead of the declared one, or extends it: see
+    `diffsync_store.adapters.model_classes`.
 
     Args:
         settings: what the adapter has to know of its system, as an object or as data.
         models: what is declared of the models, or their classes where both sides of a sync share them.
-        records: how the records of each model are found and read; a model without an entry is not read here.
+        records: how the records of each model are found and read; a model without an entry is neither read nor compared.
         name: name of the adapter.
         internal_storage_engine: where its objects are kept.
 
     Raises:
-        ValueError: a mapping does not fit its model.
+        ValueError: a mapping does not fit its model, or a model has a name that the adapter needs.
     """
 
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
@@ -105,6 +73,10 @@ class MappedAdapter(Adapter):
     """What is declared of the records of a model; a subclass may take more."""
     id_key: ClassVar[str] = ""
     """The key of a record under which the system's id of it is found; empty where it has none."""
+    added: ClassVar[frozenset[str]] = frozenset()
+    """What the adapter adds to its records, without the `$`: `file` for paths such as `$file.stem`."""
+    records_per_call: int = 0
+    """The most records in one call of `send_creates`, `send_updates` and `send_deletes`; 0 for no limit."""
 
     def __init__(
         self,
@@ -118,21 +90,20 @@ class MappedAdapter(Adapter):
         options = {} if internal_storage_engine is None else {"internal_storage_engine": internal_storage_engine}
         super().__init__(name, **options)
         self.settings = settings if isinstance(settings, AdapterSettings) else self.Settings.model_validate(settings)
-        self.models = self._bind(_classes(models))
-        unknown = sorted(records.keys() - self.models.keys())
-        if unknown:
-            raise ValueError(
-                f"`records` names {', '.join(map(repr, unknown))}, which is not a model. Models are {', '.join(self.models)}."
-            )
-        self.mappers = {
-            model: self.make_mapper(self.models[model], self.Records.model_validate(records[model]))
-            for model in self.models
-            if model in records
-        }
+        self.models = bound_models(type(self), _classes(models), MappedModel)
+        _require_models(records, self.models)
         self._parents = {child: model for model in self.models.values() for child in model._children}
+        mappings = {model: self.Records.model_validate(records[model]) for model in self.models if model in records}
+        self._nested = self._find_nested(mappings)
+        self.mappers = {
+            model: self.make_mapper(self.models[model], self._completed(model, mapping))
+            for model, mapping in mappings.items()
+        }
+        self._bind()
         self._referenced = {found.model for model in self.models.values() for found in model._references.values()}
-        self._nested = self._find_nested()
-        self._resolver = Resolver(self._find_system_id)
+        self._resolver = Resolver(self._find_system_ids)
+        self._writer = RecordWriter(self, self._resolver)
+        self._start_counting()
 
     # What a subclass provides
 
@@ -141,10 +112,10 @@ class MappedAdapter(Adapter):
         raise NotImplementedError(f"{type(self).__name__} does not read records.")
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
-        """Create records; one system id or exception for each.
+        """Create records; one system id or exception for each, in their order.
 
         Raises:
-            Exception: nothing of the call was done; after a transient one nobody knows.
+            Exception: nothing of the call was done; after a transient one, or `OutcomeUnknown`, nobody knows.
         """
         raise NotImplementedError(f"{type(self).__name__} does not write records.")
 
@@ -172,32 +143,83 @@ class MappedAdapter(Adapter):
 
     def load(self) -> None:
         """Read all records into the store. A record that does not fit its model is rejected, and the load goes on."""
+        self._start_counting()
+        self._resolver.clear()
         nested = {model for models in self._nested.values() for model in models}
         for model, mapper in self.mappers.items():
             if model not in nested and not mapper.mapping.lookup_only:
                 for record in self.read(mapper):
                     self._take(mapper, record, None)
+                self._expect_taken(model)
+
+    def expect(self, model: str | type[Any], count: int, *, at_least: bool = False) -> None:
+        """Declare how many records of a model the system has; those that the mapping leaves out are subtracted."""
+        name = model if isinstance(model, str) else model.get_type()
+        self._expected[name] = count, at_least
+        super().expect(model, max(count - self._left_out[name], 0), at_least=at_least)
+
+    def _start_counting(self) -> None:
+        self._expected: dict[str, tuple[int, bool]] = {}
+        self._left_out: Counter[str] = Counter()
+        """Records that `where` leaves out, and repetitions of `distinct` ones."""
+
+    def _expect_taken(self, model: str) -> None:
+        if self._left_out[model] and model in self._expected:
+            count, at_least = self._expected[model]
+            self.expect(model, count, at_least=at_least)
 
     def _take(self, mapper: Mapper, record: Record, above: MappedModel | None) -> None:
         """Take in one record, and those in the lists inside it."""
         model = _model(mapper)
         try:
-            obj = model(**mapper.fields_of(record, above))
-            if self.id_key:
-                obj.__dict__["system_id"] = record.get(self.id_key)
-            if mapper.mapping.distinct and self.get_or_none(model, obj.get_identifiers()) is not None:
+            if mapper.where is not None and not mapper.where(record, above):
+                self._left_out[model._modelname] += 1
                 return
-            parent = self._parent_of(obj, above)
-            self.add(obj)
-        except _RECORD_ERRORS as error:
-            self.store.reject(model, mapper.key_of(record, above), error, dict(record), below=above)
+            obj = self._add(mapper, record, above)
+        except Exception as error:  # transforms and validators of own classes may raise anything
+            if isinstance(error, ObjectStoreException) and not isinstance(error, _OF_RECORD):
+                raise
+            self._reject(mapper, record, above, error)
             return
-        if parent is not None:
-            parent.add_child(obj)
-        if self._is_referenced(model):
-            self._resolver.note(model._modelname, obj.get_unique_id(), obj.system_id)
         for name in self._nested.get(model._modelname, ()):
             self._take_list(self.mappers[name], record, obj)
+
+    def _add(self, mapper: Mapper, record: Record, above: MappedModel | None) -> MappedModel:
+        model = _model(mapper)
+        obj = model(**mapper.fields_of(record, above))
+        if self.id_key:
+            obj.__dict__["system_id"] = record.get(self.id_key)
+        if mapper.mapping.distinct:
+            known = self.get_or_none(model, obj.get_unique_id())
+            if known is not None:
+                _require_equal(known, obj)
+                self._left_out[model._modelname] += 1
+                return known
+        parent = self._parent_of(obj, above)
+        self.add(obj)
+        if parent is not None:
+            parent.add_child(obj)
+        if self.id_key and model._modelname in self._referenced:
+            self._resolver.note(model._modelname, obj.get_unique_id(), obj.system_id)
+        return obj
+
+    def _reject(self, mapper: Mapper, record: Any, above: MappedModel | None, error: Exception) -> None:
+        """Count a record as rejected. What its lists hold is missing too."""
+        if not isinstance(record, Mapping):
+            error = TypeError(f"A record has to be a mapping, and this one is {type(record).__name__}.")
+            self.store.reject(mapper.model, str(record), error, record, below=above)
+            return
+        key = mapper.key_of(record, above)
+        error = self._about_duplicate(mapper, record, error)
+        self.store.reject(mapper.model, key, error, dict(record), below=above)
+        waiting = list(self._nested.get(mapper.model._modelname, ()))
+        for name in waiting:
+            self.incomplete(name, f"{mapper.model._modelname} {key} was rejected, with what it holds", below=above)
+            waiting += self._nested.get(name, ())
+
+    def _about_duplicate(self, mapper: Mapper, record: Record, error: Exception) -> Exception:
+        """The error of a record whose identifiers another one has; a subclass may say where the two are."""
+        return error
 
     def _take_list(self, mapper: Mapper, record: Record, above: MappedModel) -> None:
         items = mapper.list_of(record)
@@ -208,11 +230,7 @@ class MappedAdapter(Adapter):
             self.incomplete(mapper.model, reason, below=above)
             return
         for item in items:
-            if isinstance(item, Mapping):
-                self._take(mapper, item, above)
-            else:
-                error = TypeError(f"A record has to be a mapping, and this one is {type(item).__name__}.")
-                self.store.reject(mapper.model, str(item), error, item, below=above)
+            self._take(mapper, item, above)
 
     def _parent_of(self, obj: MappedModel, above: MappedModel | None) -> MappedModel | None:
         """The object that a record stands below; None at the top.
@@ -225,12 +243,12 @@ class MappedAdapter(Adapter):
             return None
         if above is not None and type(above) is model:
             return above
-        reference = next((found for found in obj._references.values() if found.model == model._modelname), None)
-        fields = reference.fields if reference is not None else {name: name for name in model._identifiers}
-        return self.get(model, {identifier: getattr(obj, field) for identifier, field in fields.items()})
-
-    def _is_referenced(self, model: type[MappedModel]) -> bool:
-        return bool(self.id_key) and model._modelname in self._referenced
+        fields = _parent_fields(type(obj), model)
+        try:
+            return self.get(model, {identifier: getattr(obj, field) for identifier, field in fields.items()})
+        except ObjectNotFound:
+            named = "__".join(str(getattr(obj, field)) for field in fields.values())
+            raise ObjectNotFound(f"The {model._modelname} {named!r} above it was not loaded.") from None
 
     # Writing
 
@@ -238,93 +256,64 @@ class MappedAdapter(Adapter):
         self, model: type[MappedModel], records: Sequence[tuple[dict[str, Any], dict[str, Any]]]
     ) -> list[Any]:
         """Create records of a model: the object or an exception for each."""
-        mapper = self._mapper(model)
-        batch = _Batch(len(records))
-        for number, (ids, attrs) in enumerate(records):
-            batch.prepare(number, ObjectNotCreated, self._payload, mapper, {**ids, **attrs})
-        for number, answer in batch.send(lambda payloads: self.send_creates(mapper, payloads)):
-            ids, attrs = records[number]
-            obj = model.create_base(self, ids, {**attrs, "system_id": answer})
-            self._resolver.note(model._modelname, model.create_unique_id(**ids), answer)
-            batch.answers[number] = obj
-        return batch.answers
+        return self._writer.create(self._mapper(model), model, records)
 
     def update_records(
         self, model: type[MappedModel], changes: Sequence[tuple[MappedModel, dict[str, Any]]]
     ) -> list[Any]:
         """Change records of a model: the object or an exception for each."""
-        mapper = self._mapper(model)
-        batch = _Batch(len(changes))
-        for number, (obj, attrs) in enumerate(changes):
-            batch.prepare(number, ObjectNotUpdated, self._change, mapper, obj, attrs)
-        for number, _ in batch.send(lambda prepared: self.send_updates(mapper, prepared)):
-            obj, attrs = changes[number]
-            batch.answers[number] = obj.update_base(attrs)
-        return batch.answers
+        return self._writer.update(self._mapper(model), changes)
 
     def delete_records(self, model: type[MappedModel], objects: Sequence[MappedModel]) -> list[Any]:
         """Delete records of a model: the object or an exception for each."""
-        mapper = self._mapper(model)
-        batch = _Batch(len(objects))
-        for number, obj in enumerate(objects):
-            batch.prepare(number, ObjectNotDeleted, self._change, mapper, obj, {})
-        for number, _ in batch.send(lambda prepared: self.send_deletes(mapper, prepared)):
-            self._resolver.forget(model._modelname, objects[number].get_unique_id())
-            batch.answers[number] = objects[number].delete_base()
-        return batch.answers
+        return self._writer.delete(self._mapper(model), objects)
 
     def look_up_records(self, model: type[MappedModel], ids: Sequence[dict[str, Any]]) -> Any:
-        """The fields that records have in the system now, by their identifiers; None for each that is not there."""
+        """The fields that records have in the system now, in the order of the identifiers; None for each that is not there.
+
+        Fields that are not written are left out: a record is as expected whatever they are.
+        """
+        mapper = self._mapper(model)
         try:
-            records = self.find(self._mapper(model), ids)
+            records = self.find(mapper, ids)
         except NotImplementedError:
             return NotImplemented
-        return [None if record is None else self._fields_now(model, record) for record in records]
+        return [None if record is None else self._fields_now(mapper, record) for record in records]
 
-    def _fields_now(self, model: type[MappedModel], record: Record) -> dict[str, Any]:
-        fields = self._mapper(model).fields_of(record)
-        obj = model(**fields)
-        found = obj.get_attrs()
+    def _fields_now(self, mapper: Mapper, record: Record) -> dict[str, Any]:
+        obj = mapper.model(**mapper.fields_of(record))
+        found = {name: value for name, value in obj.get_attrs().items() if name not in mapper.unwritten}
         if self.id_key:
             found["system_id"] = record.get(self.id_key)
         return found
 
-    def _payload(self, mapper: Mapper, values: dict[str, Any], only: Iterable[str] | None = None) -> dict[str, Any]:
-        """The system's form of fields: those of references as the ids of the records that they name."""
-        names = set(values if only is None else only)
-        payload = mapper.payload_of({name: values[name] for name in values if name in names})
-        for label, target in mapper.written_references.items():
-            reference = _model(mapper)._references[label]
-            if not names.isdisjoint(reference.fields.values()):
-                self.put_reference(mapper, payload, target, self._resolve(reference, values))
-        return payload
-
     def _resolve(self, reference: Reference, values: Mapping[str, Any]) -> JsonValue:
+        """The id of the record that some values name.
+
+        Raises:
+            UnknownReference: the system has no such record.
+        """
         identifiers = {identifier: values[field] for identifier, field in reference.fields.items()}
         if all(value is None for value in identifiers.values()):
             return None
         return self._resolver.system_id(self.models[reference.model], identifiers)
 
-    def _change(self, mapper: Mapper, obj: MappedModel, attrs: dict[str, Any]) -> Change:
-        identifiers = obj.get_identifiers()
-        payload = self._payload(mapper, {**obj.get_attrs(), **identifiers, **attrs}, attrs) if attrs else {}
-        return Change(self._key(obj, identifiers), payload, identifiers)
-
-    def _key(self, obj: MappedModel, identifiers: dict[str, Any]) -> JsonValue:
-        if not self.id_key:
-            return None
-        if obj.system_id is not None:
-            return obj.system_id
-        return self._resolver.system_id(type(obj), identifiers)
-
-    def _find_system_id(self, model: type[MappedModel], identifiers: dict[str, Any]) -> JsonValue:
-        """The system's id of a record: from the store, or else from the system."""
-        obj = self.get_or_none(model, identifiers)
-        if obj is not None and obj.system_id is not None:
-            return obj.system_id
-        [record] = self.find(self._mapper(model), [identifiers])
-        found: JsonValue = None if record is None else record.get(self.id_key)
-        return found
+    def _find_system_ids(
+        self, model: type[MappedModel], identifiers: Sequence[dict[str, Any]], *, from_system: bool
+    ) -> list[JsonValue]:
+        """The system's ids of records: from the store, and those that it does not have from the system; None for each unknown one."""
+        uids = [model.create_unique_id(**ids) for ids in identifiers]
+        stored = {} if from_system else self.store.fetch(model._modelname, uids)
+        found: dict[str, JsonValue] = {uid: getattr(obj, "system_id", None) for uid, obj in stored.items()}
+        missing = [(uid, ids) for uid, ids in zip(uids, identifiers, strict=True) if found.get(uid) is None]
+        if missing and model._modelname in self.mappers:
+            try:
+                records = self.find(self._mapper(model), [ids for _, ids in missing])
+            except NotImplementedError:
+                records = [None] * len(missing)
+            for (uid, _), record in zip(missing, records, strict=True):
+                found[uid] = None if record is None else record.get(self.id_key)
+        return [found.get(uid) for uid in uids]
 
     def _mapper(self, model: type[MappedModel]) -> Mapper:
         found = self.mappers.get(model._modelname)
@@ -336,61 +325,116 @@ class MappedAdapter(Adapter):
 
     # What is declared
 
-    def _bind(self, models: Mapping[str, type[MappedModel]]) -> dict[str, type[MappedModel]]:
-        """Make the models the adapter's own; a subclass may have one of the same name in its place."""
-        bound = {}
-        for name, model in models.items():
-            own = getattr(type(self), name, model)
-            bound[name] = own
-            setattr(self, name, own)
-        self.top_level = top_level(bound.values())  # type: ignore[misc]  # an adapter may have one of its own
-        return bound
+    def _bind(self) -> None:
+        """Make the models class variables of a class of this adapter alone, without the child models that it does not read."""
+        loaded = [name for name, mapper in self.mappers.items() if not mapper.mapping.lookup_only]
+        for name, mapper in self.mappers.items():
+            mapper.model = self.models[name] = model_variant(self.models[name], loaded, mapper.left_alone)
+        self._parents = {child: model for model in self.models.values() for child in model._children}
+        for name in loaded:
+            self._check_parent(name)
+        tops = [name for name in loaded if name not in self._parents]
+        self.__class__ = with_models(type(self), self.models, tops)
 
-    def _find_nested(self) -> dict[str, list[str]]:
+    def _check_parent(self, name: str) -> None:
+        """Check that a record's parent can be found.
+
+        Raises:
+            ValueError: no field names it.
+        """
+        parent = self._parents.get(name)
+        is_inside = parent is not None and name in self._nested.get(parent._modelname, ())
+        if parent is not None and not is_inside:
+            _parent_fields(self.models[name], parent)
+
+    def _find_nested(self, mappings: Mapping[str, RecordMapping]) -> dict[str, list[str]]:
         """Models whose records are lists inside the records of another model, by that model."""
         nested: dict[str, list[str]] = {}
-        for name, mapper in self.mappers.items():
-            if mapper.mapping.list_path:
-                parent = mapper.mapping.parent or (self._parents[name]._modelname if name in self._parents else "")
-                if parent not in self.mappers:
+        for name, mapping in mappings.items():
+            if mapping.list_path:
+                parent = mapping.parent or (self._parents[name]._modelname if name in self._parents else "")
+                if parent not in mappings:
                     raise ValueError(
-                        f"`records` of {name!r}: `from: {mapper.mapping.source}` is a list inside another record. Name its model as `parent`."
+                        f"`records` of {name!r}: `from: {mapping.source}` is a list inside another record. Name its model as `parent`."
                     )
                 nested.setdefault(parent, []).append(name)
         return nested
 
+    def _completed(self, name: str, mapping: RecordMapping) -> RecordMapping:
+        """The mapping of a model, with the fields that name the record that holds its list."""
+        holder = next((parent for parent, below in self._nested.items() if name in below), None)
+        self._check_added(name, mapping, None if holder is None else self.models[holder])
+        references = self.models[name]._references.values()
+        inside = next((found.fields for found in references if found.model == holder), {})
+        own = {
+            field: FieldMapping(path=f"{PARENT}{identifier}")
+            for identifier, field in inside.items()
+            if field not in mapping.fields
+        }
+        return mapping.model_copy(update={"fields": {**mapping.fields, **own}}) if own else mapping
 
-class _Batch:
-    """The answers of one bulk call: what cannot be prepared is refused alone, the rest goes out together."""
+    def _check_added(self, name: str, mapping: RecordMapping, holder: type[MappedModel] | None) -> None:
+        """Check the paths that begin with `$`.
 
-    def __init__(self, size: int) -> None:
-        self.answers: list[Any] = [None] * size
-        self._numbers: list[int] = []
-        self._prepared: list[Any] = []
-
-    def prepare(self, number: int, refused: type[Exception], make: Any, *arguments: Any) -> None:
-        """Prepare a record; where that fails, its answer is why."""
-        try:
-            self._prepared.append(make(*arguments))
-        except (ValueError, TypeError, UnknownReference) as error:
-            self.answers[number] = refused(str(error))
-        else:
-            self._numbers.append(number)
-
-    def send(self, call: Any) -> Iterator[tuple[int, Answer]]:
-        """Make the call; the number and the answer of each record that was done."""
-        answers = call(self._prepared) if self._prepared else ()
-        for number, answer in zip(self._numbers, answers, strict=True):
-            if isinstance(answer, BaseException):
-                self.answers[number] = answer
-            else:
-                yield number, answer
+        Raises:
+            ValueError: the adapter adds no such thing, or the parent has no such field.
+        """
+        for field, found in mapping.fields.items():
+            where = f"`records` of {name!r}: the path {found.path!r} of {field!r}"
+            if found.path.startswith(PARENT):
+                if holder is None:
+                    raise ValueError(f"{where} needs a parent. Only records of a list inside another record have one.")
+                if found.path.removeprefix(PARENT) not in holder.model_fields:
+                    raise ValueError(f"{where}: {holder._modelname!r} has no such field.")
+            elif found.path.startswith("$") and found.path[1:].split(".")[0] not in self.added:
+                known = "".join(f"`${one}.…`, " for one in sorted(self.added)) + "`$parent.FIELD`"
+                raise ValueError(f"{where} names nothing that {type(self).__name__} adds to records. Use {known}.")
 
 
 def _classes(models: Mapping[str, Any]) -> Mapping[str, type[MappedModel]]:
     if all(isinstance(model, type) for model in models.values()):
         return models
     return build_models({name: ModelDefinition.model_validate(model) for name, model in models.items()}, MappedModel)
+
+
+def _require_models(records: Mapping[str, Any], models: Mapping[str, Any]) -> None:
+    unknown = sorted(records.keys() - models.keys())
+    if unknown:
+        raise ValueError(
+            f"`records` names {', '.join(map(repr, unknown))}, which is not a model. Models are {', '.join(models)}."
+        )
+
+
+def _parent_fields(model: type[DeclaredModel], parent: type[DeclaredModel]) -> Mapping[str, str]:
+    """By identifier of the parent: the field of a record that holds it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    reference = next((found for found in model._references.values() if found.model == parent._modelname), None)
+    fields = reference.fields if reference is not None else {name: name for name in parent._identifiers}
+    missing = [identifier for identifier, field in fields.items() if field not in model.model_fields]
+    if missing:
+        raise ValueError(
+            f"Model {model._modelname!r} is below {parent._modelname!r} and has no field for its {missing[0]!r}. Add a field of "
+            f"this name, or `references: {{FIELD: {parent._modelname}}}`."
+        )
+    return fields
+
+
+def _require_equal(known: Any, obj: MappedModel) -> None:
+    """Check that a record that is there already has the same attributes.
+
+    Raises:
+        ObjectAlreadyExists: it has others.
+    """
+    first, second = known.get_attrs(), obj.get_attrs()
+    differing = [name for name, value in second.items() if first[name] != value]
+    if differing:
+        texts = ", ".join(f"{name} is {first[name]!r} in one and {second[name]!r} in another" for name in differing)
+        raise ObjectAlreadyExists(
+            f"Records of the same {obj.get_type()} contradict each other: {texts}. The first one counts.", known
+        )
 
 
 def _model(mapper: Mapper) -> type[MappedModel]:

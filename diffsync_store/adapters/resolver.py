@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import JsonValue
 
@@ -15,15 +15,24 @@ MOST_IDS = 200_000
 class UnknownReference(LookupError):
     """A record that is named does not exist in the system."""
 
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class Find(Protocol):
+    """Looks up the ids of records of one model; None for each that is not there. `from_system`: the store is not read."""
+
+    def __call__(self, model: Any, identifiers: Sequence[dict[str, Any]], *, from_system: bool) -> list[JsonValue]: ...
+
 
 class Resolver:
     """The system's ids of records, by model and unique id. Threads may share it.
 
     Args:
-        find: looks up the id of a record that is not known here; None where there is no such record.
+        find: looks up the ids that are not known here.
     """
 
-    def __init__(self, find: Callable[[Any, dict[str, Any]], JsonValue]) -> None:
+    def __init__(self, find: Find) -> None:
         self._find = find
         self._ids: dict[str, dict[str, JsonValue]] = {}
         self._lock = Lock()
@@ -43,21 +52,54 @@ class Resolver:
         with self._lock:
             self._ids.get(model, {}).pop(unique_id, None)
 
+    def clear(self) -> None:
+        """Drop all ids: the system is read again."""
+        with self._lock:
+            self._ids.clear()
+
     def system_id(self, model: Any, identifiers: dict[str, Any]) -> JsonValue:
         """The id of a record.
 
         Raises:
             UnknownReference: the system has no such record.
         """
-        name, unique_id = model._modelname, model.create_unique_id(**identifiers)
-        with self._lock:
-            known = self._ids.get(name, {}).get(unique_id)
-        if known is not None:
-            return known
-        found = self._find(model, identifiers)
+        unique_id = model.create_unique_id(**identifiers)
+        found = self.system_ids(model, [identifiers]).get(unique_id)
         if found is None:
-            raise UnknownReference(
-                f"The system has no {name} {unique_id!r}. Create it first, or correct the record that names it."
-            )
-        self.note(name, unique_id, found)
+            raise unknown(model, unique_id)
         return found
+
+    def system_ids(self, model: Any, identifiers: Sequence[dict[str, Any]]) -> dict[str, JsonValue]:
+        """The ids of records by unique id, without those that the system does not have. All unknown ones are looked up together."""
+        wanted = {model.create_unique_id(**ids): ids for ids in identifiers}
+        with self._lock:
+            ids = self._ids.get(model._modelname, {})
+            known: dict[str, JsonValue] = {uid: ids[uid] for uid in wanted if uid in ids}
+        return known | self._look_up(
+            model, {uid: ids for uid, ids in wanted.items() if uid not in known}, from_system=False
+        )
+
+    def system_ids_now(self, model: Any, identifiers: Sequence[dict[str, Any]]) -> dict[str, JsonValue]:
+        """The same, asked from the system: what is known may be out of date."""
+        wanted = {model.create_unique_id(**ids): ids for ids in identifiers}
+        for uid in wanted:
+            self.forget(model._modelname, uid)
+        return self._look_up(model, wanted, from_system=True)
+
+    def _look_up(self, model: Any, wanted: dict[str, dict[str, Any]], *, from_system: bool) -> dict[str, JsonValue]:
+        if not wanted:
+            return {}
+        answers = self._find(model, list(wanted.values()), from_system=from_system)
+        found: dict[str, JsonValue] = {
+            uid: answer for uid, answer in zip(wanted, answers, strict=True) if answer is not None
+        }
+        for uid, answer in found.items():
+            self.note(model._modelname, uid, answer)
+        return found
+
+
+def unknown(model: Any, unique_id: str) -> UnknownReference:
+    """The error for a record that does not exist."""
+    return UnknownReference(
+        f"The system has no {model._modelname} {unique_id!r}. Create it first, or correct the record that names it."
+    )

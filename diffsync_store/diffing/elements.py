@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sized
 from itertools import chain
 from typing import Any
 
@@ -67,7 +68,7 @@ class ElementBuilder:
             element.dest_attrs = target.get_attrs()
             element.flags |= target.model_flags.value
         if source is not None and target is not None:
-            element.equal = _equal_attributes(source, target)
+            element.equal = _equal_attributes(source, target) | _left_alone(source, target)
         for below in chain.from_iterable(pair.below.values()):
             element.add_child(below)
         element.child_diff.unchanged = pair.unchanged
@@ -88,6 +89,20 @@ def _equal_attributes(source: DiffSyncModel, target: DiffSyncModel) -> frozenset
     forms = normal_forms(source)
     others = normal_forms(target) if forms else forms
     return frozenset(name for name in forms if name in others and forms[name] == others[name])
+
+
+def _left_alone(source: DiffSyncModel, target: DiffSyncModel) -> frozenset[str]:
+    """Return the attributes of the target that a sync leaves as they are."""
+    rules: Mapping[str, str] = getattr(type(target), "_left_alone", {})
+    return frozenset(
+        name
+        for name, rule in rules.items()
+        if rule == "always" or not _is_empty(getattr(target, name)) or _is_empty(getattr(source, name, None))
+    )
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, Sized) and not len(value))
 
 
 def _require_comparable(

@@ -20,7 +20,16 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from diffsync_store.compare import Comparison, EmptyIsNone, IgnoreCase, IPAddress, MACAddress, Precision, Unordered
+from diffsync_store.compare import (
+    Comparison,
+    EmptyIsNone,
+    IgnoreCase,
+    IPAddress,
+    MACAddress,
+    NotCompared,
+    Precision,
+    Unordered,
+)
 from diffsync_store.mapping.types import annotation_of
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.suggestion import did_you_mean
@@ -35,7 +44,7 @@ _COMPARISONS: Mapping[str, Comparison] = {
     "unordered": Unordered(),
 }
 
-RESERVED_NAMES = frozenset({"adapter", "model_flags"}) | {
+RESERVED_NAMES = frozenset({"adapter", "model_flags", "system_id"}) | {
     name for name in dir(DiffSyncModel) if not name.startswith("_")
 }
 """Names that no field can have, because every model has a member of this name."""
@@ -109,7 +118,8 @@ class FieldDefinition(Closed):
     type: str = "str"
     """A name of a type, `list[TYPE]`, or `TYPE?` for a value that may be null."""
     compare: Compare = ()
-    """How two values compare, one comparison after the other. `never`: the field is kept, and differences do not count."""
+    """How two values compare, one comparison after the other. `never`: the value is written with a new record, and a difference is
+    never a change."""
     precision: int | None = None
     """Decimal places that count; negative places are tens, hundreds, ..."""
     choices: tuple[str, ...] = ()
@@ -126,11 +136,6 @@ class FieldDefinition(Closed):
         return name
 
     @property
-    def is_compared(self) -> bool:
-        """True if a difference in this field is a change."""
-        return self.compare != "never"
-
-    @property
     def is_required(self) -> bool:
         """True if a record without a value is rejected."""
         return not self.type.strip().endswith("?") and "default" not in self.model_fields_set
@@ -145,8 +150,10 @@ class FieldDefinition(Closed):
         return annotation, (... if self.is_required else Field(default=self.default, validate_default=True))
 
     def _comparisons(self) -> Iterator[Comparison]:
-        if self.compare != "never":
-            yield from (_COMPARISONS[name] for name in self.compare)
+        if self.compare == "never":
+            yield NotCompared()
+            return
+        yield from (_COMPARISONS[name] for name in self.compare)
         if self.precision is not None:
             yield Precision(self.precision)
 

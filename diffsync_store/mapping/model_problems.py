@@ -120,6 +120,14 @@ def _circle_of_children(definitions: Definitions) -> Iterator[Problem]:
 
 
 def _circle_of_references(definitions: Definitions) -> Iterator[Problem]:
+    for name, label, reference in _all_references(definitions):
+        path, other = path_of(name, definitions), path_of(reference.model, definitions)
+        if path != other and other[: len(path)] == path:
+            message = (
+                f"Model {name!r} refers to {reference.model!r}, which stands below it, so neither can be created first."
+            )
+            remedy = f"Leave the reference out, or do not make {other[len(path)]!r} a child of {name!r}."
+            yield (name, "references", label), f"{message} {remedy}"
     try:
         TopologicalSorter(needs_of(definitions)).prepare()
     except CycleError as error:
@@ -129,29 +137,43 @@ def _circle_of_references(definitions: Definitions) -> Iterator[Problem]:
 
 
 def needs_of(definitions: Definitions) -> dict[str, set[str]]:
-    """Return, for each model at the top, the models at the top that it or one below it refers to."""
-    top = {name: top_of(name, definitions) for name in definitions}
-    needs: dict[str, set[str]] = {top[name]: set() for name in definitions}
-    for name, definition in definitions.items():
-        needs[top[name]] |= {top[found.model] for found in definition.references.values()} - {top[name]}
+    """Return, for each model, those beside it - below the same parent, or at the top - that it has to come after.
+
+    A model has to come after another one if it, or one below it, refers to that one, or to one below that.
+    """
+    needs: dict[str, set[str]] = {name: set() for name in definitions}
+    for name, _, reference in _all_references(definitions):
+        for later, earlier in _beside(name, reference.model, definitions):
+            needs[later].add(earlier)
     return needs
 
 
-def top_of(name: str, definitions: Definitions) -> str:
-    """Return the model at the top that a model stands below; a model at the top itself."""
-    parents = parents_of(definitions)
-    seen = {name}
-    while name in parents and parents[name] not in seen:
-        name = parents[name]
-        seen.add(name)
-    return name
+def path_of(name: str, definitions: Definitions) -> list[str]:
+    """Return the models from the top down to a model."""
+    parents, path = parents_of(definitions), [name]
+    while path[0] in parents and parents[path[0]] not in path:
+        path.insert(0, parents[path[0]])
+    return path
+
+
+def _all_references(definitions: Definitions) -> Iterator[tuple[str, str, Reference]]:
+    for name, definition in definitions.items():
+        for label, reference in definition.references.items():
+            yield name, label, reference
+
+
+def _beside(name: str, other: str, definitions: Definitions) -> Iterator[tuple[str, str]]:
+    """Yield the models beside each other that two models are, or stand below; nothing if one stands below the other."""
+    for one, another in zip(path_of(name, definitions), path_of(other, definitions), strict=False):
+        if one != another:
+            yield one, another
+            return
 
 
 def _reference_between(above: str, below: str, definitions: Definitions) -> Place:
     """Return the place of a reference from one tree of models to another."""
     return next(
         (name, "references", label)
-        for name, definition in definitions.items()
-        for label, reference in definition.references.items()
-        if (top_of(name, definitions), top_of(reference.model, definitions)) == (above, below)
+        for name, label, reference in _all_references(definitions)
+        if (above, below) in _beside(name, reference.model, definitions)
     )

@@ -26,6 +26,7 @@ from diffsync_store.mapping.model_problems import (
     InvalidModels,
     field_of,
     needs_of,
+    parents_of,
     problems_of,
 )
 from diffsync_store.model import DiffSyncModel
@@ -59,7 +60,10 @@ def build_models(definitions: Mapping[str, ModelDefinition], base: type[D]) -> d
     if problems:
         raise InvalidModels(problems)
     references = {name: _completed(name, definitions) for name in definitions}
-    return {name: _class_of(name, definitions[name], references[name], base) for name in _in_order(definitions)}
+    order = _Order(definitions)
+    return {
+        name: _class_of(name, definitions[name], references[name], order.children(name), base) for name in order.names()
+    }
 
 
 def top_level(models: Iterable[type[DeclaredModel]]) -> list[str]:
@@ -85,13 +89,31 @@ def _fields_of(label: str, reference: Reference, definition: ModelDefinition, wa
     return {name: field for name, field in fields.items() if field is not None}
 
 
-def _in_order(definitions: Mapping[str, ModelDefinition]) -> list[str]:
-    """Names of models: parents before children, what is referenced before what refers; else as declared."""
-    needs = needs_of(definitions)
-    place = {name: number for number, name in enumerate(definitions)}
-    level = _levels(needs)
-    tops = sorted(needs, key=lambda name: (level[name], place[name]))
-    return [name for name_of_top in tops for name in _with_all_below(name_of_top, definitions)]
+class _Order:
+    """The order of models: parents before children, what is referenced before what refers to it; else as declared."""
+
+    def __init__(self, definitions: Mapping[str, ModelDefinition]) -> None:
+        self._definitions = definitions
+        self._level = _levels(needs_of(definitions))
+        self._place = {name: number for number, name in enumerate(definitions)}
+
+    def names(self) -> list[str]:
+        """All models, from the top down."""
+        below = parents_of(self._definitions)
+        tops = self._sorted(name for name in self._definitions if name not in below)
+        return [name for top in tops for name in self._with_all_below(top)]
+
+    def children(self, name: str) -> list[str]:
+        """The child models of a model."""
+        return self._sorted(self._definitions[name].children)
+
+    def _with_all_below(self, name: str) -> Iterator[str]:
+        yield name
+        for child in self.children(name):
+            yield from self._with_all_below(child)
+
+    def _sorted(self, names: Iterable[str]) -> list[str]:
+        return sorted(names, key=lambda name: (self._level[name], self._place[name]))
 
 
 def _levels(needs: Mapping[str, set[str]]) -> dict[str, int]:
@@ -101,13 +123,9 @@ def _levels(needs: Mapping[str, set[str]]) -> dict[str, int]:
     return levels
 
 
-def _with_all_below(name: str, definitions: Mapping[str, ModelDefinition]) -> Iterator[str]:
-    yield name
-    for child in definitions[name].children:
-        yield from _with_all_below(child, definitions)
-
-
-def _class_of(name: str, definition: ModelDefinition, references: dict[str, Reference], base: type[D]) -> type[D]:
+def _class_of(
+    name: str, definition: ModelDefinition, references: dict[str, Reference], children: list[str], base: type[D]
+) -> type[D]:
     declared = {field: found.for_pydantic() for field, found in definition.fields.items()}
     declared |= {children_field(child): (list[str], []) for child in definition.children}
     members: dict[str, Any] = {
@@ -118,8 +136,8 @@ def _class_of(name: str, definition: ModelDefinition, references: dict[str, Refe
         "_modelname": name,
         "_identifiers": tuple(definition.identifiers),
         "_shortname": definition.shortname,
-        "_attributes": tuple(field for field, found in definition.attributes.items() if found.is_compared),
-        "_children": {child: children_field(child) for child in definition.children},
+        "_attributes": tuple(definition.attributes),
+        "_children": {child: children_field(child) for child in children},
         "_secrets": tuple(field for field, found in definition.fields.items() if found.secret),
         "_references": references,
         "model_flags": DiffSyncModelFlags.NONE,

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from diffsync_store.mapping.definitions import Closed, children_field
+from diffsync_store.mapping.definitions import Closed
 from diffsync_store.mapping.models import DeclaredModel
 from diffsync_store.mapping.paths import Getter, Record, Setter, compile_getter, compile_setter, is_plain
 from diffsync_store.mapping.transforms import TRANSFORM_SCHEMA, Transform, compile_transform
@@ -56,7 +56,10 @@ class FieldMapping(Closed):
     write: str | None = None
     """Where the value is written, where it is not the path that it is read from."""
     read_only: bool = False
-    """The value is never written."""
+    """The value is never written, so a difference is no change where this adapter is the target."""
+    fill_empty: bool = False
+    """The value is written with a new record, and where the target's value is empty: null, an empty text, an empty list. A difference
+    from any other value is no change where this adapter is the target."""
 
     @field_validator("path")
     @classmethod
@@ -83,6 +86,8 @@ class FieldMapping(Closed):
             raise ValueError("A field has a `path` or a `value`, not both.")
         if self.read_only and self.write is not None:
             raise ValueError("A field that is `read_only` is not written: leave `write` out.")
+        if self.read_only and self.fill_empty:
+            raise ValueError("A field that is `read_only` is never written: leave `fill_empty` out.")
         return self
 
     @property
@@ -104,7 +109,10 @@ class RecordMapping(Closed):
     parent: str = ""
     """The model whose records hold the list; by default the model that has this one as a child."""
     distinct: bool = False
-    """Several records may have the same identifiers, such as the manufacturer in each of its device types: the first one counts."""
+    """Several records may have the same identifiers, such as the manufacturer in each of its device types: they are one object. One
+    whose attributes contradict the first one's is rejected."""
+    where: str = ""
+    """A path or JMESPath expression: only the records for which it is true are read, those without null, false or an empty value."""
     fields: dict[str, FieldMapping] = {}
     """The fields whose value is not simply found under their own name."""
     references: dict[str, str] = {}
@@ -112,10 +120,30 @@ class RecordMapping(Closed):
     lookup_only: bool = False
     """The records are looked up to write references to them. They are not loaded, compared or changed."""
 
+    @field_validator("where")
+    @classmethod
+    def _require_condition(cls, where: str) -> str:
+        if where:
+            compile_getter(where)
+        return where
+
+    @field_validator("source")
+    @classmethod
+    def _require_list_path(cls, source: str) -> str:
+        if source.endswith("[]"):
+            compile_getter(_list_path(source))
+        return source
+
     @property
     def list_path(self) -> str:
         """The path of the list inside the parent's record; empty where the records come from elsewhere."""
-        return self.source.removesuffix("[]") if self.source.endswith("[]") else ""
+        return _list_path(self.source) if self.source.endswith("[]") else ""
+
+
+def _list_path(source: str) -> str:
+    """`interfaces[]` is the list under this key; of `modules[].ports[]` all lists together, as in JMESPath."""
+    path = source.removesuffix("[]")
+    return path if is_plain(path) else source
 
 
 class Mapper:
@@ -155,6 +183,15 @@ class Mapper:
             if label in mapping.references or not self._writers.keys() & set(reference.fields.values())
         }
         """Where the ids of referenced records are written: a reference whose fields are written themselves needs none."""
+        inside = {field for label in self.written_references for field in model._references[label].fields.values()}
+        self.unwritten = frozenset(names) - self._writers.keys() - inside
+        """Fields whose value does not reach the system."""
+        self.left_alone = {name: "always" for name in model._attributes if name in self.unwritten} | {
+            name: "filled" for name in model._attributes if fields[name].fill_empty and name not in self.unwritten
+        }
+        """Attributes that a sync leaves as they are: `always`, or `filled` where they have a value."""
+        self.where = compile_path(mapping.where) if mapping.where else None
+        """Whether a record is read; None for all of them."""
         self._list = compile_getter(mapping.list_path) if mapping.list_path else compile_getter("_")
 
     def fields_of(self, record: Record, parent: Any = None) -> dict[str, Any]:
@@ -181,9 +218,16 @@ class Mapper:
             if name in self.model._identifiers:
                 try:
                     found.append(str(read(record, parent)))
-                except (ValueError, TypeError):
+                except Exception:  # noqa: BLE001  # the record does not fit; a person gets what can be read of it
                     found.append("?")
         return "__".join(found)
+
+    def unique_id_of(self, record: Record, parent: Any = None) -> str:
+        """The unique id of the object that a record becomes; of a record that does not fit its model, its key."""
+        try:
+            return self.model(**self.fields_of(record, parent)).get_unique_id()
+        except Exception:  # noqa: BLE001  # it is no object, so it has no unique id
+            return self.key_of(record, parent)
 
     def payload_of(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What the system takes for some fields of an object; fields that are not written are left out.
@@ -205,7 +249,7 @@ class Mapper:
 
 def mapped_fields(model: type[DeclaredModel]) -> list[str]:
     """The names of the fields that a mapping reads and writes."""
-    children = {children_field(child) for child in model._children}
+    children = {field for base in model.__mro__ for field in vars(base).get("_children", {}).values()}
     return [name for name in model.model_fields if name not in _IGNORED and name not in children]
 
 

@@ -31,6 +31,8 @@ class ModelSchema(BaseModel):
     """Fingerprint of the class's code that affects digests; empty if there is none."""
     secrets: tuple[str, ...] = ()
     """Fields in the class's `_secrets`."""
+    left_alone: dict[str, str] = {}
+    """Attributes that a sync leaves as they are if this is its target: `always`, or `filled` where they have a value."""
     is_top: bool = False
     """Whether the model may be top-level, so that its objects are in buckets."""
 
@@ -49,6 +51,7 @@ class ModelSchema(BaseModel):
             fingerprint=fingerprint(model),
             methods=methods_fingerprint(model),
             secrets=tuple(sorted(secret_fields(model))),
+            left_alone=dict(getattr(model, "_left_alone", {})),
             is_top=is_top,
         )
 

@@ -117,6 +117,7 @@ def _stored_model(description: str) -> type[StoredModel]:
             "_shortname": schema.shortname,
             "_attributes": schema.attributes,
             "_children": dict(schema.children),
+            "_left_alone": dict(schema.left_alone),
             "_secrets": tuple(name for name in schema.secrets if name in names),
         },
     )
