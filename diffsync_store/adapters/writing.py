@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from diffsync_store.adapters.mapped_model import MappedModel
 from diffsync_store.adapters.resolver import Resolver, unknown
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated, OutcomeUnknown
+from diffsync_store.mapping.models import Reference
 from diffsync_store.mapping.records import Mapper
 from diffsync_store.redaction import format_reason
 from diffsync_store.transient import is_transient
@@ -149,7 +150,7 @@ class RecordWriter:
             if names.keys().isdisjoint(reference.fields.values()):
                 continue
             identifiers = {identifier: values.get(field) for identifier, field in reference.fields.items()}
-            if any(value is not None for value in identifiers.values()):
+            if _names_a_record(mapper, reference, values):
                 uid = self._adapter.models[reference.model].create_unique_id(**identifiers)
                 needs[reference.model, uid] = identifiers
         return needs
@@ -165,7 +166,7 @@ class RecordWriter:
                 continue
             identifiers = {identifier: values.get(field) for identifier, field in reference.fields.items()}
             system_id = None
-            if any(value is not None for value in identifiers.values()):
+            if _names_a_record(mapper, reference, values):
                 model = self._adapter.models[reference.model]
                 uid = model.create_unique_id(**identifiers)
                 system_id = known.get((reference.model, uid))
@@ -259,6 +260,13 @@ def _checked(send: Callable[[Sequence[Any]], Sequence[Answer]], part: list[Any])
     if len(answers) != len(part):
         raise OutcomeUnknown(f"The system has given {len(answers)} answers for {len(part)} records.")
     return answers
+
+
+def _names_a_record(mapper: Mapper, reference: Reference, values: Mapping[str, Any]) -> bool:
+    """Whether a reference leads to a record: it does not if the fields that only the reference needs are null."""
+    fields = reference.fields.values()
+    own = [field for field in fields if field not in mapper.model._identifiers] or fields
+    return any(values.get(field) is not None for field in own)
 
 
 def _known_key(own: Iterable[Need], obj: MappedModel) -> Ids:

@@ -1,0 +1,185 @@
+"""NautobotAdapter: Nautobot 3 over its APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
+from typing import Any, cast
+
+import structlog
+
+from diffsync_store.adapters.http import HttpClient, HttpError
+from diffsync_store.adapters.inventory_api import InventoryApiAdapter
+from diffsync_store.adapters.mapped import Answer, Change, MappedModel
+from diffsync_store.adapters.nautobot.fields import ListFields
+from diffsync_store.adapters.nautobot.graphql import GraphqlList
+from diffsync_store.adapters.nautobot.mapper import NautobotMapper
+from diffsync_store.adapters.nautobot.payloads import as_nautobot_takes
+from diffsync_store.adapters.nautobot.rights import explain
+from diffsync_store.adapters.nautobot.schema import CannotSelect, Schema
+from diffsync_store.adapters.nautobot.settings import NautobotSettings
+from diffsync_store.adapters.nautobot.writer import NautobotWriter
+from diffsync_store.adapters.resolver import UnknownReference
+from diffsync_store.adapters.rest import RestAdapter
+from diffsync_store.mapping.paths import Record
+from diffsync_store.mapping.records import Mapper, RecordMapping
+
+_LONGEST_FILTER = 3000
+"""Characters of the parameters by which records are looked up."""
+
+
+class NautobotAdapter(InventoryApiAdapter):
+    """Reads and writes a Nautobot. One thread loads; several may write.
+
+    `from` of a model is a path below `/api/`, such as `dcim/device-types/`. Short lists are read by REST, long ones by GraphQL.
+    """
+
+    Settings = NautobotSettings
+    Writer = NautobotWriter
+    settings: NautobotSettings
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._lock = Lock()
+        self._lists: dict[str, ListFields] = {}
+        super().__init__(*args, **kwargs)
+
+    def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> NautobotMapper:
+        super().make_mapper(model, mapping)  # it checks what is declared
+        return NautobotMapper(model, mapping)
+
+    @property
+    def client(self) -> HttpClient:
+        with self._lock:
+            if "_client" not in vars(self):
+                self._client = HttpClient(self.settings.with_version())
+                self._schema = Schema(self._client)
+            return self._client
+
+    # Reading
+
+    def read(self, mapper: Mapper) -> Iterable[Record]:
+        try:
+            found = self._long_list(_own(mapper))
+            yield from super().read(mapper) if found is None else self._by_graphql(mapper, *found)
+        except HttpError as error:
+            raise explain(error, "view", self.path_of(mapper)) from error
+
+    def params_of(self, mapper: Mapper) -> dict[str, Any]:
+        own = _own(mapper)
+        params: dict[str, Any] = {"sort": "id", "depth": own.depth}
+        if own.included:
+            params["include"] = own.included
+        return {**params, **super().params_of(mapper)}
+
+    def record_of(self, mapper: Mapper, record: Any) -> Record:
+        return {**record, self.id_key: record["id"]}
+
+    def _long_list(self, mapper: NautobotMapper) -> tuple[GraphqlList, int] | None:
+        """A list by GraphQL with the number of its records; None where it is read by REST."""
+        if self.settings.graphql == "never":
+            return None
+        is_needed = self.settings.graphql == "always"
+        count, model = self._count(mapper)
+        if not count or (count < self.settings.graphql_from and not is_needed):
+            return None
+        try:
+            return self._graphql_list(mapper, model), count
+        except CannotSelect as reason:
+            path = self.path_of(mapper)
+            if is_needed:
+                raise ValueError(
+                    f"{path} cannot be read by GraphQL: {reason}. Set `graphql: auto`, and it is read by REST."
+                ) from reason
+            structlog.get_logger().info("A long list is read by REST", path=path, reason=str(reason))
+            return None
+
+    def _graphql_list(self, mapper: NautobotMapper, model: str) -> GraphqlList:
+        if super().params_of(mapper):
+            raise CannotSelect("`params` filter lists of REST")
+        return GraphqlList(self._schema, model, mapper.paths, self.fields_of(mapper))
+
+    def _count(self, mapper: NautobotMapper) -> tuple[int, str]:
+        """The number of records of a list, and their model as Nautobot writes it."""
+        params = {**super().params_of(mapper), "limit": 1, "depth": 0}
+        answer = self.client.get_json(self.path_of(mapper), params)
+        model: str = answer["results"][0].get("object_type", "") if answer["results"] else ""
+        return answer["count"], model.rpartition(".")[2]
+
+    def _by_graphql(self, mapper: Mapper, found: GraphqlList, count: int) -> Iterator[Record]:
+        """The records of a long list: those that pages of GraphQL repeat come once, those that they leave out come by REST.
+
+        Nautobot sorts these pages by names, and the order of records whose names sort alike differs from page to page.
+        """
+        seen: set[str] = set()
+        for page in found.pages(count, self.settings.graphql_size, self.settings.concurrency):
+            for record in page:
+                if record["id"] not in seen:
+                    seen.add(record["id"])
+                    yield self.record_of(mapper, record)
+        if len(seen) < count:
+            yield from (record for record in super().read(mapper) if record["id"] not in seen)
+            return
+        now, _ = self._count(_own(mapper))
+        if now != count:
+            reason = f"Nautobot had {count} then {now} records while the pages were read. Load again."
+            self.incomplete(mapper.model, reason)
+        self.expect(mapper.model, now, at_least=True)
+
+    # Looking up
+
+    def filter_of_reference(self, target: str) -> str:
+        return target
+
+    def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
+        for params in self._filters(mapper, identifiers):
+            yield from (self.record_of(mapper, record) for record in self.pages(mapper, params))
+
+    def _filters(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterator[dict[str, list[str]]]:
+        """Parameters by which a list has the records with these identifiers and few others, in parts that fit into an address."""
+        params: dict[str, dict[str, None]] = {}
+        for ids in identifiers:
+            try:
+                wanted = self._filter(mapper, ids)
+            except UnknownReference:
+                continue  # the record that it names is not there, so it is not there either
+            for name, value in wanted.items():
+                params.setdefault(name, {})[str(value).strip()] = None
+            if sum(len(name) + len(value) + 2 for name, values in params.items() for value in values) > _LONGEST_FILTER:
+                yield {name: list(values) for name, values in params.items()}
+                params = {}
+        if params:
+            yield {name: list(values) for name, values in params.items()}
+
+    # Writing
+
+    def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
+        taken = [as_nautobot_takes(payload, _own(mapper).nested) for payload in payloads]
+        with_values = [{name: value for name, value in payload.items() if value is not None} for payload in taken]
+        return RestAdapter.send_creates(self, mapper, with_values)
+
+    def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
+        taken = [change._replace(payload=self._with_blanks(mapper, change.payload)) for change in changes]
+        return RestAdapter.send_updates(self, mapper, taken)
+
+    def _with_blanks(self, mapper: Mapper, payload: dict[str, Any]) -> dict[str, Any]:
+        """A payload in which fields without a value have what Nautobot takes for it."""
+        taken = as_nautobot_takes(payload, _own(mapper).nested)
+        if None not in taken.values():
+            return taken
+        fields = self.fields_of(mapper)
+        return {name: "" if value is None and fields.takes_blank(name) else value for name, value in taken.items()}
+
+    def fields_of(self, mapper: Mapper) -> ListFields:
+        """What Nautobot says of the fields of a model's list; asked for once."""
+        path = self.path_of(mapper)
+        with self._lock:
+            found = self._lists.get(path)
+        if found is None:
+            found = ListFields.read(self.client, path)
+            with self._lock:
+                self._lists[path] = found
+        return found
+
+
+def _own(mapper: Mapper) -> NautobotMapper:
+    return cast("NautobotMapper", mapper)

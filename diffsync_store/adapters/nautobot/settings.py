@@ -1,0 +1,31 @@
+"""How a Nautobot is reached and read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from diffsync_store.adapters.inventory_api import InventoryApiSettings
+from diffsync_store.adapters.rest import Writing
+
+
+class NautobotSettings(InventoryApiSettings):
+    """How a Nautobot is reached: `url` is its address with `/api/`, `token` one of its tokens."""
+
+    writing: Writing = Writing(bulk=True, bulk_size=200)
+    api_version: str = Field(default="", pattern=r"^(\d+\.\d+)?$")
+    """The version of the REST API to ask for, such as `3.1`; by default Nautobot's own."""
+    graphql: Literal["auto", "always", "never"] = "auto"
+    """`auto` reads long lists by GraphQL if it has all that the mapping reads; `always` fails if it has not."""
+    graphql_from: int = Field(default=2000, ge=1)
+    """Records from which on a list is long."""
+    graphql_size: int = Field(default=1000, ge=1)
+    """Records of a page of GraphQL."""
+
+    def with_version(self) -> NautobotSettings:
+        """The settings with the header that asks for the version."""
+        if not self.api_version:
+            return self
+        accept = SecretStr(f"application/json; version={self.api_version}")
+        return self.model_copy(update={"headers": {**self.headers, "Accept": accept}})
