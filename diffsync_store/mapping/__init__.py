@@ -3,7 +3,7 @@
 from diffsync_store.mapping.definitions import FieldDefinition, ModelDefinition, Reference
 from diffsync_store.mapping.model_problems import InvalidModels
 from diffsync_store.mapping.models import build_models, top_level
-from diffsync_store.mapping.records import FieldMapping, Mapper, RecordMapping
+from diffsync_store.mapping.records import FieldMapping, Mapper, RecordMapping, mapped_fields
 
 __all__ = [
     "FieldDefinition",
@@ -14,5 +14,6 @@ __all__ = [
     "RecordMapping",
     "Reference",
     "build_models",
+    "mapped_fields",
     "top_level",
 ]

@@ -14,16 +14,18 @@ from pydantic import BaseModel
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.adapters import MappedAdapter, adapter_class
+from diffsync_store.mapping import RecordMapping
 from diffsync_store.project.errors import ConfigError, Problem
 from diffsync_store.project.messages import suggestion
 from diffsync_store.project.models import DeclaredModels
-from diffsync_store.project.records import RecordsReader
+from diffsync_store.project.records import DeclaredRecords
 from diffsync_store.project.relative_paths import with_absolute_paths
 from diffsync_store.project.schema import AdapterEntry
 from diffsync_store.project.secrets import Secrets
 from diffsync_store.project.settings import SettingsReader
 from diffsync_store.project.yaml_file import YamlFile
 from diffsync_store.store import BaseStore
+from diffsync_store.store.local import LocalStore
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -65,12 +67,18 @@ class AdapterFactory:
             ConfigError: it is not declared, its class cannot be imported, or its settings do not fit.
         """
         found = self.find(name)
-        arguments = self._arguments(name, found)
+        return self._create(name, found, self._arguments(name, found), store)
+
+    def _create(self, name: str, found: type[Adapter], arguments: Mapping[str, Any], store: BaseStore) -> Adapter:
         with self._secrets.redacted_errors():
             try:
                 return found(name=name, internal_storage_engine=store, **arguments)
             except TypeError as error:  # a base class may refuse an argument that the class passes on
                 raise self._file.error(("adapters", name, "settings"), str(error)) from error
+            except ValueError as error:
+                if not issubclass(found, MappedAdapter):
+                    raise
+                raise self._file.error(("adapters", name, "records"), str(error)) from error
 
     def find(self, name: str) -> type[Adapter]:
         """Import an adapter's class.
@@ -103,19 +111,21 @@ class AdapterFactory:
         return found
 
     def check(self, name: str) -> None:
-        """Import the class of an adapter and check its settings; no adapter is created.
+        """Import the class of an adapter and check its settings; no object of your own class is created.
 
         Raises:
             ConfigError: the class or the settings are wrong.
         """
         found = self.find(name)
         try:
-            self._arguments(name, found)
+            arguments = self._arguments(name, found)
         except ConfigError:
             raise
         except Exception as error:  # validators are code of the user; their message may contain a secret
             message = f"{found.__name__}.Settings raised {type(error).__name__}"
             raise self._file.error(("adapters", name, "settings"), message) from error
+        if found.__init__.__module__.startswith("diffsync_store.adapters."):  # it contacts no system
+            self._create(name, found, arguments, LocalStore())
 
     def model_names(self, name: str) -> list[str]:
         """Return the names of an adapter's models.
@@ -125,8 +135,20 @@ class AdapterFactory:
         """
         found = self.find(name)
         if issubclass(found, MappedAdapter):
-            return list(self._declared[name].records or ())
+            return [model for model, mapping in self._records(name, found).items() if not mapping.lookup_only]
         return found._get_initial_value_order()
+
+    def records(self, name: str) -> Mapping[str, RecordMapping] | None:
+        """Return the records that a ready adapter declares, by model; None for another adapter.
+
+        Raises:
+            ConfigError: the adapter's class cannot be imported, or its records do not fit.
+        """
+        found = self.find(name)
+        return self._records(name, found) if issubclass(found, MappedAdapter) else None
+
+    def _records(self, name: str, found: type[MappedAdapter]) -> dict[str, RecordMapping]:
+        return DeclaredRecords(self._file, name, self._declared[name], found, self.models.classes()).mappings
 
     def _arguments(self, name: str, found: type[Adapter]) -> dict[str, Any]:
         """Return the keyword arguments for the class."""
@@ -144,10 +166,9 @@ class AdapterFactory:
         """Return settings, models and records for a ready adapter; the problems of all three come together."""
         arguments: dict[str, Any] = {}
         problems: list[Problem] = []
-        entry = self._declared[name]
         parts: dict[str, Callable[[], Any]] = {
             "settings": lambda: self._validated(name, found.Settings),
-            "records": lambda: RecordsReader(self._file, name, entry, found, self.models.classes()).read(),
+            "records": lambda: self._records(name, found),
         }
         for part, read in parts.items():
             try:

@@ -77,6 +77,8 @@ def message_of(error: ErrorDetails, schema: JsonSchema, location: Location) -> s
         return f"unknown key{suggestion(str(at[-1]), known)}"
     if kind == "missing":
         return f"required key is missing{_example(part, schema)}"
+    if kind == "too_short":
+        return f"give at least {error['ctx']['min_length']}"
     is_shown = not is_secret_place((*location, *at)) and "[key]" not in error["loc"]
     found = _found(error["input"]) if is_shown else ""
     if kind in {"value_error", "assertion_error"}:

@@ -51,11 +51,15 @@ def problems_of(
         error: from validating the model.
         model: the model.
         location: of the model's data in the file.
-        skip: locations whose problems are known already.
+        skip: locations whose problems are known already, with everything below them.
     """
     schema = _json_schema(model)
     found = {(*location, *location_of(each)): each for each in error.errors(include_url=False)}
-    return [file.problem(at, message_of(each, schema, location)) for at, each in found.items() if at not in skip]
+    return [
+        file.problem(at, message_of(each, schema, location))
+        for at, each in found.items()
+        if not any(at[:length] in skip for length in range(len(at) + 1))
+    ]
 
 
 def _json_schema(model: type[BaseModel]) -> dict[str, Any]:

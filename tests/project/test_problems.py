@@ -213,7 +213,7 @@ def test_all_problems_are_reported_together(problems: Problems) -> None:
 
 def test_a_guard_for_a_model_of_neither_adapter_is_a_problem(problems: Problems) -> None:
     assert problems(f"{PAIR}    guards: {{completeness: {{allow_empty: [itm]}}}}") == [
-        "7:29: syncs.s.guards.completeness.allow_empty: neither a nor b has a model 'itm'. Known models: item"
+        "7:29: syncs.s.guards.completeness.allow_empty: neither a nor b has a model 'itm'. Did you mean 'item'? Known models: item"
     ]
 
 
