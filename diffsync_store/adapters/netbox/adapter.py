@@ -1,0 +1,149 @@
+"""NetBoxAdapter: NetBox 4 over its REST API.
+
+`from` of a model is a path below `/api/`, such as `dcim/device-types/`. A choice (`{value, label}`) is read and written as its value,
+tags as their slugs; `manufacturer.name` reads a nested record, and a reference writes its id. Lists are written in bulk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from diffsync_store.adapters.mapped import Answer, Change, MappedModel
+from diffsync_store.adapters.netbox import fields, parts
+from diffsync_store.adapters.netbox.client import NetBoxClient
+from diffsync_store.adapters.netbox.filters import require_filters
+from diffsync_store.adapters.netbox.object_types import object_type
+from diffsync_store.adapters.netbox.paging import RecordList
+from diffsync_store.adapters.netbox.queries import filters_of, queries
+from diffsync_store.adapters.netbox.rear_ports import RearPorts
+from diffsync_store.adapters.netbox.settings import NetBoxRecords, NetBoxSettings
+from diffsync_store.adapters.netbox.writing import NetBoxWriter
+from diffsync_store.adapters.resolver import UnknownReference
+from diffsync_store.adapters.rest import RestAdapter
+from diffsync_store.mapping.paths import Getter, Record
+from diffsync_store.mapping.records import Mapper, RecordMapping
+
+
+class NetBoxAdapter(RestAdapter):
+    """Reads and writes a NetBox. One thread loads; several may write."""
+
+    Settings = NetBoxSettings
+    Records = NetBoxRecords
+    Writer = NetBoxWriter
+    settings: NetBoxSettings
+    _client: NetBoxClient
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._rear_ports = RearPorts()
+
+    @property
+    def client(self) -> NetBoxClient:
+        """The client of the NetBox."""
+        if "_client" not in vars(self):
+            self._client = NetBoxClient(self.settings)
+        return self._client
+
+    # What is declared
+
+    def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
+        mapping = fields.written(mapping)
+        if isinstance(mapping, NetBoxRecords) and mapping.part_of:
+            mapping = parts.as_part(model, mapping, mapping.part_of)
+        related = {mapping.fields[field].path: about for field, *about in fields.relations(model, mapping)}
+
+        def compile_path(path: str) -> Getter:
+            get = fields.netbox_getter(path)
+            if path not in related:
+                return get
+            relation, name = related[path]
+            return fields.only_of_type(get, relation, lambda: self._object_type(name))
+
+        return Mapper(model, mapping, compile_path=compile_path)
+
+    def _object_type(self, model: str) -> str:
+        """NetBox's name of a model."""
+        return object_type(self.path_of(self.mappers[model]))
+
+    # Reading
+
+    def read(self, mapper: Mapper) -> Iterable[Record]:
+        require_filters(self.client, self.path_of(mapper), super().params_of(mapper))
+        found = self._list(mapper, {})
+        seen, left_out = 0, 0
+        for page in found.pages(self.settings.concurrency):
+            records = list(self._records_of(mapper, page))
+            seen += len(page)
+            left_out += len(page) - len(records)
+            yield from records
+        total = found.count if seen >= found.count else self._list(mapper, {}).count  # some may be deleted meanwhile
+        self.expect(mapper.model, total - left_out, at_least=True)
+
+    def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
+        filters = list(self._filters(mapper, identifiers))
+        for query in queries(filters) if all(filters) else [{}]:
+            yield from self._records_of(mapper, list(self._list(mapper, query)))
+
+    def path_of(self, mapper: Mapper) -> str:
+        return f"{super().path_of(mapper).strip('/')}/"
+
+    def params_of(self, mapper: Mapper) -> dict[str, Any]:
+        lists = [self.mappers[name].mapping.list_path for name in self._nested.get(mapper.model._modelname, ())]
+        needed = fields.names_needed(mapper.model, mapper.mapping, lists)
+        return {"fields": ",".join(sorted(needed)), **super().params_of(mapper)}
+
+    def _list(self, mapper: Mapper, query: Mapping[str, Any]) -> RecordList:
+        params = {**self.params_of(mapper), **query}
+        return RecordList(self.client, self.path_of(mapper), params, size=self.settings.paging.size)
+
+    def _records_of(self, mapper: Mapper, page: Sequence[dict[str, Any]]) -> Iterator[Record]:
+        path = self.path_of(mapper)
+        self._rear_ports.note(path, page)
+        self._rear_ports.put_names(self.client, path, page)
+        records = (self.record_of(mapper, record) for record in page)
+        return parts.present(mapper, records) if _is_part(mapper) else records
+
+    def _filters(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterator[dict[str, str]]:
+        """A filter for each record; none for those that name a record which does not exist."""
+        references = {
+            label: reference
+            for label in mapper.written_references
+            if set((reference := mapper.model._references[label]).fields.values()) <= set(mapper.model._identifiers)
+        }
+        for found in identifiers:
+            try:
+                ids = {label: self._resolve(reference, found) for label, reference in references.items()}
+            except UnknownReference:
+                continue
+            yield filters_of(mapper, found, ids)
+
+    # Writing
+
+    def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
+        writer = NetBoxWriter(self, mapper)
+        return parts.create(writer, payloads) if _is_part(mapper) else writer.create(payloads)
+
+    def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
+        writer = NetBoxWriter(self, mapper)
+        return parts.delete(writer, changes, self._nothing(mapper)) if _is_part(mapper) else writer.delete(changes)
+
+    def _nothing(self, mapper: Mapper) -> dict[str, Any]:
+        """The payload that empties the fields of a part."""
+        payload = mapper.payload_of(dict.fromkeys(mapper.model._attributes))
+        for target in mapper.written_references.values():
+            if target != parts.KEY:
+                self.put_reference(mapper, payload, target, None)
+        return payload
+
+    def put_reference(self, mapper: Mapper, payload: dict[str, Any], target: str, system_id: JsonValue) -> None:
+        label = next(label for label, found in mapper.written_references.items() if found == target)
+        fields.put_reference(
+            payload, target, system_id, lambda: self._object_type(mapper.model._references[label].model)
+        )
+
+
+def _is_part(mapper: Mapper) -> bool:
+    return isinstance(mapper.mapping, NetBoxRecords) and bool(mapper.mapping.part_of)
