@@ -1,4 +1,4 @@
-"""The Typer application: the connection to Redis, and commands whose errors are one line."""
+"""The Typer application: the options of all commands, and commands whose errors are one line."""
 
 from __future__ import annotations
 
@@ -7,42 +7,50 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from diffsync_store.cli.catalog import known_diffs, known_stores
+from diffsync_store.cli.connection import Connection, NoStore, redis_options, using_store
 from diffsync_store.cli.formatting import one_line
+from diffsync_store.cli.library_log import silence_library_log
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.cli.version import Version
 from diffsync_store.diffs.repository import RedisDiffs
 from diffsync_store.exceptions import DiffNotFound, ObjectStoreException, StoreNotFound, StoreUnavailable
+from diffsync_store.printable import printable_lines
+from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.store.redis.connection.client import address_in
 
 C = TypeVar("C", bound=Callable[..., Any])
 Limit = Annotated[int, typer.Option(min=1, help="Maximum rows to show.")]
 StoreOrDiff = Annotated[str, typer.Argument(metavar="STORE_ID|DIFF_ID")]
 
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="PATH",
+        envvar="DIFFSYNC_CONFIG",
+        show_default=False,
+        help="YAML file of the project; by default syncs.yaml in the current folder.",
+    ),
+]
+
+Traceback = Annotated[bool, typer.Option("--traceback", help="Show where an error was raised.")]
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Inspect and manage the stores and saved diffs in Redis. Exit codes: 0 success, 1 error, 2 wrong usage, "
-    "3 differences (`diff --exit-code`).",
+    help="Plan and apply the syncs of a YAML file; inspect and manage stores and saved diffs. Exit codes: 0 success, "
+    "1 error or failed operations, 2 wrong usage, 3 differences (`--exit-code`).",
 )
-
-
-class _Redis:
-    """The options that select the Redis and the namespace."""
-
-    url = ""
-    namespace = ""
-
-
-def redis_options() -> dict[str, Any]:
-    """Return the URL and the namespace as keyword arguments of stores, diffs and leases."""
-    return {"url": _Redis.url, "namespace": _Redis.namespace}
 
 
 @app.callback()
@@ -72,45 +80,103 @@ def _select_redis(
             url = url_file.read_text("utf-8").strip()
         except OSError as error:
             raise typer.BadParameter(f"{url_file} cannot be read: {error.strerror}") from None
-    _Redis.url, _Redis.namespace = url, namespace
+    Connection.url, Connection.namespace = url, namespace or None
 
 
 def command(function: C) -> C:
-    """Register a command that prints an error of the library as one line and exits with 1."""
+    """Register a command on the stores and diffs of a Redis. It prints an error of the library as one line and exits with 1."""
 
-    @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        if not _Redis.url:
-            echo_error("No Redis URL. Set DIFFSYNC_STORE_URL, or use --url or --url-file.")
-            raise typer.Exit(2)
+    def run(*args: Any, file: Path | None, **kwargs: Any) -> Any:
+        try:
+            with using_store(file):
+                try:
+                    return function(*args, **kwargs)
+                except ObjectStoreException as error:
+                    add_remedy(error, kwargs.values())
+                    raise
+        except NoStore as error:
+            echo_error(error)
+            raise typer.Exit(2) from None
+
+    return register(function, run)
+
+
+def project_command(function: C, *, cls: type[TyperCommand] | None = None) -> C:
+    """Register a command that runs adapters of the YAML file. It takes `file` too."""
+
+    def run(*args: Any, traceback: bool, **kwargs: Any) -> Any:
+        silence_library_log()
         try:
             return function(*args, **kwargs)
-        except (ObjectStoreException, ValueError) as error:
-            echo_error(f"{error}{_remedy(error, kwargs.values())}")
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if traceback:
+                raise
+            if isinstance(error, EXPECTED_ERRORS):
+                echo_lines(error)
+            else:
+                echo_lines(error, f"{type(error).__name__}: {error}")
+                echo_error("Use --traceback to see where it was raised.")
+            raise typer.Exit(1) from None
+
+    return register(function, run, cls=cls, traceback=Traceback)
+
+
+def register(
+    function: C, run: Callable[..., Any], *, cls: type[TyperCommand] | None = None, traceback: Any = None
+) -> C:
+    """Register a command that takes the YAML file too, and prints an expected error as one line.
+
+    Args:
+        function: has the name, the help and the options.
+        run: is called with these options, `file`, and `traceback`.
+        cls: the class of the command.
+        traceback: the type of the option `traceback`, if there is one.
+    """
+
+    @wraps(function)
+    def reporting(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return run(*args, **kwargs)
+        except (*EXPECTED_ERRORS, ValueError) as error:
+            if kwargs.get("traceback"):
+                raise
+            echo_lines(error)
             raise typer.Exit(1) from None
         except BrokenPipeError:  # the reader of the pipe has ended
             sys.stderr.close()
             raise typer.Exit(0) from None
 
-    app.command()(run)
+    own = [each for each in signature(function, eval_str=True).parameters.values() if each.name != "file"]
+    more = [Parameter("file", Parameter.KEYWORD_ONLY, default=None, annotation=File)]
+    if traceback is not None:
+        more.append(Parameter("traceback", Parameter.KEYWORD_ONLY, default=False, annotation=traceback))
+    parameters = [*own, *more]
+    reporting.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    reporting.__annotations__ = {each.name: each.annotation for each in parameters}
+    app.command(cls=cls)(reporting)
     return function
 
 
-def _remedy(error: Exception, arguments: Iterable[Any]) -> str:
-    """Return advice to append to the message of an error; empty if the message has it."""
+def add_remedy(error: ObjectStoreException, arguments: Iterable[Any]) -> None:
+    """Add advice to an error, unless its message has it."""
     if isinstance(error, StoreUnavailable):
-        return (
-            f" The URL is {address_in(_Redis.url)}: check that Redis runs and that {socket.gethostname()} can reach it, or set "
+        error.add_note(
+            f"The URL is {address_in(Connection.url)}: check that Redis runs and that {socket.gethostname()} can reach it, or set "
             "another URL in DIFFSYNC_STORE_URL, --url or --url-file."
         )
-    if isinstance(error, StoreNotFound | DiffNotFound):
+    elif isinstance(error, StoreNotFound | DiffNotFound):
         words = [word for word in arguments if isinstance(word, str) and word]
         hint = suggestion(words, [*known_stores(**redis_options()), *known_diffs(**redis_options())])
         namespace = (
-            "" if _Redis.namespace else " For the stores of another project, use `diffsync-store --namespace PROJECT`."
+            ""
+            if Connection.namespace
+            else " For the stores of another project, use `diffsync-store --namespace PROJECT`."
         )
-        return f"{hint} `diffsync-store stores` lists the stores, `diffsync-store diffs` the saved diffs.{namespace}"
-    return ""
+        error.add_note(
+            f"{hint.strip()} `diffsync-store stores` lists the stores, `diffsync-store diffs` the saved diffs.{namespace}".strip()
+        )
 
 
 def echo(message: Any) -> None:
@@ -121,6 +187,11 @@ def echo(message: Any) -> None:
 def echo_error(message: Any) -> None:
     """Print a message to standard error with control characters escaped."""
     typer.echo(one_line(message), err=True)
+
+
+def echo_lines(error: Exception, message: str = "") -> None:
+    """Print an error, with its notes, to standard error: a line for each problem of a file."""
+    typer.echo(printable_lines(" ".join([message or str(error), *getattr(error, "__notes__", ())])), err=True)
 
 
 def echo_omitted(total: int, limit: int) -> None:

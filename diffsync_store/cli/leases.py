@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from diffsync_store.cli.app import command, echo, echo_error, redis_options
+from diffsync_store.cli.app import command, echo, echo_error
 from diffsync_store.cli.catalog import known_stores, known_targets
+from diffsync_store.cli.connection import redis_options
 from diffsync_store.cli.formatting import console, table
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.store.redis.leases import Holder, RedisLeases, target_lease

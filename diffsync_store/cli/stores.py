@@ -16,8 +16,8 @@ from diffsync_store.cli.app import (
     echo_error,
     echo_omitted,
     open_diffs,
-    redis_options,
 )
+from diffsync_store.cli.connection import redis_options
 from diffsync_store.cli.formatting import console, format_age, format_duration, format_size, table
 from diffsync_store.cli.render import (
     ACTIONS,

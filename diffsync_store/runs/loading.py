@@ -37,10 +37,14 @@ def load(
     """
     secrets = context.project.secrets
     with context.open_store(store_id, name=adapter) as store:
-        with store.loading(redact=secrets.redact), secrets.redacted_errors():
-            system = context.project.make_adapter(adapter, store)
-            with opened(system), watch(adapter, store):
-                system.load()
+        try:
+            with store.loading(redact=secrets.redact), secrets.redacted_errors():
+                system = context.project.make_adapter(adapter, store)
+                with opened(system), watch(adapter, store):
+                    system.load()
+        except Exception as error:
+            error.add_note(f"The load of {adapter} failed.")
+            raise
         return store.record()
 
 

@@ -11,6 +11,8 @@ from diffsync_store.selection import Select
 from diffsync_store.suppression import Suppressions, place_of
 
 Path = tuple[tuple[str, str], ...]
+NOT_SELECTED = "not selected"
+"""Reason of an operation that no rule of `select` matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,16 @@ class Selection:
                 for child in _below(element)
             ]
             done = not why and (selected or any(below))
-            return self._note(element, why or "not selected", done, suppressed)
+            return self._note(element, why or NOT_SELECTED, done, suppressed)
         included = action == DiffSyncActions.DELETE and (is_required or selected) and not excluded
         below = [self._visit(child, path, above, included, suppressed) for child in _below(element)]
         if action == DiffSyncActions.DELETE:
             done = included and not above and all(below)
-            why = above or excluded or ("a delete below it is left out" if included else "not selected")
+            why = above or excluded or ("a delete below it is left out" if included else NOT_SELECTED)
             return self._note(element, why, done, suppressed)
         if action is None:
             return any(below)
-        return self._note(element, above or excluded or "not selected", selected and not excluded, suppressed)
+        return self._note(element, above or excluded or NOT_SELECTED, selected and not excluded, suppressed)
 
     @staticmethod
     def _note(element: DiffElement, why: str, is_done: bool, suppressed: dict[str, str]) -> bool:

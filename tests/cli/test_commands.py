@@ -377,7 +377,7 @@ def test_a_missing_url_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["stores"], env={"DIFFSYNC_STORE_URL": ""})
     assert (result.exit_code, result.stderr) == (
         2,
-        "No Redis URL. Set DIFFSYNC_STORE_URL, or use --url or --url-file.\n",
+        "No Redis URL. Set DIFFSYNC_STORE_URL, or use --url, --url-file, or --file for the store of a YAML file.\n",
     )
     (tmp_path / "url").write_text("redis://127.0.0.1:1\n", "utf-8")
     result = CliRunner().invoke(app, ["--url-file", str(tmp_path / "url"), "stores"])

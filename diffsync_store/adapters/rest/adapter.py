@@ -23,6 +23,8 @@ class RestAdapter(RestReader):
         names = {"path", "id", *model._identifiers}
         for action in ("create", "update", "delete"):
             require_template(self.writing_of(mapper).call(action).path, names - {"id"} if action == "create" else names)
+        for template in self.templates_of_find(mapper):
+            require_template(template, names - {"id"})
         return mapper
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:

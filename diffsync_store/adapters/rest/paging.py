@@ -54,12 +54,14 @@ class Pages:
         self._more_in = compile_getter(paging.more) if paging.more else None
         self.totals: list[int] = []
         """How many records the list has, as the answers said, without repetition."""
+        self.has_shifted = False
+        """True if records came or went between two pages, so that some may be missing."""
 
     def __iter__(self) -> Iterator[Any]:
         seen = set()
         for page in self._by_number() if self._paging.kind in {"page", "offset"} else self._one_after_the_other():
             for record in page:
-                key = self._id_of(record) if isinstance(record, Mapping) else None
+                key = self._key(record)
                 if key is None:
                     yield record
                 elif key not in seen:
@@ -69,53 +71,60 @@ class Pages:
     # Pages with a number
 
     def _by_number(self) -> Iterator[list[Any]]:
-        first = self._page(0, self._paging.size)
+        first = self._page(self._place(0, self._paging.size))
         yield first
-        if not first:
-            return
         # An API may have a smaller limit for the size of a page than what was asked for.
-        if self.totals and len(first) < self.totals[0]:
-            size = min(len(first), self._paging.size)
-            yield from self._several(range(1, -(-self.totals[0] // size)), size)
-        elif self._total_in is None or not self.totals:
-            yield from self._until_empty(len(first))
+        size = min(len(first), self._paging.size)
+        if not first or (self.totals and self.totals[0] <= len(first)):
+            return
+        # Each page begins with the last record of the page before. If it is another one, the list has shifted between two requests.
+        overlap = 1 if self._paging.kind == "offset" and size > 1 else 0
+        step = size - overlap
+        if self.totals:
+            pages = self._several(range(1, -(-(self.totals[0] - overlap) // step)), step)
+        else:
+            pages = self._until_the_end(step, overlap)
+        last = first[-1]
+        for page in pages:
+            is_same = bool(page) and self._key(page[0]) == self._key(last)
+            self.has_shifted = self.has_shifted or (overlap == 1 and not is_same)
+            yield page[overlap:] if is_same else page
+            last = page[-1] if page else last
 
-    def _until_empty(self, place: int) -> Iterator[list[Any]]:
-        """Without a total, only an empty page is the end: a short one may be what the API calls a page."""
+    def _until_the_end(self, step: int, overlap: int) -> Iterator[list[Any]]:
+        """Without a total, only a page without new records is the end: the API may call a short page a page."""
         number = 1
         while True:
-            page = self._page(number, 1, place)
-            if not page:
+            page = self._page(self._place(number, step))
+            if len(page) <= overlap:
                 return
             yield page
             number += 1
-            place += len(page)
 
-    def _several(self, numbers: range, size: int) -> Iterator[list[Any]]:
+    def _several(self, numbers: range, step: int) -> Iterator[list[Any]]:
         with ThreadPoolExecutor(self._at_once, thread_name_prefix="pages") as pool:
             rest = iter(numbers)
             waiting: deque[Future[list[Any]]] = deque()
             try:
                 while True:
                     for _, number in zip(range(self._at_once - len(waiting)), rest, strict=False):
-                        waiting.append(pool.submit(self._page, number, size))
+                        waiting.append(pool.submit(self._page, self._place(number, step)))
                     if not waiting:
                         return
                     yield waiting.popleft().result()
             finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)
 
-    def _page(self, number: int, size: int, place: int | None = None) -> list[Any]:
+    def _place(self, number: int, step: int) -> int:
+        return self._paging.first + number if self._paging.kind == "page" else number * step
+
+    def _page(self, place: int) -> list[Any]:
         paging = self._paging
-        if paging.kind == "page":
-            place = paging.first + number
-        elif place is None:
-            place = number * size
         params = self._params | self._size() | {paging.place_parameter: place}
         try:
             answer = self._client.get_json(self._path, params)
         except HttpError as error:
-            if number and paging.kind == "page" and error.response.status_code == 404:
+            if paging.kind == "page" and place > paging.first and error.response.status_code == 404:
                 return []  # some APIs say so that the page before was the last one
             raise
         return self._records(answer)
@@ -158,6 +167,9 @@ class Pages:
         )
 
     # Both
+
+    def _key(self, record: Any) -> Any:
+        return self._id_of(record) if isinstance(record, Mapping) else None
 
     def _size(self) -> Params:
         return {self._paging.size_parameter: self._paging.size} if self._paging.size_parameter else {}

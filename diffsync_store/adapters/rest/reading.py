@@ -84,6 +84,11 @@ class RestReader(MappedAdapter):
         if len(pages.totals) > 1:
             numbers = " then ".join(map(str, pages.totals))
             self.incomplete(mapper.model, f"The API had {numbers} records while the pages were read. Load again.")
+        elif pages.has_shifted:
+            self.incomplete(
+                mapper.model,
+                "Records came or went while the pages were read, or their order is not stable. Load again; sort by the id in `params`.",
+            )
         if pages.totals:
             self.expect(mapper.model, max(pages.totals), at_least=True)
 
@@ -116,6 +121,11 @@ class RestReader(MappedAdapter):
                 if not missing:
                     break
         return [found.get(unique_id) for unique_id in wanted]
+
+    def templates_of_find(self, mapper: Mapper) -> list[str]:
+        """What is declared of `find`: the template of a path, or those of parameters."""
+        find = _declared(mapper).find
+        return [find] if isinstance(find, str) else list(find.values())
 
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
         """Records among which those with these identifiers are; a subclass whose API has filters asks for less than all."""

@@ -1,0 +1,143 @@
+"""`diffsync-store apply`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from diffsync_store.cli.app import echo, echo_error, project_command
+from diffsync_store.cli.applying import Applying, person
+from diffsync_store.cli.catalog import known_diffs
+from diffsync_store.cli.connection import Context, open_context
+from diffsync_store.cli.documents import print_result
+from diffsync_store.cli.formatting import console
+from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Shown
+from diffsync_store.cli.plan_view import show_plan, shown_note, totals
+from diffsync_store.cli.planning import compare, drop, drop_stores
+from diffsync_store.cli.progress import progress_bars
+from diffsync_store.cli.result_view import next_steps, show_result, status_of
+from diffsync_store.cli.suggestions import suggestion
+from diffsync_store.exceptions import DiffNotFound
+from diffsync_store.project import UserError
+from diffsync_store.result import SyncResult
+from diffsync_store.runs import Plan, SyncRequest, make_plan, new_id, parse_selection
+
+
+@project_command
+def apply(
+    name: Annotated[
+        str, typer.Argument(metavar="SYNC|DIFF_ID", help="A sync of the YAML file, or a saved diff (`plan --out`).")
+    ],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; apply what the plan shows.")] = False,
+    select: Selected = None,
+    exclude: Excluded = None,
+    allow: Allow = None,
+    retry_rejected: Annotated[
+        bool, typer.Option("--retry-rejected", help="Only operations that failed, were blocked or in conflict before.")
+    ] = False,
+    by: Annotated[
+        str, typer.Option(help="Who applies, and approves if the file requires it. Default: USER@HOST.")
+    ] = "",
+    limit: Shown = DEFAULT_SHOWN,
+    wait: Annotated[
+        int, typer.Option(min=0, metavar="SECONDS", help="How long to wait for another sync of the target.")
+    ] = 60,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    file: Path | None = None,
+) -> None:
+    """Plan a sync, ask, and apply the plan; or apply a saved diff, also one whose sync was interrupted.
+
+    Operations that were applied before are not repeated. Ctrl-C stops after the calls that are running.
+    """
+    if not yes and not sys.stdin.isatty():
+        echo_error("Nobody can answer, because the input is not a terminal. Add --yes to apply without a question.")
+        raise typer.Exit(2)
+    with open_context(file) as context:
+        is_sync = name in context.project.syncs
+        request = SyncRequest(
+            new_id(name) if is_sync else name,
+            name if is_sync else "",
+            tuple(allow or ()),
+            tuple(map(parse_selection, select or ())),
+            tuple(map(parse_selection, exclude or ())),
+            retry_rejected,
+        )
+        plan = _plan(context, request)
+        if not as_json:
+            _show(plan, limit)
+        result = None
+        if plan.refusal:
+            _end(plan, None, as_json=as_json)
+        if plan.has_changes:
+            _ask(context, plan, request, is_yes=yes, by=by or person())
+            applying = Applying(context, request, by or person(), wait)
+            result = applying.run(plan)
+        if is_sync and (result is None or result.is_complete):
+            _tidy(context, plan, is_applied=result is not None)
+        _end(plan, result or plan.result, as_json=as_json)
+
+
+def _plan(context: Context, request: SyncRequest) -> Plan:
+    if request.sync_name:
+        with progress_bars() as bars:
+            return compare(context, request, bars)
+    try:
+        return make_plan(context, request)
+    except DiffNotFound as error:
+        diffs = known_diffs(connection=context.connection, namespace=context.project.namespace)
+        hint = suggestion([request.diff_id], [*context.project.syncs, *diffs])
+        syncs = ", ".join(context.project.syncs) or "none"
+        raise UserError(f"No sync and no saved diff {request.diff_id!r}.{hint} Syncs: {syncs}.") from error
+
+
+def _show(plan: Plan, limit: int) -> None:
+    show_plan(console(), plan, limit)
+    if note := shown_note(plan.saved.record.summary, limit):
+        echo(note)
+
+
+def _ask(context: Context, plan: Plan, request: SyncRequest, *, is_yes: bool, by: str) -> None:
+    """Ask the person, and record the approval if the file requires one.
+
+    Raises:
+        UserError: the file requires an approval of the whole diff, and a part of it is selected.
+        typer.Exit: the person refuses.
+    """
+    checksum = plan.saved.checksum()
+    must_approve = plan.needs_approval and not plan.is_approved
+    if must_approve and request.select:
+        raise UserError("The file requires an approval, which is of the whole diff. Use --exclude instead of --select.")
+    if not is_yes:
+        question = f"Approve and apply these changes as {by}?" if must_approve else "Apply these changes?"
+        typer.echo(totals(plan.result), err=True)
+        if not typer.confirm(question, err=True):
+            if request.sync_name:
+                drop(context, plan)
+            echo_error("Nothing was applied.")
+            raise typer.Exit(1)
+    if must_approve:
+        reason = "apply --yes" if is_yes else "answered the question of apply"
+        plan.saved.approve(by=by, reason=reason, checksum=checksum, exclude=request.exclude)
+
+
+def _tidy(context: Context, plan: Plan, *, is_applied: bool) -> None:
+    """Drop what nobody needs any more; an applied diff stays for `history`."""
+    if is_applied:
+        drop_stores(context, plan.source.store_id, plan.target.store_id)
+    elif not plan.saved.record.operations:
+        drop(context, plan)
+
+
+def _end(plan: Plan, result: SyncResult | None, *, as_json: bool) -> NoReturn:
+    """Print the result, and exit."""
+    steps = [] if result is None else next_steps(plan, result)
+    status = status_of(plan, result)
+    if as_json:
+        print_result(plan, result, status, steps)
+    elif result is not None and result is not plan.result:
+        show_result(console(), plan, result, steps)
+    raise typer.Exit(0 if status in {"applied", "no changes"} else 1)

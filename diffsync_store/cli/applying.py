@@ -1,0 +1,138 @@
+"""Apply a planned diff from a terminal: the lease on the target, Ctrl-C, progress."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from diffsync_store.adapter import Adapter
+from diffsync_store.cli.app import echo_error
+from diffsync_store.cli.connection import Context, is_embedded
+from diffsync_store.cli.progress import progress_bars
+from diffsync_store.diffs import SavedDiff
+from diffsync_store.exceptions import LeaseHeld
+from diffsync_store.lifecycle import opened
+from diffsync_store.result import SyncResult
+from diffsync_store.runs import Plan, SyncRequest, apply_saved, open_source, open_target
+from diffsync_store.store.redis import Lease, RedisStore, target_lease
+
+_LEASE_SECONDS = 15.0
+"""How long the lease of a killed process lasts, before another one can continue its sync."""
+
+
+def person() -> str:
+    """Return who runs the command, as USER@HOST."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # the user has no name on this machine
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+class Applying:
+    """One application of a planned diff.
+
+    Args:
+        context: the project.
+        request: which operations to apply.
+        by: who applies them.
+        wait: seconds to wait for another sync of the target.
+    """
+
+    def __init__(self, context: Context, request: SyncRequest, by: str, wait: int) -> None:
+        self._context = context
+        self._request = request
+        self._by = by
+        self._wait = wait
+
+    def run(self, plan: Plan) -> SyncResult:
+        """Apply the operations that are not done yet.
+
+        Raises:
+            typer.Exit: the person has interrupted it twice.
+            Exception: of the target or the store. A note says how to continue.
+        """
+        diff_id = self._request.diff_id
+        try:
+            with (
+                open_target(self._context, diff_id) as (saved, target),
+                self._take_lease(target.name, f"apply {diff_id}") as lease,
+                open_source(self._context, saved.record) as source,
+                self._context.project.secrets.redacted_errors(),
+            ):
+                return self._apply(saved, source, target, lease, must_approve=plan.needs_approval)
+        except KeyboardInterrupt:
+            echo_error(f"Interrupted. {_continue(diff_id)}")
+            raise typer.Exit(1) from None
+        except Exception as error:
+            if plan.saved.journal().last_written() is not None:
+                error.add_note(_continue(diff_id))
+            raise
+
+    def _apply(
+        self, saved: SavedDiff, source: RedisStore, target: Adapter, lease: Lease, *, must_approve: bool
+    ) -> SyncResult:
+        more = {"trust_journal": True} if is_embedded(self._context.project) else {}  # it keeps every write
+        with progress_bars() as bars, opened(target), deferred_interrupt() as is_interrupted:
+            return apply_saved(
+                self._context,
+                self._request,
+                saved,
+                source,
+                target,
+                lease=lease,
+                by=self._by,
+                require_approval=must_approve,
+                should_stop=is_interrupted,
+                callback=bars,
+                **more,
+            )
+
+    def _take_lease(self, target: str, reason: str) -> Lease:
+        """Take the lease on the target; wait for that of another process, which may be dead."""
+        deadline, is_waiting = time.monotonic() + self._wait, False
+        while True:
+            try:
+                return self._context.leases().take(target_lease(target), reason, ttl=_LEASE_SECONDS)
+            except LeaseHeld as error:
+                if (error.holder is not None and error.holder.until is None) or time.monotonic() > deadline:
+                    raise
+                if not is_waiting:
+                    echo_error(f"Waiting up to {self._wait} s, because {target} is in use by {error.holder}")
+                is_waiting = True
+                time.sleep(0.5)
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether Ctrl-C was pressed or SIGTERM arrived; the second time, it interrupts the body."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    received: list[int] = []
+
+    def receive(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+        os.write(2, b"\nStopping after the running calls. Press Ctrl-C again to stop at once.\n")
+
+    previous = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _continue(diff_id: str) -> str:
+    return f"Continue with: diffsync-store apply {diff_id}"

@@ -1,0 +1,109 @@
+"""Which YAML file, which Redis and which namespace a command uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from diffsync_store.cli.embedded import embedded_store
+from diffsync_store.cli.environment import environment
+from diffsync_store.project import ConfigError, Project, SyncContext, UserError
+
+DEFAULT_FILE = Path("syncs.yaml")
+Context = SyncContext[Project]
+
+
+class NoStore(UserError):
+    """Neither an option nor a file names a store."""
+
+
+class Connection:
+    """The Redis of the running command: that of the options, else that of the file, else an embedded one."""
+
+    url = ""
+    namespace: str | None = None
+    """None if no option states it: then the file does."""
+
+
+def redis_options() -> dict[str, Any]:
+    """Return the URL and the namespace as keyword arguments of stores, diffs and leases."""
+    return {"url": Connection.url, "namespace": Connection.namespace or ""}
+
+
+def open_project(file: Path | None) -> Project:
+    """Read the YAML file.
+
+    Raises:
+        ConfigError: it does not exist, or is wrong.
+    """
+    return Project(file or DEFAULT_FILE, environment())
+
+
+@contextmanager
+def using_store(file: Path | None) -> Iterator[None]:
+    """Let `redis_options` return the Redis of the command.
+
+    Raises:
+        NoStore: no option names a Redis, and there is no file.
+        ConfigError: the file is wrong.
+    """
+    project = _project_of(file)
+    if project is None:
+        if not Connection.url:
+            raise NoStore(
+                "No Redis URL. Set DIFFSYNC_STORE_URL, or use --url, --url-file, or --file for the store of a YAML file."
+            )
+        yield
+        return
+    given = Connection.url, Connection.namespace
+    if Connection.namespace is None:
+        Connection.namespace = project.namespace
+    try:
+        with _chosen_store(project) as url:
+            Connection.url = url or project.store_url()
+            yield
+    finally:
+        Connection.url, Connection.namespace = given
+
+
+def _project_of(file: Path | None) -> Project | None:
+    """Return the project of a file; None if no file is named, and that of the folder is missing or not needed."""
+    if file is not None:
+        return open_project(file)
+    if not DEFAULT_FILE.exists():
+        return None
+    try:
+        return open_project(None)
+    except ConfigError:
+        if not Connection.url:
+            raise
+        return None
+
+
+@contextmanager
+def open_context(file: Path | None) -> Iterator[Context]:
+    """Open the project with its store.
+
+    Raises:
+        ConfigError: the file is wrong.
+    """
+    project = open_project(file)
+    with _chosen_store(project) as url, Context(project, url) as context:
+        yield context
+
+
+def is_embedded(project: Project) -> bool:
+    """Whether the project has its store in an embedded server."""
+    return not Connection.url and project.declared.store is None
+
+
+@contextmanager
+def _chosen_store(project: Project) -> Iterator[str]:
+    """Yield the URL of the store; empty if the file has it."""
+    if is_embedded(project):
+        with embedded_store(project.path.absolute().parent) as url:
+            yield url
+    else:
+        yield Connection.url

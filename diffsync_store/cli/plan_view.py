@@ -1,0 +1,192 @@
+"""Show a plan in a terminal: the tree of operations, what is left out and why, and the totals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from diffsync_store.cli.formatting import one_line, table
+from diffsync_store.cli.plan_values import ADDED, CHANGED, REMOVED, change_lines, value_lines
+from diffsync_store.cli.render import ACTIONS
+from diffsync_store.operation import Operation
+from diffsync_store.result import Reject, SyncResult
+from diffsync_store.runs import Plan
+from diffsync_store.store.record import StoreRecord
+from diffsync_store.sync.filters import NOT_SELECTED
+
+_SIGNS = {"create": ("+", ADDED), "update": ("~", CHANGED), "delete": ("-", REMOVED)}
+_REJECTS = 5
+"""Rejects of a model that are shown."""
+_INDENT = 2
+
+
+def show_plan(console: Console, plan: Plan, limit: int) -> None:
+    """Print a plan.
+
+    Args:
+        console: where to print.
+        plan: the plan.
+        limit: maximum operations of each action to show; 0 for a summary.
+    """
+    show_gaps(console, (plan.source, plan.target))
+    if limit:
+        _show_operations(console, plan, limit)
+    if not limit or _hidden(plan, limit):
+        _show_models(console, plan)
+    _show_left_out(console, plan)
+    _show_totals(console, plan)
+
+
+def show_gaps(console: Console, records: Iterable[StoreRecord]) -> None:
+    """Print what partial loads lack."""
+    for record in records:
+        for model, gap in record.gaps.items():
+            for reason in gap.reasons:
+                console.print(Text.assemble(("! ", "yellow"), one_line(f"{record.name} lacks {model}: {reason}")))
+            for reject in gap.rejects[:_REJECTS]:
+                _print(console, Text(one_line(f"rejected {reject.what}: {reject.reason}"), "dim"), _INDENT)
+            if gap.rejected > _REJECTS:
+                more = f"{gap.rejected - _REJECTS:,} more: diffsync-store show {record.store_id}"
+                _print(console, Text(f"… and {more}", "dim"), _INDENT)
+        if record.gaps:
+            console.print()
+
+
+def suppression_lines(operations: Iterable[Reject], plan: Plan) -> Iterator[str]:
+    """Yield a line for each reason why operations are left out."""
+    counted = Counter((each.model, each.action, each.reason) for each in operations)
+    allowances = {str(one): one for one in plan.suppressions.all}
+    for (model, action, reason), count in counted.items():
+        found = allowances.get(reason)
+        why = f"{found.reason}. Apply them once with --allow {found.allowance}" if found else reason
+        yield f"{count:,} {action}{'s' * (count != 1)} of {model}: {why}"
+
+
+def totals(result: SyncResult) -> str:
+    """Return the totals of a plan in one line."""
+    counts = (result.created, result.updated, result.deleted)
+    verbs = ("create", "update", "delete")
+    line = ", ".join(f"{count:,} to {verb}" for count, verb in zip(counts, verbs, strict=True))
+    more = {
+        "suppressed": result.suppressed,
+        "done before": result.done_before,
+        "unknown": result.unknown,
+        "not retried": result.failed + result.conflicts + result.blocked,
+    }
+    rest = "".join(f", {count:,} {name}" for name, count in more.items() if count)
+    return f"Plan: {line}{rest}."
+
+
+def _show_operations(console: Console, plan: Plan, limit: int) -> None:
+    states = {each.operation_id: each.state for each in (*plan.result.suppressed_operations, *plan.result.rejects)}
+    for operation, is_context in _shown(plan, limit):
+        _show_operation(console, operation, states.get(operation.id, ""), is_context=is_context)
+    if plan.saved.record.operations:
+        console.print()
+
+
+def _shown(plan: Plan, limit: int) -> Iterator[tuple[Operation, bool]]:
+    """Yield the first operations of each action, and the objects above them; and whether it is one of these."""
+    hidden = {
+        each.operation_id: each.action for each in plan.result.suppressed_operations if each.reason == NOT_SELECTED
+    }
+    of_hidden = Counter(hidden.values())
+    summary = plan.saved.record.summary
+    left = {action: min(limit, summary.get(action, 0) - of_hidden[action]) for action in ACTIONS}
+    above: list[Operation] = []
+    printed = 0
+    for operation in plan.saved.elements():
+        if not any(left.values()):
+            return
+        depth = len(operation.parents)
+        above[depth:] = [operation]
+        printed = min(printed, depth)
+        if operation.action is None or operation.id in hidden or not left[operation.action]:
+            continue
+        left[operation.action] -= 1
+        yield from ((each, True) for each in above[printed:depth])
+        yield operation, False
+        printed = depth + 1
+
+
+def _show_operation(console: Console, operation: Operation, state: str, *, is_context: bool) -> None:
+    depth = len(operation.parents) * _INDENT
+    redacted = operation.redacted()
+    model, name = one_line(operation.model), one_line(redacted.unique_id or redacted.name)
+    if is_context:
+        _print(console, Text(f"  {model} {name}", "dim"), depth)
+        return
+    title = Text.assemble(_SIGNS[str(operation.action)], f" {model} ", (name, "bold"))
+    if state:
+        title.append(f"  ({state}, not applied)", "yellow")
+    _print(console, title, depth)
+    for line in _lines(operation, console.width - depth - 2 * _INDENT):
+        if state:
+            line.style = "dim"
+        _print(console, line, depth + 2 * _INDENT)
+
+
+def _lines(operation: Operation, width: int) -> Iterator[Text]:
+    changes = operation.redacted_changes()
+    old, new = changes.get("-", {}), changes.get("+", {})
+    for name in {**old, **new}:
+        if name in old and name in new:
+            yield from change_lines(name, old[name], new[name], width)
+        elif (value := new.get(name, old.get(name))) is not None:
+            yield from value_lines(name, value)
+
+
+def _hidden(plan: Plan, limit: int) -> bool:
+    return any(plan.saved.record.summary.get(action, 0) > limit for action in ACTIONS)
+
+
+def _show_models(console: Console, plan: Plan) -> None:
+    rows = [(model, *(counts.get(each, 0) for each in ACTIONS)) for model, counts in plan.saved.record.by_model.items()]
+    if rows:
+        console.print(table(("model", *ACTIONS), rows))
+        console.print()
+
+
+def _show_left_out(console: Console, plan: Plan) -> None:
+    lines = list(suppression_lines(plan.result.suppressed_operations, plan))
+    for line in lines:
+        console.print(Text.assemble(("Suppressed: ", "yellow"), one_line(line)))
+    counted = Counter((each.state, each.reason) for each in plan.result.rejects)
+    for (state, reason), count in counted.items():
+        console.print(Text.assemble((f"{state.capitalize()}: ", "yellow"), one_line(f"{count:,} operations: {reason}")))
+    if lines or counted:
+        console.print()
+
+
+def _show_totals(console: Console, plan: Plan) -> None:
+    if not plan.saved.record.operations:
+        equal = f"{plan.source.name} and {plan.target.name} do not differ"
+        console.print(Text(f"No changes: {equal}.", "bold green"))
+        return
+    if plan.result.applied_before:
+        console.print(Text(one_line(plan.result.applied_before)))
+        return
+    console.print(Text(totals(plan.result), "bold"))
+    if plan.refusal:
+        console.print(Text("\n".join(map(one_line, plan.refusal.splitlines())), "red"))
+
+
+def shown_note(summary: Mapping[str, int], limit: int) -> str:
+    """Return how many operations of each action are shown, if some are not."""
+    parts = [f"{min(limit, count):,} of {count:,} {action}s" for action in ACTIONS if (count := summary.get(action, 0))]
+    hidden = any(summary.get(action, 0) > limit for action in ACTIONS)
+    largest = max((summary.get(action, 0) for action in ACTIONS), default=0)
+    return f"Shown: {', '.join(parts)}. See all with --limit {largest}." if hidden and limit else ""
+
+
+def _print(console: Console, line: Text, indent: int) -> None:
+    """Print a line with an indent that wrapped lines keep; a pipe gets it in one line."""
+    if console.is_terminal:
+        line.overflow = "fold"
+        console.print(Padding(line, (0, 0, 0, indent)))
+    else:
+        console.print(" " * indent, line, sep="", soft_wrap=True)

@@ -1,0 +1,77 @@
+"""Load both sides of a sync, compare them, and plan."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+from diffsync_store.cli.app import echo_error
+from diffsync_store.cli.connection import Context
+from diffsync_store.cli.formatting import one_line
+from diffsync_store.cli.progress import Bars, error_console
+from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.runs import Plan, SyncRequest, load_both, make_plan, new_id
+from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.redis import target_lease
+from diffsync_store.stored_adapter import StoredAdapter
+
+
+def compare(context: Context, request: SyncRequest, bars: Bars) -> Plan:
+    """Load both sides of the request's sync, save their diff under its diff_id, and plan.
+
+    Raises:
+        Exception: a load failed.
+    """
+    declared = context.project.sync(request.sync_name)
+    warn_of_running_sync(context, declared.target)
+    store_ids = {name: new_id(name) for name in (declared.source, declared.target)}
+    started = time.monotonic()
+    try:
+        loaded = load_both(context, store_ids, bars.watch_load(context))
+        for name in store_ids:
+            _report_load(loaded[name], time.monotonic() - started)
+        with (
+            context.open_store(store_ids[declared.source]) as source,
+            context.open_store(store_ids[declared.target]) as target,
+        ):
+            context.diffs(declared.diff_retention).compare(
+                StoredAdapter(source),
+                StoredAdapter(target),
+                request.diff_id,
+                flags=declared.combined_flags,
+                guards=declared.guards,
+                callback=bars,
+            )
+        return make_plan(context, request)
+    except BaseException:
+        drop_stores(context, *store_ids.values())
+        raise
+
+
+def drop(context: Context, plan: Plan) -> None:
+    """Drop the diff of a plan and its two stores."""
+    plan.saved.drop()
+    drop_stores(context, plan.source.store_id, plan.target.store_id)
+
+
+def drop_stores(context: Context, *store_ids: str) -> None:
+    """Drop stores that nothing needs."""
+    for store_id in store_ids:
+        with suppress(ObjectStoreException), context.open_store(store_id) as store:
+            store.drop()
+
+
+def warn_of_running_sync(context: Context, target: str) -> None:
+    """Warn if somebody changes the target while it is loaded."""
+    holder = context.leases().holder(target_lease(target))
+    if holder is not None:
+        echo_error(
+            f"Warning: {target} is locked or being changed: {holder}. What is loaded now may be out of date soon."
+        )
+
+
+def _report_load(record: StoreRecord, seconds: float) -> None:
+    objects = sum(record.counts.values())
+    error_console().print(
+        one_line(f"Loaded {record.name}: {objects:,} objects, {record.state.value}, {seconds:.1f} s"), markup=False
+    )

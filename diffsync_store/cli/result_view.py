@@ -1,0 +1,82 @@
+"""Show the result of a sync in a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from diffsync_store.cli.formatting import one_line, table
+from diffsync_store.cli.plan_view import suppression_lines
+from diffsync_store.result import SyncResult
+from diffsync_store.runs import Plan
+
+_REJECTS = 20
+"""Rejects that are shown."""
+_NAMES = (
+    "created",
+    "updated",
+    "deleted",
+    "moved",
+    "done before",
+    "skipped",
+    "failed",
+    "conflicts",
+    "blocked",
+    "unknown",
+    "suppressed",
+)
+
+
+def status_of(plan: Plan, result: SyncResult | None) -> str:
+    """Return the outcome in a word: `refused`, `no changes`, `stopped`, `partial` or `applied`."""
+    if result is None:
+        return "refused"
+    if result is plan.result:
+        return "partial" if result.rejects else "no changes"
+    if result.stopped:
+        return "stopped"
+    return "partial" if result.rejects or result.failed or result.blocked else "applied"
+
+
+def next_steps(plan: Plan, result: SyncResult) -> list[str]:
+    """Return what to do about the operations that were not applied."""
+    diff_id = str(plan.saved.record.diff_id)
+    steps = {
+        "failed": f"failed. Fix the causes, then: diffsync-store apply {diff_id} --retry-rejected",
+        "blocked": "blocked, because an object above them was not done. `--retry-rejected` applies them too.",
+        "conflicts": "in conflict: the records have changed since the diff was made, and were not overwritten. Plan again.",
+        "unknown": "unknown: their answers were lost. Check each in the target, then: diffsync-store resolve "
+        f"{diff_id} OPERATION_ID --done (or --not-done); ids: diffsync-store changes {diff_id} --state sent --json",
+    }
+    found = [f"{count:,} {text}" for name, text in steps.items() if (count := getattr(result, name))]
+    if result.stopped:
+        found.append(f"Continue where it stopped: diffsync-store apply {diff_id}")
+    return found
+
+
+def show_result(console: Console, plan: Plan, result: SyncResult, steps: list[str]) -> None:
+    """Print the counts, the rejects with their reasons, and the next steps."""
+    if result.applied_before:
+        console.print(Text(one_line(result.applied_before)))
+        return
+    if result.rejects:
+        rows = [
+            (each.state, each.action, each.model, each.unique_id, each.reason) for each in result.rejects[:_REJECTS]
+        ]
+        console.print(table(("state", "action", "model", "unique id", "reason"), rows))
+        if len(result.rejects) > _REJECTS:
+            rest = f"{_REJECTS} of {len(result.rejects):,}: diffsync-store rejects {plan.saved.record.diff_id}"
+            console.print(Text(one_line(rest), "dim"))
+        console.print()
+    for line in suppression_lines(result.suppressed_operations, plan):
+        console.print(Text.assemble(("Suppressed: ", "yellow"), one_line(line)))
+    counts = [f"{count:,} {name}" for name in _NAMES if (count := getattr(result, name.replace(" ", "_")))]
+    title, style = (
+        ("Stopped", "yellow") if result.stopped else ("Partly applied", "yellow") if steps else ("Applied", "green")
+    )
+    console.print(Text.assemble((f"{title}: ", f"bold {style}"), f"{', '.join(counts) or 'nothing'}."))
+    if result.stopped:
+        console.print(Text(one_line(result.stopped)))
+    for step in steps:
+        console.print(Text(one_line(step)), soft_wrap=True)
+    console.print(Text(f"diff_id: {plan.saved.record.diff_id}", "dim"), soft_wrap=True)
