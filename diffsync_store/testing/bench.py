@@ -40,6 +40,8 @@ class Bench:
     def __init__(self, system: SystemUnderTest, samples: Sequence[Sample]) -> None:
         self.system = system
         self.samples = {sample.model: sample for sample in samples}
+        self.models = self.adapter()
+        """An adapter for its models alone."""
 
     def __repr__(self) -> str:
         return f"<bench of {type(self.system).__name__}>"
@@ -98,10 +100,9 @@ class Bench:
 
     def seen(self) -> list[Record]:
         """Return all records that the system has now."""
-        models = self.adapter()
         found = []
         for name in self.samples:
-            identifiers = _model(models, name)._identifiers
+            identifiers = _model(self.models, name)._identifiers
             for fields in self.system.records(name):
                 ids = {field: fields[field] for field in identifiers}
                 attributes = {field: value for field, value in fields.items() if field not in identifiers}
@@ -120,7 +121,7 @@ class Bench:
 
     def load_with(self, adapter: Adapter) -> Adapter:
         """Load the system with an adapter; return it."""
-        with opened(adapter), adapter.store.loading():
+        with adapter.store.loading(), opened(adapter):
             adapter.load()
         return adapter
 
@@ -142,7 +143,7 @@ class Bench:
         return self._holding(self.with_needs(records), store)
 
     def _holding(self, records: Iterable[Record], store: BaseStore | None = None) -> Adapter:
-        adapter = self.adapter(store)
+        adapter = self._without_system(store)
         with adapter.store.loading():
             for record in records:
                 obj = _model(adapter, record.model)(**record.fields)
@@ -153,6 +154,17 @@ class Bench:
                 parent = self._parent(adapter, record)
                 if parent is not None:
                     parent.add_child(obj)
+        return adapter
+
+    def _without_system(self, store: BaseStore | None) -> Adapter:
+        """Return an adapter with the models of the adapter under test, and no system."""
+        adapter = Adapter("wanted", LocalStore() if store is None else store)
+        adapter.top_level = self.models.top_level  # type: ignore[misc]  # of this adapter alone
+        names = list(self.models.top_level)
+        for name in names:  # the list grows by the children
+            model = _model(self.models, name)
+            setattr(adapter, name, model)
+            names += [child for child in model._children if child not in names]
         return adapter
 
     def _parent(self, adapter: Adapter, record: Record) -> DiffSyncModel | None:

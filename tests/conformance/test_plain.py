@@ -2,17 +2,8 @@
 
 import pytest
 
-from diffsync_store.testing import AdapterConformance
 from tests.conformance.memory import SAMPLES, BulkInventory, Inventory, MemoryUnderTest
-from tests.conftest import SharedServers
-
-
-class OnRedis(AdapterConformance):
-    """The suite with a Redis of the session."""
-
-    @pytest.fixture
-    def redis_url(self, shared_servers: SharedServers) -> str:
-        return shared_servers.redis("valkey").url
+from tests.conformance.redis import OnRedis
 
 
 class TestPlainAdapter(OnRedis):

@@ -108,7 +108,7 @@ class BatchCases(Cases):
 
 
 def _has_children(bench: Bench, sample: Sample) -> bool:
-    children = getattr(bench.adapter(), sample.model)._children
+    children = getattr(bench.models, sample.model)._children
     return bool(children.keys() & bench.samples.keys())
 
 
@@ -131,8 +131,7 @@ def _bad_update(sample: Sample, number: int) -> Record:
 
 def _require_rejects(bench: Bench, result: SyncResult, bad: list[Record]) -> None:
     named = sorted(reject.unique_id for reject in result.rejects)
-    models = bench.adapter()
-    wanted = sorted(getattr(models, record.model).create_unique_id(**record.identifiers) for record in bad)
+    wanted = sorted(getattr(bench.models, record.model).create_unique_id(**record.identifiers) for record in bad)
     assert named == wanted, f"The sync lists {[(one.unique_id, one.reason) for one in result.rejects]}, not {wanted}."
     assert all(reject.reason.strip() for reject in result.rejects), "A reject has no reason."
     assert {reject.state for reject in result.rejects} == {"failed"}

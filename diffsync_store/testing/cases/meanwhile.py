@@ -71,7 +71,7 @@ class MeanwhileCases(Cases):
 
 
 def _require_named(bench: Bench, result: SyncResult, record: Record) -> None:
-    unique_id = getattr(bench.adapter(), record.model).create_unique_id(**record.identifiers)
+    unique_id = getattr(bench.models, record.model).create_unique_id(**record.identifiers)
     assert [reject.unique_id for reject in result.rejects] == [unique_id], (
         f"The sync has to list {unique_id!r} and nothing else: {result.rejects}"
     )

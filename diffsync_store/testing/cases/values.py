@@ -61,7 +61,7 @@ class ValueCases(Cases):
     def test_values_come_back(self, bench: Bench, sample: Sample) -> None:
         """The sample's further values of each attribute, and both values of a bool, come back with their type."""
         require(bench, sample, "create")
-        model = getattr(bench.adapter(), sample.model)
+        model = getattr(bench.models, sample.model)
         values = {name: [True, False] for name in sample.record().attributes if _is(model, name, bool)} | dict(
             sample.values
         )
@@ -89,7 +89,7 @@ def _plain_attributes(sample: Sample, record: Record) -> Record:
 
 
 def _optional(bench: Bench, sample: Sample) -> list[str]:
-    model = getattr(bench.adapter(), sample.model)
+    model = getattr(bench.models, sample.model)
     found = [name for name in sample.record().attributes if _is(model, name, types.NoneType)]
     found = list(sample.optional) if sample.optional is not None else found
     if not found:
