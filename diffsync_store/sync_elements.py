@@ -31,6 +31,10 @@ Redact = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 class SyncElements:
     """Elements of a diff whose models are not known: of a dry run."""
 
+    def models(self) -> dict[str, type[DiffSyncModel]]:
+        """Return the classes of the models by name."""
+        return {}
+
     def uid(self, element: DiffElement) -> str:
         """Return the unique id of an element's object."""
         return element.uid or element.name
@@ -72,6 +76,10 @@ class TargetElements(SyncElements):
         self._redact = redact
         self._secrets: dict[str, frozenset[str]] = {}
         self._ranks: dict[str | None, dict[str, int]] = {}
+
+    def models(self) -> dict[str, type[DiffSyncModel]]:
+        found = {name: getattr(self._target, name, None) for name in self._target._get_initial_value_order()}
+        return {name: model for name, model in found.items() if model is not None}
 
     def model(self, name: str) -> type[DiffSyncModel]:
         """Return the target's class of a model.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +15,7 @@ from diffsync_store.sync.decide import Decision, decide
 from diffsync_store.sync.filters import Selection
 from diffsync_store.sync.moves import Key, Move, merge
 from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.references import ReferenceOrder
 from diffsync_store.sync.steps import MOVE, Step, backwards, stages_of, windows
 from diffsync_store.sync_elements import SyncElements
 
@@ -55,6 +57,7 @@ class Scheduler(ABC):
         """Operations that were handled before their turn; whether they are done."""
         self.is_early = False
         """Operations are being handled before their turn."""
+        self.references = ReferenceOrder(elements.models(), lambda step: elements.uid(step.element))
         self._block_reasons: dict[str, str] = {}
         """Why nothing below an element can be done, by operation id; also of windows before."""
 
@@ -102,6 +105,8 @@ class Scheduler(ABC):
         """Yield the steps, stage by stage, in the order of handling."""
         is_first, has_deferred = True, False
         size = min(max(_WINDOW, 100 * self.options.batch_size), _MAX_WINDOW)
+        if self.references.needs_all:
+            size = sys.maxsize
         for elements, is_end in windows(_changed(self.diff.get_children()), size):
             stages = self._begin_window(elements)
             for stage in stages:
@@ -122,7 +127,11 @@ class Scheduler(ABC):
 
     def prepare(self, tops: list[Step]) -> list[list[Step]]:
         """Return the stages of steps and those below them; read their journal entries and find suppressed ones."""
-        stages = stages_of(tops, self._children, self.elements.rank)
+        stages = [
+            layer
+            for stage in stages_of(tops, self._children, self.elements.rank)
+            for layer in self.references.layers(stage)
+        ]
         if self.is_resumed:
             self.entries.update(self.read_entries(step.element for stage in stages for step in stage))
         if self.selection is not None:
@@ -150,6 +159,7 @@ class Scheduler(ABC):
             or step.move is not None
             or step.is_natural
             or (parent is not None and parent.is_deferred)
+            or self.references.deletes_last(step.element.type)
             or self.contains_moved(step.element)
         )
 
