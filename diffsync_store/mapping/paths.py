@@ -1,6 +1,7 @@
 """Paths into records: where the value of a field is found, and where it is written.
 
     name                    a key of the record
+    "Serial no."            a key with blanks or other characters, in quotes
     manufacturer.name       a key of a record inside it
     $parent.model           a field of the object that the record stands below
     $file.stem              what the adapter adds to its records: each adapter's page says what
@@ -22,7 +23,9 @@ Getter = Callable[[Record, Any], Any]
 Setter = Callable[[dict[str, Any], Any], None]
 
 PARENT = "$parent."
-_PLAIN = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*")
+_KEY = r'[^\W\d][\w-]*|"[^"\\]+"'
+_PLAIN = re.compile(rf"(?:{_KEY})(?:\.(?:{_KEY}))*")
+_KEYS = re.compile(_KEY)
 _ADDED = re.compile(r"\$[a-z]+\.[A-Za-z_]\w*")
 
 
@@ -45,7 +48,7 @@ def compile_getter(path: str) -> Getter:
         return _of_parent(path.removeprefix(PARENT))
     if not is_plain(path) and not _ADDED.fullmatch(path):
         return _by_jmespath(path)
-    first, *rest = path.split(".")
+    first, *rest = path.split(".") if path.startswith("$") else _keys_of(path)
     if not rest:
         return lambda record, _parent: record.get(first)
     if len(rest) == 1:
@@ -61,7 +64,7 @@ def compile_setter(path: str) -> Setter:
     """
     if not is_plain(path):
         raise InvalidPath(f"The path {path!r} can be read only. Give a plain path such as `status.value` as `write`.")
-    *above, last = path.split(".")
+    *above, last = _keys_of(path)
 
     def put(payload: dict[str, Any], value: Any) -> None:
         for key in above:
@@ -69,6 +72,10 @@ def compile_setter(path: str) -> Setter:
         payload[last] = value
 
     return put
+
+
+def _keys_of(path: str) -> list[str]:
+    return [key.strip('"') for key in _KEYS.findall(path)]
 
 
 def _of_two(first: str, second: str) -> Getter:
@@ -121,4 +128,7 @@ def _compiled(path: str) -> Any:
         return jmespath.compile(path)
     except JMESPathError as error:
         reason = str(error).splitlines()[0]
-        raise InvalidPath(f"The path {path!r} is neither plain, as `site.name`, nor JMESPath: {reason}") from error
+        raise InvalidPath(
+            f"The path {path!r} is neither plain, as `site.name`, nor JMESPath: {reason}. A key with blanks stands in double quotes, "
+            "inside the quotes of YAML: '\"Serial no.\"'."
+        ) from error

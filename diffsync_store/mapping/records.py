@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, mod
 from diffsync_store.mapping.definitions import Closed
 from diffsync_store.mapping.models import DeclaredModel
 from diffsync_store.mapping.paths import Getter, Record, Setter, compile_getter, compile_setter, is_plain
-from diffsync_store.mapping.transforms import TRANSFORM_SCHEMA, Transform, compile_transform
+from diffsync_store.mapping.transforms import TRANSFORM_SCHEMA, Transform, compile_inverse, compile_transform
 from diffsync_store.mapping.types import payload_form
 
 _IGNORED = frozenset({"adapter", "model_flags", "system_id"})
@@ -32,6 +32,17 @@ class CannotWrite(ValueError):
 def _require_transform(declared: Any) -> Any:
     compile_transform(declared)
     return declared
+
+
+Scalar = str | int | float | bool | None
+
+
+def _require_distinct(table: dict[Scalar, Any]) -> dict[Scalar, Any]:
+    keys = [_key(key) for key in table]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise ValueError(f"`map` has {', '.join(map(repr, twice))} twice, as text and as a value. Leave one out.")
+    return table
 
 
 Declared = Annotated[Any, AfterValidator(_require_transform), WithJsonSchema(TRANSFORM_SCHEMA)]
@@ -47,8 +58,9 @@ class FieldMapping(Closed):
     """Where the value is in the record; the field's own name by default."""
     value: Any = None
     """The same value for each record, instead of a path."""
-    map: dict[str, Any] = {}
-    """Value in the system, as text → value of the field. A value that is not listed stays as it is."""
+    map: Annotated[dict[Scalar, Any], AfterValidator(_require_distinct), WithJsonSchema({"type": "object"})] = {}
+    """Value in the system → value of the field. A value that is not listed stays as it is. The words `true`, `false` and `null` stand
+    for these values."""
     default: Any = None
     """The value where the record has none."""
     transforms: tuple[Declared, ...] = ()
@@ -233,7 +245,7 @@ class Mapper:
         """What the system takes for some fields of an object; fields that are not written are left out.
 
         Raises:
-            CannotWrite: a value has no counterpart in a field's `map`.
+            CannotWrite, CannotInvert: a value has no counterpart in a field's `map`, or none from which its transforms make it.
         """
         payload: dict[str, Any] = {}
         for name, value in values.items():
@@ -284,7 +296,9 @@ def _key(value: Any) -> str:
     return str(value)
 
 
-def _mapped(table: Mapping[str, Any]) -> Transform:
+def _mapped(declared: Mapping[Scalar, Any]) -> Transform:
+    table = {_key(key): value for key, value in declared.items()}
+
     def apply(value: Any) -> Any:
         if isinstance(value, list):
             return [table.get(_key(item), item) for item in value]
@@ -314,26 +328,44 @@ def _writers(
         )
         if path is None or not is_plain(path):
             continue
-        yield name, _writer(name, compile_setter(path), field.map)
+        inverses = [compile_inverse(declared) for declared in reversed(field.transforms)]
+        if None in inverses and field.write is None:
+            continue
+        steps = [step for step in (*_map_back(name, field.map), *inverses) if step is not None]
+        yield name, _writer(compile_setter(path), steps)
 
 
-def _writer(name: str, put: Setter, table: Mapping[str, Any]) -> Callable[[dict[str, Any], Any], None]:
-    if not table:
+def _writer(put: Setter, steps: list[Transform]) -> Callable[[dict[str, Any], Any], None]:
+    if not steps:
         return lambda payload, value: put(payload, payload_form(value))
-    back = _inverted(table)
-    known = set(map(_key, table.values()))
 
     def write(payload: dict[str, Any], value: Any) -> None:
-        if _key(value) in known and _key(value) not in back:
-            raise CannotWrite(
-                f"`map` of {name!r} gives {value!r} for several values: say which one by `write` of a field of its own."
-            )
-        put(payload, back.get(_key(value), payload_form(value)))
+        for step in steps:
+            value = step(value)
+        put(payload, payload_form(value))
 
     return write
 
 
-def _inverted(table: Mapping[str, Any]) -> dict[str, Any]:
+def _map_back(name: str, table: Mapping[Scalar, Any]) -> Iterator[Transform]:
+    """The function from the value of a field to the value in the system; nothing without a `map`."""
+    if not table:
+        return
+    back = _inverted(table)
+    known = set(map(_key, table.values()))
+
+    def one(value: Any) -> Any:
+        key = _key(value)
+        if key in known and key not in back:
+            raise CannotWrite(
+                f"`map` of {name!r} gives {value!r} for several values: say which one by `write` of a field of its own."
+            )
+        return back.get(key, value)
+
+    yield lambda value: [one(item) for item in value] if isinstance(value, list) else one(value)
+
+
+def _inverted(table: Mapping[Scalar, Any]) -> dict[str, Any]:
     """Value of the field → value in the system; those that several values stand for are left out."""
     found: dict[str, Any] = {}
     several = set()
@@ -341,5 +373,6 @@ def _inverted(table: Mapping[str, Any]) -> dict[str, Any]:
         key = _key(inside)
         if key in found:
             several.add(key)
-        found[key] = {"null": None, "true": True, "false": False}.get(outside, outside)
+        words: dict[Scalar, Any] = {"null": None, "true": True, "false": False}
+        found[key] = words.get(outside, outside) if isinstance(outside, str) else outside
     return {key: value for key, value in found.items() if key not in several}

@@ -1,18 +1,22 @@
-"""Transforms: a closed set of functions that a field's mapping names, applied in the given order.
+"""Transforms: a closed set of functions that a field's mapping names, applied in the given order to what was read.
 
     strip  lower  upper  title  slug            text
     {split: ","}  {join: "-"}                   text to list, list to text
     {regex: {pattern: "…", replace: "…"}}       text; the pattern comes from the file of the project, never from records
-    {round: 2}                                  numbers
+    {round: 2}                                  numbers, and text that is one
     sort  unique  first  length                 lists
     {prefix: "eth"}  {suffix: "…"}              text
 
 A transform leaves None as it is. Where it takes text, a number is the text that a person writes for it. A value of another kind
 than it takes is an error that rejects the record.
+
+A value is written back by the inverse of `split`, `join`, `prefix` and `suffix`; `regex`, `first` and `length` have none, so their
+field is not written unless the mapping says where. All others are written as they are: read again, they do not change.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +26,14 @@ from typing import Any
 from diffsync_store.suggestion import did_you_mean
 
 Transform = Callable[[Any], Any]
+
+
+REGEX_SECONDS = 1.0
+"""How long a pattern may take for one value: with some patterns, some texts take centuries."""
+
+
+class CannotInvert(ValueError):
+    """A value has no form from which a transform makes it."""
 
 
 class InvalidTransform(ValueError):
@@ -64,6 +76,8 @@ def _round(places: Any) -> Transform:
     def apply(value: Any) -> Any:
         if value is None:
             return None
+        if isinstance(value, str):
+            value = _number(value)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             raise TypeError(f"`round` takes a number, and the value is {type(value).__name__}.")
         return round(value, places)
@@ -71,27 +85,54 @@ def _round(places: Any) -> Transform:
     return apply
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"`round` takes a number, and {text!r} is none.") from None
+
+
 def _regex(argument: Any) -> Transform:
     if not isinstance(argument, Mapping) or set(argument) - {"pattern", "replace"} or "pattern" not in argument:
         raise InvalidTransform("`regex` takes `pattern`, and `replace` where the match is to be replaced.")
+    pattern = _pattern(str(argument["pattern"]))
+    if "replace" not in argument:
+        return _on_text(_in_time(lambda text: _found(pattern, text), pattern), "regex")
+    replacement = str(argument["replace"])
     try:
-        pattern = re.compile(str(argument["pattern"]))
-    except re.error as error:
-        raise InvalidTransform(f"`regex`: the pattern {argument['pattern']!r} cannot be read: {error}.") from error
-    if "replace" in argument:
-        replacement = str(argument["replace"])
+        _pattern(f"(?:{pattern.pattern})|").sub(replacement, "")
+    except Exception as error:
+        raise InvalidTransform(f"`regex`: the replacement {replacement!r} cannot be used: {error}.") from error
+    return _on_text(_in_time(lambda text: pattern.sub(replacement, text, timeout=REGEX_SECONDS), pattern), "regex")
+
+
+def _pattern(text: str) -> Any:
+    try:
+        regex: Any = importlib.import_module("regex")
+    except ImportError as error:
+        raise InvalidTransform("`regex` needs the package regex: pip install 'diffsync-store[mapping]'") from error
+    try:
+        return regex.compile(text)
+    except regex.error as error:
+        raise InvalidTransform(f"`regex`: the pattern {text!r} cannot be read: {error}.") from error
+
+
+def _found(pattern: Any, text: str) -> str | None:
+    match = pattern.search(text, timeout=REGEX_SECONDS)
+    return None if match is None else match[1 if pattern.groups else 0]
+
+
+def _in_time(function: Callable[[str], Any], pattern: Any) -> Callable[[str], Any]:
+    def apply(text: str) -> Any:
         try:
-            pattern.sub(replacement, "")
-            re.compile(pattern.pattern + "|").sub(replacement, "")
-        except (re.error, IndexError) as error:
-            raise InvalidTransform(f"`regex`: the replacement {replacement!r} cannot be used: {error}.") from error
-        return _on_text(lambda text: pattern.sub(replacement, text), "regex")
+            return function(text)
+        except TimeoutError:
+            raise ValueError(
+                f"`regex`: the pattern {pattern.pattern!r} takes more than {REGEX_SECONDS:g} s for a text of {len(text)} characters. "
+                "Do not repeat what is repeated already, as in `(a+)+`."
+            ) from None
 
-    def found(text: str) -> str | None:
-        match = pattern.search(text)
-        return None if match is None else match[1 if pattern.groups else 0]
-
-    return _on_text(found, "regex")
+    return apply
 
 
 def _with_text(name: str, argument: Any, make: Callable[[str], Transform]) -> Transform:
@@ -110,6 +151,13 @@ def _joined(items: Iterable[Any], separator: str) -> str:
     return separator.join(str(item) for item in items if item is not None)
 
 
+def _unique(items: Sequence[Any]) -> list[Any]:
+    try:
+        return list(dict.fromkeys(items))
+    except TypeError:  # items that are lists or mappings
+        return [item for place, item in enumerate(items) if item not in items[:place]]
+
+
 _WITHOUT_ARGUMENT: Mapping[str, Transform] = {
     "strip": _on_text(str.strip, "strip"),
     "lower": _on_text(str.lower, "lower"),
@@ -117,7 +165,7 @@ _WITHOUT_ARGUMENT: Mapping[str, Transform] = {
     "title": _on_text(str.title, "title"),
     "slug": _on_text(_slug, "slug"),
     "sort": _on_list(sorted, "sort"),
-    "unique": _on_list(lambda items: list(dict.fromkeys(items)), "unique"),
+    "unique": _on_list(_unique, "unique"),
     "first": _on_list(lambda items: items[0] if items else None, "first"),
     "length": _on_list(len, "length"),
 }
@@ -167,6 +215,56 @@ def compile_transform(declared: Any) -> Transform:
     if found is None:
         raise InvalidTransform(_unknown(name, has_argument=has_argument))
     return found(argument) if has_argument else found
+
+
+def compile_inverse(declared: Any) -> Transform | None:
+    """The function that makes, from the result of a transform, a value that the transform makes it of; None where there is none."""
+    name, argument = next(iter(declared.items())) if isinstance(declared, Mapping) else (declared, "")
+    if name in _WITHOUT_INVERSE:
+        return None
+    make = _INVERSES.get(name)
+    return _as_it_is if make is None else make(argument)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _join_again(separator: str) -> Transform:
+    def apply(items: Any) -> Any:
+        if items is None:
+            return None
+        texts = [str(item) for item in items]
+        bad = next((text for text in texts if separator in text), None)
+        if bad is not None:
+            raise CannotInvert(f"{bad!r} contains {separator!r}, at which the value is split when it is read.")
+        return separator.join(texts)
+
+    return apply
+
+
+def _without(affix: str, *, is_prefix: bool) -> Transform:
+    has, remove = (str.startswith, str.removeprefix) if is_prefix else (str.endswith, str.removesuffix)
+
+    def apply(value: Any) -> Any:
+        if value is None:
+            return None
+        text = str(value)
+        if not has(text, affix):
+            where = "begin" if is_prefix else "end"
+            raise CannotInvert(f"{text!r} does not {where} with {affix!r}, which is added when the value is read.")
+        return remove(text, affix)
+
+    return apply
+
+
+_WITHOUT_INVERSE = frozenset({"regex", "first", "length"})
+_INVERSES: Mapping[str, Callable[[Any], Transform]] = {
+    "split": _join_again,
+    "join": lambda separator: lambda value: value if value is None else str(value).split(separator),
+    "prefix": lambda affix: _without(affix, is_prefix=True),
+    "suffix": lambda affix: _without(affix, is_prefix=False),
+}
 
 
 def _unknown(name: Any, *, has_argument: bool) -> str:

@@ -1,12 +1,13 @@
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from diffsync_store.mapping import Mapper, ModelDefinition, RecordMapping, build_models
+from diffsync_store.mapping import Mapper, ModelDefinition, RecordMapping, build_models, transforms
 from diffsync_store.mapping.models import DeclaredModel
 from diffsync_store.mapping.paths import InvalidPath, compile_getter
 from diffsync_store.mapping.records import CannotWrite
-from diffsync_store.mapping.transforms import TRANSFORM_NAMES, InvalidTransform, compile_transform
+from diffsync_store.mapping.transforms import TRANSFORM_NAMES, CannotInvert, InvalidTransform, compile_transform
 
 MODEL = build_models(
     {
@@ -125,11 +126,125 @@ def test_a_transform_refuses_a_value_of_another_kind() -> None:
         ("strip", True),
         ("strip", ["a"]),
         ("sort", "ba"),
-        ({"round": 1}, "1"),
+        ({"round": 1}, [1]),
+        ({"round": 1}, True),
         ({"join": "-"}, "ab"),
     ):
         with pytest.raises(TypeError, match="takes"):
             compile_transform(transform)(value)
+
+
+ODD: list[tuple[Any, Any, Any]] = [
+    ("strip", "\u00a0\t a\n", "a"),
+    ("strip", 1.5, "1.5"),
+    ("lower", "İ", "i̇"),
+    ("upper", "straße", "STRASSE"),
+    ("slug", "--Öl & Gas--", "ol-gas"),
+    ("slug", "北京", ""),
+    ("slug", 7, "7"),
+    ("sort", (3, 1), [1, 3]),
+    ("unique", [{"a": 1}, {"a": 1}, {"a": 2}], [{"a": 1}, {"a": 2}]),
+    ("unique", [], []),
+    ("length", [], 0),
+    ({"split": ","}, "", []),
+    ({"split": ","}, ",,", []),
+    ({"split": " "}, "a  b", ["a", "b"]),
+    ({"split": ","}, 1.5, ["1.5"]),
+    ({"join": ","}, [], ""),
+    ({"join": ","}, [None, True, 2], "True,2"),
+    ({"round": 0}, "2.4", 2.0),
+    ({"round": -2}, 149, 100),
+    ({"round": 2}, Decimal("1.005"), Decimal("1.00")),
+    ({"regex": {"pattern": "(a)?b"}}, "b", None),
+    ({"regex": {"pattern": "", "replace": "-"}}, "ab", "-a-b-"),
+    ({"regex": {"pattern": r"(?<n>\d+)", "replace": r"<\g<n>>"}}, "a1", "a<1>"),
+]
+
+
+@pytest.mark.parametrize(("transform", "given", "result"), ODD)
+def test_odd_values_of_transforms(transform: Any, given: Any, result: Any) -> None:
+    assert compile_transform(transform)(given) == result
+
+
+@pytest.mark.parametrize("text", ["", "one", "1,5", "0x10"])
+def test_what_is_no_number_is_not_rounded(text: str) -> None:
+    with pytest.raises(ValueError, match="takes a number"):
+        compile_transform({"round": 1})(text)
+
+
+def test_a_pattern_that_takes_too_long_rejects_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transforms, "REGEX_SECONDS", 0.05)
+    for argument in ({"pattern": r"^(a|aa)+$"}, {"pattern": r"^(a|aa)+$", "replace": ""}):
+        apply = compile_transform({"regex": argument})
+        assert apply("aaa") in {"a", "aa", ""}
+        with pytest.raises(ValueError, match=r"takes more than 0\.05 s for a text of \d+ characters"):
+            apply("a" * 60 + "!")
+
+
+INVERTED: list[tuple[list[Any], Any, Any]] = [
+    ([{"split": ","}], "a,b", ["a", "b"]),
+    ([{"join": ","}], ["a", "b"], "a,b"),
+    ([{"prefix": "eth"}], "0", "eth0"),
+    ([{"suffix": ".local"}], "a", "a.local"),
+    (["strip", {"split": ";"}, "sort"], "a;b", ["a", "b"]),
+    ([{"prefix": "a"}, {"prefix": "b"}], "x", "bax"),
+]
+
+
+@pytest.mark.parametrize(("steps", "outside", "inside"), INVERTED)
+def test_a_transformed_value_is_written_back(steps: list[Any], outside: Any, inside: Any) -> None:
+    mapped = mapper(a={"path": "x", "transforms": steps})
+    assert mapped.fields_of({"name": "n", "x": outside})["a"] == inside
+    assert mapped.payload_of({"a": inside}) == {"x": outside}
+    assert mapped.payload_of({"a": None}) == {"x": None}
+
+
+@pytest.mark.parametrize(
+    ("steps", "value", "message"),
+    [
+        ([{"split": ","}], ["a,b"], "'a,b' contains ','"),
+        ([{"prefix": "eth"}], "xe-0", "does not begin with 'eth'"),
+        ([{"suffix": ".local"}], "a.org", "does not end with '.local'"),
+    ],
+)
+def test_a_value_that_would_be_read_back_as_another_is_not_written(steps: list[Any], value: Any, message: str) -> None:
+    with pytest.raises(CannotInvert, match=message):
+        mapper(a={"path": "x", "transforms": steps}).payload_of({"a": value})
+
+
+@pytest.mark.parametrize("step", ["first", "length", {"regex": {"pattern": "x"}}])
+def test_what_has_no_inverse_is_written_only_where_the_mapping_says_so(step: Any) -> None:
+    assert not mapper(a={"path": "x", "transforms": [step]}).is_written("a")
+    assert mapper(a={"path": "x", "transforms": [step]}).left_alone == {"a": "always"}
+    assert mapper(a={"path": "x", "transforms": [step], "write": "y"}).payload_of({"a": 1}) == {"y": 1}
+
+
+def test_keys_with_blanks_stand_in_quotes() -> None:
+    mapped = mapper(a='"Serial no."', b='site."Room / Rack".x')
+    record = {"name": "n", "Serial no.": "S1", "site": {"Room / Rack": {"x": 1}}}
+    assert mapped.fields_of(record) == {"name": "n", "a": "S1", "b": 1}
+    assert mapped.payload_of({"a": "S1", "b": 1}) == {"Serial no.": "S1", "site": {"Room / Rack": {"x": 1}}}
+    with pytest.raises(InvalidPath, match="A key with blanks stands in double quotes"):
+        compile_getter("Serial no.")
+
+
+def test_a_key_may_be_of_any_alphabet() -> None:
+    assert compile_getter("größe.höhe")({"größe": {"höhe": 1}}, None) == 1
+
+
+def test_a_map_keeps_the_kind_of_its_keys_and_takes_lists() -> None:
+    mapped = mapper(
+        a={"path": "x", "map": {1: "one", 2: "two", "x": None}}, b={"path": "y", "map": {True: "yes", False: "no"}}
+    )
+    assert mapped.fields_of({"name": "n", "x": [1, "2", 3], "y": False}) == {
+        "name": "n",
+        "a": ["one", "two", 3],
+        "b": "no",
+    }
+    assert mapped.payload_of({"a": ["one", "two", 3], "b": "yes"}) == {"x": [1, 2, 3], "y": True}
+    assert mapped.payload_of({"a": None}) == {"x": "x"}
+    with pytest.raises(ValueError, match="`map` has '1' twice"):
+        mapper(a={"path": "x", "map": {1: "a", "1": "b"}})
 
 
 def test_transforms_come_before_the_map_and_the_default_after_it() -> None:
