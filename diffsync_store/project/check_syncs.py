@@ -65,7 +65,7 @@ def _unwritable(project: BaseProject[Any], name: str, records: Mapping[str, Reco
 def _not_invertible(field: FieldMapping) -> Iterator[str]:
     outside: dict[str, list[str]] = {}
     for value, meaning in field.map.items():
-        outside.setdefault(str(meaning), []).append(value)
+        outside.setdefault(str(meaning), []).append(str(value))
     for meaning, values in outside.items():
         if len(values) > 1 and not field.read_only:
             several = " and ".join(values)
