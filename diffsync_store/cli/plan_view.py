@@ -48,10 +48,10 @@ def show_gaps(console: Console, records: Iterable[StoreRecord]) -> None:
             for reason in gap.reasons:
                 console.print(Text.assemble(("! ", "yellow"), one_line(f"{record.name} lacks {model}: {reason}")))
             for reject in gap.rejects[:_REJECTS]:
-                _print(console, Text(one_line(f"rejected {reject.what}: {reject.reason}"), "dim"), _INDENT)
+                print_line(console, Text(one_line(f"rejected {reject.what}: {reject.reason}"), "dim"), _INDENT)
             if gap.rejected > _REJECTS:
                 more = f"{gap.rejected - _REJECTS:,} more: diffsync-store show {record.store_id}"
-                _print(console, Text(f"… and {more}", "dim"), _INDENT)
+                print_line(console, Text(f"… and {more}", "dim"), _INDENT)
         if record.gaps:
             console.print()
 
@@ -118,16 +118,16 @@ def _show_operation(console: Console, operation: Operation, state: str, *, is_co
     redacted = operation.redacted()
     model, name = one_line(operation.model), one_line(redacted.unique_id or redacted.name)
     if is_context:
-        _print(console, Text(f"  {model} {name}", "dim"), depth)
+        print_line(console, Text(f"  {model} {name}", "dim"), depth)
         return
     title = Text.assemble(_SIGNS[str(operation.action)], f" {model} ", (name, "bold"))
     if state:
         title.append(f"  ({state}, not applied)", "yellow")
-    _print(console, title, depth)
+    print_line(console, title, depth)
     for line in _lines(operation, console.width - depth - 2 * _INDENT):
         if state:
             line.style = "dim"
-        _print(console, line, depth + 2 * _INDENT)
+        print_line(console, line, depth + 2 * _INDENT)
 
 
 def _lines(operation: Operation, width: int) -> Iterator[Text]:
@@ -183,7 +183,7 @@ def shown_note(summary: Mapping[str, int], limit: int) -> str:
     return f"Shown: {', '.join(parts)}. See all with --limit {largest}." if hidden and limit else ""
 
 
-def _print(console: Console, line: Text, indent: int) -> None:
+def print_line(console: Console, line: Text, indent: int) -> None:
     """Print a line with an indent that wrapped lines keep; a pipe gets it in one line."""
     if console.is_terminal:
         line.overflow = "fold"

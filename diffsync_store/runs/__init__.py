@@ -5,6 +5,7 @@ from diffsync_store.runs.filters import Selection, count_matching, parse_selecti
 from diffsync_store.runs.ids import new_id
 from diffsync_store.runs.loading import LoadProgress, load, load_both, load_progress
 from diffsync_store.runs.plan import Plan, make_plan
+from diffsync_store.runs.preview import PreviewedRecord, preview, preview_store, previewed_models
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, open_source, open_target, require_stores
@@ -14,6 +15,7 @@ __all__ = [
     "LoadProgress",
     "NewerChange",
     "Plan",
+    "PreviewedRecord",
     "Selection",
     "SyncRequest",
     "apply_saved",
@@ -29,6 +31,9 @@ __all__ = [
     "open_source",
     "open_target",
     "parse_selection",
+    "preview",
+    "preview_store",
+    "previewed_models",
     "refuse_stale",
     "require_stores",
 ]
