@@ -14,7 +14,28 @@ pytest.register_assert_rewrite("diffsync_store.testing.bench", "diffsync_store.t
 
 from diffsync_store.testing.bench import Bench  # noqa: E402  # asserts are rewritten on import
 from diffsync_store.testing.conformance import AdapterConformance  # noqa: E402
+from diffsync_store.testing.proxies import (  # noqa: E402
+    BehindHttpProxy,
+    BehindTcpProxy,
+    HttpProxy,
+    ProxiedRequest,
+    TcpProxy,
+)
 from diffsync_store.testing.sample import Record, Sample  # noqa: E402
 from diffsync_store.testing.system import ABILITIES, Fault, Side, SystemUnderTest  # noqa: E402
 
-__all__ = ["ABILITIES", "AdapterConformance", "Bench", "Fault", "Record", "Sample", "Side", "SystemUnderTest"]
+__all__ = [
+    "ABILITIES",
+    "AdapterConformance",
+    "BehindHttpProxy",
+    "BehindTcpProxy",
+    "Bench",
+    "Fault",
+    "HttpProxy",
+    "ProxiedRequest",
+    "Record",
+    "Sample",
+    "Side",
+    "SystemUnderTest",
+    "TcpProxy",
+]
