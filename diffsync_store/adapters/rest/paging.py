@@ -86,7 +86,7 @@ class Pages:
             pages = self._until_the_end(step, overlap)
         last = first[-1]
         for page in pages:
-            is_same = bool(page) and self._key(page[0]) == self._key(last)
+            is_same = bool(page) and self._key(page[0], page[0]) == self._key(last, last)
             self.has_shifted = self.has_shifted or (overlap == 1 and not is_same)
             yield page[overlap:] if is_same else page
             last = page[-1] if page else last
@@ -168,8 +168,9 @@ class Pages:
 
     # Both
 
-    def _key(self, record: Any) -> Any:
-        return self._id_of(record) if isinstance(record, Mapping) else None
+    def _key(self, record: Any, default: Any = None) -> Any:
+        found = self._id_of(record) if isinstance(record, Mapping) else None
+        return default if found is None else found
 
     def _size(self) -> Params:
         return {self._paging.size_parameter: self._paging.size} if self._paging.size_parameter else {}
