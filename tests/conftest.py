@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests import fast, scheduling
+from tests.powerdns_server import PowerDnsServer
 from tests.servers import MariaDbServer, MissingPart, PostgresServer, RedisServer, chromium_binary
 
 ROOT = Path(__file__).parents[1]
@@ -168,6 +169,19 @@ def mariadb_server() -> Iterator[MariaDbServer]:
 def mariadb_url(mariadb_server: MariaDbServer) -> str:
     """An empty database, as an SQLAlchemy URL."""
     return mariadb_server.new_database()
+
+
+@pytest.fixture(scope="session")
+def powerdns_server() -> Iterator[PowerDnsServer]:
+    with demand(PowerDnsServer) as server:
+        yield server
+
+
+@pytest.fixture
+def powerdns(powerdns_server: PowerDnsServer) -> PowerDnsServer:
+    """A server without zones."""
+    powerdns_server.empty()
+    return powerdns_server
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ MARKER_OF_FIXTURE = {
     "chromium": "browser",
     "postgres_server": "server",
     "mariadb_server": "server",
+    "powerdns_server": "server",
     "certificates": "server",
     "network": "server",
 }

@@ -276,12 +276,12 @@ class MariaDbServer(Server):
 
     def __init__(self) -> None:
         super().__init__()
-        self.program = _program("mariadbd", "mariadb-server")
+        self.program = system_program("mariadbd", "mariadb-server")
         self._databases = 0
 
     def prepare(self) -> None:
         _give_to("mysql", self.directory)
-        install = _program("mariadb-install-db", "mariadb-server")
+        install = system_program("mariadb-install-db", "mariadb-server")
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
         _run([*_as_user("mysql"), install, *self._options, *options], self.directory, self.start_seconds)
 
@@ -330,15 +330,15 @@ def redis_6_2_binary() -> Path:
 
 
 def redis_binary() -> Path:
-    return _program("redis-server", "redis-server")
+    return system_program("redis-server", "redis-server")
 
 
 def openssl_binary() -> Path:
-    return _program("openssl", "openssl")
+    return system_program("openssl", "openssl")
 
 
 def chromium_binary() -> Path:
-    return _program("chromium", "chromium")
+    return system_program("chromium", "chromium")
 
 
 def postgres_programs() -> Path:
@@ -349,7 +349,7 @@ def postgres_programs() -> Path:
     return max(folders, key=lambda folder: int(folder.parent.name))
 
 
-def _program(name: str, package: str) -> Path:
+def system_program(name: str, package: str) -> Path:
     path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if path is None:
         raise MissingPart(name, f"apt-get install {package}")

@@ -6,8 +6,9 @@ import random
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from threading import Lock
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -32,6 +33,7 @@ class HttpClient:
         self._settings = settings
         self._base = str(settings.url).rstrip("/") + "/"
         self._pace = Pace(settings.max_calls_per_second)
+        self._writing: AbstractContextManager[Any] = Lock() if settings.one_write_at_a_time else nullcontext()
         self._client = httpx.Client(
             auth=auth_of(settings),
             headers=headers_of(settings),
@@ -105,7 +107,7 @@ class HttpClient:
         given = {name: value for name, value in (params or {}).items() if value is not None}
         request = self._request(method, url.copy_merge_params(given) if given else url, body, headers)
         for attempt in self._attempts(method, url.path):
-            with attempt:
+            with attempt, nullcontext() if method in _READS else self._writing:
                 return self._follow(request)
         raise AssertionError("a retry ends with an answer or an error")
 

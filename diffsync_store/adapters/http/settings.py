@@ -59,6 +59,8 @@ class HttpSettings(AdapterSettings):
     """Seconds to wait before the next attempt, even if the API asks for more in `Retry-After`."""
     max_calls_per_second: float | None = Field(default=None, gt=0)
     """Requests a second, of all threads together."""
+    one_write_at_a_time: bool = False
+    """Send requests that change something one after the other, for an API that fails if several come at once."""
     concurrency: int = Field(default=4, ge=1, le=64)
     """Pages that are requested at the same time."""
 
