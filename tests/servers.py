@@ -274,6 +274,8 @@ class PostgresServer(Server):
 class MariaDbServer(Server):
     """The system's MariaDB. Root runs it as the user mysql."""
 
+    stop_signal = signal.SIGKILL  # nothing of its files is needed again
+
     def __init__(self) -> None:
         super().__init__()
         self.program = system_program("mariadbd", "mariadb-server")

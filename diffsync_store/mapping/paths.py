@@ -48,7 +48,7 @@ def compile_getter(path: str) -> Getter:
         return _of_parent(path.removeprefix(PARENT))
     if not is_plain(path) and not _ADDED.fullmatch(path):
         return _by_jmespath(path)
-    first, *rest = path.split(".") if path.startswith("$") else _keys_of(path)
+    first, *rest = path.split(".") if path.startswith("$") else keys_of(path)
     if not rest:
         return lambda record, _parent: record.get(first)
     if len(rest) == 1:
@@ -64,7 +64,7 @@ def compile_setter(path: str) -> Setter:
     """
     if not is_plain(path):
         raise InvalidPath(f"The path {path!r} can be read only. Give a plain path such as `status.value` as `write`.")
-    *above, last = _keys_of(path)
+    *above, last = keys_of(path)
 
     def put(payload: dict[str, Any], value: Any) -> None:
         for key in above:
@@ -74,7 +74,8 @@ def compile_setter(path: str) -> Setter:
     return put
 
 
-def _keys_of(path: str) -> list[str]:
+def keys_of(path: str) -> list[str]:
+    """The keys of a plain path, without quotes."""
     return [key.strip('"') for key in _KEYS.findall(path)]
 
 

@@ -5,8 +5,8 @@
     TYPE?           may be null
 
 Every type has one form of each value, so that two systems that write the same value differently compare as equal. Addresses are
-text in their shortest form, MAC addresses are text as `00:1b:44:11:3a:b7`, a `number` is a float that is written without a
-fraction where it has none.
+text in their shortest form, MAC addresses are text as `00:1b:44:11:3a:b7`, a `datetime` is in UTC (one without a time zone is read
+as UTC), a `number` is a float that is written without a fraction where it has none.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BeforeValidator, JsonValue
+from pydantic import AfterValidator, BeforeValidator, JsonValue
 
 from diffsync_store.suggestion import did_you_mean
 
@@ -55,6 +55,10 @@ def _address_form(make: Callable[[str], Any]) -> Callable[[Any], str]:
     return form
 
 
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def _network(text: str) -> Any:
     return ipaddress.ip_network(text, strict=False)
 
@@ -68,7 +72,7 @@ _NAMED: dict[str, Any] = {
     "bool": bool,
     "date": date,
     "time": time,
-    "datetime": datetime,
+    "datetime": Annotated[datetime, AfterValidator(_in_utc)],
     "duration": timedelta,
     "uuid": UUID,
     "ip": Annotated[str, BeforeValidator(_address_form(ipaddress.ip_address))],

@@ -1,0 +1,212 @@
+"""SqlAdapter: tables, views and queries of a database.
+
+`from` of a model is a table, `schema.table`, or a query that begins with `select` or `with`. A field is a column; `site.name` follows
+the foreign key in the column `site` or `site_id`. A record is written to its table by its primary key; a query is only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+
+import sqlalchemy as sa
+from pydantic import Field, JsonValue, SecretStr, field_validator
+
+from diffsync_store.adapters.mapped import AdapterSettings, Answer, Change, MappedAdapter, MappedModel
+from diffsync_store.adapters.sql import batches
+from diffsync_store.adapters.sql.database import Database
+from diffsync_store.adapters.sql.engine import parse_url
+from diffsync_store.adapters.sql.errors import reason
+from diffsync_store.adapters.sql.mapper import KEY, SqlMapper
+from diffsync_store.adapters.sql.new_tables import create_tables
+from diffsync_store.adapters.sql.upsert import upsert
+from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
+from diffsync_store.mapping.paths import Record
+from diffsync_store.mapping.records import Mapper, RecordMapping
+
+IDENTIFIERS_PER_STATEMENT = 200
+
+
+class SqlSettings(AdapterSettings):
+    """Which database, and how it is read and written."""
+
+    url: SecretStr
+    """`sqlite:////srv/inventory.db`, `postgresql://user:password@host/database`, `mariadb://…`: SQLAlchemy's URLs."""
+    rows_per_fetch: int = Field(1000, ge=1)
+    """Rows that are in memory at a time while records are read."""
+    upsert: bool = False
+    """Let a create change the row that is there already, by the primary key or a unique one, instead of being refused."""
+    create_tables: bool = False
+    """Create the tables that are missing, from the models. A table that is there is never altered."""
+
+    @field_validator("url")
+    @classmethod
+    def _require_url(cls, url: SecretStr) -> SecretStr:
+        parse_url(url.get_secret_value())
+        return url
+
+
+class SqlAdapter(MappedAdapter):
+    """Reads and writes tables. One thread loads; several may write, each with a connection of its own."""
+
+    Settings = SqlSettings
+    settings: SqlSettings
+    id_key = KEY
+
+    def __init__(self, settings: SqlSettings | Any, *args: Any, **options: Any) -> None:
+        settings = settings if isinstance(settings, SqlSettings) else self.Settings.model_validate(settings)
+        self._database = Database(settings.url.get_secret_value())
+        super().__init__(settings, *args, **options)
+        for parent, names in self._nested.items():
+            for name in names:
+                _of_sql(self.mappers[parent]).add_path(self.mappers[name].mapping.list_path)
+
+    def open(self) -> None:
+        """Connect, create missing tables if the settings say so, and compare the mapping with the tables.
+
+        Raises:
+            DatabaseUnavailable, DatabaseRefused: there is no connection.
+            ValueError: a table, a column or a foreign key is not there.
+        """
+        with self._database.looking_up():
+            pass
+        own = [_of_sql(mapper) for mapper in self.mappers.values() if not mapper.mapping.list_path]
+        if self.settings.create_tables:
+            with self._database.writing() as connection:
+                create_tables(connection, self._database.tables, own, self.mappers)
+        for mapper in own:
+            mapper.forget()
+            mapper.prepared()
+            for target in mapper.written_references.values():
+                mapper.reference_columns(target)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+    @property
+    def engine(self) -> sa.Engine:
+        """SQLAlchemy's engine of the database."""
+        return self._database.engine
+
+    def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> SqlMapper:
+        return SqlMapper(self._database, model, mapping)
+
+    # Reading
+
+    def load(self) -> None:
+        with self._database.reading():  # all models from one state of the database
+            super().load()
+
+    def read(self, mapper: Mapper) -> Iterable[Record]:
+        mapper = _of_sql(mapper)
+        prepared = mapper.prepared()
+        with self._database.reading() as connection:
+            if prepared.source.table is not None:
+                count = sa.select(sa.func.count()).select_from(prepared.source.table)
+                self.expect(mapper.model, connection.execute(count).scalar_one())
+            rows = connection.execute(prepared.statement, execution_options={"yield_per": self.settings.rows_per_fetch})
+            yield from map(mapper.record_of, rows)
+
+    def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
+        mapper = _of_sql(mapper)
+        found: dict[str, Record] = {}
+        with self._database.looking_up() as connection:
+            for start in range(0, len(identifiers), IDENTIFIERS_PER_STATEMENT):
+                part = identifiers[start : start + IDENTIFIERS_PER_STATEMENT]
+                for row in connection.execute(mapper.statement_for(part)):
+                    record = mapper.record_of(row)
+                    found[mapper.unique_id_of(record)] = record
+        return [found.get(mapper.model.create_unique_id(**ids)) for ids in identifiers]
+
+    # Writing
+
+    def put_reference(self, mapper: Mapper, payload: dict[str, Any], target: str, system_id: JsonValue) -> None:
+        """Write a primary key into the columns of the foreign key."""
+        columns = _of_sql(mapper).reference_columns(target)
+        keys = system_id if isinstance(system_id, list) else [None] * len(columns)
+        if len(columns) != len(keys):
+            raise ValueError(
+                f"The reference is written to {target!r}, and the key has {len(keys)} columns: name as many, with commas."
+            )
+        payload.update(zip(columns, keys, strict=True))
+
+    def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
+        mapper = _of_sql(mapper)
+        table = mapper.table()
+        make = self._upsert_of(table) if self.settings.upsert else lambda _names: table.insert()
+
+        def run(connection: Any, rows: Sequence[Any]) -> list[Answer]:
+            return batches.insert(connection, table, rows, make)
+
+        return self._write(mapper, payloads, mapper.row_of, run, ObjectNotCreated)
+
+    def _upsert_of(self, table: Any) -> Callable[[Iterable[str]], Any]:
+        keys, dialect = self._database.tables.unique_keys(table), self._database.engine.dialect.name
+        return lambda names: upsert(table, names, keys, dialect)
+
+    def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
+        mapper = _of_sql(mapper)
+        table = mapper.table()
+
+        def row_of(change: Change) -> tuple[Any, Any]:
+            return change.key, mapper.row_of(change.payload)
+
+        def run(connection: Any, rows: Sequence[Any]) -> list[Answer]:
+            is_there = batches.update(connection, table, rows)
+            return [
+                None if each else ObjectNotUpdated(f"The table {table.name!r} has no such row any more.")
+                for each in is_there
+            ]
+
+        return self._write(mapper, changes, row_of, run, ObjectNotUpdated)
+
+    def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
+        mapper = _of_sql(mapper)
+        table = mapper.table()
+
+        def run(connection: Any, keys: Sequence[Any]) -> list[Answer]:
+            batches.delete(connection, table, keys)
+            return [None] * len(keys)
+
+        return self._write(mapper, changes, lambda change: change.key, run, ObjectNotDeleted)
+
+    def _write(
+        self,
+        mapper: SqlMapper,
+        items: Sequence[Any],
+        row_of: Callable[[Any], Any],
+        run: batches.Run,
+        refused: type[Exception],
+    ) -> list[Answer]:
+        """Write the rows of a call in one transaction; what the database refuses is refused alone."""
+        answers: list[Answer] = [None] * len(items)
+        rows, numbers = [], []
+        for number, item in enumerate(items):
+            try:
+                rows.append(row_of(item))
+                numbers.append(number)
+            except ValueError as error:
+                answers[number] = refused(_without(mapper, item, str(error)))
+
+        def refuse(row: Any, error: Exception) -> Exception:
+            return refused(_without(mapper, row, reason(error)))
+
+        if rows:
+            with self._database.writing() as connection:
+                found = batches.run_by_halves(connection, run, rows, refuse)
+            for number, answer in zip(numbers, found, strict=True):
+                answers[number] = answer
+        return answers
+
+
+def _without(mapper: SqlMapper, item: Any, text: str) -> str:
+    """A message without the secrets of a row."""
+    row = item[1] if isinstance(item, tuple) else item
+    for secret in mapper.secrets_in(row) if isinstance(row, dict) else ():
+        text = text.replace(secret, "***")
+    return text
+
+
+def _of_sql(mapper: Mapper) -> SqlMapper:
+    return cast("SqlMapper", mapper)

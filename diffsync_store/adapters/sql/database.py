@@ -1,0 +1,102 @@
+"""One database: its engine, tables and transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock, local
+
+import sqlalchemy as sa
+
+from diffsync_store.adapters.sql.engine import WRITES, new_engine, parse_url
+from diffsync_store.adapters.sql.errors import one_line_errors
+from diffsync_store.adapters.sql.tables import Tables
+from diffsync_store.suggestion import did_you_mean
+
+
+class Database:
+    """Connections to a database, which are opened at first use. Threads may share it; each has a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._url = parse_url(url)
+        self._engine: sa.Engine | None = None
+        self._tables: Tables | None = None
+        self._lock = Lock()
+        self._mine = local()
+
+    @property
+    def engine(self) -> sa.Engine:
+        """SQLAlchemy's engine."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = new_engine(self._url)
+                self._tables = Tables(self._engine)
+            return self._engine
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of the database."""
+        engine = self.engine
+        return self._tables or Tables(engine)
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = self._tables = None
+
+    def table(self, name: str) -> sa.Table:
+        """A table or view.
+
+        Raises:
+            ValueError: there is none of this name.
+        """
+        found = self.tables.find(name)
+        if found is None:
+            known = self.tables.names(name)
+            listed = ", ".join(known) or "none"
+            raise ValueError(
+                f"The database has no table {name!r}.{did_you_mean(name, known)} Its tables and views are: {listed}. "
+                "With the setting `create_tables: true` a missing table is created."
+            )
+        return found
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that sees one state of the database throughout; a block inside a block of the same thread sees the same."""
+        current: sa.Connection | None = getattr(self._mine, "connection", None)
+        if current is not None:
+            with one_line_errors():
+                yield current
+            return
+        with one_line_errors(), self.engine.connect().execution_options(**self._snapshot) as connection:
+            self._mine.connection = connection
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                self._mine.connection = None
+
+    @property
+    def _snapshot(self) -> dict[str, object]:
+        name = self.engine.dialect.name
+        if name == "postgresql":
+            return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        return {"isolation_level": "REPEATABLE READ"} if name in {"mysql", "mariadb"} else {}
+
+    @contextmanager
+    def looking_up(self) -> Iterator[sa.Connection]:
+        """A connection that sees what is committed now."""
+        with one_line_errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A connection whose changes are committed together at the end of the block."""
+        with (
+            one_line_errors(),
+            self.engine.connect().execution_options(**{WRITES: True}) as connection,
+            connection.begin(),
+        ):
+            yield connection

@@ -1,0 +1,91 @@
+"""The engine of a database: drivers, time zone, transactions and the pool of connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+LOCK_SECONDS = 30
+"""How long SQLite waits for another writer."""
+CONNECT_SECONDS = 10
+WRITES = "diffsync_store_writes"
+"""Execution option of a connection that writes: SQLite takes its lock at once, instead of failing when it needs it."""
+
+_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+"""What is used where the URL names no driver."""
+_CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "sqlite": {"timeout": LOCK_SECONDS},
+    "psycopg": {"connect_timeout": CONNECT_SECONDS, "options": "-c timezone=UTC"},
+    "pymysql": {"connect_timeout": CONNECT_SECONDS, "init_command": "SET time_zone = '+00:00'"},
+}
+
+
+def parse_url(text: str) -> sa.URL:
+    """Parse the URL of a database.
+
+    Raises:
+        ValueError: it is not a URL, or names a database in memory. The message does not contain it.
+    """
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ValueError(
+            "This is not the URL of a database. Write sqlite:////srv/inventory.db, postgresql://user:password@host/database "
+            "or mariadb://user:password@host/database, with special characters of the password as %40."
+        ) from None
+    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
+        raise ValueError("A database in memory ends with the process. Name a file: sqlite:////srv/inventory.db")
+    return url
+
+
+def new_engine(url: sa.URL) -> sa.Engine:
+    """Create an engine. Threads share it; each has a connection of its own, as many as there are threads.
+
+    Raises:
+        ImportError: the driver of the database is not installed.
+    """
+    name = url.get_backend_name()
+    options: dict[str, Any] = {"hide_parameters": True, "pool_size": 0, "pool_pre_ping": name != "sqlite"}
+    try:
+        driver = "sqlite" if name == "sqlite" else url.get_driver_name()
+        if driver == "psycopg":
+            options["native_inet_types"] = False  # addresses as text
+        engine = sa.create_engine(url, connect_args=_connect_arguments(url, driver), **options)
+    except sa.exc.NoSuchModuleError:
+        raise ImportError(
+            f"There is no SQLAlchemy dialect {url.drivername!r}. Install its package, or correct the URL."
+        ) from None
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"The driver of {url.drivername} is not installed: pip install {_package(error.name)}"
+        ) from error
+    if name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _connect_arguments(url: sa.URL, driver: str) -> dict[str, Any]:
+    """The arguments of the driver that the URL itself does not give."""
+    return {key: value for key, value in _CONNECT_ARGUMENTS.get(driver, {}).items() if key not in url.query}
+
+
+def _package(module: str | None) -> str:
+    return {"psycopg": "'psycopg[binary]'", "MySQLdb": "mysqlclient"}.get(module or "", module or "it")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin in `_begin_sqlite`: reads see one state too
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,119 @@
+"""Tables of a database as it describes them, and the foreign keys between them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from threading import RLock
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+
+class ForeignKey(NamedTuple):
+    """Columns of a table that name a row of another."""
+
+    name: str
+    columns: tuple[str, ...]
+    target: sa.Table
+    target_columns: tuple[str, ...]
+
+    def ordered_as(self, wanted: Sequence[str]) -> list[str]:
+        """Its columns in the order of these columns of the other table.
+
+        Raises:
+            ValueError: it leads to other columns.
+        """
+        by_target = dict(zip(self.target_columns, self.columns, strict=True))
+        if by_target.keys() != set(wanted):
+            raise ValueError(
+                f"The foreign key {', '.join(self.columns)} leads to {', '.join(self.target_columns)} of {self.target.name!r}, "
+                f"not to its primary key."
+            )
+        return [by_target[name] for name in wanted]
+
+
+class Tables:
+    """The tables of one database; each is described once. Threads may share it."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._metadata = sa.MetaData()
+        self._foreign_keys: dict[str, list[ForeignKey]] = {}
+        self._lock = RLock()
+
+    def find(self, name: str) -> sa.Table | None:
+        """The table or view of a name, `table` or `schema.table`; None if there is none."""
+        with self._lock:
+            schema, _, last = name.rpartition(".")
+            for place in dict.fromkeys([(None, name), (schema or None, last)]):
+                try:
+                    return self._reflected(last if place[0] else place[1], place[0])
+                except sa.exc.NoSuchTableError:
+                    continue
+        return None
+
+    def names(self, name: str) -> list[str]:
+        """The names of tables and views beside a table: in its schema, or in the default one."""
+        schema = name.rpartition(".")[0] or None
+        inspector = sa.inspect(self._engine)
+        if schema not in inspector.get_schema_names():
+            schema = None
+        found = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+        return sorted(f"{schema}.{each}" if schema else each for each in found)
+
+    def foreign_key(self, table: sa.Table, head: str) -> ForeignKey | None:
+        """The foreign key of a table that a path names; None if there is none.
+
+        It is named by its column, with or without `_id`, by its constraint, or by the table that it leads to.
+
+        Raises:
+            ValueError: several foreign keys have this name.
+        """
+        keys = self.foreign_keys(table)
+        for matches in (
+            [key for key in keys if key.columns in {(head,), (f"{head}_id",)}],
+            [key for key in keys if key.name == head],
+            [key for key in keys if key.target.name == head],
+        ):
+            if len(matches) > 1:
+                columns = " and ".join(", ".join(key.columns) for key in matches)
+                raise ValueError(f"Several foreign keys of {table.name!r} fit {head!r}: {columns}. Name a column.")
+            if matches:
+                return matches[0]
+        return None
+
+    def foreign_keys(self, table: sa.Table) -> list[ForeignKey]:
+        """The foreign keys of a table."""
+        with self._lock:
+            if table.key not in self._foreign_keys:
+                found = sa.inspect(self._engine).get_foreign_keys(table.name, table.schema)
+                self._foreign_keys[table.key] = [
+                    ForeignKey(
+                        key["name"] or "",
+                        tuple(key["constrained_columns"]),
+                        self._reflected(key["referred_table"], key["referred_schema"]),
+                        tuple(key["referred_columns"]),
+                    )
+                    for key in found
+                ]
+            return self._foreign_keys[table.key]
+
+    def unique_keys(self, table: sa.Table) -> list[tuple[str, ...]]:
+        """Sets of columns that identify a row: the primary key first."""
+        inspector = sa.inspect(self._engine)
+        unique = [tuple(key["column_names"]) for key in inspector.get_unique_constraints(table.name, table.schema)]
+        for index in inspector.get_indexes(table.name, table.schema):
+            columns = [name for name in index["column_names"] if name is not None]
+            if index["unique"] and len(columns) == len(index["column_names"]):
+                unique.append(tuple(columns))
+        return list(dict.fromkeys([tuple(column.name for column in table.primary_key.columns), *unique]))
+
+    def _reflected(self, name: str, schema: str | None) -> sa.Table:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)  # it is read as text
+            table = sa.Table(name, self._metadata, schema=schema, autoload_with=self._engine, resolve_fks=False)
+        for column in table.columns:
+            if isinstance(column.type, sa.JSON):
+                column.type.none_as_null = True
+        return table
