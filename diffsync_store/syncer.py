@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from diffsync_store._adapter_like import AdapterLike
+from diffsync_store._adapter_like import AdapterLike, overrides
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags, DiffSyncModelFlags, DiffSyncStatus
 from diffsync_store.exceptions import (
@@ -69,9 +69,9 @@ class Syncer:
         self.processed = 0
         self.total = 0
         self.attempted = False
-        self.has_own_get = target._overrides("get") or target.store.overrides("get")
+        self.has_own_get = overrides(target, "get") or target.store.overrides("get")
         """The target's own `get` decides which objects it has."""
-        self.calls_source = source._overrides("get", "get_or_none")
+        self.calls_source = overrides(source, "get", "get_or_none")
         self.deletes: Deletes | None = None
         """The deletes of the diff, once a create collides with an object."""
         self.deleted_early: set[tuple[str, str]] = set()

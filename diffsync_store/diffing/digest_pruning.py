@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from diffsync_store._adapter_like import AdapterLike
+from diffsync_store._adapter_like import AdapterLike, is_stored
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.subtree_digests import BucketSums, SubtreeDigest, SubtreeDigests
 
@@ -103,7 +103,7 @@ class DigestPruner:
 
 def _has_stored_schema(adapter: AdapterLike, schema: ModelSchema, model: str) -> bool:
     """Whether the adapter's class compares the same as the class that wrote the objects."""
-    if adapter._is_stored:
+    if is_stored(adapter):
         return True
     declared = getattr(adapter, model, None)
     return declared is None or ModelSchema.of(declared).has_same_digests(schema)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from diffsync_store._adapter_like import AdapterLike
+from diffsync_store._adapter_like import AdapterLike, overrides
 from diffsync_store.exceptions import ObjectNotFound
 from diffsync_store.model import DiffSyncModel
 
@@ -19,7 +19,7 @@ NO_PARENT: Sequence[str] = []
 def reader_for(adapter: AdapterLike) -> StoreReader:
     """Return a reader of the adapter's store, or of the adapter if it overrides how objects are read."""
     methods = "get_all", "get_by_uids"
-    if adapter._overrides(*methods) or adapter.store.overrides(*methods):
+    if overrides(adapter, *methods) or adapter.store.overrides(*methods):
         return AdapterReader(adapter)
     return IndexedReader(adapter) if adapter.store.may_have_changed_uids() else StoreReader(adapter)
 

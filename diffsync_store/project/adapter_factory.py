@@ -8,13 +8,14 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import new_class
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.adapters import MappedAdapter, adapter_class
 from diffsync_store.mapping import RecordMapping
+from diffsync_store.project.diffsync_adapters import accepted, create, is_adapter_class, is_of_diffsync
 from diffsync_store.project.errors import ConfigError, Problem
 from diffsync_store.project.messages import suggestion
 from diffsync_store.project.models import DeclaredModels
@@ -72,6 +73,8 @@ class AdapterFactory:
     def _create(self, name: str, found: type[Adapter], arguments: Mapping[str, Any], store: BaseStore) -> Adapter:
         with self._secrets.redacted_errors():
             try:
+                if is_of_diffsync(found):
+                    return cast("Adapter", create(found, name, store, arguments))
                 return found(name=name, internal_storage_engine=store, **arguments)
             except TypeError as error:  # a base class may refuse an argument that the class passes on
                 raise self._file.error(("adapters", name, "settings"), str(error)) from error
@@ -106,9 +109,9 @@ class AdapterFactory:
         except (Exception, SystemExit) as error:  # the import runs code of the user
             message = f"importing {module_name} raised {type(error).__name__}: {error}"
             raise self._file.error(location, message) from error
-        if not (isinstance(found, type) and issubclass(found, Adapter)):
+        if not is_adapter_class(found):
             raise self._file.error(location, f"{module_name} has no adapter class {class_name}")
-        return found
+        return cast("type[Adapter]", found)  # or one of diffsync, which has the same methods
 
     def check(self, name: str) -> None:
         """Import the class of an adapter and check its settings; no object of your own class is created.
@@ -221,7 +224,8 @@ class AdapterFactory:
             message = f"unknown setting of {found.__name__}{suggestion(key, known, 'Known settings')}"
             yield self._file.problem((*location, key), message)
         try:
-            signature.bind(**dict.fromkeys(RESERVED), **given)
+            reserved = accepted(found, RESERVED) if is_of_diffsync(found) else RESERVED
+            signature.bind(**dict.fromkeys(reserved), **given)
         except TypeError as error:
             yield self._file.problem(location, f"{found.__name__}: {error}")
 

@@ -86,6 +86,11 @@ class BaseStore(Primitives, ObjectStore):
         self.name = name or type(self).__name__
         self._load_report = LoadReport()
 
+    def __call__(self, adapter: StoreOwner) -> Self:
+        """Set the adapter and return the store: diffsync's adapters call their `internal_storage_engine`."""
+        self.adapter = adapter
+        return self
+
     def __str__(self) -> str:
         return self.name
 

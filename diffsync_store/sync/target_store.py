@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from diffsync_store._adapter_like import overrides
 from diffsync_store.adapter import Adapter
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncModelFlags
@@ -29,7 +30,7 @@ class TargetStore:
     def __init__(self, target: Adapter, elements: TargetElements) -> None:
         self._target = target
         self._elements = elements
-        self._has_own_get = target._overrides("get") or target.store.overrides("get")
+        self._has_own_get = overrides(target, "get") or target.store.overrides("get")
         """The target's own `get` decides which objects it has."""
 
     def load(self, steps: Iterable[Step]) -> None:
@@ -79,7 +80,7 @@ class TargetStore:
             self._target.add(done)
             _add_child(parent, done)
         elif step.action == DiffSyncActions.DELETE and obj is not None:
-            skips = DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE in obj.model_flags
+            skips = _skips_children(obj)
             with suppress(ObjectNotFound):  # the model has removed it itself
                 self._target.remove(obj, remove_children=skips)
             _remove_child(parent, obj)
@@ -110,7 +111,7 @@ class TargetStore:
             if parent is not None:  # it may list the object that is gone: the two are not written together
                 _remove_child(parent, obj or self.build(element))
             if obj is not None:
-                skips = DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE in obj.model_flags
+                skips = _skips_children(obj)
                 self._target.remove(obj, remove_children=skips)
             obj = None
         step.obj = obj
@@ -144,6 +145,11 @@ class TargetStore:
         if obj is not None and step.action == DiffSyncActions.UPDATE:
             return set_values(obj, {**step.element.get_attrs_diffs()["+"], **_other_fields(type(obj), now)})
         return obj
+
+
+def _skips_children(obj: DiffSyncModel) -> bool:
+    """Whether an object has the flag, which may be one of diffsync's own enum."""
+    return bool(obj.model_flags.value & DiffSyncModelFlags.SKIP_CHILDREN_ON_DELETE.value)
 
 
 def parent_of(step: Step) -> DiffSyncModel | None:

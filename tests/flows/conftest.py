@@ -36,7 +36,31 @@ CONFIG = """
 metrics: {textfile_directory: METRICS}
 store:
   url: ${REDIS_URL}
+models:
+  site: {identifiers: {name: str}}
+  device:
+    identifiers: {name: str}
+    attributes: {site: str, units: int}
+    references: {site: site}
 adapters:
+  sheets:
+    type: files
+    settings: {folder: sheets}
+    records:
+      site: {from: sites.csv}
+      device: {from: devices.csv, fields: {units: height}}
+  tables:
+    type: sql
+    settings: {url: "sqlite:///tables.db"}
+    records:
+      site: {from: sites}
+      device: {from: devices, fields: {site: site.name}, references: {site: site_id}}
+  plugin-source:
+    class: tests.written_for_diffsync.dcim:Inventory
+    settings: {path: "${FOLDER}/plugin-source.json"}
+  plugin-target:
+    class: tests.written_for_diffsync.dcim:System
+    settings: {path: "${FOLDER}/plugin-target.json"}
   registry:
     class: airports.registry:AirportsAdapter
     settings: {folder: "${FOLDER}/after"}
@@ -127,6 +151,8 @@ adapters:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/cancelled"}
 syncs:
+  devices: {source: sheets, target: tables}
+  plugin: {source: plugin-source, target: plugin-target, guards: {change_limits: {per_model: {delete: {percent: 90, floor: 1}}}}}
   reviewed: {source: seven, target: reviewed, approval: always}
   asked: {source: seven, target: asked, approval: always}
   terminal: {source: seven, target: terminal, approval: always}
@@ -261,7 +287,7 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory, diffsync_dir: Path) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("project")
     write_registry(folder / "before", [airport(f"A{number:04}", name=f"<b>{number}</b> | a") for number in range(MANY)])
     write_registry(folder / "after", list(changed(folder / "before")))
@@ -271,7 +297,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     config.write_text(CONFIG.replace("METRICS", str(metrics)), "utf-8")
     with demand(lambda: RedisServer("valkey")) as redis:
         common = {"DIFFSYNC_CONFIG": str(config), "REDIS_URL": redis.url}
-        systems = {"FOLDER": str(folder), "PASSWORD": PASSWORD}
+        systems = {"FOLDER": str(folder), "PASSWORD": PASSWORD, "PYTHONPATH": str(diffsync_dir)}
         variables = {"load": common | systems, "diff": common, "sync": common | systems, "reconcile": common}
         with prefect_stack(folder / "prefect", variables) as stack:
             yield Project(stack, folder, redis)

@@ -147,11 +147,6 @@ class RedisStore(BaseStore):
     def __str__(self) -> str:
         return f"{self.name} ({self.store_id})"
 
-    def __call__(self, adapter: StoreOwner) -> RedisStore:
-        """Set the adapter and return the store: diffsync's adapters call their `internal_storage_engine`."""
-        self.adapter = adapter
-        return self
-
     def __del__(self) -> None:
         if len(getattr(self, "_send_queue", ())) or any(
             len(buffer) for buffer in getattr(self, "_buffers", {}).values()

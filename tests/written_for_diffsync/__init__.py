@@ -1,0 +1,1 @@
+"""A project that is written for diffsync, and imports it."""
