@@ -67,7 +67,9 @@ def apply(
             retry_rejected,
         )
         plan = _plan(context, request)
-        if not as_json:
+        if as_json:
+            echo_error(totals(plan.result))
+        else:
             _show(plan, limit)
         result = None
         if plan.refusal:
@@ -113,7 +115,6 @@ def _ask(context: Context, plan: Plan, request: SyncRequest, *, is_yes: bool, by
         raise UserError("The file requires an approval, which is of the whole diff. Use --exclude instead of --select.")
     if not is_yes:
         question = f"Approve and apply these changes as {by}?" if must_approve else "Apply these changes?"
-        typer.echo(totals(plan.result), err=True)
         if not typer.confirm(question, err=True):
             if request.sync_name:
                 drop(context, plan)

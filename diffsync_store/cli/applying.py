@@ -25,7 +25,7 @@ from diffsync_store.result import SyncResult
 from diffsync_store.runs import Plan, SyncRequest, apply_saved, open_source, open_target
 from diffsync_store.store.redis import Lease, RedisStore, target_lease
 
-_LEASE_SECONDS = 15.0
+_LEASE_SECONDS = 10.0
 """How long the lease of a killed process lasts, before another one can continue its sync."""
 
 

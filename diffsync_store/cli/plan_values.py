@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from difflib import unified_diff
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.text import Text
 
 from diffsync_store.cli.formatting import escape_json
 from diffsync_store.printable import printable
 from diffsync_store.redaction import CHANGED_SUFFIX, REDACTED
+
+
+class Line(NamedTuple):
+    """A line of output."""
+
+    text: Text
+    sign: str = ""
+    """Printed before it; wrapped lines have spaces there."""
+
 
 REMOVED, ADDED, CHANGED = "red", "green", "yellow"
 _MAX_LINES = 20
@@ -22,7 +31,7 @@ _CONTEXT = 60
 """Characters before the first difference of two long texts that are shown."""
 
 
-def change_lines(name: str, old: Any, new: Any, width: int) -> Iterator[Text]:
+def change_lines(name: str, old: Any, new: Any, width: int) -> Iterator[Line]:
     """Yield the lines of a changed attribute.
 
     Args:
@@ -33,31 +42,31 @@ def change_lines(name: str, old: Any, new: Any, width: int) -> Iterator[Text]:
     """
     label = f"{printable(name)}: "
     if old == new == REDACTED:
-        yield Text.assemble(label, REDACTED + CHANGED_SUFFIX)
+        yield Line(Text(f"{label}{REDACTED}{CHANGED_SUFFIX}"))
     elif isinstance(old, str) and isinstance(new, str) and "\n" in old + new:
-        yield Text(label.rstrip())
+        yield Line(Text(label.rstrip()))
         yield from _text_diff(old, new)
     else:
         yield from _values(label, *_excerpts(old, new), width)
 
 
-def value_lines(name: str, value: Any) -> Iterator[Text]:
+def value_lines(name: str, value: Any) -> Iterator[Line]:
     """Yield the lines of an attribute of a record that is created or deleted."""
     label = f"{printable(name)}: "
     if isinstance(value, str) and "\n" in value.strip("\n"):
-        yield Text(label.rstrip())
-        yield from _limited([Text(f"  {printable(line)}") for line in value.splitlines()])
+        yield Line(Text(label.rstrip()))
+        yield from _limited([Line(Text(printable(line)), "  ") for line in value.splitlines()])
     else:
-        yield Text(f"{label}{REDACTED if value == REDACTED else _shortened(_json(value))}")
+        yield Line(Text(f"{label}{REDACTED if value == REDACTED else _shortened(_json(value))}"))
 
 
-def _values(label: str, old: str, new: str, width: int) -> Iterator[Text]:
+def _values(label: str, old: str, new: str, width: int) -> Iterator[Line]:
     if len(label) + len(old) + len(new) + 3 <= width:
-        yield Text.assemble(label, (old, REMOVED), " → ", (new, ADDED))
+        yield Line(Text.assemble(label, (old, REMOVED), " → ", (new, ADDED)))
         return
-    yield Text(label.rstrip())
-    yield Text(f"  - {old}", REMOVED)
-    yield Text(f"  + {new}", ADDED)
+    yield Line(Text(label.rstrip()))
+    yield Line(Text(old, REMOVED), "  - ")
+    yield Line(Text(new, ADDED), "  + ")
 
 
 def _excerpts(old: Any, new: Any) -> tuple[str, str]:
@@ -83,23 +92,29 @@ def _shortened(text: str, length: int = 0) -> str:
     return f"{text[:_MAX_LENGTH]}… ({length or len(text):,} characters)"
 
 
-def _text_diff(old: str, new: str) -> Iterator[Text]:
+def _text_diff(old: str, new: str) -> Iterator[Line]:
     lines = list(unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm=""))[2:]
-    styles = {"-": REMOVED, "+": ADDED, "@": "dim"}
-    shown = [
-        Text(f"  {line[:1]} {printable(_shortened(line[1:]))}" if line[:1] != "@" else "  …", styles.get(line[:1], ""))
-        for line in lines
-    ]
-    if not shown:  # only the end of the lines differs
-        yield Text(f"  - {_json(old[-_CONTEXT:])}", REMOVED)
-        yield Text(f"  + {_json(new[-_CONTEXT:])}", ADDED)
-    yield from _limited(shown[1:] if lines and lines[0].startswith("@@ -1") else shown)
+    if not lines:  # only the ends of the lines differ
+        yield Line(Text(_json(old[-_CONTEXT:]), REMOVED), "  - ")
+        yield Line(Text(_json(new[-_CONTEXT:]), ADDED), "  + ")
+    yield from _limited([_diff_line(line) for line in lines[_begins_at_first_line(lines) :]])
 
 
-def _limited(lines: list[Text]) -> Iterator[Text]:
+def _begins_at_first_line(lines: list[str]) -> bool:
+    return bool(lines) and lines[0].startswith("@@ -1")
+
+
+def _diff_line(line: str) -> Line:
+    sign, text = line[:1], printable(_shortened(line[1:]))
+    if sign == "@":
+        return Line(Text("…", "dim"), "  ")
+    return Line(Text(text, {"-": REMOVED, "+": ADDED}.get(sign, "")), f"  {sign} ")
+
+
+def _limited(lines: list[Line]) -> Iterator[Line]:
     yield from lines[:_MAX_LINES]
     if len(lines) > _MAX_LINES:
-        yield Text(f"  … {len(lines) - _MAX_LINES:,} more lines", "dim")
+        yield Line(Text(f"… {len(lines) - _MAX_LINES:,} more lines", "dim"), "  ")
 
 
 def _json(value: Any) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from diffsync_store.cli.formatting import one_line, table
-from diffsync_store.cli.plan_values import ADDED, CHANGED, REMOVED, change_lines, value_lines
+from diffsync_store.cli.plan_values import ADDED, CHANGED, REMOVED, Line, change_lines, value_lines
 from diffsync_store.cli.render import ACTIONS
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.runs import Plan
+from diffsync_store.store.load_report import Gap
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.sync.filters import NOT_SELECTED
 
@@ -32,6 +33,8 @@ def show_plan(console: Console, plan: Plan, limit: int) -> None:
         plan: the plan.
         limit: maximum operations of each action to show; 0 for a summary.
     """
+    print_line(console, Text(f"{plan.sync_name}: {plan.source.name} → {plan.target.name}", "bold"))
+    console.print()
     show_gaps(console, (plan.source, plan.target))
     if limit:
         _show_operations(console, plan, limit)
@@ -45,25 +48,40 @@ def show_gaps(console: Console, records: Iterable[StoreRecord]) -> None:
     """Print what partial loads lack."""
     for record in records:
         for model, gap in record.gaps.items():
-            for reason in gap.reasons:
-                console.print(Text.assemble(("! ", "yellow"), one_line(f"{record.name} lacks {model}: {reason}")))
-            for reject in gap.rejects[:_REJECTS]:
-                print_line(console, Text(one_line(f"rejected {reject.what}: {reject.reason}"), "dim"), _INDENT)
-            if gap.rejected > _REJECTS:
-                more = f"{gap.rejected - _REJECTS:,} more: diffsync-store show {record.store_id}"
-                print_line(console, Text(f"… and {more}", "dim"), _INDENT)
+            _show_gap(console, record, model, gap)
         if record.gaps:
             console.print()
 
 
-def suppression_lines(operations: Iterable[Reject], plan: Plan) -> Iterator[str]:
-    """Yield a line for each reason why operations are left out."""
+def _show_gap(console: Console, record: StoreRecord, model: str, gap: Gap) -> None:
+    where = f"The load of {record.name} is partial"
+    for reason in gap.reasons:
+        if not gap.rejected or not reason.startswith(f"{gap.rejected} rejected"):
+            print_line(console, Line(Text(one_line(f"{where}: {model}: {reason}"), "yellow"), "! "))
+    if gap.rejected:
+        print_line(console, Line(Text(one_line(f"{where}: {gap.rejected:,} rejected of {model}:"), "yellow"), "! "))
+    for reject in gap.rejects[:_REJECTS]:
+        print_line(console, Line(Text(one_line(f"{reject.what}: {reject.reason}")), "- "), _INDENT)
+    if gap.rejected > _REJECTS:
+        print_line(console, Text(f"… and {gap.rejected - _REJECTS:,} more", "dim"), _INDENT)
+
+
+def show_suppressed(console: Console, operations: Iterable[Reject], plan: Plan) -> None:
+    """Print which operations are left out, why, and how to apply them."""
     counted = Counter((each.model, each.action, each.reason) for each in operations)
-    allowances = {str(one): one for one in plan.suppressions.all}
+    if not counted:
+        return
+    known = {str(one): one for one in plan.suppressions.all}
+    print_line(console, Text("Suppressed, so they are not applied:", "yellow"))
     for (model, action, reason), count in counted.items():
-        found = allowances.get(reason)
-        why = f"{found.reason}. Apply them once with --allow {found.allowance}" if found else reason
-        yield f"{count:,} {action}{'s' * (count != 1)} of {model}: {why}"
+        why = known[reason].reason if reason in known else reason
+        text = f"{count:,} {action}{'s' * (count != 1)} of {model}: {why}"
+        print_line(console, Line(Text(one_line(text)), "- "), _INDENT)
+    allowances = dict.fromkeys(known[reason].allowance for _, _, reason in counted if reason in known)
+    if allowances:
+        options = " ".join(f"--allow {shlex.quote(each)}" for each in allowances)
+        print_line(console, Text(one_line(f"If they are correct, apply them once with {options}")), _INDENT)
+    console.print()
 
 
 def totals(result: SyncResult) -> str:
@@ -126,11 +144,11 @@ def _show_operation(console: Console, operation: Operation, state: str, *, is_co
     print_line(console, title, depth)
     for line in _lines(operation, console.width - depth - 2 * _INDENT):
         if state:
-            line.style = "dim"
+            line.text.style = "dim"
         print_line(console, line, depth + 2 * _INDENT)
 
 
-def _lines(operation: Operation, width: int) -> Iterator[Text]:
+def _lines(operation: Operation, width: int) -> Iterator[Line]:
     changes = operation.redacted_changes()
     old, new = changes.get("-", {}), changes.get("+", {})
     for name in {**old, **new}:
@@ -152,13 +170,11 @@ def _show_models(console: Console, plan: Plan) -> None:
 
 
 def _show_left_out(console: Console, plan: Plan) -> None:
-    lines = list(suppression_lines(plan.result.suppressed_operations, plan))
-    for line in lines:
-        console.print(Text.assemble(("Suppressed: ", "yellow"), one_line(line)))
+    show_suppressed(console, plan.result.suppressed_operations, plan)
     counted = Counter((each.state, each.reason) for each in plan.result.rejects)
     for (state, reason), count in counted.items():
-        console.print(Text.assemble((f"{state.capitalize()}: ", "yellow"), one_line(f"{count:,} operations: {reason}")))
-    if lines or counted:
+        print_line(console, Text.assemble((f"{state.capitalize()}: ", "yellow"), one_line(f"{count:,}: {reason}")))
+    if counted:
         console.print()
 
 
@@ -183,10 +199,13 @@ def shown_note(summary: Mapping[str, int], limit: int) -> str:
     return f"Shown: {', '.join(parts)}. See all with --limit {largest}." if hidden and limit else ""
 
 
-def print_line(console: Console, line: Text, indent: int) -> None:
+def print_line(console: Console, line: Line | Text, indent: int = 0) -> None:
     """Print a line with an indent that wrapped lines keep; a pipe gets it in one line."""
-    if console.is_terminal:
-        line.overflow = "fold"
-        console.print(Padding(line, (0, 0, 0, indent)))
-    else:
-        console.print(" " * indent, line, sep="", soft_wrap=True)
+    text, sign = (line, "") if isinstance(line, Text) else line
+    if not console.is_terminal:
+        console.print(" " * indent + sign, text, sep="", soft_wrap=True)
+        return
+    width = max(20, console.width - indent - len(sign))
+    for number, part in enumerate(text.wrap(console, width, overflow="fold") or [text]):
+        part.rstrip()
+        console.print(" " * indent + (" " * len(sign) if number else sign), part, sep="", soft_wrap=True)

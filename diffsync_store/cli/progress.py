@@ -35,7 +35,8 @@ class Bars:
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Show how far a stage is; a diff and a sync call it."""
         if stage not in self._stages:
-            self._stages[stage] = self._progress.add_task({"diff": "compare", "sync": "apply"}.get(stage, stage))
+            name = {"diff": "compare", "sync": "apply"}.get(stage, stage)
+            self._stages[stage] = self._progress.add_task(name, total=total)
         self._progress.update(self._stages[stage], completed=done, total=total)
 
     def watch_load(self, context: Context) -> Callable[[str, BaseStore], Any]:

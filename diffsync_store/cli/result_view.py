@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from diffsync_store.cli.formatting import one_line, table
-from diffsync_store.cli.plan_view import suppression_lines
+from diffsync_store.cli.plan_view import print_line
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import Plan
 
@@ -68,8 +68,6 @@ def show_result(console: Console, plan: Plan, result: SyncResult, steps: list[st
             rest = f"{_REJECTS} of {len(result.rejects):,}: diffsync-store rejects {plan.saved.record.diff_id}"
             console.print(Text(one_line(rest), "dim"))
         console.print()
-    for line in suppression_lines(result.suppressed_operations, plan):
-        console.print(Text.assemble(("Suppressed: ", "yellow"), one_line(line)))
     counts = [f"{count:,} {name}" for name in _NAMES if (count := getattr(result, name.replace(" ", "_")))]
     title, style = (
         ("Stopped", "yellow") if result.stopped else ("Partly applied", "yellow") if steps else ("Applied", "green")
@@ -78,5 +76,5 @@ def show_result(console: Console, plan: Plan, result: SyncResult, steps: list[st
     if result.stopped:
         console.print(Text(one_line(result.stopped)))
     for step in steps:
-        console.print(Text(one_line(step)), soft_wrap=True)
+        print_line(console, Text(one_line(step)))
     console.print(Text(f"diff_id: {plan.saved.record.diff_id}", "dim"), soft_wrap=True)

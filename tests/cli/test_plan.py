@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.cli.conftest import CommandLine
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_plan_shows_the_tree_with_old_and_new_values(project: CommandLine) -> None:
     done = project.run("plan", "inventory")
     assert done.stdout == (
+        "inventory: files → database\n"
+        "\n"
         "~ site ams\n"
         '    region: "us" → "eu"\n'
         "    password: *** (changed)\n"

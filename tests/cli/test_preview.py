@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import DEVICES, SITES, CommandLine
 
+pytestmark = pytest.mark.slow
+
 OWN = """
 from diffsync_store import Adapter, DiffSyncModel
 
