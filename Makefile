@@ -35,7 +35,7 @@ export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast test-interpreters coverage check docs lint format types lock lock-check diffsync bench bench-setup clean
+.PHONY: help setup demo test test-fast test-interpreters coverage check docs lint format types lock lock-check diffsync nautobot bench bench-setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
@@ -85,13 +85,15 @@ lock-check: .venv/.ready ## check, without network, that the lock files match py
 
 diffsync: .venv-diffsync/.ready ## install diffsync for the compatibility tests
 
+nautobot: .venv-nautobot/.ready ## install Nautobot for the tests of its adapter
+
 bench: .venv/.ready .venv-bench/.ready ## run the benchmarks, with diffsync for comparison (SIZES="10000 100000", ARGS="--parts limit")
 	$(BIN)/python -m benchmarks $(SIZES) $(ARGS)
 
 bench-setup: .venv-bench/.ready ## install diffsync with its own redis client for the benchmarks
 
 clean: ## remove the environments, build output and caches
-	rm -rf .venv .venv-diffsync .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-diffsync .venv-nautobot .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV):
@@ -111,6 +113,11 @@ $(UV):
 	rm -rf .venv-diffsync && mkdir .venv-diffsync
 	$(call section,diffsync,benchmarks/diffsync.lock) > .venv-diffsync/diffsync.txt
 	$(UV) pip install --python $(BIN)/python --target .venv-diffsync --no-deps --require-hashes --compile-bytecode --requirement .venv-diffsync/diffsync.txt
+	touch $@
+
+.venv-nautobot/.ready: tests/targets/nautobot.lock | .venv/.ready
+	$(PYTHON) -m venv --clear --without-pip .venv-nautobot
+	$(UV) pip sync --python .venv-nautobot/bin/python --require-hashes --compile-bytecode tests/targets/nautobot.lock
 	touch $@
 
 .venv-bench/.ready: benchmarks/diffsync.lock | .venv/.ready

@@ -16,6 +16,7 @@ MARKER_OF_FIXTURE = {
     "project": "prefect",
     "chromium": "browser",
     "postgres_server": "server",
+    "nautobot_server": "server",
     "mariadb_server": "server",
     "powerdns_server": "server",
     "certificates": "server",

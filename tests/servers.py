@@ -267,6 +267,26 @@ class PostgresServer(Server):
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", name)
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
 
+    def restore(self, name: str, dump: Path) -> None:
+        """Create a database from a dump in PostgreSQL's custom format."""
+        readable = shutil.copy(dump, self.directory / dump.name)  # the user postgres may not read the checkout
+        self._run("createdb", *self._address, name)
+        self._run("pg_restore", *self._address, "--no-owner", "--exit-on-error", "--jobs=2", "--dbname", name, readable)
+
+    def replace_database(self, name: str, template: str) -> None:
+        """Create a database as a copy of another one. A database of this name, and connections to it, end before."""
+        statements = (f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.run_sql("postgres", *statements)
+
+    def run_sql(self, database: str, *statements: str) -> None:
+        """Run statements, each in a transaction of its own."""
+        commands = [word for statement in statements for word in ("--command", statement)]
+        self._run("psql", *self._address, "--quiet", "--set=ON_ERROR_STOP=1", *commands, database)
+
+    @property
+    def _address(self) -> list[str]:
+        return ["--host=127.0.0.1", f"--port={self.port}", "--username=postgres"]
+
     def _run(self, program: str, *arguments: str | Path) -> None:
         _run([*_as_user("postgres"), self.programs / program, *arguments], self.directory, self.start_seconds)
 

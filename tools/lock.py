@@ -46,6 +46,10 @@ def requirements_of_bench() -> str:
     return (ROOT / "benchmarks/diffsync.in").read_text("utf-8")
 
 
+def requirements_of_nautobot() -> str:
+    return (ROOT / "tests/targets/nautobot.in").read_text("utf-8")
+
+
 def requirements_of_image() -> str:
     """The image has the versions that the tests use, so its lock depends on theirs."""
     return requirements_of_pyproject() + (ROOT / "requirements.lock").read_text("utf-8")
@@ -87,6 +91,7 @@ LOCKS = (
         requirements_of_image,
     ),
     Lock("benchmarks/diffsync.lock", ("benchmarks/diffsync.in",), requirements_of_bench),
+    Lock("tests/targets/nautobot.lock", ("tests/targets/nautobot.in",), requirements_of_nautobot),
 )
 
 

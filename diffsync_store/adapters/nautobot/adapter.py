@@ -18,7 +18,7 @@ from diffsync_store.adapters.nautobot.payloads import as_nautobot_takes
 from diffsync_store.adapters.nautobot.rights import explain
 from diffsync_store.adapters.nautobot.schema import CannotSelect, Schema
 from diffsync_store.adapters.nautobot.settings import NautobotSettings
-from diffsync_store.adapters.nautobot.writer import NautobotWriter
+from diffsync_store.adapters.nautobot.writer import Learned, NautobotWriter
 from diffsync_store.adapters.resolver import UnknownReference
 from diffsync_store.adapters.rest import RestAdapter
 from diffsync_store.mapping.paths import Record
@@ -41,6 +41,7 @@ class NautobotAdapter(InventoryApiAdapter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lock = Lock()
         self._lists: dict[str, ListFields] = {}
+        self.learned = Learned()
         super().__init__(*args, **kwargs)
 
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> NautobotMapper:
@@ -158,16 +159,9 @@ class NautobotAdapter(InventoryApiAdapter):
         return RestAdapter.send_creates(self, mapper, with_values)
 
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
-        taken = [change._replace(payload=self._with_blanks(mapper, change.payload)) for change in changes]
+        nested = _own(mapper).nested
+        taken = [change._replace(payload=as_nautobot_takes(change.payload, nested)) for change in changes]
         return RestAdapter.send_updates(self, mapper, taken)
-
-    def _with_blanks(self, mapper: Mapper, payload: dict[str, Any]) -> dict[str, Any]:
-        """A payload in which fields without a value have what Nautobot takes for it."""
-        taken = as_nautobot_takes(payload, _own(mapper).nested)
-        if None not in taken.values():
-            return taken
-        fields = self.fields_of(mapper)
-        return {name: "" if value is None and fields.takes_blank(name) else value for name, value in taken.items()}
 
     def fields_of(self, mapper: Mapper) -> ListFields:
         """What Nautobot says of the fields of a model's list; asked for once."""

@@ -1,4 +1,4 @@
-"""What Nautobot says of the fields of its lists: choices, and how "no value" is written."""
+"""What Nautobot says of its lists: what a token may do, and the choices of fields."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from diffsync_store.adapters.http import HttpClient
-
-_BLANK_TYPES = frozenset({"string", "choice"})
-"""Types of fields that take an empty text, and refuse null."""
 
 
 class ListFields:
@@ -28,10 +25,6 @@ class ListFields:
     def may_create(self) -> bool:
         """True if the token may create records of the list."""
         return "POST" in self.actions
-
-    def takes_blank(self, name: str) -> bool:
-        """True if "no value" is an empty text in this field."""
-        return self._fields.get(name, {}).get("type") in _BLANK_TYPES
 
     def choices(self, name: str) -> dict[str, str]:
         """Label → value of a field with choices; empty where it has none, or the token may not see them."""

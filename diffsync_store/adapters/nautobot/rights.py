@@ -24,7 +24,7 @@ def explain(error: HttpError, action: str, path: str) -> HttpError:
         path: the path of the list.
     """
     if is_forbidden(error):
-        error.args = (f"{error} {_remedy(error, action, path)}",)
+        error.args = (f"{str(error).rstrip('.')}. {_remedy(error, action, path)}",)
     return error
 
 

@@ -1,0 +1,38 @@
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from diffsync_store.adapters.nautobot import NautobotAdapter
+from tests.conftest import SharedServers
+from tests.targets.nautobot_server import NautobotServer
+
+MakeNautobot = Callable[..., NautobotAdapter]
+
+
+@pytest.fixture(scope="session")
+def nautobot_server(shared_servers: SharedServers) -> NautobotServer:
+    """One Nautobot for all tests of a session; its records are those of the test before."""
+    return shared_servers.get("nautobot", NautobotServer)
+
+
+@pytest.fixture
+def nautobot(nautobot_server: NautobotServer) -> NautobotServer:
+    """The Nautobot without records."""
+    nautobot_server.reset()
+    return nautobot_server
+
+
+@pytest.fixture
+def make_adapter(nautobot_server: NautobotServer) -> Iterator[MakeNautobot]:
+    """Makes adapters of the Nautobot from models, records and settings; they are closed at the end."""
+    made: list[NautobotAdapter] = []
+
+    def make(models: Mapping[str, Any], records: Mapping[str, Any], **settings: Any) -> NautobotAdapter:
+        given = {"url": nautobot_server.url, "token": nautobot_server.token, **settings}
+        made.append(NautobotAdapter(given, models, records, name="nautobot"))
+        return made[-1]
+
+    yield make
+    for adapter in made:
+        adapter.close()
