@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any, cast
 
 import structlog
 
 from diffsync_store.adapters.http import HttpClient, HttpError
-from diffsync_store.adapters.inventory_api import InventoryApiAdapter
 from diffsync_store.adapters.mapped import Answer, Change, MappedModel
 from diffsync_store.adapters.nautobot.fields import ListFields
 from diffsync_store.adapters.nautobot.graphql import GraphqlList
@@ -28,7 +27,7 @@ _LONGEST_FILTER = 3000
 """Characters of the parameters by which records are looked up."""
 
 
-class NautobotAdapter(InventoryApiAdapter):
+class NautobotAdapter(RestAdapter):
     """Reads and writes a Nautobot. One thread loads; several may write.
 
     `from` of a model is a path below `/api/`, such as `dcim/device-types/`. Short lists are read by REST, long ones by GraphQL.
@@ -128,9 +127,6 @@ class NautobotAdapter(InventoryApiAdapter):
 
     # Looking up
 
-    def filter_of_reference(self, target: str) -> str:
-        return target
-
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
         for params in self._filters(mapper, identifiers):
             yield from (self.record_of(mapper, record) for record in self.pages(mapper, params))
@@ -151,17 +147,31 @@ class NautobotAdapter(InventoryApiAdapter):
         if params:
             yield {name: list(values) for name, values in params.items()}
 
+    def _filter(self, mapper: Mapper, identifiers: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters by which a list has the record with these identifiers and few others."""
+        found: dict[str, Any] = {}
+        for name, value in identifiers.items():
+            field = mapper.mapping.fields.get(name)
+            path = (field.path if field is not None else "") or name
+            if "." not in path and value is not None:
+                found[path] = value
+        for label, target in mapper.written_references.items():
+            reference = mapper.model._references[label]
+            if set(reference.fields.values()) <= identifiers.keys():
+                found[target] = self._resolve(reference, identifiers)
+        return found
+
     # Writing
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
         taken = [as_nautobot_takes(payload, _own(mapper).nested) for payload in payloads]
         with_values = [{name: value for name, value in payload.items() if value is not None} for payload in taken]
-        return RestAdapter.send_creates(self, mapper, with_values)
+        return super().send_creates(mapper, with_values)
 
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
         nested = _own(mapper).nested
         taken = [change._replace(payload=as_nautobot_takes(change.payload, nested)) for change in changes]
-        return RestAdapter.send_updates(self, mapper, taken)
+        return super().send_updates(mapper, taken)
 
     def fields_of(self, mapper: Mapper) -> ListFields:
         """What Nautobot says of the fields of a model's list; asked for once."""

@@ -6,13 +6,15 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from diffsync_store.adapters.inventory_api import InventoryApiSettings
-from diffsync_store.adapters.rest import Writing
+from diffsync_store.adapters.rest import Paging, RestSettings, Writing
 
 
-class NautobotSettings(InventoryApiSettings):
+class NautobotSettings(RestSettings):
     """How a Nautobot is reached: `url` is its address with `/api/`, `token` one of its tokens."""
 
+    token_scheme: str = "Token"  # noqa: S105  # the name of a scheme
+    items: str = "results"
+    paging: Paging = Paging(kind="offset", size=500, total="count")
     writing: Writing = Writing(bulk=True, bulk_size=200)
     api_version: str = Field(default="", pattern=r"^(\d+\.\d+)?$")
     """The version of the REST API to ask for, such as `3.1`; by default Nautobot's own."""
