@@ -17,6 +17,7 @@ class TestCsv(OnRedis):
         return CsvUnderTest(tmp_path)
 
 
+@pytest.mark.slow
 class TestJson(OnRedis):
     samples = (SITE, DEVICE)
 

@@ -65,8 +65,7 @@ class LoadCases(Cases):
         bench.put(sample.records(2))
         adapter = bench.load()
         bench.system.remove(sample.record(1))
-        with adapter.store.loading():
-            adapter.load()
+        bench.load_with(adapter)
         bench.require_no_difference([sample.record(0)], adapter)
 
     def test_a_record_that_does_not_fit_is_rejected_by_name(self, bench: Bench, sample: Sample) -> None:

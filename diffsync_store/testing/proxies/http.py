@@ -58,7 +58,7 @@ class HttpProxy:
     def __init__(self, url: str, side: Callable[[str, str, bytes], Side] = by_method) -> None:
         self._upstream = urlsplit(url)
         self._side = side
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._faults: dict[Side, list[Fault]] = {"read": [], "write": []}
         self._denied: Counter[Side] = Counter()
         self._action: Callable[[], None] | None = None
