@@ -32,6 +32,13 @@ class Change(NamedTuple):
     identifiers: dict[str, Any]
 
 
+class Payload(dict[str, Any]):
+    """A new record in the system's form."""
+
+    fields: Mapping[str, Any]
+    """The fields that it is made of."""
+
+
 class System(Protocol):
     """What is needed of an adapter to write records."""
 
@@ -90,7 +97,9 @@ class RecordWriter:
 
         def prepare(known: Ids) -> dict[str, Any]:
             made[:] = [model.create_base(self._adapter, ids, attrs)]  # what does not fit is found before it is sent
-            return self._payload(mapper, values, values, known)
+            payload = Payload(self._payload(mapper, values, values, known))
+            payload.fields = values
+            return payload
 
         def done(answer: Answer, _known: Ids) -> Any:
             obj = made[0]

@@ -165,6 +165,7 @@ class Mapper:
         model: the model.
         mapping: how its records are read; without it each field is read under its own name.
         compile_path: makes the function that reads a path, for adapters whose records are not nested.
+        has_ids: a reference is written as the id of the record; where the system has none, by the fields that name it.
 
     Raises:
         ValueError: the mapping names a field that the model does not have.
@@ -176,6 +177,7 @@ class Mapper:
         mapping: RecordMapping | None = None,
         *,
         compile_path: Callable[[str], Getter] = compile_getter,
+        has_ids: bool = True,
     ) -> None:
         mapping = mapping or RecordMapping()
         self.model = model
@@ -188,10 +190,10 @@ class Mapper:
             )
         fields = {name: mapping.fields.get(name, FieldMapping()) for name in names}
         self._readers = [(name, _reader(field, compile_path(field.path or name))) for name, field in fields.items()]
-        self._writers = dict(_writers(fields, _named_by_references(model)))
+        self._writers = dict(_writers(fields, _named_by_references(model) if has_ids else set()))
         self.written_references = {
             label: mapping.references.get(label, label)
-            for label, reference in model._references.items()
+            for label, reference in (model._references if has_ids else {}).items()
             if label in mapping.references or not self._writers.keys() & set(reference.fields.values())
         }
         """Where the ids of referenced records are written: a reference whose fields are written themselves needs none."""

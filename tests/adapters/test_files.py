@@ -1,5 +1,10 @@
 import json
 import os
+import subprocess
+import sys
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,8 @@ from diffsync_store import Adapter, DiffSyncFlags, LocalStore, StoreState, Sync,
 from diffsync_store.adapters.files import FilesAdapter
 from diffsync_store.adapters.mapped import MappedAdapter
 from diffsync_store.mapping import ModelDefinition
+
+ROOT = Path(__file__).parents[2]
 
 MODELS = {
     "device": ModelDefinition.model_validate(
@@ -122,7 +129,7 @@ def test_a_record_that_does_not_fit_is_rejected_with_its_key(tmp_path: Path) -> 
     adapter = adapter_of(tmp_path)
     record = loaded(adapter).store.record()
     assert [device["name"] for device in devices(adapter)] == ["b"]
-    assert [reject.what for reject in record.gaps["device"].rejects] == ["a", "b"]
+    assert [reject.what for reject in record.gaps["device"].rejects] == ["a", "b", "devices.json"]
 
 
 def test_no_file_at_all_fails_and_files_outside_are_refused(tmp_path: Path) -> None:
@@ -175,10 +182,392 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypat
     adapter = loaded(adapter_of(tmp_path))
     device = adapter.get("device", "a")
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        adapter.update_records(type(device), [(device, {"site": "Bergen"})])
+    [refused] = adapter.update_records(type(device), [(device, {"site": "Bergen"})])
+    assert "devices.json cannot be written: disk full" in str(refused)
     assert json.loads((tmp_path / "devices.json").read_text()) == DEVICES
     assert [path.name for path in tmp_path.iterdir()] == ["devices.json"]
+
+
+# Faults in files
+
+FAULTS: dict[str, tuple[bytes, str, list[str]]] = {
+    "short row": (b"name,site\na,x\nb\nc,y\n", "devices.csv:3 | InvalidFile: it has 1 cells, and the first line has 2", ["a", "c"]),
+    "long row": (b"name,site\na,x\nb,1,2\nc,y\n", "devices.csv:3 | InvalidFile: it has 3 cells, and the first line has 2", ["a", "c"]),
+    "quote": (b'name,site\na,x\n"b"b,y\nc,y\n', "devices.csv:3 | InvalidFile: ',' expected after '\"'", ["a", "c"]),
+    "after line breaks": (b'name,site\n"a\n\nb",x\nb\n', "devices.csv:5 | InvalidFile: it has 1 cells", ["a\n\nb"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_bad_row_is_rejected_with_its_line_and_the_others_are_read(tmp_path: Path, case: str) -> None:
+    text, message, names = FAULTS[case]
+    (tmp_path / "devices.csv").write_bytes(text)
+    adapter = loaded(adapter_of(tmp_path))
+    [reject] = adapter.store.record().gaps["device"].rejects
+    assert f"{reject.what} | {reject.reason}".startswith(message)
+    assert [device["name"] for device in devices(adapter)] == names
+
+
+UNREADABLE: list[tuple[str, bytes, str]] = [
+    ("devices.csv", b"", "devices.csv: it is empty"),
+    ("devices.csv", b"name,name\na,b\n", "devices.csv:1: the column 'name' is there twice"),
+    ("devices.csv", b'name,site\na,x\n"b,y\n', "devices.csv:3: a quoted cell does not end"),
+    ("devices.csv", "name\n\u00e5\n".encode("latin-1"), "devices.csv: it is not text in utf-8"),
+    ("devices.json", b'[{"name": "a"},\n {"name": ]', "devices.json:2: it is no JSON: Expecting value"),
+    ("devices.json", b"", "devices.json:1: it is no JSON"),
+    ("devices.yaml", b"", "devices.yaml: it is empty"),
+    ("devices.yaml", b"- name: a\n- name: 'b\n", "devices.yaml:3: it is no YAML"),
+    ("devices.yaml", b"- name: a\n  name: b\n", "devices.yaml:2: it is no YAML: the key 'name' is there twice"),
+    ("devices.yaml", b"- {name: a, x: !python/object:os.system x}", "devices.yaml:1: it is no YAML: the tag"),
+    ("devices.yaml", b"[" * 100_000, "devices.yaml: it is nested too deeply"),
+    ("devices.parquet", b"PAR1", "devices.parquet: it is no Parquet"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "message"), UNREADABLE)
+def test_a_file_that_cannot_be_read_is_named_with_the_line(
+    tmp_path: Path, name: str, text: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(text)
+    (tmp_path / "devices.b.json").write_text('[{"name": "other"}]')
+    adapter = loaded(adapter_of(tmp_path))
+    record = adapter.store.record()
+    assert record.state is StoreState.PARTIAL
+    assert message in record.reason
+    assert "other" in [device["name"] for device in devices(adapter)]
+
+
+def test_a_line_of_json_lines_is_rejected_alone(tmp_path: Path) -> None:
+    (tmp_path / "devices.jsonl").write_text('{"name": "a"}\nnonsense\n\n[1]\n{"name": "b"}\n')
+    adapter = loaded(adapter_of(tmp_path))
+    rejects = adapter.store.record().gaps["device"].rejects
+    assert [reject.what for reject in rejects] == ["devices.jsonl:2", "devices.jsonl:4"]
+    assert [device["name"] for device in devices(adapter)] == ["a", "b"]
+
+
+def test_two_files_with_one_record_are_one_reject_that_names_both(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text("name: a\n")
+    adapter = loaded(adapter_of(tmp_path, {"from": "*.yaml"}))
+    [reject] = adapter.store.record().gaps["device"].rejects
+    assert reject.what == "a"
+    assert "it is in one.yaml and in two.yaml. The first one counts." in reject.reason
+
+
+def test_a_symbolic_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (outside / "secret.json").write_text('{"name": "secret"}')
+    (folder / "devices.link.json").symlink_to(outside / "secret.json")
+    (folder / "devices.a.json").write_text('{"name": "a"}')
+    (folder / "devices.b.json").symlink_to(folder / "devices.a.json")
+    (folder / "there").symlink_to(outside)
+    adapter = loaded(adapter_of(folder))
+    assert (
+        "devices.link.json: devices.link.json leads out of the folder by a symbolic link"
+        in adapter.store.record().reason
+    )
+    assert [device["name"] for device in devices(adapter)] == ["a"]
+    writer = loaded(adapter_of(folder, {"from": "devices.a.json", "file": "there/$name.json"}))
+    [refused] = writer.create_records(writer.models["device"], [({"name": "x"}, {})])
+    assert "leads out of the folder" in str(refused)
+    assert [path.name for path in outside.iterdir()] == ["secret.json"]
+
+
+# Reading
+
+
+def test_line_breaks_quotes_and_the_line_of_excel_are_read(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_bytes(b'sep=;\r\nname;site\r\n"a;""b""\r\n c";" x "\r\n\r\nd;\r\n')
+    assert [(device["name"], device["site"]) for device in devices(loaded(adapter_of(tmp_path)))] == [
+        ('a;"b"\r\n c', " x "),
+        ("d", None),
+    ]
+
+
+def test_a_delimiter_inside_quotes_is_not_counted(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text('name;"a,b,c"\nx;1\n')
+    assert [device["name"] for device in devices(loaded(adapter_of(tmp_path)))] == ["x"]
+
+
+def test_yaml_text_that_looks_like_something_else_loses_nothing(tmp_path: Path) -> None:
+    names = ["01", "1.10", "1e3", "12:30", "no", "2026-01-02", "0x1f", "+5", ".5", "1_000", "<<"]
+    (tmp_path / "devices.yaml").write_text("".join(f"- name: {name}\n" for name in names) + "- {name: 1, rack: 007}\n")
+    assert [device["name"] for device in devices(loaded(adapter_of(tmp_path)))] == [*names, "1"]
+
+
+def test_yaml_anchors_merges_and_documents_are_read(tmp_path: Path) -> None:
+    (tmp_path / "devices.yaml").write_text(
+        "- &base {name: a, site: x}\n- {<<: *base, name: b}\n---\nname: c\nsite: !!str 1\n---\n"
+    )
+    assert [(device["name"], device["site"]) for device in devices(loaded(adapter_of(tmp_path)))] == [
+        ("a", "x"),
+        ("b", "x"),
+        ("c", "1"),
+    ]
+
+
+def test_parquet_is_read_in_pieces_and_keeps_its_types(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = [{"name": str(number), "site": None, "rack": number, "tags": ["x"]} for number in range(25_000)]
+    schema = arrow.schema(
+        [
+            ("name", arrow.string()),
+            ("site", arrow.string()),
+            ("rack", arrow.int16()),
+            ("tags", arrow.list_(arrow.string())),
+        ]
+    )
+    parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), tmp_path / "devices.parquet")
+    adapter = loaded(adapter_of(tmp_path))
+    assert adapter.count("device") == 25_000
+    device = adapter.get("device", "7")
+    assert adapter.update_records(type(device), [(device, {"rack": 9})]) == [device]
+    [bad] = adapter.update_records(type(device), [(device, {"rack": 100_000})])
+    assert "100000" in str(bad)
+    assert parquet.read_schema(tmp_path / "devices.parquet") == schema
+    assert loaded(adapter_of(tmp_path)).get("device", "7").rack == 9
+
+
+def test_without_pyarrow_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "devices.parquet").write_bytes(b"PAR1")
+    for name in ("pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r"pip install 'diffsync-store\[parquet\]'"):
+        loaded(adapter_of(tmp_path))
+
+
+def test_groups_of_an_inventory_of_ansible(tmp_path: Path) -> None:
+    inventory = {
+        "_meta": {"hostvars": {"a": {"site": "Oslo"}}},
+        "all": {"children": ["ungrouped", "switches"]},
+        "switches": {"children": ["core"], "vars": {"x": 1}},
+        "core": {"hosts": ["a"]},
+        "ungrouped": {"hosts": ["b"]},
+    }
+    (tmp_path / "devices.json").write_text(json.dumps(inventory))
+    hosts = {"from": "devices.json", "fields": {"site": "vars.site", "tags": "all_groups"}}
+    assert [
+        (device.name, device.site, device.tags)
+        for device in loaded(adapter_of(tmp_path, hosts, format="ansible")).get_all("device")
+    ] == [
+        ("a", "Oslo", ["core", "switches"]),
+        ("b", None, ["ungrouped"]),
+    ]
+    groups = {"from": "devices.json", "items": "groups", "fields": {"site": "parents[0]", "tags": "children"}}
+    adapter = loaded(adapter_of(tmp_path, groups, format="ansible"))
+    assert [(device.name, device.site, device.tags) for device in adapter.get_all("device")][1:3] == [
+        ("switches", "all", ["core"]),
+        ("core", "switches", []),
+    ]
+    device = adapter.get("device", "core")
+    [refused] = adapter.update_records(type(device), [(device, {"site": "x"})])
+    assert "is only read" in str(refused)
+
+
+def test_a_large_csv_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    with (tmp_path / "devices.csv").open("w") as file:
+        file.write("name,site\n")
+        file.writelines(f"device-{number},{'x' * 200}\n" for number in range(50_000))
+    adapter = adapter_of(tmp_path)
+    tracemalloc.start()
+    assert sum(1 for _ in adapter.read(adapter.mappers["device"])) == 50_000
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
+
+
+# Writing
+
+SITES = {
+    name: ModelDefinition.model_validate(found)
+    for name, found in {
+        "site": {"identifiers": {"name": "str"}, "attributes": {"town": "str?"}, "children": ["rack"]},
+        "rack": {
+            "identifiers": {"site": "str", "name": "str"},
+            "attributes": {"units": "int?"},
+            "references": {"site": "site"},
+        },
+    }.items()
+}
+SITE_RECORDS: dict[str, Any] = {"site": {"from": "*.yaml", "file": "$name.yaml"}, "rack": {"from": "racks[]"}}
+
+
+def sync(source: MappedAdapter, target: MappedAdapter, **options: Any) -> Any:
+    return Sync(target.diff_from(source), source, target, SyncOptions(**options), flags=DiffSyncFlags.NONE).run()
+
+
+@pytest.mark.parametrize("batch_size", [1, 100])
+def test_lists_inside_records_are_written_too(tmp_path: Path, batch_size: int) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    (source / "all.yaml").write_text(
+        "- {name: a, town: Oslo, racks: [{name: '1', units: 42}, {name: '3'}]}\n- {name: b, racks: [{name: '1'}]}\n- {name: d}\n"
+    )
+    (target / "a.yaml").write_text(
+        "---\n# site a\nname: a\ntown: 'Oslo'\nracks:\n  - name: '1' # first\n    units: 40\n  - name: '2'\n    units: 10\n"
+    )
+    (target / "c.yaml").write_text("name: c\nracks:\n- name: x\n")
+    (target / "d.yaml").write_text("name: d\n")
+    left = loaded(FilesAdapter({"folder": source}, SITES, {"site": {"from": "all.yaml"}, "rack": {"from": "racks[]"}}))
+    right = loaded(FilesAdapter({"folder": target}, SITES, SITE_RECORDS))
+    result = sync(left, right, batch_size=batch_size)
+    assert (result.created, result.updated, result.deleted, result.failed) == (3, 1, 3, 0)
+    again = loaded(FilesAdapter({"folder": target}, SITES, SITE_RECORDS))
+    assert not again.diff_from(left).has_diffs()
+    assert sorted(path.name for path in target.iterdir()) == ["a.yaml", "b.yaml", "d.yaml"]
+    text = (target / "a.yaml").read_text()
+    assert text.startswith("---\n# site a\nname: a\ntown: 'Oslo'\nracks:\n  - name: '1' # first\n    units: 42\n  - ")
+
+
+STYLES = [
+    '---\n# top\nname: a\nsite: "Oslo"   # town\ntags:\n  - x\n  - y\nrack: 1\n',
+    "name: a\ntags: [x, y]\nsite: null\nrack: 1\n",
+    "name: a\nsite: ~\nnote: >\n  folded\n  text\nrack: 1\n",
+    "name: a\nsite:\nlong: " + "word " * 60 + "x\nrack: 1\n",
+    "name: 'a'\r\nsite: x\r\nrack: 1\r\n",
+    "name: a\nrack: 1\nracks:\n- name: x\n  units:\n  - 1\n",
+]
+
+
+@pytest.mark.parametrize("text", STYLES)
+def test_only_what_changes_changes_in_a_yaml_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "devices.yaml").write_bytes(text.encode())
+    adapter = loaded(adapter_of(tmp_path))
+    device = adapter.get("device", "a")
+    assert adapter.update_records(type(device), [(device, {"rack": 2})]) == [device]
+    assert (tmp_path / "devices.yaml").read_bytes().decode() == text.replace("rack: 1", "rack: 2")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"\xef\xbb\xbfname;site\r\na;x\r\nb;\r\n",
+        b"site|rack|name\nx|1|a\n||b\n",
+        "name,site\na,\u00e5\n".encode("utf-16"),
+    ],
+)
+def test_a_csv_file_keeps_its_form(tmp_path: Path, before: bytes) -> None:
+    (tmp_path / "devices.csv").write_bytes(before)
+    adapter = loaded(adapter_of(tmp_path))
+    device = adapter.get("device", "a")
+    old = device.site
+    assert adapter.update_records(type(device), [(device, {"site": "new"})]) == [device]
+    assert adapter.update_records(type(device), [(device, {"site": old})]) == [device]
+    assert (tmp_path / "devices.csv").read_bytes() == before
+
+
+def test_a_cell_cannot_hold_a_list_and_the_others_are_written(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text("name,tags\n")
+    adapter = loaded(adapter_of(tmp_path, {"from": "devices.csv"}))
+    bad, good = adapter.create_records(
+        adapter.models["device"], [({"name": "a"}, {"tags": ["x"]}), ({"name": "b"}, {})]
+    )
+    assert "cannot hold a list ('tags')" in str(bad)
+    assert good.name == "b"
+    split = {"from": "devices.csv", "fields": {"tags": {"transforms": [{"split": " "}]}}}
+    adapter = loaded(adapter_of(tmp_path, split))
+    [made] = adapter.create_records(adapter.models["device"], [({"name": "a"}, {"tags": ["x", "y"]})])
+    assert (tmp_path / "devices.csv").read_text() == "name,tags\nb,\na,x y\n"
+    assert loaded(adapter_of(tmp_path, split)).get("device", "a").tags == made.tags
+
+
+def test_lines_that_cannot_be_read_are_not_lost_by_writing(tmp_path: Path) -> None:
+    text = "name,site\na,x\nb\n"
+    (tmp_path / "devices.csv").write_text(text)
+    adapter = loaded(adapter_of(tmp_path))
+    device = adapter.get("device", "a")
+    [refused] = adapter.update_records(type(device), [(device, {"site": "y"})])
+    assert "it has lines that cannot be read, and is not written" in str(refused)
+    assert (tmp_path / "devices.csv").read_text() == text
+
+
+def test_a_file_that_may_be_missing_is_made(tmp_path: Path) -> None:
+    for name in ("devices.csv", "devices.json", "devices.yaml", "sub/devices.jsonl"):
+        adapter = loaded(
+            adapter_of(tmp_path, {"from": name, "optional": True, "fields": {"tags": {"read_only": True}}})
+        )
+        answers = adapter.create_records(adapter.models["device"], [({"name": "a"}, {"rack": 1}), ({"name": "b"}, {})])
+        assert [device.system_id for device in answers] == [name, name]
+        assert [device["rack"] for device in devices(loaded(adapter_of(tmp_path, {"from": name})))] == [1, None]
+
+
+def test_the_mode_of_a_file_stays_and_a_new_one_has_the_usual(tmp_path: Path) -> None:
+    (tmp_path / "devices.json").write_text(json.dumps(DEVICES))
+    (tmp_path / "devices.json").chmod(0o640)
+    adapter = loaded(adapter_of(tmp_path, {"from": "*.json", "file": "$name.json"}))
+    device = adapter.get("device", "a")
+    adapter.update_records(type(device), [(device, {"rack": 2})])
+    adapter.create_records(type(device), [({"name": "new"}, {})])
+    mask = os.umask(0)
+    os.umask(mask)
+    assert (tmp_path / "devices.json").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "new.json").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_what_another_program_has_written_meanwhile_stays(tmp_path: Path) -> None:
+    path = tmp_path / "devices.json"
+    path.write_text(json.dumps(DEVICES))
+    adapter = loaded(adapter_of(tmp_path))
+    device = adapter.get("device", "a")
+    adapter.update_records(type(device), [(device, {"rack": 2})])
+    path.write_text(json.dumps([*json.loads(path.read_text()), {"name": "other"}]))
+    adapter.update_records(type(device), [(device, {"rack": 3})])
+    assert [(record["name"], record.get("rack")) for record in json.loads(path.read_text())] == [
+        ("a", 3),
+        ("b", None),
+        ("other", None),
+    ]
+
+
+def test_threads_write_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text("name,rack\n")
+    adapter = loaded(adapter_of(tmp_path, {"from": "devices.csv", "fields": {"tags": {"read_only": True}}}))
+    model = adapter.models["device"]
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(
+                lambda number: adapter.create_records(model, [({"name": str(number)}, {"rack": number})]), range(100)
+            )
+        )
+    assert sorted(int(device["name"]) for device in devices(loaded(adapter_of(tmp_path)))) == list(range(100))
+
+
+WRITER = """
+import sys
+from tests.adapters.test_files import adapter_of, loaded
+from pathlib import Path
+adapter = loaded(adapter_of(Path(sys.argv[1])))
+device = adapter.get("device", "0")
+print("ready", flush=True)
+for number in range(int(sys.argv[2]), 100_000):
+    adapter.update_records(type(device), [(device, {"rack": number})])
+"""
+
+
+def test_a_killed_program_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "devices.json"
+    path.write_text(json.dumps([{"name": str(number), "rack": 0, "site": "x" * 200} for number in range(2000)]))
+    for first, pause in ((1, 0.0), (40_000, 0.02)):
+        before = path.read_bytes()
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), str(first)], stdout=subprocess.PIPE, cwd=ROOT
+        )
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            deadline = time.monotonic() + 30
+            while path.read_bytes() == before and time.monotonic() < deadline:
+                pass
+            time.sleep(pause)
+        finally:
+            process.kill()
+            process.communicate()
+        assert len(json.loads(path.read_bytes())) == 2000
+        assert path.read_bytes() != before
+    assert len(devices(loaded(adapter_of(tmp_path, {"from": "*"})))) == 2000
 
 
 def test_the_store_may_be_any(tmp_path: Path) -> None:

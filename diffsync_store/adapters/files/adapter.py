@@ -1,0 +1,196 @@
+"""FilesAdapter: CSV, JSON, JSON lines, YAML, Parquet, and inventories of Ansible.
+
+`from` of a model is a file below the folder, or a pattern such as `device-types/**/*.yaml`. A record knows its file: `$file.path`,
+`$file.name`, `$file.stem`, `$file.folder` (below the folder of the settings), `$file.line` (CSV, JSON lines) are paths as any other.
+
+Writing changes whole files: the new text is written beside the old one and takes its place in one step. Comments, order and style
+of a YAML file stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar
+
+from diffsync_store.adapters.files.changes import FileChanges, OpenFiles
+from diffsync_store.adapters.files.csv_format import CsvFile
+from diffsync_store.adapters.files.folder import Folder, OutsideOfFolder
+from diffsync_store.adapters.files.formats import (
+    AnsibleFile,
+    FileFormat,
+    InvalidFile,
+    JsonFile,
+    JsonLinesFile,
+    ParquetFile,
+    Row,
+)
+from diffsync_store.adapters.files.settings import FORMATS, FileRecords, FilesSettings
+from diffsync_store.adapters.files.yaml_format import YamlFile
+from diffsync_store.adapters.mapped import Answer, Change, MappedAdapter, MappedModel
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
+from diffsync_store.mapping.paths import Record
+from diffsync_store.mapping.records import Mapper, RecordMapping
+
+_FORMATS: Mapping[str, type[FileFormat]] = {
+    "csv": CsvFile, "json": JsonFile, "jsonl": JsonLinesFile, "yaml": YamlFile, "parquet": ParquetFile, "ansible": AnsibleFile,
+}  # fmt: skip
+MOST_PLACES = 200_000
+"""Records of a model whose files are remembered, to name both files where two have one record."""
+
+
+class FilesAdapter(MappedAdapter):
+    """Reads and writes files. One thread loads; several may write, one after the other."""
+
+    Settings = FilesSettings
+    Records = FileRecords
+    settings: FilesSettings
+    id_key: ClassVar[str] = "$path"
+    added: ClassVar[frozenset[str]] = frozenset({"file"})
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.folder = Folder(self.settings.folder)
+        self._files = OpenFiles()
+        self._writing = Lock()
+        self._places: dict[str, dict[str, str]] = {}
+
+    def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
+        return Mapper(model, mapping, has_ids=False)
+
+    # Reading
+
+    def load(self) -> None:
+        self._places = {}
+        super().load()
+
+    def read(self, mapper: Mapper) -> Iterable[Record]:
+        for path in self.files_of(mapper):
+            name = self.folder.name_of(path)
+            try:
+                yield from self._records_in(path, name, mapper)
+            except (OSError, InvalidFile, OutsideOfFolder) as error:
+                line = getattr(error, "line", 0)
+                self._incomplete(mapper, f"{name}:{line}: {error}" if line else f"{name}: {_reason(error, path)}")
+
+    def _incomplete(self, mapper: Mapper, reason: str) -> None:
+        waiting = [mapper.model._modelname]
+        for model in waiting:
+            self.incomplete(model, reason)
+            waiting += self._nested.get(model, ())
+
+    def _records_in(self, path: Path, name: str, mapper: Mapper) -> Iterator[Record]:
+        about = _about(path, name)
+        for row in self._rows(path, mapper):
+            if row.error is not None or not isinstance(row.record, Mapping):
+                where = f"{name}:{row.line}" if row.line else name
+                error = row.error or TypeError(
+                    f"A record has to be a mapping, and this one is {type(row.record).__name__}."
+                )
+                self.store.reject(mapper.model, where, error, row.record)
+            else:
+                yield {"$file": {**about, "line": row.line}, "$path": name, **row.record}
+
+    def _rows(self, path: Path, mapper: Mapper) -> Iterator[Row]:
+        self.folder.require_inside(path)
+        return self.format_of(path, mapper).rows()
+
+    def files_of(self, mapper: Mapper) -> list[Path]:
+        """The files of a model's records.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        pattern = self.pattern_of(mapper)
+        found = self.folder.find(pattern)
+        if not found and not _records(mapper).optional:
+            raise FileNotFoundError(
+                f"No file fits {pattern!r} in {self.settings.folder}. Correct `from` of {mapper.model._modelname!r}, or `folder`; or write "
+                "`optional: true`, if there may be none."
+            )
+        return found
+
+    def pattern_of(self, mapper: Mapper) -> str:
+        """The name, or the pattern of names, of a model's files."""
+        return mapper.mapping.source or f"{mapper.model._modelname}.*"
+
+    def format_of(self, path: Path, mapper: Mapper) -> FileFormat:
+        """The file, to be read and written in its format.
+
+        Raises:
+            InvalidFile: its format is not known.
+        """
+        kind = self.settings.format or FORMATS.get(path.suffix.lower())
+        if kind is None:
+            raise InvalidFile(f"its format is not known by {path.suffix!r}; say it: `settings: {{format: csv}}`")
+        return _FORMATS[kind](path, self.settings, _records(mapper).items)
+
+    def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
+        if mapper.mapping.list_path:
+            raise NotImplementedError("Records inside others are not looked up.")
+        wanted = {mapper.model.create_unique_id(**ids) for ids in identifiers}
+        found = {uid: record for record in self.read(mapper) if (uid := mapper.unique_id_of(record)) in wanted}
+        return [found.get(mapper.model.create_unique_id(**ids)) for ids in identifiers]
+
+    def _add(self, mapper: Mapper, record: Record, above: MappedModel | None) -> MappedModel:
+        obj = super()._add(mapper, record, above)
+        if above is not None:
+            obj.__dict__["system_id"] = above.system_id  # it is in the same file
+        else:
+            places = self._places.setdefault(obj.get_type(), {})
+            if len(places) < MOST_PLACES:
+                places[obj.get_unique_id()] = _place(record)
+        return obj
+
+    def _about_duplicate(self, mapper: Mapper, record: Record, error: Exception) -> Exception:
+        if not isinstance(error, ObjectAlreadyExists) or "$file" not in record:
+            return error
+        first = self._places.get(mapper.model._modelname, {}).get(mapper.unique_id_of(record), "another place")
+        message = f"{error.args[0]}: it is in {first} and in {_place(record)}. The first one counts."
+        return ObjectAlreadyExists(message, error.existing_object)
+
+    # Writing
+
+    def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
+        return self._change(mapper, payloads, FileChanges.create, ObjectNotCreated)
+
+    def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
+        return self._change(mapper, changes, FileChanges.update, ObjectNotUpdated)
+
+    def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
+        return self._change(mapper, changes, FileChanges.delete, ObjectNotDeleted)
+
+    def _change(self, mapper: Mapper, items: Sequence[Any], change: Any, refused: type[Exception]) -> Sequence[Answer]:
+        with self._writing:
+            changes = FileChanges(self, mapper, self._files, refused)
+            for item in items:
+                changes.apply(partial(change, changes, item))
+            return changes.write()
+
+    def chain_of(self, mapper: Mapper) -> list[Mapper]:
+        """The mappers from the records of a file down to those of a list inside them."""
+        chain = [mapper]
+        while chain[0].mapping.list_path:
+            name = chain[0].model._modelname
+            chain.insert(0, self.mappers[next(holder for holder, below in self._nested.items() if name in below)])
+        return chain
+
+
+def _records(mapper: Mapper) -> FileRecords:
+    return mapper.mapping if isinstance(mapper.mapping, FileRecords) else FileRecords()
+
+
+def _about(path: Path, name: str) -> dict[str, Any]:
+    folder = name.rpartition("/")[0]
+    return {"path": name, "name": path.name, "stem": path.stem, "folder": folder or "."}
+
+
+def _place(record: Record) -> str:
+    about = record["$file"]
+    return f"{about['path']}:{about['line']}" if about["line"] else str(about["path"])
+
+
+def _reason(error: Exception, path: Path) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error).replace(str(path), path.name)

@@ -1,0 +1,105 @@
+"""CSV files, read row by row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from diffsync_store.adapters.files.formats import FileFormat, InvalidFile, Row, undecodable
+
+_DELIMITERS = ",;\t|"
+_QUOTED = re.compile(r'"[^"]*"')
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?")
+"""What Excel writes above the columns."""
+LONGEST_CELL = 16_000_000
+
+csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
+
+
+class CsvFile(FileFormat):
+    """A table with the names of its columns in the first line. An empty cell is null."""
+
+    def rows(self) -> Iterator[Row]:
+        try:
+            with self._opened() as file:
+                yield from self._rows(csv.reader(file, delimiter=self.delimiter(), strict=True), file)
+        except UnicodeDecodeError as error:
+            raise undecodable(error) from error
+
+    def _opened(self) -> IO[str]:
+        return self.path.open(encoding=self.encoding(), newline="")
+
+    def first_line(self) -> str:
+        """The first line of the file."""
+        with self._opened() as file:
+            return file.readline()
+
+    def delimiter(self) -> str:
+        """What stands between the cells."""
+        if self.settings.delimiter or not self.path.exists():
+            return self.settings.delimiter or ("\t" if self.path.suffix == ".tsv" else ",")
+        first = self.first_line()
+        said = _SEPARATOR_LINE.fullmatch(first)
+        return said[1] if said else max(_DELIMITERS, key=_QUOTED.sub("", first).count)
+
+    def _rows(self, reader: Any, file: IO[str]) -> Iterator[Row]:
+        if _SEPARATOR_LINE.fullmatch(file.readline()) is None:
+            file.seek(0)
+        columns = _columns(reader)
+        number = len(columns)
+        line = reader.line_num + 1
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if "unexpected end of data" in str(error):
+                    raise InvalidFile("a quoted cell does not end", line) from error
+                yield Row("", line, InvalidFile(str(error), line))
+            else:
+                if len(cells) == number:
+                    yield Row(dict(zip(columns, [cell or None for cell in cells], strict=True)), line)
+                elif cells:
+                    yield Row(
+                        cells, line, InvalidFile(f"it has {len(cells)} cells, and the first line has {number}", line)
+                    )
+            line = reader.line_num + 1
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            if isinstance(value, list | dict):
+                raise ValueError(  # noqa: TRY004  # it is the mapping that is wrong
+                    f"A cell of a CSV file cannot hold a {type(value).__name__} ({name!r}). Make it text, for example by "
+                    "`transforms: [{split: ','}]`, which is read from text and written as text."
+                )
+
+    def dump(self, content: Any) -> bytes:
+        is_there = self.path.exists()
+        first = self.first_line() if is_there else ""
+        columns = dict.fromkeys(self._own_columns()) if is_there else {}
+        columns |= dict.fromkeys(name for row in content for name in row)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter=self.delimiter(), lineterminator="\r\n" if first.endswith("\r\n") else "\n")
+        writer.writerow(columns)
+        writer.writerows([[row.get(name) for name in columns] for row in content])
+        return text.getvalue().encode(self.encoding())
+
+    def _own_columns(self) -> list[str]:
+        with self._opened() as file:
+            if _SEPARATOR_LINE.fullmatch(file.readline()) is None:
+                file.seek(0)
+            return _columns(csv.reader(file, delimiter=self.delimiter(), strict=True))
+
+
+def _columns(reader: Any) -> list[str]:
+    columns = next(reader, None)
+    if columns is None:
+        raise InvalidFile("it is empty: not even the names of the columns are there")
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise InvalidFile(f"the column {', '.join(map(repr, twice))} is there twice", 1)
+    return list(columns)
