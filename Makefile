@@ -109,10 +109,10 @@ $(UV):
 	touch $@
 
 # A folder for sys.path, not an environment: diffsync's redis extra and Prefect need conflicting versions.
-.venv-diffsync/.ready: benchmarks/diffsync.lock | .venv/.ready
+.venv-diffsync/.ready: benchmarks/diffsync.lock tests/written_for_diffsync/requirements.txt | .venv/.ready
 	rm -rf .venv-diffsync && mkdir .venv-diffsync
 	$(call section,diffsync,benchmarks/diffsync.lock) > .venv-diffsync/diffsync.txt
-	$(UV) pip install --python $(BIN)/python --target .venv-diffsync --no-deps --require-hashes --compile-bytecode --requirement .venv-diffsync/diffsync.txt
+	$(UV) pip install --python $(BIN)/python --target .venv-diffsync --no-deps --require-hashes --compile-bytecode --requirement .venv-diffsync/diffsync.txt --requirement tests/written_for_diffsync/requirements.txt
 	touch $@
 
 .venv-nautobot/.ready: tests/targets/nautobot.lock | .venv/.ready

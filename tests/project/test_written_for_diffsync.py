@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, demand
+from tests.http_service import HttpService
+from tests.servers import MissingPart
 
 Python = Callable[..., str]
 
@@ -157,6 +159,57 @@ def test_a_class_need_not_accept_a_name_and_a_store(python: Python, folder: Path
     (folder / "plain.json").write_text(json.dumps(data), "utf-8")
     (folder / "syncs.yaml").write_text(FILE.replace("path: plain.json", f"path: {folder}/plain.json"), "utf-8")
     assert python("-c", PLAIN).split() == ["plain", "1"]
+
+
+INFRAHUB = """
+store: {url: "${REDIS_URL}"}
+adapters:
+  rest:
+    class: tests.written_for_diffsync.infrahub:RestSource
+    settings: {url: "${API}", token: "${API_TOKEN}"}
+  file:
+    class: tests.written_for_diffsync.infrahub:FileTarget
+    settings: {path: target.json}
+syncs:
+  infrahub: {source: rest, target: file}
+"""
+ANSWERS = {
+    "sites": [{"id": 1, "name": "zrh"}, {"id": 2, "name": "brn"}],
+    "devices": [
+        {"id": 7, "name": "sw1", "role": "Leaf", "status": "active", "site": {"id": 2}},
+        {"id": 8, "name": "sw2", "role": "Leaf", "status": "planned", "site": {"id": 1}},
+    ],
+}
+
+
+def test_adapters_of_infrahub_sync_are_planned_and_applied(
+    python: Python, folder: Path, redis_url: str, diffsync_dir: Path
+) -> None:
+    """They look references up in the store by a field that is not compared."""
+    demand(lambda: infrahub_sync(diffsync_dir))
+    (folder / "syncs.yaml").write_text(INFRAHUB, "utf-8")
+    (folder / "target.json").unlink()
+    with HttpService(
+        lambda path: json.dumps({path.rsplit("/")[-1]: ANSWERS[path.rsplit("/")[-1]]}).encode()
+    ) as service:
+        environment = {"REDIS_URL": redis_url, "API": service.url, "API_TOKEN": "hunter22", "NO_PROXY": "127.0.0.1"}
+
+        def command(*arguments: str) -> Any:
+            return json.loads(python("-m", "diffsync_store.cli", *arguments, "--json", **environment))
+
+        applied = command("apply", "infrahub", "--yes")
+        assert applied["counts"]["created"] == 3
+        assert command("plan", "infrahub")["summary"]["create"] == 0
+    assert json.loads((folder / "target.json").read_text("utf-8")) == {
+        "LocationSite": {"zrh": {"name": "zrh", "region": "emea"}, "brn": {"name": "brn", "region": "emea"}},
+        "InfraDevice": {"sw1": {"name": "sw1", "role": "leaf", "location": "brn"}},
+    }
+
+
+def infrahub_sync(folder: Path) -> Path:
+    if not (folder / "infrahub_sync").is_dir():
+        raise MissingPart("infrahub-sync 2.0.1", "make diffsync")
+    return folder
 
 
 def names(folder: Path) -> list[str]:
