@@ -11,7 +11,7 @@ import typer
 from diffsync_store.cli.app import echo, echo_error, project_command
 from diffsync_store.cli.applying import Applying, person
 from diffsync_store.cli.catalog import known_diffs
-from diffsync_store.cli.connection import Context, open_context
+from diffsync_store.cli.connection import Context, is_embedded, open_context
 from diffsync_store.cli.documents import print_result
 from diffsync_store.cli.formatting import console
 from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Shown
@@ -78,8 +78,8 @@ def apply(
             _ask(context, plan, request, is_yes=yes, by=by or person())
             applying = Applying(context, request, by or person(), wait)
             result = applying.run(plan)
-        if is_sync and (result is None or result.is_complete):
-            _tidy(context, plan, is_applied=result is not None)
+        if is_sync or is_embedded(context.project):
+            _tidy(context, plan, result)
         _end(plan, result or plan.result, as_json=as_json)
 
 
@@ -109,8 +109,8 @@ def _ask(context: Context, plan: Plan, request: SyncRequest, *, is_yes: bool, by
         UserError: the file requires an approval of the whole diff, and a part of it is selected.
         typer.Exit: the person refuses.
     """
-    checksum = plan.saved.checksum()
     must_approve = plan.needs_approval and not plan.is_approved
+    checksum = plan.saved.checksum() if must_approve else ""
     if must_approve and request.select:
         raise UserError("The file requires an approval, which is of the whole diff. Use --exclude instead of --select.")
     if not is_yes:
@@ -125,9 +125,9 @@ def _ask(context: Context, plan: Plan, request: SyncRequest, *, is_yes: bool, by
         plan.saved.approve(by=by, reason=reason, checksum=checksum, exclude=request.exclude)
 
 
-def _tidy(context: Context, plan: Plan, *, is_applied: bool) -> None:
+def _tidy(context: Context, plan: Plan, result: SyncResult | None) -> None:
     """Drop what nobody needs any more; an applied diff stays for `history`."""
-    if is_applied:
+    if result is not None and result.is_complete:
         drop_stores(context, plan.source.store_id, plan.target.store_id)
     elif not plan.saved.record.operations:
         drop(context, plan)

