@@ -55,16 +55,15 @@ class FilesAdapter(MappedAdapter):
         self.folder = Folder(self.settings.folder)
         self._files = OpenFiles()
         self._writing = Lock()
+
+    def _start_counting(self) -> None:
+        super()._start_counting()
         self._places: dict[str, dict[str, str]] = {}
 
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
         return Mapper(model, mapping, has_ids=False)
 
     # Reading
-
-    def load(self) -> None:
-        self._places = {}
-        super().load()
 
     def read(self, mapper: Mapper) -> Iterable[Record]:
         for path in self.files_of(mapper):
@@ -91,7 +90,7 @@ class FilesAdapter(MappedAdapter):
                 )
                 self.store.reject(mapper.model, where, error, row.record)
             else:
-                yield {"$file": {**about, "line": row.line}, "$path": name, **row.record}
+                yield {**row.record, "$file": {**about, "line": row.line}, "$path": name}
 
     def _rows(self, path: Path, mapper: Mapper) -> Iterator[Row]:
         self.folder.require_inside(path)
@@ -143,6 +142,11 @@ class FilesAdapter(MappedAdapter):
             if len(places) < MOST_PLACES:
                 places[obj.get_unique_id()] = _place(record)
         return obj
+
+    def _reject(self, mapper: Mapper, record: Any, above: MappedModel | None, error: Exception) -> None:
+        if isinstance(record, Mapping) and "$file" in record:
+            record = {"$file": record["$file"], **record}  # first: what is shown of a record has an end
+        super()._reject(mapper, record, above, error)
 
     def _about_duplicate(self, mapper: Mapper, record: Record, error: Exception) -> Exception:
         if not isinstance(error, ObjectAlreadyExists) or "$file" not in record:
