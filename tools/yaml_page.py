@@ -1,14 +1,22 @@
-"""Write the tables of docs/reference/yaml.md from the schema of the file: `python -m tools.yaml_page`."""
+"""Write what is made from the schema of the file: the tables of docs/reference/yaml.md, and deployments/syncs.schema.json.
+
+python -m tools.yaml_page
+"""
 
 import re
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from diffsync_flows.cli.export import schema_text
 from diffsync_flows.config.schema import PrefectDeclarations
+from diffsync_store.mapping import RecordMapping
 from diffsync_store.project import format_duration
 from diffsync_store.project.messages import as_yaml
 
-PAGE = Path(__file__).parents[1] / "docs/reference/yaml.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/reference/yaml.md"
 _TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPES = {"string": "text", "boolean": "true or false", "integer": "integer", "number": "number", "object": "mapping"}
 _SECTIONS = {
@@ -18,6 +26,8 @@ _SECTIONS = {
     "ModelDefinition": "models",
     "FieldDefinition": "fields",
     "Reference": "references",
+    "RecordMapping": "records",
+    "FieldMapping": "fields-of-records",
     "WorkPools": "work-pools",
     "ChangeLimits": "change-limits",
     "Limits": "limits",
@@ -28,9 +38,16 @@ _SECTIONS = {
 
 def with_tables(page: str) -> str:
     """Return the page with tables for the current schema."""
-    schema = PrefectDeclarations.model_json_schema()
-    models = {**schema["$defs"], "PrefectDeclarations": schema}
+    models = tables()
     return _TABLE.sub(lambda found: f"{found[1]}\n{_table(models[found[2]])}\n\n{found[3]}", page)
+
+
+def tables() -> dict[str, Any]:
+    """Return the schema of each part of the file that has a table. The keys that one type adds are on the type's own page."""
+    parts: tuple[type[BaseModel], ...] = (PrefectDeclarations, RecordMapping)
+    schemas = {part.__name__: part.model_json_schema() for part in parts}
+    below = {name: part for schema in schemas.values() for name, part in schema["$defs"].items()}
+    return {**below, **schemas}
 
 
 def _table(model: dict[str, Any]) -> str:
@@ -52,7 +69,7 @@ def _kind(part: dict[str, Any]) -> str:
     if "enum" in option:
         return ", ".join(f"`{each}`" for each in option["enum"])
     if option.get("type") == "array":
-        return "list of texts"
+        return "list of texts" if option.get("items", {}).get("type") == "string" else "list"
     inner = option.get("additionalProperties")
     if isinstance(inner, dict):
         return f"name: {_kind(inner)}"
@@ -73,3 +90,4 @@ def _default(part: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")
+    (ROOT / "deployments/syncs.schema.json").write_text(schema_text(), "utf-8")

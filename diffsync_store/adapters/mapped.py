@@ -48,7 +48,7 @@ __all__ = ["AdapterSettings", "Answer", "Change", "MappedAdapter", "MappedModel"
 class AdapterSettings(BaseModel):
     """The settings of an adapter. A subclass declares its own; an unknown setting is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 class MappedAdapter(Adapter):

@@ -9,6 +9,7 @@ from diffsync_store.project.check import find_problems
 from diffsync_store.project.context import SyncContext
 from diffsync_store.project.duration import DAY, LONGEST, Seconds, format_duration
 from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Location, Problem, UserError, WrongSync
+from diffsync_store.project.json_schema import json_schema
 from diffsync_store.project.project import BaseProject, Project
 from diffsync_store.project.schema import (
     PROJECT,
@@ -48,4 +49,5 @@ __all__ = [
     "WrongSync",
     "find_problems",
     "format_duration",
+    "json_schema",
 ]

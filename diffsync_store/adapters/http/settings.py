@@ -15,7 +15,7 @@ from diffsync_store.transient import LONGEST_WAIT
 class ClientCredentials(BaseModel):
     """The client credentials grant of OAuth 2."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
     token_url: HttpUrl
     """The address that issues tokens; it may be on another host."""

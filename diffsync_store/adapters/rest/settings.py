@@ -16,7 +16,7 @@ _METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Paging(_Closed):

@@ -8,6 +8,7 @@ from diffsync_flows.cli.config_file import DEFAULT_FILE, File, open_config
 from diffsync_flows.config.schema import PrefectDeclarations
 from diffsync_flows.deploy.deployment import declared_deployments
 from diffsync_flows.deploy.prefect_yaml import prefect_yaml_text
+from diffsync_store.project import json_schema
 
 
 def schema() -> None:
@@ -16,7 +17,7 @@ def schema() -> None:
 
 
 def schema_text() -> str:
-    return json.dumps(PrefectDeclarations.model_json_schema(by_alias=True), indent=2) + "\n"
+    return json.dumps(json_schema(PrefectDeclarations), indent=2) + "\n"
 
 
 def prefect_yaml(*, file: File = DEFAULT_FILE) -> None:
