@@ -6,6 +6,8 @@ ARGS ?=
 JOBS ?= 1
 PYTHONS ?= 3.11 3.12 3.13 3.14
 SIZES ?= 10000 100000
+# NetBox 4.6 needs Python 3.12 or newer.
+NETBOX_PYTHON ?= python3.12
 UPGRADE ?=
 
 ROOT := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))
@@ -35,7 +37,7 @@ export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast test-interpreters coverage check docs lint format types lock lock-check diffsync nautobot bench bench-setup clean
+.PHONY: help setup demo test test-fast test-interpreters coverage check docs lint format types lock lock-check diffsync nautobot netbox bench bench-setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
@@ -87,13 +89,15 @@ diffsync: .venv-diffsync/.ready ## install diffsync for the compatibility tests
 
 nautobot: .venv-nautobot/.ready ## install Nautobot for the tests of its adapter
 
+netbox: .venv-netbox/.ready ## install what NetBox needs for the tests of its adapter (NETBOX_SOURCE=FOLDER, with a checkout of it)
+
 bench: .venv/.ready .venv-bench/.ready ## run the benchmarks, with diffsync for comparison (SIZES="10000 100000", ARGS="--parts limit")
 	$(BIN)/python -m benchmarks $(SIZES) $(ARGS)
 
 bench-setup: .venv-bench/.ready ## install diffsync with its own redis client for the benchmarks
 
 clean: ## remove the environments, build output and caches
-	rm -rf .venv .venv-diffsync .venv-nautobot .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-diffsync .venv-nautobot .venv-netbox .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV):
@@ -118,6 +122,14 @@ $(UV):
 .venv-nautobot/.ready: tests/targets/nautobot.lock | .venv/.ready
 	$(PYTHON) -m venv --clear --without-pip .venv-nautobot
 	$(UV) pip sync --python .venv-nautobot/bin/python --require-hashes --compile-bytecode tests/targets/nautobot.lock
+	touch $@
+
+# NetBox is in no registry; its own list says what it needs.
+.venv-netbox/.ready: | .venv/.ready
+	@test -f "$(NETBOX_SOURCE)/requirements.txt" || { echo 'Set NETBOX_SOURCE to a folder with the source of NetBox: git clone https://github.com/netbox-community/netbox'; exit 1; }
+	$(UV) venv --quiet --clear --python $(NETBOX_PYTHON) .venv-netbox
+	sed -e '/^mkdocs/d; /^zensical/d; s/^psycopg\[c,pool\]/psycopg[binary,pool]/' "$(NETBOX_SOURCE)/requirements.txt" > .venv-netbox/requirements.txt
+	$(UV) pip install --quiet --python .venv-netbox/bin/python --compile-bytecode --requirement .venv-netbox/requirements.txt
 	touch $@
 
 .venv-bench/.ready: benchmarks/diffsync.lock | .venv/.ready

@@ -17,6 +17,7 @@ MARKER_OF_FIXTURE = {
     "chromium": "browser",
     "postgres_server": "server",
     "nautobot_server": "server",
+    "netbox_server": "server",
     "mariadb_server": "server",
     "powerdns_server": "server",
     "certificates": "server",
