@@ -192,7 +192,7 @@ class Calls:
         found = self.look_up([requests[place].step.element for place in places])
         for place, now in zip(places, found, strict=True):
             step, obj = requests[place].step, requests[place].obj
-            state = None if now is NotImplemented else outcome(step.element, obj, now)
+            state = None if now is NotImplemented else outcome(step.element, obj, now, self._model(step.element.type))
             if state is State.DONE:
                 results[place] = CallResult(Outcome.FOUND_DONE, now)
             elif state is State.CONFLICT:

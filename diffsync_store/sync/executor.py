@@ -457,7 +457,7 @@ class Executor(Scheduler):
     def _is_pending(self, step: Step, now: Any) -> bool:
         """Whether an operation was not done; otherwise its outcome is recorded."""
         obj, element = self.store.find(step), step.element
-        state = outcome(element, obj, now)
+        state = outcome(element, obj, now, self.elements.model(element.type))
         if state is State.PENDING:
             if obj is not None and step.action == DiffSyncActions.UPDATE:
                 set_values(obj, element.get_attrs_diffs()["-"])  # the store was updated before the system

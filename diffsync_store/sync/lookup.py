@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from diffsync_store.compare import normalisers
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.enum import OperationState as State
@@ -57,13 +58,14 @@ def _in_order(model: type[DiffSyncModel], ids: list[dict[str, Any]], found: Any)
     return answers if len(answers) == len(ids) else [NotImplemented] * len(ids)
 
 
-def outcome(element: DiffElement, obj: DiffSyncModel | None, now: Any) -> State | None:
+def outcome(element: DiffElement, obj: DiffSyncModel | None, now: Any, model: Any) -> State | None:
     """Return the state of an operation whose answer was lost: DONE, PENDING, CONFLICT, or None if unknown.
 
     Args:
         element: The operation.
         obj: The target store's object. The store is always updated after the system.
         now: What `look_up` has returned.
+        model: Class of the record.
     """
     if now is NotImplemented:
         is_done = (element.action == DiffSyncActions.CREATE) is (obj is not None)
@@ -71,9 +73,9 @@ def outcome(element: DiffElement, obj: DiffSyncModel | None, now: Any) -> State 
     if now is None:
         return _WITHOUT_RECORD[str(element.action)]
     changes = element.get_attrs_diffs()
-    if element.action != DiffSyncActions.DELETE and not differing(_after(element, changes), now):
+    if element.action != DiffSyncActions.DELETE and not differing(_after(element, changes), now, model):
         return State.DONE
-    if element.action != DiffSyncActions.CREATE and not differing(_before(element, changes), now):
+    if element.action != DiffSyncActions.CREATE and not differing(_before(element, changes), now, model):
         return State.PENDING
     return State.CONFLICT
 
@@ -98,7 +100,7 @@ def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) ->
         return "" if now is None else "The record exists already; there was none when the diff was made."
     if now is None:
         return "The record was deleted since the diff was made."
-    changed = differing(element.dest_attrs or {}, now)
+    changed = differing(element.dest_attrs or {}, now, model)
     if not changed:
         return ""
     secrets = secret_fields(model, element)
@@ -110,10 +112,18 @@ def conflict(element: DiffElement, now: Mapping[str, Any] | None, model: Any) ->
     return f"The record was changed since the diff was made: {changes}."
 
 
-def differing(expected: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return the names of values that both have and that differ. A system may return values in another form."""
-    return [
-        name
-        for name, value in expected.items()
-        if name in now and not equal(value, now[name]) and canonical(value) != canonical(now[name])
-    ]
+def differing(expected: Mapping[str, Any], now: Mapping[str, Any], model: Any) -> list[str]:
+    """Return the names of values that both have and that differ by the comparisons of the model. A system may return another form."""
+    return [name for name, value in expected.items() if name in now and not _are_alike(name, value, now[name], model)]
+
+
+def _are_alike(name: str, expected: Any, now: Any, model: Any) -> bool:
+    if equal(expected, now) or canonical(expected) == canonical(now):
+        return True
+    normal = normalisers(model).get(name)
+    if normal is None:
+        return False
+    try:
+        return canonical(normal(restored(model, {name: expected})[name])) == canonical(normal(now))
+    except Exception:  # noqa: BLE001  # a comparison of the user may refuse a value
+        return False

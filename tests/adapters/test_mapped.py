@@ -28,6 +28,7 @@ SITES = models_of(
         "references": {"site": "site"},
     },
 )
+EMPTY = {"type": "str?", "compare": "empty_is_none"}
 RECORDS: dict[str, Data] = {"site": {}, "rack": {"fields": {"site": "site.name"}, "references": {"site": "site_id"}}}
 
 
@@ -240,6 +241,45 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_created_twice() -> None:
     assert (result.created, result.failed, result.unknown) == (2, 0, 0)
     assert [record["name"] for record in target.system.tables["site"].values()] == ["a", "b"]
     assert [obj.system_id for obj in target.get_all("site")] == [1, 2]
+
+
+def test_a_record_that_is_looked_up_compares_as_its_model_declares() -> None:
+    """A system writes "no value" in its own way: a create whose answer was lost was done."""
+    models = models_of(site={"identifiers": {"name": "str"}, "attributes": {"note": EMPTY}})
+    source = loaded(MemorySystem(site=[{"name": "a", "note": None}]), models, {"site": {}})
+    target = loaded(MemorySystem(), models, {"site": {}})
+
+    def lose(_action: str) -> None:
+        target.system.after_call = None
+        for record in target.system.tables["site"].values():
+            record["note"] = ""
+        raise ConnectionResetError("lost")
+
+    target.system.after_call = lose
+    result = apply(source, target)
+    assert (result.created, result.conflicts, result.failed) == (1, 0, 0)
+
+
+def test_a_reference_without_a_name_of_its_own_leads_nowhere() -> None:
+    """An outlet without a power port shares the identifier `site` with the reference to one."""
+    models = models_of(
+        port={"identifiers": {"site": "str", "name": "str"}},
+        outlet={
+            "identifiers": {"site": "str", "name": "str"},
+            "attributes": {"port": "str?"},
+            "references": {"port": {"model": "port", "fields": {"name": "port"}}},
+        },
+    )
+    records = {"port": {}, "outlet": {"fields": {"port": "port.name"}, "references": {"port": "port_id"}}}
+    outlets: list[dict[str, Any]] = [
+        {"site": "a", "name": "1", "port": {"name": "p"}},
+        {"site": "a", "name": "2", "port": None},
+    ]
+    source = loaded(MemorySystem(port=[{"site": "a", "name": "p"}], outlet=outlets), models, records)
+    target = loaded(MemorySystem(), models, records)
+    assert apply(source, target).created == 3
+    [key] = target.system.tables["port"]
+    assert [record["port_id"] for record in target.system.tables["outlet"].values()] == [key, None]
 
 
 def test_a_wrong_number_of_answers_counts_as_lost() -> None:
