@@ -124,6 +124,6 @@ def _are_alike(name: str, expected: Any, now: Any, model: Any) -> bool:
     if normal is None:
         return False
     try:
-        return canonical(normal(restored(model, {name: expected})[name])) == canonical(normal(now))
+        return bool(canonical(normal(restored(model, {name: expected})[name])) == canonical(normal(now)))
     except Exception:  # noqa: BLE001  # a comparison of the user may refuse a value
         return False
