@@ -26,6 +26,7 @@ from diffsync_store.printable import printable_lines
 from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.store.redis.connection.client import address_in
 
+EXIT_DIFFERENCES = 3
 C = TypeVar("C", bound=Callable[..., Any])
 Limit = Annotated[int, typer.Option(min=1, help="Maximum rows to show.")]
 StoreOrDiff = Annotated[str, typer.Argument(metavar="STORE_ID|DIFF_ID")]
@@ -110,6 +111,9 @@ def project_command(function: C, *, cls: type[TyperCommand] | None = None) -> C:
             return function(*args, **kwargs)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            echo_error("Interrupted. Nothing was changed.")
+            raise typer.Exit(1) from None
         except Exception as error:
             if traceback:
                 raise

@@ -36,8 +36,12 @@ def open_project(file: Path | None) -> Project:
     """Read the YAML file.
 
     Raises:
-        ConfigError: it does not exist, or is wrong.
+        UserError: it does not exist, or is wrong.
     """
+    if file is None and not DEFAULT_FILE.exists():
+        raise UserError(
+            f"There is no {DEFAULT_FILE} in {Path.cwd()}. Write one with `diffsync-store init`, or name yours with --file."
+        )
     return Project(file or DEFAULT_FILE, environment())
 
 

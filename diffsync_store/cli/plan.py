@@ -8,14 +8,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from diffsync_store.cli.app import echo, echo_error, project_command
+from diffsync_store.cli.app import EXIT_DIFFERENCES, echo, echo_error, project_command
 from diffsync_store.cli.connection import Context, open_context
 from diffsync_store.cli.documents import print_plan
 from diffsync_store.cli.formatting import console
 from diffsync_store.cli.plan_view import show_plan, shown_note
 from diffsync_store.cli.planning import compare, drop
 from diffsync_store.cli.progress import progress_bars
-from diffsync_store.cli.stores import EXIT_DIFFERENCES
 from diffsync_store.project import UserError
 from diffsync_store.runs import Plan, SyncRequest, new_id, parse_selection
 from diffsync_store.store.redis.keys import DiffKeys

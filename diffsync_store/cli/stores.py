@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from diffsync_store.cli.app import (
+    EXIT_DIFFERENCES,
     Limit,
     StoreOrDiff,
     command,
@@ -32,7 +33,6 @@ from diffsync_store.store.redis.catalog import RedisStores
 from diffsync_store.store.redis.store import RedisStore
 from diffsync_store.stored_adapter import StoredAdapter
 
-EXIT_DIFFERENCES = 3
 _PREVIEW = 50
 
 

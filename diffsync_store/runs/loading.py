@@ -6,7 +6,9 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple
 
-from diffsync_store.adapters.mapped import MappedAdapter
+from diffsync_store import adapters
+from diffsync_store.adapter import Adapter
+from diffsync_store.adapters.python import PythonAdapter
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.lifecycle import opened
 from diffsync_store.project import SyncContext
@@ -53,7 +55,7 @@ def load_both(
 ) -> dict[str, StoreRecord]:
     """Load several adapters: at the same time if all are ready adapters, else one after the other.
 
-    Code of the user, such as a class of its own, may share state that is not safe in threads.
+    Code of the user, such as a class or a function, may share state that is not safe in threads.
 
     Args:
         context: the project.
@@ -63,7 +65,7 @@ def load_both(
     Raises:
         Exception: the first load that failed. The other ones are abandoned.
     """
-    if not all(issubclass(context.project.factory.find(name), MappedAdapter) for name in store_ids):
+    if not all(_is_safe_in_threads(context.project.factory.find(name)) for name in store_ids):
         return {name: load(context, name, store_id, watch) for name, store_id in store_ids.items()}
     ended: SimpleQueue[tuple[str, StoreRecord | BaseException]] = SimpleQueue()
 
@@ -82,6 +84,10 @@ def load_both(
             raise record
         found[name] = record
     return found
+
+
+def _is_safe_in_threads(adapter: type[Adapter]) -> bool:
+    return adapter.__module__.startswith(f"{adapters.__name__}.") and not issubclass(adapter, PythonAdapter)
 
 
 def load_progress(context: SyncContext[Any], adapter: str, store: BaseStore) -> LoadProgress | None:
