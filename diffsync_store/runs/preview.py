@@ -40,7 +40,7 @@ def preview(adapter: Adapter, model: str, limit: int) -> Iterator[PreviewedRecor
         model: the name of the model.
         limit: maximum records.
     """
-    if isinstance(adapter, MappedAdapter) and type(adapter).load is MappedAdapter.load:
+    if isinstance(adapter, MappedAdapter):
         with closing(_records(adapter, adapter.mappers[model])) as records:
             for record, above in islice(records, limit):
                 yield _previewed(adapter.mappers[model], record, above)
