@@ -93,7 +93,7 @@ def _previewed(mapper: Mapper, record: Any, above: Any) -> PreviewedRecord:
         return PreviewedRecord(
             name, str(record), None, None, f"TypeError: it is a {type(record).__name__}, not a mapping"
         )
-    raw = redact_values(model, record)
+    raw = redact_values(model, dict(sorted(record.items(), key=lambda item: str(item[0]).startswith("$"))))
     try:
         if mapper.where is not None and not mapper.where(record, above):
             return PreviewedRecord(name, mapper.key_of(record, above), raw, None, is_left_out=True)
