@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any
 
 from diffsync_store.adapter import Adapter
@@ -40,6 +40,7 @@ class Bench:
     def __init__(self, system: SystemUnderTest, samples: Sequence[Sample]) -> None:
         self.system = system
         self.samples = {sample.model: sample for sample in samples}
+        self._open: dict[int, ExitStack] = {}
         self.models = self.adapter()
         """An adapter for its models alone."""
 
@@ -116,8 +117,11 @@ class Bench:
         return self.system.make_adapter(LocalStore() if store is None else store)
 
     def load(self, store: BaseStore | None = None) -> Adapter:
-        """Return a new adapter that has loaded the system."""
-        return self.load_with(self.adapter(store))
+        """Return a new adapter that has loaded the system, and stays open until the end of the case."""
+        adapter = self.adapter(store)
+        self._open[id(adapter)] = stack = ExitStack()
+        stack.enter_context(opened(adapter))
+        return self.load_with(adapter)
 
     def load_with(self, adapter: Adapter) -> Adapter:
         """Load the system with an adapter; return it."""
@@ -134,9 +138,15 @@ class Bench:
         return None
 
     def close(self, adapter: Adapter) -> str:
-        """Close the store of an adapter; return its id, by which another process finds it."""
+        """Close an adapter and its store; return the store's id, by which another process finds it."""
+        self._open.pop(id(adapter), ExitStack()).close()
         adapter.store.close()
         return adapter.store.store_id or ""
+
+    def close_all(self) -> None:
+        """Close the adapters that are still open."""
+        while self._open:
+            self._open.popitem()[1].close()
 
     def wanted(self, records: Iterable[Record], store: BaseStore | None = None) -> Adapter:
         """Return an adapter that holds records, and those that they need, without a call of the system."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import pytest
@@ -30,11 +30,12 @@ class Cases:
         pytest.fail(f"{type(self).__name__} needs a fixture `system` that returns its SystemUnderTest.")
 
     @pytest.fixture
-    def bench(self, system: SystemUnderTest) -> Bench:
+    def bench(self, system: SystemUnderTest) -> Iterator[Bench]:
         """The bench of the system, which is empty."""
         bench = Bench(system, self.samples)
         bench.clear()
-        return bench
+        yield bench
+        bench.close_all()
 
 
 def require(bench: Bench, sample: Sample | None, *abilities: str) -> None:

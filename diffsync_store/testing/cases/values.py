@@ -31,8 +31,7 @@ class ValueCases(Cases):
             found = bench.look_up(target, sample.model, [record])
             assert found != [None], f"The lookup has not found {record}."
         if not bench.cannot(None, "update"):
-            bench.sync_all([_plain_attributes(sample, record) for sample, record in with_text.items()], target)
-            bench.sync_all(with_text.values(), target)
+            bench.sync_all([_with_plain_attributes(sample, record) for sample, record in with_text.items()], target)
         if not bench.cannot(None, "delete"):
             bench.sync_all([sample.record(0) for sample in bench.samples.values()], target)
 
@@ -84,7 +83,7 @@ def _with_text(sample: Sample, text: str) -> Record:
     return record.with_fields(**dict.fromkeys(names, value))
 
 
-def _plain_attributes(sample: Sample, record: Record) -> Record:
+def _with_plain_attributes(sample: Sample, record: Record) -> Record:
     return record.with_fields(**sample.record(1).attributes)
 
 
