@@ -152,8 +152,8 @@ class Bench:
         """Return an adapter that holds records, and those that they need, without a call of the system."""
         return self._holding(self.with_needs(records), store)
 
-    def _holding(self, records: Iterable[Record], store: BaseStore | None = None) -> Adapter:
-        adapter = self._without_system(store)
+    def _holding(self, records: Iterable[Record], store: BaseStore | None = None, *, name: str = "wanted") -> Adapter:
+        adapter = self._without_system(name, store)
         with adapter.store.loading():
             for record in records:
                 obj = _model(adapter, record.model)(**record.fields)
@@ -166,15 +166,14 @@ class Bench:
                     parent.add_child(obj)
         return adapter
 
-    def _without_system(self, store: BaseStore | None) -> Adapter:
+    def _without_system(self, name: str, store: BaseStore | None) -> Adapter:
         """Return an adapter with the models of the adapter under test, and no system."""
-        adapter = Adapter("wanted", LocalStore() if store is None else store)
+        adapter = Adapter(name, LocalStore() if store is None else store)
         adapter.top_level = self.models.top_level  # type: ignore[misc]  # of this adapter alone
-        names = list(self.models.top_level)
-        for name in names:  # the list grows by the children
-            model = _model(self.models, name)
-            setattr(adapter, name, model)
-            names += [child for child in model._children if child not in names]
+        models = list(self.models.top_level)
+        for model in models:  # the list grows by the children
+            setattr(adapter, model, _model(self.models, model))
+            models += [child for child in _model(self.models, model)._children if child not in models]
         return adapter
 
     def _parent(self, adapter: Adapter, record: Record) -> DiffSyncModel | None:
@@ -243,15 +242,15 @@ class Bench:
 
     def require_system(self, records: Iterable[Record]) -> None:
         """Require that the system holds these records, those that they need, and no others, each once."""
-        diff = self._holding(self.seen()).diff_from(self.wanted(records))
-        assert not diff.has_diffs(), f"The system does not hold what it should (- is what it holds):\n{diff.str()}"
+        diff = self._holding(self.seen(), name="found").diff_from(self.wanted(records))
+        assert not diff.has_diffs(), f"The system does not hold what it should:\n{diff.str()}"
 
     def require_no_difference(self, records: Iterable[Record], target: Adapter | None = None) -> None:
         """Require that a new load finds these records, those that they need, and no others."""
         diff = (target or self.load()).diff_from(self.wanted(records))
         assert not diff.has_diffs(), (
-            "A new load finds other records than the system should hold, so every sync would change them again "
-            f"(- is what was loaded):\n{diff.str()}"
+            "A new load finds other records than the system should hold, so every sync would change them again:\n"
+            f"{diff.str()}"
         )
 
 

@@ -46,7 +46,7 @@ class RightsCases(Cases):
         wanted = [sample.record(0), sample.record(1, second=True), sample.record(3)]
         with bench.system.deny("write"):
             result = bench.sync(wanted, batch_size=1)
-        assert result.applied == 0
+        assert result.applied == 0, f"The sync says that it has done {result.applied} operations without the right."
         assert {reject.state for reject in result.rejects} == {"failed"}
         assert all(reject.reason.strip() for reject in result.rejects)
         bench.require_system(before)
@@ -59,7 +59,7 @@ class RightsCases(Cases):
         bench.put([sample.record(0)])
         with bench.system.deny("write"):
             result = bench.sync(sample.records(6))
-        assert result.applied == 0
+        assert result.applied == 0, f"The sync says that it has done {result.applied} operations without the right."
         assert len(result.rejects) == 5
         bench.require_system([sample.record(0)])
 
