@@ -14,12 +14,16 @@ from typing import Any
 
 from pydantic import Field
 
-from diffsync_store.adapters.mapped import AdapterSettings, MappedAdapter
+from diffsync_store.adapters.mapped import AdapterSettings, MappedAdapter, MappedModel
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
 
 _NAME = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 _SOURCE = re.compile(rf"(?:({_NAME}):)?([A-Za-z_]\w*)")
+
+
+class NoSuchFunction(LookupError, ValueError):
+    """`from` names no function."""
 
 
 class PythonSettings(AdapterSettings):
@@ -45,6 +49,11 @@ class PythonAdapter(MappedAdapter):
     Records = PythonRecords
     settings: PythonSettings
 
+    def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
+        if not (mapping.list_path or mapping.lookup_only):
+            self._found(mapping.source or model._modelname)
+        return super().make_mapper(model, mapping)
+
     def read(self, mapper: Mapper) -> Iterable[Record]:
         source = mapper.mapping.source or mapper.model.get_type()
         own = mapper.mapping.arguments if isinstance(mapper.mapping, PythonRecords) else {}
@@ -54,17 +63,17 @@ class PythonAdapter(MappedAdapter):
         match = _SOURCE.fullmatch(source)
         module = "" if match is None else match[1] or self.settings.module
         if match is None or not module:
-            raise ValueError(
+            raise NoSuchFunction(
                 f"`from: {source}` names no function. Write `module:function`, or set `module` under `settings`."
             )
         try:
             found = None if match[2].startswith("_") else getattr(importlib.import_module(module), match[2], None)
         except ModuleNotFoundError as error:
-            raise LookupError(
+            raise NoSuchFunction(
                 f"`from: {source}`: there is no module {error.name!r}. Correct the path, or install it."
             ) from error
         if found is None:
-            raise LookupError(f"The module {module} has no function {match[2]!r}. Correct `from: {source}`.")
+            raise NoSuchFunction(f"The module {module} has no function {match[2]!r}. Correct `from: {source}`.")
         return found
 
 

@@ -5,6 +5,7 @@ No other module imports a class that a file names.
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import new_class
@@ -81,7 +82,14 @@ class AdapterFactory:
             except ValueError as error:
                 if not issubclass(found, MappedAdapter):
                     raise
-                raise self._file.error(("adapters", name, "records"), str(error)) from error
+                raise self._file.error(
+                    ("adapters", name, "records", *self._model_in(name, error)), str(error)
+                ) from error
+
+    def _model_in(self, name: str, error: Exception) -> list[str]:
+        """Return the model that an error of a ready adapter names, if it names one."""
+        records = self._declared[name].records or {}
+        return [word for word in re.findall(r"'(\w+)'", str(error)) if word in records][:1]
 
     def find(self, name: str) -> type[Adapter]:
         """Import an adapter's class.

@@ -63,10 +63,25 @@ ADAPTERS = {
     "{class: 'diffsync_store.adapters.files:FilesAdapter', settings: {folder: x}}": "8:3: adapters.f.records: no records are declared.",
     "{type: files, settings: {folder: x, fromat: csv}, records: {site: {}}}": "8:42: adapters.f.settings.fromat: unknown key. Did you mean 'format'? Known keys: folder, format, ",
 }
+OF_ONE_TYPE = {
+    "{type: files, settings: {folder: x}, records: {device: {fields: {units: $fil.stem}}}}": (
+        "8:53: adapters.f.records.device: `records` of 'device': the path '$fil.stem' of 'units' names nothing that "
+    ),
+    "{type: powerdns, settings: {url: 'http://x'}, records: {site: {from: sites}}}": (
+        "8:62: adapters.f.records.site: `from: sites` of 'site': PowerDNS has `zones` and `rrsets`."
+    ),
+    "{type: python, settings: {module: json}, records: {site: {from: sites}}}": (
+        "8:47: adapters.f.records: The module json has no function 'sites'. Correct `from: sites`."
+    ),
+    "{type: python, settings: {module: no_such}, records: {site: {}}}": (
+        "8:50: adapters.f.records: `from: site`: there is no module 'no_such'. Correct the path, or install it."
+    ),
+    "{type: sql, settings: {url: 'sqlit:///x'}, records: {site: {}}}": "8:29: adapters.f.settings.url: ",
+}
 SYNCS = {
     (
         "files, settings: {folder: x}, records: {site: {}}",
-        "python, settings: {module: json}, records: {site: {}}",
+        "python, settings: {module: json}, records: {site: {from: loads}}",
     ): "10:24: syncs.s.target: the adapter t only reads, because of its type. Choose another target.",
     (
         "files, settings: {folder: x}, records: {site: {}}",
@@ -82,6 +97,7 @@ CASES = {
     **{f"models:\n{models}": message for models, message in MODELS_TOGETHER.items()},
     **{f"{MODELS}adapters:\n  f: {FILES}: {records}}}": message for records, message in RECORDS.items()},
     **{f"{MODELS}adapters:\n  f: {adapter}": message for adapter, message in ADAPTERS.items()},
+    **{f"{MODELS}adapters:\n  f: {adapter}": message for adapter, message in OF_ONE_TYPE.items()},
     **{
         f"{MODELS}adapters:\n  s: {{type: {source}}}\n  t: {{type: {target}}}\nsyncs: {{s: {{source: s, target: t}}}}": message
         for (source, target), message in SYNCS.items()

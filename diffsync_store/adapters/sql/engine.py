@@ -6,6 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from diffsync_store.suggestion import did_you_mean
+
 LOCK_SECONDS = 30
 """How long SQLite waits for another writer."""
 CONNECT_SECONDS = 10
@@ -30,7 +32,7 @@ def parse_url(text: str) -> sa.URL:
     """Parse the URL of a database.
 
     Raises:
-        ValueError: it is not a URL, or names a database in memory. The message does not contain it.
+        ValueError: it is not a URL, or names an unknown kind of database, or a database in memory. The message does not contain it.
     """
     try:
         url = sa.make_url(text)
@@ -40,6 +42,13 @@ def parse_url(text: str) -> sa.URL:
             "or mariadb://user:password@host/database, with special characters of the password as %40."
         ) from None
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    try:
+        url.get_dialect()
+    except sa.exc.NoSuchModuleError:
+        known = did_you_mean(url.drivername, ("sqlite", "postgresql", "mariadb"))
+        raise ValueError(
+            f"There is no SQLAlchemy dialect {url.drivername!r}.{known} Install its package, or correct the URL."
+        ) from None
     if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
         raise ValueError("A database in memory ends with the process. Name a file: sqlite:////srv/inventory.db")
     return url
@@ -58,10 +67,6 @@ def new_engine(url: sa.URL) -> sa.Engine:
         if driver == "psycopg":
             options["native_inet_types"] = False  # addresses as text
         engine = sa.create_engine(url, connect_args=_connect_arguments(url, driver), **options)
-    except sa.exc.NoSuchModuleError:
-        raise ImportError(
-            f"There is no SQLAlchemy dialect {url.drivername!r}. Install its package, or correct the URL."
-        ) from None
     except ModuleNotFoundError as error:
         raise ImportError(
             f"The driver of {url.drivername} is not installed: pip install {_package(error.name)}"
