@@ -104,6 +104,7 @@ COMMANDS = {
     "guards": ["10", "42", "--rounds", "1", "--no-calls"],
     "calls": ["2", "--no-airports"],
     "distance": [],
+    "mapping": ["2000"],
     "memory": [],
     "orchestration": ["1"],
     "pages": ["20"],
