@@ -7,7 +7,7 @@ from typing import Any
 
 _NEXT_STEPS = {
     "failed": "failed: fix the causes, then apply the diff again with `retry_rejected`: "
-    "SyncOptions(retry_rejected=True), or the parameter of a sync's flow run.",
+    "SyncOptions(retry_rejected=True), `diffsync-store apply DIFF_ID --retry-rejected`, or the parameter of a sync's flow run.",
     "blocked": "blocked, because an object above them was not done: once it is, `retry_rejected` applies them too.",
     "conflicts": "in conflict: the records have changed since the diff was made, and were not overwritten. Load the target "
     "again, make a new diff and check it.",

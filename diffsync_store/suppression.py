@@ -35,7 +35,8 @@ class Suppression:
     def __str__(self) -> str:
         return (
             f"{self.action}s of {self.model}{self._below_text()} are suppressed: {self.reason}. To apply them once, allow "
-            f"{self.allowance!r}: guards.allowing([{self.allowance!r}]), or the parameter `allow` of a sync's flow run."
+            f"{self.allowance!r}: guards.allowing([{self.allowance!r}]), `diffsync-store apply --allow {self.allowance}`, or the "
+            "parameter `allow` of a sync's flow run."
         )
 
     def count_in(self, by_model: Mapping[str, Mapping[str, int]]) -> int:

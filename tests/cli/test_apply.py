@@ -294,3 +294,10 @@ def test_an_error_of_an_adapter_is_one_line(items: CommandLine) -> None:
     assert error[0].startswith("FileNotFoundError: ")
     assert error[0].endswith("The load of source failed.")
     assert error[1:] == ["Use --traceback to see where it was raised."]
+
+
+def test_a_rejected_diff_is_not_applied(project: CommandLine) -> None:
+    diff_id = saved_plan(project, "inventory")
+    project.run("approve", diff_id, "--by", "bob", "--reason", "wrong night", "--reject")
+    assert "bob rejected this diff" in project.run("apply", diff_id, "--yes", code=1).stderr
+    assert len(project.rows()) == 2

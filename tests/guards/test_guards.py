@@ -76,8 +76,8 @@ def test_allowed_changes_are_not_suppressed() -> None:
 def test_a_suppression_names_its_allowance() -> None:
     [suppression] = Guards().suppressions(record(site=9), FULL).all
     assert str(suppression).endswith(
-        "To apply them once, allow 'empty:device': guards.allowing(['empty:device']), or the parameter `allow` of a "
-        "sync's flow run."
+        "To apply them once, allow 'empty:device': guards.allowing(['empty:device']), "
+        "`diffsync-store apply --allow empty:device`, or the parameter `allow` of a sync's flow run."
     )
 
 
