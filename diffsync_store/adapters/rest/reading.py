@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import structlog
 from pydantic import JsonValue
 
 from diffsync_store.adapters.http import HttpClient, HttpError
 from diffsync_store.adapters.mapped import MappedAdapter
+from diffsync_store.adapters.rest.openapi import ApiDescription
 from diffsync_store.adapters.rest.paging import Pages
 from diffsync_store.adapters.rest.settings import Paging, RestRecords, RestSettings, Writing
 from diffsync_store.adapters.rest.templates import filled_path, filled_text
@@ -27,8 +29,30 @@ class RestReader(MappedAdapter):
     # The connection
 
     def open(self) -> None:
-        """Make the client."""
-        _ = self.client
+        """Make the client, and check the mappings by the API's own description where there is one.
+
+        Raises:
+            ValueError: the API does not have a path or a field that a mapping names.
+        """
+        if self.settings.openapi:
+            self._check(ApiDescription(self.client.get_json(self.settings.openapi)))
+
+    def _check(self, described: ApiDescription) -> None:
+        problems: list[str] = []
+        for mapper in self.mappers.values():
+            if mapper.mapping.list_path:
+                continue
+            url = self.client.url_of(self.path_of(mapper))
+            problems += described.problems(mapper, url, self.items_of(mapper))
+            unwritten = described.unwritten(mapper, url)
+            if unwritten:
+                structlog.get_logger().warning(
+                    "The API requires fields of new records that the mapping does not write",
+                    model=mapper.model._modelname,
+                    fields=unwritten,
+                )
+        if problems:
+            raise ValueError("The mapping does not fit the API. " + " ".join(problems))
 
     def close(self) -> None:
         """Close the connections."""

@@ -129,6 +129,8 @@ class RestSettings(HttpSettings):
     """The path of the records in the answer of a list; by default the answer is the list."""
     id: str = "id"
     """The path of a record's id."""
+    openapi: str = ""
+    """The path of the API's OpenAPI document in JSON: paths and fields that it does not have are found before the load."""
     paging: Paging = Paging()
     writing: Writing = Writing()
 
