@@ -17,6 +17,8 @@ from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
 
 ZONES, RECORD_SETS = "zones", "rrsets"
+_LONGEST_TTL = 2**31 - 1
+"""PowerDNS stores the lowest bits of a larger one, without an error."""
 
 
 class PowerDnsAdapter(RestAdapter):
@@ -62,7 +64,9 @@ class PowerDnsAdapter(RestAdapter):
             "relative": relative(name, zone),
             "type": kind,
             "ttl": found["ttl"],
-            "records": [self._contents.read(kind, content) for content in _enabled(found)],
+            "records": sorted(
+                self._contents.read(kind, content) for content in _enabled(found)
+            ),  # the server has no order
             "comments": [comment["content"] for comment in found.get("comments", ())],
             self.id_key: [zone, name, kind],
         }
@@ -155,12 +159,14 @@ class PowerDnsAdapter(RestAdapter):
             if present is None:
                 raise ValueError(f"The record set {key.name} {key.type} is gone.")
             values = {**self._record(key.zone, present), "comments": None, **values}
-        ttl = values.get("ttl")
+        ttl = self.settings.default_ttl if values.get("ttl") is None else values["ttl"]
+        if not 0 <= ttl <= _LONGEST_TTL:
+            raise ValueError(f"The record set {key.name} {key.type} has the TTL {ttl}. Use 0 to {_LONGEST_TTL}.")
         contents = [self._contents.write(key.type, str(content)) for content in values.get("records") or ()]
         if not contents:
             raise ValueError(f"The record set {key.name} {key.type} has no records.")
         body: Raw = {
-            "ttl": self.settings.default_ttl if ttl is None else ttl,
+            "ttl": ttl,
             "records": [{"content": content, "disabled": False} for content in contents],
         }
         if values.get("comments") is not None:

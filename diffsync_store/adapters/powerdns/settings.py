@@ -15,7 +15,7 @@ class PowerDnsSettings(RestSettings):
 
     token_header: str = "X-API-Key"  # noqa: S105  # the name of a header
     writing: Writing = Writing(
-        create="POST {path}", update="PUT {path}/{id}", delete="DELETE {path}/{id}", find_dropped=False
+        create="POST {path}", update="PUT {path}/{id}", delete="DELETE {path}/{id}", whole=False, find_dropped=False
     )
     one_write_at_a_time: bool = True
     """Its SQLite backend fails if two requests write at once. Other backends may take several."""
@@ -29,7 +29,7 @@ class PowerDnsSettings(RestSettings):
     """Names end with a dot, as in PowerDNS. If false, names and the hosts in contents have none in the records of the models."""
     text: Literal["plain", "quoted"] = "plain"
     """TXT contents in the records of the models: without quotes and in one piece, or as in PowerDNS."""
-    default_ttl: int = Field(default=3600, ge=0)
+    default_ttl: int = Field(default=3600, ge=0, le=2**31 - 1)
     """The TTL of record sets that are created without one."""
     kind: Literal["Native", "Master", "Primary", "Slave", "Secondary", "Producer", "Consumer"] = "Native"
     """The kind of zones that are created without one."""

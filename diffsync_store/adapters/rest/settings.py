@@ -83,8 +83,9 @@ class Writing(_Closed):
 
     create: str = "POST {path}"
     update: str = "PATCH {path}{id}/"
-    """With `PUT`, the record is read first, and sent whole."""
     delete: str = "DELETE {path}{id}/"
+    whole: bool = True
+    """A change by `PUT` reads the record first and sends it whole. If false, it sends what changes."""
     bulk: bool | tuple[Literal["create", "update", "delete"], ...] = False
     """Lists of records are taken in one request at the path of the list: by all calls, by these, or by none."""
     bulk_size: int = Field(default=100, ge=1)

@@ -104,13 +104,14 @@ class Writer:
     def _update_one(self, change: Change) -> Answer:
         method, path = self._call("update", change)
         payload, headers = change.payload, {}
-        if self.writing.if_match or method == "PUT":
+        is_whole = method == "PUT" and self.writing.whole
+        if self.writing.if_match or is_whole:
             response = self.reader.client.get(path)
             record = self.reader.record_in(self.mapper, self.reader.client.json_of(response))
             if self.writing.if_match:
                 self._require_unchanged(change, record)
                 headers = {"If-Match": tag} if (tag := response.headers.get("ETag")) else {}
-            if method == "PUT":
+            if is_whole:
                 payload = _merged(record, change.payload)
         _, answer = self._send(method, path, payload, headers)
         return self._answer_of_update(change, self.reader.record_in(self.mapper, answer))
