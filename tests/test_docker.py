@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from diffsync_store.adapters.registry import TYPES
+from tools.lock import pinned
 
 ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "docker"
@@ -226,3 +232,18 @@ def test_the_image_has_no_development_tools() -> None:
 
 def test_no_module_hides_the_docker_sdk() -> None:
     assert not [path for path in DOCKER.iterdir() if fnmatch(path.name, "*.py")]
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_the_image_has_the_packages_of_every_ready_adapter(name: str) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    locked = {package.partition("==")[0] for package, _ in pinned((DOCKER / "requirements.lock").read_text("utf-8"))}
+
+    def packages(extra: str) -> set[str]:
+        found: set[str] = set()
+        for requirement in map(Requirement, extras[extra]):
+            own = requirement.name == "diffsync-store"
+            found |= set().union(*map(packages, requirement.extras)) if own else {canonicalize_name(requirement.name)}
+        return found
+
+    assert packages(TYPES[name].extra) <= locked

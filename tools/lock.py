@@ -24,7 +24,9 @@ OPTIONS = (
     "--no-header",
     "--quiet",
 )
-IMAGE_EXTRAS = ("--extra=redis", "--extra=sql", "--extra=flows", "--extra=server")
+ADAPTERS = ("files", "sql", "rest", "netbox", "nautobot", "powerdns")
+"""The extras of the ready adapters; Parquet, which needs large packages, is not in the image."""
+IMAGE_EXTRAS = tuple(f"--extra={name}" for name in ("redis", *ADAPTERS, "flows", "server"))
 
 
 def requirements_of_pyproject() -> str:
