@@ -1,17 +1,18 @@
 """A file declares models and ready adapters, and needs no class."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from traceback import format_exception
 
 import httpx
 import pytest
 from pydantic import BaseModel, DirectoryPath, SecretStr
-from sqlalchemy.exc import OperationalError
 
 from diffsync_store import LocalStore
 from diffsync_store.adapters import MappedAdapter
 from diffsync_store.adapters.files import FilesAdapter
+from diffsync_store.adapters.sql.errors import DatabaseUnavailable
 from diffsync_store.lifecycle import opened
 from diffsync_store.project import Project, find_problems
 from diffsync_store.project.relative_paths import with_absolute_paths
@@ -80,6 +81,13 @@ def test_both_sides_share_the_model_classes(read: Read, inventory: Path) -> None
     project = read(INVENTORY)
     source, target = (project.make_adapter(name, LocalStore(name=name)) for name in ("files", "database"))
     assert source.device is target.device  # type: ignore[attr-defined]
+
+
+def test_threads_get_the_same_model_classes(read: Read, inventory: Path) -> None:
+    models = read(INVENTORY).factory.models
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: models.classes()["device"], range(32)))
+    assert len(set(found)) == 1
 
 
 def test_the_file_has_no_problem(problems: Problems, inventory: Path) -> None:
@@ -192,7 +200,7 @@ def load(adapter: MappedAdapter) -> None:
         adapter.load()
 
 
-@pytest.mark.parametrize(("name", "error"), [("api", httpx.ConnectError), ("database", OperationalError)])
+@pytest.mark.parametrize(("name", "error"), [("api", httpx.ConnectError), ("database", DatabaseUnavailable)])
 def test_no_error_repr_or_log_of_a_ready_adapter_has_a_secret(
     read: Read, name: str, error: type[Exception], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

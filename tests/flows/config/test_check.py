@@ -42,6 +42,14 @@ WORK_POOL = "Prefect does not accept this as the name of a work pool. Use letter
 PROBLEMS = {
     "hello": "1:1: expected a mapping with the keys project, store, models, adapters, syncs, housekeeping, metrics; got 'hello'",
     "": '1:1: store: required key is missing, e.g. {url: "${REDIS_URL}"}',
+    f"{STORE}models: {{a: {{identifiers: {{x: strr}}}}}}": (
+        "2:28: models.a.identifiers.x.type: There is no type 'strr'. Did you mean 'str'? Use one of str, int, float, number, "
+        "decimal, bool, date, time, datetime, duration, uuid, ip, interface, network, mac, json, `list[TYPE]`, or `TYPE?` for null; "
+        "got 'strr'."
+    ),
+    f"{STORE}models: {{a: {{identifiers: {{x: str}}}}}}\nadapters: {{f: {{type: files, settings: {{folder: .}}, records: {{b: {{}}}}}}}}": (
+        "3:62: adapters.f.records.b: no model 'b' is declared. Declared: a"
+    ),
     "store: {uri: redis://x}": "1:9: store.uri: unknown key. Did you mean 'url'? Known keys: url, block, ttl",
     f"{STORE}project: prefect": (
         "2:1: project: Prefect reserves names that start with 'prefect'. Use another name for the work pool; got 'prefect'."
