@@ -18,7 +18,7 @@ from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Sh
 from diffsync_store.cli.plan_view import show_plan, shown_note, totals
 from diffsync_store.cli.planning import compare, drop, drop_stores
 from diffsync_store.cli.progress import progress_bars
-from diffsync_store.cli.result_view import next_steps, show_result, status_of
+from diffsync_store.cli.result_view import next_steps, show_result, show_steps, status_of
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.exceptions import DiffNotFound
 from diffsync_store.project import UserError
@@ -139,6 +139,8 @@ def _end(plan: Plan, result: SyncResult | None, *, as_json: bool) -> NoReturn:
     status = status_of(plan, result)
     if as_json:
         print_result(plan, result, status, steps)
-    elif result is not None and result is not plan.result:
+    elif result is plan.result:  # nothing was left to apply
+        show_steps(console(), steps)
+    elif result is not None:
         show_result(console(), plan, result, steps)
     raise typer.Exit(0 if status in {"applied", "no changes"} else 1)

@@ -104,7 +104,10 @@ def _answer(project: Project, name: str) -> _Answer:
     read = []
     try:
         with project.secrets.redacted_errors():
-            for model in previewed_models(project.make_adapter(name, preview_store())):
+            system = project.make_adapter(name, preview_store())
+            with opened(system):
+                models = previewed_models(system)
+            for model in models:
                 system = project.make_adapter(name, preview_store(model, 1))
                 with opened(system):
                     read += [model] * bool(list(preview_records(system, model, 1)))

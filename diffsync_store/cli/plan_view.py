@@ -17,9 +17,12 @@ from diffsync_store.result import Reject, SyncResult
 from diffsync_store.runs import Plan
 from diffsync_store.store.load_report import Gap
 from diffsync_store.store.record import StoreRecord
+from diffsync_store.sync.decide import NOT_REJECTED
 from diffsync_store.sync.filters import NOT_SELECTED
 
 _SIGNS = {"create": ("+", ADDED), "update": ("~", CHANGED), "delete": ("-", REMOVED)}
+_HIDDEN = {NOT_SELECTED, NOT_REJECTED}
+"""Reasons of operations that are left out on request, so that they are not shown."""
 _REJECTS = 5
 """Rejects of a model that are shown."""
 _INDENT = 2

@@ -75,6 +75,11 @@ def show_result(console: Console, plan: Plan, result: SyncResult, steps: list[st
     console.print(Text.assemble((f"{title}: ", f"bold {style}"), f"{', '.join(counts) or 'nothing'}."))
     if result.stopped:
         console.print(Text(one_line(result.stopped)))
+    show_steps(console, steps)
+    console.print(Text(f"diff_id: {plan.saved.record.diff_id}", "dim"), soft_wrap=True)
+
+
+def show_steps(console: Console, steps: list[str]) -> None:
+    """Print what to do about the operations that were not applied."""
     for step in steps:
         print_line(console, Text(one_line(step)))
-    console.print(Text(f"diff_id: {plan.saved.record.diff_id}", "dim"), soft_wrap=True)

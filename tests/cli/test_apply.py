@@ -122,6 +122,8 @@ def test_the_answer_of_a_person_decides(project: CommandLine) -> None:
 def test_colours_are_for_terminals_and_can_be_turned_off(project: CommandLine) -> None:
     with in_terminal(project, "plan", "inventory") as terminal:
         assert terminal.wait() == 0
+        assert "load files" in terminal.plain
+        assert "━" in terminal.plain
         assert "\x1b[32m+" in terminal.output
         assert "\x1b[31m-" in terminal.output
         plan = terminal.plain[terminal.plain.index("inventory: files") :]
@@ -129,7 +131,8 @@ def test_colours_are_for_terminals_and_can_be_turned_off(project: CommandLine) -
     with in_terminal(project, "plan", "inventory", NO_COLOR="1") as terminal:
         assert terminal.wait() == 0
         assert not re.search(r"\x1b\[[0-9;]*3[0-9]", terminal.output)
-    assert "\x1b" not in project.run("plan", "inventory").stdout
+    done = project.run("plan", "inventory")
+    assert not {"\x1b", "━"} & {*done.stdout, *done.stderr}
 
 
 def test_a_killed_apply_continues_exactly(items: CommandLine) -> None:
@@ -197,6 +200,9 @@ def test_failures_are_listed_and_retried(items: CommandLine) -> None:
     assert "Partly applied: 2 created, 1 failed." in done.stdout
     assert "refused    ValueError: the system refuses it\\x1b[31m" in done.stdout
     assert f"diffsync-store apply {diff_id} --retry-rejected" in done.stdout
+    again = items.run("apply", diff_id, "--yes", code=1).stdout
+    assert "Plan: 0 to create, 0 to update, 0 to delete, 2 done before, 1 not retried." in again
+    assert f"diffsync-store apply {diff_id} --retry-rejected" in again
     (items.folder / "allowed").touch()
     assert "Applied: 1 created" in items.run("apply", diff_id, "--yes", "--retry-rejected").stdout
     assert Counter(calls(items)) == {"a": 1, "refused": 1, "b": 1}

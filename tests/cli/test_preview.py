@@ -138,3 +138,27 @@ def test_check_connects_to_each_system(project: CommandLine) -> None:
         "files": False,
         "database": True,
     }
+
+
+def test_no_command_shows_a_secret_of_the_settings(own: CommandLine) -> None:
+    secret = "s3cr3t-of-settings"
+    (own.folder / "own.py").write_text(
+        "from diffsync_store import Adapter\n"
+        "class Leaky(Adapter):\n"
+        "    def __init__(self, *args, token, **kwargs):\n"
+        "        super().__init__(*args, **kwargs)\n"
+        "        self.token = token\n"
+        "    def open(self):\n"
+        "        raise RuntimeError(f'refused {self.token}')\n"
+    )
+    (own.folder / "syncs.yaml").write_text(
+        "adapters:\n"
+        "  a: {class: 'own:Leaky', settings: {token: '${TOKEN}'}}\n"
+        "  b: {class: 'own:Leaky', settings: {token: '${TOKEN}'}}\n"
+        "syncs: {s: {source: a, target: b}}\n"
+    )
+    leaky = CommandLine(own.folder, {**own.variables, "TOKEN": secret})
+    for words in (("plan", "s"), ("apply", "s", "--yes"), ("check", "--connect"), ("check", "--connect", "--json")):
+        done = leaky.run(*words, code=1)
+        assert "refused ***" in done.stdout + done.stderr
+        assert secret not in done.stdout + done.stderr
