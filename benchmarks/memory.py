@@ -14,10 +14,10 @@ from typing import NamedTuple
 import structlog
 
 from airports.demo.releases import RELEASES, install_release
-from airports.registry import AirportsAdapter
 from diffsync_store import StoredAdapter
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
+from tests.airports.registry import AirportsAdapter
 from tests.servers import RedisServer
 
 FOLDER = Path(__file__).parents[1] / "demo-output" / "releases"

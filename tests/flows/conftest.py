@@ -10,17 +10,17 @@ from unittest import mock
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from airports.database import SqlAdapter
 from airports.demo import check
 from airports.demo.prefect_stack import ROOT, PrefectStack, prefect_stack
 from airports.demo.runs import Run, children, finish, start_run
-from airports.registry import AirportsAdapter
 from diffsync_flows.config.config import read_config
 from diffsync_flows.reporting.events import SYNC_ENDED
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import StoredAdapter
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisStore
+from tests.airports.database import SqlAdapter
+from tests.airports.registry import AirportsAdapter
 from tests.conftest import demand
 from tests.flows.registry import airport, write_registry
 from tests.servers import RedisServer, wait_until
@@ -62,16 +62,16 @@ adapters:
     class: tests.written_for_diffsync.dcim:System
     settings: {path: "${FOLDER}/plugin-target.json"}
   registry:
-    class: airports.registry:AirportsAdapter
+    class: tests.airports.registry:AirportsAdapter
     settings: {folder: "${FOLDER}/after"}
   database:
-    class: airports.database:SqlAdapter
+    class: tests.airports.database:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/airports.db"}
   inventory:
-    class: airports.database:SqlAdapter
+    class: tests.airports.database:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/inventory.db"}
   picky:
-    class: airports.database:SqlAdapter
+    class: tests.airports.database:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/picky.db"}
   slow:
     class: tests.flows.systems:SlowAdapter

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from airports.database import SqlAdapter
 from airports.demo import check
 from airports.demo.prefect_stack import ROOT
 from airports.demo.runs import Run, finish, start_run
-from airports.registry import AirportsAdapter
 from diffsync_store import StoreRecord, StoreState
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisLeases
+from tests.airports.database import SqlAdapter
+from tests.airports.registry import AirportsAdapter
 from tests.flows.conftest import MANY, PASSWORD, History, Project
 from tests.servers import wait_until
 

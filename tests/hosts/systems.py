@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import Executable
 
-from airports.database import SqlAdapter
+from tests.airports.database import SqlAdapter
 from tests.servers import wait_until
 
 GATE_AT = 100

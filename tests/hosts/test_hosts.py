@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from airports.database import SqlAdapter
 from airports.demo import check
 from airports.demo.runs import finish, start_run
-from airports.registry import AirportsAdapter
 from diffsync_store import OperationState
 from diffsync_store.diffs import RedisDiffs
+from tests.airports.database import SqlAdapter
+from tests.airports.registry import AirportsAdapter
 from tests.conftest import demand
 from tests.flows.registry import airport, write_registry
 from tests.hosts.network import Host, Network
@@ -33,7 +33,7 @@ store:
   url: ${REDIS_URL}
 adapters:
   registry:
-    class: airports.registry:AirportsAdapter
+    class: tests.airports.registry:AirportsAdapter
     settings: {folder: "${FOLDER}/after"}
   database:
     class: tests.hosts.systems:GatedDatabase

@@ -16,7 +16,7 @@ from tests.project.files import ADAPTERS, PLAIN, STORE
 def test_no_message_has_a_secret(read: Read, message: str) -> None:
     settings = "{url: '${URL}'}"
     found = read(
-        f"{STORE}adapters: {{a: {{class: 'airports.database:SqlAdapter', settings: {settings}}}}}",
+        f"{STORE}adapters: {{a: {{class: 'tests.airports.database:SqlAdapter', settings: {settings}}}}}",
         URL="pg://me:s3cr3t@host/db",
     )
     with pytest.raises(Exception, match="a") as caught:  # no such dialect

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from airports.database import SqlAdapter
 from diffsync_flows.config.config import Config, read_config
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import StoredAdapter
 from diffsync_store.project import UserError
 from diffsync_store.runs import find_sync, open_source, open_target
 from diffsync_store.store.redis.keys import StoreKeys
+from tests.airports.database import SqlAdapter
 
 
 @pytest.fixture
 def config(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     file = tmp_path / "syncs.yaml"
     adapters = "".join(
-        f"  {name}: {{class: 'airports.database:SqlAdapter', settings: {{url: 'sqlite:///{tmp_path}/{name}.db'}}}}\n"
+        f"  {name}: {{class: 'tests.airports.database:SqlAdapter', settings: {{url: 'sqlite:///{tmp_path}/{name}.db'}}}}\n"
         for name in ("src", "staging", "prod")
     )
     file.write_text(

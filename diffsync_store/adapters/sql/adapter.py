@@ -70,15 +70,22 @@ class SqlAdapter(MappedAdapter):
         """
         with self._database.looking_up():
             pass
-        own = [_of_sql(mapper) for mapper in self.mappers.values() if not mapper.mapping.list_path]
-        if self.settings.create_tables:
-            with self._database.writing() as connection:
-                create_tables(connection, self._database.tables, own, self.mappers)
-        for mapper in own:
+        self._create_missing_tables()
+        for mapper in self._own_mappers:
             mapper.forget()
             mapper.prepared()
             for target in mapper.written_references.values():
                 mapper.reference_columns(target)
+
+    @property
+    def _own_mappers(self) -> list[SqlMapper]:
+        """Those of models that have a table or a query of their own."""
+        return [_of_sql(mapper) for mapper in self.mappers.values() if not mapper.mapping.list_path]
+
+    def _create_missing_tables(self) -> None:
+        if self.settings.create_tables:
+            with self._database.writing() as connection:
+                create_tables(connection, self._database.tables, self._own_mappers, self.mappers)
 
     def close(self) -> None:
         """Close the connections."""
@@ -95,6 +102,7 @@ class SqlAdapter(MappedAdapter):
     # Reading
 
     def load(self) -> None:
+        self._create_missing_tables()
         with self._database.reading():  # all models from one state of the database
             super().load()
 

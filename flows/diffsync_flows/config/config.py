@@ -3,11 +3,11 @@
 store:
   url: ${REDIS_URL}
 adapters:
-  registry:
-    class: airports.registry:AirportsAdapter
-    settings: {folder: /srv/airportsdata}
+  inventory:
+    class: my_adapters:Inventory
+    settings: {folder: /srv/inventory}
 syncs:
-  airports: {source: registry, target: database}
+  devices: {source: inventory, target: database}
 """
 
 import os

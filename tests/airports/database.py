@@ -1,12 +1,4 @@
-"""The registry's models in a database through SQLAlchemy Core: an SQLite file by default, PostgreSQL by URL.
-
-The key of an airport contains its country and subdivision, as its identifiers do. During a sync, an airport that moves can
-be in both places for a while; a unique ICAO code would not allow that.
-
-Each operation of a sync is one transaction, so that the database has every operation that is applied according to the journal,
-even after a crash. To make that fast, SQLite uses a write-ahead log, and PostgreSQL runs without
-`synchronous_commit`. A power failure leaves both consistent, but may lose the last transactions.
-"""
+"""The registry's models in a database, in own Python: each operation of a sync is one statement and one transaction."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -36,8 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import NullPool
 
-from airports.registry import Airport, Country, Subdivision
 from diffsync_store import Adapter, DiffSyncModel, ObjectNotDeleted, ObjectNotUpdated
+from tests.airports.registry import Airport, Country, Subdivision
 
 DEFAULT_URL = "sqlite:///airports.db"
 ROWS_PER_FETCH = 1000
@@ -153,7 +145,7 @@ class SqlAdapter(Adapter):
         """Execute one statement as a transaction; return the number of matched rows."""
         if self._connection is None:
             self.open()
-        assert self._connection is not None  # noqa: S101  (for the type checker)
+        assert self._connection is not None
         return self._connection.execute(statement, values).rowcount
 
     def load(self) -> None:
