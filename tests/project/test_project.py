@@ -235,7 +235,11 @@ def test_a_loaded_store_is_found_under_the_projects_name(read: Read, redis_url: 
 def test_the_worked_example_has_no_problem(tmp_path: Path) -> None:
     for version in ("20240316.1", "20260905"):
         (tmp_path / version / "airportsdata").mkdir(parents=True)
-    environment = {"REDIS_URL": "redis://x", "AIRPORT_RELEASES": str(tmp_path), "DATABASE_URL": "sqlite:////srv/airports.db"}
+    environment = {
+        "REDIS_URL": "redis://x",
+        "AIRPORT_RELEASES": str(tmp_path),
+        "DATABASE_URL": "sqlite:////srv/airports.db",
+    }
     found = Project(ROOT / "deployments" / "syncs.yaml", environment)
     assert list(find_problems(found)) == []
     assert list(found.syncs) == ["airports-2024", "airports-2026"]
