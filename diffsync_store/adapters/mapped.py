@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -405,6 +406,7 @@ def _require_models(records: Mapping[str, Any], models: Mapping[str, Any]) -> No
         )
 
 
+@lru_cache(maxsize=256)
 def _parent_fields(model: type[DeclaredModel], parent: type[DeclaredModel]) -> Mapping[str, str]:
     """By identifier of the parent: the field of a record that holds it.
 

@@ -90,21 +90,26 @@ def update(connection: sa.Connection, table: sa.Table, changes: Sequence[tuple[A
         if names:
             condition = [column == sa.bindparam(parameters[column.name]) for column in table.primary_key.columns]
             statement = table.update().where(*condition).values({name: sa.bindparam(name) for name in names})
+            keys = _key_values(table, [key for key, _ in some])
             done = connection.execute(
                 statement,
-                [{**row, **dict(zip(parameters.values(), _key_values(table, key), strict=True))} for key, row in some],
+                [
+                    {**row, **dict(zip(parameters.values(), key, strict=True))}
+                    for key, (_, row) in zip(keys, some, strict=True)
+                ],
             )
             if done.rowcount == len(some):
                 continue
-        present = _present(connection, table, [key for key, _ in some])
-        for number, (key, _) in zip(numbers, some, strict=True):
-            is_there[number] = _hashable(_key_values(table, key)) in present
+        keys = _key_values(table, [key for key, _ in some])
+        present = _present(connection, table, keys)
+        for number, key in zip(numbers, keys, strict=True):
+            is_there[number] = _hashable(key) in present
     return is_there
 
 
 def delete(connection: sa.Connection, table: sa.Table, keys: Sequence[Any]) -> None:
     """Delete the rows with these primary keys."""
-    for part in _parts(keys):
+    for part in _parts(_key_values(table, keys)):
         connection.execute(table.delete().where(_has_key(table, part)))
 
 
@@ -118,18 +123,19 @@ def _present(connection: sa.Connection, table: sa.Table, keys: Sequence[Any]) ->
 
 def _has_key(table: sa.Table, keys: Sequence[Any]) -> Any:
     columns = list(table.primary_key.columns)
-    values = [_key_values(table, key) for key in keys]
     if len(columns) == 1:
-        return columns[0].in_([value for [value] in values])
-    return sa.tuple_(*columns).in_(values)
+        return columns[0].in_([value for [value] in keys])
+    return sa.tuple_(*columns).in_(keys)
 
 
-def _key_values(table: sa.Table, key: Any) -> tuple[Any, ...]:
-    """A key that was kept as JSON, as values for its columns."""
-    return tuple(
-        value if (convert := writer(column)) is None or value is None else convert(value)
-        for column, value in zip(table.primary_key.columns, key, strict=True)
-    )
+def _key_values(table: sa.Table, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Keys that were kept as JSON, as values for their columns."""
+    converts = [writer(column) or _as_it_is for column in table.primary_key.columns]
+    return [tuple(convert(value) for convert, value in zip(converts, key, strict=True)) for key in keys]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _hashable(values: Iterable[Any]) -> tuple[str, ...]:

@@ -113,7 +113,16 @@ class Tables:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)  # it is read as text
             table = sa.Table(name, self._metadata, schema=schema, autoload_with=self._engine, resolve_fks=False)
-        for column in table.columns:
-            if isinstance(column.type, sa.JSON):
-                column.type.none_as_null = True
+        _simplify(table)
         return table
+
+
+def _simplify(table: sa.Table) -> None:
+    """Let SQLAlchemy read the ids of many new rows by one statement, and write null as null in JSON columns."""
+    for column in table.columns:
+        if isinstance(column.type, sa.JSON):
+            column.type.none_as_null = True
+    for column in table.primary_key.columns:
+        column.nullable = False  # SQLite says otherwise
+        if isinstance(column.server_default, sa.DefaultClause) and "nextval(" in str(column.server_default.arg):
+            column.server_default = None  # a number that the database counts

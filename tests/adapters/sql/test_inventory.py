@@ -74,6 +74,20 @@ def test_ids_that_the_database_gives_belong_to_their_rows(inventory: sa.Engine, 
     assert {obj.name: obj.system_id for obj in target.get_all("site")} == {name: [ids[name]] for name in names}
 
 
+def test_the_ids_of_a_batch_come_in_its_order(engine: sa.Engine, make: Make) -> None:
+    number = {"postgresql": "SERIAL", "mariadb": "INTEGER AUTO_INCREMENT"}.get(engine.dialect.name, "INTEGER")
+    run(engine, f"CREATE TABLE regions (id {number} PRIMARY KEY, name VARCHAR(9), parent_id INTEGER)")
+    adapter = make({"region": {"from": "regions", "fields": {"parent": "parent_id"}}})
+    statements: list[str] = []
+    sa.event.listen(adapter.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    keys = adapter.send_creates(adapter.mappers["region"], [{"name": name} for name in "dacb"])
+    if engine.dialect.name != "sqlite":  # which does not tell the order of the ids
+        assert sum("INSERT" in statement for statement in statements) == 1
+    assert [(key, name) for name, key in rows(engine, "SELECT name, id FROM regions ORDER BY id")] == list(
+        zip([key for [key] in keys], "dacb", strict=True)
+    )
+
+
 def test_a_row_that_vanished_is_refused_and_its_deletion_is_done(inventory: sa.Engine, make: Make) -> None:
     apply(source_of({"region": [{"name": name} for name in "abcd"]}), loaded(make()))
     target = loaded(make())
