@@ -228,7 +228,9 @@ def main() -> None:
             if dialect == "sqlite":
                 url = f"sqlite:///{Path(folder)}/benchmark.db"
             else:
-                url = stack.enter_context(SERVERS[dialect]()).new_database()
+                server = SERVERS[dialect]()
+                stack.enter_context(server)
+                url = server.new_database()
             measure(url, redis.url, options.rows)
 
 
