@@ -43,6 +43,9 @@ from diffsync_store.store.base import BaseStore
 _OF_RECORD = (ObjectNotFound, ObjectAlreadyExists, ObjectNotStorable, ObjectStoreWrongType)
 """Errors of a store that one record causes. All others end the load."""
 
+MOST_HELD = 50_000
+"""Parents and distinct objects that a load keeps in memory, so that it does not ask the store for each record."""
+
 __all__ = ["AdapterSettings", "Answer", "Change", "MappedAdapter", "MappedModel"]
 
 
@@ -152,6 +155,7 @@ class MappedAdapter(Adapter):
                 for record in self.read(mapper):
                     self._take(mapper, record, None)
                 self._expect_taken(model)
+        self._held.clear()
 
     def expect(self, model: str | type[Any], count: int, *, at_least: bool = False) -> None:
         """Declare how many records of a model the system has; those that the mapping leaves out are subtracted."""
@@ -163,6 +167,8 @@ class MappedAdapter(Adapter):
         self._expected: dict[str, tuple[int, bool]] = {}
         self._left_out: Counter[str] = Counter()
         """Records that `where` leaves out, and repetitions of `distinct` ones."""
+        self._held: dict[tuple[str, str], MappedModel] = {}
+        self._holds_all = True
 
     def _expect_taken(self, model: str) -> None:
         if self._left_out[model] and model in self._expected:
@@ -191,7 +197,7 @@ class MappedAdapter(Adapter):
         if self.id_key:
             obj.__dict__["system_id"] = record.get(self.id_key)
         if mapper.mapping.distinct:
-            known = self.get_or_none(model, obj.get_unique_id())
+            known = self._known(model, obj.get_unique_id())
             if known is not None:
                 _require_equal(known, obj)
                 self._left_out[model._modelname] += 1
@@ -200,6 +206,8 @@ class MappedAdapter(Adapter):
         self.add(obj)
         if parent is not None:
             parent.add_child(obj)
+        if model._children or mapper.mapping.distinct:
+            self._hold(obj)
         if self.id_key and model._modelname in self._referenced:
             self._resolver.note(model._modelname, obj.get_unique_id(), obj.system_id)
         return obj
@@ -245,11 +253,27 @@ class MappedAdapter(Adapter):
         if above is not None and type(above) is model:
             return above
         fields = _parent_fields(type(obj), model)
-        try:
-            return self.get(model, {identifier: getattr(obj, field) for identifier, field in fields.items()})
-        except ObjectNotFound:
-            named = "__".join(str(getattr(obj, field)) for field in fields.values())
-            raise ObjectNotFound(f"The {model._modelname} {named!r} above it was not loaded.") from None
+        uid = model.create_unique_id(**{identifier: getattr(obj, field) for identifier, field in fields.items()})
+        found = self._known(model, uid)
+        if found is None:
+            raise ObjectNotFound(f"The {model._modelname} {uid!r} above it was not loaded.")
+        return found
+
+    def _known(self, model: type[MappedModel], uid: str) -> MappedModel | None:
+        """An object that this load has added already."""
+        found = self._held.get((model._modelname, uid))
+        if found is None and not self._holds_all:
+            found = self.get_or_none(model, uid)
+            if found is not None:
+                self._hold(found)
+        return found
+
+    def _hold(self, obj: MappedModel) -> None:
+        """Keep an object in memory: the store would read it again for each record below it."""
+        self._held[obj._modelname, obj.get_unique_id()] = obj
+        if len(self._held) > MOST_HELD:
+            self._holds_all = False
+            del self._held[next(iter(self._held))]
 
     # Writing
 

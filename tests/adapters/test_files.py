@@ -422,6 +422,23 @@ def test_lists_inside_records_are_written_too(tmp_path: Path, batch_size: int) -
     assert text.startswith("---\n# site a\nname: a\ntown: 'Oslo'\nracks:\n  - name: '1' # first\n    units: 42\n  - ")
 
 
+def test_records_are_looked_up_in_files_and_in_lists_inside_records(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{name: a, town: Oslo, racks: [{name: '1', units: 42}, {name: '2'}]}")
+    (tmp_path / "b.yaml").write_text("{name: b}")
+    adapter = loaded(FilesAdapter({"folder": tmp_path}, SITES, SITE_RECORDS))
+    (tmp_path / "b.yaml").write_text("{name: b, racks: [{name: '1', units: '7'}]}")
+    assert adapter.look_up_records(adapter.models["site"], [{"name": "b"}, {"name": "c"}]) == [
+        {"town": None, "system_id": "b.yaml"},
+        None,
+    ]
+    racks = [{"site": site, "name": name} for site, name in (("b", "1"), ("a", "3"), ("a", "1"))]
+    assert adapter.look_up_records(adapter.models["rack"], racks) == [
+        {"units": 7, "system_id": "b.yaml"},
+        None,
+        {"units": 42, "system_id": "a.yaml"},
+    ]
+
+
 STYLES = [
     '---\n# top\nname: a\nsite: "Oslo"   # town\ntags:\n  - x\n  - y\nrack: 1\n',
     "name: a\ntags: [x, y]\nsite: null\nrack: 1\n",

@@ -5,6 +5,7 @@ import pytest
 from pydantic import field_validator
 
 from diffsync_store import DiffSyncFlags, LocalStore, StoreState, Sync, SyncOptions
+from diffsync_store.adapters import mapped
 from diffsync_store.adapters.mapped import MappedAdapter, MappedModel
 from diffsync_store.exceptions import ObjectNotCreated, ObjectStoreException, OutcomeUnknown
 from diffsync_store.guards import Guards
@@ -133,6 +134,27 @@ def test_a_distinct_record_counts_once_and_contradictions_are_rejected() -> None
     [reject] = adapter.store.record().gaps["country"].rejects
     assert reject.what == "NO"
     assert "label is 'Norway' in one and 'Norge' in another. The first one counts." in reject.reason
+
+
+@pytest.mark.parametrize("most", [1, 50_000])
+def test_a_load_does_not_ask_the_store_for_what_it_has_just_added(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    class Counting(LocalStore):
+        reads = 0
+
+        def get(self, **options: Any) -> Any:
+            Counting.reads += 1
+            return super().get(**options)
+
+    monkeypatch.setattr(mapped, "MOST_HELD", most)
+    racks = [{"name": str(number), "site": {"name": "ab"[number % 2]}} for number in range(10)]
+    system = MemorySystem(site=[{"name": "a"}, {"name": "b"}, {"name": "a"}], rack=racks)
+    records = {**RECORDS, "site": {"distinct": True}}
+    adapter = MemoryAdapter({"system": system}, SITES, records, internal_storage_engine=Counting())
+    with adapter.store.loading():
+        adapter.load()
+    assert (adapter.count("site"), adapter.count("rack")) == (2, 10)
+    assert [len(site.rack_children) for site in adapter.get_all("site")] == [5, 5]
+    assert (Counting.reads == 0) is (most > 1)
 
 
 def test_a_store_that_fails_ends_the_load() -> None:

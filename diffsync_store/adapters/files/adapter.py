@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
 
-from diffsync_store.adapters.files.changes import FileChanges, OpenFiles
+from diffsync_store.adapters.files.changes import FileChanges, OpenFiles, objects_in
 from diffsync_store.adapters.files.csv_format import CsvFile
 from diffsync_store.adapters.files.folder import Folder, OutsideOfFolder
 from diffsync_store.adapters.files.formats import (
@@ -129,9 +129,27 @@ class FilesAdapter(MappedAdapter):
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
         if mapper.mapping.list_path:
             raise NotImplementedError("Records inside others are not looked up.")
-        wanted = {mapper.model.create_unique_id(**ids) for ids in identifiers}
-        found = {uid: record for record in self.read(mapper) if (uid := mapper.unique_id_of(record)) in wanted}
+        wanted = {mapper.model.create_unique_id(**ids): None for ids in identifiers}
+        found: dict[str, Record] = {}
+        for record in self.read(mapper):
+            uid = mapper.unique_id_of(record)
+            if uid in wanted and (mapper.where is None or mapper.where(record, None)):
+                found.setdefault(uid, record)
         return [found.get(mapper.model.create_unique_id(**ids)) for ids in identifiers]
+
+    def look_up_records(self, model: type[MappedModel], ids: Sequence[dict[str, Any]]) -> Any:
+        mapper = self._mapper(model)
+        if not mapper.mapping.list_path:
+            return super().look_up_records(model, ids)
+        wanted = {model.create_unique_id(**one): None for one in ids}
+        chain = self.chain_of(mapper)
+        found: dict[str, dict[str, Any]] = {}
+        for record in self.read(chain[0]):
+            for obj in objects_in(record, chain):
+                if obj.get_unique_id() in wanted:
+                    attrs = {name: value for name, value in obj.get_attrs().items() if name not in mapper.unwritten}
+                    found.setdefault(obj.get_unique_id(), {**attrs, "system_id": record["$path"]})
+        return [found.get(uid) for uid in (model.create_unique_id(**one) for one in ids)]
 
     def _add(self, mapper: Mapper, record: Record, above: MappedModel | None) -> MappedModel:
         obj = super()._add(mapper, record, above)

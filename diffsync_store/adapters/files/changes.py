@@ -87,6 +87,22 @@ def _places(
                 yield from _places(one, Place(other, written), below, obj)
 
 
+def objects_in(record: Mapping[str, Any], chain: list[Mapper], above: Any = None) -> Iterator[Any]:
+    """The objects of the last mapping of a chain that a record of the first one holds."""
+    mapper, *below = chain
+    try:
+        obj = mapper.model(**mapper.fields_of(record, above))
+    except Exception:  # noqa: BLE001  # the load rejects it
+        return
+    if not below:
+        yield obj
+        return
+    items = below[0].list_of(record)
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, Mapping):
+            yield from objects_in(item, below, obj)
+
+
 class OpenFiles:
     """The files that the last batches have changed; one is read again if another program has changed it."""
 
