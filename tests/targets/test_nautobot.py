@@ -356,6 +356,19 @@ def test_a_right_that_is_missing_is_named_and_costs_one_request(
     assert (requests["POST"], requests["PATCH"], requests["DELETE"]) == (1, 1, 1)
 
 
+def test_a_right_with_a_constraint_refuses_only_the_records_outside_of_it(
+    nautobot: NautobotServer, make_adapter: MakeNautobot, reader_token: str
+) -> None:
+    nautobot.run_sql(
+        'UPDATE users_objectpermission SET actions = \'["add"]\', constraints = \'{"name__startswith": "M"}\' '
+        "WHERE name = 'change'"
+    )
+    wanted = [{"name": f"M{number}"} for number in range(9)] + [{"name": "other"}]
+    result = synced(given(TYPES, manufacturer=wanted), loaded(make_adapter(TYPES, RECORDS, token=reader_token)))
+    assert (result.created, result.failed) == (9, 1)
+    assert "other" in str(result.rejects[0])
+
+
 def test_a_list_that_may_not_be_viewed_names_the_right(
     nautobot: NautobotServer, make_adapter: MakeNautobot, reader_token: str
 ) -> None:

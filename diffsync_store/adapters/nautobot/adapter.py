@@ -108,7 +108,7 @@ class NautobotAdapter(RestAdapter):
     def _by_graphql(self, mapper: Mapper, found: GraphqlList, count: int) -> Iterator[Record]:
         """The records of a long list: those that pages of GraphQL repeat come once, those that they leave out come by REST.
 
-        Nautobot sorts these pages by names, and the order of records whose names sort alike differs from page to page.
+        The order of records whose names sort alike may differ from page to page.
         """
         seen: set[str] = set()
         for page in found.pages(count, self.settings.graphql_size, self.settings.concurrency):

@@ -20,10 +20,10 @@ class NautobotSettings(RestSettings):
     """The version of the REST API to ask for, such as `3.1`; by default Nautobot's own."""
     graphql: Literal["auto", "always", "never"] = "auto"
     """`auto` reads long lists by GraphQL if it has all that the mapping reads; `always` fails if it has not."""
-    graphql_from: int = Field(default=2000, ge=1)
+    graphql_from: int = Field(default=5000, ge=1)
     """Records from which on a list is long."""
-    graphql_size: int = Field(default=1000, ge=1)
-    """Records of a page of GraphQL."""
+    graphql_size: int = Field(default=50_000, ge=1)
+    """Records of one query by GraphQL. One query sees one state of the list, and is faster than several."""
 
     def with_version(self) -> NautobotSettings:
         """The settings with the header that asks for the version."""
