@@ -112,6 +112,9 @@ class AdapterFactory:
         module_name, class_name = path.split(":")
         try:
             found = getattr(importlib.import_module(module_name), class_name, None)
+        except ModuleNotFoundError as error:
+            remedy = "Install its package, or add its folder to PYTHONPATH."
+            raise self._file.error(location, f"cannot import {module_name}: {error}. {remedy}") from error
         except ImportError as error:
             raise self._file.error(location, f"cannot import {module_name}: {error}") from error
         except (Exception, SystemExit) as error:  # the import runs code of the user

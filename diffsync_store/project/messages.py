@@ -17,6 +17,7 @@ MAX_VALUE_LENGTH = 60
 """Longer values are not shown in messages."""
 
 QUOTE_VARIABLE = 'Put a variable between braces or brackets into quotes: {url: "${REDIS_URL}"}'
+QUOTE_BRACKET = 'Put a text with brackets into quotes: {tags: "list[str]"}'
 YAML_HINTS = (
     (r"found character '\t'", "Indent with spaces, not with tabs."),
     ("found undefined alias", 'Put a text that begins with * into quotes: "*/5 * * * *"'),
@@ -47,6 +48,8 @@ def _hint(error: Any, text: str) -> str:
     before = "".join(text.split("\n")[mark.line : mark.line + 1])[: mark.column + 1] if mark else ""
     if before.endswith("${") and "while parsing a flow" in problem:
         return f". {QUOTE_VARIABLE}"
+    if re.search(r"\w\[$", before) and "while parsing a flow" in problem:
+        return f". {QUOTE_BRACKET}"
     return next((f". {hint}" for part, hint in YAML_HINTS if part in problem), "")
 
 
@@ -93,10 +96,14 @@ def is_secret_place(location: Location) -> bool:
 
 
 def _expected(error: ErrorDetails, part: JsonSchema, schema: JsonSchema) -> str:
+    if error["type"] == "tuple_type":
+        return "Input should be a valid list"
     if error["type"] not in {"model_type", "model_attributes_type", "dict_type", "mapping_type"}:
         return error["msg"]
-    keys = ", ".join(_resolve(part, schema).get("properties", {}))
-    return f"expected a mapping{f' with the keys {keys}' if keys else ''}"
+    found = _resolve(part, schema)
+    keys = ", ".join(found.get("properties", {}))
+    text = "a text, or " if "string" in found.get("type", ()) else ""
+    return f"expected {text}a mapping{f' with the keys {keys}' if keys else ''}"
 
 
 def _found(value: Any) -> str:

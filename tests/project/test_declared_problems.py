@@ -31,6 +31,13 @@ ONE_MODEL = {
     "{identifiers: {x: '${TYPE}'}}": "2:21: models.a.identifiers.x: ${TYPE} is not expanded here. Variables work only in ",
     "5": "2:3: models.a: expected a mapping with the keys identifiers, attributes, children, references, shortname; got 5",
 }
+ONE_MODEL |= {
+    "{identifiers: {x: }}": "2:21: models.a.identifiers.x: expected a text, or a mapping with the keys type, compare, ",
+    "{identifiers: {x: str}, children: b}": "2:30: models.a.children: Input should be a valid list; got 'b'",
+    "{identifiers: {x: list[str]}}": (
+        """2:28: invalid YAML: expected ',' or '}', but got '['. Put a text with brackets into quotes: {tags: "list[str]"}"""
+    ),
+}
 MODELS_TOGETHER = {
     "  a: {identifiers: {x: str}, children: [b]}\n  b: {identifiers: {x: str}, children: [a]}\n": "2:30: models.a.children: Models stand below themselves: a → b → a. Use `references` for one of them.",
     "  a: {identifiers: {x: str}, references: {x: b}}\n  b: {identifiers: {y: str}, references: {y: a}}\n": "2:43: models.a.references.x: Models refer to each other in a circle: a → b → a. Leave one reference out.",

@@ -53,7 +53,7 @@ PROBLEMS = {
     f"{STORE}adapters: {{a: {{class: '${{CLASS}}'}}}}": f"2:16: adapters.a.class: ${{CLASS}} {NO_VARIABLES}",
     f"{STORE}adapters: {{a: {{class: 'os:getcwd'}}}}": "2:16: adapters.a.class: os has no adapter class getcwd",
     f"{STORE}adapters: {{a: {{class: 'no.such:Class'}}}}": (
-        "2:16: adapters.a.class: cannot import no.such: No module named 'no'"
+        "2:16: adapters.a.class: cannot import no.such: No module named 'no'. Install its package, or add its folder to PYTHONPATH."
     ),
     f"{STORE}adapters: {{a: {{class: 'leaving:Adapter'}}}}": (
         "2:16: adapters.a.class: importing leaving raised SystemExit: no licence"

@@ -87,7 +87,8 @@ def test_the_file_can_be_checked_from_the_command_line(path: Path) -> None:
     command = [sys.executable, "-m", "diffsync_flows", "check"]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 1
-    assert done.stderr.strip() == f"{path}:2:16: adapters.a.class: cannot import no.such: No module named 'no'"
+    message = "cannot import no.such: No module named 'no'. Install its package, or add its folder to PYTHONPATH."
+    assert done.stderr.strip() == f"{path}:2:16: adapters.a.class: {message}"
 
 
 def test_the_committed_schema_is_up_to_date() -> None:
