@@ -49,8 +49,11 @@ class HttpService:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def with_certificate(self, certificate: str, key: str) -> Self:
+    def with_certificate(self, certificate: str, key: str, *, authority_of_clients: str = "") -> Self:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if authority_of_clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(authority_of_clients)
         context.load_cert_chain(certificate, key)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.url = self.url.replace("http:", "https:")

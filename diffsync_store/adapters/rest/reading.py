@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import structlog
@@ -25,6 +26,11 @@ class RestReader(MappedAdapter):
     Records = RestRecords
     settings: RestSettings
     id_key: ClassVar[str] = "$id"
+
+    @cached_property
+    def checked_deletes(self) -> set[str]:
+        """The models whose path for deletes is known to be right."""
+        return set()
 
     # The connection
 
@@ -96,7 +102,7 @@ class RestReader(MappedAdapter):
     def id_of(self, mapper: Mapper, record: Mapping[str, Any]) -> JsonValue:
         """The system's id of a record of an answer."""
         path = _declared(mapper).id or self.settings.id
-        found: JsonValue = compile_getter(path)(record, None) if path else None
+        found: JsonValue = _getter(path)(record, None) if path else None
         return found
 
     # Reading
@@ -176,6 +182,9 @@ class RestReader(MappedAdapter):
         """The record in the answer for one record."""
         path = self.writing_of(mapper).answer
         return compile_getter(path)(answer, None) if path and isinstance(answer, Mapping) else answer
+
+
+_getter = lru_cache(maxsize=256)(compile_getter)
 
 
 def _unique_id(mapper: Mapper, record: Record) -> str | None:

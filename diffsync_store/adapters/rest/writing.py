@@ -123,7 +123,17 @@ class Writer:
         except HttpError as error:
             if error.response.status_code not in _GONE:
                 raise
+            self._require_gone(change, error)
+        self.reader.checked_deletes.add(self.mapper.model._modelname)
         return None
+
+    def _require_gone(self, change: Change, error: HttpError) -> None:
+        """Look the first record up that seems to be gone: a wrong path is answered in the same way."""
+        if self.mapper.model._modelname in self.reader.checked_deletes:
+            return
+        [record] = self.reader.find(self.mapper, [change.identifiers])
+        if record is not None and record.get(self.reader.id_key) == change.key:
+            raise ValueError(f"{error} The record is still there: correct `delete` of `writing`.")
 
     def _call(self, action: str, change: Change) -> tuple[str, str]:
         method, template = self.writing.call(action)

@@ -408,6 +408,17 @@ def test_certificates_are_verified_by_the_given_authority() -> None:
             assert [entry["event"][:30] for entry in logged] == ["Certificates are not verified,"]
 
 
+def test_a_client_shows_its_certificate() -> None:
+    with Certificates() as made:
+        own = {"certificate": made.file("server", "crt"), "key": made.file("server", "key")}
+        with Echo().with_certificate(**own, authority_of_clients=made.file("ca", "crt")) as service:
+            trust = {"verify": made.file("ca", "crt"), "attempts": 1}
+            client = {"client_certificate": made.file("client", "crt"), "client_key": made.file("client", "key")}
+            assert client_of(service, **trust, **client).get_json("devices/")["method"] == "GET"
+            with pytest.raises(httpx.TransportError):
+                client_of(service, **trust).get("devices/")
+
+
 def test_a_missing_file_of_certificates_is_named() -> None:
     with pytest.raises(ValueError, match=r"`verify`: there is no file nowhere.pem"):
         client_at("https://127.0.0.1/", verify="nowhere.pem")

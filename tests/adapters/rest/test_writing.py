@@ -382,6 +382,19 @@ def test_threads_share_an_adapter(adapter_of: MakeAdapter) -> None:
         )
 
 
+def test_a_wrong_path_for_deletes_is_not_taken_for_a_record_that_is_gone(adapter_of: MakeAdapter) -> None:
+    with JsonApi({"name": "x"}, {"name": "y"}, {"name": "z"}) as api:
+        adapter = adapter_of(api, writing={"delete": "DELETE item/{id}"})
+        answers = adapter.send_deletes(adapter.mappers["device"], [change(1, "x"), change(2, "y")])
+        assert [type(answer) for answer in answers] == [ObjectNotDeleted] * 2
+        assert "answered 404 Not Found: Not found. The record is still there: correct `delete`" in str(answers[0])
+        right = adapter_of(api)
+        del api.records[1], api.records[3]
+        gone = right.send_deletes(right.mappers["device"], [change(1, "x"), change(3, "z"), change(2, "y")])
+        assert gone == [None] * 3
+        assert [method for method, _ in api.requests[-4:]] == ["DELETE", "GET", "DELETE", "DELETE"]
+
+
 def test_an_update_without_a_record_is_a_reject(adapter_of: MakeAdapter) -> None:
     with JsonApi() as api:
         adapter = adapter_of(api)
