@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from diffsync_store.adapters.mapped import Answer, Change, MappedModel
 from diffsync_store.adapters.powerdns.contents import Contents
 from diffsync_store.adapters.powerdns.names import absolute, canonical, relative, without_dot
-from diffsync_store.adapters.powerdns.record_sets import Key, Raw, RecordSets, ZoneMissing
+from diffsync_store.adapters.powerdns.record_sets import Edit, Key, Raw, RecordSets, ZoneMissing
 from diffsync_store.adapters.powerdns.settings import PowerDnsSettings
 from diffsync_store.adapters.rest import RestAdapter
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
@@ -89,7 +89,8 @@ class PowerDnsAdapter(RestAdapter):
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
         if _is_zones(mapper):
             return super().send_creates(mapper, [self._new_zone(payload) for payload in payloads])
-        return self._write(mapper, [(payload, None) for payload in payloads], ObjectNotCreated)
+        keys, answers = self._write([partial(self._create, payload) for payload in payloads], ObjectNotCreated)
+        return [key if answer is None else answer for key, answer in zip(keys, answers, strict=True)]
 
     def _new_zone(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         defaults = {"kind": self.settings.kind, "nameservers": list(self.settings.nameservers)}
@@ -102,33 +103,39 @@ class PowerDnsAdapter(RestAdapter):
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
         if _is_zones(mapper):
             return super().send_updates(mapper, changes)
-        return self._write(mapper, [(change.payload, change) for change in changes], ObjectNotUpdated)
+        return self._write([partial(self._update, change) for change in changes], ObjectNotUpdated)[1]
 
     def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
         if _is_zones(mapper):
             return super().send_deletes(mapper, changes)
-        return self._write(mapper, [(None, change) for change in changes], ObjectNotDeleted)
+        return self._write([partial(self._delete, change) for change in changes], ObjectNotDeleted)[1]
 
-    def _write(
-        self, mapper: Mapper, wanted: Sequence[tuple[Mapping[str, Any] | None, Change | None]], refused: type[Exception]
-    ) -> list[Answer]:
-        """Write record sets; the key of a created one, None, or an exception for each."""
-        answers: list[Answer] = [None] * len(wanted)
-        sets: list[tuple[Key, Raw | None]] = []
-        numbers = []
-        for number, (payload, change) in enumerate(wanted):
+    def _write(self, edits: Sequence[Callable[[], Edit]], refused: type[Exception]) -> tuple[list[Any], list[Answer]]:
+        """Write record sets; their keys, and None or an exception for each."""
+        keys: list[Any] = [None] * len(edits)
+        answers: list[Answer] = [None] * len(edits)
+        made: dict[int, Edit] = {}
+        for number, make in enumerate(edits):
             try:
-                key = self._key_in(payload or {}) if change is None else Key(*change.key)  # type: ignore[misc]  # a list of three
-                self._require_own(key)
-                sets.append((key, None if payload is None else self._whole(key, payload, mapper, change)))
+                made[number] = make()
             except ValueError as error:
                 answers[number] = refused(str(error))
             else:
-                numbers.append(number)
-        written = self._record_sets.write(sets, refused)
-        for number, (key, _), answer in zip(numbers, sets, written, strict=True):
-            answers[number] = list(key) if answer is None and wanted[number][1] is None else answer
-        return answers
+                keys[number] = list(made[number].key)
+        for number, answer in zip(made, self._record_sets.write(list(made.values()), refused), strict=True):
+            answers[number] = answer
+        return keys, answers
+
+    def _create(self, payload: Mapping[str, Any]) -> Edit:
+        key = self._own(self._key_in(payload))
+        return Edit(key, "create", self._values(key, {"ttl": None, "records": (), **payload}))
+
+    def _update(self, change: Change) -> Edit:
+        key = self._own(_key_of(change))
+        return Edit(key, "update", self._values(key, change.payload))
+
+    def _delete(self, change: Change) -> Edit:
+        return Edit(self._own(_key_of(change)), "delete", {})
 
     def _key_in(self, payload: Mapping[str, Any]) -> Key:
         if not payload.get("zone") or not payload.get("type"):
@@ -142,7 +149,7 @@ class PowerDnsAdapter(RestAdapter):
             raise ValueError("A record set needs its `name`, or a name `relative` to the zone.")
         return Key(zone, name, str(payload["type"]).upper())
 
-    def _require_own(self, key: Key) -> None:
+    def _own(self, key: Key) -> Key:
         """Refuse what this adapter does not read: it would replace what it cannot see."""
         if not self._has_zone(key.zone):
             raise ValueError(f"The zone {key.zone} is not in `zones`.")
@@ -150,28 +157,24 @@ class PowerDnsAdapter(RestAdapter):
             raise ValueError(
                 f"The record set {key.name} {key.type} is left to the server. List {key.type} in `types` to write it."
             )
+        return key
 
-    def _whole(self, key: Key, payload: Mapping[str, Any], mapper: Mapper, change: Change | None) -> Raw:
-        """A record set as PowerDNS takes it: with all that it has, not only what changes."""
-        values = dict(payload)
-        if change is not None and not {"ttl", "records"} <= values.keys():
-            present = self._record_sets.get(key)
-            if present is None:
-                raise ValueError(f"The record set {key.name} {key.type} is gone.")
-            values = {**self._record(key.zone, present), "comments": None, **values}
-        ttl = self.settings.default_ttl if values.get("ttl") is None else values["ttl"]
-        if not 0 <= ttl <= _LONGEST_TTL:
-            raise ValueError(f"The record set {key.name} {key.type} has the TTL {ttl}. Use 0 to {_LONGEST_TTL}.")
-        contents = [self._contents.write(key.type, str(content)) for content in values.get("records") or ()]
-        if not contents:
-            raise ValueError(f"The record set {key.name} {key.type} has no records.")
-        body: Raw = {
-            "ttl": ttl,
-            "records": [{"content": content, "disabled": False} for content in contents],
-        }
-        if values.get("comments") is not None:
-            body["comments"] = [{"content": str(text), "account": ""} for text in values["comments"]]
-        return body
+    def _values(self, key: Key, payload: Mapping[str, Any]) -> Raw:
+        """The values that are written, in PowerDNS's form."""
+        values: Raw = {}
+        if "ttl" in payload:
+            ttl = self.settings.default_ttl if payload["ttl"] is None else payload["ttl"]
+            if not 0 <= ttl <= _LONGEST_TTL:
+                raise ValueError(f"The record set {key.name} {key.type} has the TTL {ttl}. Use 0 to {_LONGEST_TTL}.")
+            values["ttl"] = ttl
+        if "records" in payload:
+            contents = [self._contents.write(key.type, str(content)) for content in payload["records"] or ()]
+            if not contents:
+                raise ValueError(f"The record set {key.name} {key.type} has no records.")
+            values["records"] = [{"content": content} for content in contents]
+        if payload.get("comments") is not None:
+            values["comments"] = [{"content": str(text), "account": ""} for text in payload["comments"]]
+        return values
 
     # What the settings say
 
@@ -201,6 +204,10 @@ class PowerDnsAdapter(RestAdapter):
 
 def _is_zones(mapper: Mapper) -> bool:
     return mapper.mapping.source.strip("/") == ZONES
+
+
+def _key_of(change: Change) -> Key:
+    return Key(*change.key)  # type: ignore[misc]  # a list of three
 
 
 def _enabled(found: Mapping[str, Any]) -> list[str]:

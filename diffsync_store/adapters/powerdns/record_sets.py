@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from diffsync_store.adapters.http import HttpClient, HttpError
@@ -18,6 +17,8 @@ Raw = dict[str, Any]
 _BLAMED = re.compile(r"(?:Record|RRset) (?P<name>\S+?)(?:/| IN )(?P<type>[A-Z0-9]+)\b")
 """How the API's one reason for a refused request names a record set."""
 _NOT_FOUND = 404
+_SETS_OF_A_REQUEST = 50
+"""Record sets that a server sends in about the time that one more request takes."""
 
 
 class Key(NamedTuple):
@@ -42,6 +43,15 @@ def _zone(name: str) -> Iterator[None]:
         raise
 
 
+class Edit(NamedTuple):
+    """What is done to a record set."""
+
+    key: Key
+    action: Literal["create", "update", "delete"]
+    values: Raw
+    """`ttl`, `records` and `comments` in PowerDNS's form; an update has those that change."""
+
+
 class RecordSets:
     """Reads and writes record sets. Threads may share it.
 
@@ -53,21 +63,19 @@ class RecordSets:
     def __init__(self, client: Callable[[], HttpClient], path: str) -> None:
         self._client = client
         self._path = path
-        self._disabled: dict[str, dict[tuple[str, str], list[Raw]]] = {}
-        self._lock = Lock()
+        self._sizes: dict[str, int] = {}
+        """The number of record sets of each zone, as it was last read."""
 
-    def of_zone(self, zone: str) -> Iterator[Raw]:
+    def of_zone(self, zone: str) -> list[Raw]:
         """All record sets of a zone.
 
         Raises:
             ZoneMissing: the server has no such zone.
         """
         with _zone(zone):
-            found = self._client().get_json(self._zone_path(zone))["rrsets"]
-        disabled = {(each["name"], each["type"]): kept for each in found if (kept := _disabled(each))}
-        with self._lock:
-            self._disabled[zone] = disabled
-        yield from found
+            found: list[Raw] = self._client().get_json(self._zone_path(zone))["rrsets"]
+        self._sizes[zone] = len(found)
+        return found
 
     def get(self, key: Key) -> Raw | None:
         """One record set; None if there is none."""
@@ -80,72 +88,93 @@ class RecordSets:
         # An old PowerDNS does not know these parameters, and gives all.
         return next((each for each in found if (each["name"], each["type"]) == (key.name, key.type)), None)
 
-    def write(self, sets: Sequence[tuple[Key, Raw | None]], refused: type[Exception]) -> list[Answer]:
-        """Write record sets, those of each zone in one request; None or an exception for each.
-
-        Args:
-            sets: what the sets have afterwards; None deletes a set. Disabled records stay.
-            refused: the class of the answers for sets that the API refuses.
-        """
+    def write(self, edits: Sequence[Edit], refused: type[Exception]) -> list[Answer]:
+        """Write record sets, those of each zone in one request; None or an exception for each."""
         zones: dict[str, list[int]] = {}
-        for number, (key, _) in enumerate(sets):
-            zones.setdefault(key.zone, []).append(number)
+        for number, edit in enumerate(edits):
+            zones.setdefault(edit.key.zone, []).append(number)
 
         def write_zone(part: Sequence[tuple[str, list[int]]]) -> list[Answer]:
             [(zone, numbers)] = part
-            return [self._write_zone(zone, [sets[number] for number in numbers], refused)]
+            return [self._write_zone(zone, [edits[number] for number in numbers], refused)]
 
-        answers: list[Answer] = [None] * len(sets)
+        answers: list[Answer] = [None] * len(edits)
         found = in_parts(list(zones.items()), 1, write_zone)
         for numbers, of_zone in zip(zones.values(), found, strict=True):
             for place, number in enumerate(numbers):
                 answers[number] = of_zone if isinstance(of_zone, Exception) else of_zone[place]
         return answers
 
-    def _write_zone(self, zone: str, sets: Sequence[tuple[Key, Raw | None]], refused: type[Exception]) -> list[Answer]:
+    def _write_zone(self, zone: str, edits: Sequence[Edit], refused: type[Exception]) -> list[Answer]:
+        answers: list[Answer] = [None] * len(edits)
+        bodies: dict[int, Raw] = {}
+        try:
+            present = self._present(zone, [edit.key for edit in edits])
+            for number, edit in enumerate(edits):
+                try:
+                    body = _body(edit, present.get((edit.key.name, edit.key.type)))
+                except ValueError as error:
+                    answers[number] = refused(str(error))
+                else:
+                    if body is not None:
+                        bodies[number] = body
+            for number, answer in zip(bodies, self._patch(zone, list(bodies.values()), refused), strict=True):
+                answers[number] = answer
+        except ZoneMissing as error:  # what was in a zone that is gone is gone
+            return [None if edit.action == "delete" else refused(str(error)) for edit in edits]
+        return answers
+
+    def _present(self, zone: str, keys: Sequence[Key]) -> dict[tuple[str, str], Raw]:
+        """The wanted record sets as they are now: one by one where the zone is much larger, or else all of the zone."""
+        if len(keys) * _SETS_OF_A_REQUEST <= self._sizes.get(zone, 10 * _SETS_OF_A_REQUEST):
+            found = [each for each in map(self.get, keys) if each is not None]
+        else:
+            found = self.of_zone(zone)
+        return {(each["name"], each["type"]): each for each in found}
+
+    def _patch(self, zone: str, bodies: Sequence[Raw], refused: type[Exception]) -> list[Answer]:
         sent: list[Raw] = []
 
-        def send(bodies: Sequence[Raw]) -> list[Answer]:
-            sent[:] = bodies
+        def send(some: Sequence[Raw]) -> list[Answer]:
+            sent[:] = some
             with _zone(zone):
                 self._client().send("PATCH", self._zone_path(zone), body={"rrsets": sent})
-            return [None] * len(bodies)
+            return [None] * len(some)
 
-        try:
-            disabled = self._disabled_of(zone)
-            bodies = [_body(key, body, disabled.get((key.name, key.type), [])) for key, body in sets]
-            return Bulk(send, refused, lambda error, _: _blamed(error, sent))(bodies)
-        except ZoneMissing as error:
-            reason = refused(str(error))
-            return [None if body is None else reason for _, body in sets]  # what was in a zone that is gone is gone
-
-    def _disabled_of(self, zone: str) -> dict[tuple[str, str], list[Raw]]:
-        """The disabled records of a zone: they are not data of the models, and a request that replaces a set has to repeat them."""
-        with self._lock:
-            known = self._disabled.get(zone)
-        if known is None:
-            for _ in self.of_zone(zone):
-                pass
-            known = self._disabled[zone]
-        return known
+        return Bulk(send, refused, lambda error, _: _blamed(error, sent))(bodies)
 
     def _zone_path(self, zone: str) -> str:
         return f"{self._path}/{quote(zone_id(zone), safe='')}"
 
 
-def _body(key: Key, wanted: Raw | None, disabled: list[Raw]) -> Raw:
-    named = {"name": key.name, "type": key.type}
-    if wanted is None and not disabled:
-        return {**named, "changetype": "DELETE"}
-    if wanted is None:
-        wanted = {"ttl": disabled[0]["ttl"], "records": []}
-    contents = {record["content"] for record in wanted["records"]}
+def _body(edit: Edit, present: Raw | None) -> Raw | None:
+    """A record set as it is sent: whole, with its disabled records; None if there is nothing to do.
+
+    Raises:
+        ValueError: it exists, and is to be created; or it is gone, and is to be changed.
+    """
+    records = present["records"] if present is not None else []
+    disabled = [record for record in records if record.get("disabled")]
+    is_there = len(disabled) < len(records)
+    named = {"name": edit.key.name, "type": edit.key.type}
+    if edit.action == "delete":
+        if not is_there:
+            return None
+        return {**named, **_replaced(present or {}, [], disabled)} if disabled else {**named, "changetype": "DELETE"}
+    if is_there is (edit.action == "create"):
+        state = "exists already" if is_there else "is gone"
+        raise ValueError(f"The record set {edit.key.name} {edit.key.type} {state}.")
+    enabled = [record for record in records if not record.get("disabled")]
+    values = {"ttl": present["ttl"] if present is not None else None, "records": enabled, **edit.values}
+    return {**named, **_replaced(values, values["records"], disabled)}
+
+
+def _replaced(values: Raw, records: list[Raw], disabled: list[Raw]) -> Raw:
+    contents = {record["content"] for record in records}
     kept = [{"content": each["content"], "disabled": True} for each in disabled if each["content"] not in contents]
-    return {**named, "changetype": "REPLACE", **wanted, "records": [*wanted["records"], *kept]}
-
-
-def _disabled(found: Mapping[str, Any]) -> list[Raw]:
-    return [{**record, "ttl": found["ttl"]} for record in found["records"] if record.get("disabled")]
+    own = [{"content": each["content"], "disabled": False} for each in records]
+    comments = {"comments": values["comments"]} if "comments" in values else {}
+    return {"changetype": "REPLACE", "ttl": values["ttl"], "records": own + kept, **comments}
 
 
 def _blamed(error: HttpError, sent: Sequence[Raw]) -> dict[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import Any, ClassVar
 
 import structlog
@@ -17,6 +18,9 @@ from diffsync_store.adapters.rest.settings import Paging, RestRecords, RestSetti
 from diffsync_store.adapters.rest.templates import filled_path, filled_text
 from diffsync_store.mapping.paths import Record, compile_getter
 from diffsync_store.mapping.records import Mapper
+
+_MAKING_A_CLIENT = Lock()
+"""An adapter that was not opened makes its client at the first request, which several threads may send."""
 
 
 class RestReader(MappedAdapter):
@@ -40,8 +44,9 @@ class RestReader(MappedAdapter):
         Raises:
             ValueError: the API does not have a path or a field that a mapping names.
         """
+        client = self.client
         if self.settings.openapi:
-            self._check(ApiDescription(self.client.get_json(self.settings.openapi)))
+            self._check(ApiDescription(client.get_json(self.settings.openapi)))
 
     def _check(self, described: ApiDescription) -> None:
         problems: list[str] = []
@@ -69,9 +74,10 @@ class RestReader(MappedAdapter):
     @property
     def client(self) -> HttpClient:
         """The client of the API."""
-        if "_client" not in vars(self):
-            self._client = HttpClient(self.settings)
-        return self._client
+        with _MAKING_A_CLIENT:
+            if "_client" not in vars(self):
+                self._client = HttpClient(self.settings)
+            return self._client
 
     # What is declared of a model, or else of the API
 
