@@ -274,7 +274,10 @@ def _checked(send: Callable[[Sequence[Any]], Sequence[Answer]], part: list[Any])
 def _names_a_record(mapper: Mapper, reference: Reference, values: Mapping[str, Any]) -> bool:
     """Whether a reference leads to a record: it does not if the fields that only the reference needs are null."""
     fields = reference.fields.values()
-    own = [field for field in fields if field not in mapper.model._identifiers] or fields
+    others = [found for found in mapper.model._references.values() if found is not reference]
+    shared = {*mapper.model._identifiers, *(field for found in others for field in found.fields.values())}
+    own = [field for field in fields if field not in shared]
+    own = own or [field for field in fields if field not in mapper.model._identifiers] or list(fields)
     return any(values.get(field) is not None for field in own)
 
 

@@ -304,6 +304,35 @@ def test_a_reference_without_a_name_of_its_own_leads_nowhere() -> None:
     assert [record["port_id"] for record in target.system.tables["outlet"].values()] == [key, None]
 
 
+def test_a_reference_that_shares_a_field_with_another_one_leads_nowhere_without_its_own() -> None:
+    """A prefix has a site, and maybe a VLAN of that site."""
+    models = models_of(
+        site={"identifiers": {"name": "str"}},
+        vlan={"identifiers": {"site": "str", "vid": "int"}, "references": {"site": "site"}},
+        prefix={
+            "identifiers": {"prefix": "str"},
+            "attributes": {"site": "str?", "vid": "int?"},
+            "references": {"site": "site", "vlan": {"model": "vlan", "fields": {"vid": "vid"}}},
+        },
+    )
+    records = {
+        "site": {},
+        "vlan": {"fields": {"site": "site.name"}, "references": {"site": "site_id"}},
+        "prefix": {
+            "fields": {"site": "site.name", "vid": "vlan.vid"},
+            "references": {"site": "site_id", "vlan": "vlan_id"},
+        },
+    }
+    prefixes: list[Data] = [{"prefix": "a", "site": {"name": "s"}, "vlan": None}, {"prefix": "b", "site": None}]
+    source = loaded(MemorySystem(site=[{"name": "s"}], prefix=prefixes), models, records)
+    target = loaded(MemorySystem(), models, records)
+    result = apply(source, target)
+    assert (result.created, result.rejects) == (3, [])
+    [key] = target.system.tables["site"]
+    made = [(record["site_id"], record["vlan_id"]) for record in target.system.tables["prefix"].values()]
+    assert made == [(key, None), (None, None)]
+
+
 def test_a_wrong_number_of_answers_counts_as_lost() -> None:
     class Short(MemoryAdapter):
         def send_creates(self, mapper: Any, payloads: Any) -> Any:

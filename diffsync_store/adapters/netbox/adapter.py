@@ -15,6 +15,7 @@ from diffsync_store.adapters.mapped import Answer, Change, MappedModel
 from diffsync_store.adapters.netbox import fields, parts
 from diffsync_store.adapters.netbox.client import NetBoxClient
 from diffsync_store.adapters.netbox.filters import require_filters
+from diffsync_store.adapters.netbox.identities import Distant, Identities, distant_fields
 from diffsync_store.adapters.netbox.object_types import object_type
 from diffsync_store.adapters.netbox.paging import RecordList
 from diffsync_store.adapters.netbox.queries import filters_of, queries
@@ -37,8 +38,11 @@ class NetBoxAdapter(RestAdapter):
     _client: NetBoxClient
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self._rear_ports = RearPorts()
+        self._identities = Identities(self._identifiers_of)
+        self._distant: dict[str, list[Distant]] = {}
+        super().__init__(*args, **kwargs)
+        self._nested_in_others = {distant.model for found in self._distant.values() for distant in found}
 
     @property
     def client(self) -> NetBoxClient:
@@ -54,9 +58,13 @@ class NetBoxAdapter(RestAdapter):
         if isinstance(mapping, NetBoxRecords) and mapping.part_of:
             mapping = parts.as_part(model, mapping, mapping.part_of)
         related = {mapping.fields[field].path: about for field, *about in fields.relations(model, mapping)}
+        distant = {found.path: found for found in distant_fields(model, mapping)}
+        self._distant[model._modelname] = list(distant.values())
 
         def compile_path(path: str) -> Getter:
             get = fields.netbox_getter(path)
+            if path in distant:
+                get = self._identities.getter(distant[path], get)
             if path not in related:
                 return get
             relation, name = related[path]
@@ -103,8 +111,23 @@ class NetBoxAdapter(RestAdapter):
         path = self.path_of(mapper)
         self._rear_ports.note(path, page)
         self._rear_ports.put_names(self.client, path, page)
+        self._identities.look_up(self._distant[mapper.model._modelname], page)
         records = (self.record_of(mapper, record) for record in page)
         return parts.present(mapper, records) if _is_part(mapper) else records
+
+    def _add(self, mapper: Mapper, record: Record, above: MappedModel | None) -> MappedModel:
+        obj = super()._add(mapper, record, above)
+        if obj.get_type() in self._nested_in_others and isinstance(obj.system_id, int):
+            self._identities.note(obj.get_type(), obj.system_id, obj.get_identifiers())
+        return obj
+
+    def _identifiers_of(self, model: str, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        mapper, found = self.mappers[model], {}
+        for query in queries({"id": str(system_id)} for system_id in ids):
+            for record in self._records_of(mapper, list(self._list(mapper, query))):
+                obj = mapper.model(**mapper.fields_of(record))
+                found[record["id"]] = obj.get_identifiers()
+        return found
 
     def _filters(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterator[dict[str, str]]:
         """A filter for each record; none for those that name a record which does not exist."""
