@@ -113,7 +113,13 @@ def test_a_model_for_a_target_that_has_nothing_yet() -> None:
     assert set(device.attributes) == {"site_name", "serial", "mac", "colour"}
 
 
-def test_nothing_in_common_is_an_error_that_names_the_fields() -> None:
+def test_with_nothing_in_common_everything_is_to_be_decided() -> None:
+    fields = [DiscoveredField("zone", is_required=True), DiscoveredField("ttl", "int", is_required=True)]
+    model = drafted(CSV, Collection("rrsets", "rrsets", fields, (("zone",),)))["rrset"]
+    assert (model.identifiers, model.attributes, model.missing) == ({"zone": "str"}, {"ttl": "int?"}, ("zone", "ttl"))
+
+
+def test_nothing_in_common_and_no_key_is_an_error_that_names_the_fields() -> None:
     other = Collection("vlan", "vlan", [DiscoveredField("vid", "int")])
     with pytest.raises(ValueError, match=r"devices and vlan have no field with the same name.*Name, site_name.*vid"):
         drafted(CSV, other)

@@ -53,13 +53,16 @@ _TEMPLATE_KEY = ("device_type", "name")
 _REFERENCE_KEYS = ("name", "model", "prefix", "address", "slug")
 """Fields by which a record is named from another one, the best first."""
 _THREADS = 4
+_TOKEN_OF_VERSION_2 = "nbt_"  # noqa: S105  # the beginning of NetBox's newer tokens
 
 
 class ApiDiscovery:
     """Looks into a NetBox or a Nautobot."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._client = HttpClient(HttpSettings.model_validate(settings))
+    def __init__(self, settings: Mapping[str, Any], token: str) -> None:
+        self.settings = settings
+        credentials = {"token": token, "token_scheme": "Bearer" if token.startswith(_TOKEN_OF_VERSION_2) else "Token"}
+        self._client = HttpClient(HttpSettings.model_validate({**settings, **credentials}))
         self._paths = list(self._endpoints())
         self._by_noun = {_singular(path.rpartition("/")[2]): path for path in reversed(self._paths)}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Collection:
 
 class Discovery(Protocol):
     """Looks into one system. One thread uses it; `close` it at the end."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of the ready adapter, without a token."""
+        ...
 
     def names(self) -> Sequence[str]:
         """Return the names of the collections."""

@@ -19,6 +19,7 @@ class FilesDiscovery:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder if folder.is_dir() else folder.parent
+        self.settings = {"folder": str(self._folder)}
         only = None if folder.is_dir() else folder.name
         self._sources = dict(self._find(only))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from diffsync_store.adapters.discovery.collection import Collection, DiscoveredField
 
@@ -30,6 +31,9 @@ _COLLECTIONS = {
 
 class PowerDnsDiscovery:
     """Knows what every PowerDNS has."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
 
     def names(self) -> Sequence[str]:
         """Return `zones` and `rrsets`."""

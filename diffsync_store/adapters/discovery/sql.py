@@ -30,7 +30,8 @@ class SqlDiscovery:
     """Looks into a database."""
 
     def __init__(self, url: str) -> None:
-        self._adapter = SqlAdapter({"url": url}, {}, {})
+        self.settings = {"url": url}
+        self._adapter = SqlAdapter(self.settings, {}, {})
         self._inspector = sa.inspect(self._adapter.engine)
 
     def names(self) -> Sequence[str]:
@@ -84,6 +85,8 @@ def _type_name(kind: Any) -> str:
     named = _NAMED.get(type(kind).__name__.upper())
     if named is not None:
         return named
+    if getattr(kind, "display_width", None) == 1:  # MariaDB's BOOLEAN is TINYINT(1)
+        return "bool"
     if isinstance(kind, sa.ARRAY):
         return f"list[{_type_name(kind.item_type)}]"
     return next((name for sql_type, name in _TYPES if isinstance(kind, sql_type)), "str")

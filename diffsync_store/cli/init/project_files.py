@@ -38,5 +38,7 @@ def _texts_of_hooks(text: str) -> Mapping[str, str]:
         try:
             found |= point.load()(text)
         except ImportError as error:  # the package is there without what it needs
-            echo_error(f"{point.name}: {error}")
+            echo_error(
+                f"The files for {point.name} are not written: {error}. Install it: pip install 'diffsync-store[flows]'"
+            )
     return found

@@ -35,7 +35,8 @@ class Report:
         """Return the report on a draft that was written."""
         file = folder / FILE
         variables = {**draft.source.variables, **draft.target.variables}
-        project = Project(file, {**dict.fromkeys(variables, "x"), **environment()})
+        values = {**draft.source.values, **draft.target.values}
+        project = Project(file, {**environment(), **values})
         option = "" if folder == Path() else f" --file {file}"
         commands = ("check", f"preview {draft.source.name}", f"plan {draft.sync_name}", f"apply {draft.sync_name}")
         return cls(

@@ -19,7 +19,9 @@ class Side:
     settings: Mapping[str, Any]
     """The settings in the file, with `${NAME}` for what comes from the environment."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What each variable holds, by its name."""
+    """What each variable holds, by its name, for a person to read."""
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The values of the variables. No file gets them."""
 
 
 @dataclass(frozen=True)

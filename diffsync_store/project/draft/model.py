@@ -51,8 +51,8 @@ class DraftModel:
         """Yield a sentence for each thing that a person has to decide."""
         for name in self.missing:
             yield (
-                f"{self.name}.{name}: the target requires a value, and the source has no such field. Give one to all records "
-                f"of the source: `fields: {{{name}: {{value: ...}}}}`."
+                f"{self.name}.{name}: the target requires a value, and the source has no such field. Name another one, "
+                f"`fields: {{{name}: FIELD}}`, or give one value to all records, `fields: {{{name}: {{value: ...}}}}`."
             )
         if self.unused:
             yield f"{self.name}: the target has no field for {', '.join(self.unused)}."
@@ -104,7 +104,7 @@ class _Drafter:
         writable = [each for each in target.fields if not each.is_read_only]
         pairs = pair_fields([each.name for each in source.fields], [each.name for each in writable])
         common = {there.name: (source.get(pairs[there.name]), there) for there in writable if there.name in pairs}
-        if not common:
+        if not common and not target.keys:
             raise ValueError(
                 f"{source.name} and {target.name} have no field with the same name. "
                 f"{source.name} has {_listed(source)}. {target.name} has {_listed(target)}."
@@ -120,10 +120,12 @@ class _Drafter:
             _map(model.source, own, here.path or here.name)
             self._map_target(model, own, there)
         for there in target.fields:
-            if there.is_required and not there.is_read_only and there.name not in common:
+            is_key = there.name in key
+            if (there.is_required or is_key) and not there.is_read_only and there.name not in common:
                 own = _identifier(there.name)
                 model.missing += (own,)
-                model.attributes[own] = f"{there.type}?"
+                fields = model.identifiers if is_key else model.attributes
+                fields[own] = there.type if is_key else f"{there.type}?"
                 self._map_target(model, own, there)
         used = {here.name for here, _ in common.values()}
         model.unused = tuple(here.name for here in source.fields if here.name not in used)
@@ -156,6 +158,8 @@ def _key(source: Collection, target: Collection, common: Common) -> tuple[str, .
     for key in target.keys:
         if set(key) <= common.keys():
             return key
+    if not common:
+        return target.keys[0]
     there = {here.name: name for name, (here, _) in common.items()}
     for key in source.keys:
         if set(key) <= there.keys():

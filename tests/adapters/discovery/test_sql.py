@@ -61,3 +61,8 @@ def test_tables_of_sqlite(sqlite: str) -> None:
 @pytest.mark.server
 def test_tables_of_postgresql(postgres_url: str) -> None:
     check(create(postgres_url, "serial"))
+
+
+@pytest.mark.server
+def test_tables_of_mariadb(mariadb_url: str) -> None:
+    check(create(mariadb_url, "integer auto_increment"))

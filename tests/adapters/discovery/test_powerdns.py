@@ -1,0 +1,16 @@
+"""A PowerDNS is recognized by its answer."""
+
+import pytest
+
+from diffsync_store.adapters.discovery import discovery_of, recognize
+from tests.powerdns_server import PowerDnsServer
+
+pytestmark = pytest.mark.server
+
+
+def test_a_powerdns_by_its_address_or_that_of_its_api(powerdns: PowerDnsServer) -> None:
+    for text in (powerdns.url, f"{powerdns.url}/api/v1/servers/localhost/"):
+        address = recognize(text)
+        assert address.type == "powerdns"
+        assert address.settings == {"url": f"{powerdns.url}/"}
+        assert discovery_of(address).names() == ["zones", "rrsets"]
