@@ -17,6 +17,10 @@ from tests.servers import RedisServer
 ROOT = Path(__file__).parents[1]
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', TUTORIAL, re.MULTILINE | re.DOTALL))
+PLAIN, WITH_PREFECT, WITH_OWN_CODE = re.findall(
+    r'^```yaml title="syncs.yaml"\n(.*?)^```$', TUTORIAL, re.MULTILINE | re.DOTALL
+)
+PLANS = re.findall(r"^```console\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
 SHOWN = re.findall(r"^```text\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
 
 
@@ -57,8 +61,20 @@ def test_the_adapters_of_the_tutorial_are_those_of_init() -> None:
 
 
 @pytest.mark.slow
-def test_the_yaml_file_of_the_tutorial_is_valid(folder: Path, redis_url: str) -> None:
-    variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml", "VLANS": str(folder)}
+def test_the_tutorial_plans_and_applies_as_shown(folder: Path) -> None:
+    (folder / "syncs.yaml").write_text(PLAIN, "utf-8")
+    command = ("-m", "diffsync_store.cli")
+    assert run(folder, *command, "plan", "vlans").strip() == PLANS[0].strip()
+    run(folder, *command, "apply", "vlans", "--yes")
+    (folder / "vlans.csv").write_text("number,name\n10,staff\n30,lab\n", "utf-8")
+    assert run(folder, *command, "plan", "vlans").strip() == PLANS[1].strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [WITH_PREFECT, WITH_OWN_CODE], ids=["with Prefect", "with own code"])
+def test_the_yaml_files_of_the_tutorial_are_valid(folder: Path, redis_url: str, content: str) -> None:
+    (folder / "syncs.yaml").write_text(content, "utf-8")
+    variables = {"REDIS_URL": redis_url, "DIFFSYNC_CONFIG": "syncs.yaml"}
     told = run(folder, "-m", "diffsync_flows", "check", **variables)
     assert told == "syncs.yaml: OK (2 adapters, 1 sync)\n"
 
