@@ -5,6 +5,7 @@ The programs run in processes of their own, because the library behaves differen
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -152,6 +153,22 @@ def test_what_the_system_refuses_is_listed_and_the_rest_is_applied(
         "device sw3 above it was not done.",
     ]
     assert names(folder) == ["sw1", "sw8", "sw2"]
+
+
+@pytest.mark.slow
+def test_a_killed_sync_goes_on_where_it_was(python: Python, folder: Path, redis_url: str) -> None:
+    (folder / "syncs.yaml").write_text(FILE.replace(":System", ":Dying"), "utf-8")
+    command = "-m", "diffsync_store.cli"
+    diff_id = json.loads(python(*command, "plan", "dcim", "--out", "--json", REDIS_URL=redis_url))["diff_id"]
+    apply = *command, "apply", diff_id, "--yes", "--json"
+    python(*apply, code=-signal.SIGKILL, REDIS_URL=redis_url)
+    assert names(folder) == ["sw1", "sw9", "sw8", "sw2"]
+    resumed = json.loads(python(*apply, REDIS_URL=redis_url))
+    assert resumed["counts"]["created"] + resumed["counts"]["done_before"] >= 4
+    assert resumed["rejects"] == []
+    assert names(folder) == ["sw1", "sw8", "sw2"]
+    again = json.loads(python(*command, "plan", "dcim", "--json", REDIS_URL=redis_url))
+    assert again["summary"]["create"] == again["summary"]["update"] == again["summary"]["delete"] == 0
 
 
 def test_a_class_need_not_accept_a_name_and_a_store(python: Python, folder: Path) -> None:

@@ -1,6 +1,8 @@
 """Two adapters for diffsync, of a kind that plugins have: jobs, flags, children, own arguments."""
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import ClassVar
 
@@ -173,6 +175,29 @@ class System(Inventory):
             self.get("site", "nowhere")
         except ObjectNotFound:  # diffsync's exception, whatever the store
             super().load()
+
+
+class DyingDevice(SystemDevice):
+    """Kills the process when the system has the first device, before the sync knows it."""
+
+    @classmethod
+    def create(cls, adapter, ids, attrs):
+        created = super().create(adapter, ids, attrs)
+        if not adapter.path.with_suffix(".killed").exists():
+            adapter.path.with_suffix(".killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return created
+
+    @classmethod
+    def lookup(cls, adapter, ids):
+        found = [record for record in adapter.read()["devices"] if record["name"] == ids["name"]]
+        return (
+            {"site_name": found[0]["site"], "serial": found[0]["serial"], "tags": found[0]["tags"]} if found else None
+        )
+
+
+class Dying(System):
+    device = DyingDevice
 
 
 class Plain(Adapter):
