@@ -154,7 +154,7 @@ class HttpClient:
     def _redirected(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
         target = urljoin(str(response.request.url), response.headers["Location"])
         if request.method not in _READS or _origin(target) != _origin(self._base):
-            raise Redirected(request, target)
+            raise Redirected.of(request, target)
         return self._request(request.method, httpx.URL(target), None, request.headers)
 
     def _request(self, method: str, url: httpx.URL, body: Any, headers: Mapping[str, str] | None) -> httpx.Request:
@@ -170,9 +170,9 @@ class HttpClient:
                 content = b"".join(self._chunks(response, deadline))
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
-            raise type(error)(f"{request.method} {request.url}: {reason}", request=request) from error
+            raise type(error)(f"{request.method} {request.url}: {reason}", request=_without_secrets(request)) from error
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_TRANSFER]
-        return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
+        return httpx.Response(response.status_code, headers=headers, content=content, request=_without_secrets(request))
 
     def _chunks(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:
         size, most = 0, self._settings.max_answer_mb * 1e6
@@ -188,6 +188,11 @@ class HttpClient:
                     f"The answer has not ended after {self._settings.total_timeout:g} s.", request=response.request
                 )
             yield chunk
+
+
+def _without_secrets(request: httpx.Request) -> httpx.Request:
+    """The request of an answer or an error, which may be kept: it has no headers, no query and no body."""
+    return httpx.Request(request.method, str(request.url))
 
 
 class _LoggedUrl(httpx.URL):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from diffsync_store.adapters.http.libraries import httpx
@@ -33,14 +33,21 @@ class HttpError(Exception):
         reason = explained(self.details) if self.details is not None else _plain(text)
         super().__init__(f"{_described(response)}{f': {shortened(reason)}' if reason else ''}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has the status and the headers of the answer, and not its text."""
+        response = httpx.Response(self.response.status_code, headers=self.response.headers)
+        return _restored, (type(self), str(self), response, self.details)
+
 
 class NotJson(ValueError):
     """An API has answered with something else than JSON, such as the page of a login."""
 
-    def __init__(self, response: httpx.Response, secrets: tuple[str, ...] = ()) -> None:
+    @classmethod
+    def of(cls, response: httpx.Response, secrets: tuple[str, ...] = ()) -> Self:
+        """Describe an answer."""
         kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
         start = shortened(_plain(redacted(response.text, secrets)), 120)
-        super().__init__(
+        return cls(
             f"{_described(response)} with {kind} instead of JSON: {start!r}. Correct `url`, or the credentials if it is a login page."
         )
 
@@ -48,12 +55,20 @@ class NotJson(ValueError):
 class Redirected(ValueError):
     """An API redirects to an address to which no credentials are sent."""
 
-    def __init__(self, request: httpx.Request, target: str) -> None:
+    @classmethod
+    def of(cls, request: httpx.Request, target: str) -> Self:
+        """Describe the redirect of a request."""
         to = urlsplit(target)
-        super().__init__(
+        return cls(
             f"{request.method} {request.url.path} is redirected to {to.scheme}://{to.hostname}{to.path}, which is not followed: only "
             "reads within the same scheme and host are. Correct `url` or the path."
         )
+
+
+def _restored(kind: type[HttpError], text: str, response: httpx.Response, details: Any) -> HttpError:
+    error = kind.__new__(kind, text)
+    error.response, error.details = response, details
+    return error
 
 
 def json_of(response: httpx.Response, secrets: tuple[str, ...] = ()) -> Any:
@@ -67,7 +82,7 @@ def json_of(response: httpx.Response, secrets: tuple[str, ...] = ()) -> Any:
     try:
         return response.json()
     except ValueError:
-        raise NotJson(response, secrets) from None
+        raise NotJson.of(response, secrets) from None
 
 
 def explained(details: Any) -> str:

@@ -1,5 +1,6 @@
 import json
 import logging
+import pickle
 import socket
 import threading
 import time
@@ -129,6 +130,31 @@ def test_no_log_and_no_error_contains_a_secret(caplog: pytest.LogCaptureFixture,
     assert (
         SECRET not in f"{caplog.text}{logged}{caught.value!r}{caught.value}{caught.value.details}{client._settings!r}"
     )
+
+
+def test_errors_can_be_pickled_and_keep_no_secret() -> None:
+    errors: list[Exception] = []
+    with Fixed(
+        {
+            "/page": Answer(200, {"Content-Type": "text/html"}, b"<p>Log in</p>"),
+            "/away": Answer(302, {"Location": "http://x/"}),
+        }
+    ) as service:
+        client = client_of(service, token=SECRET, attempts=1)
+        for path in ("nowhere", "page", "away"):
+            with pytest.raises(Exception) as caught:  # noqa: PT011  # each has its own class
+                client.get_json(path, {"q": SECRET})
+            errors.append(caught.value)
+        service.failures[:] = [DROP]
+        with pytest.raises(httpx.TransportError) as lost:
+            client.send("POST", "devices/", body={"password": SECRET})
+        errors.append(lost.value)
+    for error in errors:
+        content = pickle.dumps(error)
+        copy = pickle.loads(content)
+        assert (type(copy), str(copy)) == (type(error), str(error))
+        assert is_transient(copy) == is_transient(error)
+        assert SECRET.encode() not in content
 
 
 def test_a_token_is_fetched_once_and_renewed_when_it_is_refused() -> None:
