@@ -57,7 +57,7 @@ def value_lines(name: str, value: Any) -> Iterator[Line]:
         yield Line(Text(label.rstrip()))
         yield from _limited([Line(Text(printable(line)), "  ") for line in value.splitlines()])
     else:
-        yield Line(Text(f"{label}{REDACTED if value == REDACTED else _shortened(_json(value))}"))
+        yield Line(Text(f"{label}{_shortened(_json(value))}"))
 
 
 def _values(label: str, old: str, new: str, width: int) -> Iterator[Line]:
@@ -118,4 +118,4 @@ def _limited(lines: list[Line]) -> Iterator[Line]:
 
 
 def _json(value: Any) -> str:
-    return escape_json(json.dumps(value, ensure_ascii=False))
+    return REDACTED if value == REDACTED else escape_json(json.dumps(value, ensure_ascii=False))
