@@ -66,7 +66,9 @@ def _show_gap(console: Console, record: StoreRecord, model: str, gap: Gap) -> No
     for reject in gap.rejects[:_REJECTS]:
         print_line(console, Line(Text(one_line(f"{reject.what}: {reject.reason}")), "- "), _INDENT)
     if gap.rejected > _REJECTS:
-        print_line(console, Text(f"… and {gap.rejected - _REJECTS:,} more", "dim"), _INDENT)
+        print_line(
+            console, Text(f"… and {gap.rejected - _REJECTS:,} more; `plan --json` lists the first 100", "dim"), _INDENT
+        )
 
 
 def show_suppressed(console: Console, operations: Iterable[Reject], plan: Plan) -> None:
