@@ -24,6 +24,7 @@ from diffsync_store.lifecycle import opened
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import Plan, SyncRequest, apply_saved, open_source, open_target
 from diffsync_store.store.redis import Lease, RedisStore, target_lease
+from diffsync_store.sync.sync import applied_before
 
 _LEASE_SECONDS = 10.0
 """How long the lease of a killed process lasts, before another one can continue its sync."""
@@ -66,10 +67,13 @@ class Applying:
             with (
                 open_target(self._context, diff_id) as (saved, target),
                 self._take_lease(target.name, f"apply {diff_id}") as lease,
-                open_source(self._context, saved.record) as source,
                 self._context.project.secrets.redacted_errors(),
             ):
-                return self._apply(saved, source, target, lease, must_approve=plan.needs_approval)
+                before = saved.journal().application()
+                if before is not None:  # by the process that had the lease
+                    return applied_before(before)
+                with open_source(self._context, saved.record) as source:
+                    return self._apply(saved, source, target, lease, must_approve=plan.needs_approval)
         except KeyboardInterrupt:
             echo_error(f"Interrupted. {_continue(diff_id)}")
             raise typer.Exit(1) from None

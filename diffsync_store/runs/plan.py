@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from diffsync_store.diffs import SavedDiff
+from diffsync_store.diffs import DiffRecord, SavedDiff
+from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import ChangeLimitExceeded
 from diffsync_store.guards import Suppressions
 from diffsync_store.journal import Approval
@@ -69,12 +70,15 @@ def make_plan(context: SyncContext[Any], request: SyncRequest) -> Plan:
         context.project.require_pair(
             request.sync_name, saved.record.source_name, saved.record.target_name, f"Diff {request.diff_id} is"
         )
-    source, target = require_stores(context, saved.record)
     count_matching(saved, request.rules)
     refusal = ""
     allowances: tuple[str, ...] = ()
+    suppressions = Suppressions()
+    is_applied = saved.journal().application() is not None  # then the stores may have been dropped
+    source, target = _former_stores(saved.record) if is_applied else require_stores(context, saved.record)
     try:
-        suppressions = find_suppressions(context, saved, target, request.allow)
+        if not is_applied:
+            suppressions = find_suppressions(context, saved, target, request.allow)
     except ChangeLimitExceeded as error:
         refusal, allowances = str(error), tuple(excess.allowance for excess in error.excesses)
         suppressions = Suppressions(saved.record.suppressions)
@@ -92,3 +96,15 @@ def make_plan(context: SyncContext[Any], request: SyncRequest) -> Plan:
         allowances,
         saved.journal().approval(),
     )
+
+
+def _former_stores(record: DiffRecord) -> tuple[StoreRecord, StoreRecord]:
+    """Return what the record of a diff knows about its stores."""
+    sides = (record.source_name, record.source_store_id), (record.target_name, record.target_store_id)
+    source, target = (
+        StoreRecord(
+            store_id=store_id, name=name, state=StoreState.COMPLETE, created=record.created, updated=record.created
+        )
+        for name, store_id in sides
+    )
+    return source, target

@@ -150,14 +150,17 @@ def test_a_killed_apply_continues_exactly(items: CommandLine) -> None:
 
 
 def test_two_applies_at_once_create_each_record_once(items: CommandLine) -> None:
+    (items.folder / "names").write_text("\n".join(f"item-{number:03}" for number in range(300)))
     diff_id = saved_plan(items)
-    both = [items.start("apply", diff_id, "--yes", "--json") for _ in range(2)]
-    outputs = [each.communicate(timeout=100) for each in both]
-    assert [each.returncode for each in both] == [0, 0], outputs
-    results = [json.loads(stdout) for stdout, _ in outputs]
-    assert sorted(result["counts"]["created"] for result in results) == [0, 100]
-    assert any("Waiting up to 60 s, because target is in use by" in stderr for _, stderr in outputs)
-    assert len(calls(items)) == len(set(calls(items))) == 100
+    first = items.start("apply", diff_id, "--yes", "--json")
+    wait_until(lambda: calls(items), 30, "the first one has begun")
+    second = items.start("apply", diff_id, "--yes", "--json")
+    outputs = [each.communicate(timeout=100) for each in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outputs
+    assert [json.loads(stdout)["counts"]["created"] for stdout, _ in outputs] == [300, 0]
+    assert "Waiting up to 60 s, because target is in use by" in outputs[1][1]
+    assert "applied this diff at" in json.loads(outputs[1][0])["applied_before"]
+    assert len(calls(items)) == len(set(calls(items))) == 300
 
 
 def test_a_second_apply_gives_up_after_the_wait(items: CommandLine) -> None:
