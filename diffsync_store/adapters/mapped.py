@@ -219,11 +219,14 @@ class MappedAdapter(Adapter):
             self.store.reject(mapper.model, str(record), error, record, below=above)
             return
         key = mapper.key_of(record, above)
-        error = self._about_duplicate(mapper, record, error)
-        self.store.reject(mapper.model, key, error, dict(record), below=above)
+        below: Any = above
+        if isinstance(error, ObjectAlreadyExists):  # the object is there: only what stands below it may be missing
+            below = mapper.model, mapper.unique_id_of(record, above)
+            error = self._about_duplicate(mapper, record, error)
+        self.store.reject(mapper.model, key, error, dict(record), below=below)
         waiting = list(self._nested.get(mapper.model._modelname, ()))
         for name in waiting:
-            self.incomplete(name, f"{mapper.model._modelname} {key} was rejected, with what it holds", below=above)
+            self.incomplete(name, f"{mapper.model._modelname} {key} was rejected, with what it holds", below=below)
             waiting += self._nested.get(name, ())
 
     def _about_duplicate(self, mapper: Mapper, record: Record, error: Exception) -> Exception:

@@ -8,7 +8,7 @@ from diffsync_store import DiffSyncFlags, LocalStore, StoreState, Sync, SyncOpti
 from diffsync_store.adapters import mapped
 from diffsync_store.adapters.mapped import MappedAdapter, MappedModel
 from diffsync_store.exceptions import ObjectNotCreated, ObjectStoreException, OutcomeUnknown
-from diffsync_store.guards import Guards
+from diffsync_store.guards import Completeness, Guards
 from diffsync_store.mapping import ModelDefinition
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.stored_adapter import StoredAdapter
@@ -578,6 +578,15 @@ def test_the_conditions_of_a_stored_target_hold_without_its_code(redis_url: str,
     source = loaded(MemorySystem(site=[{"name": "a", "count": 2, "note": "new"}]), LEFT, {"site": {}})
     assert not StoredAdapter(redis_store).diff_from(source).has_diffs()
     assert not adapter.diff_from(source).has_diffs()
+
+
+def test_a_second_record_of_one_object_suppresses_only_what_is_below_it() -> None:
+    racks = [{"name": "1", "site": {"name": name}} for name in ("a", "b", "c")]
+    source = loaded(MemorySystem(site=[{"name": "a", "size": 1}, {"name": "b"}, {"name": "a", "size": 2}]))
+    target = loaded(MemorySystem(site=[{"name": "a", "size": 1}, {"name": "b"}, {"name": "c"}], rack=racks))
+    guards = Guards(completeness=Completeness(allow_empty=frozenset({"rack"})))
+    target.sync_from(source, guards=guards)
+    assert (names(target, "site"), names(target, "rack")) == (["a", "b"], ["a__1"])
 
 
 def test_guards_know_what_is_missing_below() -> None:
