@@ -79,6 +79,8 @@ class MappedAdapter(Adapter):
     """The key of a record under which the system's id of it is found; empty where it has none."""
     added: ClassVar[frozenset[str]] = frozenset()
     """What the adapter adds to its records, without the `$`: `file` for paths such as `$file.stem`."""
+    _together: Sequence[Mapper] = ()
+    """The mappings whose records are being read."""
     records_per_call: int = 0
     """The most records in one call of `send_creates`, `send_updates` and `send_deletes`; 0 for no limit."""
 
@@ -115,6 +117,10 @@ class MappedAdapter(Adapter):
         """The records of a model, in pieces as they come."""
         raise NotImplementedError(f"{type(self).__name__} does not read records.")
 
+    def read_key(self, mapper: Mapper) -> Any:
+        """What is read for a model: models with the same key, other than None, are read together from the same records."""
+        return None
+
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
         """Create records; one system id or exception for each, in their order.
 
@@ -149,13 +155,34 @@ class MappedAdapter(Adapter):
         """Read all records into the store. A record that does not fit its model is rejected, and the load goes on."""
         self._start_counting()
         self._resolver.clear()
-        nested = {model for models in self._nested.values() for model in models}
-        for model, mapper in self.mappers.items():
-            if model not in nested and not mapper.mapping.lookup_only:
-                for record in self.read(mapper):
+        for group in self._groups():
+            self._together = group
+            for record in self.read(group[0]):
+                for mapper in group:
                     self._take(mapper, record, None)
-                self._expect_taken(model)
+            for mapper in group:
+                self._expect_taken(mapper.model._modelname)
+        self._together = []
         self._held.clear()
+
+    def _groups(self) -> list[list[Mapper]]:
+        """The mappings to read, in order; those that are read from the same records together.
+
+        All but the last of a group take something of each record, so that a record finds what it stands below.
+        """
+        nested = {model for models in self._nested.values() for model in models}
+        groups: list[list[Mapper]] = []
+        for model, mapper in self.mappers.items():
+            if model in nested or mapper.mapping.lookup_only:
+                continue
+            key = self.read_key(mapper)
+            last = groups[-1] if groups else []
+            takes_each = all(one.mapping.distinct and one.where is None for one in last)
+            if last and takes_each and key is not None and key == self.read_key(last[0]):
+                last.append(mapper)
+            else:
+                groups.append([mapper])
+        return groups
 
     def expect(self, model: str | type[Any], count: int, *, at_least: bool = False) -> None:
         """Declare how many records of a model the system has; those that the mapping leaves out are subtracted."""
@@ -169,6 +196,7 @@ class MappedAdapter(Adapter):
         """Records that `where` leaves out, and repetitions of `distinct` ones."""
         self._held: dict[tuple[str, str], MappedModel] = {}
         self._holds_all = True
+        self._together = []
 
     def _expect_taken(self, model: str) -> None:
         if self._left_out[model] and model in self._expected:

@@ -12,6 +12,7 @@ import pytest
 
 from diffsync_store import Adapter, DiffSyncFlags, LocalStore, StoreState, Sync, SyncOptions
 from diffsync_store.adapters.files import FilesAdapter
+from diffsync_store.adapters.files.csv_format import CsvFile
 from diffsync_store.adapters.mapped import MappedAdapter
 from diffsync_store.mapping import ModelDefinition
 
@@ -376,6 +377,33 @@ def test_a_large_csv_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 2_000_000
+
+
+def test_models_of_the_same_records_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    rows = CsvFile.rows
+
+    def counted(file: CsvFile) -> Any:
+        read.append(file.path.name)
+        return rows(file)
+
+    monkeypatch.setattr(CsvFile, "rows", counted)
+    (tmp_path / "racks.csv").write_text("site,town,name,units\na,Oslo,1,42\nb,,1,x\nshort\na,Oslo,2,\n")
+    records: dict[str, Any] = {
+        "site": {"from": "racks.csv", "distinct": True, "fields": {"name": "site"}},
+        "rack": {"from": "racks.csv"},
+    }
+    adapter = loaded(FilesAdapter({"folder": tmp_path}, SITES, records))
+    assert read == ["racks.csv"]
+    assert [rack.get_unique_id() for rack in adapter.get_all("rack")] == ["a__1", "a__2"]
+    gaps = adapter.store.record().gaps
+    assert [[reject.what for reject in gaps[model].rejects] for model in ("site", "rack")] == [
+        ["racks.csv:4"],
+        ["b__1", "racks.csv:4"],
+    ]
+    where = {"site": {**records["site"], "where": "town"}, "rack": records["rack"]}
+    assert loaded(FilesAdapter({"folder": tmp_path}, SITES, where)).count("site") == 1
+    assert len(read) == 3
 
 
 # Writing

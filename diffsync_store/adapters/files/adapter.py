@@ -74,8 +74,15 @@ class FilesAdapter(MappedAdapter):
                 line = getattr(error, "line", 0)
                 self._incomplete(mapper, f"{name}:{line}: {error}" if line else f"{name}: {_reason(error, path)}")
 
+    def read_key(self, mapper: Mapper) -> Any:
+        return self.pattern_of(mapper), _records(mapper).items, _records(mapper).optional
+
+    def _read_with(self, mapper: Mapper) -> Sequence[Mapper]:
+        """The mappings that are read from the same records, with this one."""
+        return self._together if self._together and self._together[0] is mapper else [mapper]
+
     def _incomplete(self, mapper: Mapper, reason: str) -> None:
-        waiting = [mapper.model._modelname]
+        waiting = [one.model._modelname for one in self._read_with(mapper)]
         for model in waiting:
             self.incomplete(model, reason)
             waiting += self._nested.get(model, ())
@@ -88,7 +95,8 @@ class FilesAdapter(MappedAdapter):
                 error = row.error or TypeError(
                     f"A record has to be a mapping, and this one is {type(row.record).__name__}."
                 )
-                self.store.reject(mapper.model, where, error, row.record)
+                for one in self._read_with(mapper):
+                    self.store.reject(one.model, where, error, row.record)
             else:
                 yield {**row.record, "$file": {**about, "line": row.line}, "$path": name}
 
