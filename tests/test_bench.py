@@ -108,6 +108,7 @@ COMMANDS = {
     "memory": [],
     "orchestration": ["1"],
     "pages": ["20"],
+    "sql": ["200", "--on", "sqlite"],
 }
 """Each benchmark command, with the arguments for its smallest size."""
 MARKS = {"orchestration": [pytest.mark.prefect], "pages": [pytest.mark.prefect, pytest.mark.browser]}
