@@ -13,6 +13,7 @@ SHARED = {
     "tests/flows/reporting/test_pages.py": "history",
     "tests/targets/test_nautobot.py": "nautobot",
     "tests/targets/test_nautobot_device_types.py": "nautobot",
+    "tests/targets/test_nautobot_flows.py": "nautobot",
     "tests/targets/test_nautobot_page.py": "nautobot",
     "tests/targets/netbox/test_adapter.py": "netbox",
     "tests/targets/netbox/test_device_types.py": "netbox",

@@ -26,6 +26,9 @@ from diffsync_store.mapping.records import Mapper, RecordMapping
 _LONGEST_FILTER = 3000
 """Characters of the parameters by which records are looked up."""
 
+_NULL = "null"
+"""What a filter takes for null: a record of this name is found by its other identifiers."""
+
 
 class NautobotAdapter(RestAdapter):
     """Reads and writes a Nautobot. One thread loads; several may write.
@@ -133,18 +136,18 @@ class NautobotAdapter(RestAdapter):
 
     def _filters(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterator[dict[str, list[str]]]:
         """Parameters by which a list has the records with these identifiers and few others, in parts that fit into an address."""
-        params: dict[str, dict[str, None]] = {}
+        parts: dict[frozenset[str], dict[str, dict[str, None]]] = {}
         for ids in identifiers:
             try:
                 wanted = self._filter(mapper, ids)
             except UnknownReference:
                 continue  # the record that it names is not there, so it is not there either
+            params = parts.setdefault(frozenset(wanted), {})
             for name, value in wanted.items():
                 params.setdefault(name, {})[str(value).strip()] = None
-            if sum(len(name) + len(value) + 2 for name, values in params.items() for value in values) > _LONGEST_FILTER:
-                yield {name: list(values) for name, values in params.items()}
-                params = {}
-        if params:
+            if _length(params) > _LONGEST_FILTER:
+                yield {name: list(values) for name, values in parts.pop(frozenset(wanted)).items()}
+        for params in parts.values():
             yield {name: list(values) for name, values in params.items()}
 
     def _filter(self, mapper: Mapper, identifiers: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +156,7 @@ class NautobotAdapter(RestAdapter):
         for name, value in identifiers.items():
             field = mapper.mapping.fields.get(name)
             path = (field.path if field is not None else "") or name
-            if "." not in path and value is not None:
+            if "." not in path and value is not None and value != _NULL:
                 found[path] = value
         for label, target in mapper.written_references.items():
             reference = mapper.model._references[label]
@@ -183,6 +186,10 @@ class NautobotAdapter(RestAdapter):
             with self._lock:
                 self._lists[path] = found
         return found
+
+
+def _length(params: Mapping[str, Mapping[str, None]]) -> int:
+    return sum(len(name) + len(value) + 2 for name, values in params.items() for value in values)
 
 
 def _own(mapper: Mapper) -> NautobotMapper:
