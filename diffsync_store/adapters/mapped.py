@@ -17,7 +17,8 @@ rejects, references, children, answers of bulk calls.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, cast
 
@@ -157,9 +158,10 @@ class MappedAdapter(Adapter):
         self._resolver.clear()
         for group in self._groups():
             self._together = group
-            for record in self.read(group[0]):
-                for mapper in group:
-                    self._take(mapper, record, None)
+            with _ending(self.read(group[0])) as records:
+                for record in records:
+                    for mapper in group:
+                        self._take(mapper, record, None)
             for mapper in group:
                 self._expect_taken(mapper.model._modelname)
         self._together = []
@@ -445,6 +447,16 @@ class MappedAdapter(Adapter):
             elif found.path.startswith("$") and found.path[1:].split(".")[0] not in self.added:
                 known = "".join(f"`${one}.…`, " for one in sorted(self.added)) + "`$parent.FIELD`"
                 raise ValueError(f"{where} names nothing that {type(self).__name__} adds to records. Use {known}.")
+
+
+@contextmanager
+def _ending(records: Iterable[Record]) -> Iterator[Iterable[Record]]:
+    """End a read also if the load is interrupted: it may hold a connection or a cursor."""
+    try:
+        yield records
+    finally:
+        if isinstance(records, Generator):
+            records.close()
 
 
 def _classes(models: Mapping[str, Any]) -> Mapping[str, type[MappedModel]]:

@@ -113,8 +113,9 @@ class SqlAdapter(MappedAdapter):
             if prepared.source.table is not None:
                 count = sa.select(sa.func.count()).select_from(prepared.source.table)
                 self.expect(mapper.model, connection.execute(count).scalar_one())
-            rows = connection.execute(prepared.statement, execution_options={"yield_per": self.settings.rows_per_fetch})
-            yield from map(mapper.record_of, rows)
+            options = {"yield_per": self.settings.rows_per_fetch}
+            with connection.execute(prepared.statement, execution_options=options) as rows:
+                yield from map(mapper.record_of, rows)
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
         mapper = _of_sql(mapper)
