@@ -16,6 +16,7 @@ SHARED = {
     "tests/targets/test_nautobot_flows.py": "nautobot",
     "tests/targets/test_nautobot_page.py": "nautobot",
     "tests/targets/netbox/test_adapter.py": "netbox",
+    "tests/targets/netbox/test_conformance.py": "netbox",
     "tests/targets/netbox/test_device_types.py": "netbox",
     "tests/targets/netbox/test_docs_page.py": "netbox",
     "tests/wheel/test_flows.py": "wheel",
