@@ -7,6 +7,7 @@ the foreign key in the column `site` or `site_id`. A record is written to its ta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from diffsync_store.adapters.sql.database import Database
 from diffsync_store.adapters.sql.engine import parse_url
 from diffsync_store.adapters.sql.errors import reason
 from diffsync_store.adapters.sql.mapper import KEY, SqlMapper
-from diffsync_store.adapters.sql.new_tables import create_tables
+from diffsync_store.adapters.sql.new_tables import is_missing, new_tables
 from diffsync_store.adapters.sql.upsert import upsert
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.mapping.paths import Record
@@ -37,7 +38,7 @@ class SqlSettings(AdapterSettings):
     upsert: bool = False
     """Let a create change the row that is there already, by the primary key or a unique one, instead of being refused."""
     create_tables: bool = False
-    """Create the tables that are missing, from the models. A table that is there is never altered."""
+    """Create the tables that are missing, from the models, with the first write. A table that is there is never altered."""
 
     @field_validator("url")
     @classmethod
@@ -56,13 +57,15 @@ class SqlAdapter(MappedAdapter):
     def __init__(self, settings: SqlSettings | Any, *args: Any, **options: Any) -> None:
         settings = settings if isinstance(settings, SqlSettings) else self.Settings.model_validate(settings)
         self._database = Database(settings.url.get_secret_value())
+        self._creating = Lock()
+        self._has_all_tables = not settings.create_tables
         super().__init__(settings, *args, **options)
         for parent, names in self._nested.items():
             for name in names:
                 _of_sql(self.mappers[parent]).add_path(self.mappers[name].mapping.list_path)
 
     def open(self) -> None:
-        """Connect, create missing tables if the settings say so, and compare the mapping with the tables.
+        """Connect, and compare the mapping with the tables. A table that `create_tables` is going to create counts as empty.
 
         Raises:
             DatabaseUnavailable, DatabaseRefused: there is no connection.
@@ -70,9 +73,12 @@ class SqlAdapter(MappedAdapter):
         """
         with self._database.looking_up():
             pass
-        self._create_missing_tables()
+        if self.settings.create_tables:
+            self._new_tables()
         for mapper in self._own_mappers:
             mapper.forget()
+            if self._is_to_be_created(mapper):
+                continue
             mapper.prepared()
             for target in mapper.written_references.values():
                 mapper.reference_columns(target)
@@ -82,10 +88,21 @@ class SqlAdapter(MappedAdapter):
         """Those of models that have a table or a query of their own."""
         return [_of_sql(mapper) for mapper in self.mappers.values() if not mapper.mapping.list_path]
 
+    def _is_to_be_created(self, mapper: SqlMapper) -> bool:
+        return not self._has_all_tables and is_missing(self._database.tables, mapper)
+
+    def _new_tables(self) -> sa.MetaData:
+        return new_tables(self._database.tables, self._own_mappers, self.mappers)
+
     def _create_missing_tables(self) -> None:
-        if self.settings.create_tables:
-            with self._database.writing() as connection:
-                create_tables(connection, self._database.tables, self._own_mappers, self.mappers)
+        """Create what `create_tables` asks for, before the first write of this adapter."""
+        if self._has_all_tables:
+            return
+        with self._creating:
+            if not self._has_all_tables:
+                with self._database.writing() as connection:
+                    self._new_tables().create_all(connection)
+                self._has_all_tables = True
 
     def close(self) -> None:
         """Close the connections."""
@@ -102,12 +119,14 @@ class SqlAdapter(MappedAdapter):
     # Reading
 
     def load(self) -> None:
-        self._create_missing_tables()
         with self._database.reading():  # all models from one state of the database
             super().load()
 
     def read(self, mapper: Mapper) -> Iterable[Record]:
         mapper = _of_sql(mapper)
+        if self._is_to_be_created(mapper):
+            self.expect(mapper.model, 0)
+            return
         prepared = mapper.prepared()
         with self._database.reading() as connection:
             if prepared.source.table is not None:
@@ -119,6 +138,8 @@ class SqlAdapter(MappedAdapter):
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
         mapper = _of_sql(mapper)
+        if self._is_to_be_created(mapper):
+            return [None] * len(identifiers)
         found: dict[str, Record] = {}
         with self._database.looking_up() as connection:
             for start in range(0, len(identifiers), IDENTIFIERS_PER_STATEMENT):
@@ -129,6 +150,12 @@ class SqlAdapter(MappedAdapter):
         return [found.get(mapper.model.create_unique_id(**ids)) for ids in identifiers]
 
     # Writing
+
+    def create_records(
+        self, model: type[MappedModel], records: Sequence[tuple[dict[str, Any], dict[str, Any]]]
+    ) -> list[Any]:
+        self._create_missing_tables()
+        return super().create_records(model, records)
 
     def put_reference(self, mapper: Mapper, payload: dict[str, Any], target: str, system_id: JsonValue) -> None:
         """Write a primary key into the columns of the foreign key."""

@@ -38,23 +38,24 @@ _TYPES: Mapping[Any, Any] = {
 """By the class of a field; lists and all others are JSON."""
 
 
-def create_tables(
-    connection: sa.Connection, tables: Tables, mappers: Sequence[SqlMapper], all_mappers: Mapping[str, Mapper]
-) -> None:
-    """Create the tables of some models that are not there.
+def is_missing(tables: Tables, mapper: SqlMapper) -> bool:
+    """True if a model has a table that is not there."""
+    return not is_query(mapper.source_name) and tables.find(mapper.source_name) is None
+
+
+def new_tables(tables: Tables, mappers: Sequence[SqlMapper], all_mappers: Mapping[str, Mapper]) -> sa.MetaData:
+    """Return the tables of some models that are not there; `create_all` creates them.
 
     Raises:
         ValueError: a model does not say what its table looks like.
     """
-    missing = [
-        mapper for mapper in mappers if not is_query(mapper.source_name) and tables.find(mapper.source_name) is None
-    ]
+    missing = [mapper for mapper in mappers if is_missing(tables, mapper)]
     metadata = sa.MetaData()
     for mapper in missing:
         _table_of(mapper, metadata)
     for mapper in missing:
         _add_foreign_keys(mapper, metadata, all_mappers, missing)
-    metadata.create_all(connection)
+    return metadata
 
 
 def _table_of(mapper: SqlMapper, metadata: sa.MetaData) -> sa.Table:

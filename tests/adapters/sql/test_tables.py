@@ -172,10 +172,13 @@ def test_missing_tables_are_created_and_keep_the_references(engine: sa.Engine, m
     plain = {name: {"from": record["from"]} for name, record in RECORDS.items()}
     target = make(plain, create_tables=True)
     target.open()
+    given = {"region": [{"name": "a"}, {"name": "A"}, {"name": "a "}], "site": [{"name": "s", "region": "a "}]}
+    assert loaded(target).store.state is StoreState.COMPLETE
+    assert loaded(target).diff_from(source_of(given)).summary()["create"] == 4
+    assert sa.inspect(engine).get_table_names() == []  # nothing is created before the first write
+    assert apply(source_of(given), loaded(target)).created == 4
     assert set(sa.inspect(engine).get_table_names()) == {"regions", "Sites", "racks", "devices"}
     assert sa.inspect(engine).get_foreign_keys("racks")[0]["referred_table"] == "Sites"
-    given = {"region": [{"name": "a"}, {"name": "A"}, {"name": "a "}], "site": [{"name": "s", "region": "a "}]}
-    assert apply(source_of(given), loaded(target)).created == 4
     target.open()
     assert not loaded(make(plain)).diff_from(source_of(given)).has_diffs()
 
