@@ -43,7 +43,8 @@ def write(path: Path, content: str) -> Config:
 def test_the_worked_example_has_no_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for version in ("20240316.1", "20260905"):
         (tmp_path / version / "airportsdata").mkdir(parents=True)
-    for name, value in (("REDIS_URL", "redis://x"), ("AIRPORT_RELEASES", str(tmp_path)), ("DATABASE_URL", "sqlite://")):
+    database = f"sqlite:///{tmp_path}/airports.db"
+    for name, value in (("REDIS_URL", "redis://x"), ("AIRPORT_RELEASES", str(tmp_path)), ("DATABASE_URL", database)):
         monkeypatch.setenv(name, value)
     config = Config(EXAMPLE / "syncs.yaml")
     check_file(config)
