@@ -31,6 +31,7 @@ ABILITIES: Mapping[str, str] = {
     "create": "records can be created",
     "update": "attributes can be changed",
     "delete": "records can be deleted",
+    "threads": "takes writes of several threads at once",
     "case": "keeps names apart that differ in case only",
     "null": "keeps null in optional attributes",
     "partial update": "an update leaves the attributes alone that it does not change",

@@ -54,7 +54,7 @@ def filled_path(template: str, path: str, values: Mapping[str, Any]) -> str:
         if name == "path":
             return path
         value = values.get(name)
-        text = "" if value is None else str(value)
+        text = "" if value is None else _text(value)
         if text in _UNSAFE:
             raise ValueError(f"The path {template!r} needs {name!r}, and its value is {text!r}.")
         return quote(text, safe="")
@@ -62,6 +62,12 @@ def filled_path(template: str, path: str, values: Mapping[str, Any]) -> str:
     return _NAME.sub(value_of, template)
 
 
-def filled_text(template: str, values: Mapping[str, Any]) -> str:
-    """A text with its values, for a parameter."""
-    return _NAME.sub(lambda match: str(values.get(match[1], "")), template)
+def filled_text(template: str, values: Mapping[str, Any]) -> str | None:
+    """A text with its values, for a parameter; None, so that the parameter is left out, if a value is missing."""
+    if any(values.get(name) is None for name in names_in(template)):
+        return None
+    return _NAME.sub(lambda match: _text(values[match[1]]), template)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -20,20 +20,20 @@ class OrderCases(Cases):
     @WORKERS
     def test_everything_from_nothing(self, bench: Bench, workers: int) -> None:
         """An empty system gets all models in one sync: parents and references before the records that need them."""
-        require(bench, None, "create")
+        require(bench, None, "create", *_threads(workers))
         bench.sync_all(bench.some_of_each(6), workers=workers, batch_size=2)
 
     @WORKERS
     def test_nothing_from_everything(self, bench: Bench, workers: int) -> None:
         """A full system is emptied in one sync: the records that need others are deleted before them."""
-        require(bench, None, "delete")
+        require(bench, None, "delete", *_threads(workers))
         bench.put(bench.some_of_each(6))
         bench.sync_all([], workers=workers, batch_size=2)
 
     @WORKERS
     def test_updates_of_everything(self, bench: Bench, workers: int) -> None:
         """Several threads change records of all models, each record once and as wanted."""
-        require(bench, None, "update")
+        require(bench, None, "update", *_threads(workers))
         bench.put(bench.some_of_each(6))
         bench.sync_all(bench.some_of_each(6, second=True), workers=workers, batch_size=2)
 
@@ -51,6 +51,10 @@ class OrderCases(Cases):
         loaded = _at_once(bench.load, 2)
         for adapter in loaded:
             bench.require_no_difference(records, adapter)
+
+
+def _threads(workers: int) -> list[str]:
+    return ["threads"] if workers > 1 else []
 
 
 def _at_once(work: Callable[[], Any], number: int) -> list[Any]:
