@@ -12,6 +12,7 @@ SHARED = {
     "tests/flows/test_flows.py": "history",
     "tests/flows/reporting/test_pages.py": "history",
     "tests/targets/test_nautobot.py": "nautobot",
+    "tests/targets/test_nautobot_conformance.py": "nautobot",
     "tests/targets/test_nautobot_device_types.py": "nautobot",
     "tests/targets/test_nautobot_flows.py": "nautobot",
     "tests/targets/test_nautobot_page.py": "nautobot",
