@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from diffsync_store import Adapter, DiffSyncModel
+from diffsync_store import Adapter, DiffSyncModel, ObjectNotCreated, ObjectNotUpdated
 
 
 class Vlan(DiffSyncModel):
@@ -47,11 +47,17 @@ class SwitchVlan(Vlan):
 
     @classmethod
     def create(cls, adapter, ids, attrs):
-        adapter.write({**adapter.read(), str(ids["number"]): attrs["name"]})
+        vlans = adapter.read()
+        if str(ids["number"]) in vlans:
+            raise ObjectNotCreated(f"The switch has VLAN {ids['number']} already.")
+        adapter.write({**vlans, str(ids["number"]): attrs["name"]})
         return super().create(adapter, ids, attrs)
 
     def update(self, attrs):
-        self.adapter.write({**self.adapter.read(), str(self.number): attrs["name"]})
+        vlans = self.adapter.read()
+        if str(self.number) not in vlans:
+            raise ObjectNotUpdated(f"The switch has no VLAN {self.number}.")
+        self.adapter.write({**vlans, str(self.number): attrs["name"]})
         return super().update(attrs)
 
     def delete(self):
