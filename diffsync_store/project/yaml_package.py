@@ -7,12 +7,14 @@ try:
     from ruamel.yaml.error import MarkedYAMLError
     from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
     from ruamel.yaml.reader import ReaderError
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 except ImportError as error:
     raise ImportError("A project file needs ruamel.yaml: pip install 'diffsync-store[project]'") from error
 
 __all__ = [
     "YAML",
     "CommentedMap",
+    "DoubleQuotedScalarString",
     "MappingNode",
     "MarkedYAMLError",
     "MaxDepthExceededError",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from diffsync_store import LocalStore
@@ -56,6 +57,7 @@ def test_the_file_passes_check_and_brings_the_systems_in_sync(folder: Path) -> N
     assert result.exit_code == 0, result.output
     file = folder / "syncs.yaml"
     assert list(find_problems(Project(file, {}))) == []
+    assert yaml.safe_load(file.read_text())["models"]["device"]["attributes"]["serial"]["type"] == "str?"
     assert applied(file)["create"] == 2
     assert {key: number for key, number in applied(file).items() if number} == {"no-change": 2}
 

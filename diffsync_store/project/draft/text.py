@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from diffsync_store.project.draft.draft import Draft
-from diffsync_store.project.yaml_package import YAML, CommentedMap
+from diffsync_store.project.yaml_package import YAML, CommentedMap, DoubleQuotedScalarString
 
 STORE = """\
 # Prefect needs a Redis that all workers reach. Without it, diffsync-store keeps its data beside this file.
@@ -48,6 +48,8 @@ def _remarks(draft: Draft) -> Iterator[str]:
 
 def _laid_out(value: Any) -> Any:
     """Return a mapping whose innermost mappings stand on one line each, if they are short."""
+    if isinstance(value, str) and "?" in value:
+        return DoubleQuotedScalarString(value)  # other readers of YAML refuse `{type: str?, ...}`
     if not isinstance(value, Mapping):
         return value
     found = CommentedMap()
