@@ -110,6 +110,16 @@ def test_every_file_that_a_page_names_exists(page: str) -> None:
     assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
 
 
+@pytest.mark.slow
+def test_the_file_of_the_readme_plans_as_shown(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for name, language in (("syncs.yaml", "yaml"), ("vlans.csv", "csv")):
+        content = re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)[0]
+        (tmp_path / name).write_text(content, "utf-8")
+    [shown] = re.findall(r"^```console\n[^\n]*\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert run(tmp_path, "-m", "diffsync_store.cli", "plan", "vlans").strip() == shown.strip()
+
+
 COMMANDS = {"diffsync_store.cli.commands": "diffsync-store", "diffsync_flows.cli": "diffsync-flows"}
 
 

@@ -8,9 +8,9 @@ rejects, references, children, answers of bulk calls.
             url: str
 
         def read(self, mapper): ...                          # records of a model
-        def send_creates(self, mapper, payloads): ...              # one system id or exception for each
+        def send_creates(self, mapper, payloads): ...        # one system id or exception for each
         def send_updates(self, mapper, changes): ...
-        def send_deletes(self, mapper, keys): ...
+        def send_deletes(self, mapper, changes): ...
         def find(self, mapper, identifiers): ...             # records by natural key, for lost answers and references
 """
 
