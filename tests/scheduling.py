@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 SHARED = {
     "tests/flows/test_flows.py": "history",
     "tests/flows/reporting/test_pages.py": "history",
+    "tests/targets/test_benchmark.py": "nautobot",
     "tests/targets/test_nautobot.py": "nautobot",
     "tests/targets/test_nautobot_conformance.py": "nautobot",
     "tests/targets/test_nautobot_device_types.py": "nautobot",
