@@ -248,7 +248,7 @@ class MappedAdapter(Adapter):
             error = TypeError(f"A record has to be a mapping, and this one is {type(record).__name__}.")
             self.store.reject(mapper.model, str(record), error, record, below=above)
             return
-        key = mapper.key_of(record, above)
+        key = self._name_of(mapper, record, above)
         below: Any = above
         if isinstance(error, ObjectAlreadyExists):  # the object is there: only what stands below it may be missing
             below = mapper.model, mapper.unique_id_of(record, above)
@@ -258,6 +258,10 @@ class MappedAdapter(Adapter):
         for name in waiting:
             self.incomplete(name, f"{mapper.model._modelname} {key} was rejected, with what it holds", below=below)
             waiting += self._nested.get(name, ())
+
+    def _name_of(self, mapper: Mapper, record: Record, above: MappedModel | None) -> str:
+        """What a person finds a rejected record by; a subclass may name the place of one without identifiers."""
+        return mapper.key_of(record, above)
 
     def _about_duplicate(self, mapper: Mapper, record: Record, error: Exception) -> Exception:
         """The error of a record whose identifiers another one has; a subclass may say where the two are."""

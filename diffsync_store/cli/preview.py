@@ -72,12 +72,17 @@ def _show(out: Console, record: PreviewedRecord) -> None:
     if record.reject:
         print_line(out, Text(one_line(record.reject), "red"), 4)
     if record.raw is not None:
-        raw = escape_json(json.dumps(record.raw, ensure_ascii=False, default=str))
+        raw = escape_json(json.dumps(_own_keys(record.raw), ensure_ascii=False, default=str))
         print_line(out, Text(f"raw: {raw}", "dim"), 4)
     for name, value in (record.fields or {}).items():
         for line in value_lines(name, value):
             print_line(out, line, 4)
     out.print()
+
+
+def _own_keys(raw: Any) -> Any:
+    """Return a record as the system has it, without what the adapter adds."""
+    return {key: value for key, value in raw.items() if not str(key).startswith("$")} if isinstance(raw, dict) else raw
 
 
 def _json(record: PreviewedRecord) -> dict[str, Any]:

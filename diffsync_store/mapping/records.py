@@ -227,14 +227,18 @@ class Mapper:
 
     def key_of(self, record: Record, parent: Any = None) -> str:
         """The identifiers of a record that may not fit its model, for a person to find it by."""
+        return "__".join(map(str, self.identifiers_of(record, parent)))
+
+    def identifiers_of(self, record: Record, parent: Any = None) -> list[Any]:
+        """The identifiers of a record that may not fit its model: `?` for one that cannot be read."""
         found = []
         for name, read in self._readers:
             if name in self.model._identifiers:
                 try:
-                    found.append(str(read(record, parent)))
+                    found.append(read(record, parent))
                 except Exception:  # noqa: BLE001  # the record does not fit; a person gets what can be read of it
                     found.append("?")
-        return "__".join(found)
+        return found
 
     def unique_id_of(self, record: Record, parent: Any = None) -> str:
         """The unique id of the object that a record becomes; of a record that does not fit its model, its key."""

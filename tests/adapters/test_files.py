@@ -30,7 +30,9 @@ DEVICES = [{"name": "a", "site": "Oslo", "rack": 1}, {"name": "b", "site": None,
 
 
 def adapter_of(folder: Path, records: dict[str, Any] | None = None, **settings: Any) -> FilesAdapter:
-    return FilesAdapter({"folder": folder, **settings}, MODELS, {"device": records or {"from": "devices.*"}})
+    records = records or {"from": "devices.*"}
+    fields = {"site": {"default": None}, "rack": {"default": None}, **records.get("fields", {})}
+    return FilesAdapter({"folder": folder, **settings}, MODELS, {"device": {**records, "fields": fields}})
 
 
 def loaded(adapter: MappedAdapter) -> MappedAdapter:
@@ -61,6 +63,22 @@ TEXTS: dict[str, bytes] = {
 def test_every_format_gives_the_same_records(tmp_path: Path, name: str, mark: bytes) -> None:
     (tmp_path / name).write_bytes(mark + TEXTS[name])
     assert devices(loaded(adapter_of(tmp_path))) == DEVICES
+
+
+@pytest.mark.parametrize("name", ["devices.csv", "devices.parquet"])
+def test_a_column_that_is_gone_empties_no_field(tmp_path: Path, name: str) -> None:
+    if name.endswith("parquet"):
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(arrow.Table.from_pylist([{"name": "a", "site": "Oslo"}]), tmp_path / name)
+    else:
+        (tmp_path / name).write_text("name,site\na,Oslo\n")
+    adapter = loaded(FilesAdapter({"folder": tmp_path}, MODELS, {"device": {"from": name}}))
+    assert devices(adapter) == []
+    [reason] = adapter.store.record().gaps["device"].reasons
+    assert reason.startswith(f"{name}: it has no column 'rack'. Its columns are name, site. Correct the path of")
+    for fields in ({"rack": {"default": None}}, {"rack": {"read_only": True}}, {"rack": {"value": 7}}):
+        adapter = loaded(FilesAdapter({"folder": tmp_path}, MODELS, {"device": {"from": name, "fields": fields}}))
+        assert [device["name"] for device in devices(adapter)] == ["a"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
@@ -121,6 +139,12 @@ def test_a_broken_file_makes_the_load_partial_and_is_named(tmp_path: Path, name:
     record = loaded(adapter_of(tmp_path)).store.record()
     assert record.state is StoreState.PARTIAL
     assert name in record.reason
+
+
+def test_a_record_without_identifiers_is_rejected_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text("name,site,rack\n,Oslo,1\na,Oslo,x\n")
+    rejects = loaded(adapter_of(tmp_path)).store.record().gaps["device"].rejects
+    assert [reject.what for reject in rejects] == ["devices.csv:2", "a"]
 
 
 def test_a_record_that_does_not_fit_is_rejected_with_its_key(tmp_path: Path) -> None:

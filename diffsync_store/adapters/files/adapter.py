@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any, ClassVar
 
 from diffsync_store.adapters.files.changes import FileChanges, OpenFiles, objects_in
+from diffsync_store.adapters.files.columns import require_columns
 from diffsync_store.adapters.files.csv_format import CsvFile
 from diffsync_store.adapters.files.folder import Folder, OutsideOfFolder
 from diffsync_store.adapters.files.formats import (
@@ -102,7 +103,12 @@ class FilesAdapter(MappedAdapter):
 
     def _rows(self, path: Path, mapper: Mapper) -> Iterator[Row]:
         self.folder.require_inside(path)
-        return self.format_of(path, mapper).rows()
+        file = self.format_of(path, mapper)
+        columns = file.columns()
+        if columns is not None:
+            for one in self._read_with(mapper):
+                require_columns(one, columns)
+        return file.rows()
 
     def files_of(self, mapper: Mapper) -> list[Path]:
         """The files of a model's records.
@@ -173,6 +179,10 @@ class FilesAdapter(MappedAdapter):
         if isinstance(record, Mapping) and "$file" in record:
             record = {"$file": record["$file"], **record}  # first: what is shown of a record has an end
         super()._reject(mapper, record, above, error)
+
+    def _name_of(self, mapper: Mapper, record: Record, above: MappedModel | None) -> str:
+        is_named = any(value is not None for value in mapper.identifiers_of(record, above))
+        return super()._name_of(mapper, record, above) if is_named or "$file" not in record else _place(record)
 
     def _about_duplicate(self, mapper: Mapper, record: Record, error: Exception) -> Exception:
         if not isinstance(error, ObjectAlreadyExists) or "$file" not in record:

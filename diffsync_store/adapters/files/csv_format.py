@@ -80,7 +80,7 @@ class CsvFile(FileFormat):
     def dump(self, content: Any) -> bytes:
         is_there = self.path.exists()
         first = self.first_line() if is_there else ""
-        columns = dict.fromkeys(self._own_columns()) if is_there else {}
+        columns = dict.fromkeys(self.columns()) if is_there else {}
         columns |= dict.fromkeys(name for row in content for name in row)
         text = io.StringIO(newline="")
         writer = csv.writer(text, delimiter=self.delimiter(), lineterminator="\r\n" if first.endswith("\r\n") else "\n")
@@ -88,11 +88,14 @@ class CsvFile(FileFormat):
         writer.writerows([[row.get(name) for name in columns] for row in content])
         return text.getvalue().encode(self.encoding())
 
-    def _own_columns(self) -> list[str]:
-        with self._opened() as file:
-            if _SEPARATOR_LINE.fullmatch(file.readline()) is None:
-                file.seek(0)
-            return _columns(csv.reader(file, delimiter=self.delimiter(), strict=True))
+    def columns(self) -> list[str]:
+        try:
+            with self._opened() as file:
+                if _SEPARATOR_LINE.fullmatch(file.readline()) is None:
+                    file.seek(0)
+                return _columns(csv.reader(file, delimiter=self.delimiter(), strict=True))
+        except UnicodeDecodeError as error:
+            raise undecodable(error) from error
 
 
 def _columns(reader: Any) -> list[str]:

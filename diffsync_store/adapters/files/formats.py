@@ -67,6 +67,14 @@ class FileFormat(ABC):
             InvalidFile: the rest of the file cannot be read.
         """
 
+    def columns(self) -> list[str] | None:
+        """The names of the columns of a table; None where each record has keys of its own.
+
+        Raises:
+            InvalidFile: it has none.
+        """
+        return None
+
     def content(self) -> Any:
         """What is in the file, to be changed in place: a list of records, one record, or what holds the list."""
         rows = list(self.rows())
@@ -242,6 +250,12 @@ def _with_parents(groups: list[str], parents: Mapping[str, list[str]]) -> list[s
 
 class ParquetFile(FileFormat):
     """A table of Parquet, read in pieces."""
+
+    def columns(self) -> list[str]:
+        try:
+            return list(self._module("pyarrow.parquet").read_schema(self.path).names)
+        except (OSError, ValueError) as error:  # pyarrow's errors are both
+            raise InvalidFile(f"it is no Parquet: {error}") from error
 
     def rows(self) -> Iterator[Row]:
         try:

@@ -1,0 +1,42 @@
+"""The columns that a table has to have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from diffsync_store.adapters.files.formats import InvalidFile
+from diffsync_store.mapping.paths import is_plain, keys_of
+from diffsync_store.mapping.records import FieldMapping, Mapper, mapped_fields
+
+
+def require_columns(mapper: Mapper, columns: Sequence[str]) -> None:
+    """Check that a table has the columns that a mapping reads, so that a column that is gone empties no field.
+
+    A field with a default, or one that is only read, needs none.
+
+    Raises:
+        InvalidFile: one is missing.
+    """
+    missing = {column: name for name, column in _read_columns(mapper) if column not in columns}
+    if missing:
+        name = next(iter(missing.values()))
+        raise InvalidFile(
+            f"it has no column {', '.join(map(repr, missing))}. Its columns are {', '.join(columns)}. Correct the path of "
+            f"the field {name!r}; or give it a `default`, such as `default: null`, if the column may be missing"
+        )
+
+
+def _read_columns(mapper: Mapper) -> Iterator[tuple[str, str]]:
+    """Fields without a default, and the column that each one reads."""
+    for name in mapped_fields(mapper.model):
+        field = mapper.mapping.fields.get(name, FieldMapping())
+        path = field.path or name
+        is_given = field.read_only or {"default", "value"} & field.model_fields_set
+        if not is_given and not _has_default(mapper, name) and is_plain(path):
+            yield name, keys_of(path)[0]
+
+
+def _has_default(mapper: Mapper, name: str) -> bool:
+    """True if the model declares a value for records without one."""
+    field = mapper.model.model_fields[name]
+    return not field.is_required() and (field.default_factory is not None or field.default is not None)
