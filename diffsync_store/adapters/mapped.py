@@ -1,7 +1,7 @@
-"""MappedAdapter: the base of the ready adapters, whose models and records are declared.
+"""MappedAdapter: the base class of the ready adapters, with declared models and record mappings.
 
-A subclass talks to one kind of system. It says how records are read, and how they are written; all else is here: mapping,
-rejects, references, children, answers of bulk calls.
+A subclass talks to one kind of system: it reads and sends records. MappedAdapter does the rest: mapping, rejects, references,
+children, and the answers of bulk calls.
 
     class WikiAdapter(MappedAdapter):
         class Settings(AdapterSettings):
@@ -11,7 +11,7 @@ rejects, references, children, answers of bulk calls.
         def send_creates(self, mapper, payloads): ...        # one system id or exception for each
         def send_updates(self, mapper, changes): ...
         def send_deletes(self, mapper, changes): ...
-        def find(self, mapper, identifiers): ...             # records by natural key, for lost answers and references
+        def find(self, mapper, identifiers): ...             # records by their identifiers, for lost answers and references
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ class AdapterSettings(BaseModel):
 
 
 class MappedAdapter(Adapter):
-    """An adapter whose models and records are declared. One thread loads; several may write.
+    """An adapter with declared models and record mappings. One thread loads; several may write.
 
-    A model that a subclass has as a class variable is used instead of the declared one, or extends it: see
+    A model that a subclass has as a class variable replaces the declared model or extends it: see
     `diffsync_store.adapters.model_classes`.
 
     Args:
-        settings: what the adapter has to know of its system, as an object or as data.
-        models: what is declared of the models, or their classes where both sides of a sync share them.
-        records: how the records of each model are found and read; a model without an entry is neither read nor compared.
+        settings: how the adapter reaches its system, as an object or as data.
+        models: the model definitions, or the classes that both sides of a sync share.
+        records: the record mapping of each model. A model without one is neither read nor compared.
         name: name of the adapter.
-        internal_storage_engine: where its objects are kept.
+        internal_storage_engine: the store of its objects.
 
     Raises:
         ValueError: a mapping does not fit its model, or a model has a name that the adapter needs.
@@ -75,13 +75,13 @@ class MappedAdapter(Adapter):
 
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
     Records: ClassVar[type[RecordMapping]] = RecordMapping
-    """What is declared of the records of a model; a subclass may take more."""
+    """The class of record mappings. A subclass may have more keys."""
     id_key: ClassVar[str] = ""
-    """The key of a record under which the system's id of it is found; empty where it has none."""
+    """The key of a record that contains its system id; empty if the system has no ids."""
     added: ClassVar[frozenset[str]] = frozenset()
-    """What the adapter adds to its records, without the `$`: `file` for paths such as `$file.stem`."""
+    """The names that the adapter adds to its records, without the `$`: `file` for paths such as `$file.stem`."""
     _together: Sequence[Mapper] = ()
-    """The mappings whose records are being read."""
+    """The mappings that are being read."""
     records_per_call: int = 0
     """The most records in one call of `send_creates`, `send_updates` and `send_deletes`; 0 for no limit."""
 
@@ -115,31 +115,31 @@ class MappedAdapter(Adapter):
     # What a subclass provides
 
     def read(self, mapper: Mapper) -> Iterable[Record]:
-        """The records of a model, in pieces as they come."""
+        """Return the records of a model, best as a generator."""
         raise NotImplementedError(f"{type(self).__name__} does not read records.")
 
     def read_key(self, mapper: Mapper) -> Any:
-        """What is read for a model: models with the same key, other than None, are read together from the same records."""
+        """Return a key of what a model reads. Models with the same key are read together; None if a model is read alone."""
         return None
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
-        """Create records; one system id or exception for each, in their order.
+        """Create records. Return a system id or an exception for each, in the same order.
 
         Raises:
-            Exception: nothing of the call was done; after a transient one, or `OutcomeUnknown`, nobody knows.
+            Exception: the system did nothing. After a transient exception or `OutcomeUnknown`, the outcome is unknown.
         """
         raise NotImplementedError(f"{type(self).__name__} does not write records.")
 
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
-        """Change records; None or an exception for each. Raises as `send_creates`."""
+        """Change records. Return None or an exception for each. Raises as `send_creates`."""
         raise NotImplementedError(f"{type(self).__name__} does not write records.")
 
     def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
-        """Delete records; None or an exception for each. A record that is gone already counts as deleted. Raises as `send_creates`."""
+        """Delete records. Return None or an exception for each. A record that is already gone counts as deleted. Raises as `send_creates`."""
         raise NotImplementedError(f"{type(self).__name__} does not write records.")
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
-        """The records that have these identifiers now; None for each that is not there."""
+        """Return the current record for each of these identifiers; None for a record that does not exist."""
         raise NotImplementedError(f"{type(self).__name__} does not look records up.")
 
     def put_reference(self, mapper: Mapper, payload: dict[str, Any], target: str, system_id: JsonValue) -> None:
@@ -147,7 +147,7 @@ class MappedAdapter(Adapter):
         compile_setter(target)(payload, system_id)
 
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
-        """The compiled mapping of a model."""
+        """Return the compiled mapping of a model."""
         return Mapper(model, mapping)
 
     # Loading
@@ -168,7 +168,7 @@ class MappedAdapter(Adapter):
         self._held.clear()
 
     def _groups(self) -> list[list[Mapper]]:
-        """The mappings to read, in order; those that are read from the same records together.
+        """Return the mappings to read, in order; those that are read from the same records together.
 
         All but the last of a group take something of each record, so that a record finds what it stands below.
         """
@@ -206,7 +206,7 @@ class MappedAdapter(Adapter):
             self.expect(model, count, at_least=at_least)
 
     def _take(self, mapper: Mapper, record: Record, above: MappedModel | None) -> None:
-        """Take in one record, and those in the lists inside it."""
+        """Add one record, and the records in the lists inside it."""
         model = _model(mapper)
         try:
             if mapper.where is not None and not mapper.where(record, above):
@@ -264,7 +264,7 @@ class MappedAdapter(Adapter):
         return mapper.key_of(record, above)
 
     def _about_duplicate(self, mapper: Mapper, record: Record, error: Exception) -> Exception:
-        """The error of a record whose identifiers another one has; a subclass may say where the two are."""
+        """Return the error for a second record with the same identifiers. A subclass may add where both records are."""
         return error
 
     def _take_list(self, mapper: Mapper, record: Record, above: MappedModel) -> None:
@@ -279,7 +279,7 @@ class MappedAdapter(Adapter):
             self._take(mapper, item, above)
 
     def _parent_of(self, obj: MappedModel, above: MappedModel | None) -> MappedModel | None:
-        """The object that a record stands below; None at the top.
+        """Return the parent of an object; None for a top-level object.
 
         Raises:
             ObjectNotFound: it was not loaded.
@@ -297,7 +297,7 @@ class MappedAdapter(Adapter):
         return found
 
     def _known(self, model: type[MappedModel], uid: str) -> MappedModel | None:
-        """An object that this load has added already."""
+        """Return an object that this load has added already."""
         found = self._held.get((model._modelname, uid))
         if found is None and not self._holds_all:
             found = self.get_or_none(model, uid)
@@ -317,21 +317,21 @@ class MappedAdapter(Adapter):
     def create_records(
         self, model: type[MappedModel], records: Sequence[tuple[dict[str, Any], dict[str, Any]]]
     ) -> list[Any]:
-        """Create records of a model: the object or an exception for each."""
+        """Create records of a model. Return the object or an exception for each."""
         return self._writer.create(self._mapper(model), model, records)
 
     def update_records(
         self, model: type[MappedModel], changes: Sequence[tuple[MappedModel, dict[str, Any]]]
     ) -> list[Any]:
-        """Change records of a model: the object or an exception for each."""
+        """Change records of a model. Return the object or an exception for each."""
         return self._writer.update(self._mapper(model), changes)
 
     def delete_records(self, model: type[MappedModel], objects: Sequence[MappedModel]) -> list[Any]:
-        """Delete records of a model: the object or an exception for each."""
+        """Delete records of a model. Return the object or an exception for each."""
         return self._writer.delete(self._mapper(model), objects)
 
     def look_up_records(self, model: type[MappedModel], ids: Sequence[dict[str, Any]]) -> Any:
-        """The fields that records have in the system now, in the order of the identifiers; None for each that is not there.
+        """Return the current fields of each record, in the order of the identifiers; None for a record that does not exist.
 
         Fields that are not written are left out: a record is as expected whatever they are.
         """
@@ -350,7 +350,7 @@ class MappedAdapter(Adapter):
         return found
 
     def _resolve(self, reference: Reference, values: Mapping[str, Any]) -> JsonValue:
-        """The id of the record that some values name.
+        """Return the system id of the record that these values name.
 
         Raises:
             UnknownReference: the system has no such record.
@@ -363,7 +363,7 @@ class MappedAdapter(Adapter):
     def _find_system_ids(
         self, model: type[MappedModel], identifiers: Sequence[dict[str, Any]], *, from_system: bool
     ) -> list[JsonValue]:
-        """The system's ids of records: from the store, and those that it does not have from the system; None for each unknown one."""
+        """Return the system ids of records, from the store or else from the system; None for a record that does not exist."""
         uids = [model.create_unique_id(**ids) for ids in identifiers]
         stored = {} if from_system else self.store.fetch(model._modelname, uids)
         found: dict[str, JsonValue] = {uid: getattr(obj, "system_id", None) for uid, obj in stored.items()}
@@ -410,7 +410,7 @@ class MappedAdapter(Adapter):
             _parent_fields(self.models[name], parent)
 
     def _find_nested(self, mappings: Mapping[str, RecordMapping]) -> dict[str, list[str]]:
-        """Models whose records are lists inside the records of another model, by that model."""
+        """Return, for each model, the models whose records are lists inside its records."""
         nested: dict[str, list[str]] = {}
         for name, mapping in mappings.items():
             if mapping.list_path:
@@ -423,7 +423,7 @@ class MappedAdapter(Adapter):
         return nested
 
     def _completed(self, name: str, mapping: RecordMapping) -> RecordMapping:
-        """The mapping of a model, with the fields that name the record that holds its list."""
+        """Return the mapping of a model, with the fields that come from the record around its list."""
         holder = next((parent for parent, below in self._nested.items() if name in below), None)
         self._check_added(name, mapping, None if holder is None else self.models[holder])
         references = self.models[name]._references.values()
@@ -479,7 +479,7 @@ def _require_models(records: Mapping[str, Any], models: Mapping[str, Any]) -> No
 
 @lru_cache(maxsize=256)
 def _parent_fields(model: type[DeclaredModel], parent: type[DeclaredModel]) -> Mapping[str, str]:
-    """By identifier of the parent: the field of a record that holds it.
+    """Return the field of a record for each identifier of the parent.
 
     Raises:
         ValueError: there is none.

@@ -36,5 +36,5 @@ class MappedModel(DeclaredModel):
 
     @classmethod
     def lookup_many(cls, adapter: Any, ids: Sequence[dict[str, Any]]) -> Any:
-        """What the system has of some records now."""
+        """Look up records in the system."""
         return adapter.look_up_records(cls, ids)

@@ -26,7 +26,7 @@ D = TypeVar("D", bound=DeclaredModel)
 
 
 def bound_models(adapter: type[Any], models: Mapping[str, type[D]], base: type[D]) -> dict[str, type[D]]:
-    """The models of an adapter's class, by name.
+    """Return the models of an adapter's class, by name.
 
     Raises:
         ValueError: a model has the name of another member of the adapter, or the class's own model does not fit.
@@ -62,7 +62,7 @@ def _names(model: type[DeclaredModel]) -> Sequence[str]:
 
 
 def model_variant(model: type[D], loaded: Collection[str], left_alone: Mapping[str, str]) -> type[D]:
-    """The model without the child models that are not loaded, and with the attributes that a sync leaves alone."""
+    """Return the model without the child models that are not loaded, and with the attributes that a sync leaves alone."""
     children = {child: field for child, field in model._children.items() if child in loaded}
     if len(children) == len(model._children) and dict(left_alone) == dict(model._left_alone):
         return model
@@ -71,7 +71,7 @@ def model_variant(model: type[D], loaded: Collection[str], left_alone: Mapping[s
 
 
 def with_models(adapter: type[Any], models: Mapping[str, type[Any]], top_level: Sequence[str]) -> type[Any]:
-    """A class of the same name that has these models as class variables."""
+    """Return a class of the same name that has these models as class variables."""
     members = {"__module__": adapter.__module__, "__doc__": adapter.__doc__, "__qualname__": adapter.__qualname__}
     made: type[Any] = type(adapter.__name__, (adapter,), {**members, **models, "top_level": list(top_level)})
     return made

@@ -86,7 +86,7 @@ def _called(found: Any, source: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def _items(found: Any, source: str) -> Iterator[Record]:
-    """The records of an iterable, of lists of them, or of a table of pandas or polars."""
+    """Yield the records of an iterable, of lists of them, or of a table of pandas or polars."""
     for item in _rows(found, source):
         if isinstance(item, list | tuple):
             yield from item

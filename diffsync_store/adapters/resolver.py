@@ -1,4 +1,4 @@
-"""From the natural key of a record to the id that its system has for it."""
+"""Resolver: finds the system id of a record from its identifiers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_IDS = 200_000
 
 
 class UnknownReference(LookupError):
-    """A record that is named does not exist in the system."""
+    """A record refers to a record that the system does not have."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
@@ -26,7 +26,7 @@ class Find(Protocol):
 
 
 class Resolver:
-    """The system's ids of records, by model and unique id. Threads may share it.
+    """Finds and keeps the system ids of records, by model and unique id. Threads may share it.
 
     Args:
         find: looks up the ids that are not known here.
@@ -58,7 +58,7 @@ class Resolver:
             self._ids.clear()
 
     def system_id(self, model: Any, identifiers: dict[str, Any]) -> JsonValue:
-        """The id of a record.
+        """Return the id of a record.
 
         Raises:
             UnknownReference: the system has no such record.
@@ -70,7 +70,7 @@ class Resolver:
         return found
 
     def system_ids(self, model: Any, identifiers: Sequence[dict[str, Any]]) -> dict[str, JsonValue]:
-        """The ids of records by unique id, without those that the system does not have. All unknown ones are looked up together."""
+        """Return the system ids of records by unique id, without records that do not exist. Unknown ids are looked up in one call."""
         wanted = {model.create_unique_id(**ids): ids for ids in identifiers}
         with self._lock:
             ids = self._ids.get(model._modelname, {})
@@ -80,7 +80,7 @@ class Resolver:
         )
 
     def system_ids_now(self, model: Any, identifiers: Sequence[dict[str, Any]]) -> dict[str, JsonValue]:
-        """The same, asked from the system: what is known may be out of date."""
+        """Return the same from the system, without the ids that this resolver and the store have."""
         wanted = {model.create_unique_id(**ids): ids for ids in identifiers}
         for uid in wanted:
             self.forget(model._modelname, uid)
@@ -99,7 +99,7 @@ class Resolver:
 
 
 def unknown(model: Any, unique_id: str) -> UnknownReference:
-    """The error for a record that does not exist."""
+    """Return the error for a record that does not exist."""
     return UnknownReference(
         f"The system has no {model._modelname} {unique_id!r}. Create it first, or correct the record that names it."
     )

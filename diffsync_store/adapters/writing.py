@@ -16,7 +16,7 @@ from diffsync_store.redaction import format_reason
 from diffsync_store.transient import is_transient
 
 Answer = Any
-"""The system's id of a record that was written; or an exception, why it was not."""
+"""The system id of a written record; or an exception, if the record was not written."""
 Need = tuple[str, str]
 """Model and unique id of a record whose system id is needed."""
 Ids = dict[Need, JsonValue]
@@ -75,17 +75,17 @@ class RecordWriter:
     def create(
         self, mapper: Mapper, model: type[MappedModel], records: Sequence[tuple[dict[str, Any], dict[str, Any]]]
     ) -> list[Any]:
-        """Create records: the object or an exception for each."""
+        """Create records. Return the object or an exception for each."""
         items = [self._creation(mapper, model, ids, attrs) for ids, attrs in records]
         return self._write(mapper, items, self._adapter.send_creates, ObjectNotCreated)
 
     def update(self, mapper: Mapper, changes: Sequence[tuple[MappedModel, dict[str, Any]]]) -> list[Any]:
-        """Change records: the object or an exception for each."""
+        """Change records. Return the object or an exception for each."""
         items = [self._change(mapper, obj, attrs) for obj, attrs in changes]
         return self._write(mapper, items, self._adapter.send_updates, ObjectNotUpdated)
 
     def delete(self, mapper: Mapper, objects: Sequence[MappedModel]) -> list[Any]:
-        """Delete records: the object or an exception for each."""
+        """Delete records. Return the object or an exception for each."""
         items = [self._deletion(mapper, obj) for obj in objects]
         return self._write(mapper, items, self._adapter.send_deletes, ObjectNotDeleted)
 
@@ -152,7 +152,7 @@ class RecordWriter:
     # References
 
     def _needs(self, mapper: Mapper, values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[Need, dict[str, Any]]:
-        """The records that these fields name, and whose ids are written."""
+        """Return the records that these fields refer to and whose system ids are written."""
         needs = {}
         for label in mapper.written_references:
             reference = mapper.model._references[label]
@@ -167,7 +167,7 @@ class RecordWriter:
     def _payload(
         self, mapper: Mapper, values: Mapping[str, Any], names: Mapping[str, Any], known: Ids
     ) -> dict[str, Any]:
-        """The system's form of fields: those of references as the ids of the records that they name."""
+        """Return fields in the system's form: references as system ids."""
         payload = mapper.payload_of({name: values[name] for name in names})
         for label, target in mapper.written_references.items():
             reference = mapper.model._references[label]
@@ -185,7 +185,7 @@ class RecordWriter:
         return payload
 
     def _ids(self, items: Iterable[_Item], *, from_system: bool = False) -> Ids:
-        """The ids that the records of a batch need: those of one model are looked up together."""
+        """Return the system ids that the records of a batch need. Those of one model are looked up in one call."""
         by_model: dict[str, dict[str, dict[str, Any]]] = {}
         found: Ids = {}
         for item in items:
@@ -260,7 +260,7 @@ class RecordWriter:
 
 
 def _checked(send: Callable[[Sequence[Any]], Sequence[Answer]], part: list[Any]) -> list[Answer]:
-    """The answers of one call.
+    """Return the answers of one call.
 
     Raises:
         OutcomeUnknown: they are not one for each record.

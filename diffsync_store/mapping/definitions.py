@@ -206,7 +206,7 @@ class ModelDefinition(Closed):
 
     @property
     def fields(self) -> dict[str, FieldDefinition]:
-        """All fields by their names, the identifiers first."""
+        """Return all fields by their names, the identifiers first."""
         return {**self.identifiers, **self.attributes}
 
 
@@ -216,5 +216,5 @@ def listed(names: Iterable[str]) -> str:
 
 
 def children_field(child: str) -> str:
-    """The field in which a record lists the unique ids of its children of one model."""
+    """Return the field in which a record lists the unique ids of its children of one model."""
     return f"{child}_children"

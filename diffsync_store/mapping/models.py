@@ -47,7 +47,7 @@ D = TypeVar("D", bound=DeclaredModel)
 
 
 def build_models(definitions: Mapping[str, ModelDefinition], base: type[D]) -> dict[str, type[D]]:
-    """A class for each definition, by the models' names, in the order in which creates go: what is referenced comes first.
+    """Return a class for each definition, by name. A referenced model comes before the models that refer to it.
 
     Args:
         definitions: what is declared, by the models' names.
@@ -67,14 +67,14 @@ def build_models(definitions: Mapping[str, ModelDefinition], base: type[D]) -> d
 
 
 def top_level(models: Iterable[type[DeclaredModel]]) -> list[str]:
-    """The models that are no other model's child, in the given order."""
+    """Return the models that are not a child of another model, in the given order."""
     models = list(models)
     below = {child for model in models for child in model._children}
     return [model._modelname for model in models if model._modelname not in below]
 
 
 def _completed(name: str, definitions: Mapping[str, ModelDefinition]) -> dict[str, Reference]:
-    """The references of a model with every identifier's field."""
+    """Return the references of a model, each with a field for every identifier."""
     return {
         label: reference.model_copy(
             update={"fields": _fields_of(label, reference, definitions[name], definitions[reference.model].identifiers)}
@@ -98,13 +98,13 @@ class _Order:
         self._place = {name: number for number, name in enumerate(definitions)}
 
     def names(self) -> list[str]:
-        """All models, from the top down."""
+        """Return all models, from the top down."""
         below = parents_of(self._definitions)
         tops = self._sorted(name for name in self._definitions if name not in below)
         return [name for top in tops for name in self._with_all_below(top)]
 
     def children(self, name: str) -> list[str]:
-        """The child models of a model."""
+        """Return the child models of a model."""
         return self._sorted(self._definitions[name].children)
 
     def _with_all_below(self, name: str) -> Iterator[str]:

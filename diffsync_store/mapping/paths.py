@@ -39,7 +39,7 @@ def is_plain(path: str) -> bool:
 
 
 def compile_getter(path: str) -> Getter:
-    """A function that reads the value at a path.
+    """Return a function that reads the value at a path.
 
     Raises:
         InvalidPath: the path cannot be read, or the package `jmespath` is needed and missing.
@@ -57,7 +57,7 @@ def compile_getter(path: str) -> Getter:
 
 
 def compile_setter(path: str) -> Setter:
-    """A function that puts a value at a plain path into a payload.
+    """Return a function that puts a value at a plain path into a payload.
 
     Raises:
         InvalidPath: only plain paths can be written.
@@ -75,7 +75,7 @@ def compile_setter(path: str) -> Setter:
 
 
 def keys_of(path: str) -> list[str]:
-    """The keys of a plain path, without quotes."""
+    """Return the keys of a plain path, without quotes."""
     return [key.strip('"') for key in _KEYS.findall(path)]
 
 

@@ -104,7 +104,7 @@ class FieldMapping(Closed):
 
     @property
     def write_path(self) -> str | None:
-        """Where the value is written; None where it is not."""
+        """Return the path to which the value is written; None if it is not written."""
         if self.read_only or "value" in self.model_fields_set:
             return self.write
         if self.write is not None:
@@ -148,7 +148,7 @@ class RecordMapping(Closed):
 
     @property
     def list_path(self) -> str:
-        """The path of the list inside the parent's record; empty where the records come from elsewhere."""
+        """Return the path of the list inside the parent's record; empty if the records are not in a list."""
         return _list_path(self.source) if self.source.endswith("[]") else ""
 
 
@@ -209,7 +209,7 @@ class Mapper:
         self._list = compile_getter(mapping.list_path) if mapping.list_path else compile_getter("_")
 
     def fields_of(self, record: Record, parent: Any = None) -> dict[str, Any]:
-        """The fields of a record, for the model to validate; a field that the record lacks is left to the model's default.
+        """Return the fields of a record, for the model to validate; a field that the record lacks is left to the model's default.
 
         Raises:
             ValueError, TypeError: a transform does not take the value, or there is no parent to read from.
@@ -222,15 +222,15 @@ class Mapper:
         return found
 
     def list_of(self, record: Record) -> Any:
-        """What stands in a parent's record where the list of this model's records is expected; None where nothing does."""
+        """Return the value in a parent's record at the path of this model's list; None if there is none."""
         return self._list(record, None)
 
     def key_of(self, record: Record, parent: Any = None) -> str:
-        """The identifiers of a record that may not fit its model, for a person to find it by."""
+        """Return the identifiers of a record, as text for a person. The record may not fit its model."""
         return "__".join(map(str, self.identifiers_of(record, parent)))
 
     def identifiers_of(self, record: Record, parent: Any = None) -> list[Any]:
-        """The identifiers of a record that may not fit its model: `?` for one that cannot be read."""
+        """Return the identifiers of a record that may not fit its model; `?` for one that cannot be read."""
         found = []
         for name, read in self._readers:
             if name in self.model._identifiers:
@@ -241,14 +241,14 @@ class Mapper:
         return found
 
     def unique_id_of(self, record: Record, parent: Any = None) -> str:
-        """The unique id of the object that a record becomes; of a record that does not fit its model, its key."""
+        """Return the unique id of a record's object; the key if the record does not fit its model."""
         try:
             return self.model(**self.fields_of(record, parent)).get_unique_id()
         except Exception:  # noqa: BLE001  # it is no object, so it has no unique id
             return self.key_of(record, parent)
 
     def payload_of(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """What the system takes for some fields of an object; fields that are not written are left out.
+        """Return fields of an object in the system's form, without fields that are not written.
 
         Raises:
             CannotWrite, CannotInvert: a value has no counterpart in a field's `map`, or none from which its transforms make it.
@@ -266,7 +266,7 @@ class Mapper:
 
 
 def mapped_fields(model: type[DeclaredModel]) -> list[str]:
-    """The names of the fields that a mapping reads and writes."""
+    """Return the names of the fields that a mapping reads and writes."""
     children = {field for base in model.__mro__ for field in vars(base).get("_children", {}).values()}
     return [name for name in model.model_fields if name not in _IGNORED and name not in children]
 
@@ -296,7 +296,7 @@ def _reader(field: FieldMapping, read: Getter) -> Getter:
 
 
 def _key(value: Any) -> str:
-    """The text by which a value stands in a `map`: YAML's own words for true, false and null."""
+    """Return the key of a value in a `map`: true, false and null as in YAML."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
@@ -354,7 +354,7 @@ def _writer(put: Setter, steps: list[Transform]) -> Callable[[dict[str, Any], An
 
 
 def _map_back(name: str, table: Mapping[Scalar, Any]) -> Iterator[Transform]:
-    """The function from the value of a field to the value in the system; nothing without a `map`."""
+    """Yield the function that maps the value of a field back to that of the system; nothing without a `map`."""
     if not table:
         return
     back = _inverted(table)

@@ -202,7 +202,7 @@ TRANSFORM_SCHEMA: dict[str, Any] = {
 
 
 def compile_transform(declared: Any) -> Transform:
-    """The function of a transform: a name, or a mapping of one name to its argument.
+    """Return the function of a transform: a name, or a mapping of one name to its argument.
 
     Raises:
         InvalidTransform: there is no such transform, or its argument does not fit.
@@ -218,7 +218,7 @@ def compile_transform(declared: Any) -> Transform:
 
 
 def compile_inverse(declared: Any) -> Transform | None:
-    """The function that makes, from the result of a transform, a value that the transform makes it of; None where there is none."""
+    """Return the function that reverses a transform; None if it cannot be reversed."""
     name, argument = next(iter(declared.items())) if isinstance(declared, Mapping) else (declared, "")
     if name in _WITHOUT_INVERSE:
         return None

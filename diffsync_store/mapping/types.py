@@ -93,7 +93,7 @@ _PAYLOAD_FORMS: dict[type, Callable[[Any], Any]] = {
 
 
 def annotation_of(name: str) -> Any:
-    """The annotation for pydantic of a type's name.
+    """Return the pydantic annotation for the name of a type.
 
     Raises:
         UnknownType: there is no such type.
@@ -112,7 +112,7 @@ def annotation_of(name: str) -> Any:
 
 
 def payload_form(value: Any) -> Any:
-    """A field's value as JSON APIs take it: whole numbers without a fraction, dates and the like as text."""
+    """Return a field's value in the form of JSON APIs: whole numbers without a fraction, dates as text."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, list):

@@ -47,7 +47,7 @@ class DeclaredRecords:
 
     @cached_property
     def mappings(self) -> dict[str, RecordMapping]:
-        """The records by model.
+        """Return the records by model.
 
         Raises:
             ConfigError: with all problems.

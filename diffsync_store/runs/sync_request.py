@@ -21,7 +21,7 @@ class SyncRequest:
 
     @property
     def overrides(self) -> Mapping[str, Sequence[object]]:
-        """What makes the run apply more or less than the whole diff within the guards."""
+        """Return the options that make the run apply more or less than the whole diff within the guards."""
         return {"allow": self.allow, "select": self.select, "exclude": self.exclude}
 
     @property
@@ -31,7 +31,7 @@ class SyncRequest:
 
     @property
     def rules(self) -> tuple[Select, ...]:
-        """The rules that select or exclude operations."""
+        """Return the rules that select or exclude operations."""
         return (*self.select, *self.exclude)
 
     @property

@@ -48,7 +48,7 @@ class Discovery(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The settings of the ready adapter, without a token."""
+        """Return the settings of the ready adapter, without a token."""
         ...
 
     def names(self) -> Sequence[str]:

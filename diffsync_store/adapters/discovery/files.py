@@ -51,7 +51,7 @@ class FilesDiscovery:
             yield path.stem, path.relative_to(self._folder).as_posix()
 
     def _by_folder(self, only: str | None) -> dict[str, list[Path]]:
-        """Files by the first folder below the root; those of the root under an empty name."""
+        """Return the files by their first folder below the root; the files of the root are under an empty name."""
         found: dict[str, list[Path]] = defaultdict(list)
         for path in sorted(self._folder.rglob("*") if only is None else [self._folder / only]):
             relative = path.relative_to(self._folder)

@@ -79,7 +79,7 @@ class FilesAdapter(MappedAdapter):
         return self.pattern_of(mapper), _records(mapper).items, _records(mapper).optional
 
     def _read_with(self, mapper: Mapper) -> Sequence[Mapper]:
-        """The mappings that are read from the same records, with this one."""
+        """Return this mapping and those that read the same records."""
         return self._together if self._together and self._together[0] is mapper else [mapper]
 
     def _incomplete(self, mapper: Mapper, reason: str) -> None:
@@ -111,7 +111,7 @@ class FilesAdapter(MappedAdapter):
         return file.rows()
 
     def files_of(self, mapper: Mapper) -> list[Path]:
-        """The files of a model's records.
+        """Return the files of a model's records.
 
         Raises:
             FileNotFoundError: there is none.
@@ -126,11 +126,11 @@ class FilesAdapter(MappedAdapter):
         return found
 
     def pattern_of(self, mapper: Mapper) -> str:
-        """The name, or the pattern of names, of a model's files."""
+        """Return the name or the pattern of a model's files."""
         return mapper.mapping.source or f"{mapper.model._modelname}.*"
 
     def format_of(self, path: Path, mapper: Mapper) -> FileFormat:
-        """The file, to be read and written in its format.
+        """Return the file with its format.
 
         Raises:
             InvalidFile: its format is not known.
@@ -210,7 +210,7 @@ class FilesAdapter(MappedAdapter):
             return changes.write()
 
     def chain_of(self, mapper: Mapper) -> list[Mapper]:
-        """The mappers from the records of a file down to those of a list inside them."""
+        """Return the mappers from the records of a file down to those of a list inside them."""
         chain = [mapper]
         while chain[0].mapping.list_path:
             name = chain[0].model._modelname

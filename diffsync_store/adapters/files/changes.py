@@ -51,11 +51,11 @@ class OpenFile:
 
     @property
     def path(self) -> Path:
-        """Where the file is."""
+        """Return where the file is."""
         return self.file.path
 
     def _find_places(self, chain: list[Mapper]) -> Iterator[tuple[tuple[str, str], Place]]:
-        """Model and unique id of each record. Values are read as the load reads them, not as they are kept to be written."""
+        """Yield model and unique id of each record. Values are converted as in a load."""
         records = self.file.records_in(self.content)
         siblings = None if self.file.is_one_record(self.content) else records
         about = {
@@ -88,7 +88,7 @@ def _places(
 
 
 def objects_in(record: Mapping[str, Any], chain: list[Mapper], above: Any = None) -> Iterator[Any]:
-    """The objects of the last mapping of a chain that a record of the first one holds."""
+    """Yield the objects of the last mapping of a chain that are inside a record of the first one."""
     mapper, *below = chain
     try:
         obj = mapper.model(**mapper.fields_of(record, above))
@@ -110,7 +110,7 @@ class OpenFiles:
         self._open: dict[tuple[Path, str], OpenFile] = {}
 
     def open(self, file: FileFormat, chain: list[Mapper], name: str) -> OpenFile:
-        """The content of a file.
+        """Return the content of a file.
 
         Raises:
             InvalidFile: it cannot be read.
@@ -265,7 +265,7 @@ class FileChanges:
         return self._open_files.open(self._files.format_of(path, self._chain[0]), self._chain, name)
 
     def _file_for(self, fields: Mapping[str, Any]) -> OpenFile:
-        """The file that a new record goes to.
+        """Return the file that a new record goes to.
 
         Raises:
             ValueError: the mapping does not say which.
@@ -286,7 +286,7 @@ class FileChanges:
         return opened
 
     def _list_for(self, opened: OpenFile, fields: Mapping[str, Any]) -> MutableSequence[Any] | None:
-        """The list that a new record is added to; None if it becomes the whole file."""
+        """Return the list that a new record is added to; None if it becomes the whole file."""
         if len(self._chain) > 1:
             return self._list_inside(opened, fields)
         items = opened.file.items
@@ -305,7 +305,7 @@ class FileChanges:
         return found
 
     def _holder(self, fields: Mapping[str, Any]) -> Any:
-        """The object whose record holds the list of this model's records."""
+        """Return the object whose record holds the list of this model's records."""
         model = self._chain[-2].model
         reference = next(
             (one for one in self._mapper.model._references.values() if one.model == model._modelname), None
@@ -338,7 +338,7 @@ def _field(fields: Mapping[str, Any], name: str) -> Any:
 
 
 def _as_name(value: Any) -> str:
-    """A value as part of a file's name: it names no other folder."""
+    """Return a value as part of a file's name, without parts that name another folder."""
     return re.sub(r"[^\w.\- ]+", "_", str(value)).strip(". ") or "_"
 
 

@@ -33,12 +33,12 @@ class CsvFile(FileFormat):
         return self.path.open(encoding=self.encoding(), newline="")
 
     def first_line(self) -> str:
-        """The first line of the file."""
+        """Return the first line of the file."""
         with self._opened() as file:
             return file.readline()
 
     def delimiter(self) -> str:
-        """What stands between the cells."""
+        """Return the text that separates the cells."""
         if self.settings.delimiter or not self.path.exists():
             return self.settings.delimiter or ("\t" if self.path.suffix == ".tsv" else ",")
         first = self.first_line()

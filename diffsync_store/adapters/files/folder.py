@@ -26,7 +26,7 @@ class Folder:
         self.path = path
 
     def find(self, pattern: str) -> list[Path]:
-        """The files that fit a pattern, in order.
+        """Return the files that fit a pattern, in order.
 
         Raises:
             OutsideOfFolder: the pattern leads out of the folder.
@@ -36,7 +36,7 @@ class Folder:
         return [path for path in found if not _UNFINISHED.fullmatch(path.name)]
 
     def file(self, name: str) -> Path:
-        """The path of a file.
+        """Return the path of a file.
 
         Raises:
             OutsideOfFolder: it is not in the folder.
@@ -58,7 +58,7 @@ class Folder:
             )
 
     def name_of(self, path: Path) -> str:
-        """The name of a file below the folder, with `/`."""
+        """Return the name of a file below the folder, with `/`."""
         return path.relative_to(self.path).as_posix()
 
     def write(self, path: Path, data: bytes) -> None:

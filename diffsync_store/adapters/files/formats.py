@@ -61,7 +61,7 @@ class FileFormat(ABC):
 
     @abstractmethod
     def rows(self) -> Iterator[Row]:
-        """The records, one after the other.
+        """Yield the records, one after the other.
 
         Raises:
             InvalidFile: the rest of the file cannot be read.
@@ -76,7 +76,7 @@ class FileFormat(ABC):
         return None
 
     def content(self) -> Any:
-        """What is in the file, to be changed in place: a list of records, one record, or what holds the list."""
+        """Return the content of the file, to be changed in place: a list of records, one record, or the document around the list."""
         rows = list(self.rows())
         bad = next((row for row in rows if row.error is not None), None)
         if bad is not None:
@@ -92,14 +92,14 @@ class FileFormat(ABC):
 
     @abstractmethod
     def dump(self, content: Any) -> bytes:
-        """The new text of the file."""
+        """Return the new text of the file."""
 
     def new_content(self) -> Any:
-        """The content of a file that does not exist."""
+        """Return the content of a file that does not exist."""
         return []
 
     def records_in(self, content: Any) -> list[Any]:
-        """The list of records in the content of a file."""
+        """Return the list of records in the content of a file."""
         found = compile_getter(self.items)(content, None) if self.items and isinstance(content, Mapping) else content
         if found is None:
             raise InvalidFile(f"there is nothing at `items: {self.items}`" if self.items else "it is empty")
@@ -110,7 +110,7 @@ class FileFormat(ABC):
         return isinstance(content, Mapping) and not self.items
 
     def encoding(self) -> str:
-        """The encoding of the file, by its byte order mark or the settings."""
+        """Return the encoding of the file, by its byte order mark or the settings."""
         if not self.path.exists():
             return self.settings.encoding
         with self.path.open("rb") as file:
@@ -118,7 +118,7 @@ class FileFormat(ABC):
         return next((encoding for mark, encoding in _MARKS if first.startswith(mark)), self.settings.encoding)
 
     def text(self) -> str:
-        """The text of the file, without its byte order mark."""
+        """Return the text of the file, without its byte order mark."""
         try:
             return self.path.read_bytes().decode(self.encoding())
         except UnicodeDecodeError as error:
@@ -126,7 +126,7 @@ class FileFormat(ABC):
 
 
 def undecodable(error: UnicodeDecodeError) -> InvalidFile:
-    """The error for a file in another encoding."""
+    """Return the error for a file in another encoding."""
     return InvalidFile(
         f"it is not text in {error.encoding}: {error.reason}. Say the right one: `settings: {{encoding: …}}`"
     )
@@ -151,7 +151,7 @@ class JsonFile(FileFormat):
 
 
 def parsed(text: str, line: int = 1) -> Any:
-    """A text as JSON.
+    """Parse a text as JSON.
 
     Args:
         text: the text.

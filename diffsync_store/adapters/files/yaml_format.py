@@ -74,7 +74,7 @@ class YamlFile(FileFormat):
 
 
 def _ruamel(text: str) -> Any:
-    """A reader and writer that keeps the style of a text."""
+    """Return a reader and writer that keeps the style of a text."""
     from ruamel.yaml import YAML
     from ruamel.yaml.util import load_yaml_guess_indent
 
@@ -95,7 +95,7 @@ def _ruamel(text: str) -> Any:
 
 @functools.cache
 def _representer(null: str) -> Any:
-    """A representer that writes null as this word."""
+    """Return a function that writes null as this word."""
     from ruamel.yaml.representer import RoundTripRepresenter
 
     class Representer(RoundTripRepresenter):
@@ -127,7 +127,7 @@ class _Builder:
         self._end = (self._yaml.MappingEndEvent, self._yaml.SequenceEndEvent)
 
     def documents(self) -> Iterator[Any]:
-        """The value of each document."""
+        """Yield the value of each document."""
         while True:
             event = self._next()
             if isinstance(event, self._yaml.StreamEndEvent):
@@ -194,7 +194,7 @@ class _Builder:
 
 
 def _plain(text: str) -> Any:
-    """The value of a text without quotes."""
+    """Return the value of a text without quotes."""
     if text[:1] not in _FIRST:
         return text
     if _INT.match(text):

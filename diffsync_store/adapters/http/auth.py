@@ -15,7 +15,7 @@ _SPARE_SECONDS = 30.0
 
 
 def auth_of(settings: HttpSettings) -> httpx.Auth | None:
-    """What adds credentials to each request; None where headers have them."""
+    """Return the authentication of httpx that adds credentials to each request; None if headers contain them."""
     if settings.oauth2 is not None:
         return _TokenOfClient(settings.oauth2)
     if not settings.username:
@@ -25,7 +25,7 @@ def auth_of(settings: HttpSettings) -> httpx.Auth | None:
 
 
 def headers_of(settings: HttpSettings) -> dict[str, str]:
-    """The headers of each request."""
+    """Return the headers of each request."""
     headers = {"Accept": "application/json", "User-Agent": "diffsync-store"}
     headers |= {name: value.get_secret_value() for name, value in settings.headers.items()}
     if settings.token is not None:

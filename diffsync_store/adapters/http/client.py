@@ -51,7 +51,7 @@ class HttpClient:
         self._client.close()
 
     def url_of(self, path: str) -> str:
-        """The whole address of a path, or of a link that the API has given.
+        """Return the whole address of a path, or of a link that the API has given.
 
         Raises:
             ValueError: the link leads to another host, which must not see the credentials.
@@ -70,7 +70,7 @@ class HttpClient:
         return self.send("GET", path, params=params)
 
     def get_json(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """The JSON at a path; as `send`.
+        """Return the JSON at a path; as `send`.
 
         Raises:
             NotJson: the answer is something else, such as the page of a login.
@@ -78,7 +78,7 @@ class HttpClient:
         return self.json_of(self.get(path, params))
 
     def json_of(self, response: httpx.Response) -> Any:
-        """The JSON of an answer; None if it has no content.
+        """Return the JSON of an answer; None if it has no content.
 
         Raises:
             NotJson: it is something else.
@@ -191,7 +191,7 @@ class HttpClient:
 
 
 def _without_secrets(request: httpx.Request) -> httpx.Request:
-    """The request of an answer or an error, which may be kept: it has no headers, no query and no body."""
+    """Return a request without headers, query and body, so that an error may keep it."""
     return httpx.Request(request.method, str(request.url))
 
 

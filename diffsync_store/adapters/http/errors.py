@@ -34,7 +34,7 @@ class HttpError(Exception):
         super().__init__(f"{_described(response)}{f': {shortened(reason)}' if reason else ''}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy has the status and the headers of the answer, and not its text."""
+        """Copy the status and the headers of the answer, and not its text."""
         response = httpx.Response(self.response.status_code, headers=self.response.headers)
         return _restored, (type(self), str(self), response, self.details)
 
@@ -72,7 +72,7 @@ def _restored(kind: type[HttpError], text: str, response: httpx.Response, detail
 
 
 def json_of(response: httpx.Response, secrets: tuple[str, ...] = ()) -> Any:
-    """The JSON of an answer; None if it has no content.
+    """Return the JSON of an answer; None if it has no content.
 
     Raises:
         NotJson: it is something else.
@@ -86,7 +86,7 @@ def json_of(response: httpx.Response, secrets: tuple[str, ...] = ()) -> Any:
 
 
 def explained(details: Any) -> str:
-    """The errors in an answer's JSON as one sentence: `name: This field is required.`"""
+    """Return the errors in an answer's JSON as one sentence: `name: This field is required.`"""
     if isinstance(details, Mapping):
         parts = [
             explained(value) if str(key) in _WITHOUT_NAME else f"{key}: {explained(value)}"
@@ -100,14 +100,14 @@ def explained(details: Any) -> str:
 
 
 def redacted(text: str, secrets: tuple[str, ...]) -> str:
-    """The text without secrets: an API may repeat the token that it refuses."""
+    """Return the text without secrets: an API may repeat the token that it refuses."""
     for secret in secrets:
         text = text.replace(secret, _REDACTED)
     return text
 
 
 def shortened(text: str, length: int = LONGEST_REASON) -> str:
-    """The text in one line of at most this length."""
+    """Return the text in one line of at most this length."""
     text = " ".join(text.split())
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
@@ -118,7 +118,7 @@ def _described(response: httpx.Response) -> str:
 
 
 def _plain(text: str) -> str:
-    """The words of a page, without its markup."""
+    """Return the words of a page, without its markup."""
     return _TAGS.sub(" ", text[:20_000]) if text.lstrip()[:1] == "<" else text
 
 

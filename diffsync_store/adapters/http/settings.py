@@ -115,7 +115,7 @@ class HttpSettings(AdapterSettings):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that no message may contain."""
+        """Return the texts that no message may contain."""
         return tuple(secret for secret in self._secrets() if len(secret) >= 4)  # a shorter one would match everywhere
 
     def _secrets(self) -> Iterator[str]:

@@ -78,7 +78,7 @@ class NautobotAdapter(RestAdapter):
         return {**record, self.id_key: record["id"]}
 
     def _long_list(self, mapper: NautobotMapper) -> tuple[GraphqlList, int] | None:
-        """A list by GraphQL with the number of its records; None where it is read by REST."""
+        """Return a list to read by GraphQL, with the number of its records; None if the list is read by REST."""
         if self.settings.graphql == "never":
             return None
         is_needed = self.settings.graphql == "always"
@@ -102,14 +102,14 @@ class NautobotAdapter(RestAdapter):
         return GraphqlList(self._schema, model, mapper.paths, self.fields_of(mapper))
 
     def _count(self, mapper: NautobotMapper) -> tuple[int, str]:
-        """The number of records of a list, and their model as Nautobot writes it."""
+        """Return the number of records of a list, and their model as Nautobot writes it."""
         params = {**super().params_of(mapper), "limit": 1, "depth": 0}
         answer = self.client.get_json(self.path_of(mapper), params)
         model: str = answer["results"][0].get("object_type", "") if answer["results"] else ""
         return answer["count"], model.rpartition(".")[2]
 
     def _by_graphql(self, mapper: Mapper, found: GraphqlList, count: int) -> Iterator[Record]:
-        """The records of a long list: those that pages of GraphQL repeat come once, those that they leave out come by REST.
+        """Yield each record of a long list once. Records that no page of GraphQL contains are read by REST.
 
         The order of records whose names sort alike may differ from page to page.
         """
@@ -135,7 +135,7 @@ class NautobotAdapter(RestAdapter):
             yield from (self.record_of(mapper, record) for record in self.pages(mapper, params))
 
     def _filters(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterator[dict[str, list[str]]]:
-        """Parameters by which a list has the records with these identifiers and few others, in parts that fit into an address."""
+        """Yield parameters that filter a list by these identifiers, in parts that fit into a URL. A list may have a few other records too."""
         parts: dict[frozenset[str], dict[str, dict[str, None]]] = {}
         for ids in identifiers:
             try:
@@ -151,7 +151,7 @@ class NautobotAdapter(RestAdapter):
             yield {name: list(values) for name, values in params.items()}
 
     def _filter(self, mapper: Mapper, identifiers: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters by which a list has the record with these identifiers and few others."""
+        """Return the parameters that filter a list by the identifiers of one record. The list may have a few other records too."""
         found: dict[str, Any] = {}
         for name, value in identifiers.items():
             field = mapper.mapping.fields.get(name)
@@ -177,7 +177,7 @@ class NautobotAdapter(RestAdapter):
         return super().send_updates(mapper, taken)
 
     def fields_of(self, mapper: Mapper) -> ListFields:
-        """What Nautobot says of the fields of a model's list; asked for once."""
+        """Return Nautobot's description of the fields of a model's list. It is requested once."""
         path = self.path_of(mapper)
         with self._lock:
             found = self._lists.get(path)

@@ -43,7 +43,7 @@ class GraphqlList:
         self._query = f"query ($limit: Int!, $offset: Int!) {{ found: {name}(limit: $limit, offset: $offset) {{ {_text(selection)} }} }}"
 
     def pages(self, count: int, size: int, at_once: int) -> Iterator[list[dict[str, Any]]]:
-        """The pages of a list of `count` records, in the order of the list."""
+        """Yield the pages of a list of `count` records, in the order of the list."""
         offsets = iter(range(0, count, size))
         with ThreadPoolExecutor(at_once, thread_name_prefix="graphql") as pool:
             waiting = [
@@ -100,7 +100,7 @@ class GraphqlList:
             raise CannotSelect(f"{'.'.join([first, *rest])!r} of {type_name} is {field.kind.lower()}")
 
     def _choices(self, field: str, enum_name: str) -> dict[str, dict[str, str]]:
-        """The choices by the names that GraphQL has for them: both sides write the same labels."""
+        """Return the choices by the names that GraphQL has for them: both sides write the same labels."""
         values, labels = self._fields.choices(field), self._schema.labels_of(enum_name)
         unknown = sorted(label for label in labels.values() if label not in values)
         if unknown or len(set(labels.values())) != len(labels):

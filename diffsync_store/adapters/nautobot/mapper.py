@@ -33,29 +33,29 @@ class NautobotMapper(Mapper):
 
     @property
     def heads(self) -> list[str]:
-        """The keys of a record that plain paths begin with."""
+        """Return the keys of a record that plain paths begin with."""
         return list(dict.fromkeys(path.partition(".")[0] for path in self.paths if is_plain(path)))
 
     @property
     def nested(self) -> set[str]:
-        """The keys under which a record names other records or choices."""
+        """Return the keys under which a record names other records or choices."""
         dotted = {path.partition(".")[0] for path in self.paths if is_plain(path) and "." in path}
         return dotted - {CUSTOM_FIELDS, *_INCLUDED}
 
     @property
     def depth(self) -> int:
-        """How many levels of nested records Nautobot has to write out."""
+        """Return the number of levels of nested records that Nautobot has to include."""
         levels = [path.count(".") for path in self.paths if not path.startswith((f"{CUSTOM_FIELDS}.", *_INCLUDED))]
         return min(max([*levels, 1 if TAGS in self.heads else 0], default=0), _DEEPEST)
 
     @property
     def included(self) -> list[str]:
-        """What Nautobot has to add to its records."""
+        """Return the optional parts that Nautobot has to include in its records."""
         return [name for name in _INCLUDED if any(path.startswith(name) for path in self.paths)]
 
 
 def plain(value: Any) -> Any:
-    """A choice as its value; everything else as it is."""
+    """Return a choice as its value; everything else as it is."""
     return value["value"] if isinstance(value, dict) and value.keys() == _CHOICE else value
 
 

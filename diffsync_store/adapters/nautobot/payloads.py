@@ -9,7 +9,7 @@ from diffsync_store.adapters.nautobot.mapper import TAGS
 
 
 def as_nautobot_takes(payload: Mapping[str, Any], nested: Collection[str]) -> dict[str, Any]:
-    """A payload with choices as their values, tags by name, and null for a nested record without a name.
+    """Return a payload with choices as their values, tags by name, and null for a nested record without a name.
 
     Args:
         payload: what the mapping has made.
@@ -23,7 +23,7 @@ def as_nautobot_takes(payload: Mapping[str, Any], nested: Collection[str]) -> di
 
 
 def trimmed_fields(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
-    """The texts of which Nautobot has left out outer blanks."""
+    """Return the names of the fields from which Nautobot has removed outer blanks."""
     return [
         name
         for name, value in sent.items()

@@ -16,7 +16,7 @@ def is_forbidden(error: HttpError) -> bool:
 
 
 def explain(error: HttpError, action: str, path: str) -> HttpError:
-    """The error with the right that the token needs.
+    """Return the error with the right that the token needs.
 
     Args:
         error: the refusal.
@@ -29,7 +29,7 @@ def explain(error: HttpError, action: str, path: str) -> HttpError:
 
 
 def permission(action: str, path: str) -> str:
-    """The name of a right over the records of a list, such as `dcim.add_devicetype`."""
+    """Return the name of the permission for an action on a list, such as `dcim.add_devicetype`."""
     *above, name = path.strip("/").split("/")
     return f"{above[-1] if above else ''}.{action}_{_singular(name).replace('-', '')}"
 

@@ -37,7 +37,7 @@ class Schema:
         self._types: dict[str, Any] = {}
 
     def query(self, text: str, variables: Mapping[str, Any] | None = None) -> Any:
-        """The data of an answer.
+        """Return the data of an answer.
 
         Raises:
             CannotSelect: Nautobot has refused the query.
@@ -53,7 +53,7 @@ class Schema:
         return answer["data"]
 
     def list_of(self, model: str) -> tuple[str, str]:
-        """The field of a query that lists the records of a model, such as `devicetype`, and their type.
+        """Return the field of a query that lists the records of a model, such as `devicetype`, and their type.
 
         Raises:
             CannotSelect: there is none.
@@ -67,7 +67,7 @@ class Schema:
         raise CannotSelect(f"GraphQL has no list of {model}")
 
     def fields_of(self, type_name: str) -> dict[str, GraphqlField]:
-        """The fields of a type, by name."""
+        """Return the fields of a type, by name."""
         return {field["name"]: _field(field["type"]) for field in self._type(type_name)["fields"] or ()}
 
     def labels_of(self, enum_name: str) -> dict[str, str]:

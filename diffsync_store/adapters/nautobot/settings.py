@@ -26,7 +26,7 @@ class NautobotSettings(RestSettings):
     """Records of one query by GraphQL. One query sees one state of the list, and is faster than several."""
 
     def with_version(self) -> NautobotSettings:
-        """The settings with the header that asks for the version."""
+        """Return the settings with the header that asks for the version."""
         if not self.api_version:
             return self
         accept = SecretStr(f"application/json; version={self.api_version}")

@@ -46,7 +46,7 @@ class NetBoxAdapter(RestAdapter):
 
     @property
     def client(self) -> NetBoxClient:
-        """The client of the NetBox."""
+        """Return the client of the NetBox."""
         if "_client" not in vars(self):
             self._client = NetBoxClient(self.settings)
         return self._client
@@ -130,7 +130,7 @@ class NetBoxAdapter(RestAdapter):
         return found
 
     def _filters(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterator[dict[str, str]]:
-        """A filter for each record; none for those that name a record which does not exist."""
+        """Yield a filter for each record, except for records that name a record which does not exist."""
         references = {
             label: reference
             for label in mapper.written_references
@@ -154,7 +154,7 @@ class NetBoxAdapter(RestAdapter):
         return parts.delete(writer, changes, self._nothing(mapper)) if _is_part(mapper) else writer.delete(changes)
 
     def _nothing(self, mapper: Mapper) -> dict[str, Any]:
-        """The payload that empties the fields of a part."""
+        """Return the payload that empties the fields of a part."""
         payload = mapper.payload_of(dict.fromkeys(mapper.model._attributes))
         for target in mapper.written_references.values():
             if target != parts.KEY:

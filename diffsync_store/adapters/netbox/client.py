@@ -51,7 +51,7 @@ class NetBoxClient(HttpClient):
 
     @cached_property
     def version(self) -> Version:
-        """The version of the NetBox, such as 4, 6."""
+        """Return the version of the NetBox, such as 4, 6."""
         found = re.match(r"(\d+)\.(\d+)", str(self.get_json("status/").get("netbox-version")))
         return (int(found[1]), int(found[2])) if found else (4, 0)
 
@@ -88,7 +88,7 @@ class NetBoxClient(HttpClient):
     # The form of what is written
 
     def _form(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A record as NetBox takes it."""
+        """Return a record in the form that NetBox accepts."""
         blanks = self._blanks.get(list_of(path), ())
         formed = {key: "" if value is None and key in blanks else value for key, value in body.items()}
         if method == "POST":

@@ -15,7 +15,7 @@ _OF_PORTS = frozenset({"rear_port", "rear_port_position"})
 
 
 def plain(value: Any) -> Any:
-    """A choice as its value, tags as their slugs, anything else as it is."""
+    """Return a choice as its value, tags as their slugs, anything else as it is."""
     if isinstance(value, dict):
         return value["value"] if value.keys() == _CHOICE else value
     if isinstance(value, list) and value and all(isinstance(item, dict) and item.keys() >= _TAG for item in value):
@@ -24,7 +24,7 @@ def plain(value: Any) -> Any:
 
 
 def netbox_getter(path: str) -> Getter:
-    """A function that reads the value at a path of NetBox's records: `status` and `status.value` are the same."""
+    """Return a function that reads the value at a path of NetBox's records: `status` and `status.value` are the same."""
     if path.split(".", maxsplit=1)[0] in _OF_PORTS:
         return _of_port(path)
     get = compile_getter(path.removesuffix(".value") if is_plain(path) else path)
@@ -34,7 +34,7 @@ def netbox_getter(path: str) -> Getter:
 
 
 def _of_port(path: str) -> Getter:
-    """A getter of the rear port of a front port, which NetBox 4.5 and newer have in a list of one."""
+    """Return a getter of the rear port of a front port, which NetBox 4.5 and newer have in a list of one."""
     get = compile_getter(path)
 
     def get_of_port(record: Record, parent: Any) -> Any:
@@ -49,7 +49,7 @@ def _of_port(path: str) -> Getter:
 
 
 def written(mapping: RecordMapping) -> RecordMapping:
-    """The mapping with the paths that NetBox takes: a choice is written as its value alone, and a label is not written."""
+    """Return the mapping with the paths that NetBox accepts: a choice is written as its value, and a label is not written."""
     return mapping.model_copy(update={"fields": {name: _written(field) for name, field in mapping.fields.items()}})
 
 
@@ -66,12 +66,12 @@ def _written(field: FieldMapping) -> FieldMapping:
 
 
 def relation_of(target: str) -> str:
-    """The name of a generic relation, such as `scope` for `scope_id`; empty for a plain reference."""
+    """Return the name of a generic relation, such as `scope` for `scope_id`; empty for a plain reference."""
     return target.removesuffix("_id") if target.endswith("_id") else ""
 
 
 def relations(model: type[DeclaredModel], mapping: RecordMapping) -> Iterator[tuple[str, str, str]]:
-    """The fields that are read through a generic relation, each with the relation and the model that it leads to."""
+    """Yield the fields that are read through a generic relation, each with the relation and the model that it leads to."""
     for label, reference in model._references.items():
         name = relation_of(mapping.references.get(label, label))
         for field in reference.fields.values() if name else ():
@@ -80,7 +80,7 @@ def relations(model: type[DeclaredModel], mapping: RecordMapping) -> Iterator[tu
 
 
 def only_of_type(get: Getter, relation: str, wanted: Callable[[], str]) -> Getter:
-    """A getter that reads through a generic relation where it leads to a record of the wanted object type."""
+    """Return a getter that reads through a generic relation where it leads to a record of the wanted object type."""
     key = f"{relation}_type"
     return lambda record, parent: get(record, parent) if record.get(key) == wanted() else None
 
@@ -101,7 +101,7 @@ def put_reference(payload: dict[str, Any], target: str, system_id: Any, object_t
 
 
 def names_needed(model: type[DeclaredModel], mapping: RecordMapping, lists: Iterable[str]) -> set[str]:
-    """The keys of a record that a mapping reads, so that no others are asked for.
+    """Return the keys of a record that a mapping reads, so that only these are requested.
 
     Args:
         model: the model.
@@ -120,7 +120,7 @@ def names_needed(model: type[DeclaredModel], mapping: RecordMapping, lists: Iter
 
 
 def names_in(path: str) -> set[str]:
-    """The keys that a path begins with; of a JMESPath expression all keys in it, which are some too many."""
+    """Return the first key of a path; for a JMESPath expression all keys in it, which may be more than it reads."""
     if path.startswith("$"):
         return set()
     if is_plain(path):

@@ -47,7 +47,7 @@ def _count(client: HttpClient, path: str, params: Mapping[str, Any]) -> int:
 
 
 def _declared(client: HttpClient, path: str) -> set[str]:
-    """The parameters of a list in NetBox's description of its API, which is large and takes seconds."""
+    """Return the parameters of a list in NetBox's description of its API, which is large and takes seconds."""
     paths = client.get_json("schema/", {"format": "json"})["paths"]
     found: Mapping[str, Any] = next(
         (about for key, about in paths.items() if key.strip("/").endswith(path.strip("/"))), {}

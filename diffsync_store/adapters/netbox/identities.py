@@ -30,7 +30,7 @@ class Distant(NamedTuple):
 
 
 def distant_fields(model: type[DeclaredModel], mapping: RecordMapping) -> Iterator[Distant]:
-    """The fields of references that a nested record may lack."""
+    """Yield the fields of references that a nested record may lack."""
     for reference in model._references.values():
         for identifier, field in reference.fields.items():
             path = mapping.fields[field].path if field in mapping.fields else ""
@@ -63,7 +63,7 @@ class Identities:
                 known.update(self._fetch(distant.model, sorted(wanted)))
 
     def getter(self, distant: Distant, get: Getter) -> Getter:
-        """A getter that falls back to the natural key of the nested record."""
+        """Return a getter that falls back to the natural key of the nested record."""
         known = self._keys.setdefault(distant.model, {})
 
         def get_or_look_up(record: Record, parent: Any) -> Any:

@@ -12,7 +12,7 @@ FRONT_PORTS = {"dcim/front-ports": "dcim/rear-ports", "dcim/front-port-templates
 
 
 def object_type(path: str) -> str:
-    """The name of the model of a list: `dcim.devicetype` for `dcim/device-types/`."""
+    """Return the object type of a list: `dcim.devicetype` for `dcim/device-types/`."""
     path = path.strip("/")
     if path in _IRREGULAR:
         return _IRREGULAR[path]
@@ -22,14 +22,14 @@ def object_type(path: str) -> str:
 
 
 def permission(method: str, path: str) -> str:
-    """The permission that a request needs: `dcim.add_devicetype`."""
+    """Return the permission that a request needs: `dcim.add_devicetype`."""
     action = {"POST": "add", "PATCH": "change", "PUT": "change", "DELETE": "delete"}.get(method, "view")
     app, _, model = object_type(list_of(path)).partition(".")
     return f"{app}.{action}_{model}"
 
 
 def list_of(path: str) -> str:
-    """The path of the list that a record's path is below."""
+    """Return the path of the list that a record's path is below."""
     head, _, last = path.strip("/").rpartition("/")
     return head if last.isdigit() else path.strip("/")
 

@@ -39,7 +39,7 @@ class RecordList:
 
     @property
     def count(self) -> int:
-        """How many records the list had when this was first asked."""
+        """Return how many records the list had when this was first asked."""
         return int(self._head["count"])
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -47,7 +47,7 @@ class RecordList:
             yield from page
 
     def pages(self, at_once: int) -> Iterator[Page]:
-        """The records, in pieces; `at_once` of them are asked for at once."""
+        """Yield the records page by page; `at_once` pages are requested at the same time."""
         ranges = self._ranges()
         if len(ranges) == 1:
             yield from self._pages(ranges[0])
@@ -75,7 +75,7 @@ class RecordList:
 
     @cached_property
     def _head(self) -> dict[str, Any]:
-        """The number of records, and the last one."""
+        """Return the number of records, and the last one."""
         params = {**self._params, "fields": "id", "ordering": "-id", "limit": 1}
         found: dict[str, Any] = self._client.get_json(self._path, params)
         return found

@@ -20,7 +20,7 @@ KEY = "id"
 
 
 def as_part(model: type[DeclaredModel], mapping: RecordMapping, whole: str) -> RecordMapping:
-    """The mapping of a part: its identifiers are not written, they find the whole record.
+    """Return the mapping of a part: its identifiers are not written, they find the whole record.
 
     Raises:
         ValueError: the model does not say by a reference which record its records are part of.
@@ -46,7 +46,7 @@ def as_part(model: type[DeclaredModel], mapping: RecordMapping, whole: str) -> R
 
 
 def present(mapper: Mapper, records: Iterable[Record]) -> Iterator[Record]:
-    """The records that have the part: those with a value in one of its attributes."""
+    """Yield the records that have the part: those with a value in one of its attributes."""
     for record in records:
         found = mapper.fields_of(record)
         if any(found.get(name) is not None for name in mapper.model._attributes):

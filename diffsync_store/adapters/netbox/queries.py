@@ -13,7 +13,7 @@ _LONGEST = 3000
 
 
 def filters_of(mapper: Mapper, identifiers: Mapping[str, Any], ids: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters by which a list has the record with these identifiers, and few others.
+    """Return the parameters that filter a list by the identifiers of one record. The list may have a few other records too.
 
     Args:
         mapper: the mapping of the model.
@@ -35,7 +35,7 @@ def filters_of(mapper: Mapper, identifiers: Mapping[str, Any], ids: Mapping[str,
 
 
 def queries(filters: Iterable[Mapping[str, str]]) -> Iterator[dict[str, list[str]]]:
-    """Parameters that together ask for all records of some filters; several values of one mean any of them."""
+    """Yield parameters that together ask for all records of some filters; several values of one mean any of them."""
     query: dict[str, list[str]] = {}
     length = 0
     for found in filters:

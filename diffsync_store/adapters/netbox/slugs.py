@@ -59,17 +59,17 @@ _SOURCES |= {"dcim/device-types": "model", "dcim/rack-types": "model"}
 
 
 def source_of_slug(path: str) -> str | None:
-    """The field that a slug is made from in records of a list; None where the records have no slug."""
+    """Return the field that a slug is made from in records of a list; None where the records have no slug."""
     return _SOURCES.get(path.strip("/"))
 
 
 def first_slug(text: str) -> str:
-    """The slug of a name, as NetBox's own form makes it."""
+    """Return the slug of a name, as NetBox's own form makes it."""
     return _slug(text)[:_LONGEST] or _digest(text)
 
 
 def other_slug(text: str) -> str:
-    """A slug for a name whose first slug is taken: `Middle-Atlantic` beside `Middle Atlantic`. The same name has the same one."""
+    """Return a slug for a name whose first slug is taken, such as `Middle-Atlantic` beside `Middle Atlantic`. It depends on the name only."""
     return f"{_slug(text)[: _LONGEST - _DIGEST - 1]}-{_digest(text)}".lstrip("-")
 
 

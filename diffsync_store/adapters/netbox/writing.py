@@ -36,7 +36,7 @@ class NetBoxWriter(Writer):
         return change._replace(payload=self._formed(payload))
 
     def _in_scope(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """A payload with the tags that the model's records are filtered by: without them, the next load would not find the record."""
+        """Return a payload with the tags of the model's filter. Without them, the next load would not find the record."""
         wanted = self.reader.params_of(self.mapper).get("tag")
         if not wanted:
             return payload
@@ -44,7 +44,7 @@ class NetBoxWriter(Writer):
         return {**payload, "tags": list(dict.fromkeys([*(payload.get("tags") or ()), *tags]))}
 
     def _formed(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """A payload as NetBox takes it: tags as records, the rear port of a front port in a list of one."""
+        """Return a payload in NetBox's form: tags as records, the rear port of a front port in a list of one."""
         formed = dict(payload)
         if "tags" in formed:
             formed["tags"] = [{"slug": tag} if isinstance(tag, str) else tag for tag in formed["tags"] or ()]
@@ -55,7 +55,7 @@ class NetBoxWriter(Writer):
         return formed
 
     def _with_whole_port(self, change: Change) -> Change:
-        """A change of a front port with both the rear port and its position, which NetBox takes only together."""
+        """Return a change of a front port with both the rear port and its position. NetBox accepts them only together."""
         keys = change.payload.keys() & set(_PORT)
         obj = self.reader.get_or_none(self.mapper.model, change.identifiers) if len(keys) == 1 else None
         if obj is None or not self._has_ports_in_a_list():

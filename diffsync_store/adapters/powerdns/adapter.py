@@ -35,7 +35,7 @@ class PowerDnsAdapter(RestAdapter):
         return super().make_mapper(model, mapping)
 
     def path_of(self, mapper: Mapper) -> str:
-        """The path of the zones: below a server, which `url` may name already."""
+        """Return the path of the zones: below a server, which `url` may name already."""
         return f"{self._root}{ZONES}"
 
     # Reading
@@ -160,7 +160,7 @@ class PowerDnsAdapter(RestAdapter):
         return key
 
     def _values(self, key: Key, payload: Mapping[str, Any]) -> Raw:
-        """The values that are written, in PowerDNS's form."""
+        """Return the values that are written, in PowerDNS's form."""
         values: Raw = {}
         if "ttl" in payload:
             ttl = self.settings.default_ttl if payload["ttl"] is None else payload["ttl"]

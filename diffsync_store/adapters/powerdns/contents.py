@@ -27,7 +27,7 @@ class Contents:
         self._trailing_dots = trailing_dots
 
     def read(self, kind: str, content: str) -> str:
-        """A content of PowerDNS as the models have it."""
+        """Convert a content from PowerDNS's form to that of the models."""
         if kind in _TEXTS:
             return unquoted(content) if self._plain_text else content
         if kind in _ENDS_WITH_HOST and not self._trailing_dots:
@@ -35,7 +35,7 @@ class Contents:
         return content
 
     def write(self, kind: str, content: str) -> str:
-        """A content of the models as PowerDNS takes it."""
+        """Convert a content from the form of the models to PowerDNS's."""
         if kind in _TEXTS:
             return quoted(content) if self._plain_text else content
         if kind in _ENDS_WITH_HOST and not self._trailing_dots and not content.endswith("."):
@@ -44,14 +44,14 @@ class Contents:
 
 
 def quoted(text: str) -> str:
-    """A text in quotes, in pieces of at most 255 bytes."""
+    """Return a text in quotes, in pieces of at most 255 bytes."""
     data = text.encode()
     pieces = [data[start : start + _LONGEST_PIECE] for start in range(0, len(data), _LONGEST_PIECE)] or [b""]
     return " ".join(f'"{"".join(map(_escaped, piece))}"' for piece in pieces)
 
 
 def unquoted(content: str) -> str:
-    """The text of a content in quotes."""
+    """Return the text of a content in quotes."""
     data = b"".join(_unescaped(piece) for piece in _PIECE.findall(content))
     return data.decode(errors="backslashreplace")
 

@@ -67,7 +67,7 @@ class RecordSets:
         """The number of record sets of each zone, as it was last read."""
 
     def of_zone(self, zone: str) -> list[Raw]:
-        """All record sets of a zone.
+        """Return all record sets of a zone.
 
         Raises:
             ZoneMissing: the server has no such zone.
@@ -78,7 +78,7 @@ class RecordSets:
         return found
 
     def get(self, key: Key) -> Raw | None:
-        """One record set; None if there is none."""
+        """Return one record set; None if there is none."""
         params = {"rrset_name": key.name, "rrset_type": key.type}
         try:
             with _zone(key.zone):
@@ -125,7 +125,7 @@ class RecordSets:
         return answers
 
     def _present(self, zone: str, keys: Sequence[Key]) -> dict[tuple[str, str], Raw]:
-        """The wanted record sets as they are now: one by one where the zone is much larger, or else all of the zone."""
+        """Return the current record sets: one request for each if the zone is much larger, otherwise one request for the zone."""
         if len(keys) * _SETS_OF_A_REQUEST <= self._sizes.get(zone, 10 * _SETS_OF_A_REQUEST):
             found = [each for each in map(self.get, keys) if each is not None]
         else:
@@ -148,7 +148,7 @@ class RecordSets:
 
 
 def _body(edit: Edit, present: Raw | None) -> Raw | None:
-    """A record set as it is sent: whole, with its disabled records; None if there is nothing to do.
+    """Return the body for a record set, with its disabled records; None if nothing changes.
 
     Raises:
         ValueError: it exists, and is to be created; or it is gone, and is to be changed.
@@ -178,7 +178,7 @@ def _replaced(values: Raw, records: list[Raw], disabled: list[Raw]) -> Raw:
 
 
 def _blamed(error: HttpError, sent: Sequence[Raw]) -> dict[int, str]:
-    """The places of the sets that the reason of a refused request names."""
+    """Return the positions of the record sets that the reason of a refused request names."""
     reason = error.details.get("error", "") if isinstance(error.details, dict) else ""
     named = _BLAMED.search(reason)
     if named is None:

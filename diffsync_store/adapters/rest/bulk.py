@@ -75,7 +75,7 @@ class Bulk(Generic[T]):
     """The reasons by the places of the bad records, for an error and the number of records; empty if the API names none."""
 
     def __call__(self, records: Sequence[T]) -> list[Answer]:
-        """The answer for each record."""
+        """Return the answer for each record."""
         if not records:
             return []
         try:

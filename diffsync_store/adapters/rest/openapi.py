@@ -29,7 +29,7 @@ class ApiDescription:
         self._document = document
 
     def problems(self, mapper: Mapper, url: str, items: str) -> Iterator[str]:
-        """What is wrong with how a model is read.
+        """Yield the problems of a model's paths and fields.
 
         Args:
             mapper: the model and its mapping.
@@ -50,7 +50,7 @@ class ApiDescription:
                     yield f"{name}: the records of the API have no field {key!r}.{_suggestion(key, known)}"
 
     def unwritten(self, mapper: Mapper, url: str) -> list[str]:
-        """The fields that the API requires of a new record and that the mapping does not write."""
+        """Return the fields that the API requires of a new record and that the mapping does not write."""
         create = (self._operations(url) or {}).get("post")
         body = self._schema_in(create.get("requestBody")) if isinstance(create, Mapping) else {}
         variants = [self._resolved(each) for each in body.get("oneOf") or body.get("anyOf") or [body]]
@@ -71,7 +71,7 @@ class ApiDescription:
         return _suggestion(path, found)
 
     def _fields_of_list(self, operation: Mapping[str, Any], items: str) -> Mapping[str, Any]:
-        """The properties of the records of a list; nothing where the document does not say."""
+        """Return the properties of the records of a list; empty if the document does not declare them."""
         responses = operation.get("responses", {})
         schema = self._schema_in(responses.get("200") or responses.get(200) or responses.get("default"))
         for key in filter(None, items.split(".")):
@@ -86,7 +86,7 @@ class ApiDescription:
         return self._resolved(media.get("schema"))
 
     def _resolved(self, part: Any) -> Mapping[str, Any]:
-        """A part of the document without references; `allOf` as one."""
+        """Return a part of the document without references; `allOf` as one."""
         for _ in range(_MOST_REFERENCES):
             reference = part.get("$ref") if isinstance(part, Mapping) else None
             if not isinstance(reference, str):
@@ -123,7 +123,7 @@ def _fields(mapper: Mapper) -> Iterator[tuple[str, FieldMapping]]:
 
 
 def _read_paths(mapper: Mapper) -> Iterator[str]:
-    """The plain paths that are read."""
+    """Yield the plain paths that are read."""
     for name, field in _fields(mapper):
         path = field.path or name
         if is_plain(path) and "value" not in field.model_fields_set:

@@ -150,7 +150,7 @@ class Pages:
                 path, params = urljoin(str(response.request.url), str(following)), {}
 
     def _following(self, response: Any, answer: Any) -> str | int | None:
-        """The cursor or the URL of the next page; nothing on the last page."""
+        """Return the cursor or the URL of the next page; empty on the last page."""
         kind = self._paging.kind
         if kind == "link":
             found: str | None = response.links.get("next", {}).get("url")

@@ -33,7 +33,7 @@ class RestReader(MappedAdapter):
 
     @cached_property
     def checked_deletes(self) -> set[str]:
-        """The models whose path for deletes is known to be right."""
+        """Return the models whose path for deletes was checked."""
         return set()
 
     # The connection
@@ -73,7 +73,7 @@ class RestReader(MappedAdapter):
 
     @property
     def client(self) -> HttpClient:
-        """The client of the API."""
+        """Return the client of the API."""
         with _MAKING_A_CLIENT:
             if "_client" not in vars(self):
                 self._client = HttpClient(self.settings)
@@ -82,31 +82,31 @@ class RestReader(MappedAdapter):
     # What is declared of a model, or else of the API
 
     def path_of(self, mapper: Mapper) -> str:
-        """The path of a model's list."""
+        """Return the path of a model's list."""
         return mapper.mapping.source or f"{mapper.model._modelname}/"
 
     def params_of(self, mapper: Mapper) -> dict[str, Any]:
-        """The parameters of a request for the list."""
+        """Return the parameters of a request for the list."""
         return dict(_declared(mapper).params)
 
     def paging_of(self, mapper: Mapper) -> Paging:
-        """How the pages of the list follow each other."""
+        """Return how the pages of the list follow each other."""
         return _declared(mapper).paging or self.settings.paging
 
     def items_of(self, mapper: Mapper) -> str:
-        """The path of the records in an answer; empty if the answer is the list."""
+        """Return the path of the records in an answer; empty if the answer is the list."""
         own = _declared(mapper).items
         return self.settings.items if own is None else own
 
     def writing_of(self, mapper: Mapper) -> Writing:
-        """How the records are written: what the model says comes before what the settings say."""
+        """Return the options for writing records. Those of the model have precedence over the settings."""
         own = _declared(mapper).writing
         if own is None:
             return self.settings.writing
         return self.settings.writing.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
 
     def id_of(self, mapper: Mapper, record: Mapping[str, Any]) -> JsonValue:
-        """The system's id of a record of an answer."""
+        """Return the system's id of a record of an answer."""
         path = _declared(mapper).id or self.settings.id
         found: JsonValue = _getter(path)(record, None) if path else None
         return found
@@ -129,7 +129,7 @@ class RestReader(MappedAdapter):
             self.expect(mapper.model, max(pages.totals), at_least=True)
 
     def pages(self, mapper: Mapper, params: Mapping[str, Any] | None = None) -> Pages:
-        """The records of a model's list as the API gives them, narrowed by more parameters."""
+        """Return the records of a model's list as the API gives them, narrowed by more parameters."""
         return Pages(
             self.client,
             self.path_of(mapper),
@@ -141,7 +141,7 @@ class RestReader(MappedAdapter):
         )
 
     def record_of(self, mapper: Mapper, record: Any) -> Record:
-        """A record of an answer as the mapping reads it, with its id under `id_key`. In a list of plain values, `value` is one."""
+        """Return a record of an answer with its id under `id_key`. A plain value becomes a record with the field `value`."""
         if not isinstance(record, Mapping):
             return {"value": record}
         return {**record, self.id_key: self.id_of(mapper, record)}
@@ -159,12 +159,12 @@ class RestReader(MappedAdapter):
         return [found.get(unique_id) for unique_id in wanted]
 
     def templates_of_find(self, mapper: Mapper) -> list[str]:
-        """What is declared of `find`: the template of a path, or those of parameters."""
+        """Return the templates of `find`: one for a path, or one for each parameter."""
         find = _declared(mapper).find
         return [find] if isinstance(find, str) else list(find.values())
 
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
-        """Records among which those with these identifiers are; a subclass whose API has filters asks for less than all."""
+        """Return records that include those with these identifiers. A subclass whose API has filters requests fewer than all."""
         find = _declared(mapper).find
         if not find:
             yield from (self.record_of(mapper, record) for record in self.pages(mapper))
@@ -185,7 +185,7 @@ class RestReader(MappedAdapter):
         yield self.record_of(mapper, self.record_in(mapper, answer))
 
     def record_in(self, mapper: Mapper, answer: Any) -> Any:
-        """The record in the answer for one record."""
+        """Return the record in the answer for one record."""
         path = self.writing_of(mapper).answer
         return compile_getter(path)(answer, None) if path and isinstance(answer, Mapping) else answer
 
@@ -194,7 +194,7 @@ _getter = lru_cache(maxsize=256)(compile_getter)
 
 
 def _unique_id(mapper: Mapper, record: Record) -> str | None:
-    """The unique id of a record; None if it does not fit its model."""
+    """Return the unique id of a record; None if it does not fit its model."""
     try:
         return mapper.model(**mapper.fields_of(record)).get_unique_id()
     except (ValueError, TypeError):

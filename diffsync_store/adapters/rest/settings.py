@@ -49,7 +49,7 @@ class Paging(_Closed):
 
     @property
     def place_parameter(self) -> str:
-        """The parameter that says which page is wanted."""
+        """Return the name of the parameter for the page."""
         return self.parameter or self.kind
 
 
@@ -115,7 +115,7 @@ class Writing(_Closed):
         return text
 
     def call(self, action: str) -> Call:
-        """The call of `create`, `update` or `delete`."""
+        """Return the call of `create`, `update` or `delete`."""
         return _call(getattr(self, action))
 
     def is_bulk(self, action: str) -> bool:

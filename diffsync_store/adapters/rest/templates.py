@@ -38,12 +38,12 @@ def require_template(template: str, names: Collection[str]) -> None:
 
 
 def names_in(template: str) -> list[str]:
-    """The names in a template."""
+    """Return the names in a template."""
     return _NAME.findall(template)
 
 
 def filled_path(template: str, path: str, values: Mapping[str, Any]) -> str:
-    """A path with its values, each of them quoted; `{path}` stands for a whole path.
+    """Return a path with its values, each of them quoted; `{path}` stands for a whole path.
 
     Raises:
         ValueError: a value is missing, or would lead to another path.
@@ -63,7 +63,7 @@ def filled_path(template: str, path: str, values: Mapping[str, Any]) -> str:
 
 
 def filled_text(template: str, values: Mapping[str, Any]) -> str | None:
-    """A text with its values, for a parameter; None, so that the parameter is left out, if a value is missing."""
+    """Return a text with its values, for a parameter; None, so that the parameter is left out, if a value is missing."""
     if any(values.get(name) is None for name in names_in(template)):
         return None
     return _NAME.sub(lambda match: _text(values[match[1]]), template)

@@ -62,11 +62,11 @@ class Writer:
     # What an API may do in its own way
 
     def blame(self, error: HttpError, number: int) -> dict[int, str]:
-        """The reasons by the places of the bad records of a refused bulk request; empty if the API names none."""
+        """Return the reasons for a refused bulk request, by the positions of the bad records; empty if the API names none."""
         return errors_in_order(error, number, self.writing.errors)
 
     def ids_of_created(self, payloads: Sequence[dict[str, Any]], answer: Any) -> list[Answer]:
-        """The ids of created records: the API answers in the order of the request, or their values say which is which."""
+        """Return the ids of created records. If the API answers in another order, the values of the records tell them apart."""
         if not isinstance(answer, list) or len(answer) != len(payloads):
             raise OutcomeUnknown(
                 f"The answer to a request for {len(payloads)} records of {self.path} is not a list of as many."
@@ -86,7 +86,7 @@ class Writer:
         ]
 
     def dropped_fields(self, payload: Mapping[str, Any], record: Any) -> list[str]:
-        """The keys that were sent and that the API has left out without an error."""
+        """Return the keys that the API has ignored without an error."""
         if not self.writing.find_dropped or not isinstance(record, Mapping) or not record.keys() & payload.keys():
             return []
         return [key for key, value in payload.items() if record.get(key) is None and value not in (None, "", [], {})]
@@ -140,7 +140,7 @@ class Writer:
         return method, filled_path(template, self.path, {**change.identifiers, "id": change.key})
 
     def _identifiers_in(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """The identifiers of a record that is created, as far as they are sent."""
+        """Return the identifiers of a new record that its payload contains."""
         fields = self.mapper.mapping.fields
         paths = {
             name: (fields[name].write_path if name in fields else None) or name
@@ -254,7 +254,7 @@ class Writer:
 
 
 def _in_order(payloads: Sequence[Mapping[str, Any]], records: list[Any]) -> list[Any]:
-    """The records in the order of the payloads that they were made of."""
+    """Return the records in the order of the payloads that they were made of."""
     if all(_fits(payload, record) for payload, record in zip(payloads, records, strict=True)):
         return records
     rest = list(enumerate(records))
@@ -276,13 +276,13 @@ def _fits(payload: Mapping[str, Any], record: Any) -> bool:
 
 
 def _id_at(location: str) -> int | str | None:
-    """The id at the end of the address of a record."""
+    """Return the id at the end of the address of a record."""
     last = unquote(urlsplit(location).path.rstrip("/").rpartition("/")[2])
     return int(last) if last.isdigit() and str(int(last)) == last else last or None
 
 
 def _merged(record: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A record with its changes, also inside of nested records."""
+    """Return a record with its changes, also inside nested records."""
     found = dict(record) if isinstance(record, Mapping) else {}
     for key, value in changes.items():
         found[key] = _merged(found.get(key), value) if isinstance(value, Mapping) else value

@@ -85,7 +85,7 @@ class SqlAdapter(MappedAdapter):
 
     @property
     def _own_mappers(self) -> list[SqlMapper]:
-        """Those of models that have a table or a query of their own."""
+        """Return the mappers of models that have their own table or query."""
         return [_of_sql(mapper) for mapper in self.mappers.values() if not mapper.mapping.list_path]
 
     def _is_to_be_created(self, mapper: SqlMapper) -> bool:
@@ -237,7 +237,7 @@ class SqlAdapter(MappedAdapter):
 
 
 def _without(mapper: SqlMapper, item: Any, text: str) -> str:
-    """A message without the secrets of a row."""
+    """Return a message without the secrets of a row."""
     row = item[1] if isinstance(item, tuple) else item
     for secret in mapper.secrets_in(row) if isinstance(row, dict) else ():
         text = text.replace(secret, "***")

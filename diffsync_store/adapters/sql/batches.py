@@ -143,7 +143,7 @@ def _hashable(values: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _unused(table: sa.Table) -> str:
-    """How no column's name begins."""
+    """Return a prefix that no column's name has."""
     prefix = "key_"
     while any(column.name.startswith(prefix) for column in table.columns):
         prefix += "_"
@@ -156,7 +156,7 @@ def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def _alike(rows: Iterable[Row]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
-    """The numbers of the rows that have the same columns, by these."""
+    """Yield the numbers of the rows that have the same columns, with these columns."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):
         groups.setdefault(tuple(sorted(row)), []).append(number)

@@ -35,7 +35,7 @@ class Database:
 
     @property
     def tables(self) -> Tables:
-        """The tables of the database."""
+        """Return the tables of the database."""
         engine = self.engine
         return self._tables or Tables(engine)
 
@@ -47,7 +47,7 @@ class Database:
             self._engine = self._tables = None
 
     def table(self, name: str) -> sa.Table:
-        """A table or view.
+        """Return a table or view.
 
         Raises:
             ValueError: there is none of this name.
@@ -64,7 +64,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that sees one state of the database throughout; a block inside a block of the same thread sees the same."""
+        """Yield a connection that sees one state of the database. A nested block of the same thread gets the same connection."""
         current: sa.Connection | None = getattr(self._mine, "connection", None)
         if current is not None:
             with one_line_errors():
@@ -87,13 +87,13 @@ class Database:
 
     @contextmanager
     def looking_up(self) -> Iterator[sa.Connection]:
-        """A connection that sees what is committed now."""
+        """Yield a connection that sees what is committed now."""
         with one_line_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A connection whose changes are committed together at the end of the block."""
+        """Yield a connection whose changes are committed together at the end of the block."""
         with (
             one_line_errors(),
             self.engine.connect().execution_options(**{WRITES: True}) as connection,

@@ -78,7 +78,7 @@ def new_engine(url: sa.URL) -> sa.Engine:
 
 
 def _connect_arguments(url: sa.URL, driver: str) -> dict[str, Any]:
-    """The arguments of the driver that the URL itself does not give."""
+    """Return the arguments of the driver that are not in the URL."""
     return {key: value for key, value in _CONNECT_ARGUMENTS.get(driver, {}).items() if key not in url.query}
 
 

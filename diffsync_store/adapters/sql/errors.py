@@ -68,7 +68,7 @@ def is_transient(error: sa.exc.DBAPIError) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """What the database says, in one line: neither the statement nor the row, which PostgreSQL adds as a detail."""
+    """Return the message of the database in one line, without the statement and the row that PostgreSQL adds as a detail."""
     orig = getattr(error, "orig", None) or error
     arguments: tuple[object, ...] = getattr(orig, "args", ())
     if len(arguments) == 2 and isinstance(arguments[0], int):  # MariaDB's number and text

@@ -93,7 +93,7 @@ class SqlMapper(Mapper):
     # Reading
 
     def record_of(self, row: Sequence[Any]) -> Record:
-        """A row of the statement as a record."""
+        """Return a row of the statement as a record."""
         prepared = self.prepared()
         record = dict(zip(prepared.columns, row, strict=False))
         for path, convert in prepared.converts:
@@ -102,7 +102,7 @@ class SqlMapper(Mapper):
         return record
 
     def statement_for(self, identifiers: Sequence[Mapping[str, Any]]) -> sa.Select[Any]:
-        """What reads the records with these identifiers. It may read more: fields that are transformed are no condition."""
+        """Return the statement that reads the records with these identifiers. It may read more: transformed fields are no condition."""
         statement = self.prepared().statement.order_by(None)
         columns = {name: column for name in self.model._identifiers if (column := self._column_of(name)) is not None}
         if not columns:
@@ -122,7 +122,7 @@ class SqlMapper(Mapper):
             return None
 
     def _column_of(self, name: str) -> Any:
-        """The column that has the value of a field as it is; None if the value is made from it."""
+        """Return the column that contains the value of a field; None if the value is computed."""
         field = self.mapping.fields.get(name)
         if field is not None and (field.transforms or field.default is not None or field.value is not None):
             return None
@@ -130,7 +130,7 @@ class SqlMapper(Mapper):
         return None if found is None or found.is_inside else found.column
 
     def _outside(self, name: str, value: Any) -> Any:
-        """A field's value as the system has it."""
+        """Return a field's value as the system has it."""
         payload: Any = self.payload_of({name: value}) if name in self._writers else {}
         return next(iter(payload.values())) if payload else value
 
@@ -144,7 +144,7 @@ class SqlMapper(Mapper):
         return super().payload_of(values)
 
     def table(self) -> sa.Table:
-        """The table that is written.
+        """Return the table that is written.
 
         Raises:
             ValueError: the records are read by a query, or the table has no primary key.
@@ -162,12 +162,12 @@ class SqlMapper(Mapper):
         return prepared.source.table
 
     def reference_columns(self, target: str) -> Sequence[str]:
-        """The columns that the id of a referenced record is written to."""
+        """Return the columns that the id of a referenced record is written to."""
         source = self.prepared().source
         return source.foreign_key_columns(target) if isinstance(source, TableSource) else [target]
 
     def row_of(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """A payload as parameters of a statement.
+        """Return a payload as parameters of a statement.
 
         Raises:
             ValueError: a value does not fit its column.
@@ -183,7 +183,7 @@ class SqlMapper(Mapper):
         return row
 
     def secrets_in(self, row: Mapping[str, Any]) -> Iterator[str]:
-        """The secret values of a row, which no message may contain."""
+        """Yield the secret values of a row, which no message may contain."""
         for name in self.model._secrets:
             value = row.get(keys_of(self.write_path_of(name) or name)[0])
             if value is not None and str(value):
@@ -226,11 +226,11 @@ class SqlMapper(Mapper):
 
     @property
     def fields(self) -> list[str]:
-        """The names of the fields."""
+        """Return the names of the fields."""
         return mapped_fields(self.model)
 
     def write_path_of(self, name: str) -> str | None:
-        """Where a field is written; None where it is not."""
+        """Return the path to which a field is written; None if it is not written."""
         field = self.mapping.fields.get(name)
         if field is None or not (field.path or field.write or field.read_only or "value" in field.model_fields_set):
             return name
@@ -241,7 +241,7 @@ class SqlMapper(Mapper):
         return (field.path if field else "") or name
 
     def _find_refused(self, prepared: Prepared) -> Iterator[tuple[str, str]]:
-        """The fields that are declared to be written and cannot be."""
+        """Yield the fields that cannot be written as declared."""
         for name in self._writers:
             path = self.write_path_of(name) or name
             column, *inside = keys_of(path)

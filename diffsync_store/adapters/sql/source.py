@@ -41,11 +41,11 @@ class Source:
 
     @property
     def own_columns(self) -> dict[str, Any]:
-        """The columns by their names."""
+        """Return the columns by their names."""
         raise NotImplementedError
 
     def resolve(self, path: str) -> tuple[Any, list[str]]:
-        """The column at the begin of a path, and the keys that lead into its value.
+        """Return the column of a path, and the keys inside its value.
 
         Raises:
             ValueError: there is no such column.
@@ -119,7 +119,7 @@ class TableSource(Source):
         return self._joined[above]
 
     def foreign_key_columns(self, target: str) -> Sequence[str]:
-        """The columns that a reference is written to, in the order of the other table's primary key.
+        """Return the columns that a reference is written to, in the order of the other table's primary key.
 
         Args:
             target: a column, several with commas between them, or what names a foreign key in a path.
@@ -142,7 +142,7 @@ class TableSource(Source):
 
 
 def find_step(keys: Sequence[str]) -> Step | None:
-    """What reads the value inside of a column's JSON; None for the column itself."""
+    """Return the function that reads a value inside a JSON column; None for the column itself."""
     if not keys:
         return None
     get = compile_getter(".".join(f'"{key}"' for key in keys))
@@ -155,7 +155,7 @@ def find_step(keys: Sequence[str]) -> Step | None:
 
 
 def _escaped(query: str) -> str:
-    """A query for `sa.text`, which would take `:name` as a parameter; `::type` stays."""
+    """Return a query for `sa.text`, which would take `:name` as a parameter; `::type` stays."""
     return re.sub(r"(?<![:\w\\]):(?=\w)", r"\\:", query)
 
 

@@ -43,7 +43,7 @@ class Tables:
         self._lock = RLock()
 
     def find(self, name: str) -> sa.Table | None:
-        """The table or view of a name, `table` or `schema.table`; None if there is none."""
+        """Return the table or view of a name, `table` or `schema.table`; None if there is none."""
         with self._lock:
             schema, _, last = name.rpartition(".")
             for place in dict.fromkeys([(None, name), (schema or None, last)]):
@@ -54,7 +54,7 @@ class Tables:
         return None
 
     def names(self, name: str) -> list[str]:
-        """The names of tables and views beside a table: in its schema, or in the default one."""
+        """Return the names of tables and views beside a table: in its schema, or in the default one."""
         schema = name.rpartition(".")[0] or None
         inspector = sa.inspect(self._engine)
         if schema not in inspector.get_schema_names():
@@ -63,7 +63,7 @@ class Tables:
         return sorted(f"{schema}.{each}" if schema else each for each in found)
 
     def foreign_key(self, table: sa.Table, head: str) -> ForeignKey | None:
-        """The foreign key of a table that a path names; None if there is none.
+        """Return the foreign key of a table that a path names; None if there is none.
 
         It is named by its column, with or without `_id`, by its constraint, or by the table that it leads to.
 
@@ -84,7 +84,7 @@ class Tables:
         return None
 
     def foreign_keys(self, table: sa.Table) -> list[ForeignKey]:
-        """The foreign keys of a table."""
+        """Return the foreign keys of a table."""
         with self._lock:
             if table.key not in self._foreign_keys:
                 found = sa.inspect(self._engine).get_foreign_keys(table.name, table.schema)

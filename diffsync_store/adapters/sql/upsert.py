@@ -10,7 +10,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 
 def upsert(table: sa.Table, names: Iterable[str], unique_keys: Sequence[tuple[str, ...]], dialect: str) -> Any:
-    """The statement for rows with these columns.
+    """Return the statement that inserts or updates rows with these columns.
 
     Args:
         table: the table.

@@ -22,7 +22,7 @@ _BINARY = (sa.LargeBinary, sa.BINARY, sa.VARBINARY)
 
 
 def reader(column: Any, annotation: Any) -> Convert | None:
-    """What makes a column's value one that the field takes; None where the driver's value is one.
+    """Return the function that converts a column's value for a field; None if no conversion is needed.
 
     Text that the field wants as JSON is parsed, bytes become hexadecimal text, and what a text field does not take becomes text.
     """
@@ -38,7 +38,7 @@ def reader(column: Any, annotation: Any) -> Convert | None:
 
 
 def writer(column: sa.Column[Any]) -> Convert | None:
-    """What makes a field's value one that the driver takes for a column; None where it takes the value as it is.
+    """Return the function that converts a field's value for a column; None if no conversion is needed.
 
     Raises:
         ValueError, TypeError: (by the function) the value does not fit the column.
@@ -55,7 +55,7 @@ def writer(column: sa.Column[Any]) -> Convert | None:
 
 
 def key_form(value: Any) -> JsonValue:
-    """A value of a primary key as JSON."""
+    """Return a value of a primary key as JSON."""
     if value is None or isinstance(value, bool | int | str):
         return value
     text: str = _text(value)
@@ -63,7 +63,7 @@ def key_form(value: Any) -> JsonValue:
 
 
 def bare(annotation: Any) -> Any:
-    """The type of an annotation without `Annotated` and `| None`."""
+    """Return the type of an annotation without `Annotated` and `| None`."""
     while not isinstance(annotation, type) and annotation is not JsonValue:
         members = [member for member in get_args(annotation) if member is not type(None)]
         if get_origin(annotation) in {list, dict} or not members:
@@ -80,7 +80,7 @@ def _hexadecimal(value: Any) -> Any:
 
 
 def parse_json(value: Any) -> Any:
-    """A value out of text that is JSON; other values as they are."""
+    """Parse a text as JSON; return any other value unchanged."""
     if not isinstance(value, str | bytes):
         return value
     try:
@@ -110,7 +110,7 @@ def _as_text(value: Any) -> Any:
 
 
 def _as_short_text(value: Any) -> Any:
-    """A UUID without hyphens, where the column has no place for them."""
+    """Return a UUID without hyphens if the column is too short for them."""
     return value.replace("-", "") if isinstance(value, str) and _UUID.fullmatch(value) else _as_text(value)
 
 

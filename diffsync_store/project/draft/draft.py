@@ -34,7 +34,7 @@ class Draft:
 
     @property
     def sync_name(self) -> str:
-        """The name of the sync."""
+        """Return the name of the sync."""
         return f"{self.source.name}-to-{self.target.name}"
 
     def content(self) -> dict[str, Any]:

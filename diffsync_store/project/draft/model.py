@@ -39,7 +39,7 @@ class DraftModel:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """The entry in `models`."""
+        """Return the entry in `models`."""
         parts = {"identifiers": self.identifiers, "attributes": self.attributes, "references": self.references}
         return {key: value for key, value in parts.items() if value}
 

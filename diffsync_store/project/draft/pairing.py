@@ -49,7 +49,7 @@ def _equal(noun: str, other: str) -> bool:
 
 
 def _same_tail(noun: str, other: str) -> bool:
-    """A table of an application has its name before the noun: `dcim_devicetype`."""
+    """Return whether two names end with the same noun: a table of an application has its name before it, as `dcim_devicetype`."""
     return other.endswith(f"_{noun.replace('_', '')}") or noun.endswith(f"_{other.replace('_', '')}")
 
 

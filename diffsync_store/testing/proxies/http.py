@@ -79,7 +79,7 @@ class HttpProxy:
 
     @property
     def url(self) -> str:
-        """The address for the adapter: the proxy's host, and the path of the system."""
+        """Return the address for the adapter: the proxy's host, and the path of the system."""
         return f"http://127.0.0.1:{self._server.server_port}{self._upstream.path}"
 
     def fail_next(self, fault: Fault, on: Side, times: int = 1) -> None:
