@@ -485,7 +485,12 @@ def _parent_fields(model: type[DeclaredModel], parent: type[DeclaredModel]) -> M
         ValueError: there is none.
     """
     reference = next((found for found in model._references.values() if found.model == parent._modelname), None)
-    fields = reference.fields if reference is not None else {name: name for name in parent._identifiers}
+    if reference is not None:
+        fields = reference.fields
+    elif len(parent._identifiers) == 1 and parent._modelname in model.model_fields:
+        fields = {parent._identifiers[0]: parent._modelname}
+    else:
+        fields = {name: name for name in parent._identifiers}
     missing = [identifier for identifier, field in fields.items() if field not in model.model_fields]
     if missing:
         raise ValueError(

@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 from diffsync_store.mapping.models import DeclaredModel
 
 D = TypeVar("D", bound=DeclaredModel)
+_OF_INSTANCES = frozenset({"mappers", "models", "name", "store"})
+"""Attributes of every ready adapter that its class does not show."""
 
 
 def bound_models(adapter: type[Any], models: Mapping[str, type[D]], base: type[D]) -> dict[str, type[D]]:
@@ -34,9 +36,17 @@ def bound_models(adapter: type[Any], models: Mapping[str, type[D]], base: type[D
     return {name: _bound(adapter, name, model, base) for name, model in models.items()}
 
 
+def is_taken(adapter: type[Any], name: str) -> bool:
+    """Whether an adapter needs a name for something else than a model."""
+    own = getattr(adapter, name, None)
+    if own is None:  # an instance may have such an attribute
+        return name in _OF_INSTANCES or any(name in vars(one).get("__annotations__", ()) for one in adapter.__mro__)
+    return not isinstance(own, type) or not hasattr(own, "_identifiers")
+
+
 def _bound(adapter: type[Any], name: str, model: type[D], base: type[D]) -> type[D]:
     own = getattr(adapter, name, None)
-    if own is None:
+    if own is None and not is_taken(adapter, name):
         return model
     if not isinstance(own, type) or not issubclass(own, base):
         if isinstance(own, type) and hasattr(own, "_identifiers"):

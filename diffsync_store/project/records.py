@@ -6,6 +6,7 @@ from functools import cached_property
 from pydantic import ValidationError
 
 from diffsync_store.adapters import MappedAdapter, MappedModel
+from diffsync_store.adapters.model_classes import is_taken
 from diffsync_store.mapping import Mapper, RecordMapping, mapped_fields
 from diffsync_store.mapping.paths import PARENT
 from diffsync_store.project.errors import ConfigError, Location, Problem
@@ -14,8 +15,6 @@ from diffsync_store.project.schema import AdapterEntry
 from diffsync_store.project.validation import problems_of
 from diffsync_store.project.yaml_file import YamlFile
 
-TAKEN = {"settings", "models", "mappers", "name", "store", "type", "top_level"}
-"""Attributes of every ready adapter that its class does not show."""
 NO_RECORDS = "no records are declared. Say where the records of each model are, e.g. {device: {from: devices}}"
 
 
@@ -83,8 +82,7 @@ class DeclaredRecords:
 
     def _taken_names(self) -> Iterator[Problem]:
         for model in self._models:
-            own = getattr(self._class, model, None)
-            if model in TAKEN or not (own is None or (isinstance(own, type) and issubclass(own, MappedModel))):
+            if is_taken(self._class, model):
                 message = f"a model cannot be called {model!r}: an adapter has a member of this name. Rename the model."
                 yield self._file.problem(("models", model), message)
 

@@ -474,6 +474,42 @@ def test_lists_inside_records_are_written_too(tmp_path: Path, batch_size: int) -
     assert text.startswith("---\n# site a\nname: a\ntown: 'Oslo'\nracks:\n  - name: '1' # first\n    units: 42\n  - ")
 
 
+def test_lists_three_deep_are_written_by_the_fields_of_their_parents(tmp_path: Path) -> None:
+    declared = {
+        "site": {"identifiers": {"name": "str"}, "children": ["rack"]},
+        "rack": {"identifiers": {"site": "str", "name": "str"}, "children": ["slot"]},
+        "slot": {"identifiers": {"site": "str", "rack": "str", "name": "str"}, "children": ["port"]},
+        "port": {
+            "identifiers": {"site": "str", "rack": "str", "slot": "str", "name": "str"},
+            "attributes": {"speed": "int?"},
+        },
+    }
+    models = {name: ModelDefinition.model_validate(model) for name, model in declared.items()}
+    records = {
+        "site": {"from": "*.yaml", "file": "$name.yaml", "optional": True},
+        "rack": {"from": "racks[]", "fields": {"site": "$parent.name"}},
+        "slot": {"from": "slots[]", "fields": {"site": "$parent.site", "rack": "$parent.name"}},
+        "port": {
+            "from": "ports[]",
+            "fields": {"site": "$parent.site", "rack": "$parent.rack", "slot": "$parent.name"},
+        },
+    }
+    (tmp_path / "one").mkdir()
+    text = "name: a\nracks:\n- name: r\n  slots:\n  - name: s\n    ports:\n    - name: å__1\n      speed: 1\n"
+    (tmp_path / "one" / "a.yaml").write_text(text)
+    source = loaded(FilesAdapter({"folder": tmp_path / "one"}, models, records))
+    target = loaded(FilesAdapter({"folder": tmp_path / "two"}, models, records))
+    result = sync(source, target)
+    assert (result.created, result.failed) == (4, 0)
+    assert (tmp_path / "two" / "a.yaml").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["folder", "settings", "store"])
+def test_a_model_cannot_have_the_name_of_an_attribute(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"A model cannot be called '{name}': FilesAdapter has a member of this name"):
+        FilesAdapter({"folder": tmp_path}, {name: MODELS["device"]}, {name: {"from": "x.yaml"}})
+
+
 def test_records_are_looked_up_in_files_and_in_lists_inside_records(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("{name: a, town: Oslo, racks: [{name: '1', units: 42}, {name: '2'}]}")
     (tmp_path / "b.yaml").write_text("{name: b}")

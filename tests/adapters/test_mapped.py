@@ -200,10 +200,23 @@ def test_adapters_of_one_class_do_not_share_models() -> None:
     assert type(one).__name__ == "MemoryAdapter"
 
 
+def test_a_field_with_the_name_of_the_parents_model_names_the_parent() -> None:
+    models = models_of(
+        site={"identifiers": {"name": "str"}, "children": ["rack"]},
+        rack={"identifiers": {"site": "str", "name": "str"}},
+    )
+    adapter = loaded(
+        MemorySystem(site=[{"name": "a"}], rack=[{"site": "a", "name": "1"}]), models, {"site": {}, "rack": {}}
+    )
+    assert adapter.get("site", "a").rack_children == ["a__1"]
+
+
 @pytest.mark.parametrize(
     ("models", "records", "message"),
     [
         ({"find": {"identifiers": {"name": "str"}}}, {}, "A model cannot be called 'find': MemoryAdapter has a member of this name"),
+        ({"store": {"identifiers": {"name": "str"}}}, {}, "A model cannot be called 'store'"),
+        ({"settings": {"identifiers": {"name": "str"}}}, {}, "A model cannot be called 'settings'"),
         ({"site": {"identifiers": {"name": "str"}}}, {"sites": {}}, "`records` names 'sites', which is not a model. Models are site."),
         ({"site": {"identifiers": {"name": "str"}}}, {"site": {"from": "sites[]"}}, "Name its model as `parent`"),
         ({"site": {"identifiers": {"name": "str"}}}, {"site": {"fields": {"name": "$parent.name"}}}, "needs a parent"),

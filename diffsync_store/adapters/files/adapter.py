@@ -48,6 +48,7 @@ class FilesAdapter(MappedAdapter):
     Settings = FilesSettings
     Records = FileRecords
     settings: FilesSettings
+    folder: Folder
     id_key: ClassVar[str] = "$path"
     added: ClassVar[frozenset[str]] = frozenset({"file"})
 

@@ -11,7 +11,7 @@ from diffsync_store.adapters.files.folder import Folder
 from diffsync_store.adapters.files.formats import FileFormat, InvalidFile
 from diffsync_store.adapters.writing import Answer, Change
 from diffsync_store.exceptions import ObjectNotFound
-from diffsync_store.mapping.paths import compile_getter, compile_setter, is_plain
+from diffsync_store.mapping.paths import PARENT, compile_getter, compile_setter, is_plain
 from diffsync_store.mapping.records import Mapper
 
 MOST_OPEN = 32
@@ -307,10 +307,9 @@ class FileChanges:
     def _holder(self, fields: Mapping[str, Any]) -> Any:
         """Return the object whose record holds the list of this model's records."""
         model = self._chain[-2].model
-        reference = next(
-            (one for one in self._mapper.model._references.values() if one.model == model._modelname), None
-        )
-        names = reference.fields if reference is not None else {name: name for name in model._identifiers}
+        fields_read = self._mapper.mapping.fields.items()
+        read = {one.path.removeprefix(PARENT): field for field, one in fields_read if one.path.startswith(PARENT)}
+        names = {identifier: read.get(identifier, identifier) for identifier in model._identifiers}
         found = self._files.get_or_none(model, {identifier: fields[field] for identifier, field in names.items()})
         if found is None or found.system_id is None:
             raise ValueError(f"There is no {model._modelname} that it can stand in.")

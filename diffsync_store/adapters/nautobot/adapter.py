@@ -39,6 +39,7 @@ class NautobotAdapter(RestAdapter):
     Settings = NautobotSettings
     Writer = NautobotWriter
     settings: NautobotSettings
+    learned: Learned
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lock = Lock()
