@@ -13,7 +13,7 @@ A path that leads nowhere gives None, as in JMESPath. A path is data: nothing of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -77,6 +77,28 @@ def compile_setter(path: str) -> Setter:
 def keys_of(path: str) -> list[str]:
     """Return the keys of a plain path, without quotes."""
     return [key.strip('"') for key in _KEYS.findall(path)]
+
+
+def first_keys(path: str) -> set[str]:
+    """Return the keys of a record without which a path leads nowhere; not those of alternatives, as in `a || b`."""
+    if path.startswith("$"):
+        return set()
+    return {keys_of(path)[0]} if is_plain(path) else set(_first_keys(_compiled(path).parsed))
+
+
+_BEGINS_AT_THE_RECORD = frozenset(
+    {"subexpression", "index_expression", "projection", "value_projection", "filter_projection", "flatten", "pipe"}
+)
+"""Kinds of JMESPath's expressions of which only the first part reads the record itself."""
+
+
+def _first_keys(expression: Mapping[str, Any]) -> Iterator[str]:
+    kind, parts = expression["type"], expression["children"]
+    if kind == "field":
+        yield expression["value"]
+    elif kind not in {"or_expression", "expref"}:
+        for part in parts[:1] if kind in _BEGINS_AT_THE_RECORD else parts:
+            yield from _first_keys(part)
 
 
 def _of_two(first: str, second: str) -> Getter:

@@ -81,6 +81,26 @@ def test_a_column_that_is_gone_empties_no_field(tmp_path: Path, name: str) -> No
         assert [device["name"] for device in devices(adapter)] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"where": "active"}, "'active'. Its columns are name, site, rack. Correct `where: active`"),
+        ({"where": "name && status != 'retired'"}, "'status'"),
+        (
+            {"fields": {"site": "join('-', [site, town.name])"}},
+            "'town'. Its columns are name, site, rack. Correct the path",
+        ),
+        ({"fields": {"site": "town | split(@)[0]"}}, "'town'"),
+        ({"where": "status || site", "fields": {"site": "@.site"}}, ""),
+    ],
+)
+def test_a_column_that_an_expression_reads_has_to_be_there(tmp_path: Path, given: dict[str, Any], missing: str) -> None:
+    (tmp_path / "devices.csv").write_text("name,site,rack\na,Oslo,1\n")
+    record = loaded(adapter_of(tmp_path, {"from": "devices.csv", **given})).store.record()
+    assert record.state is (StoreState.PARTIAL if missing else StoreState.COMPLETE)
+    assert not missing or f"devices.csv: it has no column {missing}" in record.reason
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
 def test_the_delimiter_of_a_csv_file_is_found(tmp_path: Path, delimiter: str) -> None:
     (tmp_path / "devices.csv").write_bytes(TEXTS["devices.csv"].replace(b",", delimiter.encode()))
@@ -216,6 +236,7 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypat
 # Faults in files
 
 FAULTS: dict[str, tuple[bytes, str, list[str]]] = {
+    "damaged": (b"name,site,rack\na,x,\n\0\0,y,\nc,y,\n", "devices.csv:3 | InvalidFile: it contains a NUL character", ["a", "c"]),
     "short row": (b"name,site\na,x\nb\nc,y\n", "devices.csv:3 | InvalidFile: it has 1 cells, and the first line has 2", ["a", "c"]),
     "long row": (b"name,site\na,x\nb,1,2\nc,y\n", "devices.csv:3 | InvalidFile: it has 3 cells, and the first line has 2", ["a", "c"]),
     "quote": (b'name,site\na,x\n"b"b,y\nc,y\n', "devices.csv:3 | InvalidFile: ',' expected after '\"'", ["a", "c"]),

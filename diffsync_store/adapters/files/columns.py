@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from diffsync_store.adapters.files.formats import InvalidFile
-from diffsync_store.mapping.paths import is_plain, keys_of
+from diffsync_store.mapping.paths import first_keys
 from diffsync_store.mapping.records import FieldMapping, Mapper, mapped_fields
 
 
@@ -20,20 +20,24 @@ def require_columns(mapper: Mapper, columns: Sequence[str]) -> None:
     missing = {column: name for name, column in _read_columns(mapper) if column not in columns}
     if missing:
         name = next(iter(missing.values()))
+        remedy = (
+            f"Correct the path of the field {name!r}; or give it a `default`, such as `default: null`, if the column may be missing"
+            if name
+            else f"Correct `where: {mapper.mapping.where}`"
+        )
         raise InvalidFile(
-            f"it has no column {', '.join(map(repr, missing))}. Its columns are {', '.join(columns)}. Correct the path of "
-            f"the field {name!r}; or give it a `default`, such as `default: null`, if the column may be missing"
+            f"it has no column {', '.join(map(repr, missing))}. Its columns are {', '.join(columns)}. {remedy}"
         )
 
 
 def _read_columns(mapper: Mapper) -> Iterator[tuple[str, str]]:
-    """Fields without a default, and the column that each one reads."""
+    """Yield fields without a default, and `where` under an empty name, each with a column that it reads."""
+    yield from (("", column) for column in (first_keys(mapper.mapping.where) if mapper.mapping.where else ()))
     for name in mapped_fields(mapper.model):
         field = mapper.mapping.fields.get(name, FieldMapping())
-        path = field.path or name
         is_given = field.read_only or {"default", "value"} & field.model_fields_set
-        if not is_given and not _has_default(mapper, name) and is_plain(path):
-            yield name, keys_of(path)[0]
+        if not is_given and not _has_default(mapper, name):
+            yield from ((name, column) for column in first_keys(field.path or name))
 
 
 def _has_default(mapper: Mapper, name: str) -> bool:

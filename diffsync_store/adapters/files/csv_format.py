@@ -61,7 +61,9 @@ class CsvFile(FileFormat):
                     raise InvalidFile("a quoted cell does not end", line) from error
                 yield Row("", line, InvalidFile(str(error), line))
             else:
-                if len(cells) == number:
+                if "\0" in "".join(cells):
+                    yield Row(cells, line, InvalidFile("it contains a NUL character: the file is damaged", line))
+                elif len(cells) == number:
                     yield Row(dict(zip(columns, [cell or None for cell in cells], strict=True)), line)
                 elif cells:
                     yield Row(
@@ -96,6 +98,8 @@ class CsvFile(FileFormat):
                 return _columns(csv.reader(file, delimiter=self.delimiter(), strict=True))
         except UnicodeDecodeError as error:
             raise undecodable(error) from error
+        except csv.Error as error:
+            raise InvalidFile(str(error), 1) from error
 
 
 def _columns(reader: Any) -> list[str]:
