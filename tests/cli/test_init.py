@@ -87,7 +87,10 @@ def test_questions(folder: Path) -> None:
 def test_a_required_field_that_the_source_lacks_is_asked_for(folder: Path) -> None:
     (folder / "data" / "devices.csv").write_text("name,serial\nsw1,A1\n")
     result = init("--source", "data", "--target", database(folder), answers="Oslo\n")
-    assert "The target requires device.site, which the source does not have. Value for all records:" in result.stderr
+    assert (
+        "The target requires device.site, which the source does not have. Value for all records (empty: decide later):"
+        in result.stderr
+    )
     assert applied(folder / "syncs.yaml")["create"] == 1
     with sqlite3.connect(folder / "inventory.db") as connection:
         assert connection.execute("select site_id from device").fetchall() == [(1,)]
@@ -102,6 +105,19 @@ def test_records_of_different_names_are_named(folder: Path) -> None:
         "Name them: --records SOURCE=TARGET. The source has boxes. The target has device, site.\n"
     )
     assert init("--source", "data", "--target", target, "--records", "boxes=device", "--yes").exit_code == 0
+
+
+def test_records_that_are_not_synced_are_named(folder: Path) -> None:
+    (folder / "data" / "colours.csv").write_text("name\nred\n")
+    output = init("--source", "data", "--target", database(folder), "--yes").stdout
+    assert "decide: Not synced: colours of the source." in output
+    assert "`--records colours=TARGET`" in (folder / "syncs.yaml").read_text()
+
+
+def test_nobody_answers(folder: Path) -> None:
+    result = init("--source", "data")
+    assert (result.exit_code, "add --yes" in result.stderr) == (2, True)
+    assert not (folder / "syncs.yaml").exists()
 
 
 def test_existing_files_are_kept(folder: Path) -> None:

@@ -11,7 +11,7 @@ _COLLECTIONS = {
     "zones": Collection(
         "zones",
         "zones",
-        (DiscoveredField("name", is_required=True), DiscoveredField("kind", is_required=True)),
+        (DiscoveredField("name", is_required=True), DiscoveredField("kind")),
         (("name",),),
     ),
     "rrsets": Collection(
@@ -21,7 +21,7 @@ _COLLECTIONS = {
             DiscoveredField("zone", is_required=True),
             DiscoveredField("name", is_required=True),
             DiscoveredField("type", is_required=True),
-            DiscoveredField("ttl", "int", is_required=True),
+            DiscoveredField("ttl", "int"),
             DiscoveredField("records", "list[str]", is_required=True),
         ),
         (("zone", "name", "type"),),

@@ -27,7 +27,8 @@ def sample(adapter_class: type[MappedAdapter], settings: Mapping[str, Any], reco
         records: the `records` entry of the collection.
     """
     models = {_MODEL: ModelDefinition.model_validate({"identifiers": {"key": "json"}})}
-    adapter = adapter_class(settings, models, {_MODEL: records})
+    fields = {"key": {"value": ""}}  # what the records have is not known yet
+    adapter = adapter_class(settings, models, {_MODEL: {**records, "fields": fields}})
     try:
         return list(islice(adapter.read(adapter.mappers[_MODEL]), SAMPLE))
     finally:

@@ -11,7 +11,7 @@ import typer
 
 from diffsync_store.cli.app import app, echo_error
 from diffsync_store.cli.formatting import one_line
-from diffsync_store.cli.init.pairs import choose_pairs
+from diffsync_store.cli.init.pairs import choose_pairs, left_out
 from diffsync_store.cli.init.project_files import FILE, write_files
 from diffsync_store.cli.init.questions import CannotDraft, Questions
 from diffsync_store.cli.init.report import Report
@@ -48,6 +48,9 @@ def init(
     """
     try:
         _init(folder, source, target, records or [], Questions(is_silent=yes), as_json=as_json)
+    except typer.Abort:
+        echo_error("Nobody answers. Nothing was written. Name the systems by --source and --target, and add --yes.")
+        raise typer.Exit(2) from None
     except (CannotDraft, ConfigError, ImportError, ValueError, OSError) as error:
         echo_error(_without_secrets(error))
         raise typer.Exit(1) from None
@@ -64,7 +67,10 @@ def _init(folder: Path, source: str, target: str, records: Sequence[str], ask: Q
         models = draft_models(pairs, here.describe, there.describe)
         ask.for_constants(models)
         draft = Draft(
-            draft_side("source", here, there, file.parent), draft_side("target", there, here, file.parent), models
+            draft_side("source", here, there, file.parent),
+            draft_side("target", there, here, file.parent),
+            models,
+            [] if records else left_out(here, pairs),
         )
     report = Report.of(draft, folder, write_files(file, draft))
     report.print_json() if as_json else report.print()

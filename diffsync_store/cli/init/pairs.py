@@ -28,6 +28,12 @@ def choose_pairs(
     return [(here.describe(name), there.describe(other)) for name, other in chosen]
 
 
+def left_out(here: System, pairs: Sequence[tuple[Collection, Collection | None]]) -> list[str]:
+    """Return the names of the source's records that are in no pair."""
+    chosen = {collection.name for collection, _ in pairs}
+    return [name for name in here.names() if name not in chosen]
+
+
 def _named(records: Sequence[str], names: Sequence[str]) -> list[str]:
     return [find(text.partition("=")[0], names, "source") for text in records]
 

@@ -39,6 +39,7 @@ def _texts_of_hooks(text: str) -> Mapping[str, str]:
             found |= point.load()(text)
         except ImportError as error:  # the package is there without what it needs
             echo_error(
-                f"The files for {point.name} are not written: {error}. Install it: pip install 'diffsync-store[flows]'"
+                f"No files for {point.name} are written: {error}. To run the sync with {point.name} later: "
+                "pip install 'diffsync-store[flows]'"
             )
     return found

@@ -59,9 +59,7 @@ class Questions:
     def for_constants(self, models: Iterable[DraftModel]) -> None:
         for model in models:
             for name in () if self._is_silent else model.missing:
-                prompt = (
-                    f"The target requires {model.name}.{name}, which the source does not have. Value for all records"
-                )
+                prompt = f"The target requires {model.name}.{name}, which the source does not have. Value for all records (empty: decide later)"
                 value: str = typer.prompt(prompt, default="", show_default=False, err=True)
                 if value:
                     model.set_constant(name, value)

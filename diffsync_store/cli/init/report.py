@@ -41,7 +41,7 @@ class Report:
         commands = ("check", f"preview {draft.source.name}", f"plan {draft.sync_name}", f"apply {draft.sync_name}")
         return cls(
             written=[str(folder / name) for name in written],
-            decide=[remark for model in draft.models for remark in model.remarks()],
+            decide=list(draft.remarks()),
             variables={name: held for name, held in variables.items() if name not in environment()},
             problems=[str(problem) for problem in find_problems(project)],
             next=[f"diffsync-store {command}{option}" for command in commands],

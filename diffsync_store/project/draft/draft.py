@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from diffsync_store.project.draft.model import DraftModel
+
+_SHOWN = 8
+"""Names of records that a remark shows."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,24 @@ class Draft:
     source: Side
     target: Side
     models: Sequence[DraftModel]
+    left_out: Sequence[str] = ()
+    """Names of records of the source that are not synced."""
 
     @property
     def sync_name(self) -> str:
         """Return the name of the sync."""
         return f"{self.source.name}-to-{self.target.name}"
+
+    def remarks(self) -> Iterator[str]:
+        """Yield a sentence for each thing that a person has to decide."""
+        for model in self.models:
+            yield from model.remarks()
+        if self.left_out:
+            names = ", ".join(self.left_out[:_SHOWN]) + (" …" if len(self.left_out) > _SHOWN else "")
+            yield (
+                f"Not synced: {names} of the source. Name the records of the target that belong to them, "
+                f"`--records {self.left_out[0]}=TARGET`, or add them to `models` and `records`."
+            )
 
     def content(self) -> dict[str, Any]:
         """Return the file as data."""

@@ -15,9 +15,9 @@ STORE = """\
 """
 WITH_STORE = 'store: {url: "${REDIS_URL}"}\n'
 _HEAD = """\
-# Written by `diffsync-store init`. Next:
-#   diffsync-store check            find mistakes in this file
-#   diffsync-store preview {source}  show the first records, and those that do not fit
+# Written by `diffsync-store init`. Next, find mistakes in this file, look at the first records, and see what would change:
+#   diffsync-store check
+#   diffsync-store preview {source}
 #   diffsync-store plan {sync}
 # ${{NAME}} is a variable of the environment.
 
@@ -40,7 +40,7 @@ def draft_text(draft: Draft) -> str:
 
 
 def _remarks(draft: Draft) -> Iterator[str]:
-    lines = [remark for model in draft.models for remark in model.remarks()]
+    lines = list(draft.remarks())
     if lines:
         yield "To decide:"
         yield from (f"- {line}" for line in lines)
