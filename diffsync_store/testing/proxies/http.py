@@ -167,6 +167,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else an answer waits 40 ms between its headers and its body
     server: _Server
 
     def do_GET(self) -> None:
