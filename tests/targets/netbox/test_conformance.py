@@ -23,6 +23,5 @@ class TestNetBox(OnRedis):
 
     @pytest.fixture
     def system(self, netbox: NetBoxServer, proxy: HttpProxy) -> Iterator[NetBoxUnderTest]:
-        under_test = NetBoxUnderTest(proxy, netbox)
-        yield under_test
-        under_test.client.close()
+        with netbox.client() as client:
+            yield NetBoxUnderTest(proxy, client)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+import httpx
+
 from diffsync_store import Adapter, BaseStore
 from diffsync_store.adapters.mapped import MappedModel
 from diffsync_store.adapters.netbox import NetBoxAdapter
 from diffsync_store.adapters.netbox.slugs import other_slug
 from diffsync_store.mapping import ModelDefinition, build_models
 from diffsync_store.testing import BehindHttpProxy, HttpProxy, Record, Sample
-from tests.targets.netbox.server import TOKEN, NetBoxServer
+from tests.targets.netbox.server import TOKEN
 
 EMPTY = {"type": "str?", "compare": "empty_is_none"}
 MODELS = build_models(
@@ -68,9 +70,9 @@ class NetBoxUnderTest(BehindHttpProxy):
     page_size = 4
     cannot: ClassVar[Mapping[str, str]] = {"text: blanks around": TRIMMED, "text: blank": BLANK}
 
-    def __init__(self, proxy: HttpProxy, server: NetBoxServer) -> None:
+    def __init__(self, proxy: HttpProxy, client: httpx.Client) -> None:
         super().__init__(proxy)
-        self.client = server.client()
+        self.client = client
 
     def make_adapter_at(self, url: str, store: BaseStore, token: str = TOKEN) -> Adapter:
         settings = {"url": url, "token": token, "attempts": 2, "paging": {"size": self.page_size}, "concurrency": 1}
