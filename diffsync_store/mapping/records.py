@@ -12,9 +12,10 @@ change, and may be shared by threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_origin
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from diffsync_store.mapping.definitions import Closed
 from diffsync_store.mapping.models import DeclaredModel
@@ -188,7 +189,9 @@ class Mapper:
             raise ValueError(
                 f"Model {model._modelname!r} has no field {', '.join(map(repr, unknown))}. Its fields are {', '.join(names)}."
             )
-        fields = {name: mapping.fields.get(name, FieldMapping()) for name in names}
+        fields = {
+            name: _with_empty_list(mapping.fields.get(name, FieldMapping()), model.model_fields[name]) for name in names
+        }
         self._readers = [(name, _reader(field, compile_path(field.path or name))) for name, field in fields.items()]
         self._writers = dict(_writers(fields, _named_by_references(model) if has_ids else set()))
         self.written_references = {
@@ -269,6 +272,14 @@ def mapped_fields(model: type[DeclaredModel]) -> list[str]:
     """Return the names of the fields that a mapping reads and writes."""
     children = {field for base in model.__mro__ for field in vars(base).get("_children", {}).values()}
     return [name for name in model.model_fields if name not in _IGNORED and name not in children]
+
+
+def _with_empty_list(field: FieldMapping, declared: FieldInfo) -> FieldMapping:
+    """Return the mapping of a list that is text in the system: no text is the empty list, as it is written."""
+    is_text = any(isinstance(transform, Mapping) and "split" in transform for transform in field.transforms)
+    if is_text and declared.is_required() and get_origin(declared.annotation) is list and field.default is None:
+        return field.model_copy(update={"default": []})
+    return field
 
 
 def _reader(field: FieldMapping, read: Getter) -> Getter:

@@ -610,6 +610,19 @@ def test_lines_that_cannot_be_read_are_not_lost_by_writing(tmp_path: Path) -> No
     assert (tmp_path / "devices.csv").read_text() == text
 
 
+def test_an_empty_list_in_a_cell_is_read_again(tmp_path: Path) -> None:
+    models = {
+        "device": ModelDefinition.model_validate({"identifiers": {"name": "str"}, "attributes": {"tags": "list[str]"}})
+    }
+    records = {
+        "device": {"from": "devices.csv", "optional": True, "fields": {"tags": {"transforms": [{"split": " "}]}}}
+    }
+    adapter = loaded(FilesAdapter({"folder": tmp_path}, models, records))
+    adapter.create_records(adapter.models["device"], [({"name": "a"}, {"tags": []}), ({"name": "b"}, {"tags": ["x"]})])
+    again = loaded(FilesAdapter({"folder": tmp_path}, models, records))
+    assert {device.name: device.tags for device in again.get_all("device")} == {"a": [], "b": ["x"]}
+
+
 def test_a_file_that_may_be_missing_is_made(tmp_path: Path) -> None:
     for name in ("devices.csv", "devices.json", "devices.yaml", "sub/devices.jsonl"):
         adapter = loaded(
