@@ -114,6 +114,15 @@ def test_records_that_are_not_synced_are_named(folder: Path) -> None:
     assert "`--records colours=TARGET`" in (folder / "syncs.yaml").read_text()
 
 
+def test_an_empty_folder_gets_files(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    result = init("--source", "data", "--target", "empty", "--yes")
+    assert result.exit_code == 0, result.output
+    assert applied(folder / "syncs.yaml")["create"] == 2
+    assert (folder / "empty" / "device.csv").read_text() == CSV
+    assert {key: number for key, number in applied(folder / "syncs.yaml").items() if number} == {"no-change": 2}
+
+
 def test_nobody_answers(folder: Path) -> None:
     result = init("--source", "data")
     assert (result.exit_code, "add --yes" in result.stderr) == (2, True)

@@ -65,6 +65,9 @@ def _init(folder: Path, source: str, target: str, records: Sequence[str], ask: Q
     with open_system("source", source, ask) as here, open_system("target", target, ask) as there:
         pairs = choose_pairs(here, there, records, ask)
         models = draft_models(pairs, here.describe, there.describe)
+        if there.address.type == "files" and not there.names():
+            for model in models:
+                model.write_to_new_file()
         ask.for_constants(models)
         draft = Draft(
             draft_side("source", here, there, file.parent),

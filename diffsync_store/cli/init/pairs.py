@@ -10,6 +10,9 @@ from diffsync_store.cli.init.system import System
 from diffsync_store.project.draft import pair_names
 from diffsync_store.redaction import redact_url_passwords
 
+_FILLED = ("sql", "files")
+"""Types of systems that get the source's records if they are empty."""
+
 
 def choose_pairs(
     here: System, there: System, records: Sequence[str], ask: Questions
@@ -17,8 +20,8 @@ def choose_pairs(
     names, other_names = here.names(), there.names()
     if not names:
         raise CannotDraft(f"{redact_url_passwords(here.address.location)} has no records that can be read.")
-    if not other_names and there.address.type == "sql":
-        return [(here.describe(name), None) for name in _named(records, names) or names]  # an empty database
+    if not other_names and there.address.type in _FILLED:
+        return [(here.describe(name), None) for name in _named(records, names) or names]
     chosen = [_pair_of(text, names, other_names) for text in records]
     if not chosen:
         proposed = pair_names(names, other_names)

@@ -57,6 +57,12 @@ class DraftModel:
         if self.unused:
             yield f"{self.name}: the target has no field for {', '.join(self.unused)}."
 
+    def write_to_new_file(self) -> None:
+        """Let the target have the records in a file that the first sync makes: CSV, or JSON for lists and nested values."""
+        types = [each["type"] if isinstance(each, dict) else each for each in self.attributes.values()]
+        is_flat = not any(each.startswith(("list", "json")) for each in types)
+        self.target = {"from": f"{self.name}.csv" if is_flat else f"{self.name}.json", "optional": True}
+
     def set_constant(self, name: str, value: str) -> None:
         """Give every record of the source the same value of a field that it lacks."""
         if self.source is not None:
