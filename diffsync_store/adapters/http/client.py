@@ -168,7 +168,7 @@ class HttpClient:
         try:
             with closing(self._client.send(request, stream=True)) as response:
                 content = b"".join(self._chunks(response, deadline))
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             reason = str(error) or type(error).__name__
             raise type(error)(f"{request.method} {request.url}: {reason}", request=_without_secrets(request)) from error
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_TRANSFER]

@@ -81,7 +81,7 @@ def json_of(response: httpx.Response, secrets: tuple[str, ...] = ()) -> Any:
         return None
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotJson.of(response, secrets) from None
 
 
@@ -97,6 +97,14 @@ def explained(details: Any) -> str:
     if isinstance(details, list):
         return "; ".join(explained(item) for item in details if item)
     return str(details)
+
+
+def failure_in(answer: Mapping[str, Any]) -> str:
+    """The error that some APIs put into an answer with a good status; empty if there is none."""
+    error = answer.get("error") or answer.get("errors")
+    if error:
+        return shortened(explained(error))
+    return shortened(explained(answer)) if answer.get("success") is False or answer.get("ok") is False else ""
 
 
 def redacted(text: str, secrets: tuple[str, ...]) -> str:
@@ -125,5 +133,5 @@ def _plain(text: str) -> str:
 def _json_or_none(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
-from diffsync_store.adapters.http import HttpError, NotJson, explained
+from diffsync_store.adapters.http import HttpError, NotJson, explained, failure_in
 from diffsync_store.adapters.mapped import Answer, Change
 from diffsync_store.adapters.rest.bulk import Bulk, errors_in_order, in_parts, one_by_one
 from diffsync_store.adapters.rest.reading import RestReader
@@ -71,7 +71,7 @@ class Writer:
             raise OutcomeUnknown(
                 f"The answer to a request for {len(payloads)} records of {self.path} is not a list of as many."
             )
-        return [self._id_in(record) for record in _in_order(payloads, answer)]
+        return [self._answer_of_create(record) for record in _in_order(payloads, answer)]
 
     def answers_of_updates(self, changes: Sequence[Change], answer: Any) -> list[Answer]:
         """Whether the API has changed each record: it leaves out those that are gone, and answers in an order of its own."""
@@ -95,7 +95,9 @@ class Writer:
 
     def _create_one(self, payload: dict[str, Any]) -> Answer:
         method, template = self.writing.call("create")
-        response, answer = self._send(method, filled_path(template, self.path, self._identifiers_in(payload)), payload)
+        response, answer = self._send_one(
+            method, filled_path(template, self.path, self._identifiers_in(payload)), payload
+        )
         record = self.reader.record_in(self.mapper, answer)
         self._note_dropped(payload, record)
         found = self._id_in(record)
@@ -113,19 +115,37 @@ class Writer:
                 headers = {"If-Match": tag} if (tag := response.headers.get("ETag")) else {}
             if is_whole:
                 payload = _merged(record, change.payload)
-        _, answer = self._send(method, path, payload, headers)
+        _, answer = self._send_one(method, path, payload, headers)
         return self._answer_of_update(change, self.reader.record_in(self.mapper, answer))
 
     def _delete_one(self, change: Change) -> Answer:
         method, path = self._call("delete", change)
         try:
-            self._send(method, path)
+            self._send_one(method, path)
         except HttpError as error:
             if error.response.status_code not in _GONE:
                 raise
             self._require_gone(change, error)
         self.reader.checked_deletes.add(self.mapper.model._modelname)
         return None
+
+    def _send_one(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[Any, Any]:
+        """Send a request for one record.
+
+        Raises:
+            ValueError: the API answers with a good status and an error.
+        """
+        response, answer = self._send(method, path, body, headers)
+        reason = self._failure_in(self.reader.record_in(self.mapper, answer)) or self._failure_in(answer)
+        if reason:
+            raise ValueError(f"{method} {path} answered {response.status_code} with an error: {reason}")
+        return response, answer
+
+    def _failure_in(self, record: Any) -> str:
+        """The error in the place of a record; empty if there is none."""
+        return failure_in(record) if isinstance(record, Mapping) and self._id_in(record) is None else ""
 
     def _require_gone(self, change: Change, error: HttpError) -> None:
         """Look the first record up that seems to be gone: a wrong path is answered in the same way."""
@@ -157,6 +177,10 @@ class Writer:
         changed = [name for name in old if old[name] != new[name]]
         if changed:
             raise ValueError(f"The record has changed since it was loaded: {', '.join(changed)}. Load and diff again.")
+
+    def _answer_of_create(self, record: Any) -> Answer:
+        reason = self._failure_in(record)
+        return ObjectNotCreated(reason) if reason else self._id_in(record)
 
     def _answer_of_update(self, change: Change, record: Any) -> Answer:
         dropped = self.dropped_fields(change.payload, record)
@@ -212,7 +236,11 @@ class Writer:
             raise OutcomeUnknown(
                 f"{method} {self.path} answered 207: the request was done in part. Set `each` of `writing`."
             )
-        return compile_getter(self.writing.answer)(answer, None) if self.writing.answer and answer else answer
+        found = compile_getter(self.writing.answer)(answer, None) if self.writing.answer and answer else answer
+        reason = failure_in(answer) if isinstance(answer, Mapping) and not isinstance(found, list) else ""
+        if reason:
+            raise OutcomeUnknown(f"{method} {self.path} answered {response.status_code} with an error: {reason}")
+        return found
 
     def _answers_of_each(self, sent: Sequence[Any], answer: Any, each: Each, refused: type[Exception]) -> list[Answer]:
         if not isinstance(answer, list) or len(answer) != len(sent):

@@ -1,5 +1,6 @@
+import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -59,8 +60,8 @@ def test_pages_are_requested_at_the_same_time_and_come_in_order(adapter_of: Make
                 arrived.wait()
             return super().respond(request)
 
-    with Slow(*TEN, *({"name": f"e{number}"} for number in range(11))) as api:
-        assert names(loaded(adapter_of(api, concurrency=3))) == ALL + [f"e{number}" for number in range(11)]
+    with Slow(*TEN, *({"name": f"e{number}"} for number in range(10))) as api:
+        assert names(loaded(adapter_of(api, concurrency=3))) == ALL + [f"e{number}" for number in range(10)]
 
 
 @pytest.mark.parametrize("how", [500, 429, DROP])
@@ -125,6 +126,74 @@ def test_a_total_that_is_too_large_makes_the_load_partial(adapter_of: MakeAdapte
         adapter = loaded(adapter_of(api))
     assert names(adapter) == ALL
     assert adapter.store.record().state is StoreState.PARTIAL
+
+
+class Says(JsonApi):
+    """Answers each page with another total, or another page, than is true."""
+
+    def __init__(self, change: Callable[[dict[str, Any]], dict[str, Any]], **options: Any) -> None:
+        super().__init__(*TEN, **options)
+        self.change = change
+
+    def respond(self, request: Request) -> Answer:
+        answer = super().respond(request)
+        return answer._replace(body=json.dumps(self.change(json.loads(answer.body))).encode())
+
+
+@pytest.mark.parametrize("kind", ["page", "offset"])
+@pytest.mark.parametrize("total", [-1, 0, 5, 6, "10", None])
+def test_a_total_that_is_too_small_ends_no_list(adapter_of: MakeAdapter, kind: str, total: Any) -> None:
+    with Says(lambda page: {**page, "count": total}, paging=kind) as api:
+        assert names(loaded(adapter_of(api))) == ALL
+
+
+@pytest.mark.parametrize("kind", ["page", "offset"])
+def test_a_total_that_counts_the_records_of_the_page_ends_no_list(adapter_of: MakeAdapter, kind: str) -> None:
+    with Says(lambda page: {**page, "count": len(page["results"])}, paging=kind) as api:
+        assert names(loaded(adapter_of(api))) == ALL
+
+
+@pytest.mark.parametrize("status", [400, 404, 416, 422])
+def test_an_api_may_refuse_the_page_after_the_last_one(adapter_of: MakeAdapter, status: int) -> None:
+    class Strict(JsonApi):
+        def respond(self, request: Request) -> Answer:
+            return Answer(status) if "page=5" in request.path else super().respond(request)
+
+    with Strict(*TEN, {"name": "d10"}, {"name": "d11"}, paging="page") as api:
+        assert len(names(loaded(adapter_of(api)))) == 12
+
+
+def test_an_api_may_give_its_last_page_again(adapter_of: MakeAdapter) -> None:
+    class Clamps(JsonApi):
+        def respond(self, request: Request) -> Answer:
+            return super().respond(request._replace(path=request.path.replace("page=5", "page=4")))
+
+    with Clamps(*TEN, paging="page", total="") as api:
+        adapter = loaded(adapter_of(api))
+        assert names(adapter) == ALL
+        assert adapter.store.record().state is StoreState.COMPLETE
+
+
+@pytest.mark.parametrize("kind", ["page", "offset"])
+def test_an_api_that_ignores_the_parameter_of_the_page_is_an_error(adapter_of: MakeAdapter, kind: str) -> None:
+    with JsonApi(*TEN, paging=kind, total="") as api:
+        adapter = adapter_of(api, paging={"kind": kind, "size": 3, "parameter": "wrong"})
+        with pytest.raises(ValueError, match="the API ignores 'wrong'"):
+            loaded(adapter)
+        assert adapter.store.record().state is StoreState.FAILED
+
+
+def test_an_error_beside_an_empty_list_is_no_end_of_the_list(adapter_of: MakeAdapter) -> None:
+    with (
+        Says(lambda page: {**page, "results": [], "error": "too busy"}, paging="page") as api,
+        pytest.raises(ValueError, match="no records and an error: too busy"),
+    ):
+        loaded(adapter_of(api))
+
+
+def test_a_path_of_the_id_that_is_not_unique_is_an_error(adapter_of: MakeAdapter) -> None:
+    with JsonApi(*TEN) as api, pytest.raises(ValueError, match=r"have the id 'Oslo'. Correct `id`"):
+        loaded(adapter_of(api, id="site"))
 
 
 def test_links_in_a_circle_end_with_an_error(adapter_of: MakeAdapter) -> None:

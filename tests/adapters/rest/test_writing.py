@@ -401,3 +401,47 @@ def test_an_update_without_a_record_is_a_reject(adapter_of: MakeAdapter) -> None
         [answer] = adapter.send_updates(adapter.mappers["device"], [change(5, "x", site="Oslo")])
         assert isinstance(answer, ObjectNotUpdated)
         assert "answered 404" in str(answer)
+
+
+class Fails(JsonApi):
+    """Answers each write with a good status and an error, and does nothing."""
+
+    answer: Any = {}
+
+    def respond(self, request: Request) -> Answer:
+        return (
+            super().respond(request) if request.method == "GET" else Answer(200, {}, json.dumps(self.answer).encode())
+        )
+
+
+@by_each_way
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"error": "quota exceeded"}, "quota exceeded"),
+        ({"errors": [{"message": "no rights"}], "data": None}, "no rights"),
+        ({"success": False, "message": "locked"}, "locked"),
+    ],
+)
+def test_an_error_with_a_good_status_is_a_reject(
+    adapter_of: MakeAdapter, way: dict[str, Any], answer: Any, reason: str
+) -> None:
+    with Fails(*PRESENT) as api:
+        api.answer = answer
+        target = loaded(adapter_of(api, **way))
+        result = sync(source_of(*WANTED), target)
+        assert counts(result) == (0, 0, 0, 5)
+        assert all(reason in each.reason for each in result.rejects)
+        assert {device.name for device in target.get_all("device")} == {record["name"] for record in PRESENT}
+
+
+def test_an_error_in_the_place_of_a_record_of_a_bulk_request_is_a_reject(adapter_of: MakeAdapter) -> None:
+    class SkipsSecond(JsonApi):
+        def _create(self, given: list[dict[str, Any]], *, alone: bool) -> Answer:
+            made: list[Any] = [self.add(item) for item in (given[0], given[2])]
+            return Answer(201, {}, json.dumps([made[0], {"error": "taken"}, made[1]]).encode())
+
+    with SkipsSecond() as api:
+        result = sync(source_of(*WANTED), loaded(adapter_of(api, **BULK)))
+    assert counts(result) == (2, 0, 0, 1)
+    assert [(each.unique_id, each.reason) for each in result.rejects] == [("b", "taken")]
