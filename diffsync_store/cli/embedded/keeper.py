@@ -45,4 +45,5 @@ def _end_with_server(server: "subprocess.Popen[bytes]") -> None:
 if __name__ == "__main__":
     if os.fork():  # the process that started this one does not wait for it
         os._exit(0)
+    os.umask(0o077)  # the data may have secrets
     keep(Path(sys.argv[1]), sys.argv[2:])

@@ -54,7 +54,8 @@ def embedded_store(folder: Path) -> Iterator[str]:
 
 
 def _make(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)  # also where a copy or a backup has given it to all
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", "utf-8")
