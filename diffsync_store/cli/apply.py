@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,7 +15,7 @@ from diffsync_store.cli.applying import Applying, person
 from diffsync_store.cli.catalog import known_diffs
 from diffsync_store.cli.connection import Context, is_embedded, open_context
 from diffsync_store.cli.documents import print_result
-from diffsync_store.cli.formatting import console
+from diffsync_store.cli.formatting import close_output, console, while_read
 from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Shown
 from diffsync_store.cli.plan_view import show_plan, shown_note, totals
 from diffsync_store.cli.planning import compare, drop, drop_stores
@@ -67,15 +69,17 @@ def apply(
             retry_rejected,
         )
         plan = _plan(context, request)
-        if as_json:
-            echo_error(totals(plan.result))
-        else:
-            _show(plan, limit)
         result = None
+        with _dropped_unless_accepted(context, plan, request):
+            if as_json:
+                echo_error(totals(plan.result))
+            else:
+                _show(plan, limit)
+            if plan.has_changes and not plan.refusal:
+                _ask(plan, request, is_yes=yes, by=by or person())
         if plan.refusal:
             _end(plan, None, as_json=as_json)
         if plan.has_changes:
-            _ask(context, plan, request, is_yes=yes, by=by or person())
             applying = Applying(context, request, by or person(), wait)
             result = applying.run(plan)
         if is_sync or is_embedded(context.project):
@@ -102,12 +106,31 @@ def _show(plan: Plan, limit: int) -> None:
         echo(note)
 
 
-def _ask(context: Context, plan: Plan, request: SyncRequest, *, is_yes: bool, by: str) -> None:
+@contextmanager
+def _dropped_unless_accepted(context: Context, plan: Plan, request: SyncRequest) -> Iterator[None]:
+    """Show and ask in the body. If the person refuses, interrupts or closes the output, a plan that was made for this is dropped.
+
+    Raises:
+        typer.Exit: nothing is to be applied.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except (typer.Abort, KeyboardInterrupt, BrokenPipeError) as error:
+        if request.sync_name:
+            drop(context, plan)
+        if isinstance(error, BrokenPipeError):
+            close_output()
+        echo_error("Nothing was applied.")
+        raise typer.Exit(1) from None
+
+
+def _ask(plan: Plan, request: SyncRequest, *, is_yes: bool, by: str) -> None:
     """Ask the person, and record the approval if the file requires one.
 
     Raises:
         UserError: the file requires an approval of the whole diff, and a part of it is selected.
-        typer.Exit: the person refuses.
+        typer.Abort: the person refuses.
     """
     must_approve = plan.needs_approval and not plan.is_approved
     checksum = plan.saved.checksum() if must_approve else ""
@@ -115,11 +138,7 @@ def _ask(context: Context, plan: Plan, request: SyncRequest, *, is_yes: bool, by
         raise UserError("The file requires an approval, which is of the whole diff. Use --exclude instead of --select.")
     if not is_yes:
         question = f"Approve and apply these changes as {by}?" if must_approve else "Apply these changes?"
-        if not typer.confirm(question, err=True):
-            if request.sync_name:
-                drop(context, plan)
-            echo_error("Nothing was applied.")
-            raise typer.Exit(1)
+        typer.confirm(question, err=True, abort=True)
     if must_approve:
         reason = "apply --yes" if is_yes else "answered the question of apply"
         plan.saved.approve(by=by, reason=reason, checksum=checksum, exclude=request.exclude)
@@ -137,10 +156,11 @@ def _end(plan: Plan, result: SyncResult | None, *, as_json: bool) -> NoReturn:
     """Print the result, and exit."""
     steps = [] if result is None else next_steps(plan, result)
     status = status_of(plan, result)
-    if as_json:
-        print_result(plan, result, status, steps)
-    elif result is plan.result:  # nothing was left to apply
-        show_steps(console(), steps)
-    elif result is not None:
-        show_result(console(), plan, result, steps)
+    with while_read():
+        if as_json:
+            print_result(plan, result, status, steps)
+        elif result is plan.result:  # nothing was left to apply
+            show_steps(console(), steps)
+        elif result is not None:
+            show_result(console(), plan, result, steps)
     raise typer.Exit(0 if status in {"applied", "no changes"} else 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +22,28 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 def console() -> Console:
     """Return the console for standard output."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return _Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Raise the error for the command, which may have something to undo."""
+        raise  # noqa: PLE0704  # rich calls it while it handles the error
+
+
+@contextmanager
+def while_read() -> Iterator[None]:
+    """Print in the body; end it without an error when the reader of the output has gone, as `head` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close_output()
+
+
+def close_output() -> None:
+    """Discard what is still to be printed: nobody reads it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def one_line(value: Any) -> str:

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 from diffsync_store.cli.app import EXIT_DIFFERENCES, echo, echo_error, project_command
 from diffsync_store.cli.connection import Context, open_context
 from diffsync_store.cli.documents import print_plan
-from diffsync_store.cli.formatting import console
+from diffsync_store.cli.formatting import console, while_read
 from diffsync_store.cli.plan_view import show_plan, shown_note
 from diffsync_store.cli.planning import compare, drop
 from diffsync_store.cli.progress import progress_bars
@@ -83,10 +83,11 @@ def plan(
         with progress_bars() as bars:
             found = compare(context, request, bars)
         try:
-            if as_json:
-                print_plan(found, None if out is None else request.diff_id, with_changes=not summary)
-            else:
-                _show(found, 0 if summary else limit, is_saved=out is not None)
+            with while_read():
+                if as_json:
+                    print_plan(found, None if out is None else request.diff_id, with_changes=not summary)
+                else:
+                    _show(found, 0 if summary else limit, is_saved=out is not None)
         finally:
             if out is None:
                 drop(context, found)

@@ -109,8 +109,14 @@ def test_the_answer_of_a_person_decides(project: CommandLine) -> None:
         terminal.press("n\n")
         assert terminal.wait() == 1
         assert "Nothing was applied." in terminal.plain
+    with in_terminal(project, "apply", "inventory") as terminal:
+        terminal.read_until("Apply these changes? [y/N]: ")
+        terminal.press("\x03")
+        assert terminal.wait() == 1
+        assert "Nothing was applied." in terminal.plain
     assert len(project.rows()) == 2
     assert project.run("diffs").stderr == "No saved diffs.\n"
+    assert project.run("stores").stderr == "No stores.\n"
     with in_terminal(project, "apply", "inventory") as terminal:
         terminal.read_until("Apply these changes? [y/N]: ")
         terminal.press("y\n")

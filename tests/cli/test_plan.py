@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import ANY
 
 import pytest
 
@@ -69,6 +70,29 @@ def test_without_a_terminal_apply_needs_yes(project: CommandLine) -> None:
         "Nobody can answer, because the input is not a terminal. Add --yes to apply without a question.\n"
     )
     assert len(project.rows()) == 2
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_plan_ends_without_an_error_when_nobody_reads_on(project: CommandLine, form: tuple[str, ...]) -> None:
+    with project.start("plan", "inventory", "--exit-code", *form) as running:
+        assert running.stdout
+        running.stdout.close()
+        assert running.stderr
+        assert running.stderr.read().splitlines() == [ANY, ANY]  # the two loads
+        assert running.wait(60) == 3
+    assert project.run("diffs").stderr == "No saved diffs.\n"
+    assert project.run("stores").stderr == "No stores.\n"
+
+
+def test_nothing_is_applied_when_nobody_reads_the_plan(project: CommandLine) -> None:
+    with project.start("apply", "inventory", "--yes") as running:
+        assert running.stdout
+        running.stdout.close()
+        assert running.stderr
+        assert running.stderr.read().endswith("\nNothing was applied.\n")
+        assert running.wait(60) == 1
+    assert len(project.rows()) == 2
+    assert project.run("diffs").stderr == "No saved diffs.\n"
 
 
 def test_an_unknown_name_has_a_suggestion(project: CommandLine) -> None:
