@@ -281,9 +281,14 @@ def _is_wanted(record: Fields, query: Mapping[str, list[str]]) -> bool:
         if name == "tag" and not set(values) & set(record.get("tags", ())):
             return False
         key = name.removesuffix("_id")
-        if name not in _OF_PAGES and key in record and str(record[key]) not in values:
+        if name not in _OF_PAGES and key in record and not _has_value(record[key], values):
             return False
     return True
+
+
+def _has_value(value: Any, values: Sequence[str]) -> bool:
+    """Whether a field has one of the values of a filter, in which `null` is no value."""
+    return "null" in values if value is None else str(value) in set(values) - {"null"}
 
 
 def _key(record: Fields, names: Sequence[str]) -> list[Any]:

@@ -10,6 +10,8 @@ from diffsync_store.mapping.records import Mapper
 
 _LONGEST = 3000
 """Characters of the parameters of one request; servers take addresses of about 4000."""
+_NULL = "null"
+"""What a filter takes for no value: a record of this name is found by its other identifiers."""
 
 
 def filters_of(mapper: Mapper, identifiers: Mapping[str, Any], ids: Mapping[str, Any]) -> dict[str, str]:
@@ -25,12 +27,12 @@ def filters_of(mapper: Mapper, identifiers: Mapping[str, Any], ids: Mapping[str,
         field = mapper.mapping.fields.get(name)
         path = ((field.path if field is not None else "") or name).removesuffix(".value")
         is_as_stored = field is None or not (field.transforms or field.map or "value" in field.model_fields_set)
-        if is_plain(path) and "." not in path and value is not None and is_as_stored:
+        if is_plain(path) and "." not in path and value not in (None, _NULL) and is_as_stored:
             found[path] = str(value)
     for label, key in ids.items():
         target = mapper.written_references[label]
         if not target.endswith(("_id", "_terminations")):
-            found[f"{target}_id"] = "null" if key is None else str(key)
+            found[f"{target}_id"] = _NULL if key is None else str(key)
     return found
 
 
