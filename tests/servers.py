@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import psutil
+import psycopg
 import pymysql
 import redis
 from redis.backoff import NoBackoff
@@ -280,8 +281,11 @@ class PostgresServer(Server):
 
     def run_sql(self, database: str, *statements: str) -> None:
         """Run statements, each in a transaction of its own."""
-        commands = [word for statement in statements for word in ("--command", statement)]
-        self._run("psql", *self._address, "--quiet", "--set=ON_ERROR_STOP=1", *commands, database)
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True
+        ) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
 
     @property
     def _address(self) -> list[str]:

@@ -100,9 +100,9 @@ class NautobotServer(Server):
         with self.redis.client() as client:
             client.flushall()
 
-    def run_sql(self, statement: str) -> None:
+    def run_sql(self, *statements: str) -> None:
         """Change what the API does not change."""
-        self.postgres.run_sql(DATABASE, statement)
+        self.postgres.run_sql(DATABASE, *statements)
 
     def command(self) -> Sequence[str | Path]:
         return [self.program, "start", "--ini", self.directory / "uwsgi.ini"]

@@ -95,6 +95,10 @@ class NetBoxServer(Server):
         with self.redis.client() as client:
             client.flushall()
 
+    def run_sql(self, *statements: str) -> None:
+        """Change what the API does not change."""
+        self.postgres.run_sql(DATABASE, *statements)
+
     def _database(self) -> psycopg.Connection:
         return psycopg.connect(host="127.0.0.1", port=self.postgres.port, user="postgres", dbname=DATABASE)
 

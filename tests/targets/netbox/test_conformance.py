@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def proxy(netbox_server: NetBoxServer) -> Iterator[HttpProxy]:
+    netbox_server.reset()
     with HttpProxy(netbox_server.url) as proxy:
         yield proxy
 
@@ -22,6 +23,7 @@ class TestNetBox(OnRedis):
     samples = (MANUFACTURER, DEVICE_TYPE)
 
     @pytest.fixture
-    def system(self, netbox: NetBoxServer, proxy: HttpProxy) -> Iterator[NetBoxUnderTest]:
-        with netbox.client() as client:
+    def system(self, netbox_server: NetBoxServer, proxy: HttpProxy) -> Iterator[NetBoxUnderTest]:
+        netbox_server.run_sql("DELETE FROM dcim_devicetype", "DELETE FROM dcim_manufacturer")
+        with netbox_server.client() as client:
             yield NetBoxUnderTest(proxy, client)

@@ -93,13 +93,12 @@ class NetBoxUnderTest(BehindHttpProxy):
         body = {name: value for name, value in record.fields.items() if value is not None}
         if record.model == "device_type":
             body["manufacturer"] = {"name": body["manufacturer"]}
-        key = self._key(record)
-        if key is not None:
+        name = record.identifiers["model" if record.model == "device_type" else "name"]
+        path = PATHS[record.model]
+        answer = self.client.post(path, json={**body, "slug": other_slug(name)})
+        if answer.status_code == 400:  # there is one
             empty = {name: "" if name in {"description", "part_number"} else None for name in record.attributes}
-            answer = self.client.patch(f"{PATHS[record.model]}{key}/", json={**empty, **body})
-        else:
-            name = record.identifiers["model" if record.model == "device_type" else "name"]
-            answer = self.client.post(PATHS[record.model], json={**body, "slug": other_slug(name)})
+            answer = self.client.patch(f"{path}{self._key(record)}/", json={**empty, **body})
         answer.raise_for_status()
 
     def remove(self, record: Record) -> None:
