@@ -140,7 +140,7 @@ class MappedAdapter(Adapter):
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
         """Return the current record for each of these identifiers; None for a record that does not exist."""
-        raise NotImplementedError(f"{type(self).__name__} does not look records up.")
+        raise NotImplementedError(f"{type(self).__name__} does not look up records.")
 
     def put_reference(self, mapper: Mapper, payload: dict[str, Any], target: str, system_id: JsonValue) -> None:
         """Write the id of a referenced record into a payload."""
@@ -245,7 +245,7 @@ class MappedAdapter(Adapter):
     def _reject(self, mapper: Mapper, record: Any, above: MappedModel | None, error: Exception) -> None:
         """Count a record as rejected. What its lists hold is missing too."""
         if not isinstance(record, Mapping):
-            error = TypeError(f"A record has to be a mapping, and this one is {type(record).__name__}.")
+            error = TypeError(f"A record must be a mapping, not {type(record).__name__}.")
             self.store.reject(mapper.model, str(record), error, record, below=above)
             return
         key = self._name_of(mapper, record, above)
@@ -256,7 +256,9 @@ class MappedAdapter(Adapter):
         self.store.reject(mapper.model, key, error, dict(record), below=below)
         waiting = list(self._nested.get(mapper.model._modelname, ()))
         for name in waiting:
-            self.incomplete(name, f"{mapper.model._modelname} {key} was rejected, with what it holds", below=below)
+            self.incomplete(
+                name, f"{mapper.model._modelname} {key} was rejected, with the records inside it", below=below
+            )
             waiting += self._nested.get(name, ())
 
     def _name_of(self, mapper: Mapper, record: Record, above: MappedModel | None) -> str:
@@ -293,7 +295,7 @@ class MappedAdapter(Adapter):
         uid = model.create_unique_id(**{identifier: getattr(obj, field) for identifier, field in fields.items()})
         found = self._known(model, uid)
         if found is None:
-            raise ObjectNotFound(f"The {model._modelname} {uid!r} above it was not loaded.")
+            raise ObjectNotFound(f"The parent {model._modelname} {uid!r} was not loaded.")
         return found
 
     def _known(self, model: type[MappedModel], uid: str) -> MappedModel | None:
@@ -450,7 +452,9 @@ class MappedAdapter(Adapter):
                     raise ValueError(f"{where}: {holder._modelname!r} has no such field.")
             elif found.path.startswith("$") and found.path[1:].split(".")[0] not in self.added:
                 known = "".join(f"`${one}.…`, " for one in sorted(self.added)) + "`$parent.FIELD`"
-                raise ValueError(f"{where} names nothing that {type(self).__name__} adds to records. Use {known}.")
+                raise ValueError(
+                    f"{where} is unknown: {type(self).__name__} adds no such name to records. Use {known}."
+                )
 
 
 @contextmanager
@@ -494,7 +498,7 @@ def _parent_fields(model: type[DeclaredModel], parent: type[DeclaredModel]) -> M
     missing = [identifier for identifier, field in fields.items() if field not in model.model_fields]
     if missing:
         raise ValueError(
-            f"Model {model._modelname!r} is below {parent._modelname!r} and has no field for its {missing[0]!r}. Add a field of "
+            f"Model {model._modelname!r} is a child of {parent._modelname!r}, but has no field for its {missing[0]!r}. Add a field of "
             f"this name, or `references: {{FIELD: {parent._modelname}}}`."
         )
     return fields

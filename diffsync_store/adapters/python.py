@@ -81,7 +81,7 @@ def _called(found: Any, source: str, arguments: Mapping[str, Any]) -> Any:
     if isinstance(found, Iterable) and not isinstance(found, type) and not arguments:
         return found
     if not callable(found):
-        raise TypeError(f"`from: {source}` cannot be called, so it takes no arguments. Leave `arguments` out.")
+        raise TypeError(f"`from: {source}` cannot be called, so it takes no arguments. Remove `arguments`.")
     return found(**arguments)
 
 
@@ -101,7 +101,7 @@ def _rows(found: Any, source: str) -> Iterable[Any]:
         return map(_without_nan, found.to_dict("records"))
     if isinstance(found, str | bytes | Mapping) or not isinstance(found, Iterable):
         raise TypeError(
-            f"`from: {source}` gives {type(found).__name__}. Return records: a list or a generator of mappings."
+            f"`from: {source}` returns {type(found).__name__}, not records. Return a list or a generator of mappings."
         )
     return found
 

@@ -267,7 +267,7 @@ def _checked(send: Callable[[Sequence[Any]], Sequence[Answer]], part: list[Any])
     """
     answers = list(send(part))
     if len(answers) != len(part):
-        raise OutcomeUnknown(f"The system has given {len(answers)} answers for {len(part)} records.")
+        raise OutcomeUnknown(f"The system returned {len(answers)} answers for {len(part)} records.")
     return answers
 
 

@@ -135,7 +135,9 @@ def _ask(plan: Plan, request: SyncRequest, *, is_yes: bool, by: str) -> None:
     must_approve = plan.needs_approval and not plan.is_approved
     checksum = plan.saved.checksum() if must_approve else ""
     if must_approve and request.select:
-        raise UserError("The file requires an approval, which is of the whole diff. Use --exclude instead of --select.")
+        raise UserError(
+            "The file requires an approval, and an approval covers the whole diff. Use --exclude instead of --select."
+        )
     if not is_yes:
         question = f"Approve and apply these changes as {by}?" if must_approve else "Apply these changes?"
         typer.confirm(question, err=True, abort=True)

@@ -112,7 +112,7 @@ def _answer(project: Project, name: str) -> _Answer:
                 with opened(system):
                     read += [model] * bool(list(preview_records(system, model, 1)))
     except NotImplementedError:
-        return _Answer(name, "", "it does not read")
+        return _Answer(name, "", "this adapter does not read")
     except Exception as error:  # noqa: BLE001  # code of the user, and any library that it uses
         return _Answer(name, format_reason(error))
     return _Answer(name, "", f"read {', '.join(read)}" if read else "no records")

@@ -21,9 +21,7 @@ from diffsync_store.store.redis.keys import DiffKeys
 
 Allow = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="ALLOWANCE", help="A change that the guards let through once, as the plan names it. Repeatable."
-    ),
+    typer.Option(metavar="ALLOWANCE", help="Allow once what a guard suppresses; the plan shows the value. Repeatable."),
 ]
 Selected = Annotated[
     list[str] | None,
@@ -58,7 +56,7 @@ def plan(
         str | None,
         typer.Option(
             metavar="[DIFF_ID]",
-            help="Save the diff, for `apply DIFF_ID`; without an id, under a new one that is printed.",
+            help="Save the diff for `apply DIFF_ID`. Without an id, a new one is created and printed.",
         ),
     ] = None,
     limit: Shown = DEFAULT_SHOWN,

@@ -66,7 +66,7 @@ def warn_of_running_sync(context: Context, target: str) -> None:
     holder = context.leases().holder(target_lease(target))
     if holder is not None:
         echo_error(
-            f"Warning: {target} is locked or being changed: {holder}. What is loaded now may be out of date soon."
+            f"Warning: {target} is locked or being changed: {holder}. The loaded records may soon be out of date."
         )
 
 

@@ -43,7 +43,7 @@ def next_steps(plan: Plan, result: SyncResult) -> list[str]:
     diff_id = str(plan.saved.record.diff_id)
     steps = {
         "failed": f"failed. Fix the causes, then: diffsync-store apply {diff_id} --retry-rejected",
-        "blocked": "blocked, because an object above them was not done. `--retry-rejected` applies them too.",
+        "blocked": "blocked, because an operation that they depend on failed. `--retry-rejected` applies them too.",
         "conflicts": "in conflict: the records have changed since the diff was made, and were not overwritten. Plan again.",
         "unknown": "unknown: their answers were lost. Check each in the target, then: diffsync-store resolve "
         f"{diff_id} OPERATION_ID --done (or --not-done); ids: diffsync-store changes {diff_id} --state sent --json",

@@ -77,8 +77,8 @@ def _require_field_name(name: str) -> str:
         raise ValueError(f"{name!r} cannot be the name of a field. Use letters, digits and `_`.")
     if name in RESERVED_NAMES:
         raise ValueError(
-            f"A field cannot be called {name!r}: every model has a member of this name. Choose another, and say by `fields` of "
-            "`records` where its value is."
+            f"A field cannot be called {name!r}: every model has a member of this name. Choose another name, and set "
+            "its path in `fields` of `records`."
         )
     return name
 

@@ -73,7 +73,7 @@ def _children(name: str, definition: ModelDefinition, definitions: Definitions) 
                 f"Model {name!r} has the child {child!r}, which is not declared.{did_you_mean(child, definitions)}",
             )
         elif child in definition.children[:index]:
-            yield place, f"Model {child!r} is listed twice. Remove it once."
+            yield place, f"Model {child!r} is listed twice. Remove one of them."
         elif parents[child] != name:
             yield place, f"Model {child!r} is a child of both {name!r} and {parents[child]!r}. Make it a child of one."
         if children_field(child) in definition.fields:
@@ -115,7 +115,7 @@ def _circle_of_children(definitions: Definitions) -> Iterator[Problem]:
             seen.append(parents[seen[-1]])
         if parents.get(seen[-1]) == name:
             path = " → ".join([name, *reversed(seen)])
-            yield (name, "children"), f"Models stand below themselves: {path}. Use `references` for one of them."
+            yield (name, "children"), f"Models are below themselves: {path}. Use `references` for one of them."
             return
 
 
@@ -124,7 +124,7 @@ def _circle_of_references(definitions: Definitions) -> Iterator[Problem]:
         path, other = path_of(name, definitions), path_of(reference.model, definitions)
         if path != other and other[: len(path)] == path:
             message = (
-                f"Model {name!r} refers to {reference.model!r}, which stands below it, so neither can be created first."
+                f"Model {name!r} refers to {reference.model!r}, which is below it, so neither can be created first."
             )
             remedy = f"Leave the reference out, or do not make {other[len(path)]!r} a child of {name!r}."
             yield (name, "references", label), f"{message} {remedy}"

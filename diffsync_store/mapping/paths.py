@@ -127,7 +127,7 @@ def _of_parent(field: str) -> Getter:
 
     def get(_record: Record, parent: Any) -> Any:
         if parent is None:
-            raise ValueError(f"`{PARENT}{field}` is asked for, and the record has no parent.")
+            raise ValueError(f"`{PARENT}{field}` needs a parent, but the record has none.")
         return getattr(parent, field)
 
     return get
@@ -152,6 +152,6 @@ def _compiled(path: str) -> Any:
     except JMESPathError as error:
         reason = str(error).splitlines()[0]
         raise InvalidPath(
-            f"The path {path!r} is neither plain, as `site.name`, nor JMESPath: {reason}. A key with blanks stands in double quotes, "
+            f"The path {path!r} is neither plain, as `site.name`, nor JMESPath: {reason}. Write a key with blanks in double quotes, "
             "inside the quotes of YAML: '\"Serial no.\"'."
         ) from error

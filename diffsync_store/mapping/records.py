@@ -42,7 +42,7 @@ def _require_distinct(table: dict[Scalar, Any]) -> dict[Scalar, Any]:
     keys = [_key(key) for key in table]
     twice = sorted({key for key in keys if keys.count(key) > 1})
     if twice:
-        raise ValueError(f"`map` has {', '.join(map(repr, twice))} twice, as text and as a value. Leave one out.")
+        raise ValueError(f"`map` has {', '.join(map(repr, twice))} twice, as text and as a value. Remove one.")
     return table
 
 
@@ -98,9 +98,9 @@ class FieldMapping(Closed):
         if self.path and "value" in self.model_fields_set:
             raise ValueError("A field has a `path` or a `value`, not both.")
         if self.read_only and self.write is not None:
-            raise ValueError("A field that is `read_only` is not written: leave `write` out.")
+            raise ValueError("A field that is `read_only` is not written: remove `write`.")
         if self.read_only and self.fill_empty:
-            raise ValueError("A field that is `read_only` is never written: leave `fill_empty` out.")
+            raise ValueError("A field that is `read_only` is never written: remove `fill_empty`.")
         return self
 
     @property
@@ -375,7 +375,7 @@ def _map_back(name: str, table: Mapping[Scalar, Any]) -> Iterator[Transform]:
         key = _key(value)
         if key in known and key not in back:
             raise CannotWrite(
-                f"`map` of {name!r} gives {value!r} for several values: say which one by `write` of a field of its own."
+                f"`map` of {name!r} gives {value!r} for several values. Map one of them, or set `read_only: true`."
             )
         return back.get(key, value)
 

@@ -89,12 +89,12 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"`round` takes a number, and {text!r} is none.") from None
+        raise ValueError(f"`round` takes a number, not {text!r}.") from None
 
 
 def _regex(argument: Any) -> Transform:
     if not isinstance(argument, Mapping) or set(argument) - {"pattern", "replace"} or "pattern" not in argument:
-        raise InvalidTransform("`regex` takes `pattern`, and `replace` where the match is to be replaced.")
+        raise InvalidTransform("`regex` takes `pattern`, and optionally `replace`.")
     pattern = _pattern(str(argument["pattern"]))
     if "replace" not in argument:
         return _on_text(_in_time(lambda text: _found(pattern, text), pattern), "regex")
@@ -129,7 +129,7 @@ def _in_time(function: Callable[[str], Any], pattern: Any) -> Callable[[str], An
         except TimeoutError:
             raise ValueError(
                 f"`regex`: the pattern {pattern.pattern!r} takes more than {REGEX_SECONDS:g} s for a text of {len(text)} characters. "
-                "Do not repeat what is repeated already, as in `(a+)+`."
+                "Do not nest repetitions, as in `(a+)+`."
             ) from None
 
     return apply
@@ -237,7 +237,9 @@ def _join_again(separator: str) -> Transform:
         texts = [str(item) for item in items]
         bad = next((text for text in texts if separator in text), None)
         if bad is not None:
-            raise CannotInvert(f"{bad!r} contains {separator!r}, at which the value is split when it is read.")
+            raise CannotInvert(
+                f"{bad!r} contains {separator!r}, the separator at which the value is split when it is read."
+            )
         return separator.join(texts)
 
     return apply

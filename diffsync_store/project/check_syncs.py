@@ -69,4 +69,4 @@ def _not_invertible(field: FieldMapping) -> Iterator[str]:
     for meaning, values in outside.items():
         if len(values) > 1 and not field.read_only:
             several = " and ".join(values)
-            yield f"{several} both become {meaning}: which one is written is not known. Set read_only: true, or map one of them."
+            yield f"{several} both become {meaning}, so it is unknown which one to write. Set read_only: true, or map one of them."

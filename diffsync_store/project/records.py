@@ -15,7 +15,7 @@ from diffsync_store.project.schema import AdapterEntry
 from diffsync_store.project.validation import problems_of
 from diffsync_store.project.yaml_file import YamlFile
 
-NO_RECORDS = "no records are declared. Say where the records of each model are, e.g. {device: {from: devices}}"
+NO_RECORDS = "no records are declared. Declare where the records of each model are, such as {device: {from: devices}}"
 
 
 class DeclaredRecords:
@@ -98,9 +98,7 @@ class DeclaredRecords:
             yield ("parent",), message
         parent = self._parent(model, mapping)
         if mapping.list_path and parent is None:
-            message = (
-                f"{mapping.source} is a list in the records of another model, which is not known. Name it as parent."
-            )
+            message = f"{mapping.source} is a list in the records of another model. Name that model as parent."
             yield ("from",), message
         for name, field in mapping.fields.items():
             yield from _wrong_parent_path(name, field.path, parent)
@@ -128,7 +126,7 @@ def _wrong_parent_path(name: str, path: str, parent: type[MappedModel] | None) -
     if parent is None:
         yield (
             location,
-            f"{path} needs a parent, and only the records of a list in other records (from: LIST[]) have one",
+            f"{path} needs a parent, but only records of a list inside other records (from: LIST[]) have one",
         )
     elif field not in parent.model_fields:
         known = suggestion(field, mapped_fields(parent), "Its fields")

@@ -31,10 +31,10 @@ ABILITIES: Mapping[str, str] = {
     "create": "records can be created",
     "update": "attributes can be changed",
     "delete": "records can be deleted",
-    "threads": "takes writes of several threads at once",
-    "case": "keeps names apart that differ in case only",
+    "threads": "accepts writes of several threads at once",
+    "case": "distinguishes names that differ in case only",
     "null": "keeps null in optional attributes",
-    "partial update": "an update leaves the attributes alone that it does not change",
+    "partial update": "an update does not change other attributes",
     **{f"text: {name}": f"keeps the text {text!r}" if text else f"keeps a {name} text" for name, text in TEXTS.items()},
 }
 """The names for `cannot`, and what each one means."""

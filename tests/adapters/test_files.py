@@ -256,17 +256,17 @@ def test_a_bad_row_is_rejected_with_its_line_and_the_others_are_read(tmp_path: P
 
 UNREADABLE: list[tuple[str, bytes, str]] = [
     ("devices.csv", b"", "devices.csv: it is empty"),
-    ("devices.csv", b"name,name\na,b\n", "devices.csv:1: the column 'name' is there twice"),
-    ("devices.csv", b'name,site\na,x\n"b,y\n', "devices.csv:3: a quoted cell does not end"),
+    ("devices.csv", b"name,name\na,b\n", "devices.csv:1: it has the column 'name' twice"),
+    ("devices.csv", b'name,site\na,x\n"b,y\n', "devices.csv:3: a quoted cell has no closing quote"),
     ("devices.csv", "name\n\u00e5\n".encode("latin-1"), "devices.csv: it is not text in utf-8"),
-    ("devices.json", b'[{"name": "a"},\n {"name": ]', "devices.json:2: it is no JSON: Expecting value"),
-    ("devices.json", b"", "devices.json:1: it is no JSON"),
+    ("devices.json", b'[{"name": "a"},\n {"name": ]', "devices.json:2: it is not valid JSON: Expecting value"),
+    ("devices.json", b"", "devices.json:1: it is not valid JSON"),
     ("devices.yaml", b"", "devices.yaml: it is empty"),
-    ("devices.yaml", b"- name: a\n- name: 'b\n", "devices.yaml:3: it is no YAML"),
-    ("devices.yaml", b"- name: a\n  name: b\n", "devices.yaml:2: it is no YAML: the key 'name' is there twice"),
-    ("devices.yaml", b"- {name: a, x: !python/object:os.system x}", "devices.yaml:1: it is no YAML: the tag"),
+    ("devices.yaml", b"- name: a\n- name: 'b\n", "devices.yaml:3: it is not valid YAML"),
+    ("devices.yaml", b"- name: a\n  name: b\n", "devices.yaml:2: it is not valid YAML: the key 'name' occurs twice"),
+    ("devices.yaml", b"- {name: a, x: !python/object:os.system x}", "devices.yaml:1: it is not valid YAML: the tag"),
     ("devices.yaml", b"[" * 100_000, "devices.yaml: it is nested too deeply"),
-    ("devices.parquet", b"PAR1", "devices.parquet: it is no Parquet"),
+    ("devices.parquet", b"PAR1", "devices.parquet: it is not valid Parquet"),
 ]
 
 
@@ -409,7 +409,7 @@ def test_groups_of_an_inventory_of_ansible(tmp_path: Path) -> None:
     ]
     device = adapter.get("device", "core")
     [refused] = adapter.update_records(type(device), [(device, {"site": "x"})])
-    assert "is only read" in str(refused)
+    assert "is read-only" in str(refused)
 
 
 def test_a_large_csv_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
@@ -606,7 +606,7 @@ def test_lines_that_cannot_be_read_are_not_lost_by_writing(tmp_path: Path) -> No
     adapter = loaded(adapter_of(tmp_path))
     device = adapter.get("device", "a")
     [refused] = adapter.update_records(type(device), [(device, {"site": "y"})])
-    assert "it has lines that cannot be read, and is not written" in str(refused)
+    assert "it has lines that cannot be read, so it is not changed" in str(refused)
     assert (tmp_path / "devices.csv").read_text() == text
 
 

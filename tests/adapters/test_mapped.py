@@ -58,7 +58,7 @@ def test_a_record_below_one_that_was_not_loaded_is_rejected_with_its_key() -> No
     )
     adapter = loaded(system)
     [reject] = adapter.store.record().gaps["rack"].rejects
-    assert (reject.what, reject.reason) == ("b__2", "ObjectNotFound: The site 'b' above it was not loaded.")
+    assert (reject.what, reject.reason) == ("b__2", "ObjectNotFound: The parent site 'b' was not loaded.")
     assert names(adapter, "rack") == ["a__1"]
     assert adapter.get("site", "a").rack_children == ["a__1"]
 
@@ -92,8 +92,8 @@ def test_what_a_rejected_record_holds_is_missing_too() -> None:
     adapter = loaded(MemorySystem(site=sites), NESTED, NESTED_RECORDS)
     gaps = adapter.store.record().gaps
     assert gaps["site"].rejects[0].what == "a"
-    assert "site a was rejected, with what it holds" in gaps["rack"].reasons
-    assert "site a was rejected, with what it holds" in gaps["slot"].reasons
+    assert "site a was rejected, with the records inside it" in gaps["rack"].reasons
+    assert "site a was rejected, with the records inside it" in gaps["slot"].reasons
     assert "`racks[]` is not a list in site b" in gaps["rack"].reasons
     assert [reject.what for reject in gaps["rack"].rejects] == ["x", "c__None"]
     assert names(adapter, "site") == ["b", "c"]
@@ -220,7 +220,7 @@ def test_a_field_with_the_name_of_the_parents_model_names_the_parent() -> None:
         ({"site": {"identifiers": {"name": "str"}}}, {"sites": {}}, "`records` names 'sites', which is not a model. Models are site."),
         ({"site": {"identifiers": {"name": "str"}}}, {"site": {"from": "sites[]"}}, "Name its model as `parent`"),
         ({"site": {"identifiers": {"name": "str"}}}, {"site": {"fields": {"name": "$parent.name"}}}, "needs a parent"),
-        ({"site": {"identifiers": {"name": "str"}}}, {"site": {"fields": {"name": "$file.stem"}}}, "names nothing that MemoryAdapter adds"),
+        ({"site": {"identifiers": {"name": "str"}}}, {"site": {"fields": {"name": "$file.stem"}}}, "is unknown: MemoryAdapter adds"),
         (
             {"site": {"identifiers": {"name": "str"}, "children": ["rack"]}, "rack": {"identifiers": {"label": "str"}}},
             {"site": {}, "rack": {}},

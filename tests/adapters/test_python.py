@@ -49,7 +49,7 @@ def test_pages_are_read_and_what_is_no_record_is_rejected() -> None:
     [reject] = adapter.store.record().gaps["device"].rejects
     assert (reject.what, reject.reason) == (
         "no record",
-        "TypeError: A record has to be a mapping, and this one is str.",
+        "TypeError: A record must be a mapping, not str.",
     )
 
 
@@ -68,7 +68,7 @@ def test_an_exception_of_the_function_fails_the_load() -> None:
         (f"{MODULE}:_private", {}, LookupError, "has no function '_private'"),
         ("no.such.module:rows", {}, LookupError, "there is no module 'no'"),
         (f"{MODULE}:rows.__globals__", {}, ValueError, "names no function"),
-        (f"{MODULE}:text", {}, TypeError, "gives str. Return records"),
+        (f"{MODULE}:text", {}, TypeError, "returns str, not records. Return"),
         (f"{MODULE}:NUMBER", {"x": 1}, TypeError, "cannot be called"),
         (f"{MODULE}:rows", {"x": 1}, TypeError, "unexpected keyword argument 'x'"),
     ],

@@ -142,7 +142,7 @@ def test_existing_files_are_kept(folder: Path) -> None:
     [
         ("nowhere", "nowhere: there is no such file or folder. Give a path, a database URL, or a web address."),
         ("ldap://x", "There is no ready adapter for ldap://. Give a folder, a file, or one of sqlite://,"),
-        ("https://user:hunter2@127.0.0.1:1/", "Leave the password out of the web address."),
+        ("https://user:hunter2@127.0.0.1:1/", "Remove the password from the web address."),
         ("http://127.0.0.1:1/", "http://127.0.0.1:1 cannot be reached:"),
         ("postgresql://u:hunter2@127.0.0.1:1/db", "source: "),
         ("no.such_module:records", "no"),

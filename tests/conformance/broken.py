@@ -253,7 +253,7 @@ BROKEN = [
         _of(SITE),
     ),
     Broken(_with_device(Careless), _S.test_one_bad_create_in_a_batch, "The sync lists [], not", _of(DEVICE, place=3)),
-    Broken(_with_device(Careless), _S.test_no_right_to_write, "has done 1 operations without the right"),
+    Broken(_with_device(Careless), _S.test_no_right_to_write, "reports 1 applied operations without the right"),
     Broken(
         _with_device(Hasty), _S.test_creates_with_one_fault, "A lookup would have found out", {"fault": "lost answer"}
     ),

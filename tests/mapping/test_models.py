@@ -143,7 +143,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "child of itself": (
         {"a": {"identifiers": {"x": "str"}, "children": ["a"]}},
-        "Models stand below themselves: a → a",
+        "Models are below themselves: a → a",
     ),
     "two parents": (
         {

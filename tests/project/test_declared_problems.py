@@ -26,7 +26,7 @@ ONE_MODEL = {
     "{identifiers: {x: str}, attribute: {}}": "2:30: models.a.attribute: unknown key. Did you mean 'attributes'? Known keys: identifiers, ",
     "{identifiers: {x: str}, shortname: [y]}": "2:30: models.a.shortname: 'y' is not an identifier of the model",
     "{identifiers: {x: str}, children: [b]}": "2:41: models.a.children.0: Model 'a' has the child 'b', which is not declared.",
-    "{identifiers: {x: str}, children: [a]}": "2:30: models.a.children: Models stand below themselves: a → a. Use ",
+    "{identifiers: {x: str}, children: [a]}": "2:30: models.a.children: Models are below themselves: a → a. Use ",
     "{identifiers: {x: str}, references: {x: b}}": "2:43: models.a.references.x: It names the model 'b', which is not declared.",
     "{identifiers: {x: '${TYPE}'}}": "2:21: models.a.identifiers.x: ${TYPE} is not expanded here. Variables work only in ",
     "5": "2:3: models.a: expected a mapping with the keys identifiers, attributes, children, references, shortname; got 5",
@@ -39,7 +39,7 @@ ONE_MODEL |= {
     ),
 }
 MODELS_TOGETHER = {
-    "  a: {identifiers: {x: str}, children: [b]}\n  b: {identifiers: {x: str}, children: [a]}\n": "2:30: models.a.children: Models stand below themselves: a → b → a. Use `references` for one of them.",
+    "  a: {identifiers: {x: str}, children: [b]}\n  b: {identifiers: {x: str}, children: [a]}\n": "2:30: models.a.children: Models are below themselves: a → b → a. Use `references` for one of them.",
     "  a: {identifiers: {x: str}, references: {x: b}}\n  b: {identifiers: {y: str}, references: {y: a}}\n": "2:43: models.a.references.x: Models refer to each other in a circle: a → b → a. Leave one reference out.",
     "  a: {identifiers: {x: str}, children: [c]}\n  b: {identifiers: {x: str}, children: [c]}\n  c: {identifiers: {x: str}}\n": "2:41: models.a.children.0: Model 'c' is a child of both 'a' and 'b'. Make it a child of one.",
     "  a: {identifiers: {x: str}}\n  b: {identifiers: {y: str}, references: {r: {model: a, fields: {x: z}}}}\n": "3:66: models.b.references.r.fields.x: 'b' has no field 'z'.",
@@ -48,7 +48,7 @@ MODELS_TOGETHER = {
 }
 RECORDS = {
     "{devise: {}}": "8:53: adapters.f.records.devise: no model 'devise' is declared. Did you mean 'device'? Declared: site, device",
-    "{}": "8:43: adapters.f.records: no records are declared. Say where the records of each model are, e.g. {device: ",
+    "{}": "8:43: adapters.f.records: no records are declared. Declare where the records of each model are, such as {device: ",
     "{device: 5}": "8:53: adapters.f.records.device: expected a mapping with the keys from, ",
     "{device: {form: x}}": "8:62: adapters.f.records.device.form: unknown key. Did you mean 'from'? Known keys: from, ",
     "{device: {fields: {unit: x}}}": "8:71: adapters.f.records.device.fields.unit: the model 'device' has no field 'unit'. Did you mean 'units'? Its fields: ",
@@ -57,10 +57,10 @@ RECORDS = {
     "{device: {fields: {units: {path: a, transforms: {regex: {pattern: '('}}}}}}": "8:88: adapters.f.records.device.fields.units.transforms.0: `regex`: the pattern '(' cannot be read",
     "{device: {fields: {units: {path: a, write: 'b[0]'}}}}": "8:88: adapters.f.records.device.fields.units.write: The path 'b[0]' can be read only. Give a plain path",
     "{device: {references: {sit: x}}}": "8:75: adapters.f.records.device.references.sit: the model 'device' has no reference 'sit'. Did you mean 'site'?",
-    "{device: {from: 'x[]'}}": "8:62: adapters.f.records.device.from: x[] is a list in the records of another model, which ",
+    "{device: {from: 'x[]'}}": "8:62: adapters.f.records.device.from: x[] is a list in the records of another model. Name ",
     "{device: {from: 'x[]', parent: site}}": "8:75: adapters.f.records.device.parent: no records of 'site' are declared. Declared: device",
     "{site: {}, device: {from: 'x[]', parent: site, fields: {units: $parent.nam}}}": "8:108: adapters.f.records.device.fields.units.path: the parent 'site' has no field 'nam'. Did you mean 'name'?",
-    "{device: {fields: {units: $parent.name}}}": "8:71: adapters.f.records.device.fields.units.path: $parent.name needs a parent, and only the records of a list ",
+    "{device: {fields: {units: $parent.name}}}": "8:71: adapters.f.records.device.fields.units.path: $parent.name needs a parent, but only records of a list ",
 }
 ADAPTERS = {
     "{type: fils}": "8:7: adapters.f.type: unknown type. Did you mean 'files'? Known types: files, python, sql, rest, ",
@@ -72,7 +72,7 @@ ADAPTERS = {
 }
 OF_ONE_TYPE = {
     "{type: files, settings: {folder: x}, records: {device: {fields: {units: $fil.stem}}}}": (
-        "8:53: adapters.f.records.device: `records` of 'device': the path '$fil.stem' of 'units' names nothing that "
+        "8:53: adapters.f.records.device: `records` of 'device': the path '$fil.stem' of 'units' is unknown: FilesAdapter adds "
     ),
     "{type: powerdns, settings: {url: 'http://x'}, records: {site: {from: sites}}}": (
         "8:62: adapters.f.records.site: `from: sites` of 'site': PowerDNS has `zones` and `rrsets`."
@@ -97,7 +97,7 @@ SYNCS = {
     (
         "files, settings: {folder: x}, records: {site: {}}",
         "files, settings: {folder: x}, records: {site: {fields: {name: {map: {a: A, b: A}}}}}",
-    ): "9:76: adapters.t.records.site.fields.name.map: a and b both become A: which one is written is not known. ",
+    ): "9:76: adapters.t.records.site.fields.name.map: a and b both become A, so it is unknown which one to write. ",
 }
 CASES = {
     **{f"models:\n  a: {model}": message for model, message in ONE_MODEL.items()},

@@ -233,7 +233,7 @@ def test_fields_that_nautobot_drops_or_trims_are_named(nautobot: NautobotServer,
         synced(given(models, manufacturer=many), loaded(make_adapter(models, records)))
     warnings = [(log["field"], log["event"]) for log in logs if log["log_level"] == "warning" and "field" in log]
     assert [field for field, _ in warnings] == ["colour", "description"]
-    assert "leaves it out" in warnings[0][1]
+    assert "ignores it" in warnings[0][1]
     assert "transforms: strip" in warnings[1][1]
 
 

@@ -76,7 +76,7 @@ class ApiDiscovery:
         declared: Mapping[str, Any] = actions.get("POST") or actions.get("PUT") or {}
         if not declared:
             raise ValueError(
-                f"The API does not tell the fields of {name}. The token needs the right to add and change these records."
+                f"The API does not describe the fields of {name}. Give the token's user the right to add and change these records."
             )
         fields = [field for key, options in declared.items() for field in self._fields(name, key, options)]
         return Collection(name, f"{name}/", fields, tuple(_keys(name, {field.name for field in fields})))

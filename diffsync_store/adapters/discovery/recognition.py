@@ -67,7 +67,7 @@ def _of_web(url: str) -> Address:
 
     parts = urlsplit(url)
     if parts.username or parts.password:
-        raise UnknownSystem("Leave the password out of the web address. You are asked for a token.")
+        raise UnknownSystem("Remove the password from the web address. The command asks for a token.")
     root = f"{parts.scheme}://{parts.netloc}"
     base = parts.path.rstrip("/").removesuffix("/api")
     try:

@@ -94,9 +94,7 @@ class FilesAdapter(MappedAdapter):
         for row in self._rows(path, mapper):
             if row.error is not None or not isinstance(row.record, Mapping):
                 where = f"{name}:{row.line}" if row.line else name
-                error = row.error or TypeError(
-                    f"A record has to be a mapping, and this one is {type(row.record).__name__}."
-                )
+                error = row.error or TypeError(f"A record must be a mapping, not {type(row.record).__name__}.")
                 for one in self._read_with(mapper):
                     self.store.reject(one.model, where, error, row.record)
             else:
@@ -122,7 +120,7 @@ class FilesAdapter(MappedAdapter):
         if not found and not _records(mapper).optional:
             raise FileNotFoundError(
                 f"No file fits {pattern!r} in {self.settings.folder}. Correct `from` of {mapper.model._modelname!r}, or `folder`; or write "
-                "`optional: true`, if there may be none."
+                "`optional: true`, if the file may be missing."
             )
         return found
 
@@ -138,7 +136,7 @@ class FilesAdapter(MappedAdapter):
         """
         kind = self.settings.format or FORMATS.get(path.suffix.lower())
         if kind is None:
-            raise InvalidFile(f"its format is not known by {path.suffix!r}; say it: `settings: {{format: csv}}`")
+            raise InvalidFile(f"no format has the suffix {path.suffix!r}. Set the format: `settings: {{format: csv}}`")
         return _FORMATS[kind](path, self.settings, _records(mapper).items)
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:

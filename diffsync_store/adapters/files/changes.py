@@ -182,7 +182,7 @@ class FileChanges:
         uid = self._mapper.model.create_unique_id(**fields)
         opened = self._file_for(fields)
         if (self._model, uid) in opened.places:
-            raise ValueError(f"{opened.name} has {self._model} {uid!r} already.")
+            raise ValueError(f"{opened.name} already has {self._model} {uid!r}.")
         opened.file.check(payload)
         self._change(opened)
         record = dict(payload)
@@ -282,7 +282,7 @@ class FileChanges:
             found = [source]
         opened = self._opened(found[0]) if len(found) == 1 else None
         if opened is None or (opened.content is not None and opened.file.is_one_record(opened.content)):
-            raise ValueError("Say which file a new record goes to: `file: $name.yaml` under `records`.")
+            raise ValueError("Set the file of new records: `file: $name.yaml` under `records`.")
         return opened
 
     def _list_for(self, opened: OpenFile, fields: Mapping[str, Any]) -> MutableSequence[Any] | None:
@@ -300,7 +300,7 @@ class FileChanges:
         found: Any = compile_getter(items)(opened.content, None) if items else opened.content
         if not isinstance(found, MutableSequence):
             raise ValueError(  # noqa: TRY004  # it is the mapping that is wrong
-                f"{opened.name} is one record already. Name another file by `file` under `records`."
+                f"{opened.name} already is one record. Set another file with `file` under `records`."
             )
         return found
 
@@ -312,7 +312,7 @@ class FileChanges:
         names = {identifier: read.get(identifier, identifier) for identifier in model._identifiers}
         found = self._files.get_or_none(model, {identifier: fields[field] for identifier, field in names.items()})
         if found is None or found.system_id is None:
-            raise ValueError(f"There is no {model._modelname} that it can stand in.")
+            raise ValueError(f"No file has the {model._modelname} whose record contains the list.")
         return found
 
     def _list_inside(self, opened: OpenFile, fields: Mapping[str, Any]) -> MutableSequence[Any]:

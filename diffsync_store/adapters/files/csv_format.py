@@ -58,7 +58,7 @@ class CsvFile(FileFormat):
                 return
             except csv.Error as error:
                 if "unexpected end of data" in str(error):
-                    raise InvalidFile("a quoted cell does not end", line) from error
+                    raise InvalidFile("a quoted cell has no closing quote", line) from error
                 yield Row("", line, InvalidFile(str(error), line))
             else:
                 if "\0" in "".join(cells):
@@ -75,8 +75,8 @@ class CsvFile(FileFormat):
         for name, value in values.items():
             if isinstance(value, list | dict):
                 raise ValueError(  # noqa: TRY004  # it is the mapping that is wrong
-                    f"A cell of a CSV file cannot hold a {type(value).__name__} ({name!r}). Make it text, for example by "
-                    "`transforms: [{split: ','}]`, which is read from text and written as text."
+                    f"A cell of a CSV file cannot hold a {type(value).__name__} ({name!r}). Convert it to text, for example with "
+                    "`transforms: [{split: ','}]`."
                 )
 
     def dump(self, content: Any) -> bytes:
@@ -105,8 +105,8 @@ class CsvFile(FileFormat):
 def _columns(reader: Any) -> list[str]:
     columns = next(reader, None)
     if columns is None:
-        raise InvalidFile("it is empty: not even the names of the columns are there")
+        raise InvalidFile("it is empty: the line with the names of the columns is missing")
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
-        raise InvalidFile(f"the column {', '.join(map(repr, twice))} is there twice", 1)
+        raise InvalidFile(f"it has the column {', '.join(map(repr, twice))} twice", 1)
     return list(columns)

@@ -54,7 +54,7 @@ class Folder:
         """
         if not path.resolve().is_relative_to(self.path.resolve()):
             raise OutsideOfFolder(
-                f"{self.name_of(path)} leads out of the folder by a symbolic link. Replace the link by the file."
+                f"{self.name_of(path)} leads out of the folder by a symbolic link. Replace the link with the file."
             )
 
     def name_of(self, path: Path) -> str:

@@ -80,7 +80,7 @@ class FileFormat(ABC):
         rows = list(self.rows())
         bad = next((row for row in rows if row.error is not None), None)
         if bad is not None:
-            raise InvalidFile(f"it has lines that cannot be read, and is not written: {bad.error}", bad.line)
+            raise InvalidFile(f"it has lines that cannot be read, so it is not changed: {bad.error}", bad.line)
         return [row.record for row in rows]
 
     def check(self, values: Mapping[str, Any]) -> None:
@@ -128,7 +128,7 @@ class FileFormat(ABC):
 def undecodable(error: UnicodeDecodeError) -> InvalidFile:
     """Return the error for a file in another encoding."""
     return InvalidFile(
-        f"it is not text in {error.encoding}: {error.reason}. Say the right one: `settings: {{encoding: …}}`"
+        f"it is not text in {error.encoding}: {error.reason}. Set the right one: `settings: {{encoding: …}}`"
     )
 
 
@@ -163,7 +163,7 @@ def parsed(text: str, line: int = 1) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InvalidFile(f"it is no JSON: {error.msg}", line + error.lineno - 1) from error
+        raise InvalidFile(f"it is not valid JSON: {error.msg}", line + error.lineno - 1) from error
     except RecursionError as error:
         raise InvalidFile("it is nested too deeply", line) from error
 
@@ -193,7 +193,9 @@ class JsonLinesFile(FileFormat):
 class AnsibleFile(JsonFile):
     """What `ansible-inventory --list` prints: a record for each host, or for each group."""
 
-    refuses_changes = "An inventory of Ansible is only read. Change what `ansible-inventory` makes it from."
+    refuses_changes = (
+        "An inventory of Ansible is read-only. Change the files from which `ansible-inventory` creates it."
+    )
 
     def records_in(self, content: Any) -> list[Any]:
         if not isinstance(content, Mapping) or not all(isinstance(found, Mapping) for found in content.values()):
@@ -255,14 +257,14 @@ class ParquetFile(FileFormat):
         try:
             return list(self._module("pyarrow.parquet").read_schema(self.path).names)
         except (OSError, ValueError) as error:  # pyarrow's errors are both
-            raise InvalidFile(f"it is no Parquet: {error}") from error
+            raise InvalidFile(f"it is not valid Parquet: {error}") from error
 
     def rows(self) -> Iterator[Row]:
         try:
             for batch in self._module("pyarrow.parquet").ParquetFile(self.path).iter_batches(batch_size=10_000):
                 yield from map(Row, batch.to_pylist())
         except (OSError, ValueError) as error:  # pyarrow's errors are both
-            raise InvalidFile(f"it is no Parquet: {error}") from error
+            raise InvalidFile(f"it is not valid Parquet: {error}") from error
 
     def check(self, values: Mapping[str, Any]) -> None:
         schema = self._module("pyarrow.parquet").read_schema(self.path) if self.path.exists() else None

@@ -48,10 +48,10 @@ class YamlFile(FileFormat):
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             raise InvalidFile(
-                f"it is no YAML: {error.problem or error}", 0 if mark is None else mark.line + 1
+                f"it is not valid YAML: {error.problem or error}", 0 if mark is None else mark.line + 1
             ) from error
         except yaml.YAMLError as error:
-            raise InvalidFile(f"it is no YAML: {error}") from error
+            raise InvalidFile(f"it is not valid YAML: {error}") from error
         except RecursionError as error:
             raise InvalidFile("it is nested too deeply") from error
 
@@ -59,11 +59,11 @@ class YamlFile(FileFormat):
         from ruamel.yaml.error import YAMLError
 
         if len(self._documents(self.text())) > 1:
-            raise InvalidFile("it has several documents, and is only read")
+            raise InvalidFile("it has several documents, so it is read-only")
         try:
             return _ruamel(self.text()).load(self.text())
         except YAMLError as error:
-            raise InvalidFile(f"it is no YAML: {error}") from error
+            raise InvalidFile(f"it is not valid YAML: {error}") from error
 
     def dump(self, content: Any) -> bytes:
         before = self.text() if self.path.exists() else ""
@@ -172,7 +172,7 @@ class _Builder:
             if isinstance(key, dict | list):
                 raise self._error("a key is a list or a mapping", item)
             if key in found:
-                raise self._error(f"the key {key!r} is there twice", item)
+                raise self._error(f"the key {key!r} occurs twice", item)
             found[key] = value
         for other in merged:
             if not isinstance(other, dict):

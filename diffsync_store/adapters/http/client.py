@@ -61,7 +61,7 @@ class HttpClient:
             given, wanted = urlsplit(url), urlsplit(self._base)
             raise ValueError(
                 f"The API links to {given.scheme}://{given.hostname}, and the adapter's `url` is {wanted.scheme}://{wanted.netloc}. "
-                "Set `url` to the address that the API has for itself."
+                "Set `url` to the address that the API uses in its links."
             )
         return url
 
@@ -185,7 +185,7 @@ class HttpClient:
                 )
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout(
-                    f"The answer has not ended after {self._settings.total_timeout:g} s.", request=response.request
+                    f"The answer was not complete after {self._settings.total_timeout:g} s.", request=response.request
                 )
             yield chunk
 
@@ -220,7 +220,7 @@ def _tls(settings: HttpSettings) -> bool | ssl.SSLContext:
         return False  # to read the certificates takes a tenth of a second
     if settings.verify is False:
         structlog.get_logger().warning(
-            "Certificates are not verified, so anyone on the way can read the credentials. Set `verify` to the file of the authority.",
+            "Certificates are not verified, so anyone on the network can read the credentials. Set `verify` to the file of the certificate authority.",
             url=str(settings.url),
         )
     if isinstance(settings.verify, bool) and settings.client_certificate is None:

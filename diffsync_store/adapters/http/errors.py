@@ -61,7 +61,7 @@ class Redirected(ValueError):
         to = urlsplit(target)
         return cls(
             f"{request.method} {request.url.path} is redirected to {to.scheme}://{to.hostname}{to.path}, which is not followed: only "
-            "reads within the same scheme and host are. Correct `url` or the path."
+            "reads follow a redirect, within the same scheme and host. Correct `url` or the path."
         )
 
 

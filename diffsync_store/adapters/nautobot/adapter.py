@@ -92,7 +92,7 @@ class NautobotAdapter(RestAdapter):
             path = self.path_of(mapper)
             if is_needed:
                 raise ValueError(
-                    f"{path} cannot be read by GraphQL: {reason}. Set `graphql: auto`, and it is read by REST."
+                    f"{path} cannot be read by GraphQL: {reason}. Set `graphql: auto` to read it by REST."
                 ) from reason
             structlog.get_logger().info("A long list is read by REST", path=path, reason=str(reason))
             return None

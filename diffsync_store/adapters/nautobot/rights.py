@@ -37,7 +37,7 @@ def permission(action: str, path: str) -> str:
 def _remedy(error: HttpError, action: str, path: str) -> str:
     details = str(error.details).lower()
     if "token" in details or "credentials" in details:
-        return "Correct `token`: it has to be a token of a user of this Nautobot that is active and has not expired."
+        return "Correct `token`: it must be an active token of a user of this Nautobot."
     return f"Give the token's user the permission {permission(action, path)}."
 
 

@@ -100,7 +100,7 @@ class NautobotWriter(Writer):
         """Log, once for each field, what Nautobot has not stored as it was sent: the record differs again in the next diff."""
         for field in self.dropped_fields(sent, stored):
             if self._learned.is_new(self.path, field, "dropped"):
-                _warn("Nautobot has no such field and leaves it out. Correct `fields`", self.path, field)
+                _warn("Nautobot has no such field and ignores it. Correct `fields`", self.path, field)
         for field in trimmed_fields(sent, stored):
             if self._learned.is_new(self.path, field, "trimmed"):
                 _warn("Nautobot trims this field. Add `transforms: strip` to it at the source", self.path, field)

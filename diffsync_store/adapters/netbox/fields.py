@@ -42,7 +42,7 @@ def _of_port(path: str) -> Getter:
         if ports is None:
             return get(record, parent)
         if len(ports) > 1:
-            raise ValueError(f"The front port has {len(ports)} rear ports, and the field is for one.")
+            raise ValueError(f"The front port has {len(ports)} rear ports, but the field can hold only one.")
         return get(ports[0], parent) if ports else None
 
     return get_of_port

@@ -91,7 +91,7 @@ class RecordList:
             answer = self._client.get_json(self._path, params)
             page = answer["results"]
             if page and page[0]["id"] < start:
-                raise ValueError(f"NetBox does not read {self._path!r} from an id on.")
+                raise ValueError(f"NetBox cannot read {self._path!r} by ranges of ids.")
             yield [record for record in page if end is None or record["id"] < end]
             if answer.get("next") is None or not page:
                 return

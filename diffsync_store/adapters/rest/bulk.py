@@ -100,6 +100,6 @@ def errors_in_order(error: HttpError, number: int, path: str = "") -> dict[int, 
 
 
 def _unknown(error: Exception) -> OutcomeUnknown:
-    unknown = OutcomeUnknown(f"A request failed after others of the same call were done: {error}")
+    unknown = OutcomeUnknown(f"A request failed after other requests of the same call succeeded: {error}")
     unknown.retry_after = retry_after(error)  # type: ignore[attr-defined]  # as `diffsync_store.transient` reads it
     return unknown

@@ -179,7 +179,7 @@ class Pages:
             if following in {None, "", False}:
                 return
             if following in seen:
-                raise ValueError(f"The API leads from page to page in a circle, at {self._path!r}.")
+                raise ValueError(f"The links between the pages of {self._path!r} form a circle.")
             seen.add(following)
             if self._paging.kind == "cursor":
                 params = self._params | self._size() | {self._paging.place_parameter: following}
@@ -200,7 +200,7 @@ class Pages:
         if isinstance(following, str | int | None):
             return following
         raise TypeError(
-            f"`next: {self._paging.next}` is a {type(following).__name__} at {self._path!r}, and no cursor or URL."
+            f"`next: {self._paging.next}` is a {type(following).__name__} at {self._path!r}, not a cursor or a URL."
         )
 
     # Both

@@ -123,7 +123,7 @@ class RestReader(MappedAdapter):
         elif pages.has_shifted:
             self.incomplete(
                 mapper.model,
-                "Records came or went while the pages were read, or their order is not stable. Load again; sort by the id in `params`.",
+                "Records were created or deleted while the pages were read, or their order changes. Load again, or sort the list by id with `params`.",
             )
         if pages.totals:
             self.expect(mapper.model, max(pages.totals), at_least=True)

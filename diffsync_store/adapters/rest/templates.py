@@ -31,10 +31,10 @@ def require_template(template: str, names: Collection[str]) -> None:
     unknown = sorted(found - set(names))
     if unknown:
         raise InvalidTemplate(
-            f"The template {template!r} has {', '.join(unknown)}, which is not there. Use {', '.join(sorted(names))}."
+            f"The template {template!r} has {', '.join(unknown)}, which is unknown. Use {', '.join(sorted(names))}."
         )
     if set("{}") & set(_NAME.sub("", template)):
-        raise InvalidTemplate(f"The template {template!r} has a brace that belongs to no name.")
+        raise InvalidTemplate(f"The template {template!r} has an unmatched brace.")
 
 
 def names_in(template: str) -> list[str]:
@@ -56,7 +56,7 @@ def filled_path(template: str, path: str, values: Mapping[str, Any]) -> str:
         value = values.get(name)
         text = "" if value is None else _text(value)
         if text in _UNSAFE:
-            raise ValueError(f"The path {template!r} needs {name!r}, and its value is {text!r}.")
+            raise ValueError(f"The path {template!r} needs {name!r}, but its value is {text!r}.")
         return quote(text, safe="")
 
     return _NAME.sub(value_of, template)

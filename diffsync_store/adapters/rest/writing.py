@@ -69,7 +69,7 @@ class Writer:
         """Return the ids of created records. If the API answers in another order, the values of the records tell them apart."""
         if not isinstance(answer, list) or len(answer) != len(payloads):
             raise OutcomeUnknown(
-                f"The answer to a request for {len(payloads)} records of {self.path} is not a list of as many."
+                f"The answer to a request for {len(payloads)} records of {self.path} is not a list of the same length."
             )
         return [self._answer_of_create(record) for record in _in_order(payloads, answer)]
 
@@ -153,7 +153,7 @@ class Writer:
             return
         [record] = self.reader.find(self.mapper, [change.identifiers])
         if record is not None and record.get(self.reader.id_key) == change.key:
-            raise ValueError(f"{error} The record is still there: correct `delete` of `writing`.")
+            raise ValueError(f"{error} The record still exists: correct `delete` of `writing`.")
 
     def _call(self, action: str, change: Change) -> tuple[str, str]:
         method, template = self.writing.call(action)
@@ -245,7 +245,7 @@ class Writer:
     def _answers_of_each(self, sent: Sequence[Any], answer: Any, each: Each, refused: type[Exception]) -> list[Answer]:
         if not isinstance(answer, list) or len(answer) != len(sent):
             raise OutcomeUnknown(
-                f"The answer to a request for {len(sent)} records of {self.path} is not a list of as many."
+                f"The answer to a request for {len(sent)} records of {self.path} is not a list of the same length."
             )
         read_status, read_record = compile_getter(each.status), compile_getter(each.record) if each.record else None
         found: list[Answer] = []

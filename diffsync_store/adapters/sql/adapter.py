@@ -163,7 +163,7 @@ class SqlAdapter(MappedAdapter):
         keys = system_id if isinstance(system_id, list) else [None] * len(columns)
         if len(columns) != len(keys):
             raise ValueError(
-                f"The reference is written to {target!r}, and the key has {len(keys)} columns: name as many, with commas."
+                f"The reference is written to {target!r}, but the key has {len(keys)} columns. Name {len(keys)} columns, separated by commas."
             )
         payload.update(zip(columns, keys, strict=True))
 
@@ -191,7 +191,7 @@ class SqlAdapter(MappedAdapter):
         def run(connection: Any, rows: Sequence[Any]) -> list[Answer]:
             is_there = batches.update(connection, table, rows)
             return [
-                None if each else ObjectNotUpdated(f"The table {table.name!r} has no such row any more.")
+                None if each else ObjectNotUpdated(f"The table {table.name!r} no longer has such a row.")
                 for each in is_there
             ]
 

@@ -58,7 +58,7 @@ class Database:
             listed = ", ".join(known) or "none"
             raise ValueError(
                 f"The database has no table {name!r}.{did_you_mean(name, known)} Its tables and views are: {listed}. "
-                "With the setting `create_tables: true` a missing table is created."
+                "Set `create_tables: true` to create missing tables."
             )
         return found
 

@@ -152,12 +152,12 @@ class SqlMapper(Mapper):
         prepared = self.prepared()
         if prepared.source.table is None:
             raise ValueError(
-                f"{self.model._modelname} is read by a query and cannot be written. Name a table as `from`."
+                f"{self.model._modelname} is read by a query and cannot be written. Set `from` to a table."
             )
         if not prepared.key:
             raise ValueError(
                 f"The {prepared.source.name} has no primary key, so its rows cannot be written one by one. Add a primary key, "
-                "or write to the table that it is made from."
+                "or write to the table behind the view."
             )
         return prepared.source.table
 
@@ -179,7 +179,7 @@ class SqlMapper(Mapper):
             try:
                 row[name] = value if convert is None or value is None else convert(value)
             except (ValueError, TypeError, ArithmeticError) as error:
-                raise ValueError(f"The column {name!r} does not take the value: {error}") from error
+                raise ValueError(f"The column {name!r} does not accept the value: {error}") from error
         return row
 
     def secrets_in(self, row: Mapping[str, Any]) -> Iterator[str]:
@@ -254,7 +254,7 @@ class SqlMapper(Mapper):
             elif column not in prepared.writers:
                 yield (
                     name,
-                    f"{where} is written to {column!r}, which is no column. Columns are: {', '.join(prepared.writers)}.",
+                    f"{where} is written to {column!r}, which is not a column. Columns are: {', '.join(prepared.writers)}.",
                 )
             elif prepared.source.own_columns[column].computed is not None:
                 yield name, f"{where}: the database computes the column {column!r}. Add `read_only: true`."

@@ -166,4 +166,4 @@ def _no_column(where: str, path: str, columns: Iterable[str]) -> str:
 
 def _no_foreign_key(table: sa.Table, path: str, head: str, keys: Sequence[ForeignKey]) -> str:
     known = ", ".join(f"{', '.join(key.columns)} → {key.target.name}" for key in keys) or "none"
-    return f"The table {table.name!r} has no foreign key {head!r} to follow in {path!r}. Its foreign keys are: {known}."
+    return f"The table {table.name!r} has no foreign key {head!r} for the path {path!r}. Its foreign keys are: {known}."

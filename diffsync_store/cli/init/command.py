@@ -39,12 +39,12 @@ def init(
         ),
     ] = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take what is proposed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing, and accept what the command proposes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Ask for two systems, look into them, and write a syncs.yaml that matches them. Existing files are kept.
+    """Ask for two systems, inspect them, and write a syncs.yaml that matches them. No file is overwritten.
 
-    API tokens are taken from the variables SOURCE_TOKEN and TARGET_TOKEN, or asked for; no file gets one.
+    The variables SOURCE_TOKEN and TARGET_TOKEN may hold API tokens; without them, the command asks. No file contains a token.
     """
     try:
         _init(folder, source, target, records or [], Questions(is_silent=yes), as_json=as_json)

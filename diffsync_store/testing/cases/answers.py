@@ -104,7 +104,7 @@ def _lose_answer(bench: Bench, sample: Sample, records: list[Record], retries: i
 
 def _require_honest(result: SyncResult, *, can_look_up: bool) -> None:
     assert {reject.state for reject in result.rejects} <= {"unknown"}, (
-        f"Everything was written, and the sync says it was not: {result.rejects}"
+        f"Everything was written, but the sync reports rejects: {result.rejects}"
     )
     if can_look_up:
         assert result.is_complete, f"A lookup would have found out that everything was written: {result.rejects}"

@@ -40,7 +40,7 @@ class ChangeCases(Cases):
         require(bench, sample, "update", "partial update")
         changing = list(_changing(sample, 1).items())
         if len(changing) < 2:
-            pytest.skip(f"{sample.model} has not two attributes that change between `first` and `second`.")
+            pytest.skip(f"{sample.model} does not have two attributes that change between `first` and `second`.")
         [(mine, my_value), (other, other_value), *_] = changing
         bench.put([sample.record(1)])
         target = bench.load()

@@ -159,7 +159,7 @@ def _require_if_complete(bench: Bench, records: list[Record]) -> None:
         return
     for record in bench.with_needs(records):
         assert adapter.get_or_none(getattr(adapter, record.model), record.identifiers), (
-            f"The load says that it is complete, and lacks {record}."
+            f"The load is complete, but lacks {record}."
         )
 
 
@@ -177,8 +177,8 @@ def _sync_with_fault(bench: Bench, fault: Fault, records: list[Record]) -> None:
 
 
 def _require_honest_rejects(result: SyncResult, fault: Fault, *, can_look_up: bool) -> None:
-    assert fault != "too many requests", f"The system asked to come again, and the sync gave up: {result.rejects}"
+    assert fault != "too many requests", f"The system asked for a later retry, but the sync gave up: {result.rejects}"
     assert not can_look_up, f"A lookup would have found out what was done: {result.rejects}"
     assert {reject.state for reject in result.rejects} <= {"unknown"}, (
-        f"Nobody knows whether it was done, and the sync says that it was not: {result.rejects}"
+        f"The outcome is unknown, but the sync reports a failure: {result.rejects}"
     )

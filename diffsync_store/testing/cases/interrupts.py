@@ -104,7 +104,7 @@ class _Interrupted:
                 except (KeyboardInterrupt, Stop):
                     interruptions += 1
             made.update((call.action, unique_id) for call in calls.made for unique_id in call.unique_ids)
-            assert interruptions < 10, "The sync does not come to an end."
+            assert interruptions < 10, "The sync does not end."
         assert result.is_complete or (after and not can_look_up), f"The resumed sync is not complete: {result.rejects}"
         assert not made or max(made.values()) == 1, f"Calls were made twice: {made}"
         bench.require_system(self.records)

@@ -27,7 +27,9 @@ class RightsCases(Cases):
         bench.put(bench.some_of_each(1))
         adapter = bench.system.make_adapter_with_wrong_credentials(LocalStore())
         error = _error_of_load(bench, adapter)
-        assert not is_transient(error, adapter), f"A wrong password does not get right by waiting: {error!r}"
+        assert not is_transient(error, adapter), (
+            f"The error of a wrong password is transient, so it would be retried: {error!r}"
+        )
 
     def test_no_right_to_read(self, bench: Bench) -> None:
         """A load without the right to read raises an error that is not transient; it is not an empty load."""
@@ -35,7 +37,9 @@ class RightsCases(Cases):
         adapter = bench.adapter()
         with bench.system.deny("read"):
             error = _error_of_load(bench, adapter)
-        assert not is_transient(error, adapter), f"A right does not come by waiting: {error!r}"
+        assert not is_transient(error, adapter), (
+            f"The error of a missing right is transient, so it would be retried: {error!r}"
+        )
 
     def test_no_right_to_write(self, bench: Bench) -> None:
         """Each operation is named with the system's reason, nothing is half done, and the next sync with the right does it all."""
@@ -46,7 +50,7 @@ class RightsCases(Cases):
         wanted = [sample.record(0), sample.record(1, second=True), sample.record(3)]
         with bench.system.deny("write"):
             result = bench.sync(wanted, batch_size=1)
-        assert result.applied == 0, f"The sync says that it has done {result.applied} operations without the right."
+        assert result.applied == 0, f"The sync reports {result.applied} applied operations without the right."
         assert {reject.state for reject in result.rejects} == {"failed"}
         assert all(reject.reason.strip() for reject in result.rejects)
         bench.require_system(before)
@@ -59,7 +63,7 @@ class RightsCases(Cases):
         bench.put([sample.record(0)])
         with bench.system.deny("write"):
             result = bench.sync(sample.records(6))
-        assert result.applied == 0, f"The sync says that it has done {result.applied} operations without the right."
+        assert result.applied == 0, f"The sync reports {result.applied} applied operations without the right."
         assert len(result.rejects) == 5
         bench.require_system([sample.record(0)])
 

@@ -51,6 +51,6 @@ def test_a_token_is_sent_and_kept_out_of_the_settings() -> None:
 
 
 def test_a_password_in_the_address_is_refused() -> None:
-    with pytest.raises(UnknownSystem, match="Leave the password out") as caught:
+    with pytest.raises(UnknownSystem, match="Remove the password from") as caught:
         recognize("https://somebody:hunter2@127.0.0.1/")
     assert "hunter2" not in str(caught.value)

@@ -111,7 +111,7 @@ def test_a_list_that_shifts_without_growing_makes_the_load_partial(
         adapter = loaded(adapter_of(api, concurrency=concurrency))
         record = adapter.store.record()
     assert record.state is StoreState.PARTIAL
-    assert "Records came or went while the pages were read" in record.reason
+    assert "Records were created or deleted while the pages were read" in record.reason
 
 
 def test_a_total_that_is_too_large_makes_the_load_partial(adapter_of: MakeAdapter) -> None:
@@ -201,7 +201,10 @@ def test_links_in_a_circle_end_with_an_error(adapter_of: MakeAdapter) -> None:
         def respond(self, request: Request) -> Answer:
             return Answer(200, {}, b'{"results": [], "next": "?after=1"}')
 
-    with Circle(paging="next", total="") as api, pytest.raises(ValueError, match="in a circle, at 'devices/'"):
+    with (
+        Circle(paging="next", total="") as api,
+        pytest.raises(ValueError, match="The links between the pages of 'devices/' form a circle"),
+    ):
         loaded(adapter_of(api))
 
 

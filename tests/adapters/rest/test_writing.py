@@ -136,7 +136,7 @@ def test_a_refusal_to_answer_after_others_were_done_does_not_say_that_nothing_wa
                 api.failures.append((429, {"Retry-After": "0"}))
 
         api.before = fail_the_second
-        with pytest.raises(OutcomeUnknown, match=r"after others of the same call were done: .* answered 429"):
+        with pytest.raises(OutcomeUnknown, match=r"after other requests of the same call succeeded: .* answered 429"):
             adapter.send_creates(mapper, [{"name": "a"}, {"name": "b"}])
         assert api.names == ["a"]
         api.before = lambda _: None
@@ -387,7 +387,7 @@ def test_a_wrong_path_for_deletes_is_not_taken_for_a_record_that_is_gone(adapter
         adapter = adapter_of(api, writing={"delete": "DELETE item/{id}"})
         answers = adapter.send_deletes(adapter.mappers["device"], [change(1, "x"), change(2, "y")])
         assert [type(answer) for answer in answers] == [ObjectNotDeleted] * 2
-        assert "answered 404 Not Found: Not found. The record is still there: correct `delete`" in str(answers[0])
+        assert "answered 404 Not Found: Not found. The record still exists: correct `delete`" in str(answers[0])
         right = adapter_of(api)
         del api.records[1], api.records[3]
         gone = right.send_deletes(right.mappers["device"], [change(1, "x"), change(3, "z"), change(2, "y")])

@@ -96,7 +96,7 @@ def test_a_row_that_vanished_is_refused_and_its_deletion_is_done(inventory: sa.E
     result = apply(source_of({"region": changed}), target)
     assert (result.updated, result.deleted, result.failed) == (1, 1, 1)
     [reject] = result.rejects
-    assert "no such row" in reject.reason
+    assert "no longer has such a row" in reject.reason
 
 
 def test_an_update_that_changes_nothing_in_the_row_is_done(inventory: sa.Engine, make: Make) -> None:

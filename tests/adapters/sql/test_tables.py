@@ -133,7 +133,7 @@ def test_a_missing_table_is_named_with_those_that_are_there(inventory: sa.Engine
     [
         ({"site": {"from": "Sites", "fields": {"name": "nam"}}}, "Model 'site', field 'name': The table 'Sites' has no column 'nam'. Did you mean 'name'?"),
         ({"site": {"from": "Sites"}}, "Model 'site', field 'region': The table 'Sites' has no column 'region'. Did you mean 'region_id'?"),
-        ({"site": {"from": "Sites", "fields": {"region": "land.name"}}}, "has no foreign key 'land' to follow in 'land.name'. Its foreign keys are: region_id → regions."),
+        ({"site": {"from": "Sites", "fields": {"region": "land.name"}}}, "has no foreign key 'land' for the path 'land.name'. Its foreign keys are: region_id → regions."),
         ({"site": {"from": "Sites", "fields": {"region": "region.title"}}}, "Model 'site', field 'region': The table 'regions' has no column 'title'"),
         ({"site": {"from": "Sites", "fields": {"region": "region.name"}, "references": {"region": "nowhere"}}}, "has no foreign key 'nowhere'"),
         ({"region": {"from": "SELECT id FROM regions"}}, "Model 'region', field 'name': The query has no column 'name'"),
