@@ -13,6 +13,7 @@ from tests.conftest import SharedServers
 from tests.powerdns_server import API_KEY, PowerDnsServer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "dns"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "csv-postgresql-powerdns.md"
 Run = Callable[..., str]
 
 
@@ -49,11 +50,19 @@ def run(folder: Path, postgres_url: str, powerdns: PowerDnsServer, shared_server
     return run_command
 
 
+@pytest.mark.parametrize("name", ["syncs.yaml", "data/zones.csv", "data/hosts.csv"])
+def test_the_page_has_the_files_that_run(name: str) -> None:
+    text = PAGE.read_text("utf-8").partition(f'title="{name}"\n')[2].partition("```")[0]
+    assert text
+    assert (EXAMPLE / name).read_text("utf-8").endswith(text)
+
+
 @pytest.mark.slow
 def test_two_syncs_bring_csv_files_to_the_dns(run: Run, folder: Path, powerdns: PowerDnsServer) -> None:
-    run("check", "--connect")
+    run("check")
     assert "8 to create, 0 to update, 0 to delete" in run("plan", "hosts")
     run("apply", "hosts", "--yes")
+    run("check", "--connect")
     assert "7 to create" in run("plan", "dns")
     run("apply", "dns", "--yes")
     assert "No changes" in run("plan", "dns")
