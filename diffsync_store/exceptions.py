@@ -36,7 +36,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 
 class _LoadedStore(Protocol):
@@ -119,6 +119,9 @@ class OutcomeUnknown(ObjectCrudException):
 
     A model's `create`, `update` or `delete` raises it; a `..._many` hook returns it for a record.
     """
+
+    was_not_done: ClassVar[bool] = False
+    """Whatever has caused it."""
 
 
 class ObjectStoreException(Exception):

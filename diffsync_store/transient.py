@@ -13,8 +13,8 @@ Other statuses, untrusted certificates, wrong passwords and all other exceptions
         time.sleep(retry_after(error) or backoff)
 
 An adapter lists more exception classes in `transient_errors`, a tuple; with `transient_errors = None` nothing is retried. A call
-that must not be made twice, such as a create, may be repeated at once if `was_not_done` is true for its error. After any other
-error, first find out whether the call was done.
+that must not be made twice, such as a create, may be repeated at once if `was_not_done` is true for its error: it was refused before
+it was sent, or the exception has `was_not_done = True`. After any other error, first find out whether the call was done.
 
 This module imports no client library: it recognizes exceptions by the names of their classes and by their attributes.
 """
@@ -100,6 +100,9 @@ def was_not_done(error: BaseException) -> bool:
     send although the server has done the request.
     """
     for link in _chain(error):
+        declared = _attribute(link, "was_not_done")
+        if isinstance(declared, bool):
+            return declared
         status = status_of(link)
         if status is not None:
             return status in _NOT_PROCESSED

@@ -16,6 +16,7 @@ import requests
 import urllib3
 
 from diffsync_store import ObjectNotCreated
+from diffsync_store.exceptions import OutcomeUnknown
 from diffsync_store.transient import LONGEST_WAIT, is_transient, retry_after, status_of, was_not_done
 from tests.certificates import Certificates
 from tests.http_service import CUT, DROP, STALL, Failure, HttpService
@@ -113,6 +114,15 @@ def test_an_unreachable_service_is_transient_and_has_applied_nothing(get: Get) -
         error = failure(get, url)
         assert is_transient(error), repr(error)
         assert was_not_done(error), repr(error)
+
+
+def test_an_exception_may_say_that_nothing_was_done() -> None:
+    error = RuntimeError("rolled back")
+    error.was_not_done = True  # type: ignore[attr-defined]
+    assert was_not_done(error)
+    unknown = OutcomeUnknown("Other calls were done.")
+    unknown.__cause__ = ConnectionRefusedError()
+    assert not was_not_done(unknown)
 
 
 @pytest.mark.parametrize("get", WITH_STATUS)

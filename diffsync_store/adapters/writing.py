@@ -204,7 +204,11 @@ class RecordWriter:
 
     def _write(self, mapper: Mapper, items: list[_Item], send: Any, refused: type[Exception]) -> list[Any]:
         """Send all records that can be prepared; those that are refused because of an old id again with the new one."""
-        known = self._ids(items)
+        try:
+            known = self._ids(items)
+        except Exception as error:
+            error.was_not_done = True  # type: ignore[attr-defined]  # nothing is sent yet
+            raise
         answers = self._attempt(mapper, items, known, send, refused)
         again = [
             number
@@ -212,9 +216,12 @@ class RecordWriter:
             if isinstance(answer, refused) and _may_be_old(items[number], known)
         ]
         if again:
-            new = self._ids([items[number] for number in again], from_system=True)
-            again = [number for number in again if _differs(items[number], known, new)]
-            sent = self._attempt(mapper, [items[number] for number in again], new, send, refused) if again else []
+            try:
+                new = self._ids([items[number] for number in again], from_system=True)
+                again = [number for number in again if _differs(items[number], known, new)]
+                sent = self._attempt(mapper, [items[number] for number in again], new, send, refused)
+            except Exception as error:
+                raise _partly_done(error) from error
             for number, answer in zip(again, sent, strict=True):
                 answers[number] = answer
         return answers
@@ -240,10 +247,17 @@ class RecordWriter:
     def _send_parts(self, send: Callable[[Sequence[Any]], Sequence[Answer]], prepared: list[Any]) -> list[Answer]:
         """Send records in as many calls as the system needs. What one call has done stays done when the next one fails."""
         size = self._adapter.records_per_call or len(prepared)
+        if len(prepared) <= size:
+            return _checked(send, prepared) if prepared else []
         answers: list[Answer] = []
-        for start in range(0, len(prepared), size or 1):
-            part = prepared[start : start + size]
-            answers += _checked(send, part) if len(part) == len(prepared) else self._halved(send, part)
+        calls = _Calls(send)
+        try:
+            for start in range(0, len(prepared), size):
+                answers += self._halved(calls, prepared[start : start + size])
+        except Exception as error:
+            if calls.done:
+                raise _partly_done(error) from error
+            raise
         return answers
 
     def _halved(self, send: Callable[[Sequence[Any]], Sequence[Answer]], part: list[Any]) -> list[Answer]:
@@ -257,6 +271,23 @@ class RecordWriter:
                 return [error]
         half = len(part) // 2
         return self._halved(send, part[:half]) + self._halved(send, part[half:])
+
+
+class _Calls:
+    """Calls the system, and counts the calls that it has answered."""
+
+    def __init__(self, send: Callable[[Sequence[Any]], Sequence[Answer]]) -> None:
+        self._send = send
+        self.done = 0
+
+    def __call__(self, part: Sequence[Any]) -> Sequence[Answer]:
+        answers = self._send(part)
+        self.done += 1
+        return answers
+
+
+def _partly_done(error: Exception) -> OutcomeUnknown:
+    return OutcomeUnknown(f"A call failed after others of the same batch were done: {error}")
 
 
 def _checked(send: Callable[[Sequence[Any]], Sequence[Answer]], part: list[Any]) -> list[Answer]:

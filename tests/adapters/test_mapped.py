@@ -12,6 +12,7 @@ from diffsync_store.guards import Completeness, Guards
 from diffsync_store.mapping import ModelDefinition
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.stored_adapter import StoredAdapter
+from diffsync_store.transient import was_not_done
 from tests.adapters.memory import MemoryAdapter, MemorySystem
 
 Data = dict[str, Any]
@@ -370,6 +371,37 @@ def test_a_batch_is_sent_in_as_many_calls_as_the_system_takes() -> None:
     assert [getattr(answer, "name", str(answer)) for answer in answers] == ["a", "b", "c", "one of them is wrong", "d"]
     assert [number for _, _, number in adapter.system.calls] == [2, 1, 1]
     assert [record["name"] for record in adapter.system.tables["site"].values()] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_call_that_fails_after_others_of_its_batch_repeats_nothing(lost: int) -> None:
+    class Small(MemoryAdapter):
+        records_per_call = 1
+        calls = 0
+
+        def send_creates(self, mapper: Any, payloads: Any) -> Any:
+            self.calls += 1
+            if self.calls == lost:
+                raise ConnectionRefusedError("nothing listens")
+            return super().send_creates(mapper, payloads)
+
+    target = loaded(MemorySystem(), kind=Small)
+    source = loaded(MemorySystem(site=[{"name": name} for name in "abc"]))
+    result = apply(source, target, batch_size=10, retries=1, backoff=0.0)
+    assert (result.created, result.failed) == (3, 0)
+    assert [record["name"] for record in target.system.tables["site"].values()] == ["a", "b", "c"]
+
+
+def test_a_batch_whose_references_cannot_be_looked_up_is_known_not_to_be_sent() -> None:
+    class Down(MemoryAdapter):
+        def find(self, mapper: Any, identifiers: Any) -> Any:
+            raise TimeoutError("no answer")
+
+    target = loaded(MemorySystem(), kind=Down)
+    target.system.insert("site", {"name": "later"})
+    with pytest.raises(TimeoutError) as caught:
+        target.create_records(target.rack, [({"site": "later", "name": "1"}, {})])
+    assert was_not_done(caught.value)
 
 
 def test_a_lookup_has_the_types_of_the_model_and_leaves_out_what_is_not_written() -> None:

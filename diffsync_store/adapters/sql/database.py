@@ -9,9 +9,12 @@ from threading import Lock, local
 import sqlalchemy as sa
 
 from diffsync_store.adapters.sql.engine import WRITES, new_engine, parse_url
-from diffsync_store.adapters.sql.errors import one_line_errors
+from diffsync_store.adapters.sql.errors import DatabaseUnavailable, one_line_errors
 from diffsync_store.adapters.sql.tables import Tables
 from diffsync_store.suggestion import did_you_mean
+
+_ROLLS_BACK = frozenset({"postgresql", "sqlite"})
+"""Databases that keep nothing of a transaction that is not committed; MariaDB has tables that do."""
 
 
 class Database:
@@ -94,9 +97,16 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Yield a connection whose changes are committed together at the end of the block."""
-        with (
-            one_line_errors(),
-            self.engine.connect().execution_options(**{WRITES: True}) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        may_be_done = False
+        try:
+            with (
+                one_line_errors(),
+                self.engine.connect().execution_options(**{WRITES: True}) as connection,
+                connection.begin(),
+            ):
+                may_be_done = connection.dialect.name not in _ROLLS_BACK
+                yield connection
+                may_be_done = True  # the answer to the commit may be lost
+        except DatabaseUnavailable as error:
+            error.was_not_done = not may_be_done
+            raise

@@ -26,6 +26,8 @@ class DatabaseUnavailable(Exception):
     """The database did not answer, or gave a statement up. The same call may succeed later."""
 
     is_transient: ClassVar[bool] = True
+    was_not_done = False
+    """True if nothing of the transaction was done."""
 
 
 class DatabaseRefused(Exception):

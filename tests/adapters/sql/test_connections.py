@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airports.demo.ports import free_port
 from diffsync_store.adapters.sql import DatabaseRefused, DatabaseUnavailable, SqlAdapter
-from diffsync_store.transient import is_transient
+from diffsync_store.transient import is_transient, was_not_done
 from tests.adapters.sql.conftest import MODELS, RECORDS, Make, apply, loaded, on_servers, rows, run, source_of
 
 PASSWORD = "hunter22"
@@ -138,6 +138,26 @@ def test_an_answer_that_is_lost_is_looked_up_and_nothing_is_done_twice(
     assert lost
     assert (result.created, result.failed) == (3, 0), result.rejects
     assert rows(inventory, "SELECT name FROM regions ORDER BY name") == [("a",), ("b",), ("c",)]
+
+
+@on_servers
+def test_a_transaction_that_was_not_committed_is_known_to_have_done_nothing(inventory: sa.Engine, make: Make) -> None:
+    def write(then: str) -> None:
+        with database.writing() as connection:
+            connection.execute(sa.text("INSERT INTO regions (name) VALUES ('a')"))
+            kill_connections(inventory)
+            if then:
+                connection.execute(sa.text(then))
+
+    def ended(then: str) -> DatabaseUnavailable:
+        with pytest.raises(DatabaseUnavailable) as caught:
+            write(then)
+        return caught.value
+
+    database = make()._database
+    assert was_not_done(ended("SELECT 1")) is (inventory.dialect.name == "postgresql")
+    assert not was_not_done(ended(""))  # the commit was sent
+    assert rows(inventory, "SELECT name FROM regions") == []
 
 
 @on_servers
