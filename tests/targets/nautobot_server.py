@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
-import httpx
-
-from tests.servers import MissingPart, PostgresServer, RedisServer, Server
+from tests.servers import MissingPart
+from tests.targets.web_server import WebServer
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv-nautobot"
 DUMP = HERE / "nautobot-empty.pgc"
 """An empty, migrated database of the release in `nautobot.in`: user and password `admin`, and TOKEN."""
-TOKEN = "0123456789abcdef0123456789abcdef01234567"  # of the dump, which is public
 DATABASE = "nautobot"
 _EMPTY = "nautobot_empty"
 
@@ -54,39 +50,14 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 """
 
 
-class NautobotServer(Server):
+class NautobotServer(WebServer):
     """Nautobot, and the servers that it needs. Tests that change its records begin with `reset`."""
-
-    start_seconds = 150.0
 
     def __init__(self) -> None:
         super().__init__()
         self.program = ENVIRONMENT / "bin" / "nautobot-server"
         if not (ENVIRONMENT / ".ready").exists():
             raise MissingPart("Nautobot", "make nautobot")
-        self.postgres = PostgresServer()
-        self.redis = RedisServer("valkey")
-        self.token = TOKEN
-        self._stack = ExitStack()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api/"
-
-    def __enter__(self) -> Self:
-        try:
-            self._stack.enter_context(self.postgres)
-            self._stack.enter_context(self.redis)
-            return super().__enter__()
-        except BaseException:
-            self._stack.close()
-            raise
-
-    def __exit__(self, *error: object) -> None:
-        try:
-            super().__exit__(*error)
-        finally:
-            self._stack.close()
 
     def prepare(self) -> None:
         self.postgres.restore(_EMPTY, DUMP)
@@ -119,15 +90,3 @@ class NautobotServer(Server):
             "NAUTOBOT_REDIS_HOST": "127.0.0.1",
             "NAUTOBOT_REDIS_PORT": str(self.redis.port),
         }
-
-    def client(self, token: str = TOKEN) -> httpx.Client:
-        """A client beside the adapter under test, to prepare and to look."""
-        headers = {"Authorization": f"Token {token}", "Accept": "application/json"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
-
-    def is_ready(self) -> bool:
-        try:
-            with self.client() as client:
-                return client.get("dcim/manufacturers/", timeout=30).is_success
-        except httpx.TransportError:
-            return False

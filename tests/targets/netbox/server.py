@@ -12,15 +12,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
-import httpx
 import psycopg
 from psycopg import sql
 
-from tests.servers import MissingPart, PostgresServer, RedisServer, Server
+from tests.servers import MissingPart
+from tests.targets.web_server import TOKEN, WebServer
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
@@ -28,7 +26,6 @@ ENVIRONMENT = ROOT / ".venv-netbox"
 RELEASE = "4.6.8"
 DUMP = HERE / "netbox-empty.pgc"
 """An empty, migrated database of RELEASE: user and password `admin`, and TOKEN."""
-TOKEN = "0123456789abcdef0123456789abcdef01234567"  # of the dump, which is public
 DATABASE = "netbox"
 HOW_TO_GET = (
     f"git clone --depth 1 --branch v{RELEASE} https://github.com/netbox-community/netbox; "
@@ -36,10 +33,9 @@ HOW_TO_GET = (
 )
 
 
-class NetBoxServer(Server):
+class NetBoxServer(WebServer):
     """NetBox, and the servers that it needs. Tests that change its records begin with `reset`."""
 
-    start_seconds = 150.0
     stop_signal = signal.SIGINT
 
     def __init__(self) -> None:
@@ -47,33 +43,10 @@ class NetBoxServer(Server):
         self.source = Path(os.environ.get("NETBOX_SOURCE", "/nonexistent"))
         if not (self.source / "netbox" / "manage.py").exists() or not (ENVIRONMENT / ".ready").exists():
             raise MissingPart("NetBox", HOW_TO_GET)
-        self.postgres = PostgresServer()
-        self.redis = RedisServer("valkey")
-        self.token = TOKEN
-        self._stack = ExitStack()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api/"
 
     @property
     def working_directory(self) -> Path:
         return self.source / "netbox"
-
-    def __enter__(self) -> Self:
-        try:
-            self._stack.enter_context(self.postgres)
-            self._stack.enter_context(self.redis)
-            return super().__enter__()
-        except BaseException:
-            self._stack.close()
-            raise
-
-    def __exit__(self, *error: object) -> None:
-        try:
-            super().__exit__(*error)
-        finally:
-            self._stack.close()
 
     def prepare(self) -> None:
         self.postgres.restore(DATABASE, DUMP)
@@ -127,18 +100,6 @@ class NetBoxServer(Server):
             "NETBOX_TEST_REDIS_PORT": str(self.redis.port),
             "NETBOX_TEST_FILES": str(self.directory),
         }
-
-    def client(self, token: str = TOKEN) -> httpx.Client:
-        """A client beside the adapter under test, to prepare and to look."""
-        headers = {"Authorization": f"Token {token}", "Accept": "application/json"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
-
-    def is_ready(self) -> bool:
-        try:
-            with self.client() as client:
-                return client.get("dcim/manufacturers/", timeout=30).is_success
-        except httpx.TransportError:
-            return False
 
 
 def _tables_with_rows(connection: psycopg.Connection) -> set[str]:

@@ -13,7 +13,7 @@ from diffsync_store.adapters.netbox import NetBoxAdapter
 from diffsync_store.adapters.netbox.slugs import other_slug
 from diffsync_store.mapping import ModelDefinition, build_models
 from diffsync_store.testing import BehindHttpProxy, HttpProxy, Record, Sample
-from tests.targets.netbox.server import TOKEN
+from tests.targets.web_server import TOKEN
 
 EMPTY = {"type": "str?", "compare": "empty_is_none"}
 MODELS = build_models(
