@@ -45,11 +45,18 @@ class PowerDnsAdapter(RestAdapter):
         if _is_zones(mapper):
             yield from (self.record_of(mapper, zone) for zone in zones)
             return
+        self._note_missing(mapper, {zone["name"] for zone in zones})
         for zone in zones:
             try:
                 yield from self._read_zone(zone["name"])
             except ZoneMissing:
                 self.incomplete(mapper.model, f"The zone {zone['name']} was deleted during the load.")
+
+    def _note_missing(self, mapper: Mapper, present: set[str]) -> None:
+        """Make the load partial if zones of the settings are not there, unless a sync may create them."""
+        missing = sorted(set(self.settings.zones) - present)
+        if missing and not any(map(_is_zones, self.mappers.values())):
+            self.incomplete(mapper.model, f"Correct `zones`: PowerDNS has no zone {', '.join(missing)}")
 
     def _read_zone(self, zone: str) -> Iterator[Record]:
         for found in self._record_sets.of_zone(zone):
@@ -88,9 +95,20 @@ class PowerDnsAdapter(RestAdapter):
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
         if _is_zones(mapper):
-            return super().send_creates(mapper, [self._new_zone(payload) for payload in payloads])
+            refused = [self._refusal_of_zone(payload) for payload in payloads]
+            zones = [self._new_zone(payload) for payload, why in zip(payloads, refused, strict=True) if why is None]
+            made = iter(super().send_creates(mapper, zones))
+            return [next(made) if why is None else why for why in refused]
         keys, answers = self._write([partial(self._create, payload) for payload in payloads], ObjectNotCreated)
         return [key if answer is None else answer for key, answer in zip(keys, answers, strict=True)]
+
+    def _refusal_of_zone(self, payload: Mapping[str, Any]) -> ObjectNotCreated | None:
+        name = str(payload.get("name", ""))
+        try:
+            self._require_read_form("name", name, canonical(name))
+        except ValueError as error:
+            return ObjectNotCreated(str(error))
+        return None
 
     def _new_zone(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         defaults = {"kind": self.settings.kind, "nameservers": list(self.settings.nameservers)}
@@ -128,6 +146,9 @@ class PowerDnsAdapter(RestAdapter):
 
     def _create(self, payload: Mapping[str, Any]) -> Edit:
         key = self._own(self._key_in(payload))
+        for field, name in (("zone", key.zone), ("name", key.name)):
+            if payload.get(field):
+                self._require_read_form(field, str(payload[field]), name)
         return Edit(key, "create", self._values(key, {"ttl": None, "records": (), **payload}))
 
     def _update(self, change: Change) -> Edit:
@@ -148,6 +169,14 @@ class PowerDnsAdapter(RestAdapter):
         else:
             raise ValueError("A record set needs its `name`, or a name `relative` to the zone.")
         return Key(zone, name, str(payload["type"]).upper())
+
+    def _require_read_form(self, field: str, given: str, name: str) -> None:
+        """Refuse a name that is read in another form: the next sync would create it again, and delete the one that is read."""
+        if given != self._name(name):
+            raise ValueError(
+                f"The {field} {given!r} is {self._name(name)!r} in PowerDNS. Write it so at the source, for example with the "
+                "transform `lower` or the setting `trailing_dots: false`."
+            )
 
     def _own(self, key: Key) -> Key:
         """Refuse what this adapter does not read: it would replace what it cannot see."""

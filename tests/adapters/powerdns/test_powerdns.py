@@ -315,3 +315,25 @@ def test_threads_share_an_adapter(powerdns: PowerDnsServer, adapter_of: Make) ->
         answers = list(pool.map(lambda part: adapter.send_creates(mapper, part), parts))
     assert answers == [[[ZONE, each["name"], "A"] for each in part] for part in parts]
     assert len(powerdns.sets(ZONE)) == 62
+
+
+def test_a_name_in_another_form_than_it_is_read_in_is_a_reject(adapter_of: Make) -> None:
+    sets = [record_set(name, "A", "192.0.2.1") for name in ("A.example.org.", "b.example.org", "c.example.org.")]
+    result = sync(source_of(*sets), loaded(adapter_of()))
+    assert counts(result) == (2, 0, 0, 2)
+    assert "The name 'A.example.org.' is 'a.example.org.' in PowerDNS." in result.rejects[0].reason
+    assert counts(sync(source_of(*sets), loaded(adapter_of()))) == (0, 0, 0, 2)
+    result = sync(source_of(zones=(ZONE, "Example.net.")), loaded(adapter_of()))
+    assert counts(result) == (0, 0, 1, 1)
+    assert "'Example.net.' is 'example.net.' in PowerDNS" in result.rejects[0].reason
+
+
+def test_a_zone_of_the_settings_that_is_not_there_makes_the_load_partial(
+    adapter_of: Make, powerdns: PowerDnsServer
+) -> None:
+    powerdns.api("POST", "zones", {"name": ZONE, "kind": "Native", "nameservers": []})
+    zones = ["example.org", "exmaple.net"]
+    record = loaded(adapter_of({"record_set": MAPPINGS["record_set"]}, zones=zones)).store.record()
+    assert record.state is StoreState.PARTIAL
+    assert "Correct `zones`: PowerDNS has no zone exmaple.net." in record.reason
+    assert loaded(adapter_of(zones=zones)).store.record().state is StoreState.COMPLETE  # a sync may create it
