@@ -74,7 +74,7 @@ def test_two_syncs_bring_csv_files_to_the_dns(run: Run, folder: Path, powerdns: 
         hosts.read_text().replace("192.0.2.11", "192.0.2.12").replace("example.org,mail,192.0.2.25,\n", "")
     )
     run("apply", "hosts", "--yes")
-    assert "Applied: 0 created, 1 updated, 1 deleted." in run("apply", "dns", "--yes")
+    assert "Applied: 1 updated, 1 deleted." in run("apply", "dns", "--yes")
     assert "No changes" in run("plan", "dns")
     found = powerdns.sets("example.org.")
     assert found["www.example.org.", "A"] == ["192.0.2.10", "192.0.2.12"]
