@@ -144,7 +144,7 @@ class Writer:
         return response, answer
 
     def _failure_in(self, record: Any) -> str:
-        """The error in the place of a record; empty if there is none."""
+        """The error instead of a record; empty if there is none."""
         return failure_in(record) if isinstance(record, Mapping) and self._id_in(record) is None else ""
 
     def _require_gone(self, change: Change, error: HttpError) -> None:
