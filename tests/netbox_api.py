@@ -278,6 +278,8 @@ def _is_wanted(record: Fields, query: Mapping[str, list[str]]) -> bool:
     for name, values in query.items():
         if name == "id__lt" and record["id"] >= int(values[0]):
             return False
+        if name == "id__gte" and record["id"] < int(values[0]):
+            return False
         if name == "tag" and not set(values) & set(record.get("tags", ())):
             return False
         key = name.removesuffix("_id")

@@ -148,6 +148,8 @@ def _errors_of(bodies: list[dict[str, Any]], details: Any) -> list[tuple[int, Ma
     """Places of records with what is wrong with them. Of a list that is changed, NetBox names the first error and no record."""
     if isinstance(details, list) and len(details) == len(bodies):
         return [(place, found) for place, found in enumerate(details) if isinstance(found, Mapping) and found]
+    if isinstance(details, Mapping) and len(bodies) == 1:
+        return [(0, details)]
     if isinstance(details, Mapping):
         return [(place, details) for place, body in enumerate(bodies) if details.keys() & body.keys()]
     return []
