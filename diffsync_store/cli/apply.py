@@ -22,7 +22,7 @@ from diffsync_store.cli.planning import compare, drop, drop_stores
 from diffsync_store.cli.progress import progress_bars
 from diffsync_store.cli.result_view import next_steps, show_result, show_steps, status_of
 from diffsync_store.cli.suggestions import suggestion
-from diffsync_store.exceptions import DiffNotFound
+from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.project import UserError
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import Plan, SyncRequest, make_plan, new_id, parse_selection
@@ -93,6 +93,9 @@ def _plan(context: Context, request: SyncRequest) -> Plan:
             return compare(context, request, bars)
     try:
         return make_plan(context, request)
+    except StoreNotFound as error:
+        error.add_note(f"The diff {request.diff_id} cannot be applied without it: make a new plan.")
+        raise
     except DiffNotFound as error:
         diffs = known_diffs(connection=context.connection, namespace=context.project.namespace)
         hint = suggestion([request.diff_id], [*context.project.syncs, *diffs])

@@ -56,6 +56,14 @@ def test_a_saved_plan_is_applied_by_another_process(project: CommandLine) -> Non
     assert "No changes: files and database do not differ." in project.run("plan", "inventory", "--exit-code").stdout
 
 
+def test_a_plan_whose_stores_are_gone_has_a_remedy(project: CommandLine) -> None:
+    diff_id = project.run("plan", "inventory", "--out").stdout.splitlines()[-1].removeprefix("diff_id: ")
+    for line in project.run("stores").stdout.splitlines()[1:]:
+        project.run("drop", line.split()[0], "--yes", "--force")
+    assert f"The diff {diff_id} cannot be applied" in project.run("apply", diff_id, "--yes", code=1).stderr
+    assert len(project.rows()) == 2
+
+
 def test_a_sync_is_planned_and_applied_at_once(project: CommandLine) -> None:
     document = json.loads(project.run("apply", "inventory", "--yes", "--json").stdout)
     assert document["status"] == "applied"
