@@ -107,7 +107,9 @@ def is_embedded(project: Project) -> bool:
 def _chosen_store(project: Project) -> Iterator[str]:
     """Yield the URL of the store; empty if the file has it."""
     if is_embedded(project):
-        with embedded_store(project.path.absolute().parent) as url:
+        file = project.path.absolute()
+        name = "" if file.name == DEFAULT_FILE.name else file.name
+        with embedded_store(file.parent, name) as url:
             yield url
     else:
         yield Connection.url

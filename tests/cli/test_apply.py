@@ -292,6 +292,15 @@ def test_the_folder_of_the_embedded_store_is_private_and_ignored_by_git(project:
     assert (folder / ".gitignore").read_text() == "*\n"
 
 
+def test_files_of_one_folder_do_not_share_diffs(project: CommandLine) -> None:
+    diff_id = saved_plan(project, "inventory")
+    other = project.folder / "other.yaml"
+    other.write_text((project.folder / "syncs.yaml").read_text())
+    refused = project.run("apply", diff_id, "--yes", "--file", str(other), code=1)
+    assert project.rows() == [("ams", "us"), ("par", "eu")]
+    assert diff_id in refused.stderr
+
+
 def test_commands_at_once_share_one_embedded_server(project: CommandLine) -> None:
     started = [project.start("plan", "inventory", "--summary") for _ in range(3)]
     wait_until(project.servers, 20, "the server runs")

@@ -28,16 +28,20 @@ _REMEDY = "Or use your own Redis: set DIFFSYNC_STORE_URL, or `store: {url: ...}`
 
 
 @contextmanager
-def embedded_store(folder: Path) -> Iterator[str]:
+def embedded_store(folder: Path, name: str = "") -> Iterator[str]:
     """Yield the URL of the embedded server of a folder. Any number of processes may use it at the same time.
 
     The server ends with the last process that uses it, even if that process is killed. Its data stay in the folder. Each write
     is on the disk before it is answered.
 
+    Args:
+        folder: the folder of the YAML file.
+        name: separates the data of this file from those of the folder's other files.
+
     Raises:
         UserError: the server cannot be started.
     """
-    folder = folder.absolute() / FOLDER
+    folder = folder.absolute() / FOLDER / name
     try:
         _make(folder)
         users = os.open(folder / keeper.USERS, os.O_RDWR | os.O_CREAT, 0o600)
@@ -54,9 +58,11 @@ def embedded_store(folder: Path) -> Iterator[str]:
 
 
 def _make(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o700)  # also where a copy or a backup has given it to all
-    ignore = folder / ".gitignore"
+    top = folder if folder.name == FOLDER else folder.parent
+    for each in dict.fromkeys((top, folder)):
+        each.mkdir(exist_ok=True)
+        each.chmod(0o700)  # also where a copy or a backup has given it to all
+    ignore = top / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", "utf-8")
 
