@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from diffsync_store.mapping.definitions import ModelDefinition, Reference, children_field, listed
 from diffsync_store.suggestion import did_you_mean
@@ -24,6 +25,9 @@ class InvalidModels(ValueError):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         super().__init__("\n".join(f"{'.'.join(map(str, place))}: {message}" for place, message in problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.problems,), self.__dict__
 
 
 def problems_of(definitions: Definitions) -> Iterator[Problem]:

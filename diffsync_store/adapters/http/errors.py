@@ -35,8 +35,9 @@ class HttpError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy the status and the headers of the answer, and not its text."""
-        response = httpx.Response(self.response.status_code, headers=self.response.headers)
-        return _restored, (type(self), str(self), response, self.details)
+        answer = self.response.status_code, self.response.headers.multi_items()
+        facts = {name: value for name, value in self.__dict__.items() if name != "response"}
+        return _restored, (type(self), str(self), *answer), facts
 
 
 class NotJson(ValueError):
@@ -65,9 +66,9 @@ class Redirected(ValueError):
         )
 
 
-def _restored(kind: type[HttpError], text: str, response: httpx.Response, details: Any) -> HttpError:
+def _restored(kind: type[HttpError], text: str, status: int, headers: list[tuple[str, str]]) -> HttpError:
     error = kind.__new__(kind, text)
-    error.response, error.details = response, details
+    error.response = httpx.Response(status, headers=headers)
     return error
 
 
