@@ -90,9 +90,10 @@ class ReferenceOrder:
         return False
 
     def _path(self, name: str) -> list[str]:
+        """Return the models from the top to a model. A model may be its own child, such as a region of regions."""
         path = [name]
-        while path[0] in self._parents:
-            path.insert(0, self._parents[path[0]])
+        while (above := self._parents.get(path[0])) is not None and above not in path:
+            path.insert(0, above)
         return path
 
     def _fields_of_top(self, path: list[str]) -> dict[str, str | None]:

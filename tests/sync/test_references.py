@@ -3,11 +3,11 @@
 import multiprocessing
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from diffsync_store import DiffSyncFlags, LocalStore, Sync, SyncOptions
+from diffsync_store import Adapter, DiffSyncFlags, DiffSyncModel, LocalStore, Sync, SyncOptions
 from diffsync_store.mapping import ModelDefinition, build_models
 from diffsync_store.mapping.models import DeclaredModel
 from diffsync_store.store.redis import RedisStore
@@ -246,3 +246,37 @@ def test_another_process_finds_the_ids_in_the_store(redis_url: str, store_id: st
     assert [
         (found["kind_id"], found["rack_id"]) for found in tables["device"].values() if found["name"].startswith("new")
     ] == [(kind, rack)] * 5
+
+
+class Disk(DiffSyncModel):
+    _modelname = "disk"
+    _identifiers = ("name",)
+    _children = {"folder": "folders"}
+    name: str
+    folders: list[str] = []
+
+
+class Folder(DiffSyncModel):
+    _modelname = "folder"
+    _identifiers = ("name",)
+    _children = {"folder": "folders"}
+    name: str
+    folders: list[str] = []
+
+
+class Computer(Adapter):
+    disk, folder = Disk, Folder
+    top_level: ClassVar[list[str]] = ["disk"]
+
+
+@pytest.mark.timeout(30)
+def test_a_model_may_be_its_own_child() -> None:
+    source, target = Computer(), Computer()
+    disk, outer, inner = Disk(name="a"), Folder(name="b"), Folder(name="c")
+    for obj in (disk, outer, inner):
+        source.add(obj)
+    disk.add_child(outer)
+    outer.add_child(inner)
+    flags = DiffSyncFlags.NONE
+    assert Sync(target.diff_from(source), source, target, SyncOptions(), flags=flags).run().created == 3
+    assert not target.diff_from(source).has_diffs()
