@@ -53,16 +53,19 @@ _TEMPLATE_KEY = ("device_type", "name")
 _REFERENCE_KEYS = ("name", "model", "prefix", "address", "slug")
 """Fields by which a record is named from another one, the best first."""
 _THREADS = 4
-_TOKEN_OF_VERSION_2 = "nbt_"  # noqa: S105  # the beginning of NetBox's newer tokens
 
 
 class ApiDiscovery:
-    """Looks into a NetBox or a Nautobot."""
+    """Looks into a NetBox or a Nautobot.
 
-    def __init__(self, settings: Mapping[str, Any], token: str) -> None:
+    Args:
+        settings: the settings of the ready adapter, without a token.
+        connection: how the API is reached, with the token.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], connection: HttpSettings) -> None:
         self.settings = settings
-        credentials = {"token": token, "token_scheme": "Bearer" if token.startswith(_TOKEN_OF_VERSION_2) else "Token"}
-        self._client = HttpClient(HttpSettings.model_validate({**settings, **credentials}))
+        self._client = HttpClient(connection)
         self._paths = list(self._endpoints())
         self._by_noun = {_singular(path.rpartition("/")[2]): path for path in reversed(self._paths)}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from diffsync_store.adapters.discovery.collection import Discovery
 from diffsync_store.adapters.discovery.recognition import Address
+from diffsync_store.adapters.registry import adapter_class
 
 
 def discovery_of(address: Address, token: str = "") -> Discovery:
@@ -34,7 +36,9 @@ def discovery_of(address: Address, token: str = "") -> Discovery:
     if address.type in {"netbox", "nautobot"}:
         from diffsync_store.adapters.discovery.api import ApiDiscovery
 
-        return ApiDiscovery(address.settings, token)
+        given = {**address.settings, **({"token": token} if token else {})}
+        connection: Any = adapter_class(address.type).Settings.model_validate(given)
+        return ApiDiscovery(address.settings, connection)
     if address.type == "python":
         from diffsync_store.adapters.discovery.functions import FunctionDiscovery
 

@@ -23,8 +23,6 @@ def draft_side(side: str, system: System, other: System, folder: Path) -> Side:
     if system.token:
         variables[f"{side.upper()}_TOKEN"], values[f"{side.upper()}_TOKEN"] = "its API token", system.token
         settings["token"] = f"${{{side.upper()}_TOKEN}}"
-        if system.token.startswith("nbt_"):
-            settings["token_scheme"] = "Bearer"  # noqa: S105  # the name of a scheme
     if address.type == "sql" and not settings["url"].startswith("sqlite"):
         variables[f"{side.upper()}_URL"] = redact_url_passwords(settings["url"])
         values[f"{side.upper()}_URL"] = settings["url"]
