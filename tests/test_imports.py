@@ -122,6 +122,7 @@ ENVIRONMENT_READERS = {"flows/diffsync_flows/config/config.py", "diffsync_store/
 
 PUBLIC_MODULES = {
     "diffsync_store",
+    "diffsync_store.cli.asking",
     "diffsync_store.compare",
     "diffsync_store.diff",
     "diffsync_store.enum",

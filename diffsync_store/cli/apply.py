@@ -12,6 +12,7 @@ import typer
 
 from diffsync_store.cli.app import echo, echo_error, project_command
 from diffsync_store.cli.applying import Applying, person
+from diffsync_store.cli.asking import confirm
 from diffsync_store.cli.catalog import known_diffs
 from diffsync_store.cli.connection import Context, is_embedded, open_context
 from diffsync_store.cli.documents import print_result
@@ -143,7 +144,7 @@ def _ask(plan: Plan, request: SyncRequest, *, is_yes: bool, by: str) -> None:
         )
     if not is_yes:
         question = f"Approve and apply these changes as {by}?" if must_approve else "Apply these changes?"
-        typer.confirm(question, err=True, abort=True)
+        confirm(question)
     if must_approve:
         reason = "apply --yes" if is_yes else "answered the question of apply"
         plan.saved.approve(by=by, reason=reason, checksum=checksum, exclude=request.exclude)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from diffsync_store.cli.app import command, echo, echo_error
+from diffsync_store.cli.asking import confirm
 from diffsync_store.cli.catalog import known_stores, known_targets
 from diffsync_store.cli.connection import redis_options
 from diffsync_store.cli.formatting import console, table
@@ -67,7 +68,7 @@ def unlock(
             return
         echo(holder)
         if not yes:
-            typer.confirm("Make sure that this process no longer changes the target. Remove its lease?", abort=True)
+            confirm("Make sure that this process no longer changes the target. Remove its lease?")
         leases.break_lease(name)
     echo("Unlocked.")
 

@@ -18,6 +18,7 @@ from diffsync_store.cli.app import (
     echo_omitted,
     open_diffs,
 )
+from diffsync_store.cli.asking import confirm
 from diffsync_store.cli.connection import redis_options
 from diffsync_store.cli.formatting import console, format_age, format_duration, format_size, table
 from diffsync_store.cli.render import (
@@ -124,7 +125,7 @@ def drop(
 ) -> None:
     """Drop a store or a saved diff that is not in use."""
     if not yes:
-        typer.confirm(f"Drop {name}?", abort=True)
+        confirm(f"Drop {name}?")
     with open_diffs() as saved_diffs, _store_or_diff(name):
         try:
             saved = saved_diffs.open(name)

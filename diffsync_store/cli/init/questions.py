@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import typer
-
 from diffsync_store.adapters.discovery import Address
+from diffsync_store.cli.asking import ask, ask_for, is_confirmed
 from diffsync_store.cli.environment import environment
 from diffsync_store.project.draft import DraftModel, noun_of
 from diffsync_store.redaction import redact_url_passwords
@@ -29,10 +28,7 @@ class Questions:
         if self._is_silent:
             raise CannotDraft(f"Name the system: --{side} FOLDER, --{side} URL")
         meaning = "the source of truth" if side == "source" else "the system to change"
-        answer: str = typer.prompt(
-            f"{side.capitalize()}, {meaning} (folder, file, database URL or web address)", err=True
-        )
-        return answer
+        return ask_for(f"{side.capitalize()}, {meaning} (folder, file, database URL or web address)")
 
     def for_token(self, side: str, address: Address) -> str:
         name = f"{side.upper()}_TOKEN"
@@ -40,13 +36,12 @@ class Questions:
         if known or self._is_silent:
             return known
         prompt = f"API token of {redact_url_passwords(address.location)} (it is not stored; set {name} to skip this question)"
-        answer: str = typer.prompt(prompt, hide_input=True, default="", show_default=False, err=True)
-        return answer
+        return ask(prompt, is_secret=True)
 
     def for_pairs(self, proposed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         if self._is_silent or len(proposed) == 1:
             return list(proposed)
-        return [pair for pair in proposed if typer.confirm(f"Sync {pair[0]} → {pair[1]}?", default=True, err=True)]
+        return [pair for pair in proposed if is_confirmed(f"Sync {pair[0]} → {pair[1]}?", default=True)]
 
     def for_pair(self, here: Sequence[str], there: Sequence[str]) -> tuple[str, str]:
         if self._is_silent:
@@ -60,14 +55,12 @@ class Questions:
         for model in models:
             for name in () if self._is_silent else model.missing:
                 prompt = f"The target requires {model.name}.{name}, which the source does not have. Value for all records (empty: decide later)"
-                value: str = typer.prompt(prompt, default="", show_default=False, err=True)
-                if value:
+                if value := ask(prompt):
                     model.set_constant(name, value)
 
 
 def _choose(prompt: str, names: Sequence[str]) -> str:
-    answer: str = typer.prompt(f"{prompt} ({listed(names)})", err=True)
-    return find(answer, names, prompt.rpartition(" ")[2])
+    return find(ask_for(f"{prompt} ({listed(names)})"), names, prompt.rpartition(" ")[2])
 
 
 def find(text: str, names: Sequence[str], side: str) -> str:

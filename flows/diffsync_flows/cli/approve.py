@@ -12,6 +12,7 @@ from diffsync_flows.cli.output import console, pages, using_prefect
 from diffsync_flows.prefect_api import require_prefect
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.runtime.context import SyncContext
+from diffsync_store.cli.asking import confirm
 from diffsync_store.runs import count_matching, parse_selection
 
 EXCLUDE = (
@@ -45,7 +46,7 @@ def approve(
             approved = saved.record.operations - excluded
             if not yes:
                 question = f"Approve {approved:,} operations, exclude {excluded:,}?"
-                typer.confirm("Reject the diff?" if reject else question, abort=True)
+                confirm("Reject the diff?" if reject else question)
             resumed = decide(
                 saved,
                 project,

@@ -14,6 +14,7 @@ from diffsync_flows.cli.output import console, fail, print_error, using_prefect
 from diffsync_flows.deploy.apply import apply, find_undeclared, retire
 from diffsync_flows.deploy.change import CREATED, UNCHANGED, WORK_POOL, Change
 from diffsync_flows.prefect_api import require_prefect
+from diffsync_store.cli.asking import confirm
 
 UNDECLARED = "{} no longer declares these. Deployments are paused, automations are removed:"
 NOT_RETIRED = (
@@ -49,7 +50,8 @@ def _confirm(file: Path, active: Sequence[str]) -> bool:
     print_error(UNDECLARED.format(file), *(f"  {name}" for name in active))
     if not sys.stdin.isatty():
         return False
-    return typer.confirm("Deploy the file, and pause or remove these?", abort=True)
+    confirm("Deploy the file, and pause or remove these?")
+    return True
 
 
 def _print(changes: Sequence[Change]) -> None:
