@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 _NEXT_STEPS = {
     "failed": "failed: fix the causes, then apply the diff again with `retry_rejected`: "
@@ -15,6 +16,8 @@ _NEXT_STEPS = {
     "`diffsync-store resolve DIFF_ID OPERATION_ID --done` (--not-done), and apply the diff again.",
     "suppressed": "suppressed: allow or select them, as their reasons say, and apply the diff again.",
 }
+_COUNTS = ("created", "updated", "deleted", "skipped", "blocked", "failed")
+_GUARDED_COUNTS = ("conflicts", "suppressed", "unknown", "moved", "done_before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,14 @@ class SyncResult:
     applied_before: str = ""
     """Who has applied the diff before, and when; nothing was done then."""
 
+    @classmethod
+    def of(cls, counts: Mapping[str, int], stopped: str = "") -> Self:
+        """Return the result with these counts, without the list of rejects."""
+        result = cls(stopped=stopped)
+        for name, count in counts.items():
+            setattr(result, name, count)
+        return result
+
     @property
     def applied(self) -> int:
         """Number of operations that were done."""
@@ -81,7 +92,12 @@ class SyncResult:
 
     def counts(self) -> dict[str, int]:
         """Return the counts as a dict; those of a guarded sync only if they are not zero."""
-        names = ("created", "updated", "deleted", "skipped", "blocked", "failed")
-        guarded = ("conflicts", "suppressed", "unknown", "moved", "done_before")
-        counted = {name: getattr(self, name) for name in names}
-        return counted | {name: count for name in guarded if (count := getattr(self, name))}
+        counted = {name: getattr(self, name) for name in _COUNTS}
+        return counted | {name: count for name in _GUARDED_COUNTS if (count := getattr(self, name))}
+
+    def add(self, other: SyncResult) -> None:
+        """Add the operations of another part of the same sync."""
+        for name in (*_COUNTS, *_GUARDED_COUNTS):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.rejects += other.rejects
+        self.suppressed_operations += other.suppressed_operations

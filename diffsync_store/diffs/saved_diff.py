@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from diffsync_store.adapter import Adapter
+from diffsync_store.agents import Agent, Unit
+from diffsync_store.diff import Diff
 from diffsync_store.diffs.namespaces import require_namespace
 from diffsync_store.diffs.streamed_diff import StreamedDiff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.guards.guards import Guards, count_operations
+from diffsync_store.operation import diff_of
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.suppression import Suppressions
+from diffsync_store.sync.agents import AgentSync
 from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected
 from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
@@ -51,6 +56,7 @@ class SavedDiff(RedisDiff):
         callback: Callable[[str, int, int], None] | None = None,
         by: str = "",
         lease: Lease | None = None,
+        agent: Agent | None = None,
     ) -> SyncResult:
         """Apply the operations that are not done yet.
 
@@ -65,8 +71,11 @@ class SavedDiff(RedisDiff):
             callback: called with stage ("sync"), number done, total number.
             by: who applies it; host and process by default.
             lease: the lease on the target, if there is one.
+            agent: apply the diff together with other processes or threads that call this too; the result is what this one has
+                done, and `round_result` what all have. Alone by default.
 
         Raises:
+            InvalidOptions: another agent applies the diff with other options.
             StoreReloaded: the target's store was loaded again since the diff was made.
             ObjectStoreException: the target uses another store than the diff was made from, or another namespace.
             ChangeLimitExceeded: the diff changes more than the guards allow; nothing was applied.
@@ -86,19 +95,31 @@ class SavedDiff(RedisDiff):
             suppressions = self.guarded(guards, target.store.record(), source_record)
         if options.suppress is None and suppressions.all:
             options = replace(options, suppress=suppressions)
-        sync = Sync(
-            self.streamed(Suppressions()),
-            source,
-            target,
-            options,
-            journal=self.journal(),
-            flags=flags,
-            callback=callback,
-            checksum=self.checksum,
-            by=by,
-            lease=lease,
-        )
-        return sync.run()
+        how: dict[str, Any] = {
+            "flags": flags,
+            "callback": callback,
+            "checksum": self.checksum,
+            "by": by,
+            "lease": lease,
+        }
+        diff = self.streamed(Suppressions())
+        if agent is not None:
+            return AgentSync(self.agents(agent), agent, self, diff, source, target, options, **how).run()
+        return Sync(diff, source, target, options, journal=self.journal(), **how).run()
+
+    def part(self, unit: Unit) -> Diff:
+        """Return the subtrees of a unit in memory."""
+        return diff_of(self.elements_in(unit.ranges), self.record.source_name, self.record.target_name)
+
+    def round_result(self) -> SyncResult | None:
+        """Return what all agents have done that last applied the diff together; None if one process has applied it alone."""
+        found = self.round()
+        if found is None:
+            return None
+        result = SyncResult.of(found.counts, found.stopped)
+        if result.failed or result.blocked or result.conflicts or result.unknown:
+            result.rejects = list(self.rejects())
+        return result
 
     def rejects(self) -> Iterator[Reject]:
         """Yield the operations that were sent and not done, or blocked by one of these, in the order of a sync."""

@@ -110,6 +110,14 @@ class BaseStore(Primitives, ObjectStore):
     def flush(self) -> None:
         """Write all pending changes, including in-place changes of objects."""
 
+    def share(self) -> None:
+        """Announce that several processes change the store at the same time."""
+
+    def discard(self) -> None:
+        """Drop the changes that are not written yet, because another process has made them. Objects that the program holds no
+        longer belong to the store.
+        """
+
     def close(self) -> None:
         """Flush, and close what the store has opened."""
 

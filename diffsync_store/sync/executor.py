@@ -79,6 +79,7 @@ class Executor(Scheduler):
         journal: Journal,
         may_lack_entries: bool = False,
         check_lease: Callable[[], None] | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         super().__init__(diff, journal, options, flags, TargetElements(source, target, flags, redact_values))
         self.target = target
@@ -89,7 +90,7 @@ class Executor(Scheduler):
         self.logger = self.elements.logger
         self.store = TargetStore(target, self.elements)
         self.writer = JournalWriter(journal)
-        self.throttle = Throttle(options, lambda error: is_transient(error, target))
+        self.throttle = throttle or new_throttle(options, target)
         self.calls = Calls(target, self.elements.model, options, self.throttle)
         self.pool: WorkerPool[list[Request], list[CallResult]] | None = None
         if options.workers > 1:
@@ -116,6 +117,11 @@ class Executor(Scheduler):
             SyncStopped: A guard has ended the sync.
         """
         self.logger.info("Beginning sync")
+        self.apply()
+        self.logger.info("Sync complete")
+
+    def apply(self) -> None:
+        """Do what `run` does, without the log of its begin and end."""
         self.diff.result = self.result
         if self.callback is not None:
             self.total = self.diff.size()
@@ -132,7 +138,6 @@ class Executor(Scheduler):
                 self.throttle.end()
                 self._save_progress(error)
                 raise
-        self.logger.info("Sync complete")
 
     def _find_moves(self) -> None:
         names = self.target._get_initial_value_order()
@@ -534,6 +539,11 @@ class Executor(Scheduler):
             children = "1 child operation was" if number == 1 else f"{number} child operations were"
             text = f"{_NOT_DONE[state]}; {children} blocked."
             self.logger.warning(text, **fields, status="blocked", number=number)
+
+
+def new_throttle(options: SyncOptions, target: Adapter) -> Throttle:
+    """Return the limits of a sync of this target."""
+    return Throttle(options, lambda error: is_transient(error, target))
 
 
 def is_unavailable(error: ObjectStoreException) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.sync.steps import Step
@@ -50,6 +51,12 @@ class ReferenceOrder:
         needs = self._needs(stage, references)
         return [stage] if not any(needs) else _layers(stage, needs)
 
+    def named(self, element: DiffElement) -> Iterator[tuple[str, Uid]]:
+        """Yield model and unique id of the records that the record of an operation refers to."""
+        if element.action is not None:
+            references = self._references(element.type) if element.type in self._models else []
+            yield from zip((one.model for one in references), self._uids(element, references), strict=True)
+
     def _needs(self, stage: list[Step], references: list[Any]) -> list[set[int]]:
         """Return, for each step, the numbers of the steps that have to come before it."""
         numbers: dict[str | None, dict[Uid, int]] = {DiffSyncActions.CREATE: {}, DiffSyncActions.DELETE: {}}
@@ -60,13 +67,14 @@ class ReferenceOrder:
         for number, step in enumerate(stage):
             is_delete = step.action == DiffSyncActions.DELETE
             others = numbers[DiffSyncActions.DELETE if is_delete else DiffSyncActions.CREATE]
-            found = {others.get(uid) for uid in self._named(step, references)} if step.action is not None else set()
+            found = (
+                {others.get(uid) for uid in self._uids(step.element, references)} if step.action is not None else set()
+            )
             needs.append({other for other in found if other is not None and other != number})
         return needs
 
-    def _named(self, step: Step, references: list[Any]) -> Iterator[Uid]:
-        element = step.element
-        attrs = element.dest_attrs if step.action == DiffSyncActions.DELETE else element.source_attrs
+    def _uids(self, element: DiffElement, references: list[Any]) -> Iterator[Uid]:
+        attrs = element.dest_attrs if element.action == DiffSyncActions.DELETE else element.source_attrs
         values = {**element.keys, **(attrs or {})}
         for reference in references:
             yield self._models[reference.model].create_unique_id(

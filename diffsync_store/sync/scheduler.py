@@ -107,18 +107,18 @@ class Scheduler(ABC):
         size = min(max(_WINDOW, 100 * self.options.batch_size), _MAX_WINDOW)
         if self.references.needs_all:
             size = sys.maxsize
-        for elements, is_end in windows(_changed(self.diff.get_children()), size):
+        for elements, is_end in windows(changed(self.diff.get_children()), size):
             stages = self._begin_window(elements)
             for stage in stages:
                 yield [step for step in stage if not step.is_deferred]
             if is_first and is_end:
-                yield from _deferred(stages)
+                yield from deferred(stages)
                 return
             is_first = False
             has_deferred = has_deferred or any(step.is_deferred for stage in stages for step in stage)
         if has_deferred:
-            for elements, _ in windows(_changed(backwards(self.diff)), size):
-                yield from _deferred(self._begin_window(elements[::-1]))
+            for elements, _ in windows(changed(backwards(self.diff)), size):
+                yield from deferred(self._begin_window(elements[::-1]))
 
     def _begin_window(self, elements: list[DiffElement]) -> list[list[Step]]:
         self.entries.clear()
@@ -166,7 +166,7 @@ class Scheduler(ABC):
     def _children(self, step: Step) -> list[Step]:
         if step.move is not None and step.action == DiffSyncActions.DELETE:
             return []  # they move too
-        return [self.make_step(element, step) for element in _changed(step.element.get_children())]
+        return [self.make_step(element, step) for element in changed(step.element.get_children())]
 
     def read_entries(self, elements: Iterable[DiffElement]) -> dict[str, Entry]:
         """Return the journal entries of elements."""
@@ -312,10 +312,10 @@ class Scheduler(ABC):
                 self._decide(below, self.not_done_text(step), [], [])
 
 
-def _changed(elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
+def changed(elements: Iterator[DiffElement]) -> Iterator[DiffElement]:
     return (element for element in elements if element.has_diffs())
 
 
-def _deferred(stages: list[list[Step]]) -> Iterator[list[Step]]:
+def deferred(stages: list[list[Step]]) -> Iterator[list[Step]]:
     for stage in reversed(stages):
         yield [step for step in reversed(stage) if step.is_deferred]

@@ -131,7 +131,7 @@ class Sync:
             executor.result.stopped = str(stop)
         except Exception as error:
             if executor.result.failed:  # otherwise it is not the exception of a model
-                error.add_note(_remedy(executor.result))
+                error.add_note(remedy(executor.result))
             raise
         if executor.attempted:
             logger = structlog.get_logger().new(src=self.source, dst=self.target, flags=self.flags)
@@ -169,7 +169,8 @@ def applied_before(before: Application) -> SyncResult:
     )
 
 
-def _remedy(result: SyncResult) -> str:
+def remedy(result: SyncResult) -> str:
+    """Return where a sync has stopped, and how to go on."""
     reject = next(reject for reject in reversed(result.rejects) if reject.state == "failed")
     return (
         f"The sync stopped at the {reject.action} of {reject.model} {reject.unique_id}, after {result.applied} operations. "

@@ -39,6 +39,8 @@ class Throttle:
         """End of the wait that the system has asked for."""
         self._tried = 0
         self._failed = 0
+        self._agents = 1
+        """Agents that share the rate."""
         self._ended = threading.Event()
 
     def is_transient(self, error: BaseException) -> bool:
@@ -66,6 +68,7 @@ class Throttle:
         """Wait until the next call may be made; return False if the sync has ended."""
         rate = self._options.max_calls_per_second
         if rate is not None or self._quiet_until:
+            rate = rate and rate / self._agents
             with self._lock:
                 now = time.monotonic()
                 turn = max(now, self._next, self._quiet_until)
@@ -114,6 +117,23 @@ class Throttle:
                     "The remaining operations are pending: fix the cause and apply the diff again, "
                     "or raise SyncOptions.max_failure_ratio."
                 )
+
+    def share(self, agents: int, tried: int, failed: int) -> None:
+        """Share the limits with other agents.
+
+        Args:
+            agents: number of agents, this one included.
+            tried: operations that all have finished so far; they replace those that were counted here.
+            failed: those of them that have failed.
+        """
+        with self._lock:
+            self._agents, self._tried, self._failed = agents, tried, failed
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Return how many operations were tried, and how many of them have failed; without a failure ratio, nothing is counted."""
+        with self._lock:
+            return self._tried, self._failed
 
     def check(self) -> None:
         """Raise Ended if the caller asks to stop."""

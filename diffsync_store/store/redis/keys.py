@@ -19,6 +19,8 @@ a pattern.
     dsd:{ID}:journal:writer      hash: the sync that applies the diff, and the last number of each stream of batches
     dsd:{ID}:journal:application, journal:approval
                                  strings: who has applied the diff, who has approved it, as JSON
+    dsd:{ID}:round, units, claims, agents
+                                 hash, list, hash, hash: agents that apply the diff together, see `scripts/agents.py`
     dsd:{ID}:journal:approval-requests
                                  hash: id of a run that waits for an approval to its request, as JSON
     dss:users                    hash: id of a recent user of this Redis to time and description
@@ -152,8 +154,16 @@ class DiffKeys:
         self.application = f"{prefix}journal:application"
         self.approval = f"{prefix}journal:approval"
         self.approval_requests = f"{prefix}journal:approval-requests"
+        self.round = f"{prefix}round"
+        self.units = f"{prefix}units"
+        self.claims = f"{prefix}claims"
+        self.agents = f"{prefix}agents"
 
     def all(self) -> list[str]:
         """Return every key of the diff."""
         of_journal = [self.journal, self.writer, self.application, self.approval, self.approval_requests]
-        return [self.record, self.elements, *of_journal]
+        return [self.record, self.elements, *of_journal, *self.of_agents()]
+
+    def of_agents(self) -> list[str]:
+        """Return the keys of the agents that apply the diff together."""
+        return [self.round, self.units, self.claims, self.agents]

@@ -170,6 +170,15 @@ class RedisStore(BaseStore):
         self._renew()
 
     @synchronized
+    def discard(self) -> None:
+        self._discard_all()
+
+    @synchronized
+    def share(self) -> None:
+        if self._writer.generation:
+            self._writer.share()
+
+    @synchronized
     def close(self) -> None:
         self.flush()
         if self._writer.has_written:

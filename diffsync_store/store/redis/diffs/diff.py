@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from pydantic_core import from_json
+
+from diffsync_store.agents import Agent, Element, Round
 from diffsync_store.diff import Diff
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotApproved, DiffNotFound, ObjectStoreException
@@ -15,11 +18,12 @@ from diffsync_store.journal import PENDING, Approval, Entry
 from diffsync_store.operation import Operation, OperationFilter, diff_of, id_in
 from diffsync_store.selection import Select
 from diffsync_store.store.redis.connection import Connection, translated_errors
+from diffsync_store.store.redis.diffs.agents import AgentJournal, RedisAgents, read_round
 from diffsync_store.store.redis.diffs.journal import RedisJournal
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
 from diffsync_store.store.redis.record import server_time
-from diffsync_store.store.redis.writing.pipeline import new_pipeline
+from diffsync_store.store.redis.writing.pipeline import Pipeline, new_pipeline
 
 PAGE = 500
 """Elements of a page: read in one round trip, with one digest in the checksum."""
@@ -62,6 +66,16 @@ class RedisDiff:
         for first in range((self.record.elements - 1) // PAGE * PAGE, -1, -PAGE):
             yield from reversed(list(self.elements(first, PAGE)))
 
+    def elements_in(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Operation]:
+        """Yield the elements of several ranges, each with its start and its length, in rising order. Each page is read once."""
+        number, page = -1, list[bytes]()
+        for start, length in ranges:
+            for at in range(start, start + length):
+                if at // PAGE != number:
+                    number = at // PAGE
+                    page = self._checked_page(number)
+                yield Operation.model_validate_json(page[at % PAGE])
+
     def operations(
         self,
         start: int = 0,
@@ -95,6 +109,14 @@ class RedisDiff:
         while batch := list(islice(texts, PAGE)):
             entries = journal.read([id_in(text) for text in batch])
             yield from (text for text in batch if entries.get(id_in(text), PENDING).state is state)
+
+    def plan_elements(self) -> Iterator[Element]:
+        """Yield what the plan of several agents has to know of each element."""
+        for text in self._texts():
+            fields = from_json(text)
+            yield Element(
+                not fields["parents"], fields["model"], fields["unique_id"] or fields["name"], fields["action"]
+            )
 
     def _texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
         stop = self.record.elements if limit is None else min(self.record.elements, start + limit)
@@ -155,9 +177,23 @@ class RedisDiff:
 
     def journal(self) -> RedisJournal:
         """Return the journal: states of the operations, approval, application."""
-        created = self.record.model_dump_json(include={"created"}).strip("{}")
-        pipeline = None if self._connection is None else new_pipeline(self._connection)
-        return RedisJournal(self._redis, self._keys, self.record.ttl, created, pipeline=pipeline)
+        return RedisJournal(self._redis, self._keys, self.record.ttl, self._created, pipeline=self._pipeline())
+
+    def agents(self, agent: Agent) -> RedisAgents:
+        """Return an agent that applies the diff together with others."""
+        journal = AgentJournal(self._redis, self._keys, self.record.ttl, self._created, pipeline=self._pipeline())
+        return RedisAgents(self._redis, self._keys, journal, self.record.ttl, self._created, agent)
+
+    def round(self) -> Round | None:
+        """Return the last application by several agents; None if one process has applied the diff, or nobody."""
+        return read_round(self._redis, self._keys)
+
+    @property
+    def _created(self) -> str:
+        return self.record.model_dump_json(include={"created"}).strip("{}")
+
+    def _pipeline(self) -> Pipeline | None:
+        return None if self._connection is None else new_pipeline(self._connection)
 
     def resolve(self, operation_id: str, *, is_done: bool) -> None:
         """Record whether an operation with an unknown outcome was done, after somebody has checked the target.

@@ -18,6 +18,7 @@ from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.store.redis.record import server_time, time_of
 from diffsync_store.store.redis.scripts import journal as scripts
+from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.store.redis.writing.pipeline import Pipeline
 from diffsync_store.values.readable import readable
 
@@ -56,6 +57,7 @@ class RedisJournal(Journal):
         self._free_streams: deque[str] = deque()
         """Streams that no thread is writing to. Each stream numbers its batches."""
         self._stream_numbers = count()
+        self._stream_prefix = ""
         self._batches: dict[str, int] = {}
         self._process = os.getpid()
 
@@ -66,16 +68,23 @@ class RedisJournal(Journal):
             keys = [self._keys.record, self._keys.writer, self._keys.journal]
             answer = scripts.BEGIN(self._redis, keys, [self._created, readable(by), self._ttl])
         number, may_lack_entries, now = answer or self._raise_gone()
-        self._number = number.decode()
-        self._clock_offset = time_of(now).timestamp() - time.time()
-        self._free_streams.clear()
-        self._batches.clear()
+        self._start(number.decode(), time_of(now).timestamp() - time.time())
         return bool(may_lack_entries)
 
-    def end(self) -> None:
+    def _start(self, number: str, clock_offset: float) -> None:
+        self._number = number
+        self._clock_offset = clock_offset
+        self._free_streams.clear()
+        self._batches.clear()
+
+    def close(self) -> None:
+        """Release the connection that a sync keeps."""
         if self._pipeline is not None and self._process == os.getpid():
             with self._pipeline_lock:
                 self._pipeline.release()
+
+    def end(self) -> None:
+        self.close()
         if self._number:
             with translated_errors():
                 scripts.END(self._redis, [self._keys.writer], [self._number])
@@ -131,20 +140,23 @@ class RedisJournal(Journal):
             return
         stream = self._take_stream()
         batch = self._batches[stream] = self._batches.get(stream, 0) + 1
-        keys = [self._keys.writer, self._keys.journal]
         with translated_errors():
-            answer = self._write_batch(keys, [self._number, stream, batch, *parts])
+            answer = self._write_batch(*self._arguments(stream, batch, parts))
         self._free_streams.append(stream)
         if answer:
             self._raise_refused(*(part.decode() for part in answer))
 
-    def _write_batch(self, keys: list[str], arguments: list[Any]) -> Any:
+    def _arguments(self, stream: str, batch: int, parts: list[str]) -> tuple[Script, list[str], list[Any]]:
+        """Return the script that writes a batch, its keys and its arguments."""
+        return scripts.WRITE, [self._keys.writer, self._keys.journal], [self._number, stream, batch, *parts]
+
+    def _write_batch(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
         """Write a batch on the kept connection; if that fails, by the client. A batch has a number and is written once."""
         pipeline = self._pipeline
         if pipeline is None or not self._pipeline_lock.acquire(blocking=False):  # another thread writes
-            return scripts.WRITE(self._redis, keys, arguments)
+            return script(self._redis, keys, arguments)
         try:
-            pipeline.send(scripts.WRITE, keys, arguments)
+            pipeline.send(script, keys, arguments)
             return pipeline.answer()
         except redis_errors.RedisError:
             pipeline.close()
@@ -153,7 +165,7 @@ class RedisJournal(Journal):
             raise
         finally:
             self._pipeline_lock.release()
-        return scripts.WRITE(self._redis, keys, arguments)
+        return script(self._redis, keys, arguments)
 
     def _take_stream(self) -> str:
         if self._process != os.getpid():  # streams and connection are those of the parent process
@@ -163,15 +175,11 @@ class RedisJournal(Journal):
         try:
             return self._free_streams.pop()
         except IndexError:
-            return f"{self._process}-{next(self._stream_numbers)}"
+            return f"{self._stream_prefix}{self._process}-{next(self._stream_numbers)}"
 
     def _raise_refused(self, number: str, by: str, at: str) -> NoReturn:
         if int(number) > int(self._number):
-            raise SyncTakenOver(
-                f"Another sync of this diff, by {by}, began at "
-                f"{datetime.fromtimestamp(int(at) / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC and continues where this one ends. "
-                "If nobody meant to start it, stop it and apply the diff again."
-            )
+            raise taken_over_by(by, at)
         raise JournalLost(
             "Redis has lost entries of this sync's journal, in a restart or a failover. Nothing more was sent. Operations "
             "without an entry may have been done. Load the target again, make a new diff and apply it."
@@ -256,3 +264,17 @@ class RedisJournal(Journal):
         """Remove a request, because it is answered or nobody waits any more."""
         with translated_errors():
             self._redis.hdel(self._keys.approval_requests, request_id)
+
+
+def taken_over_by(by: str, at: str) -> SyncTakenOver:
+    """Return the error of a sync after another one has begun.
+
+    Args:
+        by: who has begun it.
+        at: when, in ms since 1970.
+    """
+    return SyncTakenOver(
+        f"Another sync of this diff, by {by}, began at "
+        f"{datetime.fromtimestamp(int(at) / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC and continues where this one ends. "
+        "If nobody meant to start it, stop it and apply the diff again."
+    )

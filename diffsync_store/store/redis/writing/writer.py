@@ -140,6 +140,11 @@ class Writer:
         if status != b"done":
             self._refuse(status, b"")
 
+    def share(self) -> None:
+        """Announce that several processes write at the same time, so that none waits for the claim of another one."""
+        with translated_errors():
+            self._redis.hset(self._keys.record, "shared", "1")
+
     def end_sharing(self) -> None:
         """Allow the next writer to be the only one."""
         self.is_shared = False

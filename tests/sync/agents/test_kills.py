@@ -1,0 +1,141 @@
+"""Agents that are killed and paused at random moments end where an undisturbed one ends: nothing is doubled, nothing is lost.
+
+`AGENT_KILLS` is the number of rounds; each has another diff and other moments. `AGENT_SEED` is the first one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from diffsync_store.agents import Agent
+from diffsync_store.exceptions import SyncTakenOver
+from diffsync_store.sync.options import SyncOptions
+from tests.servers import RedisServer
+from tests.sync.agents.inventory import InventoryBench, Strict, pause
+
+ROUNDS = int(os.environ.get("AGENT_KILLS", "4"))
+FIRST = int(os.environ.get("AGENT_SEED", "0"))
+AGENTS = 4
+LEASE = 0.5
+ENDED, TAKEN_OVER, FAILED = 0, 5, 4
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as running:
+        yield running
+
+
+def start(bench: InventoryBench, dice: random.Random, name: str) -> int:
+    """Start an agent in a process of its own, which may pause itself after a call; return its process id."""
+    pauses_after, options = dice.choice([None, None, dice.randint(1, 20)]), OPTIONS[dice.randrange(len(OPTIONS))]
+    process = os.fork()
+    if process:
+        return process
+    try:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        saved, source, target = bench.new_process()
+        calls = iter(range(1, 10_000))
+        assert target.system is not None
+        target.system.after = lambda _: pause() if next(calls) == pauses_after else None
+        saved.apply(source, target, options=options, agent=Agent(name=name, lease=LEASE, of=AGENTS))
+        target.store.close()
+        os._exit(ENDED)
+    except SyncTakenOver:
+        os._exit(TAKEN_OVER)
+    except BaseException:  # noqa: BLE001  # the process ends here whatever it was
+        traceback.print_exc()
+    finally:
+        os._exit(FAILED)
+
+
+OPTIONS = [SyncOptions(), SyncOptions(workers=3)]
+"""They do not decide what is applied, so agents may differ in them."""
+
+
+def wait(processes: list[int], until: float, *, continues: bool = False) -> dict[int, int]:
+    """Return the status of each process that has ended, once all have or the time has come.
+
+    Args:
+        processes: their ids.
+        until: when to give up.
+        continues: those that pause.
+    """
+    ended: dict[int, int] = {}
+    while len(ended) < len(processes) and time.monotonic() < until:
+        for process in set(processes) - ended.keys():
+            if continues:
+                os.kill(process, signal.SIGCONT)
+            found, status = os.waitpid(process, os.WNOHANG)
+            if found:
+                ended[process] = status
+        time.sleep(0.005)
+    return ended
+
+
+def disturb(bench: InventoryBench, dice: random.Random) -> int:
+    """Run four agents, kill any of them at random moments, and continue those that have paused; return how many were killed."""
+    processes = [start(bench, dice, f"agent {number}") for number in range(AGENTS)]
+    victims = dice.sample(processes, dice.randint(0, AGENTS))
+    killed: set[int] = set()
+    statuses: dict[int, int] = {}
+    try:
+        for victim in victims:
+            time.sleep(dice.uniform(0, 0.25))
+            os.kill(victim, signal.SIGKILL)
+            killed.add(victim)
+        statuses |= wait(processes, time.monotonic() + dice.choice([LEASE / 3, 4 * LEASE]))
+        left = [process for process in processes if process not in statuses]
+        statuses |= wait(left, time.monotonic() + 60, continues=True)
+    finally:
+        for process in set(processes) - statuses.keys():
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+    codes = {os.waitstatus_to_exitcode(status) for process, status in statuses.items() if process not in killed}
+    assert set(statuses) == set(processes)
+    assert codes <= {ENDED, TAKEN_OVER}, codes
+    return len(killed)
+
+
+@pytest.mark.timeout(60 + 20 * ROUNDS)
+def test_agents_killed_and_paused_at_random_do_everything_once(server: RedisServer, tmp_path: Path) -> None:
+    killed = 0
+    for seed in range(FIRST, FIRST + ROUNDS):
+        dice = random.Random(seed)
+        bench = InventoryBench(server.url, tmp_path)
+        try:
+            saved = bench.prepare(dice)
+            dead = disturb(bench, dice)
+            killed += dead
+            if saved.journal().application() is None:
+                assert dead, "somebody was killed, or the diff is applied"
+                last, source, target = bench.new_process()
+                last.apply(source, target, agent=Agent(name="last", lease=LEASE))
+                target.store.close()
+            application = saved.journal().application()
+            assert application is not None, saved.round()
+            calls = bench.system.calls()
+            assert len(calls) == len(set(calls)) == saved.record.operations
+            bench.require_in_sync()
+            assert isinstance(bench.system, Strict)
+            assert 1 <= bench.system.counted("sync_complete") <= 1 + dead
+            found = saved.round()
+            assert found is not None
+            assert found.closed_by
+            assert found.units_done == found.units
+        except BaseException as error:
+            error.add_note(f"AGENT_SEED={seed} AGENT_KILLS=1")
+            raise
+        finally:
+            bench.close()
+    assert killed
