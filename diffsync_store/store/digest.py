@@ -1,7 +1,7 @@
 """Digests of objects. Two stores compare digests, and read only the objects whose digests differ.
 
 The digest of an object is a hash of everything that a diff compares: its identifiers, the normal forms of its attributes, its
-IGNORE flag, and the unique ids of its children. Equal digests mean equal objects. Different digests mean that the objects must be
+flags, and the unique ids of its children. Equal digests mean equal objects. Different digests mean that the objects must be
 compared. An object that cannot be digested gets a random digest.
 
 A digest consists of two 48-bit lanes, so that Redis's Lua, whose numbers are floating-point, can add them exactly.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
@@ -28,7 +28,7 @@ from diffsync_store.values.codec import comparable
 from diffsync_store.values.errors import NotStorable
 from diffsync_store.values.plain import is_plain
 
-VERSION = 2
+VERSION = 3
 """Version of the digests. Increase it when digests change: stores with different versions are compared without digests."""
 
 SIZE = 12
@@ -53,9 +53,11 @@ def digest_of(obj: DiffSyncModel, *, is_plain: bool = False) -> bytes:
             content += to_json((model, sorted(set(getattr(obj, field)))))
     except (PydanticSerializationError, ValueError, TypeError, AttributeError, KeyError, RecursionError, NotStorable):
         content = os.urandom(SIZE)
-    if obj.model_flags is not _NO_FLAGS and obj.model_flags.value & _IGNORE:
-        return blake2b(b"ignored" + content, digest_size=SIZE).digest() + b"i"
-    return blake2b(content, digest_size=SIZE).digest() + b"-"
+    flags = obj.model_flags
+    if flags is _NO_FLAGS:
+        return blake2b(content, digest_size=SIZE).digest() + b"-"
+    content += b"~%d" % flags.value  # no JSON begins with ~
+    return blake2b(content, digest_size=SIZE).digest() + (b"i" if flags.value & _IGNORE else b"-")
 
 
 @per_class
@@ -126,17 +128,20 @@ def _head(model: type[DiffSyncModel]) -> bytes:
 def _fields_readers(model: type[DiffSyncModel], names: tuple[str, ...]) -> tuple[Reader, Reader]:
     """Return readers that use the fields: one for any values, and one for plain values."""
     head, attributes = _head(model), sorted(model._attributes)
-    fields = [*names, *attributes, "model_flags"]  # the last so that itemgetter returns a tuple
-    values = itemgetter(*fields)
+    values = _tuple_getter(*names, *attributes)
     read_any = _methods_reader(model, names, ())
 
     def read_plain(obj: DiffSyncModel) -> bytes:
-        return head + to_json(values(obj.__dict__)[:-1], inf_nan_mode="constants")
+        return head + to_json(values(obj.__dict__), inf_nan_mode="constants")
 
     def read(obj: DiffSyncModel) -> bytes:
-        return read_plain(obj) if all(map(is_plain, values(obj.__dict__)[:-1])) else read_any(obj)
+        return read_plain(obj) if all(map(is_plain, values(obj.__dict__))) else read_any(obj)
 
     return read, read_plain
+
+
+def _tuple_getter(*names: str) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    return itemgetter(*names) if len(names) > 1 else lambda fields: tuple(fields[name] for name in names)
 
 
 def _methods_reader(model: type[DiffSyncModel], names: tuple[str, ...], reported: tuple[str, ...]) -> Reader:

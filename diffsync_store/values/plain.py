@@ -31,8 +31,9 @@ def is_plain(value: Any, left: int = MAX_DEPTH) -> bool:
         return False
     if kind is list:
         kinds = set(map(type, value))
-        if kinds == _STR and all(map(str.isascii, value)):
-            return True
+        if kinds == _STR:
+            text = "".join(value)
+            return text.isascii() or is_unicode(text)
         return kinds <= _ALWAYS_PLAIN or all(is_plain(item, left - 1) for item in value)
     return kind is dict and are_untagged(value) and all(is_plain(item, left - 1) for item in value.values())
 

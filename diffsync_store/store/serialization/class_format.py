@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -36,10 +36,13 @@ class ClassFormat:
         }
         self.model = model
         self.names = tuple(fields)
-        self.values = itemgetter(*self.names, "model_flags", "adapter")  # the last two so that it returns a tuple
+        self.values = itemgetter(*self.names, "model_flags", "adapter")
+        """Reads the values of the fields, then the flags and the adapter."""
         self.plain_types = [_plain_types(field.annotation) for field in fields.values()]
-        self.unchecked_positions: dict[tuple[type, ...], tuple[int, ...] | None] = {}
-        """By types of the values: positions of values to check with `is_plain`; None if a value is not plain."""
+        self.unchecked = _ByKinds(self._find_unchecked)
+        """By the types of `values`: positions of values to check with `is_plain`; None if a value is not plain."""
+        self.unchecked_if_storable = _ByKinds(self._find_unchecked_if_storable)
+        """The same to know whether `pack` refuses no value; None if only `encode` can tell."""
         self.flags = model.model_fields["model_flags"].default
         self.subclasses: dict[str, Any] = {}
         """Classes of the same model by name, found so far."""
@@ -67,17 +70,17 @@ class ClassFormat:
         self.is_simple = are_all and self.dumps_as_is and not has_more
         """Whether an object with plain values is determined by its fields alone."""
 
-    def find_unchecked(self, kinds: tuple[type, ...]) -> tuple[int, ...] | None:
-        """Compute the entry of `unchecked_positions` for values of these types."""
-        unchecked: list[int] | None = []
+    def _find_unchecked(self, kinds: tuple[type, ...]) -> tuple[int, ...] | None:
+        unchecked = []
         for position, (kind, allowed) in enumerate(zip(kinds, self.plain_types, strict=False)):
             if kind in {list, dict} and allowed is None:
-                unchecked.append(position)  # type: ignore[union-attr]
+                unchecked.append(position)
             elif kind not in PLAIN or (allowed is not None and kind not in allowed):
-                unchecked = None
-                break
-        found = self.unchecked_positions[kinds] = None if unchecked is None else tuple(unchecked)
-        return found
+                return None
+        return tuple(unchecked)
+
+    def _find_unchecked_if_storable(self, kinds: tuple[type, ...]) -> tuple[int, ...] | None:
+        return () if SAFE.issuperset(kinds[: len(self.names)]) else self.unchecked[kinds]
 
     def check(self, fields: Mapping[str, Any]) -> None:
         """Check the types of plain values.
@@ -94,6 +97,18 @@ class ClassFormat:
             ):
                 expected = " or ".join(sorted(kind.__name__ for kind in allowed))
                 raise Unreadable(f"{name} is {type(fields[name]).__name__}, not {expected or 'as annotated'}")
+
+
+class _ByKinds(dict[tuple[type, ...], tuple[int, ...] | None]):
+    """What follows from the types of values, found when it is asked for first."""
+
+    def __init__(self, find: Callable[[tuple[type, ...]], tuple[int, ...] | None]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, kinds: tuple[type, ...]) -> tuple[int, ...] | None:
+        found = self[kinds] = self._find(kinds)
+        return found
 
 
 def is_tagged(value: Any) -> bool:

@@ -13,10 +13,10 @@ from pydantic_core import (
 from diffsync_store.compare import normal_forms
 from diffsync_store.exceptions import ObjectNotStorable
 from diffsync_store.model import DiffSyncModel
+from diffsync_store.store.digest import digest_of
 from diffsync_store.store.record import ModelSchema
 from diffsync_store.store.serialization.class_format import FLAGS, ClassFormat, class_format, root_class
 from diffsync_store.store.serialization.custom_fields import written_by_class
-from diffsync_store.values.atoms import SAFE
 from diffsync_store.values.codec import pack
 from diffsync_store.values.custom_classes import class_name
 from diffsync_store.values.errors import NotStorable
@@ -54,21 +54,27 @@ def encode(obj: DiffSyncModel, declared: type[Any] | None = None) -> bytes:
         raise ObjectNotStorable(f"{obj.get_type()} {_uid(obj)!r} cannot be stored as JSON: {error}.") from error
 
 
+def encode_with_digest(obj: DiffSyncModel, declared: type[Any] | None = None) -> tuple[bytes, bytes]:
+    """Return an object as bytes, and its digest. See `encode` for the arguments and errors."""
+    data = encode_plain(type(obj), obj.__dict__) if type(obj) is declared else None
+    if data is not None:
+        return data, digest_of(obj, is_plain=True)
+    return encode(obj, declared), digest_of(obj)
+
+
 def encode_plain(model: type[DiffSyncModel], fields: Mapping[str, Any]) -> bytes | None:
     """Return an object that consists of plain fields as bytes; None if its class or a value needs more."""
     fmt = class_format(model)
     if not fmt.is_simple:
         return None
     try:
-        values = fmt.values(fields)[:-2]
-        kinds = tuple(map(type, values))
-        unchecked = fmt.unchecked_positions[kinds] if kinds in fmt.unchecked_positions else fmt.find_unchecked(kinds)
-        if unchecked is None or (unchecked and not all(is_plain(values[at]) for at in unchecked)):
+        values = fmt.values(fields)
+        if not _are_plain(values, fmt.unchecked[tuple(map(type, values))]):
             return None
         data: bytes = fmt.serializer.to_json(fields)
-        if len(data) >= _LONG_INT_BYTES and any(map(_has_long_int, values)):
+        if len(data) >= _LONG_INT_BYTES and any(map(_has_long_int, values[:-2])):
             return None
-        return data if fields["model_flags"] is fmt.flags else data[:-1] + _line_end(fmt, fields)
+        return data if values[-2] is fmt.flags else data[:-1] + _line_end(fmt, fields)
     except (KeyError, PydanticSerializationError, ValueError):
         return None
 
@@ -107,14 +113,19 @@ def _is_plainly_storable(obj: DiffSyncModel) -> bool:
     if not fmt.is_simple:
         return False
     try:
-        values = fmt.values(obj.__dict__)[:-2]
+        values = fmt.values(obj.__dict__)
     except KeyError:
         return False
-    kinds = tuple(map(type, values))
-    if SAFE.issuperset(kinds):
-        return True
-    unchecked = fmt.unchecked_positions[kinds] if kinds in fmt.unchecked_positions else fmt.find_unchecked(kinds)
-    return unchecked is not None and all(is_plain(values[at]) for at in unchecked)
+    return _are_plain(values, fmt.unchecked_if_storable[tuple(map(type, values))])
+
+
+def _are_plain(values: tuple[Any, ...], unchecked: tuple[int, ...] | None) -> bool:
+    if unchecked is None:
+        return False
+    for at in unchecked:  # noqa: SIM110  # `all` of a generator takes twice the time
+        if not is_plain(values[at]):
+            return False
+    return True
 
 
 def _invalid_identifier(obj: DiffSyncModel) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Protocol
 
-from diffsync_store.store.digest import digest_of
 from diffsync_store.store.redis.writing.batch import MAX_OBJECTS, Batch, Kind
 from diffsync_store.store.redis.writing.identity_map import IdentityMap
 from diffsync_store.store.redis.writing.known_uids import KnownUids
+from diffsync_store.store.redis.writing.references import is_held_elsewhere
 from diffsync_store.store.redis.writing.tracked_object import TrackedObject
-from diffsync_store.store.serialization import decode, encode, encode_plain, is_encoded_as
+from diffsync_store.store.serialization import decode, encode, encode_with_digest, is_encoded_as
 
 
 class _Queue(Protocol):
@@ -247,7 +247,7 @@ class ModelBuffer:
                 moved.append((uid, None, 0))
                 continue
             try:
-                data, digest = self._encode(obj)
+                data, digest = encode_with_digest(obj, self.declared)
             except Exception as error:  # noqa: BLE001  # any code of the class may fail
                 return batch, moved, error
             self.classes.add(type(obj))
@@ -256,13 +256,6 @@ class ModelBuffer:
             if batch.is_full:
                 break
         return batch, moved, None
-
-    def _encode(self, obj: Any) -> tuple[bytes, bytes]:
-        """Return the value and the digest of an object."""
-        data = encode_plain(type(obj), obj.__dict__) if type(obj) is self.declared else None
-        if data is not None:
-            return data, digest_of(obj, is_plain=True)
-        return encode(obj, self.declared), digest_of(obj)
 
     def finish_move(self, queue: _Queue, *, is_late: bool = False) -> None:
         """Remove the objects of the moving batch from the pending ones, if the batch is in the queue.
@@ -286,9 +279,9 @@ class ModelBuffer:
         while moved:
             uid, obj, written = moved[-1]
             if pending.get(uid, self) is obj:
-                if obj is not None:
+                if obj is not None and (is_late or is_held_elsewhere(obj)):
                     self._just_written = weakref.ref(obj), uid, written, is_late
-                    if not self._reports_changes(obj):
+                    if is_late or not self._reports_changes(obj):
                         self._track_just_written()
                 del pending[uid]
             moved.pop()

@@ -66,8 +66,12 @@ def _parts(kind: Any) -> tuple[tuple[str, ...] | None, bool]:
     """
     excluded = {name for name, field in kind.model_fields.items() if field.exclude} - {"adapter"}
     stored = tuple(name for name in kind.model_fields if name not in excluded) if excluded else None
-    has_more = kind.model_config.get("extra") == "allow" or bool(_private_names(kind))
-    return stored, has_more
+    return stored, has_more_values(kind)
+
+
+def has_more_values(kind: Any) -> bool:
+    """Whether objects of a class have values besides the fields."""
+    return kind.model_config.get("extra") == "allow" or bool(_private_names(kind))
 
 
 def _private_names(kind: Any) -> set[str]:
