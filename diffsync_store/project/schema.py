@@ -185,7 +185,7 @@ class SyncEntry(Declaration):
     """A source, a target, and how changes get from the source to the target."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"source": "netbox", "target": "switches"}]})
-    prefect_keys = frozenset({"schedule", "approval_timeout", "overlap", "chain", "work_pools"})
+    prefect_keys = frozenset({"schedule", "approval_timeout", "overlap", "chain", "work_pools", "steps"})
 
     source: str = Field(examples=["netbox"])
     """The adapter of the source of truth."""

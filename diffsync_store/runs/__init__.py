@@ -3,7 +3,7 @@
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
 from diffsync_store.runs.ids import new_id
-from diffsync_store.runs.loading import LoadProgress, load, load_both, load_progress
+from diffsync_store.runs.loading import LoadProgress, can_load_at_once, load, load_both, load_progress
 from diffsync_store.runs.plan import Plan, make_plan
 from diffsync_store.runs.preview import PreviewedRecord, preview, preview_store, previewed_models
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
@@ -19,6 +19,7 @@ __all__ = [
     "Selection",
     "SyncRequest",
     "apply_saved",
+    "can_load_at_once",
     "count_matching",
     "find_newer_change",
     "find_suppressions",

@@ -1,6 +1,6 @@
 """Load adapters of a project into stores."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
 from threading import Thread
@@ -53,9 +53,7 @@ def load(
 def load_both(
     context: SyncContext[Any], store_ids: Mapping[str, str], watch: Watch = lambda _name, _store: nullcontext()
 ) -> dict[str, StoreRecord]:
-    """Load several adapters: at the same time if all are ready adapters, else one after the other.
-
-    Code of the user, such as a class or a function, may share state that is not safe in threads.
+    """Load several adapters: at the same time if `can_load_at_once`, else one after the other.
 
     Args:
         context: the project.
@@ -65,7 +63,7 @@ def load_both(
     Raises:
         Exception: the first load that failed. The other ones are abandoned.
     """
-    if not all(_is_safe_in_threads(context.project.factory.find(name)) for name in store_ids):
+    if not can_load_at_once(context, store_ids):
         return {name: load(context, name, store_id, watch) for name, store_id in store_ids.items()}
     ended: SimpleQueue[tuple[str, StoreRecord | BaseException]] = SimpleQueue()
 
@@ -84,6 +82,14 @@ def load_both(
             raise record
         found[name] = record
     return found
+
+
+def can_load_at_once(context: SyncContext[Any], adapters: Iterable[str]) -> bool:
+    """Return whether adapters may be loaded in threads of one process: all of them are ready adapters.
+
+    Code of the user, such as a class or a function, may share state that is not safe in threads.
+    """
+    return all(_is_safe_in_threads(context.project.factory.find(name)) for name in adapters)
 
 
 def _is_safe_in_threads(adapter: type[Adapter]) -> bool:

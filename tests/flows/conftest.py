@@ -67,6 +67,9 @@ adapters:
   database:
     class: tests.airports.database:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/airports.db"}
+  joint:
+    class: tests.airports.database:SqlAdapter
+    settings: {url: "sqlite:///${FOLDER}/joint.db"}
   inventory:
     class: tests.airports.database:SqlAdapter
     settings: {url: "sqlite:///${FOLDER}/inventory.db"}
@@ -150,6 +153,21 @@ adapters:
   cancelled:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/cancelled"}
+  held-source:
+    class: tests.flows.systems:HeldAdapter
+    settings: {file: "${FOLDER}/held-source", objects: 40}
+  held-target:
+    class: tests.flows.systems:HeldAdapter
+    settings: {file: "${FOLDER}/held-target"}
+  asked-jointly:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/asked-jointly"}
+  refusing-jointly:
+    class: tests.flows.systems:RefusingAdapter
+    settings: {url: "https://me:${PASSWORD}@example.invalid", file: "${FOLDER}/let-in-jointly"}
+  flaky-jointly:
+    class: tests.flows.systems:FlakyAdapter
+    settings: {file: "${FOLDER}/flaky-jointly"}
 syncs:
   devices: {source: sheets, target: tables}
   plugin: {source: plugin-source, target: plugin-target, guards: {change_limits: {per_model: {delete: {percent: 90, floor: 1}}}}}
@@ -177,6 +195,10 @@ syncs:
   picky: {source: registry, target: picky}
   busy: {source: seven, target: five}
   lazy: {source: five, target: lazy}
+  joint: {source: registry, target: joint, steps: together, work_pools: {reconcile: diffsync-load}}
+  held: {source: held-source, target: held-target, steps: together, work_pools: {reconcile: diffsync-load}}
+  asked-jointly: {source: seven, target: asked-jointly, approval: always, steps: together, work_pools: {reconcile: diffsync-load}}
+  refused-jointly: {source: refusing-jointly, target: flaky-jointly, steps: together, work_pools: {reconcile: diffsync-load}}
   lacking: {source: rejecting, target: five, guards: {change_limits: {per_model: {delete: {absolute: 1}}}}}
 """
 

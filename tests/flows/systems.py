@@ -68,6 +68,25 @@ class CountingAdapter(PlainAdapter):
             self.add(self.item(name=name))
 
 
+class HeldAdapter(CountingAdapter):
+    """Counts its loads in a file with the suffix `.loads`, and waits in each while a file with the suffix `.hold` exists.
+
+    With `objects`, it loads this many instead of the records of its file.
+    """
+
+    def __init__(self, *, objects: int = 0, **kwargs: Any) -> None:
+        super().__init__(objects=objects, **kwargs)
+
+    def load(self) -> None:
+        with self.file.with_suffix(".loads").open("a", encoding="utf-8") as lines:
+            lines.write("load\n")
+        end = time.monotonic() + 600
+        while self.file.with_suffix(".hold").exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        for name in [f"item {number}" for number in range(self.objects)] or self.lines():
+            self.add(self.item(name=name))
+
+
 class SkippedItem(Item):
     @classmethod
     def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:  # noqa: ARG003  # it does nothing

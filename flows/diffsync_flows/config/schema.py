@@ -164,6 +164,9 @@ class PrefectSyncEntry(SyncEntry):
     """Steps that start automatically."""
     work_pools: WorkPools = WorkPools()
     """Where the steps run."""
+    steps: Literal["separate", "together"] = "separate"
+    """How a reconcile runs load, diff and sync: each as a run of its own deployment (`separate`), or all of them in its own
+    process (`together`)."""
 
 
 class PrefectHousekeeping(Housekeeping):
@@ -209,7 +212,29 @@ class PrefectDeclarations(Declarations):
     metrics: Metrics = Metrics()
     """Where Prometheus metrics go."""
 
+    def named_pools(self, sync_name: str) -> dict[str, str]:
+        """Return the work pools that the file names for the steps of a sync, by key; the default of a load if the other one is named."""
+        sync = self.syncs[sync_name]
+        loads = {name: self.adapters[name].work_pool for name in (sync.source, sync.target) if name in self.adapters}
+        default = f"{self.project}-load" if any(loads.values()) else None
+        named = {f"adapters.{name}.work_pool": pool or default for name, pool in loads.items()}
+        named |= {f"syncs.{sync_name}.work_pools.{step}": pool for step, pool in sync.work_pools}
+        return {key: pool for key, pool in named.items() if pool}
+
     def inconsistencies(self) -> Iterator[tuple[Location, str]]:
+        """Yield approvals that may come too late, and steps that cannot run together."""
+        yield from self._late_approvals()
+        for name, sync in self.syncs.items():
+            pools = self.named_pools(name)
+            if sync.steps == "together" and len(set(pools.values())) > 1:
+                named = ", ".join(f"{key} is {pool}" for key, pool in pools.items())
+                message = (
+                    f"the steps cannot share a worker, because their work pools differ: {named}. Name the same work pool in "
+                    "all of these keys, or set steps: separate."
+                )
+                yield ("syncs", name, "steps"), message
+
+    def _late_approvals(self) -> Iterator[tuple[Location, str]]:
         """Yield approvals that may come when the diff or the target's store has expired."""
         for name, sync in self.syncs.items():
             lives = {

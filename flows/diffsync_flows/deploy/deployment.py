@@ -108,7 +108,9 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
             schedule=adapter.schedule,
         )
     for name, entry in config.syncs.items():
-        yield from (make(name=name, parameters={"sync_name": name}, **step) for step in _steps(entry, project))
+        together = next(iter(config.declared.named_pools(name).values()), "") if entry.steps == "together" else ""
+        steps = _steps(entry, project, together)
+        yield from (make(name=name, parameters={"sync_name": name}, **step) for step in steps)
     housekeeping_entry = config.declared.housekeeping
     yield make(
         flow="housekeeping",
@@ -119,7 +121,8 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
     )
 
 
-def _steps(entry: PrefectSyncEntry, project: str) -> Iterator[dict[str, Any]]:
+def _steps(entry: PrefectSyncEntry, project: str, together: str) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a sync; `together` is the work pool that the file names for all of them, or empty."""
     direction, pools = f"{entry.source} → {entry.target}", entry.work_pools
     yield {
         "flow": "diff",
@@ -134,7 +137,7 @@ def _steps(entry: PrefectSyncEntry, project: str) -> Iterator[dict[str, Any]]:
     yield {
         "flow": "reconcile",
         "description": _describe(f"Load both sides, diff them and sync, {direction}.", entry.description),
-        "work_pool": pools.reconcile or f"{project}-reconcile",
+        "work_pool": pools.reconcile or together or f"{project}-reconcile",
         "schedule": entry.schedule,
         "overlap": entry.overlap,
     }

@@ -20,16 +20,19 @@ OMITTED = {"src", "dst", "flags", "diffs"}
 
 @contextmanager
 def library_log(redact: Callable[[str], str]) -> Iterator[None]:
-    """Send what the library logs in the body to the flow run, with secrets redacted."""
+    """Send what the library logs in the body to the flow run, with secrets redacted; within such a body, do nothing."""
+    logger = logging.getLogger(LIBRARY)
+    if any(isinstance(handler, _RunLogHandler) for handler in logger.handlers):
+        yield
+        return
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, _drop_success, _as_text],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = APILogHandler()
+    handler = _RunLogHandler()
     handler.addFilter(_Redaction(redact))
-    logger = logging.getLogger(LIBRARY)
     level = logger.level
     logger.setLevel(logging.INFO)
     previous, logger.handlers = (
@@ -42,6 +45,10 @@ def library_log(redact: Callable[[str], str]) -> Iterator[None]:
         logger.handlers = previous
         logger.setLevel(level)
         handler.close()
+
+
+class _RunLogHandler(APILogHandler):
+    """Sends lines to the flow run."""
 
 
 class _Redaction(logging.Filter):

@@ -30,7 +30,7 @@ def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str) -> It
     Args:
         context: Provides the leases.
         sync: Declares the target, and whether overlapping reconciles wait or are skipped.
-        reason: Identifies this run. A lock with the same reason belongs to a dead process of this run and is waited for.
+        reason: Identifies this run. A lock with the same reason belongs to an earlier process of this run and is taken over.
 
     Raises:
         TargetBusy: Another run has the lock, and overlapping reconciles are skipped.
@@ -42,15 +42,18 @@ def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str) -> It
 
 
 def _acquire(leases: RedisLeases, sync: PrefectSyncEntry, reason: str) -> Lease:
+    name = f"reconcile-{sync.target}"
+    is_started_again = runtime.flow_run.run_count > 1
+
     def must_wait(error: BaseException) -> bool:
-        if not isinstance(error, LeaseHeld):
-            return False
-        is_own = error.holder is not None and error.holder.reason == reason
-        return sync.overlap == "enqueue" or is_own or runtime.flow_run.run_count > 1
+        return isinstance(error, LeaseHeld) and (sync.overlap == "enqueue" or is_started_again)
+
+    if is_started_again and (holder := leases.holder(name)) and holder.reason == reason:
+        leases.break_lease(name)
 
     retrying = Retrying(**polling(retry_if_exception(must_wait), f"Waiting for the reconcile of {sync.target} by"))
     try:
-        return retrying(leases.take, f"reconcile-{sync.target}", reason, ttl=LOCK_SECONDS)
+        return retrying(leases.take, name, reason, ttl=LOCK_SECONDS)
     except LeaseHeld as error:
         raise TargetBusy(f"{sync.target} is being reconciled by {error.holder}") from None
 

@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if
 from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.runtime.retries import MAX_RESTARTS
 from diffsync_flows.runtime.states import SUSPENDED, EndState
-from diffsync_store.project import UserError
+from diffsync_flows.steps.step_end import StepEnd, StepFailed
 
 MIN_POLL_SECONDS = 0.2
 """Pause between the first two polls of a run. It grows by a tenth each time."""
@@ -35,11 +35,7 @@ class Step(NamedTuple):
     """False for a sync that asks for approval: Prefect does not suspend a child run."""
 
 
-class StepFailed(UserError):
-    """Runs of a step did not succeed; the message names each with its state and reason."""
-
-
-def run_steps(*steps: Step) -> list[FlowRun]:
+def run_steps(*steps: Step) -> list[StepEnd]:
     """Run deployments at the same time, and wait for all of them.
 
     If this flow run is a retry, it finds the runs of the first attempt by their keys, and starts the failed ones again. A
@@ -59,22 +55,26 @@ def run_steps(*steps: Step) -> list[FlowRun]:
     failed = [run for run in runs if not _has_succeeded(run)]
     if failed:
         raise StepFailed("; ".join(map(_describe, failed)))
-    return runs
+    return list(map(_to_end, runs))
 
 
-def is_pending(run: FlowRun) -> bool:
+def _to_end(run: FlowRun) -> StepEnd:
+    pending = _pending_message(run) if _is_pending(run) else ""
+    return StepEnd(run.name, _state_name(run), url_for(run) or "", pending)
+
+
+def _is_pending(run: FlowRun) -> bool:
     """Return whether a person has to approve first, in this run or in an older one."""
-    return state_name(run) == SUSPENDED or _is_pending_elsewhere(run)
+    return _state_name(run) == SUSPENDED or _is_pending_elsewhere(run)
 
 
-def pending_message(run: FlowRun) -> str:
-    """Return where a person has to decide."""
+def _pending_message(run: FlowRun) -> str:
     if _is_pending_elsewhere(run) and run.state:
         return str(run.state.message)
     return f"Waiting for approval: {url_for(run) or run.id}"
 
 
-def state_name(run: FlowRun) -> str:
+def _state_name(run: FlowRun) -> str:
     return run.state.name or "" if run.state else "Unknown"
 
 
@@ -134,7 +134,7 @@ def _log_error(attempt: RetryCallState) -> None:
 
 
 def _is_running(run: FlowRun) -> bool:
-    return not (is_pending(run) or _has_ended(run))
+    return not (_is_pending(run) or _has_ended(run))
 
 
 def _has_ended(run: FlowRun) -> bool:
@@ -147,13 +147,13 @@ def _has_ended(run: FlowRun) -> bool:
 
 
 def _has_succeeded(run: FlowRun) -> bool:
-    return run.state is not None and (run.state.is_completed() or is_pending(run))
+    return run.state is not None and (run.state.is_completed() or _is_pending(run))
 
 
 def _is_pending_elsewhere(run: FlowRun) -> bool:
-    return state_name(run) in {EndState.PENDING_ELSEWHERE, EndState.SUPERSEDED}
+    return _state_name(run) in {EndState.PENDING_ELSEWHERE, EndState.SUPERSEDED}
 
 
 def _describe(run: FlowRun) -> str:
     reason = run.state.message if run.state else None
-    return f"{run.name!r} ended {state_name(run)}: {reason or 'no reason given'} ({url_for(run) or run.id})"
+    return f"{run.name!r} ended {_state_name(run)}: {reason or 'no reason given'} ({url_for(run) or run.id})"

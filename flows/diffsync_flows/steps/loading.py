@@ -34,7 +34,7 @@ def run_load(context: SyncContext, adapter: str, store_id: str) -> StoreRecord:
     return record
 
 
-@task(**LOAD_RETRIES)
+@task(task_run_name="load {adapter}", **LOAD_RETRIES)
 def load_records(context: SyncContext, adapter: str, store_id: str) -> StoreRecord:
     """Load into an empty store; each attempt starts over."""
     warn_of_other_servers(context)

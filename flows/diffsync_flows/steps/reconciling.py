@@ -1,9 +1,10 @@
 """The steps of a reconcile: load both sides, compare them, sync the difference."""
 
+from functools import partial
+
 from prefect import get_run_logger
-from prefect.client.schemas import FlowRun, State
+from prefect.client.schemas import State
 from prefect.states import Completed
-from prefect.utilities.urls import url_for
 
 from diffsync_flows.approval.superseding import supersede_older
 from diffsync_flows.reporting.artifacts import publish_reconcile
@@ -12,7 +13,9 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.ids import new_id
 from diffsync_flows.runtime.states import EndState
 from diffsync_flows.steps.applying import read_diff
-from diffsync_flows.steps.child_runs import Step, is_pending, pending_message, run_steps, state_name
+from diffsync_flows.steps.separate import SeparateSteps
+from diffsync_flows.steps.step_end import StepEnd
+from diffsync_flows.steps.together import TogetherSteps
 from diffsync_store.diffs import DiffRecord
 
 Ids = dict[str, str]
@@ -23,22 +26,22 @@ def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) -> Sta
     declared = context.project.sync(sync_name)
     stores = {"source_store_id": new_id(declared.source), "target_store_id": new_id(declared.target)}
     ids = {**stores, "diff_id": new_id(sync_name)}
-    runs = run_steps(
-        Step(f"load/{declared.source}", {"adapter": declared.source, "store_id": stores["source_store_id"]}),
-        Step(f"load/{declared.target}", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
+    name_run = partial(
+        rename_run, "reconcile", sync_name, sync=sync_name, diff=ids["diff_id"], store=tuple(stores.values())
     )
-    runs += run_steps(Step(f"diff/{sync_name}", {**ids, "sync_name": sync_name}))
+    steps: SeparateSteps | TogetherSteps = SeparateSteps(sync_name, declared, ids)
+    if declared.steps == "together":
+        name_run()  # the artifacts of the steps link to this run by its tags
+        steps = TogetherSteps(context, sync_name, ids)
+    ended = [*steps.load(), *steps.diff()]
     record = read_diff(context, ids["diff_id"])
     if record.operations:
-        is_child = dry_run or not declared.needs_approval(record.summary)
-        parameters = {"diff_id": record.diff_id, "dry_run": dry_run}
-        runs += run_steps(Step(f"sync/{sync_name}", parameters, is_child))
+        ended += steps.sync(record, dry_run=dry_run)
     else:
         _end_without_changes(context, record, sync_name, dry_run=dry_run)
-    publish_reconcile(sync_name, record, [(run.name, state_name(run), url_for(run)) for run in runs])
-    loaded = tuple(stores.values())
-    rename_run("reconcile", sync_name, record.summary, sync=sync_name, diff=record.diff_id, store=loaded)
-    return _end_state(runs, ids)
+    publish_reconcile(sync_name, record, ended)
+    name_run(record.summary)
+    return _end_state(ended, ids)
 
 
 def _end_without_changes(context: SyncContext, record: DiffRecord, sync_name: str, *, dry_run: bool) -> None:
@@ -49,10 +52,10 @@ def _end_without_changes(context: SyncContext, record: DiffRecord, sync_name: st
         supersede_older(context, record, sync_name, f"{sides} no longer differ (diff {record.diff_id})")
 
 
-def _end_state(runs: list[FlowRun], ids: Ids) -> State[Ids]:
-    if pending := next(filter(is_pending, runs), None):
-        return Completed(name=EndState.AWAITING_APPROVAL, message=pending_message(pending), data=ids)
-    if any(state_name(run) == EndState.PARTIAL for run in runs):
+def _end_state(ended: list[StepEnd], ids: Ids) -> State[Ids]:
+    if pending := next((step.pending for step in ended if step.pending), ""):
+        return Completed(name=EndState.AWAITING_APPROVAL, message=pending, data=ids)
+    if any(step.state == EndState.PARTIAL for step in ended):
         message = "Some operations were not applied. The run of the sync lists them."
         return Completed(name=EndState.PARTIAL, message=message, data=ids)
     return Completed(data=ids)

@@ -93,6 +93,15 @@ PROBLEMS = {
         "7:13: syncs.s.chain.diff_after_load: Input should be a valid boolean, unable to interpret input; got 'perhaps'"
     ),
     f"{PAIR}    work_pools: {{diff: a%b}}": f"7:18: syncs.s.work_pools.diff: {WORK_POOL}; got 'a%b'",
+    f"{PAIR}    steps: one-process": "7:5: syncs.s.steps: Input should be 'separate' or 'together'; got 'one-process'",
+    f"{PAIR}    steps: together\n    work_pools: {{diff: x, sync: y}}": (
+        "7:5: syncs.s.steps: the steps cannot share a worker, because their work pools differ: syncs.s.work_pools.diff is x, "
+        "syncs.s.work_pools.sync is y. Name the same work pool in all of these keys, or set steps: separate."
+    ),
+    f"{ADAPTER}    work_pool: x\n  b:\n    class: '{PLAIN}'\nsyncs: {{s: {{source: a, target: b, steps: together}}}}": (
+        "8:35: syncs.s.steps: the steps cannot share a worker, because their work pools differ: adapters.a.work_pool is x, "
+        "adapters.b.work_pool is diffsync-load. Name the same work pool in all of these keys, or set steps: separate."
+    ),
     f"{PAIR}    approval: always\n    approval_timeout: 8d": (
         "8:5: syncs.s.approval_timeout: 8d is longer than store.ttl, 7d: the diff would expire before its approval. Lower "
         "approval_timeout or raise store.ttl."

@@ -62,6 +62,24 @@ def test_two_adapters_without_a_declared_sync_have_its_defaults(path: Path) -> N
     assert (name, sync.approval_timeout, sync.overlap) == ("", 604800, "enqueue")
 
 
+@pytest.mark.parametrize(
+    ("adapter", "sync", "pool"),
+    [
+        ("", "", "diffsync-reconcile"),
+        ("", ", work_pools: {sync: x}", "x"),
+        (", work_pool: x", "", "x"),
+        (", work_pool: x", ", work_pools: {reconcile: x, diff: x}", "x"),
+    ],
+)
+def test_a_reconcile_whose_steps_run_together_runs_in_their_work_pool(
+    path: Path, adapter: str, sync: str, pool: str
+) -> None:
+    adapters = ", ".join(f"{name}: {{class: '{PLAIN}'{adapter}}}" for name in "ab")
+    declared = f"{{source: a, target: b, steps: together{sync}}}"
+    config = write(path, f"{STORE}adapters: {{{adapters}}}\nsyncs: {{s: {declared}}}")
+    assert {each.full_name: each.work_pool for each in declared_deployments(config)}["reconcile/s"] == pool
+
+
 def test_a_missing_file_is_an_error_with_its_path(path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_config()
