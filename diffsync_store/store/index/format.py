@@ -5,8 +5,11 @@ level below: the objects of bucket B at level L are in bucket B // 2 at level L 
 
     entry    the digest of an object: '>H' length, unique id, 12 bytes digest, 1 byte flag
     edge     an object and one that lists it as child: child's unique id, parent's model, parent's unique id, each with '>H' length
-    node     of an object that lists children: '>II' number of objects at and below it that a diff counts, and that it skips
+    node     '>II' number of objects at and below an object that a diff counts, and that it skips. An ignored object skips one, and
+             nothing below it counts. Only nodes of objects that list children or are ignored are kept: the others are (1, 0)
     sums     of a level: for each bucket 12 bytes, the sum of its digests modulo 2^96
+    totals   of a model, a hash: `level` of its sums, `counted` and `skipped`, the nodes of all its objects added up; and for each
+             number of a shard the level of the shard's own buckets of entries and edges, which may be any
 
 The entries of a bucket are in the order of their bytes, so equal buckets have equal bytes.
 """
@@ -14,8 +17,10 @@ The entries of a bucket are in the order of their bytes, so equal buckets have e
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha1
+from typing import Self
 from zlib import crc32
 
 from diffsync_store.store.digest import SIZE
@@ -33,6 +38,8 @@ _FINER = 3
 
 NODE = struct.Struct(">II")
 """Number of objects at and below an object that a diff counts, and that it skips."""
+LEAF = (1, 0)
+"""The node of an object that is not kept."""
 
 _LENGTH = struct.Struct(">H")
 _DIGEST = SIZE + 1
@@ -83,6 +90,32 @@ def level_of_shard(objects: int, shards: int) -> int:
         return level_of(objects)
     finest = max((objects // _MIN_OWN_IN_BUCKET).bit_length() - 1, 0)
     return min(MAX_LEVEL, finest, level_of(objects * shards) + _FINER)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the index of a model has in all, and at which levels. Threads may share it."""
+
+    level: int
+    """Level of the finest sums."""
+    counted: int
+    skipped: int
+    """The nodes of all objects added up."""
+    levels: Mapping[int, int]
+    """Level of each shard's buckets, by the number of the shard."""
+
+    def fields(self) -> dict[str, int]:
+        """Return the fields of the hash in Redis."""
+        of_shards = {str(shard): level for shard, level in self.levels.items()}
+        return {"level": self.level, "counted": self.counted, "skipped": self.skipped, **of_shards}
+
+    @classmethod
+    def read(cls, fields: Mapping[bytes, bytes]) -> Self | None:
+        """Return the totals from the fields of the hash; None if there is no such hash."""
+        if not fields:
+            return None
+        levels = {int(name): int(level) for name, level in fields.items() if name.isdigit()}
+        return cls(int(fields[b"level"]), int(fields[b"counted"]), int(fields[b"skipped"]), levels)
 
 
 # Entries, edges

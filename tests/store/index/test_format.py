@@ -116,3 +116,9 @@ def test_large_sums_are_folded_and_added_fast() -> None:
     index_format.fold(packed, 17)
     index_format.add_sums(packed, packed)
     assert time.process_time() - began < 0.5  # 25 ms on a quiet machine
+
+
+def test_totals_are_read_as_they_were_written() -> None:
+    totals = index_format.Totals(level=3, counted=10, skipped=2, levels={0: 3, 12: 5})
+    assert index_format.Totals.read({key.encode(): b"%d" % value for key, value in totals.fields().items()}) == totals
+    assert index_format.Totals.read({}) is None
