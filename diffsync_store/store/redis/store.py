@@ -26,10 +26,10 @@ from diffsync_store.store.redis.leases import Lease
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
 from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.scripts.pipeline import new_pipeline
 from diffsync_store.store.redis.subtree_digests import RedisSubtreeDigests
 from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
-from diffsync_store.store.redis.writing.pipeline import new_pipeline
 from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
 from diffsync_store.store.redis.writing.writer import Writer
 from diffsync_store.store.serialization import decode, encode, ensure_storable, root_class

@@ -70,7 +70,7 @@ def test_a_batch_that_is_sent_again_after_a_lost_answer_is_not_a_duplicate(
         for name in names(0, BATCH):
             adapter.add(Device(name=name))
         through.flush()
-        proxy.lose_answers(scripts.WRITE.command([], [])[1].encode())
+        proxy.lose_answers(scripts.WRITE.digest.encode())
         for name in names(BATCH, 2 * BATCH):
             adapter.add(Device(name=name))
         with closing(redis_server.client()) as client:

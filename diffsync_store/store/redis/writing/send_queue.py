@@ -7,8 +7,8 @@ from collections import deque
 
 from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.scripts.pipeline import Pipeline
 from diffsync_store.store.redis.writing.batch import Batch
-from diffsync_store.store.redis.writing.pipeline import Pipeline
 from diffsync_store.store.redis.writing.writer import NotAdmitted, Writer
 
 Refused = list[tuple[str, str]]
