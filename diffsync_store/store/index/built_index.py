@@ -49,6 +49,9 @@ class BuiltModel:
     level: int
     objects: int
     """Number of stored objects."""
+    counted: int
+    skipped: int
+    """The nodes of all stored objects added up, without what is below objects of other shards."""
     sums: bytes
     """The sums of the 2^level buckets."""
     unresolved: list[bytes]
@@ -105,7 +108,7 @@ class BuiltIndex:
             yield self._model(name)
 
     def nodes(self, model: str) -> Iterator[list[tuple[bytes, bytes]]]:
-        """Yield unique id and packed node of each object of a model that lists children, in chunks."""
+        """Yield unique id and packed node of each object of a model that lists children or is ignored, in chunks."""
         nodes = self._node_counts.of(model)
         return _chunks((encode_uid(uid), NODE.pack(*counts)) for uid, counts in nodes)
 
@@ -134,7 +137,10 @@ class BuiltIndex:
         edges: dict[int, list[bytes]] = {}
         for child, edge in listed.edges:
             edges.setdefault(bucket_of(child, level), []).append(edge)
-        return BuiltModel(name, level, len(digests), _pack(buckets), listed.unresolved, buckets, edges)
+        counted, skipped = self._node_counts.total(name)
+        return BuiltModel(
+            name, level, len(digests), counted, skipped, _pack(buckets), listed.unresolved, buckets, edges
+        )
 
     def _listed(self, name: str, digests: Mapping[str, bytes]) -> _Listed:
         """Return the listed children of a model with these objects."""

@@ -1,8 +1,8 @@
-"""How many objects a diff counts and skips at and below each object that lists children."""
+"""How many objects a diff counts and skips at and below each object."""
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from diffsync_store.store.digest import SIZE
 from diffsync_store.store.index.children import ChildIds, JoinedIds, split_ids
@@ -20,7 +20,7 @@ _OPEN: Counts = (-1, -1)
 
 
 class NodeCounts:
-    """The counts of the objects that list children. Children that are not among the objects do not count.
+    """The counts of the objects. Children that are not among the objects do not count.
 
     Args:
         digests: digest with flag by model and unique id.
@@ -42,9 +42,22 @@ class NodeCounts:
                     if uid not in self._known[model]:
                         self._count(model, uid)
 
-    def of(self, model: str) -> ItemsView[str, Counts]:
-        """Return unique ids and counts of the objects of a model that list children."""
-        return self._known.get(model, {}).items()
+    def of(self, model: str) -> Iterator[tuple[str, Counts]]:
+        """Yield unique id and counts of the objects of a model that list children or are ignored. All others are leaves."""
+        known = self._known.get(model, {})
+        yield from known.items()
+        for uid, digest in self._digests.get(model, {}).items():
+            if digest[SIZE] == _IGNORED and uid not in known:
+                yield uid, _SKIPPED
+
+    def total(self, model: str) -> Counts:
+        """Return the sum of the counts of all objects of a model."""
+        counted, skipped, others = 0, 0, len(self._digests.get(model, {}))
+        for _, counts in self.of(model):
+            counted += counts[0]
+            skipped += counts[1]
+            others -= 1
+        return counted + others, skipped
 
     def _count(self, model: str, uid: str) -> None:
         """Count an object, after all objects below it that list children."""
