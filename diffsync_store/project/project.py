@@ -116,6 +116,18 @@ class BaseProject(Generic[S]):
         """
         return self.factory.make(name, store)
 
+    def shards(self, name: str, adapter: Adapter) -> list[str]:
+        """Return the names of the shards in which an adapter is loaded; empty if it is loaded as a whole.
+
+        Args:
+            name: of the adapter.
+            adapter: the adapter, open: `shards: auto` asks its system.
+
+        Raises:
+            ConfigError: the adapter has no shards, or their names are wrong.
+        """
+        return self.factory.shards(name, adapter)
+
     @property
     def ttl(self) -> int:
         """The seconds after its last use for which a store or a diff is kept."""
