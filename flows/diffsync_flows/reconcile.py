@@ -7,15 +7,13 @@ from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.states import EndState
-from diffsync_flows.runtime.superseded_runs import abort_on_error_if_superseded
 from diffsync_flows.runtime.target_lock import TargetBusy, target_lock
-from diffsync_flows.runtime.threads import in_thread
 from diffsync_flows.steps.reconciling import Ids, run_reconcile
 
 
 @flow(flow_run_name="reconcile {sync_name}")
 @report_expected_errors
-async def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
+def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
     """Load source and target at the same time, compare them, and sync the difference: each step on its own workers.
 
     A diff without changes ends the run. If the sync needs an approval, it keeps waiting and this run ends as
@@ -25,15 +23,14 @@ async def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
         sync_name: Name of the sync in the YAML file.
         dry_run: Change nothing in the target.
     """
-    async with (
-        in_thread(SyncContext(read_config())) as context,
-        in_thread(run_metrics("reconcile", sync_name, context.project.declared.metrics)) as metrics,
-        abort_on_error_if_superseded(),
+    with (
+        SyncContext(read_config()) as context,
+        run_metrics("reconcile", sync_name, context.project.declared.metrics) as metrics,
     ):
         lock_reason = f"reconcile {sync_name}, flow run {runtime.flow_run.id}"
         try:
-            async with target_lock(context, context.project.sync(sync_name), lock_reason):
-                ended = await run_reconcile(context, sync_name, dry_run=dry_run)
+            with target_lock(context, context.project.sync(sync_name), lock_reason):
+                ended = run_reconcile(context, sync_name, dry_run=dry_run)
         except TargetBusy as busy:
             metrics.is_published = False
             return Completed(name=EndState.SKIPPED, message=f"Skipped: {busy}", data={})

@@ -1,6 +1,5 @@
 """End a run as Failed, with one sentence as its message, for errors that a person can fix."""
 
-import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -8,7 +7,7 @@ from typing import Any, TypeVar, cast
 from prefect.states import Failed
 
 from diffsync_flows.runtime.cancellation import DeferredTermination, abort_if_cancelled
-from diffsync_flows.runtime.superseded_runs import abort_if_superseded, abort_if_superseded_async
+from diffsync_flows.runtime.superseded_runs import abort_if_superseded
 from diffsync_store.printable import printable_lines
 from diffsync_store.project import EXPECTED_ERRORS
 
@@ -21,19 +20,6 @@ def report_expected_errors(function: F) -> F:
     Whatever the error, a process whose run was started again ends without reporting a state, and a process whose run was
     cancelled while it could not be interrupted ends the run as Cancelled.
     """
-    if inspect.iscoroutinefunction(function):
-
-        @wraps(function)
-        async def run_async(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return await function(*args, **kwargs)
-            except Exception as error:
-                await abort_if_superseded_async()
-                if not isinstance(error, EXPECTED_ERRORS):
-                    raise
-                return Failed(message=error_message(error))
-
-        return cast("F", run_async)
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:

@@ -4,8 +4,6 @@ Prefect restarts a run whose process sends no heartbeat. If the first process is
 and leave the run to the second one.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +11,7 @@ import httpx
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import Abort
-from tenacity import AsyncRetrying, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 MAX_WAIT_SECONDS = 600.0
 """How long to retry if the Prefect server does not answer."""
@@ -29,31 +27,13 @@ def abort_if_superseded() -> None:
         Abort: Another process has it. Prefect's engine ends this process and reports nothing.
     """
     flow_run_id = runtime.flow_run.id
-    if flow_run_id and flow_run_id not in _run_counts:
+    if not flow_run_id:
+        return
+    if flow_run_id not in _run_counts:
         _run_counts[flow_run_id] = Retrying(**_retry_options())(_read_run_count, flow_run_id)
-    _abort_if_superseded(flow_run_id)
-
-
-async def abort_if_superseded_async() -> None:
-    """Like `abort_if_superseded`, without blocking the event loop.
-
-    Raises:
-        Abort: Another process has the flow run.
-    """
-    flow_run_id = runtime.flow_run.id
-    if flow_run_id and flow_run_id not in _run_counts:
-        _run_counts[flow_run_id] = await AsyncRetrying(**_retry_options())(_read_run_count_async, flow_run_id)
-    _abort_if_superseded(flow_run_id)
-
-
-@asynccontextmanager
-async def abort_on_error_if_superseded() -> AsyncIterator[None]:
-    """Call `abort_if_superseded_async` if the body fails, before outer code handles the error."""
-    try:
-        yield
-    except Exception:
-        await abort_if_superseded_async()
-        raise
+    if _run_counts[flow_run_id] > runtime.flow_run.run_count:
+        get_run_logger().warning("Another process has started this run again. This process ends.")
+        raise Abort("the run was started again")
 
 
 def _retry_options() -> dict[str, Any]:
@@ -68,14 +48,3 @@ def _retry_options() -> dict[str, Any]:
 def _read_run_count(flow_run_id: str) -> int:
     with get_client(sync_client=True) as client:
         return client.read_flow_run(UUID(flow_run_id)).run_count
-
-
-async def _read_run_count_async(flow_run_id: str) -> int:
-    async with get_client() as client:
-        return (await client.read_flow_run(UUID(flow_run_id))).run_count
-
-
-def _abort_if_superseded(flow_run_id: str | None) -> None:
-    if flow_run_id and _run_counts[flow_run_id] > runtime.flow_run.run_count:
-        get_run_logger().warning("Another process has started this run again. This process ends.")
-        raise Abort("the run was started again")

@@ -3,17 +3,15 @@
 Prefect queues the reconciles of one sync without a process. It does not know that two syncs share a target.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from prefect import runtime
-from tenacity import AsyncRetrying, retry_if_exception, retry_if_result
+from tenacity import Retrying, retry_if_exception, retry_if_result
 
 from diffsync_flows.config.schema import PrefectSyncEntry
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.polling import polling
-from diffsync_flows.runtime.threads import in_thread
 from diffsync_store import LeaseHeld
 from diffsync_store.store.redis import Holder, Lease, RedisLeases, target_lease
 
@@ -25,8 +23,8 @@ class TargetBusy(RuntimeError):
     """Another reconcile of the target is running, and this one must not wait for it."""
 
 
-@asynccontextmanager
-async def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str) -> AsyncIterator[None]:
+@contextmanager
+def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str) -> Iterator[None]:
     """Lock the sync's target against other reconciles while the body runs.
 
     Args:
@@ -37,31 +35,31 @@ async def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str)
     Raises:
         TargetBusy: Another run has the lock, and overlapping reconciles are skipped.
     """
-    leases = await asyncio.to_thread(context.leases)
-    async with in_thread(await _acquire(leases, sync, reason)):
-        await _wait_for_running_sync(leases, sync)
+    leases = context.leases()
+    with _acquire(leases, sync, reason):
+        _wait_for_running_sync(leases, sync)
         yield
 
 
-async def _acquire(leases: RedisLeases, sync: PrefectSyncEntry, reason: str) -> Lease:
+def _acquire(leases: RedisLeases, sync: PrefectSyncEntry, reason: str) -> Lease:
     def must_wait(error: BaseException) -> bool:
         if not isinstance(error, LeaseHeld):
             return False
         is_own = error.holder is not None and error.holder.reason == reason
         return sync.overlap == "enqueue" or is_own or runtime.flow_run.run_count > 1
 
-    retrying = AsyncRetrying(**polling(retry_if_exception(must_wait), f"Waiting for the reconcile of {sync.target} by"))
+    retrying = Retrying(**polling(retry_if_exception(must_wait), f"Waiting for the reconcile of {sync.target} by"))
     try:
-        return await retrying(asyncio.to_thread, leases.take, f"reconcile-{sync.target}", reason, ttl=LOCK_SECONDS)
+        return retrying(leases.take, f"reconcile-{sync.target}", reason, ttl=LOCK_SECONDS)
     except LeaseHeld as error:
         raise TargetBusy(f"{sync.target} is being reconciled by {error.holder}") from None
 
 
-async def _wait_for_running_sync(leases: RedisLeases, sync: PrefectSyncEntry) -> None:
+def _wait_for_running_sync(leases: RedisLeases, sync: PrefectSyncEntry) -> None:
     """Wait for a sync that no reconcile started: a load would read a half-changed target."""
 
     def is_running(holder: Holder | None) -> bool:
         return holder is not None and holder.until is not None
 
-    retrying = AsyncRetrying(**polling(retry_if_result(is_running), f"Waiting for the sync of {sync.target} by"))
-    await retrying(asyncio.to_thread, leases.holder, target_lease(sync.target))
+    retrying = Retrying(**polling(retry_if_result(is_running), f"Waiting for the sync of {sync.target} by"))
+    retrying(leases.holder, target_lease(sync.target))

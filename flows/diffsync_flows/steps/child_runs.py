@@ -1,18 +1,20 @@
 """Run deployments as steps of a reconcile, each on its own workers."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+from uuid import UUID
 
 import httpx
 from prefect import get_run_logger, runtime
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import FlowRun
-from prefect.deployments.flow_runs import arun_deployment
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, retry_if_result, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_result, wait_exponential
 
+from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.runtime.retries import MAX_RESTARTS
 from diffsync_flows.runtime.states import SUSPENDED, EndState
 from diffsync_store.project import UserError
@@ -37,16 +39,23 @@ class StepFailed(UserError):
     """Runs of a step did not succeed; the message names each with its state and reason."""
 
 
-async def run_steps(*steps: Step) -> list[FlowRun]:
+def run_steps(*steps: Step) -> list[FlowRun]:
     """Run deployments at the same time, and wait for all of them.
 
-    The runs are created one after the other: a server on SQLite may reject one of two for seconds.
+    If this flow run is a retry, it finds the runs of the first attempt by their keys, and starts the failed ones again. A
+    sync is not started again: it may have been applied in part, and a new reconcile sees what is left.
 
     Raises:
         StepFailed: A run did not succeed, or a deployment does not exist.
     """
-    created = [await _create(step, attempt=1) for step in steps]
-    runs = await asyncio.gather(*(_finish(step, run) for step, run in zip(steps, created, strict=True)))
+    runs = _wait([_create(step, attempt=1) for step in steps])
+    for attempt in range(2, runtime.flow_run.run_count + 1):
+        runs = _wait(
+            [
+                run if _has_succeeded(run) or step.deployment.startswith("sync/") else _create(step, attempt)
+                for step, run in zip(steps, runs, strict=True)
+            ]
+        )
     failed = [run for run in runs if not _has_succeeded(run)]
     if failed:
         raise StepFailed("; ".join(map(_describe, failed)))
@@ -69,22 +78,7 @@ def state_name(run: FlowRun) -> str:
     return run.state.name or "" if run.state else "Unknown"
 
 
-async def _finish(step: Step, run: FlowRun) -> FlowRun:
-    """Wait for a run; if this flow run is a retry, start a failed step again.
-
-    A retry finds the runs of the first attempt by their keys. A sync is not started again: it may have been applied in
-    part, and a new reconcile sees what is left.
-    """
-    attempts = 1 if step.deployment.startswith("sync/") else runtime.flow_run.run_count
-    run = await _wait(run)
-    for attempt in range(2, attempts + 1):
-        if _has_succeeded(run):
-            break
-        run = await _wait(await _create(step, attempt))
-    return run
-
-
-async def _create(step: Step, attempt: int) -> FlowRun:
+def _create(step: Step, attempt: int) -> FlowRun:
     """Create the run of this attempt, or find it.
 
     Raises:
@@ -92,7 +86,7 @@ async def _create(step: Step, attempt: int) -> FlowRun:
     """
     name = step.deployment
     try:
-        return await arun_deployment(
+        run = run_deployment(
             name,
             flow_run_name=name.replace("/", " "),
             parameters=step.parameters,
@@ -100,20 +94,38 @@ async def _create(step: Step, attempt: int) -> FlowRun:
             idempotency_key=f"{runtime.flow_run.id}-{name}-{attempt}",
             timeout=0,
         )
+        return cast("FlowRun", run)  # it is a coroutine only in an event loop
     except ObjectNotFound:
         remedy = "Run `diffsync-flows deploy` with the file that declares it."
         raise StepFailed(f"Prefect has no deployment {name}. {remedy}") from None
 
 
-async def _wait(run: FlowRun) -> FlowRun:
-    """Poll the run until it has ended for good, or waits for approval."""
-    retrying = AsyncRetrying(
-        retry=retry_if_result(_is_running) | retry_if_exception_type(httpx.HTTPError),
+def _wait(runs: list[FlowRun]) -> list[FlowRun]:
+    """Poll the runs until each has ended for good, or waits for approval."""
+    retrying = Retrying(
+        retry=retry_if_result(lambda found: any(map(_is_running, found))) | retry_if_exception_type(httpx.HTTPError),
         wait=wait_exponential(multiplier=MIN_POLL_SECONDS, exp_base=1.1, max=MAX_POLL_SECONDS),
         before_sleep=_log_error,
     )
-    async with get_client() as client:
-        return await retrying(client.read_flow_run, run.id)
+    with get_client(sync_client=True) as client:
+        return retrying(_read, client, [run.id for run in runs])
+
+
+def _read(client: SyncPrefectClient, ids: list[UUID]) -> list[FlowRun]:
+    """Read runs, in the order of their ids.
+
+    Raises:
+        StepFailed: Somebody has deleted one.
+    """
+    pages = (ids[start : start + PAGE] for start in range(0, len(ids), PAGE))
+    found = {
+        run.id: run
+        for page in pages
+        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=page)), limit=PAGE)
+    }
+    if deleted := [str(run_id) for run_id in ids if run_id not in found]:
+        raise StepFailed(f"These flow runs no longer exist in Prefect: {', '.join(deleted)}. Start this run again.")
+    return [found[run_id] for run_id in ids]
 
 
 def _log_error(attempt: RetryCallState) -> None:

@@ -1,7 +1,5 @@
 """The steps of a reconcile: load both sides, compare them, sync the difference."""
 
-import asyncio
-
 from prefect import get_run_logger
 from prefect.client.schemas import FlowRun, State
 from prefect.states import Completed
@@ -20,27 +18,27 @@ from diffsync_store.diffs import DiffRecord
 Ids = dict[str, str]
 
 
-async def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) -> State[Ids]:
+def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) -> State[Ids]:
     """Run the steps one after the other, and return the state in which the reconcile ends."""
     declared = context.project.sync(sync_name)
     stores = {"source_store_id": new_id(declared.source), "target_store_id": new_id(declared.target)}
     ids = {**stores, "diff_id": new_id(sync_name)}
-    runs = await run_steps(
+    runs = run_steps(
         Step(f"load/{declared.source}", {"adapter": declared.source, "store_id": stores["source_store_id"]}),
         Step(f"load/{declared.target}", {"adapter": declared.target, "store_id": stores["target_store_id"]}),
     )
-    runs += await run_steps(Step(f"diff/{sync_name}", {**ids, "sync_name": sync_name}))
-    record = await asyncio.to_thread(read_diff, context, ids["diff_id"])
+    runs += run_steps(Step(f"diff/{sync_name}", {**ids, "sync_name": sync_name}))
+    record = read_diff(context, ids["diff_id"])
     if record.operations:
         is_child = dry_run or not declared.needs_approval(record.summary)
         parameters = {"diff_id": record.diff_id, "dry_run": dry_run}
-        runs += await run_steps(Step(f"sync/{sync_name}", parameters, is_child))
+        runs += run_steps(Step(f"sync/{sync_name}", parameters, is_child))
     else:
-        await asyncio.to_thread(_end_without_changes, context, record, sync_name, dry_run=dry_run)
-    await publish_reconcile(sync_name, record, [(run.name, state_name(run), url_for(run)) for run in runs])
+        _end_without_changes(context, record, sync_name, dry_run=dry_run)
+    publish_reconcile(sync_name, record, [(run.name, state_name(run), url_for(run)) for run in runs])
     loaded = tuple(stores.values())
     title = f"reconcile {sync_name}"
-    await asyncio.to_thread(rename_run, title, record.summary, sync=sync_name, diff=record.diff_id, store=loaded)
+    rename_run(title, record.summary, sync=sync_name, diff=record.diff_id, store=loaded)
     return _end_state(runs, ids)
 
 

@@ -1,6 +1,5 @@
 """An error that a person can fix is one sentence, as the message of the run's state."""
 
-import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from airports.demo.runs import Run, finish, start_run
 from diffsync_flows.config.config import read_config
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
-from diffsync_flows.runtime.threads import in_thread
 from tests.flows.conftest import Project
 from tests.flows.runs import lines, retry_run, state_of, states_of
 from tests.servers import wait_until
@@ -109,18 +107,12 @@ def reach() -> Any:
         context.open_store("any")
 
 
-@report_expected_errors
-async def reach_async() -> Any:
-    async with in_thread(SyncContext(read_config())) as context:
-        context.open_store("any")
-
-
 @pytest.mark.slow
 def test_an_unreachable_store_is_an_error_with_a_remedy(unreachable: str) -> None:
-    for state in (reach(), asyncio.run(reach_async())):
-        assert state.is_failed()
-        assert state.message.startswith(f"Redis store is unavailable. Check that {unreachable} runs and that ")
-        assert state.message.endswith(" can reach it, then try again.")
+    state = reach()
+    assert state.is_failed()
+    assert state.message.startswith(f"Redis store is unavailable. Check that {unreachable} runs and that ")
+    assert state.message.endswith(" can reach it, then try again.")
 
 
 def test_an_unexpected_error_is_not_changed() -> None:
