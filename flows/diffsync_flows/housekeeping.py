@@ -38,7 +38,7 @@ def housekeeping(dry_run: bool = False) -> dict[str, int]:
         run.gauge("housekeeping_items", "Stores and diffs of the last housekeeping", "outcome", counts)
         if not dry_run:
             resume_approved(context)
-    rename_run(f"housekeeping · {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
+    rename_run("housekeeping", f"· {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
     publish_housekeeping(expired, counts, dry_run=dry_run)
     return counts
 

@@ -51,6 +51,8 @@ STORE_LOADED = "diffsync.store.loaded"
 DIFF_SAVED = "diffsync.diff.saved"
 DIFF_EMPTY = "diffsync.diff.empty"
 SYNC_ENDED = "diffsync.sync.ended"
+RECONCILE = "reconcile"
+"""Name of the flow that may run all steps itself."""
 RECONCILE_LABEL, PROJECT_LABEL = "diffsync.reconcile", "diffsync.project"
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -67,7 +69,7 @@ def store_loaded(adapter: str, record: StoreRecord) -> None:
         "objects": sum(record.counts.values()),
     }
     related = [f"adapter.{adapter}"]
-    _emit(STORE_LOADED, f"store.{record.store_id}", record.store_id, related, payload, is_child=is_child_run())
+    _emit(STORE_LOADED, f"store.{record.store_id}", record.store_id, related, payload, is_child=is_step())
 
 
 def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> None:
@@ -83,7 +85,7 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> No
         "needs_approval": sync.needs_approval(record.summary),
     }
     event = DIFF_SAVED if record.operations else DIFF_EMPTY
-    _emit_of_diff(event, record.diff_id, record, sync_name, payload, is_child=is_child_run())
+    _emit_of_diff(event, record.diff_id, record, sync_name, payload, is_child=is_step())
 
 
 def count_suppressed(record: DiffRecord) -> int:
@@ -91,9 +93,9 @@ def count_suppressed(record: DiffRecord) -> int:
     return sum(each.count_in(record.by_model) for each in record.suppressions)
 
 
-def is_child_run() -> bool:
-    """Return whether a reconcile started this run."""
-    return bool(runtime.flow_run.parent_flow_run_id)
+def is_step() -> bool:
+    """Return whether a reconcile takes the next step: it started this run, or it is this run."""
+    return runtime.flow_run.flow_name == RECONCILE or bool(runtime.flow_run.parent_flow_run_id)
 
 
 @dataclass
@@ -104,7 +106,7 @@ class SyncEnd:
     sync_name: str
     record: DiffRecord | None = None
     """Record of the diff; None until it is known."""
-    is_child: bool = field(default_factory=is_child_run)
+    is_child: bool = field(default_factory=is_step)
 
     def emit(self, state: str, counts: Mapping[str, int] = NOTHING) -> None:
         """Emit the event, with one of the states above."""

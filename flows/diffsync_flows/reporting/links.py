@@ -7,14 +7,18 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.utilities.urls import url_for
 
 from diffsync_flows.reporting.escape import escape_markdown
+from diffsync_flows.reporting.events import RECONCILE
 
 
 def run_link(flow: str, tag: str) -> str:
-    """Return a Markdown link to the newest run of a flow with a tag; empty if there is none or Prefect does not answer."""
+    """Return a Markdown link to the newest run of a flow with a tag; empty if there is none or Prefect does not answer.
+
+    It is the run of a reconcile if that took the step itself: a step that it started is newer than the reconcile.
+    """
     try:
         with get_client(sync_client=True) as client:
             runs = client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow, RECONCILE])),
                 flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[tag])),
                 sort=FlowRunSort.START_TIME_DESC,
                 limit=1,

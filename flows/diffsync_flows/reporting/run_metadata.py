@@ -24,14 +24,20 @@ PROJECT_TAG = "project:"
 """Prefix of the tag that names the project of a deployment and its runs."""
 
 
-def rename_run(title: str, counts: Mapping[str, int] | None = None, **tags: str | tuple[str, ...]) -> None:
+def rename_run(flow: str, subject: str, counts: Mapping[str, int] | None = None, **tags: str | tuple[str, ...]) -> None:
     """Name the running flow run, for example `sync registry → inventory · 775 create, 653 delete`.
 
+    A run of another flow, in which this is one of several steps, keeps its name and tags.
+
     Args:
-        title: The beginning of the name.
+        flow: The flow, which is the beginning of the name.
+        subject: What the run is about.
         counts: Counts by action, for the end of the name.
         **tags: By kind of tag, one name or several; an empty name gives no tag.
     """
+    if runtime.flow_run.flow_name != flow:
+        return
+    title = f"{flow} {subject}"
     name = one_line(f"{title} · {format_counts(counts)}" if counts is not None else title, MAX_NAME_LENGTH)
     all_tags = {*runtime.flow_run.tags, *_flatten(tags)}
     with best_effort(f"Cannot name the run {name}"), get_client(sync_client=True) as client:

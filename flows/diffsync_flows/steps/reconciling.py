@@ -37,8 +37,7 @@ def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) -> Sta
         _end_without_changes(context, record, sync_name, dry_run=dry_run)
     publish_reconcile(sync_name, record, [(run.name, state_name(run), url_for(run)) for run in runs])
     loaded = tuple(stores.values())
-    title = f"reconcile {sync_name}"
-    rename_run(title, record.summary, sync=sync_name, diff=record.diff_id, store=loaded)
+    rename_run("reconcile", sync_name, record.summary, sync=sync_name, diff=record.diff_id, store=loaded)
     return _end_state(runs, ids)
 
 

@@ -80,6 +80,5 @@ def _begin(context: SyncContext, request: SyncRequest) -> DiffRecord:
     """Read the diff's record, and name the run after it."""
     record = read_diff(context, request.diff_id, request.sync_name)
     name, _ = find_sync(context.project, record)
-    title = f"sync {record.source_name} → {record.target_name}"
-    rename_run(title, record.summary, sync=name, diff=record.diff_id)
+    rename_run("sync", f"{record.source_name} → {record.target_name}", record.summary, sync=name, diff=record.diff_id)
     return record

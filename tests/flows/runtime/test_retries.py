@@ -9,9 +9,9 @@ from prefect.states import Failed
 from redis.exceptions import ClusterDownError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from diffsync_flows import diff, housekeeping, load
+from diffsync_flows import housekeeping
 from diffsync_flows.runtime.retries import IO_RETRIES, classify_errors
-from diffsync_flows.steps import applying
+from diffsync_flows.steps import applying, diffing, loading
 from diffsync_store import Adapter, ObjectStoreException, StoreNotFound
 from diffsync_store.project import Secrets
 from diffsync_store.transient import is_transient, retry_after
@@ -54,7 +54,7 @@ def test_a_permanent_error_is_not_transient(error: Exception) -> None:
 
 
 def test_all_tasks_except_apply_are_retried() -> None:
-    modules = (load, diff, housekeeping, applying)
+    modules = (loading, diffing, housekeeping, applying)
     tasks = {found.name: found for module in modules for found in vars(module).values() if isinstance(found, Task)}
     applies = tasks.pop("apply_diff")
     decides: Any = applies.retry_condition_fn
@@ -72,7 +72,7 @@ def test_all_tasks_except_apply_are_retried() -> None:
 )
 def test_only_a_transient_failure_is_retried(error: Exception, is_tried_again: bool) -> None:
     decides = IO_RETRIES["retry_condition_fn"]
-    assert decides(load.load_records, None, Failed(data=error)) is is_tried_again
+    assert decides(loading.load_records, None, Failed(data=error)) is is_tried_again
 
 
 class ThrottledError(ConnectionError):
@@ -83,7 +83,7 @@ def test_retry_after_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr("diffsync_flows.runtime.retries.time.sleep", waited.append)
     with disable_run_logger():
-        assert IO_RETRIES["retry_condition_fn"](load.load_records, None, Failed(data=ThrottledError()))
+        assert IO_RETRIES["retry_condition_fn"](loading.load_records, None, Failed(data=ThrottledError()))
     assert waited == [7]
 
 
@@ -116,4 +116,4 @@ class Off(Adapter):
 def test_the_adapter_decides_what_is_transient(adapter: Adapter, error: Exception, passes: bool) -> None:
     with pytest.raises(type(error)) as caught, classify_errors(adapter):
         raise error
-    assert IO_RETRIES["retry_condition_fn"](load.load_records, None, Failed(data=caught.value)) is passes
+    assert IO_RETRIES["retry_condition_fn"](loading.load_records, None, Failed(data=caught.value)) is passes
