@@ -119,10 +119,11 @@ class Adapter:
     def load(self) -> None:
         """Load the system's records into the store. Override it in a subclass."""
 
-    def shards(self) -> Sequence[Text]:
+    def shards(self) -> Sequence[Text] | Mapping[Text, Any]:
         """Return the names of the shards in which the system can be loaded; empty if it is only loaded as a whole.
 
-        Override it together with `load_shard`, if the names are not constant: a file can also list them.
+        Override it together with `load_shard`, unless the file lists the names. A mapping also says, by name of the shard, below which
+        object all its records are: an object, a pair of model and unique id, a list of these, or None if they may be anywhere.
         """
         return ()
 

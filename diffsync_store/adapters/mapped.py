@@ -86,6 +86,8 @@ class MappedAdapter(Adapter):
     """The names that the adapter adds to its records, without the `$`: `file` for paths such as `$file.stem`."""
     shard_is: ClassVar[str] = ""
     """What `shard` of a model's records names, such as `a column`; empty if the records cannot be cut by a value."""
+    shard_is_field: ClassVar[bool] = False
+    """Whether a `shard` that is the path of a field has exactly the records with a value of that field."""
     cut_things: ClassVar[str] = "records"
     """What `count_outside` counts."""
     has_shard_ranges: ClassVar[bool] = False
@@ -218,17 +220,33 @@ class MappedAdapter(Adapter):
 
     # Shards
 
-    def shards(self) -> Sequence[str]:
-        """Return the names of the shards; of `auto` those that the system has now.
+    def shards(self) -> Mapping[str, Any]:
+        """Return the shards; of `auto` those that the system has now.
 
         Without `shard` in any records, each top-level model is a shard, with all models below it.
         """
+        names = self._shard_names()
+        parts = parts_of(self._declared_shards or names, names)
+        return {name: self._below(Cut(name, parts)) for name in names}
+
+    def _shard_names(self) -> Sequence[str]:
         if self._declared_shards != AUTO:
             return list(self._declared_shards)
         cut = [mapper for mapper in self.mappers.values() if mapper.mapping.shard]
-        if not cut:
-            return self.top_level
-        return names_of([list(self.shard_values(mapper)) for mapper in cut])
+        return names_of([list(self.shard_values(mapper)) for mapper in cut]) if cut else self.top_level
+
+    def _below(self, cut: Cut) -> list[tuple[str, str]]:
+        """Return the objects below which all records of a shard are, where the values of `shard` are their identifiers."""
+        keys: list[tuple[str, str]] = []
+        for name in self.top_level:
+            mapper = self.mappers[name]
+            if not mapper.mapping.shard and not cut.has_model(name):
+                continue
+            if not (self.shard_is_field and _is_identifier(mapper)) or cut.part.is_range or None in cut.part.values:
+                return []
+            [identifier] = mapper.model._identifiers
+            keys += [(name, mapper.model.create_unique_id(**{identifier: value})) for value in cut.part.values]
+        return keys
 
     def load_shard(self, name: str, of: Sequence[str]) -> None:
         """Read the records of one shard into the store. The first shard reports records that are in no shard."""
@@ -556,6 +574,15 @@ def _ending(records: Iterable[Record]) -> Iterator[Iterable[Record]]:
     finally:
         if isinstance(records, Generator):
             records.close()
+
+
+def _is_identifier(mapper: Mapper) -> bool:
+    """Whether `shard` is the path of the model's only identifier, whose value is as it is in the system."""
+    if len(mapper.model._identifiers) != 1:
+        return False
+    [name] = mapper.model._identifiers
+    field = mapper.mapping.fields.get(name, FieldMapping())
+    return (field.path or name) == mapper.mapping.shard and not (field.transforms or field.map or field.default)
 
 
 def _classes(models: Mapping[str, Any]) -> Mapping[str, type[MappedModel]]:

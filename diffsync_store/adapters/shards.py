@@ -22,10 +22,10 @@ from pydantic import (
 )
 
 from diffsync_store.mapping.definitions import Closed
+from diffsync_store.store.shards.plan import check_name
 
 MOST_SHARDS = 16
 """Shards that `auto` makes at most. More values are put together as ranges."""
-LONGEST_NAME = 128
 AUTO: Literal["auto"] = "auto"
 NULL = "null"
 """The name of the shard of `auto` whose records have no value."""
@@ -61,8 +61,7 @@ class WrongShards(ValueError):
 
 def require_name(name: str) -> str:
     """Check the name of a shard."""
-    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise ValueError(f"the name of a shard has 1 to {LONGEST_NAME} printable characters")
+    check_name(name, "The name of a shard")
     return name
 
 

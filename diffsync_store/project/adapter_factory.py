@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.adapters import MappedAdapter, adapter_class
-from diffsync_store.adapters.shards import AUTO, WrongShards, require_names
+from diffsync_store.adapters.shards import AUTO, WrongShards
+from diffsync_store.exceptions import ObjectStoreWrongType
 from diffsync_store.mapping import RecordMapping
 from diffsync_store.project.diffsync_adapters import accepted, create, is_adapter_class, is_of_diffsync
 from diffsync_store.project.errors import ConfigError, Problem
@@ -28,7 +29,9 @@ from diffsync_store.project.secrets import Secrets
 from diffsync_store.project.settings import SettingsReader
 from diffsync_store.project.yaml_file import YamlFile
 from diffsync_store.store import BaseStore
+from diffsync_store.store.load_report import ObjectKey
 from diffsync_store.store.local import LocalStore
+from diffsync_store.store.shards.plan import make_plan
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -72,24 +75,18 @@ class AdapterFactory:
         found = self.find(name)
         return self._create(name, found, self._arguments(name, found), store)
 
-    def shards(self, name: str, adapter: Adapter) -> list[str]:
-        """Return the names of the shards in which an adapter is loaded; empty if it is loaded as a whole.
-
-        Args:
-            name: of the adapter.
-            adapter: the adapter, open: `auto` asks its system.
-
-        Raises:
-            ConfigError: the adapter has no shards, or their names are wrong.
-        """
+    def shards(self, name: str, adapter: Adapter) -> dict[str, list[ObjectKey]]:
+        """Return the shards of an adapter; see `BaseProject.shards`."""
         declared = self._declared[name].shards
         if declared is None:
-            return []
+            return {}
+        asks = declared == AUTO or isinstance(adapter, MappedAdapter)
         with self._secrets.redacted_errors():
             try:
-                return list(require_names(adapter.shards() if declared == AUTO else list(declared)))
-            except ValueError as error:
+                plan = make_plan(adapter.shards() if asks else list(declared), "", adapter.store._object_key)
+            except (ValueError, TypeError, ObjectStoreWrongType) as error:
                 raise self._file.error(("adapters", name, "shards"), str(error)) from error
+        return {shard: list(plan.below.get(shard, ())) for shard in plan.names}
 
     def _create(self, name: str, found: type[Adapter], arguments: Mapping[str, Any], store: BaseStore) -> Adapter:
         with self._secrets.redacted_errors():

@@ -17,6 +17,7 @@ from diffsync_store.project.validation import read_declarations
 from diffsync_store.project.yaml_file import YamlFile
 from diffsync_store.redaction import redact_url_passwords
 from diffsync_store.store import BaseStore
+from diffsync_store.store.load_report import ObjectKey
 
 S = TypeVar("S", bound=SyncEntry)
 
@@ -116,8 +117,12 @@ class BaseProject(Generic[S]):
         """
         return self.factory.make(name, store)
 
-    def shards(self, name: str, adapter: Adapter) -> list[str]:
-        """Return the names of the shards in which an adapter is loaded; empty if it is loaded as a whole.
+    def has_shards(self, name: str) -> bool:
+        """Return whether the file declares shards of an adapter."""
+        return name in self.adapters and self.adapters[name].shards is not None
+
+    def shards(self, name: str, adapter: Adapter) -> dict[str, list[ObjectKey]]:
+        """Return the names of the shards in which an adapter is loaded, each with the objects below which all its records are.
 
         Args:
             name: of the adapter.

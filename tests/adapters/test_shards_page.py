@@ -1,9 +1,8 @@
 """The page about shards: its file and its adapter run."""
 
-import importlib
 import re
+import runpy
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -39,8 +38,6 @@ def test_the_file_of_the_page_runs_and_its_shards_have_each_record_once(folder: 
         assert [list(found), [len(shard) for shard in found.values()]] == [shards, [2, 3]]
 
 
-def test_the_adapter_of_the_page_loads_its_shards(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "my_adapters", raising=False)
-    controllers = importlib.import_module("my_adapters").Controllers
+def test_the_adapter_of_the_page_loads_its_shards(folder: Path) -> None:
+    controllers = runpy.run_path(str(folder / "my_adapters.py"))["Controllers"]
     assert list(require_same_as_whole(controllers)) == ["eu", "us"]

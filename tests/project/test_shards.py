@@ -6,6 +6,7 @@ import pytest
 
 from diffsync_store import LocalStore
 from diffsync_store.project import ConfigError
+from tests.project.adapters import Item
 from tests.project.conftest import Problems, Read
 from tests.project.files import ADAPTERS, STORE
 
@@ -33,7 +34,10 @@ FORMS = "write auto, a list of names, or the values of each shard: {eu: [de, fr]
         ("{}", "9:5: adapters.a.shards: give at least 1"),
         ("[eu, eu]", "9:5: adapters.a.shards: 'eu' is there twice. Remove one; got a list"),
         ("[eu, 1]", "9:18: adapters.a.shards.1: Input should be a valid string; got 1"),
-        ("[eu, ' ']", "9:18: adapters.a.shards.1: the name of a shard has 1 to 128 printable characters; got ' '"),
+        (
+            "[eu, ' ']",
+            "9:18: adapters.a.shards.1: The name of a shard must be a text of 1 to 128 printable characters, ",
+        ),
         ("{eu: []}", "9:14: adapters.a.shards.eu: give at least one value; got a list"),
         ("{eu: [[de]]}", "9:19: adapters.a.shards.eu.0: a value is a text, a number, true, false or null; got a list"),
         ("{eu: {}}", "9:14: adapters.a.shards.eu: give `from`, `below` or both"),
@@ -100,15 +104,23 @@ def test_an_own_class_needs_the_methods(problems: Problems, name: str, shards: s
 def test_the_names_of_the_shards(read: Read, name: str, shards: str, names: list[str]) -> None:
     project = read(OWN % (name, shards))
     adapter = project.make_adapter("a", LocalStore())
-    assert project.shards("a", adapter) == names
+    assert list(project.shards("a", adapter)) == names
 
 
 def test_an_adapter_without_shards_has_none(read: Read) -> None:
     project = read((OWN % ("FoundShards", "x")).replace("    shards: x\n", ""))
-    assert project.shards("a", project.make_adapter("a", LocalStore())) == []
+    assert project.shards("a", project.make_adapter("a", LocalStore())) == {}
 
 
-@pytest.mark.parametrize("found", [[], ["a", "a"], ["\n"], ["secret" * 50]])
+def test_a_mapping_says_below_what_the_records_are(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = read(OWN % ("FoundShards", "auto"))
+    adapter = project.make_adapter("a", LocalStore())
+    found = {"a": ("item", "x"), "b": [("item", "y"), Item(name="z")], "c": None}
+    monkeypatch.setattr(type(adapter), "shards", lambda _self: found)
+    assert project.shards("a", adapter) == {"a": [("item", "x")], "b": [("item", "y"), ("item", "z")], "c": []}
+
+
+@pytest.mark.parametrize("found", [[], "ab", {"a": 3}, ["a", "a"], ["\n"], ["secret" * 50]])
 def test_wrong_names_of_an_adapter_are_refused(read: Read, monkeypatch: pytest.MonkeyPatch, found: Any) -> None:
     project = read(OWN % ("FoundShards", "auto"))
     adapter = project.make_adapter("a", LocalStore())

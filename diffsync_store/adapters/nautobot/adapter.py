@@ -50,6 +50,7 @@ class NautobotAdapter(RestAdapter):
     Writer = NautobotWriter
     settings: NautobotSettings
     shard_is = "a filter"
+    shard_is_field = True
     learned: Learned
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -47,6 +47,7 @@ class NetBoxAdapter(RestAdapter):
     Writer = NetBoxWriter
     settings: NetBoxSettings
     shard_is = "a filter"
+    shard_is_field = True
     _client: NetBoxClient
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

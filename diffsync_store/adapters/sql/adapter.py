@@ -55,6 +55,7 @@ class SqlAdapter(MappedAdapter):
     settings: SqlSettings
     id_key = KEY
     shard_is = "a column"
+    shard_is_field = True
     has_shard_ranges = True
 
     def __init__(self, settings: SqlSettings | Any, *args: Any, **options: Any) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from diffsync_store.adapters.shards import MOST_SHARDS
 from diffsync_store.adapters.sql import SqlAdapter
+from diffsync_store.lifecycle import opened
 from diffsync_store.mapping import ModelDefinition
 from tests.adapters.sharding import content, gaps, loaded_shards, require_same_as_whole
 from tests.adapters.sql.conftest import run
@@ -79,6 +80,22 @@ def test_rows_of_no_shard_are_reported_once(shards: Shards) -> None:
     assert gaps(eu) == {"site": text.format("region"), "device": text.format("site.region")}
     assert gaps(us) == {}
     assert list(content(us)) == ["site", "device"]
+
+
+def test_the_guards_know_below_what_a_missing_shard_is(engine: sa.Engine, database_url: str) -> None:
+    run(engine, *TABLES, "INSERT INTO sites VALUES (1, 'ber', 'eu'), (2, 'nyc', 'us')")
+
+    def below(shards: Any, path: str, **field: Any) -> Any:
+        records = {"site": {"from": "sites", "shard": path, "fields": {"name": {"path": "name", **field}}}}
+        adapter = SqlAdapter({"url": database_url}, MODELS, records, shards=shards)
+        with opened(adapter):
+            return adapter.shards()
+
+    both = {"a": [("site", "ber"), ("site", "x")], "b": []}
+    assert below("auto", "name") == {"ber": [("site", "ber")], "nyc": [("site", "nyc")]}
+    assert below({"a": ["ber", "x"], "b": ["nyc", None]}, "name") == both
+    assert below({"a": {"below": "m"}, "b": {"from": "m"}}, "name") == {"a": [], "b": []}
+    assert below(["eu"], "region") == below(["eu"], "name", map={"eu": "EU"}) == {"eu": []}
 
 
 def test_rows_of_a_query(shards: Shards) -> None:
