@@ -24,7 +24,7 @@ from diffsync_store.store.redis.diffs.usage import refuse_load
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, encode_uids, index_of_stores
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
-from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
+from diffsync_store.store.redis.record import LAYOUT, gaps_text, outdated_message, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.scripts.pipeline import new_pipeline
 from diffsync_store.store.redis.writing.batch import Batch
@@ -128,7 +128,7 @@ class RedisStore(BaseStore):
         )
         self._redis = self._connection.client
         with translated_errors():
-            generation, own_ttl = self._redis.hmget(self._keys.record, "generation", "ttl")
+            generation, own_ttl, layout = self._redis.hmget(self._keys.record, "generation", "ttl", "layout")
         self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
         self.fencing_token = None if lease is None else lease.token
         self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
@@ -141,6 +141,7 @@ class RedisStore(BaseStore):
         self._is_forked = False
         """Whether a parent process has opened it."""
         self._models: dict[str, ModelSchema] = {}
+        self._is_outdated = generation is not None and layout != LAYOUT
         self._renewed = time.monotonic() - _RENEW_AFTER
         register(self)
         # Keeps the connection usable in `__del__`, even if both are collected in one reference cycle.
@@ -281,6 +282,15 @@ class RedisStore(BaseStore):
         with translated_errors():
             self._redis.zadd(index_of_stores(self.namespace), {self.store_id: now.timestamp()})
 
+    def _require_layout(self) -> None:
+        """Refuse to read a store that another version of the library has written."""
+        if self._is_outdated:
+            with translated_errors():
+                layout = self._redis.hget(self._keys.record, "layout")
+            if layout not in (None, LAYOUT):
+                raise ObjectStoreException(outdated_message(self.store_id))
+            self._is_outdated = False
+
     def _renew(self) -> None:
         """Restart the time to live, at most once a minute or once in a tenth of it."""
         now = time.monotonic()
@@ -306,6 +316,7 @@ class RedisStore(BaseStore):
     @synchronized
     def _counts(self) -> dict[str, int]:
         self._write()
+        self._require_layout()
         self._renew()
         with translated_errors():
             return {name.decode(): int(count) for name, count in self._redis.hgetall(self._keys.counts).items()}
@@ -330,6 +341,7 @@ class RedisStore(BaseStore):
         if not missing:
             return found
         self._await_answers()
+        self._require_layout()
         self._renew()
         keys, done = [self._keys.objects(model)], 0
         while done < len(missing):
@@ -378,6 +390,7 @@ class RedisStore(BaseStore):
 
     def _read(self, model: str, cursor: bytes, count: int, what: str) -> Any:
         """Return where to go on, the ids of the next objects in order, and their values if `what` is 'values'."""
+        self._require_layout()
         keys = [self._keys.record, self._keys.objects(model), self._keys.pages(model), self._keys.order(model)]
         with translated_errors():
             return scripts.READ(self._redis, keys, [cursor, count, _BATCH_BYTES, what])
