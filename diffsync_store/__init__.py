@@ -8,6 +8,7 @@ from diffsync_store.enum import (
     DiffSyncModelFlags,
     DiffSyncStatus,
     OperationState,
+    ShardState,
     StoreState,
 )
 from diffsync_store.exceptions import (
@@ -49,6 +50,7 @@ from diffsync_store.store.base import BaseStore
 from diffsync_store.store.load_report import Gap, LoadReject
 from diffsync_store.store.local import LocalStore
 from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.shards.record import ShardRecord
 from diffsync_store.stored_adapter import StoredAdapter
 from diffsync_store.sync.convergence import RemainingDifference, remaining_differences
 from diffsync_store.sync.options import SyncOptions
@@ -98,6 +100,8 @@ __all__ = [
     "Reject",
     "RemainingDifference",
     "Select",
+    "ShardRecord",
+    "ShardState",
     "StoreInUse",
     "StoreNotComplete",
     "StoreNotFound",

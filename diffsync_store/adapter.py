@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypeVar, overload
 
@@ -118,6 +118,27 @@ class Adapter:
 
     def load(self) -> None:
         """Load the system's records into the store. Override it in a subclass."""
+
+    def shards(self) -> Sequence[Text] | Mapping[Text, Any]:
+        """Return the names of the shards in which the system can be loaded; empty if it is only loaded as a whole.
+
+        Override it together with `load_shard`, unless the file lists the names. A mapping also says, by name of the shard, below which
+        object all its records are: an object, a pair of model and unique id, a list of these, or None if they may be anywhere.
+        """
+        return ()
+
+    def load_shard(self, name: Text, of: Sequence[Text]) -> None:
+        """Load the records of one shard into the store. Override it in a subclass whose system can be loaded in shards.
+
+        Each record must be in exactly one shard, together with all records below it.
+
+        Args:
+            name: the shard to load.
+            of: the names of all shards of the load.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} loads no shards. Override `load_shard`, or remove `shards` from the file."
+        )
 
     @property
     def fencing_token(self) -> int | None:

@@ -108,3 +108,22 @@ class StoreState(enum.Enum):
 
     FAILED = "failed"
     """The load raised an exception; the record of the store has the reason."""
+
+
+class ShardState(enum.Enum):
+    """State of one shard of a load."""
+
+    MISSING = "missing"
+    """Nobody has begun to load it."""
+
+    LOADING = "loading"
+    """Its load is running, or its process died."""
+
+    COMPLETE = "complete"
+    """Its load succeeded."""
+
+    PARTIAL = "partial"
+    """Its load ended and reported missing records."""
+
+    FAILED = "failed"
+    """Its load raised an exception; the shard has no objects."""

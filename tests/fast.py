@@ -9,6 +9,7 @@ REASONS = {
     "slow": "slower than half a second",
     "prefect": "starts Prefect",
     "browser": "needs a browser",
+    "cluster": "starts a cluster of Redis",
     "server": "needs a server or a right of the system",
 }
 """By marker."""

@@ -81,7 +81,7 @@ class JsonApi(HttpService):
         with self._lock:
             self.before(request)
             parts = urlsplit(request.path)
-            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+            query = parse_qs(parts.query)
             _, place, *rest = [unquote(part) for part in parts.path.split("/")]
             if place != "devices":
                 return _json({"detail": "Not found."}, 404)
@@ -91,11 +91,12 @@ class JsonApi(HttpService):
 
     # Reading
 
-    def _page(self, query: Mapping[str, str], path: str) -> Answer:
+    def _page(self, wanted: Mapping[str, list[str]], path: str) -> Answer:
+        query = {name: values[-1] for name, values in wanted.items()}
         found = [
             record
             for record in self.records.values()
-            if all(str(record.get(key)) == value for key, value in query.items() if key in {"name", "site"})
+            if all(str(record.get(key)) in values for key, values in wanted.items() if key in {"name", "site"})
         ]
         size = min(int(query.get("limit", self.largest_page)), self.largest_page)
         start = int(query.get("after", 0))

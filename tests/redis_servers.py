@@ -67,6 +67,9 @@ class RedisClusterServers(Group):
     def url(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.nodes[0].port}"
 
+    def client(self, **options: Any) -> redis.RedisCluster:
+        return redis.RedisCluster(host="127.0.0.1", port=self.nodes[0].port, **options)
+
     def holder(self, slot: int) -> ClusterNode:
         """Return the node of a slot."""
         return next(node for node in self.nodes if node.run("CLUSTER COUNTKEYSINSLOT", slot))

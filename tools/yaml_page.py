@@ -59,20 +59,22 @@ def _table(model: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _kind(part: dict[str, Any]) -> str:
+def _kind(part: dict[str, Any]) -> str:  # noqa: PLR0911  # one return for each form
     if _is_duration(part):
         return "duration"
     option = next(each for each in part.get("anyOf", [part]) if each.get("type") != "null")
     if "$ref" in option:
         name = option["$ref"].rsplit("/", 1)[-1].removeprefix("Prefect")
         return f"[mapping](#{_SECTIONS.get(name, name.lower())})"
-    if "enum" in option:
-        return ", ".join(f"`{each}`" for each in option["enum"])
+    if "oneOf" in option:
+        return ", ".join(map(_kind, option["oneOf"]))
+    if words := option.get("enum") or [option[key] for key in ("const",) if key in option]:
+        return ", ".join(f"`{each}`" for each in words)
     if option.get("type") == "array":
         return "list of texts" if option.get("items", {}).get("type") == "string" else "list"
     inner = option.get("additionalProperties")
     if isinstance(inner, dict):
-        return f"name: {_kind(inner)}"
+        return "mapping" if "oneOf" in inner else f"name: {_kind(inner)}"
     return _TYPES[option["type"]] if "type" in option else "any value"
 
 

@@ -28,6 +28,8 @@ from diffsync_store.adapter import Adapter
 from diffsync_store.adapters.mapped_model import MappedModel
 from diffsync_store.adapters.model_classes import bound_models, model_variant, with_models
 from diffsync_store.adapters.resolver import Resolver
+from diffsync_store.adapters.shard_checks import Cutting, require_fitting_shards
+from diffsync_store.adapters.shards import AUTO, SHARDS, Cut, Part, Scalar, WrongShards, names_of, parts_of
 from diffsync_store.adapters.writing import Answer, Change, RecordWriter
 from diffsync_store.exceptions import (
     ObjectAlreadyExists,
@@ -68,9 +70,11 @@ class MappedAdapter(Adapter):
         records: the record mapping of each model. A model without one is neither read nor compared.
         name: name of the adapter.
         internal_storage_engine: the store of its objects.
+        shards: the shards in which the system can be loaded, as in a file: `auto`, names, or the values of each by its name.
 
     Raises:
         ValueError: a mapping does not fit its model, or a model has a name that the adapter needs.
+        WrongShards: the shards do not fit the mappings.
     """
 
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
@@ -80,6 +84,16 @@ class MappedAdapter(Adapter):
     """The key of a record that contains its system id; empty if the system has no ids."""
     added: ClassVar[frozenset[str]] = frozenset()
     """The names that the adapter adds to its records, without the `$`: `file` for paths such as `$file.stem`."""
+    shard_is: ClassVar[str] = ""
+    """What `shard` of a model's records names, such as `a column`; empty if the records cannot be cut by a value."""
+    shard_is_field: ClassVar[bool] = False
+    """Whether a `shard` that is the path of a field has exactly the records with a value of that field."""
+    cut_things: ClassVar[str] = "records"
+    """What `count_outside` counts."""
+    has_shard_ranges: ClassVar[bool] = False
+    """Whether a shard can be a range of values."""
+    _cut: Cut | None = None
+    """The shard that is being loaded; None for the whole system."""
     _together: Sequence[Mapper] = ()
     """The mappings that are being read."""
     records_per_call: int = 0
@@ -93,6 +107,7 @@ class MappedAdapter(Adapter):
         *,
         name: str | None = None,
         internal_storage_engine: type[BaseStore] | BaseStore | None = None,
+        shards: str | Sequence[str] | Mapping[str, Any] = (),
     ) -> None:
         options = {} if internal_storage_engine is None else {"internal_storage_engine": internal_storage_engine}
         super().__init__(name, **options)
@@ -111,6 +126,8 @@ class MappedAdapter(Adapter):
         self._resolver = Resolver(self._find_system_ids)
         self._writer = RecordWriter(self, self._resolver)
         self._start_counting()
+        self._declared_shards = SHARDS.validate_python(shards) if shards else ()
+        self._check_shards()
 
     # What a subclass provides
 
@@ -150,6 +167,20 @@ class MappedAdapter(Adapter):
         """Return the compiled mapping of a model."""
         return Mapper(model, mapping)
 
+    def shard_values(self, mapper: Mapper) -> Iterable[Scalar]:
+        """Return the values that `shard` of a model has in the system, in order; for `shards: auto`.
+
+        Raises:
+            WrongShards: the adapter cannot list them.
+        """
+        raise WrongShards(
+            f"{type(self).__name__} cannot list the values of {mapper.mapping.shard!r}. List the shards in the file."
+        )
+
+    def count_outside(self, mapper: Mapper, parts: Sequence[Part]) -> int | None:
+        """Return how many records of a model are in none of the shards; None if the system does not say it."""
+        return None
+
     # Loading
 
     def load(self) -> None:
@@ -164,6 +195,7 @@ class MappedAdapter(Adapter):
                         self._take(mapper, record, None)
             for mapper in group:
                 self._expect_taken(mapper.model._modelname)
+                self._require_covered(mapper)
         self._together = []
         self._held.clear()
 
@@ -175,7 +207,7 @@ class MappedAdapter(Adapter):
         nested = {model for models in self._nested.values() for model in models}
         groups: list[list[Mapper]] = []
         for model, mapper in self.mappers.items():
-            if model in nested or mapper.mapping.lookup_only:
+            if model in nested or mapper.mapping.lookup_only or not self._is_in_shard(mapper):
                 continue
             key = self.read_key(mapper)
             last = groups[-1] if groups else []
@@ -185,6 +217,83 @@ class MappedAdapter(Adapter):
             else:
                 groups.append([mapper])
         return groups
+
+    # Shards
+
+    def shards(self) -> Mapping[str, Any]:
+        """Return the shards; of `auto` those that the system has now.
+
+        Without `shard` in any records, each top-level model is a shard, with all models below it.
+        """
+        names = self._shard_names()
+        parts = parts_of(self._declared_shards or names, names)
+        return {name: self._below(Cut(name, parts)) for name in names}
+
+    def _shard_names(self) -> Sequence[str]:
+        if self._declared_shards != AUTO:
+            return list(self._declared_shards)
+        cut = [mapper for mapper in self.mappers.values() if mapper.mapping.shard]
+        return names_of([list(self.shard_values(mapper)) for mapper in cut]) if cut else self.top_level
+
+    def _below(self, cut: Cut) -> list[tuple[str, str]]:
+        """Return the objects below which all records of a shard are, where the values of `shard` are their identifiers."""
+        keys: list[tuple[str, str]] = []
+        for name in self.top_level:
+            mapper = self.mappers[name]
+            if not mapper.mapping.shard and not cut.has_model(name):
+                continue
+            if not (self.shard_is_field and _is_identifier(mapper)) or cut.part.is_range or None in cut.part.values:
+                return []
+            [identifier] = mapper.model._identifiers
+            keys += [(name, mapper.model.create_unique_id(**{identifier: value})) for value in cut.part.values]
+        return keys
+
+    def load_shard(self, name: str, of: Sequence[str]) -> None:
+        """Read the records of one shard into the store. The first shard reports records that are in no shard."""
+        if name not in of:
+            raise WrongShards(f"There is no shard {name!r}. Shards are {', '.join(of)}.")
+        self._cut = Cut(name, parts_of(self._declared_shards or of, of))
+        try:
+            self.load()
+        finally:
+            self._cut = None
+
+    def part_of(self, mapper: Mapper) -> Part | None:
+        """Return which records of a model to read; None for all."""
+        return self._cut.part if self._cut is not None and mapper.mapping.shard else None
+
+    def _check_shards(self) -> None:
+        nested = {below for models in self._nested.values() for below in models}
+        parents = {
+            child: parent._modelname
+            for child, parent in self._parents.items()
+            if child in self.mappers and child not in nested
+        }
+        require_fitting_shards(
+            self._declared_shards,
+            Cutting(type(self).__name__, bool(self.shard_is), self.has_shard_ranges),
+            {name: mapper.mapping for name, mapper in self.mappers.items()},
+            self.top_level,
+            parents,
+        )
+
+    def _is_in_shard(self, mapper: Mapper) -> bool:
+        if self._cut is None or mapper.mapping.shard:
+            return True
+        model = _model(mapper)
+        while model._modelname in self._parents:
+            model = self._parents[model._modelname]
+        return self._cut.has_model(model._modelname)
+
+    def _require_covered(self, mapper: Mapper) -> None:
+        """Report records that are in no shard: the sum of the shards would lack them."""
+        if self._cut is None or not self._cut.is_first or not mapper.mapping.shard:
+            return
+        number = self.count_outside(mapper, [*self._cut.parts.values()])
+        if number:
+            names = ", ".join(self._cut.parts)
+            reason = f"By {mapper.mapping.shard!r}, {number} {self.cut_things} are in none of the shards {names}. Add them to a shard."
+            self.incomplete(mapper.model, reason)
 
     def expect(self, model: str | type[Any], count: int, *, at_least: bool = False) -> None:
         """Declare how many records of a model the system has; those that the mapping leaves out are subtracted."""
@@ -465,6 +574,15 @@ def _ending(records: Iterable[Record]) -> Iterator[Iterable[Record]]:
     finally:
         if isinstance(records, Generator):
             records.close()
+
+
+def _is_identifier(mapper: Mapper) -> bool:
+    """Whether `shard` is the path of the model's only identifier, whose value is as it is in the system."""
+    if len(mapper.model._identifiers) != 1:
+        return False
+    [name] = mapper.model._identifiers
+    field = mapper.mapping.fields.get(name, FieldMapping())
+    return (field.path or name) == mapper.mapping.shard and not (field.transforms or field.map or field.default)
 
 
 def _classes(models: Mapping[str, Any]) -> Mapping[str, type[MappedModel]]:

@@ -48,6 +48,7 @@ class PythonAdapter(MappedAdapter):
     Settings = PythonSettings
     Records = PythonRecords
     settings: PythonSettings
+    shard_is = "a keyword argument"
 
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
         if not (mapping.list_path or mapping.lookup_only):
@@ -57,7 +58,12 @@ class PythonAdapter(MappedAdapter):
     def read(self, mapper: Mapper) -> Iterable[Record]:
         source = mapper.mapping.source or mapper.model.get_type()
         own = mapper.mapping.arguments if isinstance(mapper.mapping, PythonRecords) else {}
-        return _items(_called(self._found(source), source, {**self.settings.arguments, **own}), source)
+        part = self.part_of(mapper)
+        for value in () if part is None else part.values:
+            given = {**self.settings.arguments, **own, mapper.mapping.shard: value}
+            yield from _items(_called(self._found(source), source, given), source)
+        if part is None:
+            yield from _items(_called(self._found(source), source, {**self.settings.arguments, **own}), source)
 
     def _found(self, source: str) -> Any:
         match = _SOURCE.fullmatch(source)

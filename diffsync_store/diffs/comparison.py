@@ -65,7 +65,7 @@ class Comparison:
         suppressions = Suppressions(self.suppressions)
         if suppressions.is_scoped:
             for below, above in paths(iter([element])):
-                found = suppressions.find(below.type, below.action, tuple(map(place_of, above)))
+                found = suppressions.find(below.type, below.action, tuple(map(place_of, (*above, below))))
                 if found is not None:
                     yield found
 

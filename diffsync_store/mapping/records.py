@@ -132,6 +132,9 @@ class RecordMapping(Closed):
     """Where the system's id of a referenced record is written, by the name of the reference; by default under that name."""
     lookup_only: bool = False
     """The records are looked up to write references to them. They are not loaded, compared or changed."""
+    shard: str = ""
+    """What the shard of a record depends on, in the words of the adapter: a column, a filter, the folder of its file. For adapters
+    with `shards`."""
 
     @field_validator("where")
     @classmethod

@@ -15,6 +15,8 @@ from pydantic import BaseModel
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.adapters import MappedAdapter, adapter_class
+from diffsync_store.adapters.shards import AUTO, WrongShards
+from diffsync_store.exceptions import ObjectStoreWrongType
 from diffsync_store.mapping import RecordMapping
 from diffsync_store.project.diffsync_adapters import accepted, create, is_adapter_class, is_of_diffsync
 from diffsync_store.project.errors import ConfigError, Problem
@@ -27,7 +29,9 @@ from diffsync_store.project.secrets import Secrets
 from diffsync_store.project.settings import SettingsReader
 from diffsync_store.project.yaml_file import YamlFile
 from diffsync_store.store import BaseStore
+from diffsync_store.store.load_report import ObjectKey
 from diffsync_store.store.local import LocalStore
+from diffsync_store.store.shards.plan import make_plan
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -71,6 +75,19 @@ class AdapterFactory:
         found = self.find(name)
         return self._create(name, found, self._arguments(name, found), store)
 
+    def shards(self, name: str, adapter: Adapter) -> dict[str, list[ObjectKey]]:
+        """Return the shards of an adapter; see `BaseProject.shards`."""
+        declared = self._declared[name].shards
+        if declared is None:
+            return {}
+        asks = declared == AUTO or isinstance(adapter, MappedAdapter)
+        with self._secrets.redacted_errors():
+            try:
+                plan = make_plan(adapter.shards() if asks else list(declared), "", adapter.store._object_key)
+            except (ValueError, TypeError, ObjectStoreWrongType) as error:
+                raise self._file.error(("adapters", name, "shards"), str(error)) from error
+        return {shard: list(plan.below.get(shard, ())) for shard in plan.names}
+
     def _create(self, name: str, found: type[Adapter], arguments: Mapping[str, Any], store: BaseStore) -> Adapter:
         with self._secrets.redacted_errors():
             try:
@@ -82,6 +99,8 @@ class AdapterFactory:
             except ValueError as error:
                 if not issubclass(found, MappedAdapter):
                     raise
+                if isinstance(error, WrongShards):
+                    raise self._file.error(("adapters", name, "shards"), str(error)) from error
                 raise self._file.error(
                     ("adapters", name, "records", *self._model_in(name, error)), str(error)
                 ) from error
@@ -138,8 +157,23 @@ class AdapterFactory:
         except Exception as error:  # validators are code of the user; their message may contain a secret
             message = f"{found.__name__}.Settings raised {type(error).__name__}"
             raise self._file.error(("adapters", name, "settings"), message) from error
+        self._check_shards(name, found)
         if found.__init__.__module__.startswith("diffsync_store.adapters."):  # it contacts no system
             self._create(name, found, arguments, LocalStore())
+
+    def _check_shards(self, name: str, found: type[Adapter]) -> None:
+        """Check that an own class can load the shards that the file declares."""
+        declared = self._declared[name].shards
+        needed = {"load_shard", "shards"} if declared == AUTO else {"load_shard"} if declared is not None else set()
+        missing = [
+            method for method in sorted(needed) if getattr(found, method, None) in {None, getattr(Adapter, method)}
+        ]
+        if missing:
+            message = f"{found.__name__} has no method `{missing[0]}`. Define it, or remove `shards`."
+            raise self._file.error(("adapters", name, "shards"), message)
+        if isinstance(declared, Mapping) and not issubclass(found, MappedAdapter):
+            message = f"{found.__name__} knows itself what its shards have. List only their names."
+            raise self._file.error(("adapters", name, "shards"), message)
 
     def model_names(self, name: str) -> list[str]:
         """Return the names of an adapter's models.
@@ -191,7 +225,8 @@ class AdapterFactory:
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
-        return {**arguments, "models": self.models.classes()}
+        shards = self._declared[name].shards
+        return {**arguments, "models": self.models.classes(), **({} if shards is None else {"shards": shards})}
 
     def _settings(self, name: str, found: type[Adapter]) -> dict[str, Any]:
         """Return the settings, validated by the class's `Settings` model if it has one."""

@@ -60,8 +60,8 @@ def suggestion(word: str, known: Iterable[str], heading: str = "Known keys") -> 
 
 
 def location_of(error: ErrorDetails) -> Location:
-    """Return the location, without the part that pydantic adds for a dict's key."""
-    return tuple(part for part in error["loc"] if part != "[key]")
+    """Return the location, without the parts that pydantic adds for a dict's key and a form of the shards."""
+    return tuple(part for part in error["loc"] if part != "[key]" and not str(part).startswith("shards:"))
 
 
 def message_of(error: ErrorDetails, schema: JsonSchema, location: Location) -> str:
@@ -135,15 +135,20 @@ def as_yaml(value: Any) -> str:
 def _part_at(schema: JsonSchema, location: Location) -> JsonSchema:
     part = schema
     for name in location:
-        part = _resolve(part, schema)
-        part = part.get("properties", {}).get(str(name)) or part.get("additionalProperties") or part.get("items") or {}
-        if not isinstance(part, dict):
-            return {}
+        forms = [_resolve(form, schema) for form in _forms(part)]
+        inner = (form.get("properties", {}).get(str(name)) for form in forms)
+        other = (form.get("items" if isinstance(name, int) else "additionalProperties") for form in forms)
+        part = next((found for found in (*inner, *other) if isinstance(found, dict)), {})
     return part
+
+
+def _forms(part: JsonSchema) -> list[JsonSchema]:
+    """Return the forms that a value can have."""
+    inner = [*part.get("anyOf", []), *part.get("oneOf", []), *part.get("allOf", [])]
+    return [form for each in inner for form in _forms(each)] if inner and "$ref" not in part else [part]
 
 
 def _resolve(part: JsonSchema, schema: JsonSchema) -> JsonSchema:
     """Follow a reference, also in an optional type."""
-    options = [part, *part.get("anyOf", []), *part.get("allOf", [])]
-    reference = next((option["$ref"] for option in options if "$ref" in option), None)
+    reference = next((form["$ref"] for form in _forms(part) if "$ref" in form), None)
     return schema["$defs"][reference.rsplit("/", 1)[-1]] if reference else part

@@ -17,6 +17,7 @@ from diffsync_store.project.validation import read_declarations
 from diffsync_store.project.yaml_file import YamlFile
 from diffsync_store.redaction import redact_url_passwords
 from diffsync_store.store import BaseStore
+from diffsync_store.store.load_report import ObjectKey
 
 S = TypeVar("S", bound=SyncEntry)
 
@@ -115,6 +116,22 @@ class BaseProject(Generic[S]):
             ConfigError: it is not declared, or its class or settings are wrong.
         """
         return self.factory.make(name, store)
+
+    def has_shards(self, name: str) -> bool:
+        """Return whether the file declares shards of an adapter."""
+        return name in self.adapters and self.adapters[name].shards is not None
+
+    def shards(self, name: str, adapter: Adapter) -> dict[str, list[ObjectKey]]:
+        """Return the names of the shards in which an adapter is loaded, each with the objects below which all its records are.
+
+        Args:
+            name: of the adapter.
+            adapter: the adapter, open: `shards: auto` asks its system.
+
+        Raises:
+            ConfigError: the adapter has no shards, or their names are wrong.
+        """
+        return self.factory.shards(name, adapter)
 
     @property
     def ttl(self) -> int:

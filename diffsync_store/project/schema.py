@@ -24,6 +24,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from diffsync_store.adapters import TYPE_NAMES
+from diffsync_store.adapters.shards import Shards
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.guards import Guards
 from diffsync_store.mapping import ModelDefinition
@@ -137,6 +138,9 @@ class AdapterEntry(Declaration):
     """How the system is reached. ${VAR} is replaced by the environment variable. A relative path starts at the folder of this file."""
     records: Mapping[str, Any] | None = Field(None, examples=[{"device": {"from": "dcim/devices"}}])
     """Where a ready adapter finds the records of each model, by the names of the models."""
+    shards: Shards | None = Field(None, examples=[["eu", "us"]])
+    """The parts in which the system is loaded, each by a run of its own: `auto` for those that the adapter finds, a list of names,
+    or the values or the range of each shard by its name."""
     description: str = ""
     """Free text, shown on the pages of the deployments."""
 

@@ -3,9 +3,17 @@
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
 from diffsync_store.runs.ids import new_id
-from diffsync_store.runs.loading import LoadProgress, can_load_at_once, load, load_both, load_progress
+from diffsync_store.runs.loading import (
+    LoadProgress,
+    can_load_at_once,
+    load,
+    load_both,
+    load_progress,
+    progress_of_shards,
+)
 from diffsync_store.runs.plan import Plan, make_plan
 from diffsync_store.runs.preview import PreviewedRecord, preview, preview_store, previewed_models
+from diffsync_store.runs.sharding import ShardLoad, Shards, find_shards, load_shard, missing_shards, require_any
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, open_source, open_target, require_stores
@@ -17,17 +25,22 @@ __all__ = [
     "Plan",
     "PreviewedRecord",
     "Selection",
+    "ShardLoad",
+    "Shards",
     "SyncRequest",
     "apply_saved",
     "can_load_at_once",
     "count_matching",
     "find_newer_change",
+    "find_shards",
     "find_suppressions",
     "find_sync",
     "load",
     "load_both",
     "load_progress",
+    "load_shard",
     "make_plan",
+    "missing_shards",
     "new_id",
     "open_source",
     "open_target",
@@ -35,6 +48,8 @@ __all__ = [
     "preview",
     "preview_store",
     "previewed_models",
+    "progress_of_shards",
     "refuse_stale",
+    "require_any",
     "require_stores",
 ]

@@ -1,7 +1,7 @@
 """Load adapters of a project into stores."""
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple
@@ -12,11 +12,10 @@ from diffsync_store.adapters.python import PythonAdapter
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.lifecycle import opened
 from diffsync_store.project import SyncContext
+from diffsync_store.runs.sharding import Watch, load_in_shards
 from diffsync_store.store import BaseStore
 from diffsync_store.store.record import StoreRecord
-
-Watch = Callable[[str, BaseStore], AbstractContextManager[Any]]
-"""Gets the adapter's name and its store, and reports the progress while its context is open."""
+from diffsync_store.store.shards.record import ShardRecord
 
 
 class LoadProgress(NamedTuple):
@@ -32,12 +31,14 @@ class LoadProgress(NamedTuple):
 def load(
     context: SyncContext[Any], adapter: str, store_id: str, watch: Watch = lambda _name, _store: nullcontext()
 ) -> StoreRecord:
-    """Load an adapter's system into an empty store.
+    """Load an adapter's system into an empty store; its shards one after the other, if it has some.
 
     Raises:
         Exception: the load failed, without secrets in its message; the store is failed.
     """
     secrets = context.project.secrets
+    if context.project.has_shards(adapter):
+        return load_in_shards(context, adapter, store_id, watch)
     with context.open_store(store_id, name=adapter) as store:
         try:
             with store.loading(redact=secrets.redact), secrets.redacted_errors():
@@ -104,8 +105,24 @@ def load_progress(context: SyncContext[Any], adapter: str, store: BaseStore) -> 
     expected = store.expected()
     try:
         with context.open_store(str(store.store_id)) as reader:
+            if context.project.has_shards(adapter):
+                return progress_of_shards(reader.shards(), context.last_count(adapter))
             if expected:
                 return LoadProgress(sum(reader.count(model=model) for model in expected), sum(expected.values()))
             return LoadProgress(reader.count(), context.last_count(adapter), is_estimate=True)
     except ObjectStoreException:
         return None
+
+
+def progress_of_shards(shards: Sequence[ShardRecord], last: int | None = None) -> LoadProgress:
+    """Return how far the shards of a load are together.
+
+    Args:
+        shards: the shards.
+        last: the number of objects of the last load, for shards that do not know what to expect.
+    """
+    done = sum(shard.objects for shard in shards)
+    if all(shard.expected or shard.is_loaded for shard in shards):
+        totals = (sum(shard.expected.values()) or shard.objects for shard in shards)
+        return LoadProgress(done, max(done, sum(totals)))
+    return LoadProgress(done, last, is_estimate=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from threading import RLock
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, T
 import structlog
 
 from diffsync_store._object_store import ObjectStore
-from diffsync_store.enum import StoreState
+from diffsync_store.enum import ShardState, StoreState
 from diffsync_store.exceptions import (
     ObjectNotFound,
     ObjectStoreWrongType,
@@ -26,6 +26,9 @@ from diffsync_store.store.diffsync_errors import error_class
 from diffsync_store.store.load_report import LoadReport, ObjectKey, Rejecting, summary
 from diffsync_store.store.primitives import Primitives, StoreOwner
 from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.shards.plan import ShardPlan, make_plan
+from diffsync_store.store.shards.record import ShardRecord
+from diffsync_store.store.shards.sealing import models_of
 
 M = TypeVar("M", bound="DiffSyncModel")
 S = TypeVar("S", bound="BaseStore")
@@ -129,20 +132,45 @@ class BaseStore(Primitives, ObjectStore):
         return self.record().state
 
     @contextmanager
-    def loading(self, *, redact: Callable[[str], str] = str) -> Iterator[Self]:
+    def loading(
+        self,
+        *,
+        shard: str | None = None,
+        of: Iterable[str] | Mapping[str, Any] = (),
+        load: str = "",
+        redact: Callable[[str], str] = str,
+    ) -> Iterator[Self]:
         """Empty the store for a new load, and set its state at the end of the block.
 
         The store is failed if the block raises. It is partial if records were rejected, a model was reported as incomplete, or the
         number of objects is not the expected one. Otherwise it is complete. Objects that other threads add while the block ends are
         included. In a child process that was forked inside the block, the end of the block only flushes.
 
+        With `shard`, the block loads one shard of the store, and its state is that of the shard. Each shard of `of` is loaded in a
+        block of its own, in any order, by any thread or process, and `seal` sets the state of the store after that. The first block
+        empties the store. A shard that is loaded again is emptied alone. Inside of the block, the store has only the objects of the
+        shard.
+
         Args:
+            shard: the name of the shard to load.
+            of: the names of all shards, in the order of their objects. A mapping also says, by name of the shard, below which object
+                all its records are: an object, a pair of model and unique id, or a list of these; None if they may be anywhere.
+                Guards then suppress only operations below it if the shard is not loaded.
+            load: a name of the load, if it has shards. A block with the same name and shards joins it. A block with another name begins a new load,
+                unless a shard is being loaded.
             redact: removes secrets from texts about rejected records.
 
         Raises:
-            StoreInUse: the store is being loaded already, another live process writes to it, or a diff of it is approved or being
-                applied. Nothing was removed.
+            StoreInUse: the store or the shard is being loaded already, another live process writes to it, the load of this name is
+                sealed, or a diff of the store is approved or being applied. Nothing was removed.
+            ValueError: `shard` is not one of `of`, or a name is not valid.
         """
+        if shard is not None:
+            with self._loading_shard(shard, self._plan(shard, of, load), redact):
+                yield self
+            return
+        if of or load:
+            raise ValueError("`of` and `load` are for a load in shards: loading(shard=..., of=(...)).")
         process = os.getpid()
         with self._store_lock:
             if self._loaded_by == process:
@@ -178,6 +206,60 @@ class BaseStore(Primitives, ObjectStore):
             if self._loaded_by == process:
                 self._loaded_by = None
 
+    def _plan(self, shard: str, of: Iterable[str] | Mapping[str, Any], load: str) -> ShardPlan:
+        plan = make_plan(of, load, self._object_key, models_of(self.adapter))
+        if shard not in plan.names:
+            raise ValueError(
+                f"The shard {shard!r} is not one of {', '.join(plan.names)[:500]}. Name all shards in `of`."
+            )
+        return plan
+
+    @contextmanager
+    def _loading_shard(self, name: str, plan: ShardPlan, redact: Callable[[str], str]) -> Iterator[None]:
+        process, report = os.getpid(), LoadReport(redact)
+        leave = self._begin_shard(name, plan, report)
+        try:
+            yield
+            if os.getpid() != process:
+                self.flush()
+                return
+            with self._store_lock:
+                gaps = report.gaps(self._counts() if report.expected() else None)
+                self._end_shard(ShardState.PARTIAL if gaps else ShardState.COMPLETE, summary(gaps), gaps)
+        except BaseException as error:
+            if os.getpid() != process:
+                self.flush()
+                raise
+            try:
+                self._end_shard(ShardState.FAILED, report.failure(error), report.gaps(None))
+            except Exception as second:  # noqa: BLE001  # the error of the load is raised
+                error.add_note(f"Marking the shard {name} as failed raised an error too: {second}")
+            raise
+        finally:
+            leave()
+
+    def seal(self) -> StoreRecord:
+        """End a load in shards; return the record of the store. Any process may do it, and again after an error.
+
+        The store is complete if all shards are. It is partial if one of them is partial, failed or missing; objects of failed shards
+        are not in it. A store that is sealed already stays as it is.
+
+        Raises:
+            StoreInUse: a shard is being loaded, or another process seals the store.
+            ObjectAlreadyExists: two shards have loaded the same object; the store is failed. Load one of them again.
+            ObjectStoreException: the store was not loaded in shards.
+        """
+        self._seal()
+        return self.record()
+
+    def shards(self) -> tuple[ShardRecord, ...]:
+        """Return the shards of the store's load, in declared order; none if it is not loaded in shards.
+
+        Raises:
+            StoreNotFound: there is no such store.
+        """
+        return self.record().shards
+
     def rejecting(
         self,
         model: str | type[DiffSyncModel],
@@ -198,7 +280,7 @@ class BaseStore(Primitives, ObjectStore):
                 of those of the whole model.
         """
         model_class, name = self._get_object_class_and_model(model)
-        return Rejecting(self._load_report, name, what, payload, model_class, below=self._object_key(below))
+        return Rejecting(self._report(), name, what, payload, model_class, below=self._object_key(below))
 
     def reject(
         self,
@@ -211,7 +293,7 @@ class BaseStore(Primitives, ObjectStore):
     ) -> None:
         """Count a record as rejected, for an error that the caller has caught. See `rejecting` for the arguments."""
         model_class, name = self._get_object_class_and_model(model)
-        self._load_report.reject(name, what, error, payload, model_class, below=self._object_key(below))
+        self._report().reject(name, what, error, payload, model_class, below=self._object_key(below))
 
     def incomplete(
         self,
@@ -221,7 +303,11 @@ class BaseStore(Primitives, ObjectStore):
         below: DiffSyncModel | tuple[Any, Any] | None = None,
     ) -> None:
         """Report that the load lacks records of a model, below an object or anywhere, although nothing raised an error."""
-        self._load_report.incomplete(self._get_object_class_and_model(model)[1], reason, self._object_key(below))
+        self._report().incomplete(self._get_object_class_and_model(model)[1], reason, self._object_key(below))
+
+    def _report(self) -> LoadReport:
+        """Return the report of the load that this thread belongs to."""
+        return self._load_report
 
     def _object_key(self, below: Any) -> ObjectKey | None:
         """Return model and unique id of the argument `below`: an object, or such a pair.
@@ -247,11 +333,11 @@ class BaseStore(Primitives, ObjectStore):
         Raises:
             ValueError: the count is not a whole number of at least 0.
         """
-        self._load_report.expect(self._get_object_class_and_model(model)[1], count, at_least=at_least)
+        self._report().expect(self._get_object_class_and_model(model)[1], count, at_least=at_least)
 
     def expected(self) -> dict[str, int]:
         """Return the expected number of records of the current load, by model."""
-        return self._load_report.expected()
+        return self._report().expected()
 
     def require_loaded(self) -> StoreRecord:
         """Return the record of a complete or partial store.

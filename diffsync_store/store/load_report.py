@@ -178,6 +178,11 @@ class LoadReport:
         """Return the expected number of records, by model."""
         return {model: found.expected for model, found in list(self._models.items()) if found.expected is not None}
 
+    def numbers(self) -> dict[str, dict[str, int]]:
+        """Return the numbers of `expected` and `rejected` records, by model."""
+        rejected = {model: found.rejected for model, found in list(self._models.items()) if found.rejected}
+        return {"expected": self.expected(), "rejected": rejected}
+
     def gaps(self, counts: Mapping[str, int] | None) -> dict[str, Gap]:
         """Return the gaps by model.
 

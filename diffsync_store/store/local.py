@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from diffsync_store.exceptions import ObjectAlreadyExists
+from diffsync_store.enum import ShardState, StoreState
+from diffsync_store.exceptions import ObjectAlreadyExists, StoreInUse
 from diffsync_store.model import DiffSyncModel
-from diffsync_store.store.base import BaseStore
+from diffsync_store.store.base import BaseStore, synchronized
+from diffsync_store.store.load_report import Gap, LoadReport
 from diffsync_store.store.local_subtree_digests import LocalSubtreeDigests
 from diffsync_store.store.primitives import LoadStatus
+from diffsync_store.store.record import StoreRecord
+from diffsync_store.store.shards.local import LocalShards, Objects
+from diffsync_store.store.shards.plan import ShardPlan, sealed_text
+from diffsync_store.store.shards.sealing import children_of, models_of, outcome_of
 from diffsync_store.store.subtree_digests import SubtreeDigests
 
 
@@ -23,7 +31,10 @@ class LocalStore(BaseStore):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.store_id = str(uuid4())
-        self._data: dict[str, dict[str, DiffSyncModel]] = {}
+        self._data: Objects | LocalShards = {}
+        """The objects by model and unique id; during a load in shards those of its shards."""
+        self._shards: LocalShards | None = None
+        """The shards of the last load, if it had any."""
 
     def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
         return self._data.get(model, {}).get(uid)
@@ -67,5 +78,77 @@ class LocalStore(BaseStore):
         return {model: len(objects) for model, objects in list(self._data.items()) if objects}
 
     def _start_load(self) -> None:
-        self._data.clear()
+        self._require_no_open_shard("Nothing was removed.")
+        self._data, self._shards = {}, None
         self._load_status = LoadStatus()
+
+    # Shards
+
+    def record(self) -> StoreRecord:
+        record = super().record()
+        if self._shards is None:
+            return record
+        return record.model_copy(update={"load": self._shards.plan.load, "shards": self._shards.records()})
+
+    def _report(self) -> LoadReport:
+        shard = None if self._shards is None or self._shards.is_sealed else self._shards.current()
+        return self._load_report if shard is None else shard.report
+
+    @synchronized
+    def _begin_shard(self, name: str, plan: ShardPlan, report: LoadReport) -> Callable[[], None]:
+        if self._loaded_by is not None:
+            raise StoreInUse(f"Store {self} is being loaded as a whole, by this process. Nothing was removed.")
+        shards = self._shards
+        if shards is None or shards.is_sealed or not shards.plan.same_load(plan):
+            self._require_new_load(shards, plan)
+            shards = self._data = self._shards = LocalShards(plan)
+            self._load_status = LoadStatus()
+        elif name in shards.open_names():
+            raise StoreInUse(f"The shard {name!r} of store {self} is being loaded already, by this process.")
+        self._load_status = replace(self._load_status, state=StoreState.LOADING, reason="")
+        shard, token = shards.enter(name, report)
+        return partial(shards.leave, shard, token)
+
+    def _require_new_load(self, shards: LocalShards | None, plan: ShardPlan) -> None:
+        self._require_no_open_shard(
+            f"Wait for them, or load the shards {', '.join(plan.names)[:200]} into another store."
+        )
+        if shards is not None and shards.is_sealed and plan.load and shards.plan.load == plan.load:
+            raise StoreInUse(sealed_text(str(self), plan.load))
+
+    def _require_no_open_shard(self, remedy: str) -> None:
+        names = [] if self._shards is None else self._shards.open_names()
+        if names:
+            raise StoreInUse(
+                f"Store {self} is being loaded in shards, by this process: {', '.join(names)[:200]}. {remedy}"
+            )
+
+    @synchronized
+    def _end_shard(self, state: ShardState, reason: str, gaps: Mapping[str, Gap]) -> None:
+        shard = None if self._shards is None else self._shards.current()
+        if shard is not None:
+            shard.end(state, reason, gaps)
+
+    @synchronized
+    def _seal(self) -> None:
+        shards = self._shards
+        if shards is None:
+            super()._seal()
+            return
+        if shards.is_sealed:
+            return
+        self._require_no_open_shard("Wait for them before you seal the store.")
+        try:
+            data = shards.merged()
+        except ObjectAlreadyExists as error:
+            self.mark(StoreState.FAILED, str(error))
+            self._raise(ObjectAlreadyExists, str(error), error.existing_object)
+        self._data, shards.is_sealed = data, True
+        outcome = outcome_of(shards.records(), *self._models_of(shards))
+        self.mark(outcome.state, outcome.reason, gaps=outcome.gaps)
+
+    def _models_of(self, shards: LocalShards) -> tuple[set[str], dict[str, set[str]]]:
+        """Return the models that a shard may have, and the child models of each."""
+        record = super().record()
+        children = children_of((name, schema.children) for name, schema in record.schema_.models.items())
+        return {*shards.plan.models, *models_of(self.adapter), *record.counts}, children

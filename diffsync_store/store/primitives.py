@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from diffsync_store.enum import StoreState
-from diffsync_store.exceptions import ObjectNotFound
+from diffsync_store.enum import ShardState, StoreState
+from diffsync_store.exceptions import ObjectNotFound, ObjectStoreException
 from diffsync_store.model import DiffSyncModel
-from diffsync_store.store.load_report import Gap
+from diffsync_store.store.load_report import Gap, LoadReport
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
+from diffsync_store.store.shards.plan import ShardPlan
 from diffsync_store.store.subtree_digests import SubtreeDigests
 
 NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
@@ -160,6 +161,22 @@ class Primitives:
             for uid in list(self.uids(model)):
                 self._custom_method("remove_item")(model, uid)
         self._load_status = LoadStatus()
+
+    def _begin_shard(self, name: str, plan: ShardPlan, report: LoadReport) -> Callable[[], None]:
+        """Begin to load a shard, after those of an earlier load or attempt are removed.
+
+        Returns:
+            A function that ends it; it is called in the same thread, after `_end_shard` or an error of it.
+        """
+        raise ObjectStoreException(f"{type(self).__name__} cannot be loaded in shards. Use LocalStore or RedisStore.")
+
+    def _end_shard(self, state: ShardState, reason: str, gaps: Mapping[str, Gap]) -> None:
+        """Set the state of the shard that this thread loads. Flush first; drop the objects of a failed one."""
+        raise NotImplementedError
+
+    def _seal(self) -> None:
+        """End a load in shards, unless it is sealed."""
+        raise ObjectStoreException(f"Store {self} was not loaded in shards, so there is nothing to seal.")
 
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
         """Set the state of the store. Flush first; drop the pending writes of a failed load.

@@ -12,6 +12,7 @@ from diffsync_store.model import DiffSyncModel
 from diffsync_store.redaction import secret_fields
 from diffsync_store.store.digest import fingerprint, methods_fingerprint
 from diffsync_store.store.load_report import Gap
+from diffsync_store.store.shards.record import ShardRecord
 
 
 class ModelSchema(BaseModel):
@@ -103,6 +104,10 @@ class StoreRecord(BaseModel):
     """Id of the load. It changes with each load, so that readers notice a new load."""
     counts: dict[str, int] = {}
     """Number of objects by model name."""
+    load: str = ""
+    """Name of the load, if it has one."""
+    shards: tuple[ShardRecord, ...] = ()
+    """The shards of the load, in declared order; empty if it was not loaded in shards."""
     undigested: str = ""
     """Why the digests cannot be used; empty if they can."""
     top_level: tuple[str, ...] = ()

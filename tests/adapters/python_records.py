@@ -76,3 +76,7 @@ def polars() -> Any:
 
 def _private() -> Iterable[Any]:
     return DEVICES
+
+
+def of_regions(regions: str) -> Iterator[dict[str, Any]]:
+    yield {"name": f"of {regions}"}

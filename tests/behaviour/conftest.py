@@ -39,11 +39,11 @@ def new_store(store_kind: str, request: pytest.FixtureRequest) -> Iterator[Calla
         return
     from diffsync_store.store.redis import RedisStore
 
-    url = request.getfixturevalue("shared_servers").redis(store_kind).url
+    connection = request.getfixturevalue("shared_servers").connection(store_kind)
     with ExitStack() as stack:
 
         def make() -> BaseStore:
-            store = RedisStore(url=url, store_id=f"test-{uuid.uuid4().hex}")
+            store = RedisStore(connection=connection, store_id=f"test-{uuid.uuid4().hex}")
             stack.callback(store.close)
             stack.callback(store.drop)
             return store
@@ -57,6 +57,6 @@ def adapters(new_store: Callable[[], BaseStore], store_kind: str, request: pytes
     adapters = Adapters(new_store)
     yield adapters
     if store_kind != "local":
-        url = request.getfixturevalue("shared_servers").redis(store_kind).url
+        connection = request.getfixturevalue("shared_servers").connection(store_kind)
         for adapter in adapters.made:
-            check_second_reader(adapter, url)
+            check_second_reader(adapter, connection)

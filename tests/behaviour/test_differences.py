@@ -11,7 +11,7 @@ import redis
 from structlog.testing import capture_logs
 from typing_extensions import override
 
-from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.redis import Connection, RedisStore
 from tests.behaviour.api import (
     Adapter,
     BaseStore,
@@ -448,11 +448,11 @@ def test_many_children_are_added_and_removed_without_searching_the_list(
 
 
 @pytest.fixture
-def new_redis(redis_url: str) -> Iterator[Callable[[], RedisStore]]:
+def new_redis(redis_connection: Connection) -> Iterator[Callable[[], RedisStore]]:
     stores = []
 
     def make() -> RedisStore:
-        stores.append(RedisStore(url=redis_url, store_id=f"test-{uuid.uuid4().hex}"))
+        stores.append(RedisStore(connection=redis_connection, store_id=f"test-{uuid.uuid4().hex}"))
         return stores[-1]
 
     yield make
@@ -466,10 +466,10 @@ def redis_adapters(new_redis: Callable[[], RedisStore]) -> Adapters:
     return Adapters(new_redis)
 
 
-def test_updates_of_a_sync_are_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
+def test_updates_of_a_sync_are_in_redis(redis_adapters: Adapters, redis_connection: Connection) -> None:
     source, target = redis_adapters.pair({"a": ("new", {"d": "new"})}, {"a": ("old", {"d": "old"})})
     target.sync_from(source)
-    second = second_reader(target, redis_url)
+    second = second_reader(target, redis_connection)
     assert second.get(Site, "a").region == "new"
     assert not second.diff_from(source).has_diffs()
     second.store.close()
@@ -484,32 +484,36 @@ def test_updates_of_a_sync_are_in_redis_without_a_flush_by_the_program(
         assert Inventory(internal_storage_engine=store).get(Site, "a").region == "new"
 
 
-def test_a_child_that_is_added_after_its_parent_is_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
+def test_a_child_that_is_added_after_its_parent_is_in_redis(
+    redis_adapters: Adapters, redis_connection: Connection
+) -> None:
     adapter = redis_adapters.filled(Inventory, {"a": ("r", {})})
     adapter.store.flush()
     device = Device(site="a", name="late")
     adapter.add(device)
     adapter.get(Site, "a").add_child(device)
-    second = second_reader(adapter, redis_url)
+    second = second_reader(adapter, redis_connection)
     assert second.get(Site, "a").devices == ["a__late"]
     second.store.close()
 
 
-def test_parents_and_children_that_a_sync_creates_are_linked_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
+def test_parents_and_children_that_a_sync_creates_are_linked_in_redis(
+    redis_adapters: Adapters, redis_connection: Connection
+) -> None:
     source, target = redis_adapters.pair({"a": ("r", {"d": "x", "e": "x"})}, {})
     target.sync_from(source)
-    second = second_reader(target, redis_url)
+    second = second_reader(target, redis_connection)
     assert second.get(Site, "a").devices == ["a__d", "a__e"]
     assert not second.diff_from(source).has_diffs()
     second.store.close()
 
 
-def test_changes_of_update_or_instantiate_are_in_redis(redis_adapters: Adapters, redis_url: str) -> None:
+def test_changes_of_update_or_instantiate_are_in_redis(redis_adapters: Adapters, redis_connection: Connection) -> None:
     adapter = redis_adapters.filled(Inventory, {"a": ("r", {}), "b": ("r", {})})
     adapter.store.flush()
     adapter.update_or_instantiate(Site, {"name": "a"}, {"region": "new"})
     adapter.update_or_add_model_instance(Site(name="b", region="new"))
-    second = second_reader(adapter, redis_url)
+    second = second_reader(adapter, redis_connection)
     assert [site.region for site in second.get_all(Site)] == ["new", "new"]
     second.store.close()
 
@@ -580,7 +584,7 @@ def test_operations_are_in_the_same_order_in_redis_as_in_memory(redis_adapters: 
     assert orders[0] == orders[1]
 
 
-def test_a_class_from_a_function_may_be_stored(redis_adapters: Adapters, redis_url: str) -> None:
+def test_a_class_from_a_function_may_be_stored(redis_adapters: Adapters, redis_connection: Connection) -> None:
     class Nested(DiffSyncModel):
         _modelname = "nested"
         _identifiers = ("name",)
@@ -594,7 +598,7 @@ def test_a_class_from_a_function_may_be_stored(redis_adapters: Adapters, redis_u
 
     adapter = redis_adapters.make(Nest)
     adapter.add(Nested(name="a", value=[1]))
-    second = second_reader(adapter, redis_url)
+    second = second_reader(adapter, redis_connection)
     assert second.get(Nested, "a").value == [1]
     second.store.close()
 
@@ -614,17 +618,19 @@ def test_a_class_may_be_renamed_between_writing_and_reading(redis_adapters: Adap
         assert site.region == "r"
 
 
-def test_an_equal_object_is_refused_by_another_reader_too(redis_adapters: Adapters, redis_url: str) -> None:
+def test_an_equal_object_is_refused_by_another_reader_too(
+    redis_adapters: Adapters, redis_connection: Connection
+) -> None:
     adapter = redis_adapters.filled(Inventory, {"a": ("r", {})})
-    second = second_reader(adapter, redis_url)
+    second = second_reader(adapter, redis_connection)
     with pytest.raises(ObjectAlreadyExists):
         second.add(Site(name="a", region="r"))
     second.store.close()
 
 
-def test_objects_read_from_redis_belong_to_the_adapter(redis_adapters: Adapters, redis_url: str) -> None:
+def test_objects_read_from_redis_belong_to_the_adapter(redis_adapters: Adapters, redis_connection: Connection) -> None:
     adapter = redis_adapters.filled(Inventory, {"a": ("r", {"d": "x"})})
-    second = second_reader(adapter, redis_url)
+    second = second_reader(adapter, redis_connection)
     assert second.get(Site, "a").adapter is second
     assert {device.adapter for device in second.get_all(Device)} == {second}
     assert second.get(Site, "a").str().endswith("    device: a__d: {'role': 'x', 'slots': None}\n      interfaces: []")

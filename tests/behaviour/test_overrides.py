@@ -80,11 +80,11 @@ def store(request: pytest.FixtureRequest, store_kind: str) -> Iterator[type[Any]
         return
     from diffsync_store.store.redis import RedisStore
 
-    url, made = request.getfixturevalue("shared_servers").redis(store_kind).url, []
+    connection, made = request.getfixturevalue("shared_servers").connection(store_kind), []
 
     class Store(RedisStore):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, url=url, **kwargs)
+            super().__init__(*args, connection=connection, **kwargs)
             made.append(self)
 
     yield Store

@@ -122,6 +122,27 @@ def test_a_refused_record_two_levels_down_suppresses_the_deletes_there() -> None
     assert left.names() == {"a", "ax", "ax1", "ay", "ay1", "b", "bx", "bx1", "bx2", "by", "by1"}
 
 
+def test_a_shard_that_is_not_loaded_suppresses_only_the_deletes_of_what_it_covers() -> None:
+    source = Catalogue("source")
+    of = {maker: ("maker", maker) for maker in "abd"}
+    with source.store.loading(shard="b", of=of):
+        maker = Maker(name="b")
+        source.add(maker)
+        source.put_kind(maker, "x", "1", set())
+    with pytest.raises(OSError, match="no answer"):
+        fail(source, "d", of)
+    source.store.seal()
+    left = target()
+    left.add(Maker(name="d"))
+    left.sync_from(source, guards=Guards())
+    assert left.names() == {name for name in ALL if name[0] == "a"} | {"b", "bx", "bx1", "d"}
+
+
+def fail(source: Catalogue, shard: str, of: dict[str, tuple[str, str]]) -> None:
+    with source.store.loading(shard=shard, of=of):
+        raise OSError("no answer")
+
+
 def test_a_gap_without_a_place_covers_the_whole_model() -> None:
     source = Catalogue("source").fill("ab", "x", "1", {"ax"})
     for say in (

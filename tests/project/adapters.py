@@ -1,5 +1,6 @@
 """Adapters for the files of these tests."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -130,3 +131,22 @@ class SecretiveAdapter(Adapter):
     def __init__(self, *args: Any, **options: Any) -> None:
         self.settings = self.Settings(**{name: options.pop(name) for name in self.Settings.model_fields})
         super().__init__(*args, **options)
+
+
+class ListedShards(PlainAdapter):
+    """Loads the shards that the file lists."""
+
+    def load_shard(self, name: str, of: Sequence[str]) -> None:
+        assert name in of
+        self.add(Item(name=f"item of {name}"))
+
+
+class FoundShards(ListedShards):
+    """Says which shards its system has."""
+
+    def shards(self) -> Sequence[str]:
+        return ["north", "south"]
+
+
+SHARDED: list[dict[str, str]] = []
+"""Records of a function's adapter."""

@@ -42,7 +42,7 @@ PROBLEMS = {
     # adapters
     f"{STORE}adapters: [a]": f"2:1: adapters: expected a mapping, e.g. {{netbox: {{class: {CLASS}}}}}; got a list",
     f"{STORE}adapters: {{a: }}": (
-        "2:12: adapters.a: expected a mapping with the keys type, class, settings, records, description, schedule, work_pool, e.g. "
+        "2:12: adapters.a: expected a mapping with the keys type, class, settings, records, shards, description, schedule, work_pool, e.g. "
         f'{{class: {CLASS}, settings: {{url: https://netbox}}}}; got nothing'
     ),
     f"{STORE}adapters:\n  a: {{settings: {{}}}}": f"3:3: adapters.a: {NO_CLASS}",
@@ -62,7 +62,7 @@ PROBLEMS = {
         "2:16: adapters.a.class: importing broken raised ZeroDivisionError: division by zero"
     ),
     f"{ADAPTER}    work_pol: x": (
-        "5:5: adapters.a.work_pol: unknown key. Did you mean 'work_pool'? Known keys: type, class, settings, records, description, schedule, "
+        "5:5: adapters.a.work_pol: unknown key. Did you mean 'work_pool'? Known keys: type, class, settings, records, shards, description, schedule, "
         "work_pool"
     ),
     # an adapter's settings

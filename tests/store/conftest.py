@@ -11,6 +11,7 @@ import pytest
 from diffsync_store import BaseStore, LocalStore
 from diffsync_store.store.redis import RedisStore
 from tests.conftest import SharedServers
+from tests.redis_servers import RedisClusterServers
 from tests.servers import RedisServer
 
 NewStore = Callable[[], BaseStore]
@@ -23,11 +24,11 @@ def new_store(store_kind: str, shared_servers: SharedServers) -> Iterator[NewSto
     if store_kind == "local":
         yield LocalStore
         return
-    server = shared_servers.redis(store_kind)
+    server, connection = shared_servers.redis(store_kind), shared_servers.connection(store_kind)
     with ExitStack() as stores:
 
         def make() -> BaseStore:
-            open_store = stores.enter_context(_opener(server, f"test-{uuid.uuid4().hex}"))
+            open_store = stores.enter_context(_opener(server, f"test-{uuid.uuid4().hex}", connection=connection))
             return open_store()
 
         yield make
@@ -46,12 +47,12 @@ def open_redis(redis_server: RedisServer, store_id: str) -> Iterator[OpenStore]:
 
 
 @contextmanager
-def _opener(server: RedisServer, store_id: str) -> Iterator[OpenStore]:
+def _opener(server: RedisServer | RedisClusterServers, store_id: str, **common: Any) -> Iterator[OpenStore]:
     """Drops the store at the end, pending writes too, and sees to it that no key of it is left."""
     made: weakref.WeakSet[RedisStore] = weakref.WeakSet()
 
     def make(**options: Any) -> RedisStore:
-        store = RedisStore(**{"store_id": store_id, "url": server.url, **options})
+        store = RedisStore(**{"store_id": store_id, **(common or {"url": server.url}), **options})
         made.add(store)
         return store
 

@@ -48,8 +48,7 @@ def reread(adapter: Adapter) -> Adapter:
     if not isinstance(adapter.store, RedisStore):
         return adapter
     adapter.store.flush()
-    options = adapter.store._redis.connection_pool.connection_kwargs
-    store = RedisStore(host=options["host"], port=options["port"], store_id=adapter.store.store_id)
+    store = RedisStore(connection=adapter.store._connection, store_id=adapter.store.store_id)
     return type(adapter)(internal_storage_engine=store)
 
 

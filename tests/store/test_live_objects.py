@@ -395,7 +395,7 @@ def test_a_released_store_writes_its_pending_changes(open_redis: OpenStore) -> N
 # Readers
 
 
-WRITES = ("hset", "hdel", "zadd", "zrem", "set", "del", "unlink", "rpush", "hincrby", "hsetnx")
+WRITES = ("hset", "hdel", "zadd", "zrem", "set", "setrange", "sadd", "del", "unlink", "rpush", "hincrby", "hsetnx")
 
 
 def read_everything(url: str, store_id: str) -> int:
@@ -435,7 +435,12 @@ def test_a_reader_writes_nothing(own_redis: RedisServer, store_id: str) -> None:
 
 def dump(client: Any, store_id: str) -> dict[str, Any]:
     """What each key of the store holds; a hash may be reordered by the server at any time, and says the same."""
-    kinds = {b"hash": client.hgetall, b"zset": lambda key: client.zrange(key, 0, -1, withscores=True)}
+    kinds = {
+        b"hash": client.hgetall,
+        b"string": client.get,
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+    }
     return {key: kinds[client.type(key)](key) for key in keys_of(client, store_id)}
 
 

@@ -9,7 +9,7 @@ of a YAML file stay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -31,6 +31,7 @@ from diffsync_store.adapters.files.formats import (
 from diffsync_store.adapters.files.settings import FORMATS, FileRecords, FilesSettings
 from diffsync_store.adapters.files.yaml_format import YamlFile
 from diffsync_store.adapters.mapped import Answer, Change, MappedAdapter, MappedModel
+from diffsync_store.adapters.shards import Part, Scalar
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
@@ -38,6 +39,11 @@ from diffsync_store.mapping.records import Mapper, RecordMapping
 _FORMATS: Mapping[str, type[FileFormat]] = {
     "csv": CsvFile, "json": JsonFile, "jsonl": JsonLinesFile, "yaml": YamlFile, "parquet": ParquetFile, "ansible": AnsibleFile,
 }  # fmt: skip
+_SHARD_OF: Mapping[str, Callable[[str], str]] = {
+    "folder": lambda name: name.partition("/")[0] if "/" in name else ".",
+    "file": lambda name: name,
+}
+"""What the shard of a file depends on: the first folder of its path, or the path."""
 MOST_PLACES = 200_000
 """Records of a model whose files are remembered, to name both files where two have one record."""
 
@@ -51,6 +57,8 @@ class FilesAdapter(MappedAdapter):
     folder: Folder
     id_key: ClassVar[str] = "$path"
     added: ClassVar[frozenset[str]] = frozenset({"file"})
+    shard_is = "`folder` or `file`"
+    cut_things = "files"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,6 +71,8 @@ class FilesAdapter(MappedAdapter):
         self._places: dict[str, dict[str, str]] = {}
 
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
+        if mapping.shard not in {"", *_SHARD_OF}:
+            raise ValueError(f"`shard: {mapping.shard}` of {model._modelname!r} must be {' or '.join(_SHARD_OF)}.")
         return Mapper(model, mapping, has_ids=False)
 
     # Reading
@@ -77,7 +87,7 @@ class FilesAdapter(MappedAdapter):
                 self._incomplete(mapper, f"{name}:{line}: {error}" if line else f"{name}: {_reason(error, path)}")
 
     def read_key(self, mapper: Mapper) -> Any:
-        return self.pattern_of(mapper), _records(mapper).items, _records(mapper).optional
+        return self.pattern_of(mapper), mapper.mapping.shard, _records(mapper).items, _records(mapper).optional
 
     def _read_with(self, mapper: Mapper) -> Sequence[Mapper]:
         """Return this mapping and those that read the same records."""
@@ -116,13 +126,29 @@ class FilesAdapter(MappedAdapter):
             FileNotFoundError: there is none.
         """
         pattern = self.pattern_of(mapper)
-        found = self.folder.find(pattern)
+        part = self.part_of(mapper)
+        found = [path for path in self.folder.find(pattern) if part is None or part.has(self._shard_of(mapper, path))]
         if not found and not _records(mapper).optional:
+            place = f"{self.settings.folder}{self._in_shard}"
             raise FileNotFoundError(
-                f"No file fits {pattern!r} in {self.settings.folder}. Correct `from` of {mapper.model._modelname!r}, or `folder`; or write "
+                f"No file fits {pattern!r} in {place}. Correct `from` of {mapper.model._modelname!r}, or `folder`; or write "
                 "`optional: true`, if the file may be missing."
             )
         return found
+
+    @property
+    def _in_shard(self) -> str:
+        return "" if self._cut is None else f", for the shard {self._cut.name!r}"
+
+    def _shard_of(self, mapper: Mapper, path: Path) -> str:
+        return _SHARD_OF[mapper.mapping.shard](self.folder.name_of(path))
+
+    def shard_values(self, mapper: Mapper) -> Iterable[Scalar]:
+        return sorted({self._shard_of(mapper, path) for path in self.files_of(mapper)})
+
+    def count_outside(self, mapper: Mapper, parts: Sequence[Part]) -> int | None:
+        values = [self._shard_of(mapper, path) for path in self.folder.find(self.pattern_of(mapper))]
+        return sum(not any(part.has(value) for part in parts) for value in values)
 
     def pattern_of(self, mapper: Mapper) -> str:
         """Return the name or the pattern of a model's files."""

@@ -20,6 +20,8 @@ from diffsync_store.adapters.nautobot.settings import NautobotSettings
 from diffsync_store.adapters.nautobot.writer import Learned, NautobotWriter
 from diffsync_store.adapters.resolver import UnknownReference
 from diffsync_store.adapters.rest import RestAdapter
+from diffsync_store.adapters.rest.shards import ListedFilter, values_of_filter
+from diffsync_store.adapters.shards import Scalar
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
 
@@ -28,6 +30,14 @@ _LONGEST_FILTER = 3000
 
 _NULL = "null"
 """What a filter takes for null: a record of this name is found by its other identifiers."""
+
+
+FILTERS = {
+    "location": ListedFilter("dcim/locations/", "name", {"parent__isnull": "true"}),
+    "tenant": ListedFilter("tenancy/tenants/", "name"),
+    "manufacturer": ListedFilter("dcim/manufacturers/", "name"),
+}
+"""The filters whose values `shards: auto` lists. A location has the records of the locations below it."""
 
 
 class NautobotAdapter(RestAdapter):
@@ -39,6 +49,8 @@ class NautobotAdapter(RestAdapter):
     Settings = NautobotSettings
     Writer = NautobotWriter
     settings: NautobotSettings
+    shard_is = "a filter"
+    shard_is_field = True
     learned: Learned
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -67,6 +79,9 @@ class NautobotAdapter(RestAdapter):
             yield from super().read(mapper) if found is None else self._by_graphql(mapper, *found)
         except HttpError as error:
             raise explain(error, "view", self.path_of(mapper)) from error
+
+    def shard_values(self, mapper: Mapper) -> Iterable[Scalar]:
+        return values_of_filter(self.client, mapper.mapping.shard, FILTERS)
 
     def params_of(self, mapper: Mapper) -> dict[str, Any]:
         own = _own(mapper)
@@ -98,8 +113,8 @@ class NautobotAdapter(RestAdapter):
             return None
 
     def _graphql_list(self, mapper: NautobotMapper, model: str) -> GraphqlList:
-        if super().params_of(mapper):
-            raise CannotSelect("`params` filter lists of REST")
+        if super().params_of(mapper) or self.part_of(mapper) is not None:
+            raise CannotSelect("`params` and `shard` filter lists of REST")
         return GraphqlList(self._schema, model, mapper.paths, self.fields_of(mapper))
 
     def _count(self, mapper: NautobotMapper) -> tuple[int, str]:

@@ -24,8 +24,19 @@ from diffsync_store.adapters.netbox.settings import NetBoxRecords, NetBoxSetting
 from diffsync_store.adapters.netbox.writing import NetBoxWriter
 from diffsync_store.adapters.resolver import UnknownReference
 from diffsync_store.adapters.rest import RestAdapter
+from diffsync_store.adapters.rest.shards import ListedFilter, values_of_filter
+from diffsync_store.adapters.shards import Scalar
 from diffsync_store.mapping.paths import Getter, Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
+
+FILTERS = {
+    "site": ListedFilter("dcim/sites/", "slug"),
+    "region": ListedFilter("dcim/regions/", "slug", {"parent_id": "null"}),
+    "site_group": ListedFilter("dcim/site-groups/", "slug", {"parent_id": "null"}),
+    "tenant": ListedFilter("tenancy/tenants/", "slug"),
+    "manufacturer": ListedFilter("dcim/manufacturers/", "slug"),
+}
+"""The filters whose values `shards: auto` lists. A region has the records of the regions below it."""
 
 
 class NetBoxAdapter(RestAdapter):
@@ -35,6 +46,8 @@ class NetBoxAdapter(RestAdapter):
     Records = NetBoxRecords
     Writer = NetBoxWriter
     settings: NetBoxSettings
+    shard_is = "a filter"
+    shard_is_field = True
     _client: NetBoxClient
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,16 +92,27 @@ class NetBoxAdapter(RestAdapter):
     # Reading
 
     def read(self, mapper: Mapper) -> Iterable[Record]:
-        require_filters(self.client, self.path_of(mapper), super().params_of(mapper))
-        found = self._list(mapper, {})
-        seen, left_out = 0, 0
-        for page in found.pages(self.settings.concurrency):
-            records = list(self._records_of(mapper, page))
-            seen += len(page)
-            left_out += len(page) - len(records)
-            yield from records
-        total = found.count if seen >= found.count else self._list(mapper, {}).count  # some may be deleted meanwhile
+        part = self.part_of(mapper)
+        names = [*super().params_of(mapper), *([] if part is None else [mapper.mapping.shard])]
+        require_filters(self.client, self.path_of(mapper), names)
+        total = left_out = 0
+        for query in self.shard_queries(mapper, part):
+            found, seen = self._list(mapper, query), 0
+            for page in found.pages(self.settings.concurrency):
+                records = list(self._records_of(mapper, page))
+                seen += len(page)
+                left_out += len(page) - len(records)
+                yield from records
+            total += (
+                found.count if seen >= found.count else self._list(mapper, query).count
+            )  # some may be deleted meanwhile
         self.expect(mapper.model, total - left_out, at_least=True)
+
+    def shard_values(self, mapper: Mapper) -> Iterable[Scalar]:
+        return values_of_filter(self.client, mapper.mapping.shard, FILTERS)
+
+    def total_of(self, mapper: Mapper, params: Mapping[str, Any]) -> int:
+        return self._list(mapper, params).count
 
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
         filters = list(self._filters(mapper, identifiers))

@@ -26,6 +26,7 @@ class PowerDnsAdapter(RestAdapter):
 
     Settings = PowerDnsSettings
     settings: PowerDnsSettings
+    shard_is = ""
 
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
         if mapping.source.strip("/") not in {ZONES, RECORD_SETS}:

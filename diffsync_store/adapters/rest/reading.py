@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any, ClassVar
@@ -16,9 +16,12 @@ from diffsync_store.adapters.rest.openapi import ApiDescription
 from diffsync_store.adapters.rest.paging import Pages
 from diffsync_store.adapters.rest.settings import Paging, RestRecords, RestSettings, Writing
 from diffsync_store.adapters.rest.templates import filled_path, filled_text
+from diffsync_store.adapters.shards import NULL, Part, Scalar
 from diffsync_store.mapping.paths import Record, compile_getter
 from diffsync_store.mapping.records import Mapper
 
+VALUES_PER_LIST = 50
+"""Values of a filter in one request at most: servers take addresses of about 4,000 characters."""
 _MAKING_A_CLIENT = Lock()
 """An adapter that was not opened makes its client at the first request, which several threads may send."""
 
@@ -30,6 +33,7 @@ class RestReader(MappedAdapter):
     Records = RestRecords
     settings: RestSettings
     id_key: ClassVar[str] = "$id"
+    shard_is = "a parameter of the list"
 
     @cached_property
     def checked_deletes(self) -> set[str]:
@@ -114,9 +118,18 @@ class RestReader(MappedAdapter):
     # Reading
 
     def read(self, mapper: Mapper) -> Iterable[Record]:
-        pages = self.pages(mapper)
-        for record in pages:
-            yield self.record_of(mapper, record)
+        total: int | None = 0
+        for params in self.shard_queries(mapper, self.part_of(mapper)):
+            pages = self.pages(mapper, params)
+            for record in pages:
+                yield self.record_of(mapper, record)
+            self._report_shifts(mapper, pages)
+            total = total + max(pages.totals) if pages.totals and total is not None else None
+        if total is not None:
+            self.expect(mapper.model, total, at_least=True)
+
+    def _report_shifts(self, mapper: Mapper, pages: Pages) -> None:
+        """Report records that may be missing, because the list has changed while it was read."""
         if len(pages.totals) > 1:
             numbers = " then ".join(map(str, pages.totals))
             self.incomplete(mapper.model, f"The API had {numbers} records while the pages were read. Load again.")
@@ -125,19 +138,43 @@ class RestReader(MappedAdapter):
                 mapper.model,
                 "Records were created or deleted while the pages were read, or their order changes. Load again, or sort the list by id with `params`.",
             )
-        if pages.totals:
-            self.expect(mapper.model, max(pages.totals), at_least=True)
 
-    def pages(self, mapper: Mapper, params: Mapping[str, Any] | None = None) -> Pages:
+    def shard_queries(self, mapper: Mapper, part: Part | None) -> Iterator[dict[str, Any]]:
+        """Yield the parameters of the lists that contain the records of a shard, each in one list; none for all records."""
+        if part is None:
+            yield {}
+            return
+        values = [NULL if value is None else value for value in self._listed(mapper, part)]
+        for start in range(0, len(values), VALUES_PER_LIST):
+            yield {mapper.mapping.shard: values[start : start + VALUES_PER_LIST]}
+
+    def _listed(self, mapper: Mapper, part: Part) -> Sequence[Scalar]:
+        """Return the values of a shard one by one."""
+        return [value for value in self.shard_values(mapper) if part.has(value)] if part.is_range else part.values
+
+    def count_outside(self, mapper: Mapper, parts: Sequence[Part]) -> int | None:
+        total = self.total_of(mapper, {})
+        queries = [query for part in parts for query in self.shard_queries(mapper, part)]
+        inside = [self.total_of(mapper, query) or 0 for query in queries] if total else []
+        return None if total is None else max(total - sum(inside), 0)
+
+    def total_of(self, mapper: Mapper, params: Mapping[str, Any]) -> int | None:
+        """Return the number of records of a list, narrowed by parameters; None if the API does not say it."""
+        paging = self.paging_of(mapper).model_copy(update={"size": 1})
+        pages = self.pages(mapper, params, paging)
+        next(iter(pages), None)
+        return pages.totals[0] if pages.totals else None
+
+    def pages(self, mapper: Mapper, params: Mapping[str, Any] | None = None, paging: Paging | None = None) -> Pages:
         """Return the records of a model's list as the API gives them, narrowed by more parameters."""
         return Pages(
             self.client,
             self.path_of(mapper),
             self.params_of(mapper) | dict(params or {}),
-            self.paging_of(mapper),
+            paging or self.paging_of(mapper),
             self.items_of(mapper),
             id_of=lambda record: self.id_of(mapper, record),
-            at_once=self.settings.concurrency,
+            at_once=1 if paging else self.settings.concurrency,
         )
 
     def record_of(self, mapper: Mapper, record: Any) -> Record:

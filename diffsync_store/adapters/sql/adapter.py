@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from pydantic import Field, JsonValue, SecretStr, field_validator
 
 from diffsync_store.adapters.mapped import AdapterSettings, Answer, Change, MappedAdapter, MappedModel
-from diffsync_store.adapters.sql import batches
+from diffsync_store.adapters.shards import Part, Scalar
+from diffsync_store.adapters.sql import batches, shards
 from diffsync_store.adapters.sql.database import Database
 from diffsync_store.adapters.sql.engine import parse_url
 from diffsync_store.adapters.sql.errors import reason
@@ -53,6 +54,9 @@ class SqlAdapter(MappedAdapter):
     Settings = SqlSettings
     settings: SqlSettings
     id_key = KEY
+    shard_is = "a column"
+    shard_is_field = True
+    has_shard_ranges = True
 
     def __init__(self, settings: SqlSettings | Any, *args: Any, **options: Any) -> None:
         settings = settings if isinstance(settings, SqlSettings) else self.Settings.model_validate(settings)
@@ -128,13 +132,31 @@ class SqlAdapter(MappedAdapter):
             self.expect(mapper.model, 0)
             return
         prepared = mapper.prepared()
+        part = self.part_of(mapper)
+        chosen = sa.true() if part is None else shards.condition(mapper.shard_column, part)
         with self._database.reading() as connection:
             if prepared.source.table is not None:
-                count = sa.select(sa.func.count()).select_from(prepared.source.table)
+                count = shards.counting(prepared.source.table if part is None else prepared.source.selectable, chosen)
                 self.expect(mapper.model, connection.execute(count).scalar_one())
+            statement = prepared.statement if part is None else prepared.statement.where(chosen)
             options = {"yield_per": self.settings.rows_per_fetch}
-            with connection.execute(prepared.statement, execution_options=options) as rows:
+            with connection.execute(statement, execution_options=options) as rows:
                 yield from map(mapper.record_of, rows)
+
+    def shard_values(self, mapper: Mapper) -> Iterable[Scalar]:
+        mapper = _of_sql(mapper)
+        if self._is_to_be_created(mapper):
+            return []
+        with self._database.reading() as connection:
+            return shards.values(connection, mapper.prepared().source, mapper.shard_column)
+
+    def count_outside(self, mapper: Mapper, parts: Sequence[Part]) -> int | None:
+        mapper = _of_sql(mapper)
+        if self._is_to_be_created(mapper):
+            return 0
+        with self._database.reading() as connection:
+            counting = shards.counting(mapper.prepared().source.selectable, shards.outside(mapper.shard_column, parts))
+            return int(connection.execute(counting).scalar_one())
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
         mapper = _of_sql(mapper)

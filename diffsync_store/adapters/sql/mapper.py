@@ -62,6 +62,8 @@ class SqlMapper(Mapper):
         self.source_name = mapping.source or model._modelname
         is_inside = bool(mapping.list_path)
         super().__init__(model, mapping, compile_path=compile_getter if is_inside else self._compile)
+        if mapping.shard:
+            self.add_path(mapping.shard)
 
     def _compile(self, path: str) -> Getter:
         if not is_plain(path):
@@ -91,6 +93,20 @@ class SqlMapper(Mapper):
         self._prepared = None
 
     # Reading
+
+    @property
+    def shard_column(self) -> Any:
+        """Return the column that decides the shard of a row.
+
+        Raises:
+            ValueError: `shard` leads into a value.
+        """
+        found = self.prepared().columns[self.mapping.shard]
+        if found.is_inside:
+            raise ValueError(
+                f"`shard` of {self.model._modelname!r}: {self.mapping.shard!r} is inside of a value. Name a column, or read a query."
+            )
+        return found.column
 
     def record_of(self, row: Sequence[Any]) -> Record:
         """Return a row of the statement as a record."""

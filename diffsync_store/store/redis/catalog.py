@@ -89,9 +89,8 @@ class RedisStores:
 
     def memory(self, record: StoreRecord) -> int | None:
         """Return the estimated size of a store in bytes; None if the Redis user may not run `MEMORY USAGE`."""
-        keys = self._keys(record.store_id).all(list(record.counts))
         with translated_errors():
-            size = int(MEMORY(self._redis, keys, []))
+            size = int(MEMORY(self._redis, [self._keys(record.store_id).record], []))
         return None if size < 0 else size
 
     def newest(self, name: str, states: Collection[StoreState] = (StoreState.COMPLETE,)) -> StoreRecord:

@@ -4,14 +4,21 @@ Every key of a store has its `store_id` as hash tag: on Redis Cluster a store is
 it. Model names come last and may hold any character: a hash tag ends at its first closing brace. No key is ever used as
 a pattern.
 
-    dss:{ID}:record              hash: the store's record
+    dss:{ID}:record              hash: the store's record; also the fields by which scripts admit writers, see `scripts/store.py`
     dss:{ID}:schema              hash: model name to the model's schema, as JSON; empty before the first object
     dss:{ID}:counts              hash: model name to number of objects
-    dss:{ID}:objects:MODEL       hash: unique id to object, as JSON
-    dss:{ID}:order:MODEL         sorted set: unique ids by order of insertion
-    dss:{ID}:tree:MODEL          hash: unique id to node, see `scripts/subtree_digests.py`
-    dss:{ID}:sums:MODEL          hash, of a top-level model: bucket to the sum of its digests
-    dss:{ID}:members:MODEL       hash, of a top-level model: bucket to the unique ids in it
+    dss:{ID}:shards              hash: number of a shard to its state, as JSON
+    dss:{ID}:objects:MODEL       hash: unique id to 8 bytes position and object, as JSON
+    dss:{ID}:pages:MODEL         hash: SHARD:N to 8 bytes position of the first, then '>H' length and unique id of each
+                                 object of one batch of a load; N counts from 0
+    dss:{ID}:order:MODEL         sorted set: unique ids that were added outside of a load, by position
+    dss:{ID}:touched:MODEL       set: unique ids that were written or removed outside of a load
+    dss:{ID}:index:SHARD:MODEL   hash: bucket to its entries, see `store/index/format.py`
+    dss:{ID}:edges:SHARD:MODEL   hash: bucket of a child of this model to its edges
+    dss:{ID}:sums:LEVEL:MODEL    string: the sums of the buckets of a level
+    dss:{ID}:nodes:MODEL         hash: unique id of an object that lists children to its node
+    dss:{ID}:shardsums:SHARD:MODEL, unresolved:SHARD
+                                 string and list: sums, and edges to other shards, until a load in shards is sealed
     dss:{ID}:lease               hash: who may change the target, and the last fencing token; outlives the store
     dsd:{ID}:record              string: a saved diff's record, as JSON
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
@@ -37,6 +44,7 @@ import re
 from collections.abc import Iterable
 
 from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.store.index.format import MAX_LEVEL
 
 STORES = "ds:stores"
 DIFFS = "ds:diffs"
@@ -117,27 +125,64 @@ class StoreKeys:
         self.record = f"{self._prefix}record"
         self.schema = f"{self._prefix}schema"
         self.counts = f"{self._prefix}counts"
+        self.shards = f"{self._prefix}shards"
         self.lease = f"{self._prefix}lease"
 
     def objects(self, model: str) -> str:
         """Return the key of the objects of a model."""
         return f"{self._prefix}objects:{model}"
 
+    def pages(self, model: str) -> str:
+        """Return the key of the order of a model's objects that were loaded."""
+        return f"{self._prefix}pages:{model}"
+
     def order(self, model: str) -> str:
-        """Return the key of the order of a model's objects."""
+        """Return the key of the order of a model's objects that were added outside of a load."""
         return f"{self._prefix}order:{model}"
 
-    def digests(self, model: str) -> list[str]:
-        """Return the keys of the digests of a model."""
-        return [f"{self._prefix}{kind}:{model}" for kind in ("tree", "sums", "members")]
+    def touched(self, model: str) -> str:
+        """Return the key of the unique ids that the index does not cover."""
+        return f"{self._prefix}touched:{model}"
 
-    def of_models(self, models: list[str]) -> list[str]:
-        """Return all keys of these models."""
-        return [key for model in models for key in (self.objects(model), self.order(model), *self.digests(model))]
+    def of_batch(self, model: str) -> list[str]:
+        """Return the keys of the scripts that write a batch."""
+        of_model = self.objects(model), self.pages(model), self.order(model), self.touched(model)
+        return [self.record, self.counts, self.schema, *of_model]
 
-    def all(self, models: list[str]) -> list[str]:
-        """Return every key of a store that has these models."""
-        return [self.record, self.schema, self.counts, *self.of_models(models)]
+    def index(self, shard: int, model: str) -> str:
+        """Return the key of the entries of a shard's index."""
+        return f"{self._prefix}index:{shard}:{model}"
+
+    def edges(self, shard: int, model: str) -> str:
+        """Return the key of the edges to the children of a model that a shard has."""
+        return f"{self._prefix}edges:{shard}:{model}"
+
+    def shardsums(self, shard: int, model: str) -> str:
+        """Return the key of the sums of a shard that is not sealed."""
+        return f"{self._prefix}shardsums:{shard}:{model}"
+
+    def unresolved(self, shard: int) -> str:
+        """Return the key of the edges from a shard to others, until it is sealed."""
+        return f"{self._prefix}unresolved:{shard}"
+
+    def sums(self, level: int, model: str) -> str:
+        """Return the key of the sums of a level."""
+        return f"{self._prefix}sums:{level}:{model}"
+
+    def nodes(self, model: str) -> str:
+        """Return the key of the nodes of a model."""
+        return f"{self._prefix}nodes:{model}"
+
+    def all(self, models: Iterable[str], shards: int = 1) -> list[str]:
+        """Return every key that a store with these models may have."""
+        found = [self.record, self.schema, self.counts, self.shards]
+        found += [self.unresolved(shard) for shard in range(shards)]
+        for model in models:
+            found += [self.objects(model), self.pages(model), self.order(model), self.touched(model), self.nodes(model)]
+            found += [self.sums(level, model) for level in range(MAX_LEVEL + 1)]
+            for shard in range(shards):
+                found += [self.index(shard, model), self.edges(shard, model), self.shardsums(shard, model)]
+        return found
 
 
 class DiffKeys:

@@ -19,6 +19,35 @@ from diffsync_store.store.redis.scripts import store as scripts
 _GAPS = TypeAdapter(dict[str, Gap])
 
 
+LAYOUT = b"2"
+"""The layout of the keys of a store."""
+_NO_INDEX = "no load has written them"
+
+
+def outdated_message(store_id: str) -> str:
+    """Return the error for a store that another version of the library has written."""
+    return (
+        f"Store {store_id!r} was written by another version of diffsync-store, in a layout that this version does not read. "
+        "Load it again with this version."
+    )
+
+
+def _outdated(store_id: str, facts: Mapping[str, bytes]) -> StoreRecord:
+    """Return the record of a store of another layout: its load is failed."""
+    return StoreRecord(
+        store_id=store_id,
+        name=facts.get("name", b"").decode(),
+        adapter=facts.get("adapter", b"").decode(),
+        state=StoreState.FAILED,
+        reason=outdated_message(store_id),
+        generation=facts["generation"].decode(),
+        created=time_of(facts["created"]),
+        updated=time_of(facts["updated"]),
+        writer=facts["writer"].decode(),
+        ttl=int(facts["ttl"]),
+    )
+
+
 def gaps_text(gaps: Mapping[str, Gap]) -> bytes:
     """Return gaps as JSON, as in the record."""
     return _GAPS.dump_json(dict(gaps))
@@ -34,15 +63,19 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
     """
     with translated_errors():
         answer = scripts.RECORD(client, [keys.record, keys.counts, keys.schema], [])
-    facts, counts, schemas, found = map(_pairs, answer)
+    facts, counts, schemas, found = map(_pairs, answer[:4])
     if not facts:
         raise StoreNotFound(
             f"There is no store {keys.store_id!r}: it was never loaded, was dropped, or expired. Load it again."
         )
+    if facts.get("layout") != LAYOUT:
+        return _outdated(keys.store_id, facts)
     top_level = StoreSchema.model_validate_json(facts.get("top_level", b"{}")).top_level
     lost = [model for model, count in counts.items() if int(count) != int(found[model]) or not schemas.get(model)]
     if len(counts) != int(facts.get("models", 0)):
         lost.append("whole models")
+    if "indexed" in facts and int(answer[4]) != int(facts.get("index_keys", 0)):
+        lost.append("its index")
     state, reason = StoreState(facts["state"].decode()), facts.get("reason", b"").decode()
     if lost and state is not StoreState.LOADING:
         state = StoreState.FAILED
@@ -58,7 +91,7 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         reason=reason,
         gaps=_GAPS.validate_json(facts.get("gaps", b"{}")),
         generation=facts["generation"].decode(),
-        undigested=facts.get("undigested", b"").decode(),
+        undigested=facts["undigested"].decode() if "undigested" in facts else "" if "indexed" in facts else _NO_INDEX,
         counts={name: int(count) for name, count in counts.items()},
         top_level=top_level,
         schema_=StoreSchema(top_level=top_level, models=_models(schemas)),

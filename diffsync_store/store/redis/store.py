@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from diffsync_store.enum import StoreState
-from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreNotFound
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.base import BaseStore, synchronized
 from diffsync_store.store.digest import digest_of
@@ -24,12 +24,12 @@ from diffsync_store.store.redis.diffs.usage import refuse_load
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, encode_uids, index_of_stores
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
-from diffsync_store.store.redis.record import gaps_text, read_models, read_record, server_time
+from diffsync_store.store.redis.record import LAYOUT, gaps_text, outdated_message, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import store as scripts
-from diffsync_store.store.redis.subtree_digests import RedisSubtreeDigests
+from diffsync_store.store.redis.scripts.pipeline import new_pipeline
 from diffsync_store.store.redis.writing.batch import Batch
+from diffsync_store.store.redis.writing.children import children_of
 from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
-from diffsync_store.store.redis.writing.pipeline import new_pipeline
 from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
 from diffsync_store.store.redis.writing.writer import Writer
 from diffsync_store.store.serialization import decode, encode, ensure_storable, root_class
@@ -39,6 +39,8 @@ from diffsync_store.values.plain import is_unicode
 
 _BATCH = 1000
 """Objects that are read at once, or buffered before they are written."""
+_POSITION = 8
+"""Bytes of the position before each stored value."""
 _BATCH_BYTES = 4_000_000
 """Bytes of objects after which a read returns the objects so far."""
 _FLUSH_AFTER = 0.1
@@ -126,7 +128,7 @@ class RedisStore(BaseStore):
         )
         self._redis = self._connection.client
         with translated_errors():
-            generation, own_ttl = self._redis.hmget(self._keys.record, "generation", "ttl")
+            generation, own_ttl, layout = self._redis.hmget(self._keys.record, "generation", "ttl", "layout")
         self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
         self.fencing_token = None if lease is None else lease.token
         self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
@@ -139,6 +141,7 @@ class RedisStore(BaseStore):
         self._is_forked = False
         """Whether a parent process has opened it."""
         self._models: dict[str, ModelSchema] = {}
+        self._is_outdated = generation is not None and layout != LAYOUT
         self._renewed = time.monotonic() - _RENEW_AFTER
         register(self)
         # Keeps the connection usable in `__del__`, even if both are collected in one reference cycle.
@@ -164,6 +167,8 @@ class RedisStore(BaseStore):
             if buffer.has_changed_uids:
                 self._writer.mark({"renamed": 1})
                 buffer.has_changed_uids = False
+        if self._writer.shard is not None and not self._is_loading:  # a new store: from now on, writes are touched
+            self._write_index({})
         if self._writer.claim_until and not self._is_loading:  # a load keeps its claim until it ends
             self._writer.release()
             self._add_to_index()
@@ -181,7 +186,7 @@ class RedisStore(BaseStore):
     @synchronized
     def close(self) -> None:
         self.flush()
-        if self._writer.has_written:
+        if self._writer.has_written and not self._is_loading:
             self._writer.remove_fields()
         unregister(self)
         self._connection.close()
@@ -197,8 +202,7 @@ class RedisStore(BaseStore):
     def drop(self) -> None:
         self._discard_all()
         with translated_errors():
-            models = [model.decode() for model in self._redis.hkeys(self._keys.schema)]
-            self._redis.unlink(*self._keys.all(models))
+            scripts.DROP(self._redis, [self._keys.record], [])
             self._redis.zrem(index_of_stores(self.namespace), self.store_id)
         self._writer = Writer(self._redis, self._keys, b"", self._ttl, self.fencing_token)
         self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
@@ -228,11 +232,16 @@ class RedisStore(BaseStore):
         if not self._writer.generation:
             self._writer.acquire("")
         known = {"state": state.value, "reason": reason, "gaps": gaps_text(gaps), "hold": ""}
-        self._writer.mark({**self._facts(), **known, "until": 0})
+        self._write_index({**self._facts(), **known, "until": 0})
         self._writer.end_sharing()
         self._writer.claim_until = 0.0
         self._is_loading = False
         self._add_to_index()
+
+    def _write_index(self, facts: Mapping[str, Any]) -> None:
+        """Write facts into the record, and the index of what this process has loaded; then its writes are no longer a load."""
+        of_index = {} if facts.get("state") == StoreState.FAILED.value else self._writer.write_index()
+        self._writer.mark({**facts, **of_index}, ends_shard=True)
 
     def _prepare_to_fork(self) -> None:
         """Write pending changes and release the claim, so that the child process need not wait for it."""
@@ -282,6 +291,15 @@ class RedisStore(BaseStore):
         with translated_errors():
             self._redis.zadd(index_of_stores(self.namespace), {self.store_id: now.timestamp()})
 
+    def _require_layout(self) -> None:
+        """Refuse to read a store that another version of the library has written."""
+        if self._is_outdated:
+            with translated_errors():
+                layout = self._redis.hget(self._keys.record, "layout")
+            if layout not in (None, LAYOUT):
+                raise ObjectStoreException(outdated_message(self.store_id))
+            self._is_outdated = False
+
     def _renew(self) -> None:
         """Restart the time to live, at most once a minute or once in a tenth of it."""
         now = time.monotonic()
@@ -307,6 +325,7 @@ class RedisStore(BaseStore):
     @synchronized
     def _counts(self) -> dict[str, int]:
         self._write()
+        self._require_layout()
         self._renew()
         with translated_errors():
             return {name.decode(): int(count) for name, count in self._redis.hgetall(self._keys.counts).items()}
@@ -331,6 +350,7 @@ class RedisStore(BaseStore):
         if not missing:
             return found
         self._await_answers()
+        self._require_layout()
         self._renew()
         keys, done = [self._keys.objects(model)], 0
         while done < len(missing):
@@ -340,17 +360,15 @@ class RedisStore(BaseStore):
             done += len(values)
             for uid, value in zip(batch, values, strict=False):  # the values may be of the first ones only
                 if value is not None:
-                    found[uid] = self._decode(buffer, uid, value, track=track)
+                    found[uid] = self._decode(buffer, uid, value[_POSITION:], track=track)
         return {uid: found[uid] for uid in uids if uid in found}
 
     def _iterate(
         self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
     ) -> Iterator[DiffSyncModel]:
-        last: Any = "-inf"
+        cursor = b""
         while True:
-            buffer, last, page = self._page(model, model_class, last)
-            if not page:
-                return
+            buffer, cursor, page = self._page(model, model_class, cursor)
             try:
                 for uid in list(page):
                     with self._store_lock:
@@ -359,24 +377,32 @@ class RedisStore(BaseStore):
                         yield obj
             finally:
                 buffer.close_page(page)
+            if not cursor:
+                return
 
     @synchronized
     def _page(
-        self, model: str, model_class: type[DiffSyncModel] | None, last: Any
-    ) -> tuple[ModelBuffer, Any, dict[str, bytes | None]]:
-        """Return the buffer of the model, the position of the last object of the next page, and the page."""
-        if last == "-inf":
+        self, model: str, model_class: type[DiffSyncModel] | None, cursor: bytes
+    ) -> tuple[ModelBuffer, bytes, dict[str, bytes | None]]:
+        """Return the buffer of the model, where to go on (empty at the end), and the next page."""
+        if not cursor:
             self._write()
         self._renew()
         buffer = self._buffer(model, model_class)
         self._expire(buffer)
-        keys = [self._keys.objects(model), self._keys.order(model)]
+        cursor, ids, values = self._read(model, cursor, _BATCH, "values")
+        page: dict[str, bytes | None] = {
+            id_.decode(): value[_POSITION:] for id_, value in zip(ids, values, strict=True)
+        }
+        buffer.open_page(page)
+        return buffer, cursor, page
+
+    def _read(self, model: str, cursor: bytes, count: int, what: str) -> Any:
+        """Return where to go on, the ids of the next objects in order, and their values if `what` is 'values'."""
+        self._require_layout()
+        keys = [self._keys.record, self._keys.objects(model), self._keys.pages(model), self._keys.order(model)]
         with translated_errors():
-            last, ids, values = scripts.READ(self._redis, keys, [last, _BATCH, _BATCH_BYTES])
-        page = {id_.decode(): value for id_, value in zip(ids, values, strict=True)}
-        if page:
-            buffer.open_page(page)
-        return buffer, last, page
+            return scripts.READ(self._redis, keys, [cursor, count, _BATCH_BYTES, what])
 
     def _object_of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
         """Return an object of a page; None if it was removed. It is read again if it was written after the page was read."""
@@ -391,40 +417,38 @@ class RedisStore(BaseStore):
         return None if value is None else self._decode(buffer, uid, value, track=track)
 
     def uids(self, model: str) -> Iterator[str]:
-        last: Any = "-inf"
-        while page := self._page_of_uids(model, last):
-            last = page[-1][1]
-            yield from (uid.decode() for uid, _ in page)
+        cursor, page = self._page_of_uids(model, b"")
+        yield from page
+        while cursor:
+            cursor, page = self._page_of_uids(model, cursor)
+            yield from page
 
     @synchronized
-    def _page_of_uids(self, model: str, last: Any) -> list[tuple[bytes, float]]:
-        if last == "-inf":
+    def _page_of_uids(self, model: str, cursor: bytes) -> tuple[bytes, list[str]]:
+        if not cursor:
             self._write()
-        with translated_errors():
-            page: list[tuple[bytes, float]] = self._redis.zrange(
-                self._keys.order(model), f"({last}", "+inf", byscore=True, offset=0, num=10 * _BATCH, withscores=True
-            )
-        return page
+        cursor, ids, _ = self._read(model, cursor, 10 * _BATCH, "ids")
+        return cursor, [uid.decode() for uid in ids]
 
     @synchronized
     def positions(self, model: str, uids: Sequence[str]) -> dict[str, float]:
         self._write()
         found: dict[str, float] = {}
-        for start in range(0, len(uids), _BATCH):
-            batch = uids[start : start + _BATCH]
+        keys, done = [self._keys.objects(model)], 0
+        while done < len(uids):
+            batch = uids[done : done + _BATCH]
             with translated_errors():
-                places = self._redis.zmscore(self._keys.order(model), encode_uids(batch))
-            found |= {uid: place for uid, place in zip(batch, places, strict=True) if place is not None}
+                places = scripts.POSITIONS(self._redis, keys, [_BATCH_BYTES, *encode_uids(batch)])
+            done += len(places)
+            found |= {
+                uid: int.from_bytes(place, "big")
+                for uid, place in zip(batch, places, strict=False)
+                if place is not None
+            }
         return found
 
     def subtree_digests(self) -> SubtreeDigests | None:
-        try:
-            record = self.record()
-        except StoreNotFound:  # nothing has been written yet
-            return RedisSubtreeDigests(self._redis, self._keys, {})
-        if record.undigested or self.may_have_changed_uids():
-            return None
-        return RedisSubtreeDigests(self._redis, self._keys, record.schema_.models)
+        return None
 
     def may_have_changed_uids(self) -> bool:
         with translated_errors():
@@ -493,6 +517,9 @@ class RedisStore(BaseStore):
         if self._writer.is_shared:
             return
         self._await_answers()
+        shard = self._writer.shard
+        if shard is not None and shard.is_open and not len(buffer) and not buffer.uids.are_valid(self._writer.epoch):
+            buffer.uids.load(set(shard.index.uids(buffer.model)), self._writer.epoch)
         if now >= self._writer.claim_until or not (buffer.uids.are_valid(self._writer.epoch) or buffer.checked_adds):
             is_new = not self._writer.generation
             count = self._writer.acquire(buffer.model)
@@ -507,15 +534,8 @@ class RedisStore(BaseStore):
         """Fetch all unique ids of a model that already has objects."""
         self._write()
         self._writer.acquire(buffer.model)
-        epoch, start = self._writer.epoch, 0
-        present: set[str] = set()
-        while not self._writer.is_shared:
-            with translated_errors():
-                page = self._redis.zrange(self._keys.order(buffer.model), start, start + 10 * _BATCH - 1)
-            present.update(uid.decode() for uid in page)
-            start += len(page)
-            if not page:
-                break
+        epoch = self._writer.epoch
+        present = set(self.uids(buffer.model))
         self._writer.acquire(buffer.model)
         if epoch == self._writer.epoch and not self._writer.is_shared:
             buffer.uids.load(present, epoch)
@@ -531,7 +551,7 @@ class RedisStore(BaseStore):
             refused = error
         data = encode(obj, buffer.declared)
         batch = Batch(buffer.model, "adds")
-        batch.append(uid, data, digest_of(obj))
+        batch.append(uid, data, digest_of(obj), children_of(obj))
         buffer.classes.add(type(obj))
         self._set_schema(buffer, batch)
         self._send_queue.put(batch)

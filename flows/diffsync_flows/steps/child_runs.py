@@ -1,5 +1,6 @@
 """Run deployments as steps of a reconcile, each on its own workers."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -33,6 +34,8 @@ class Step(NamedTuple):
     parameters: dict[str, Any]
     is_child: bool = True
     """False for a sync that asks for approval: Prefect does not suspend a child run."""
+    name: str = ""
+    """Name of the run; needed where several steps run one deployment."""
 
 
 def run_steps(*steps: Step) -> list[StepEnd]:
@@ -56,6 +59,15 @@ def run_steps(*steps: Step) -> list[StepEnd]:
     if failed:
         raise StepFailed("; ".join(map(_describe, failed)))
     return list(map(_to_end, runs))
+
+
+def try_each(steps: Sequence[Step], attempt: int) -> list[FlowRun]:
+    """Start the runs of an attempt, or find them, and wait until each has ended, whatever its state.
+
+    Raises:
+        StepFailed: A deployment does not exist.
+    """
+    return _wait([_create(step, attempt) for step in steps])
 
 
 def _to_end(run: FlowRun) -> StepEnd:
@@ -85,13 +97,14 @@ def _create(step: Step, attempt: int) -> FlowRun:
         StepFailed: The deployment does not exist.
     """
     name = step.deployment
+    own_key = f"-{step.name}" if step.name else ""
     try:
         run = run_deployment(
             name,
-            flow_run_name=name.replace("/", " "),
+            flow_run_name=step.name or name.replace("/", " "),
             parameters=step.parameters,
             as_subflow=step.is_child,
-            idempotency_key=f"{runtime.flow_run.id}-{name}-{attempt}",
+            idempotency_key=f"{runtime.flow_run.id}-{name}{own_key}-{attempt}",
             timeout=0,
         )
         return cast("FlowRun", run)  # it is a coroutine only in an event loop

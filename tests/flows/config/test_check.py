@@ -60,7 +60,7 @@ PROBLEMS = {
         "'Prefect-load'."
     ),
     f"{ADAPTER}    work_pol: x": (
-        "5:5: adapters.a.work_pol: unknown key. Did you mean 'work_pool'? Known keys: type, class, settings, records, description, schedule, "
+        "5:5: adapters.a.work_pol: unknown key. Did you mean 'work_pool'? Known keys: type, class, settings, records, shards, description, schedule, "
         "work_pool"
     ),
     f"{PAIR}    schedule: nightly": f"7:5: syncs.s.schedule: {SCHEDULE} 'nightly'",

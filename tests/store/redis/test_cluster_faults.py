@@ -186,3 +186,14 @@ def test_what_was_given_as_retry_is_what_counts_on_a_cluster(cluster: RedisClust
     with RedisStore(url=cluster.url, retry=Retry(NoBackoff(), 1)) as store:
         assert isinstance(store._redis, redis.RedisCluster)
         assert not isinstance(store._redis, RetryingCluster)
+
+
+def test_a_closed_store_of_a_cluster_connects_again_when_it_is_used(
+    cluster: RedisClusterServers, store_id: str
+) -> None:
+    store = RedisStore(url=cluster.url, store_id=store_id)
+    fill(store, "ab")
+    store.close()
+    assert store.record().counts == {"device": 2}
+    store.drop()
+    store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -30,7 +31,7 @@ from diffsync_store import (
     StoreReloaded,
     StoreState,
 )
-from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.redis import RedisStore, RedisStores
 from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, run, say
 from tests.store.conftest import OpenStore, keys_of
@@ -805,19 +806,91 @@ def test_a_secret_is_refused_rather_than_stored_as_asterisks(open_redis: OpenSto
     store.drop()
 
 
-@pytest.mark.parametrize("part", ["objects", "order", "tree", "sums", "members", "schema"])
+PARTS = {
+    "objects:device": "device",
+    "pages:device": "device",
+    "order:device": "device",
+    "touched:device": "device",
+    "schema": "site, device",
+    "counts": "whole models",
+    "index:0:device": "its index",
+    "edges:0:device": "its index",
+    "sums:0:device": "its index",
+    "nodes:site": "its index",
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_a_store_of_which_redis_has_lost_a_part_is_failed(own_redis: RedisServer, store_id: str, part: str) -> None:
     """Redis evicts whole keys where it may; a smaller store would be taken for a source with fewer objects."""
     client: Any = own_redis.client()
     with RedisStore(url=own_redis.url, store_id=store_id) as store:
-        adapter = flat(store)
+        adapter = sites(store)
         with store.loading():
+            adapter.add(Site(name="site", devices=[f"device-{number}" for number in range(10)]))
             for number in range(10):
                 adapter.add(Device(name=f"device-{number}"))
-        assert store.require_complete().counts == {"device": 10}
-        key = f"dss:{{{store_id}}}:{part}" + ("" if part == "schema" else ":device")
-        assert client.unlink(key) == 1
+        adapter.add(Device(name="added later"))
+        store.flush()
+        assert store.require_complete().counts == {"device": 11, "site": 1}
+        assert client.unlink(f"dss:{{{store_id}}}:{part}") == 1
         assert store.state is StoreState.FAILED
-        with pytest.raises(StoreNotComplete, match="Redis has lost device: set its maxmemory-policy to noeviction"):
+        lost = re.escape(PARTS[part])
+        with pytest.raises(
+            StoreNotComplete, match=f"Redis has lost .*{lost}.*: set its maxmemory-policy to noeviction"
+        ):
             store.require_complete()
         store.drop()
+        assert client.dbsize() == 0
+
+
+def put_store_of_layout_1(client: Any, store_id: str) -> None:
+    space = f"dss:{{{store_id}}}:"
+    times = {"created": "1700000000000.000", "updated": "1700000000000.000"}
+    record = {"generation": "old", "state": "complete", "layout": "1", "writer": "host:1", "ttl": "600", "models": "1"}
+    client.hset(f"{space}record", mapping={**record, **times, "name": "netbox", "adapter": "netbox"})
+    client.hset(f"{space}counts", "device", 1)
+    client.hset(f"{space}schema", "device", Device.__name__)
+    client.hset(f"{space}objects:device", "a", '{"name":"a"}')
+    client.zadd(f"{space}order:device", {"a": 1})
+    for part in ("tree", "sums", "members"):
+        client.hset(f"{space}{part}:device", "a", "1")
+    client.zadd("ds:stores", {store_id: 1})
+
+
+OLD_STORE: dict[str, Callable[[Inventory], object]] = {
+    "get": lambda adapter: adapter.get(Device, "a"),
+    "get_all": lambda adapter: adapter.get_all(Device),
+    "count": lambda adapter: adapter.count(),
+    "add": lambda adapter: adapter.add(Device(name="b")),
+    "uids": lambda adapter: list(adapter.store.uids("device")),
+    "require_complete": lambda adapter: adapter.store.require_complete(),
+}
+
+
+@pytest.mark.parametrize("use", OLD_STORE)
+def test_a_store_of_an_earlier_layout_is_refused_until_it_is_loaded_again(
+    own_redis: RedisServer, store_id: str, use: str
+) -> None:
+    client: Any = own_redis.client()
+    put_store_of_layout_1(client, store_id)
+    adapter, other = (sites(RedisStore(url=own_redis.url, store_id=store_id)) for _ in range(2))
+    with pytest.raises(
+        (ObjectStoreException, StoreNotComplete), match=r"another version.*Load it again with this version"
+    ):
+        OLD_STORE[use](adapter)
+    [found] = RedisStores(url=own_redis.url).list()
+    assert (found.state, found.name) == (StoreState.FAILED, "netbox")
+    with other.store.loading():
+        other.add(Device(name="new"))
+    assert [device.name for device in flat(RedisStore(url=own_redis.url, store_id=store_id)).get_all(Device)] == ["new"]
+    assert not [
+        key for key in keys_of(client, store_id) if key.endswith((":tree:device", ":sums:device", ":members:device"))
+    ]
+
+
+def test_a_store_of_an_earlier_layout_is_dropped_whole(own_redis: RedisServer, store_id: str) -> None:
+    client: Any = own_redis.client()
+    put_store_of_layout_1(client, store_id)
+    RedisStore(url=own_redis.url, store_id=store_id).drop()
+    assert client.dbsize() == 0

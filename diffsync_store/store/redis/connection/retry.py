@@ -55,8 +55,11 @@ class RetryingCluster(redis.RedisCluster):
     """
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; a client that was closed connects again, as one of a single server does."""
         until = time.monotonic() + _MOVING_PATIENCE
         run: Callable[..., Any] = super().execute_command
+        if self.nodes_manager.default_node is None:
+            try_on_cluster(self.nodes_manager.initialize)
         while True:
             try:
                 return try_on_cluster(lambda: run(*args, **kwargs), lambda _: self.replace_default_node())

@@ -23,7 +23,7 @@ from diffsync_store.store.redis.diffs.journal import RedisJournal
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
 from diffsync_store.store.redis.record import server_time
-from diffsync_store.store.redis.writing.pipeline import Pipeline, new_pipeline
+from diffsync_store.store.redis.scripts.pipeline import Pipeline, new_pipeline
 
 PAGE = 500
 """Elements of a page: read in one round trip, with one digest in the checksum."""

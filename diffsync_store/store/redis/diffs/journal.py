@@ -18,8 +18,8 @@ from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.store.redis.record import server_time, time_of
 from diffsync_store.store.redis.scripts import journal as scripts
+from diffsync_store.store.redis.scripts.pipeline import Pipeline
 from diffsync_store.store.redis.scripts.script import Script
-from diffsync_store.store.redis.writing.pipeline import Pipeline
 from diffsync_store.values.readable import readable
 
 _BATCH = 1000

@@ -21,16 +21,21 @@ class Script:
 
     def __init__(self, name: str) -> None:
         self._text = read_source(name)
-        self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+        self.digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, client: Any, keys: list[str], args: list[Any]) -> Any:
-        if isinstance(client, redis.RedisCluster):
-            keys = [*keys, f"{keys[0]}:none"]
+        """Run the script and return its answer."""
+        keys = _with_missing_key(client, keys)
         try:
-            return client.evalsha(self._digest, len(keys), *keys, *args)
+            return client.evalsha(self.digest, len(keys), *keys, *args)
         except redis_errors.NoScriptError:
             return client.eval(self._text, len(keys), *keys, *args)
 
-    def command(self, keys: list[str], args: list[Any]) -> list[Any]:
+    def command(self, client: Any, keys: list[str], args: list[Any]) -> list[Any]:
         """Return the call as a command, for a server that has the script."""
-        return ["EVALSHA", self._digest, len(keys), *keys, *args]
+        keys = _with_missing_key(client, keys)
+        return ["EVALSHA", self.digest, len(keys), *keys, *args]
+
+
+def _with_missing_key(client: Any, keys: list[str]) -> list[str]:
+    return [*keys, f"{keys[0]}:none"] if isinstance(client, redis.RedisCluster) else keys

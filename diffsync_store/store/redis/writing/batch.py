@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from diffsync_store.store.redis.keys import encode_uids
 
 MAX_OBJECTS = 1000
 MAX_BYTES = 1_000_000
 
 Kind = Literal["deletes", "adds", "puts", "updates"]
+
+Children = Mapping[str, Sequence[str]]
+"""Unique ids of children by child model."""
 
 
 @dataclass(slots=True)
@@ -25,19 +31,36 @@ class Batch:
     """Epoch of the store in which the objects are known to be new; empty if Redis must check."""
     schema: str = ""
     """The `ModelSchema` of the model, as JSON."""
-    items: list[str | bytes] = field(default_factory=list)
-    """Unique ids for deletes; otherwise unique ids and values alternate."""
+    uids: list[str] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    """The objects; none for deletes."""
     digests: list[bytes] = field(default_factory=list)
+    children: dict[str, Children] = field(default_factory=dict)
+    """Of each object that lists children, by its unique id."""
     size: int = 0
     """Approximate size in bytes."""
     number: int = 0
     """Sequence number among the batches of one writer; 0 before it is sent."""
+    in_shard: bool = False
+    """Whether it was sent last as a part of the writer's shard."""
+    first: int = 0
+    """Position of the first object, of adds in a shard."""
+    page: int | None = None
+    """Number of the page with the ids, of adds in a shard."""
 
-    def append(self, uid: str, value: bytes, digest: bytes) -> None:
+    def append(self, uid: str, value: bytes, digest: bytes, children: Children | None = None) -> None:
         """Append an object."""
-        self.items += (uid, value)
+        self.uids.append(uid)
+        self.values.append(value)
         self.digests.append(digest)
+        if children:
+            self.children[uid] = children
         self.size += len(value) + 2 * len(uid)
+
+    def items(self) -> list[str | bytes]:
+        """Return unique ids for deletes; otherwise unique ids and values, which alternate."""
+        uids = encode_uids(self.uids)
+        return [item for pair in zip(uids, self.values, strict=True) for item in pair] if self.values else uids
 
     @property
     def is_full(self) -> bool:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from diffsync_store.store.redis.writing.batch import MAX_OBJECTS, Batch, Kind
+from diffsync_store.store.redis.writing.children import children_of
 from diffsync_store.store.redis.writing.identity_map import IdentityMap
 from diffsync_store.store.redis.writing.known_uids import KnownUids
 from diffsync_store.store.redis.writing.references import is_held_elsewhere
@@ -228,7 +229,7 @@ class ModelBuffer:
     ) -> Iterator[None]:
         while pending:
             batch, moved, failure = self._next_batch(kind, pending)
-            if batch.items:
+            if batch.uids:
                 set_schema(batch)
                 self._moving = batch, pending, moved
                 del moved
@@ -243,7 +244,7 @@ class ModelBuffer:
         batch, moved = Batch(self.model, kind, known_in=self.uids.epoch), list[_Moved]()
         for uid, obj in list(islice(pending.items(), MAX_OBJECTS)):
             if obj is None:
-                batch.items.append(uid)
+                batch.uids.append(uid)
                 moved.append((uid, None, 0))
                 continue
             try:
@@ -251,7 +252,7 @@ class ModelBuffer:
             except Exception as error:  # noqa: BLE001  # any code of the class may fail
                 return batch, moved, error
             self.classes.add(type(obj))
-            batch.append(uid, data, digest)
+            batch.append(uid, data, digest, children_of(obj))
             moved.append((uid, obj, hash(data)))
             if batch.is_full:
                 break

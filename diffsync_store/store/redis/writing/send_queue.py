@@ -6,9 +6,8 @@ import time
 from collections import deque
 
 from diffsync_store.store.redis.connection.driver import redis_errors
-from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.scripts.pipeline import Pipeline
 from diffsync_store.store.redis.writing.batch import Batch
-from diffsync_store.store.redis.writing.pipeline import Pipeline
 from diffsync_store.store.redis.writing.writer import NotAdmitted, Writer
 
 Refused = list[tuple[str, str]]
@@ -60,7 +59,7 @@ class SendQueue:
         try:
             while self._waiting:
                 started = time.monotonic()
-                self._pipe.send(scripts.WRITE, *self._writer.call(self._waiting[0]))
+                self._pipe.send(*self._writer.call(self._waiting[0]))
                 self._sent.append((self._waiting[0], started))
                 self._waiting.popleft()
         except (redis_errors.RedisError, OSError):
@@ -89,7 +88,7 @@ class SendQueue:
         try:
             while self._sent:
                 batch, started = self._sent[0]
-                refused += [(batch.model, uid) for uid in self._writer.process(self._pipe.answer(), started)]
+                refused += [(batch.model, uid) for uid in self._writer.process(batch, self._pipe.answer(), started)]
                 self._sent.popleft()
             self._pipe.release()
         except (redis_errors.RedisError, OSError, NotAdmitted):

@@ -8,14 +8,19 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.leases.lease import lost_message
+from diffsync_store.store.redis.record import outdated_message
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.store.redis.writing.batch import Batch
+from diffsync_store.store.redis.writing.index_pieces import Piece, pieces_of
+from diffsync_store.store.redis.writing.shard import Shard
 
 CLAIM_SECONDS = 2.0
 """Seconds after the last renewal at which a claim ends."""
@@ -23,11 +28,16 @@ CLAIM_SECONDS = 2.0
 _MAX_WAIT = 30.0
 """Maximum seconds to wait for another writer."""
 
-_ADMITTED = (b"exclusive", b"shared")
+_IN_SHARD = (b"loading", b"leaving", b"left")
+"""Admitted as the writer of a shard; after `leaving` and `left`, the writer must write outside of it."""
+_ADMITTED = (b"exclusive", b"shared", *_IN_SHARD)
 
 
 class NotAdmitted(Exception):
-    """Redis refused a batch, because another writer has a claim or an earlier batch was not written."""
+    """Redis refused a batch, because another writer has a claim or an earlier batch was not written.
+
+    Or the batch is not a part of the writer's shard any more, because another writer has come.
+    """
 
 
 class Writer:
@@ -50,6 +60,8 @@ class Writer:
         """Whether there are other writers, so that Redis checks each add."""
         self.claim_until = 0.0
         """End of the claim on the monotonic clock; 0 without a claim."""
+        self.shard: Shard | None = None
+        """The shard that this writer loads, until its index is written."""
 
     def begin(self) -> None:
         """Empty the store and begin a new generation.
@@ -58,24 +70,16 @@ class Writer:
             StoreInUse: another live process writes to it.
         """
         generation = secrets.token_hex(8)
-        keys = [self._keys.record, self._keys.counts, self._keys.schema]
-        arguments = [
-            self._token,
-            "",
-            generation,
-            int(CLAIM_SECONDS * 1000),
-            self.name,
-            self._ttl,
-            scripts.LOADING_TTL,
-            *self._keys.of_models([""]),
-        ]
+        claim = int(CLAIM_SECONDS * 1000)
+        arguments = [self._token, generation, claim, self.name, self._ttl, scripts.LOADING_TTL, 1]
 
         def begin() -> Any:
-            return scripts.BEGIN(self._redis, keys, arguments)
+            return scripts.BEGIN(self._redis, [self._keys.record], arguments)
 
         self._until_admitted(begin, max_wait=2 * CLAIM_SECONDS)
         self.generation = generation.encode()
         self.epoch, self.is_shared, self.claim_until = b"1", False, 0.0
+        self.shard = Shard()
         self._batches = 0
 
     def acquire(self, model: str) -> int:
@@ -85,30 +89,32 @@ class Writer:
         status, epoch, generation, count = self._until_admitted(
             lambda: scripts.ACQUIRE(self._redis, keys, self._writer_arguments())
         )
+        if status in _IN_SHARD and self.shard is None:  # the store is new
+            self.shard = Shard()
+        elif status not in _IN_SHARD and self.shard is not None:
+            self.shard.is_open = False
         self._update(status, epoch, generation, started)
         return int(count)
 
-    def call(self, batch: Batch) -> tuple[list[str], list[Any]]:
-        """Return the keys and arguments of the script that writes a batch.
+    def call(self, batch: Batch) -> tuple[Script, list[str], list[Any]]:
+        """Return the script that writes a batch, its keys and arguments.
 
         Batches must be written in the order of the first call for each.
         """
         batch.number = batch.number or self._batches + 1
         self._batches = max(self._batches, batch.number)  # repeated in case of an interrupt between these lines
-        keys = [
-            self._keys.record,
-            self._keys.counts,
-            self._keys.schema,
-            self._keys.objects(batch.model),
-            self._keys.order(batch.model),
-        ]
-        description = [batch.known_in, batch.number, batch.model, batch.schema, batch.kind, b"".join(batch.digests)]
-        return keys, [*self._writer_arguments(), *description, *batch.items]
+        batch.in_shard = self.shard is not None and self.shard.takes(batch)
+        arguments = [*self._writer_arguments(), batch.number, batch.model, batch.schema, batch.kind]
+        keys = self._keys.of_batch(batch.model)
+        if self.shard is not None and batch.in_shard:
+            return scripts.LOAD, keys, arguments + self.shard.arguments(batch)
+        return scripts.WRITE, keys, [*arguments, batch.known_in, "", *batch.items()]
 
-    def process(self, answer: list[Any], started: float) -> list[str]:
+    def process(self, batch: Batch, answer: list[Any], started: float) -> list[str]:
         """Process the answer to a batch; return the unique ids of refused adds.
 
         Args:
+            batch: the batch.
             answer: the answer of Redis.
             started: monotonic time at which the batch was sent.
 
@@ -116,6 +122,13 @@ class Writer:
             NotAdmitted: the batch was not written.
         """
         status, epoch, generation, refused = answer
+        if batch.in_shard and self.shard is not None and status in _ADMITTED:
+            if status in _IN_SHARD:
+                self.shard.note_written(batch)
+            if status != b"loading":
+                self.shard.is_open = False
+            if status not in _IN_SHARD:
+                raise NotAdmitted
         if status not in _ADMITTED:
             raise NotAdmitted
         self._update(status, epoch, generation, started)
@@ -127,18 +140,52 @@ class Writer:
         Call it again if the answer was lost: Redis writes a batch only once. Redis does not check adds if this is the only writer and
         the epoch is the one in which they were known to be new.
         """
-        started = time.monotonic()
-        keys, arguments = self.call(batch)
-        return self.process(self._until_admitted(lambda: scripts.WRITE(self._redis, keys, arguments)), started)
+        while True:
+            started = time.monotonic()
+            script, keys, arguments = self.call(batch)
+            answer = self._until_admitted(partial(script, self._redis, keys, arguments))
+            with suppress(NotAdmitted):  # the next call writes outside of the shard
+                return self.process(batch, answer, started)
 
-    def mark(self, facts: Mapping[str, Any]) -> None:
+    def write_index(self) -> dict[str, Any]:
+        """Write the index of the writer's shard; return the facts by which a record says that the store has it."""
+        if self.shard is None:
+            return {}
+        index = self.shard.index.build()
+        if index.reason:
+            return {"undigested": index.reason}
+        for piece in pieces_of(index, self.shard.number):
+            self._write_piece(piece, self.shard.number)
+        return {"indexed": 1}
+
+    def _write_piece(self, piece: Piece, shard: int) -> None:
+        keys = [self._keys.record, self._keys.schema, piece.key_of(self._keys)]
+        arguments = [
+            self._token,
+            self.generation,
+            shard,
+            int(CLAIM_SECONDS * 1000),
+            piece.model,
+            piece.kind,
+            *piece.items,
+        ]
+        with translated_errors():
+            status, holder = scripts.INDEX(self._redis, keys, arguments)
+        if status != b"done":
+            self._refuse(status, holder)
+
+    def mark(self, facts: Mapping[str, Any], *, ends_shard: bool = False) -> None:
         """Write facts about the store into its record."""
         facts = {**facts, "writer": self.name}
         pairs = [item for pair in facts.items() for item in pair]
+        shard = self.shard.number if ends_shard and self.shard is not None else ""
+        arguments = [self._token, self.generation, self._ttl, shard, *pairs]
         with translated_errors():
-            status = scripts.MARK(self._redis, [self._keys.record], [self._token, self.generation, self._ttl, *pairs])
+            status = scripts.MARK(self._redis, [self._keys.record], arguments)
         if status != b"done":
             self._refuse(status, b"")
+        if ends_shard:
+            self.shard = None
 
     def share(self) -> None:
         """Announce that several processes write at the same time, so that none waits for the claim of another one."""
@@ -161,6 +208,7 @@ class Writer:
         self._token = secrets.token_hex(8) + self._fence
         self._batches = 0
         self.claim_until = 0.0
+        self.shard = None
 
     def remove_fields(self) -> None:
         """Remove this writer's fields from the store's record. If this fails, they expire with the store."""
@@ -174,18 +222,25 @@ class Writer:
         """Release the claim, so that the next writer need not wait until it ends."""
         self.claim_until = 0.0
         with translated_errors():
-            scripts.RELEASE(self._redis, [self._keys.record], [self._token])
+            scripts.RELEASE(self._redis, [self._keys.record], [self._token, self._shard_number()])
 
     def _writer_arguments(self) -> list[Any]:
         """Return the first arguments of each script of a writer."""
         fresh = secrets.token_hex(8)
-        return [self._token, self.generation, fresh, int(CLAIM_SECONDS * 1000), self.name, self._ttl]
+        claim = int(CLAIM_SECONDS * 1000)
+        return [self._token, self.generation, fresh, claim, self.name, self._ttl, self._shard_number()]
+
+    def _shard_number(self) -> int | str:
+        """Return the number of the shard that this writer loads; that of a store that does not exist yet is 0."""
+        if self.shard is not None:
+            return self.shard.number if self.shard.is_open else ""
+        return "" if self.generation else 0
 
     def _update(self, status: bytes, epoch: bytes, generation: bytes, started: float) -> None:
         self.generation = generation
         self.epoch = epoch
-        self.is_shared = status == b"shared"
-        self.claim_until = 0.0 if self.is_shared else started + CLAIM_SECONDS * 0.75
+        self.is_shared = status in (b"shared", b"leaving")
+        self.claim_until = 0.0 if self.is_shared or status == b"left" else started + CLAIM_SECONDS * 0.75
 
     def _until_admitted(self, ask: Callable[[], Any], max_wait: float = _MAX_WAIT) -> Any:
         deadline = time.monotonic() + max_wait
@@ -217,6 +272,8 @@ class Writer:
             raise ObjectStoreException(
                 f"Redis has lost objects of store {store_id!r}, in a restart or a failover to a replica. Load it again."
             )
+        if status == b"layout":
+            raise ObjectStoreException(outdated_message(store_id))
         if status == b"moved":
             raise ObjectStoreException(
                 f"Redis was restarted, failed over to a replica, or moved the store to another node of its cluster, while "

@@ -1,9 +1,13 @@
--- KEYS: the keys of a store.
--- Returns: their size in bytes, or -1 if the user may not run MEMORY USAGE.
-local sum = 0
-for _, key in ipairs(KEYS) do
-  local size = redis.pcall('MEMORY', 'USAGE', key)
-  if type(size) == 'table' then return -1 end
-  sum = sum + (size or 0)
+-- include shared/keys_of
+
+-- KEYS: record of a store.
+-- Returns: the size of the store in bytes, or -1 if the user may not run MEMORY USAGE.
+local sum, is_refused = 0, false
+local function measure(key)
+  local size = not is_refused and redis.pcall('MEMORY', 'USAGE', key)
+  is_refused = is_refused or type(size) == 'table'
+  sum = sum + (tonumber(size) or 0)
 end
-return sum
+measure(KEYS[1])
+each_key(KEYS[1], measure)
+return is_refused and -1 or sum

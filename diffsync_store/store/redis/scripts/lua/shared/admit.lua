@@ -1,6 +1,7 @@
 -- include shared/fenced
 -- include shared/stamp
 -- include shared/live_on
+-- include shared/claims
 
 local life = tonumber(ARGV[6]) -- seconds to live; more during a load
 
@@ -10,37 +11,42 @@ local function keep_alive(record)
   if left < life * 0.9 or left > life then live_on(record, life) end
 end
 
-local function milliseconds()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-
--- Admits a writer. Returns a status, the epoch and the generation. Status: 'exclusive' or 'shared' if it may write; 'wait' if
--- another writer has a claim, 'replaced' or 'gone' if the store was loaded again or dropped, 'fenced' if its lease is lost.
--- Every script that calls it has ARGV 1 to 6: token, generation, fresh generation, claim in ms, writer's name, seconds to live.
+-- Admits a writer. Returns a status, the epoch and the generation. Status: 'loading' or 'leaving' if it may write to its shard,
+-- for the last time if 'leaving'; 'exclusive' or 'shared' if it may write outside of a shard; 'wait' if another writer has a
+-- claim, 'replaced' or 'gone' if the store was loaded again or dropped, 'fenced' if its lease is lost, 'layout' if another
+-- version has written the store.
+-- Every script that calls it has ARGV 1 to 7: token, generation, fresh generation, claim in ms, writer's name, seconds to live,
+-- number of the shard that the writer loads, or empty. A writer that creates a store loads its shard 0.
 local function admit(record)
-  local token, generation, claim = ARGV[1], ARGV[2], tonumber(ARGV[4])
-  local r = redis.call('HMGET', record, 'generation', 'token', 'until', 'shared', 'epoch', 'hold')
-  life = math.max(life, tonumber(r[6] or '') or 0)
+  local token, generation, claim, shard = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[7]
+  local r = redis.call('HMGET', record, 'generation', 'token', 'shared', 'epoch', 'hold', 'state', 'layout', 'token:' .. shard)
+  life = math.max(life, tonumber(r[5] or '') or 0)
   local now, newer = milliseconds(), fenced(record)
   if newer then return 'fenced', newer, '' end
   if not r[1] then
     if generation ~= '' then return 'gone', '', '' end
-    redis.call('HSET', record, 'generation', ARGV[3], 'state', 'loading', 'created', stamp(), 'layout', '1')
+    redis.call('HSET', record, 'generation', ARGV[3], 'state', 'loading', 'created', stamp(), 'layout', '2', 'epoch', '1',
+      'shards', '1', 'token:0', token)
     redis.call('EXPIRE', record, life)
-    r = {ARGV[3], false, false, false, '0'}
+    r = {ARGV[3], false, false, '1', false, 'loading', '2', shard == '0' and token}
   elseif generation ~= '' and generation ~= r[1] then
     return 'replaced', '', ''
+  elseif r[7] ~= '2' then
+    return 'layout', '', ''
   end
-  local mine = r[2] == token
-  if not mine and r[3] and tonumber(r[3]) > now then
-    redis.call('HSET', record, 'shared', '1')
-    return 'wait', '', ''
+  if r[8] == token and r[6] == 'loading' and r[4] == '1' then
+    redis.call('HSET', record, 'until:' .. shard, r[3] and 0 or now + claim, 'updated', stamp(), 'writer', ARGV[5], 'ttl', ARGV[6])
+    return r[3] and 'leaving' or 'loading', r[4], r[1]
   end
-  local epoch = r[5]
-  if not mine then epoch = tostring(redis.call('HINCRBY', record, 'epoch', 1)) end
+  if r[2] ~= token then
+    if is_claimed(record, now) then
+      redis.call('HSET', record, 'shared', '1')
+      return 'wait', '', ''
+    end
+    r[4] = tostring(redis.call('HINCRBY', record, 'epoch', 1))
+  end
   local status, till = 'exclusive', now + claim
-  if r[4] then status, till = 'shared', 0 end
+  if r[3] then status, till = 'shared', 0 end
   redis.call('HSET', record, 'token', token, 'until', till, 'updated', stamp(), 'writer', ARGV[5], 'ttl', ARGV[6])
-  return status, epoch, r[1]
+  return status, r[4], r[1]
 end

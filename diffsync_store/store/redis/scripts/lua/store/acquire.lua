@@ -4,5 +4,5 @@
 -- KEYS: record, objects. Returns: status, epoch, generation, number of objects.
 local number = redis.call('HLEN', KEYS[2])
 local status, epoch, generation = admit(KEYS[1])
-if status == 'exclusive' or status == 'shared' then keep_alive(KEYS[1]) end
+if generation ~= '' then keep_alive(KEYS[1]) end
 return {status, epoch, generation, number}

@@ -1,22 +1,21 @@
--- include shared/admit
+-- include shared/fenced
+-- include shared/stamp
+-- include shared/claims
 -- include shared/server
+-- include shared/unlink
 
--- Empties the store and begins a new generation, unless another load is alive.
--- KEYS: record, counts, schema. ARGV: 7 seconds to live during a load, from 8 on prefixes of the keys of a model.
--- Returns: status, name of the writer that has a claim.
-local newer = fenced(KEYS[1])
+-- Empties the store and begins a new generation, unless another load is alive. The caller loads its shard 0.
+-- KEYS: record. ARGV: token, generation, claim in ms, writer's name, seconds to live, seconds to live at least during a load,
+-- number of shards.
+-- Returns: status, epoch.
+local record, now = KEYS[1], milliseconds()
+local newer = fenced(record)
 if newer then return {'fenced', newer} end
-local r = redis.call('HMGET', KEYS[1], 'token', 'until', 'writer')
-if r[1] and r[1] ~= ARGV[1] and tonumber(r[2] or 0) > milliseconds() then return {'wait', r[3]} end
-local models = redis.call('HKEYS', KEYS[3])
-for _, model in ipairs(redis.call('HKEYS', KEYS[2])) do models[#models + 1] = model end -- the schema may be lost
-for _, model in ipairs(models) do -- before the record, which names what is lost
-  for i = 8, #ARGV do redis.call('UNLINK', ARGV[i] .. model) end
-end
-redis.call('DEL', KEYS[3], KEYS[2], KEYS[1])
-life = math.max(life, tonumber(ARGV[7]))
-local now = milliseconds()
-redis.call('HSET', KEYS[1], 'hold', life, 'generation', ARGV[3], 'state', 'loading', 'created', stamp(), 'updated', stamp(), 'layout', '1',
-  'token', ARGV[1], 'until', now + tonumber(ARGV[4]), 'writer', ARGV[5], 'ttl', ARGV[6], 'epoch', '1', 'server', server())
-redis.call('EXPIRE', KEYS[1], life)
-return {'exclusive', ''}
+if is_claimed(record, now) then return {'wait', redis.call('HGET', record, 'writer')} end
+unlink_all(record)
+local life = math.max(tonumber(ARGV[5]), tonumber(ARGV[6]))
+redis.call('HSET', record, 'hold', life, 'generation', ARGV[2], 'state', 'loading', 'created', stamp(), 'updated', stamp(),
+  'layout', '2', 'token:0', ARGV[1], 'until:0', now + tonumber(ARGV[3]), 'shards', ARGV[7], 'writer', ARGV[4], 'ttl', ARGV[5],
+  'epoch', '1', 'server', server())
+redis.call('EXPIRE', record, life)
+return {'loading', '1'}

@@ -1,9 +1,70 @@
--- include shared/values
+-- Reads objects in order: those of the pages of each shard, then those that were added outside of a load.
+-- KEYS: record, objects, pages, order.
+-- ARGV: 1 where to start: empty, or as returned, 2 number of objects, 3 bytes after which to stop, 4 'values', or 'ids' for the
+-- ids only.
+-- Returns: where to go on, empty after the last object; ids, values. There may be none of them before the end.
+local record, objects, pages, order = unpack(KEYS)
+local number, most, has_values = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == 'values'
+local r = redis.call('HMGET', record, 'shards', 'removed')
+local shards, is_removed = tonumber(r[1] or '') or 1, r[2]
+local ids, values, size, seen = {}, {}, 0, 0
 
--- KEYS: objects, order. ARGV: position after which to start, number of objects, bytes after which to stop.
--- Returns: the last position read, ids, values.
-local ids = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])
-if #ids == 0 then return {ARGV[1], {}, {}} end
-local values = values_of(KEYS[1], ids, 1, tonumber(ARGV[3]))
-for i = #ids, #values + 1, -1 do ids[i] = nil end
-return {redis.call('ZSCORE', KEYS[2], ids[#ids]), ids, values}
+local function is_full() return seen >= number or size >= most end
+
+-- Takes those of these ids that are stored; `first` is the position of the first one, nil where the positions are not checked.
+local function take(some, first)
+  seen = seen + #some
+  if not has_values and not (is_removed and first) then
+    for i = 1, #some do ids[#ids + 1] = some[i] end
+    return
+  end
+  local found = redis.call('HMGET', objects, unpack(some))
+  for i = 1, #some do
+    local value = found[i]
+    size = size + (value and #value or 0)
+    if value and not (is_removed and first and string.sub(value, 1, 8) ~= struct.pack('>I8', first + i - 1)) then
+      ids[#ids + 1] = some[i]
+      if has_values then values[#values + 1] = value end
+    end
+  end
+end
+
+-- Takes the ids of a page from byte `at` on, which is number `index`; returns where the next ones are.
+local function take_page(page, at, index)
+  local first = struct.unpack('>I8', page)
+  while at <= #page and not is_full() do
+    local some = {}
+    while at <= #page and #some < 100 do some[#some + 1], at = struct.unpack('>Hc0', page, at) end
+    take(some, first + index)
+    index = index + #some
+  end
+  return at, index
+end
+
+local shard, page, at, index = string.match(ARGV[1], '^(%d+):(%d+):(%d+):(%d+)$')
+if shard or ARGV[1] == '' then
+  shard, page, at, index = tonumber(shard or 0), tonumber(page or 0), tonumber(at or 9), tonumber(index or 0)
+  while shard < shards and not is_full() do
+    local text = redis.call('HGET', pages, shard .. ':' .. page)
+    if text then
+      at, index = take_page(text, at, index)
+      if at > #text then page, at, index = page + 1, 9, 0 end
+    elseif shard + 1 == shards and seen > 0 then
+      break -- the shard may go on until the next call
+    else
+      shard, page, at, index = shard + 1, 0, 9, 0
+    end
+  end
+  if seen > 0 then return {table.concat({shard, page, at, index}, ':'), ids, values} end
+end
+local from = string.match(ARGV[1], '^after (%d+)$')
+local found = redis.call('ZRANGEBYSCORE', order, from and '(' .. from or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, number)
+local go_on = ''
+for i = 1, #found, 200 do
+  local some = {}
+  for k = i, math.min(i + 199, #found), 2 do some[#some + 1] = found[k] end
+  take(some)
+  go_on = 'after ' .. string.format('%.0f', tonumber(found[i + 2 * #some - 1]))
+  if is_full() then break end
+end
+return {go_on, ids, values}

@@ -1,18 +1,16 @@
+-- include shared/keys_of
+
 -- KEYS: record, counts, schema.
--- Returns: the record, the counts, the schema, and pairs of model and number of objects that are really stored.
-local space = string.sub(KEYS[1], 1, -7) -- the key without 'record'
-local counts, schemas = redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3])
-local is_top, found = {}, {}
-for i = 1, #schemas, 2 do
-  if schemas[i + 1] ~= '' then is_top[schemas[i]] = cjson.decode(schemas[i + 1]).is_top end
-end
-local digested = redis.call('HEXISTS', KEYS[1], 'undigested') == 0
+-- Returns: the record, the counts, the schema, pairs of model and number of objects that are really stored (-1 if another of its
+-- keys is lost), number of keys that the index has.
+local record = KEYS[1]
+local space = string.sub(record, 1, -7) -- the key without 'record'
+local counts, found = redis.call('HGETALL', KEYS[2]), {}
 for i = 1, #counts, 2 do
-  local model = counts[i]
-  local there = math.min(redis.call('HLEN', space .. 'objects:' .. model), redis.call('ZCARD', space .. 'order:' .. model))
-  if digested then there = math.min(there, redis.call('HLEN', space .. 'tree:' .. model)) end
-  local in_buckets = redis.call('EXISTS', space .. 'sums:' .. model) + redis.call('EXISTS', space .. 'members:' .. model)
-  if digested and is_top[model] and in_buckets < 2 then there = 0 end
-  found[i], found[i + 1] = model, there
+  local keys = {}
+  for k, kind in ipairs(OBJECTS) do keys[k] = space .. kind .. ':' .. counts[i] end
+  local is_whole = redis.call('EXISTS', unpack(keys)) == tonumber(redis.call('HGET', record, 'keys:' .. counts[i]) or '')
+  found[i], found[i + 1] = counts[i], is_whole and redis.call('HLEN', keys[1]) or -1
 end
-return {redis.call('HGETALL', KEYS[1]), counts, schemas, found}
+local indexed = redis.call('HGET', record, 'indexed') == '1' and index_size(record) or 0
+return {redis.call('HGETALL', record), counts, redis.call('HGETALL', KEYS[3]), found, indexed}

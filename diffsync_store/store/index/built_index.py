@@ -1,0 +1,202 @@
+"""The index of one shard as packed bytes, model by model and in chunks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from struct import Struct
+from typing import Any, TypeVar
+from zlib import crc32
+
+from diffsync_store.store.digest import SIZE
+from diffsync_store.store.index.children import ChildIds, split_ids
+from diffsync_store.store.index.format import (
+    MAX_TEXT,
+    MISSING,
+    NODE,
+    bucket_of,
+    encode_uid,
+    fits,
+    level_of_shard,
+    pack_edge,
+)
+from diffsync_store.store.index.node_counts import Digests, NodeCounts
+
+CHUNK = 500_000
+"""Approximate bytes of a chunk."""
+
+_MAX_CHARACTERS = MAX_TEXT // 4
+"""Characters that fit in any case."""
+_LENGTHS = [Struct(">H").pack(length) for length in range(256)]
+_LANE = 256**SIZE
+_DIGEST = slice(-SIZE - 1, -1)
+"""Where an entry has its digest."""
+
+K = TypeVar("K", int, bytes)
+
+
+@dataclass
+class BuiltModel:
+    """The index of the objects of one model.
+
+    It also covers ids that objects of any model list as children of this model: their edges, and with one shard an entry for each
+    id that is not stored.
+    """
+
+    name: str
+    level: int
+    objects: int
+    """Number of stored objects."""
+    counted: int
+    skipped: int
+    """The nodes of all stored objects added up, without what is below objects of other shards."""
+    sums: bytes
+    """The sums of the 2^level buckets."""
+    unresolved: list[bytes]
+    """Edges to objects that are not in this shard."""
+    _entries: list[bytes]
+    _edges: Mapping[int, list[bytes]]
+
+    def entries(self) -> Iterator[list[tuple[int, bytes]]]:
+        """Yield the buckets that are not empty with their packed entries, in chunks."""
+        return _chunks((bucket, entries) for bucket, entries in enumerate(self._entries) if entries)
+
+    def edges(self) -> Iterator[list[tuple[int, bytes]]]:
+        """Yield the buckets with their packed edges, in chunks. A bucket is that of the child."""
+        return _chunks((bucket, b"".join(edges)) for bucket, edges in self._edges.items())
+
+
+@dataclass
+class _Listed:
+    """The listed children of one model."""
+
+    edges: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Child and packed edge."""
+    unresolved: list[bytes] = field(default_factory=list)
+    missing: dict[bytes, bytes] = field(default_factory=dict)
+    """Random digest, with flag, of each listed child that is not stored anywhere."""
+
+
+class BuiltIndex:
+    """The index of one shard. It is computed while it is read, one model at a time. It is not safe for threads.
+
+    Args:
+        digests: digest with flag by model and unique id.
+        children: the listed children.
+        shards: number of declared shards; with one, a child that is not stored is nowhere.
+    """
+
+    def __init__(self, digests: Digests, children: ChildIds, shards: int) -> None:
+        self._digests = digests
+        self._children = children
+        self._shards = shards
+
+    @cached_property
+    def reason(self) -> str:
+        """Why the index cannot be used: an id is too long, or an object is below itself. Empty if it can."""
+        return next(self._too_long(), "") or self._node_counts.reason
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of objects by model."""
+        return {model: len(digests) for model, digests in self._digests.items()}
+
+    def models(self) -> Iterator[BuiltModel]:
+        """Yield the index of each model that has objects or listed children. Only one is in memory if each is read before the next."""
+        for name in dict.fromkeys((*self._digests, *self._children)):
+            yield self._model(name)
+
+    def nodes(self, model: str) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Yield unique id and packed node of each object of a model that lists children or is ignored, in chunks."""
+        nodes = self._node_counts.of(model)
+        return _chunks((encode_uid(uid), NODE.pack(*counts)) for uid, counts in nodes)
+
+    @cached_property
+    def _node_counts(self) -> NodeCounts:
+        return NodeCounts(self._digests, self._children)
+
+    def _too_long(self) -> Iterator[str]:
+        for model, digests in self._digests.items():
+            if not fits(encode_uid(model)):
+                yield "the name of a model is too long for an index"
+            if max(map(len, digests)) > _MAX_CHARACTERS and not fits(*map(encode_uid, digests)):
+                yield f"a unique id of {model} is too long for an index"
+        for child, of_parents in self._children.items():
+            joined = [ids for of_model in of_parents.values() for ids in of_model.values()]
+            if not fits(encode_uid(child), *(encode_uid(uid) for ids in joined for uid in _long(split_ids(ids)))):
+                yield f"a unique id of {child} is too long for an index"
+
+    def _model(self, name: str) -> BuiltModel:
+        digests = self._digests.get(name, {})
+        listed = self._listed(name, digests)
+        level = level_of_shard(len(digests) + len(listed.missing), self._shards)
+        buckets: list[Any] = [[] for _ in range(1 << level)]
+        _fill(buckets, level, ((encode_uid(uid), digest) for uid, digest in digests.items()))
+        _fill(buckets, level, listed.missing.items())
+        edges: dict[int, list[bytes]] = {}
+        for child, edge in listed.edges:
+            edges.setdefault(bucket_of(child, level), []).append(edge)
+        counted, skipped = self._node_counts.total(name)
+        return BuiltModel(
+            name, level, len(digests), counted, skipped, _pack(buckets), listed.unresolved, buckets, edges
+        )
+
+    def _listed(self, name: str, digests: Mapping[str, bytes]) -> _Listed:
+        """Return the listed children of a model with these objects."""
+        listed, can_be_elsewhere = _Listed(), self._shards > 1
+        for parent_model, of_model in self._children.get(name, {}).items():
+            model = encode_uid(parent_model)
+            for parent_uid, joined in of_model.items():
+                parent = encode_uid(parent_uid)
+                for uid in split_ids(joined):
+                    child = encode_uid(uid)
+                    edge = pack_edge(child, model, parent)
+                    if uid not in digests and can_be_elsewhere:
+                        listed.unresolved.append(edge)
+                        continue
+                    listed.edges.append((child, edge))
+                    if uid not in digests and child not in listed.missing:
+                        listed.missing[child] = os.urandom(SIZE) + MISSING
+        return listed
+
+
+def _long(ids: Iterable[str]) -> list[str]:
+    return [uid for uid in ids if len(uid) > _MAX_CHARACTERS]
+
+
+def _fill(buckets: list[list[bytes]], level: int, entries: Iterable[tuple[bytes, bytes]]) -> None:
+    """Add packed entries to their buckets: `pack_entry` and `bucket_of`, written out for speed."""
+    lengths, shift = _LENGTHS, 32 - level
+    for uid, digest in entries:
+        length = len(uid)
+        buckets[crc32(uid) >> shift].append(
+            (lengths[length] if length < 256 else length.to_bytes(2, "big")) + uid + digest
+        )
+
+
+def _pack(buckets: list[Any]) -> bytes:
+    """Replace the list of entries of each bucket by its bytes, and return the sums: `pack_entries` and `sum_of` in one pass."""
+    number, sums = int.from_bytes, bytearray()
+    for bucket, entries in enumerate(buckets):
+        entries.sort()
+        total = 0
+        for entry in entries:
+            total += number(entry[_DIGEST])
+        sums += (total % _LANE).to_bytes(SIZE, "big")
+        buckets[bucket] = b"".join(entries)
+    return bytes(sums)
+
+
+def _chunks(pairs: Iterable[tuple[K, bytes]]) -> Iterator[list[tuple[K, bytes]]]:
+    """Yield the pairs in lists of at most about `CHUNK` bytes."""
+    chunk: list[tuple[K, bytes]] = []
+    size = 0
+    for pair in pairs:
+        chunk.append(pair)
+        size += len(pair[1]) + 24
+        if size >= CHUNK:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk

@@ -1,0 +1,116 @@
+"""How many objects a diff counts and skips at and below each object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from diffsync_store.store.digest import SIZE
+from diffsync_store.store.index.children import ChildIds, JoinedIds, split_ids
+from diffsync_store.store.index.format import IGNORED
+
+Counts = tuple[int, int]
+"""Number of objects that a diff counts, and number of those that it skips because of their flags."""
+
+Digests = Mapping[str, Mapping[str, bytes]]
+
+_IGNORED = IGNORED[0]
+_SKIPPED: Counts = (0, 1)
+_OPEN: Counts = (-1, -1)
+"""The counts of an object whose children are being counted."""
+
+
+class NodeCounts:
+    """The counts of the objects. Children that are not among the objects do not count.
+
+    Args:
+        digests: digest with flag by model and unique id.
+        children: the listed children.
+    """
+
+    def __init__(self, digests: Digests, children: ChildIds) -> None:
+        self._digests = digests
+        self._lists: dict[str, list[tuple[str, dict[str, JoinedIds]]]] = {}
+        for child, of_parents in children.items():
+            for parent, of_model in of_parents.items():
+                self._lists.setdefault(parent, []).append((child, of_model))
+        self._known: dict[str, dict[str, Counts]] = {model: {} for model in self._lists}
+        self.reason = ""
+        """Names an object that is below itself; empty if there is none."""
+        for model, lists in self._lists.items():
+            for _, of_model in lists:
+                for uid in of_model:
+                    if uid not in self._known[model]:
+                        self._count(model, uid)
+
+    def of(self, model: str) -> Iterator[tuple[str, Counts]]:
+        """Yield unique id and counts of the objects of a model that list children or are ignored. All others are leaves."""
+        known = self._known.get(model, {})
+        yield from known.items()
+        for uid, digest in self._digests.get(model, {}).items():
+            if digest[SIZE] == _IGNORED and uid not in known:
+                yield uid, _SKIPPED
+
+    def total(self, model: str) -> Counts:
+        """Return the sum of the counts of all objects of a model."""
+        counted, skipped, others = 0, 0, len(self._digests.get(model, {}))
+        for _, counts in self.of(model):
+            counted += counts[0]
+            skipped += counts[1]
+            others -= 1
+        return counted + others, skipped
+
+    def _count(self, model: str, uid: str) -> None:
+        """Count an object, after all objects below it that list children."""
+        waiting = [(model, uid)]
+        while waiting:
+            model, uid = waiting[-1]
+            known = self._known[model]
+            found = known.get(uid)
+            if found is None and self._digests[model][uid][SIZE] == _IGNORED:
+                known[uid] = _SKIPPED
+            elif found is None:
+                known[uid] = _OPEN
+                waiting.extend(self._uncounted_below(model, uid))
+                continue
+            elif found is _OPEN:
+                known[uid] = self._sum(model, uid)
+            waiting.pop()
+
+    def _below(self, model: str, uid: str) -> Iterator[tuple[str, dict[str, None]]]:
+        """Yield child models with the ids that an object lists."""
+        for child, of_model in self._lists[model]:
+            joined = of_model.get(uid)
+            if joined is not None:
+                yield child, split_ids(joined)
+
+    def _uncounted_below(self, model: str, uid: str) -> Iterator[tuple[str, str]]:
+        for child, uids in self._below(model, uid):
+            known = self._known.get(child)
+            if known is None:
+                continue
+            digests = self._digests.get(child, {})
+            lists = [of_model for _, of_model in self._lists[child]]
+            for child_uid in uids:
+                found = known.get(child_uid)
+                if found is _OPEN:
+                    self.reason = self.reason or f"{child} {child_uid} is below itself"
+                elif found is None and child_uid in digests and any(child_uid in of_model for of_model in lists):
+                    yield child, child_uid
+
+    def _sum(self, model: str, uid: str) -> Counts:
+        counted, skipped = 1, 0
+        for child, uids in self._below(model, uid):
+            known, digests = self._known.get(child, {}), self._digests.get(child, {})
+            for child_uid in uids:
+                digest = digests.get(child_uid)
+                if digest is None:
+                    continue
+                found = known.get(child_uid)
+                if found is not None:
+                    counted += found[0]
+                    skipped += found[1]
+                elif digest[SIZE] == _IGNORED:
+                    skipped += 1
+                else:
+                    counted += 1
+        return counted, skipped

@@ -1,0 +1,77 @@
+"""The shard of a load that one writer writes: its order, and its index in memory."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from diffsync_store.store.index.format import MAX_TEXT
+from diffsync_store.store.index.shard_index import ShardIndex
+from diffsync_store.store.redis.keys import encode_uids
+from diffsync_store.store.redis.writing.batch import Batch
+
+_POSITIONS = 1 << 40
+"""Positions of one shard."""
+MAX_SHARDS = 4096
+"""Positions from 2^52 on are those of objects that were added outside of a load."""
+
+
+class Shard:
+    """One shard, from its beginning until its index is written. The store's lock guards it.
+
+    While it is open, nobody else writes to the store but the writers of other shards: the writer knows all unique ids of the shard,
+    and adds need no check. Once another writer has come it is closed; what is written from then on is not in the index, and the
+    store notes that it was touched.
+    """
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+        self.is_open = True
+        self.index = ShardIndex()
+        self._position = number * _POSITIONS + 1
+        self._pages: dict[str, int] = {}
+        """Number of pages by model."""
+
+    def takes(self, batch: Batch) -> bool:
+        """Whether the batch can be a part of the shard. It is closed if a page has no room for a unique id."""
+        if batch.kind == "adds" and any(len(uid) > MAX_TEXT // 4 for uid in batch.uids):
+            self.is_open = False
+        return self.is_open
+
+    def arguments(self, batch: Batch) -> list[Any]:
+        """Return the arguments for a batch: number and content of the page, unique ids, values; the same each time."""
+        uids: list[Any] = encode_uids(batch.uids)
+        if batch.kind == "deletes":
+            return ["", "", *uids]
+        if batch.kind != "adds":
+            return ["", "", *chain.from_iterable(zip(uids, batch.values, strict=True))]
+        self._place(batch)
+        positions = [position.to_bytes(8, "big") for position in range(batch.first, batch.first + len(uids))]
+        items = chain.from_iterable(
+            (uid, position + value) for uid, position, value in zip(uids, positions, batch.values, strict=True)
+        )
+        return [batch.page, _page(positions[0], batch.uids), *items]
+
+    def _place(self, batch: Batch) -> None:
+        """Give the batch positions and a page; an interrupt between two lines leaves no gap between pages."""
+        if batch.page is None:
+            batch.first = self._position
+            batch.page = self._pages.get(batch.model, 0)
+        self._position = max(self._position, batch.first + len(batch.uids))
+        self._pages[batch.model] = max(self._pages.get(batch.model, 0), batch.page + 1)
+
+    def note_written(self, batch: Batch) -> None:
+        """Update the index after a batch was written. It may be noted again, before the next one."""
+        index, model = self.index, batch.model
+        if batch.kind == "deletes":
+            for uid in batch.uids:
+                index.remove(model, uid)
+        else:
+            children = batch.children
+            for uid, digest in zip(batch.uids, batch.digests, strict=True):
+                index.add(model, uid, digest, children.get(uid))
+
+
+def _page(first: bytes, uids: list[str]) -> bytes:
+    encoded = [uid.encode("utf-8", "surrogatepass") for uid in uids]
+    return first + b"".join([len(uid).to_bytes(2, "big") + uid for uid in encoded])
