@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from threading import Event
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 
 from diffsync_store import (
     BaseStore,
-    LocalStore,
     ObjectAlreadyExists,
     ObjectStoreException,
     ShardState,
@@ -20,21 +19,23 @@ from diffsync_store import (
     StoreNotComplete,
     StoreState,
 )
+from diffsync_store.store.redis import RedisStore
 from tests.store.inventory import Device, Site, flat, sites
 
 OF = ("eu", "us", "asia")
 
 
-@pytest.fixture(autouse=True)
-def _only_in_memory(store: BaseStore) -> None:
-    if not isinstance(store, LocalStore):
-        pytest.skip("stores in Redis are not loaded in shards yet")
-
-
 @pytest.fixture
-def open_again(store: BaseStore) -> Callable[[], BaseStore]:
+def open_again(store: BaseStore) -> Iterator[Callable[[], BaseStore]]:
     """Opens the store as another process does; a local store has only this process."""
-    return lambda: store
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(store_of_another_process(store))
+
+
+def store_of_another_process(store: BaseStore) -> AbstractContextManager[BaseStore]:
+    if not isinstance(store, RedisStore):
+        return nullcontext(store)
+    return RedisStore(connection=store._connection, store_id=store.store_id)
 
 
 def load(store: BaseStore, shard: str, *names: str, of: Any = OF, **options: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ from diffsync_store.store.index.format import (
     pack_edge,
 )
 from diffsync_store.store.index.node_counts import Digests, NodeCounts
+from diffsync_store.store.index.open_nodes import pack_open_node
 
 CHUNK = 500_000
 """Approximate bytes of a chunk."""
@@ -51,11 +53,9 @@ class BuiltModel:
     """Number of stored objects."""
     counted: int
     skipped: int
-    """The nodes of all stored objects added up, without what is below objects of other shards."""
+    """The nodes of all stored objects added up, without open ones."""
     sums: bytes
     """The sums of the 2^level buckets."""
-    unresolved: list[bytes]
-    """Edges to objects that are not in this shard."""
     _entries: list[bytes]
     _edges: Mapping[int, list[bytes]]
 
@@ -74,7 +74,6 @@ class _Listed:
 
     edges: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Child and packed edge."""
-    unresolved: list[bytes] = field(default_factory=list)
     missing: dict[bytes, bytes] = field(default_factory=dict)
     """Random digest, with flag, of each listed child that is not stored anywhere."""
 
@@ -112,9 +111,23 @@ class BuiltIndex:
         nodes = self._node_counts.of(model)
         return _chunks((encode_uid(uid), NODE.pack(*counts)) for uid, counts in nodes)
 
+    def open_nodes(self, model: str) -> Iterator[list[bytes]]:
+        """Yield packed open nodes of a model, in chunks: what the seal must resolve. See `open_nodes`."""
+        packed = ((b"", part) for node in self._node_counts.open(model) for part in pack_open_node(node))
+        return ([part for _, part in chunk] for chunk in _chunks(packed))
+
+    def waiting(self) -> dict[str, dict[str, int]]:
+        """Return how many children the open nodes of each model wait for, by model and child model."""
+        found: dict[str, Counter[str]] = {}
+        for model in self._digests:
+            for node in self._node_counts.open(model):
+                for child, is_elsewhere, uids in node.waits_for:
+                    found.setdefault(model, Counter())[child] += len(uids) if is_elsewhere else 0
+        return {model: dict(counts) for model, counts in found.items()}
+
     @cached_property
     def _node_counts(self) -> NodeCounts:
-        return NodeCounts(self._digests, self._children)
+        return NodeCounts(self._digests, self._children, can_be_elsewhere=self._shards > 1)
 
     def _too_long(self) -> Iterator[str]:
         for model, digests in self._digests.items():
@@ -138,9 +151,7 @@ class BuiltIndex:
         for child, edge in listed.edges:
             edges.setdefault(bucket_of(child, level), []).append(edge)
         counted, skipped = self._node_counts.total(name)
-        return BuiltModel(
-            name, level, len(digests), counted, skipped, _pack(buckets), listed.unresolved, buckets, edges
-        )
+        return BuiltModel(name, level, len(digests), counted, skipped, _pack(buckets), buckets, edges)
 
     def _listed(self, name: str, digests: Mapping[str, bytes]) -> _Listed:
         """Return the listed children of a model with these objects."""
@@ -151,11 +162,9 @@ class BuiltIndex:
                 parent = encode_uid(parent_uid)
                 for uid in split_ids(joined):
                     child = encode_uid(uid)
-                    edge = pack_edge(child, model, parent)
                     if uid not in digests and can_be_elsewhere:
-                        listed.unresolved.append(edge)
                         continue
-                    listed.edges.append((child, edge))
+                    listed.edges.append((child, pack_edge(child, model, parent)))
                     if uid not in digests and child not in listed.missing:
                         listed.missing[child] = os.urandom(SIZE) + MISSING
         return listed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from diffsync_store.store.digest import SIZE
 from diffsync_store.store.index.children import ChildIds, JoinedIds, split_ids
@@ -19,16 +20,31 @@ _OPEN: Counts = (-1, -1)
 """The counts of an object whose children are being counted."""
 
 
+class OpenNode(NamedTuple):
+    """An object whose counts depend on objects of other shards."""
+
+    uid: str
+    counts: Counts
+    """Without the children that it waits for; final if it is ignored."""
+    waits_for: list[tuple[str, bool, list[str]]]
+    """Child model, whether they are not among the objects of the shard, and unique ids of children."""
+
+
 class NodeCounts:
-    """The counts of the objects. Children that are not among the objects do not count.
+    """The counts of the objects.
+
+    The counts of an object are open if a child at any level below it may be in another shard.
 
     Args:
         digests: digest with flag by model and unique id.
         children: the listed children.
+        can_be_elsewhere: whether children that are not among the objects may be in another shard. If not, they do not count.
     """
 
-    def __init__(self, digests: Digests, children: ChildIds) -> None:
+    def __init__(self, digests: Digests, children: ChildIds, *, can_be_elsewhere: bool = False) -> None:
         self._digests = digests
+        self._can_be_elsewhere = can_be_elsewhere
+        self._open: dict[str, set[str]] = {}
         self._lists: dict[str, list[tuple[str, dict[str, JoinedIds]]]] = {}
         for child, of_parents in children.items():
             for parent, of_model in of_parents.items():
@@ -43,21 +59,40 @@ class NodeCounts:
                         self._count(model, uid)
 
     def of(self, model: str) -> Iterator[tuple[str, Counts]]:
-        """Yield unique id and counts of the objects of a model that list children or are ignored. All others are leaves."""
-        known = self._known.get(model, {})
-        yield from known.items()
+        """Yield unique id and counts of the objects of a model that list children or are ignored, and are not open.
+
+        All other objects that are not open are leaves.
+        """
+        known, is_open = self._known.get(model, {}), self._open.get(model, ())
+        yield from ((uid, counts) for uid, counts in known.items() if uid not in is_open)
         for uid, digest in self._digests.get(model, {}).items():
             if digest[SIZE] == _IGNORED and uid not in known:
                 yield uid, _SKIPPED
 
     def total(self, model: str) -> Counts:
-        """Return the sum of the counts of all objects of a model."""
-        counted, skipped, others = 0, 0, len(self._digests.get(model, {}))
+        """Return the sum of the counts of all objects of a model that are not open."""
+        counted, skipped, others = 0, 0, len(self._digests.get(model, {})) - len(self._open.get(model, ()))
         for _, counts in self.of(model):
             counted += counts[0]
             skipped += counts[1]
             others -= 1
         return counted + others, skipped
+
+    def open(self, model: str) -> Iterator[OpenNode]:
+        """Yield the open objects of a model, and the ignored ones with children that may be in another shard."""
+        for uid in self._known.get(model, {}) if self._can_be_elsewhere else ():
+            is_open = uid in self._open.get(model, ())
+            if not is_open and self._known[model][uid] != _SKIPPED:
+                continue
+            waits_for: list[tuple[str, bool, list[str]]] = []
+            for child, uids in self._below(model, uid):
+                digests, of_child = self._digests.get(child, {}), self._open.get(child, set())
+                elsewhere = [child_uid for child_uid in uids if child_uid not in digests]
+                waits_for.append((child, True, elsewhere))
+                waits_for.append((child, False, [child_uid for child_uid in uids if is_open and child_uid in of_child]))
+            lists = [(child, is_elsewhere, uids) for child, is_elsewhere, uids in waits_for if uids]
+            if lists:
+                yield OpenNode(uid, self._known[model][uid], lists)
 
     def _count(self, model: str, uid: str) -> None:
         """Count an object, after all objects below it that list children."""
@@ -101,9 +136,12 @@ class NodeCounts:
         counted, skipped = 1, 0
         for child, uids in self._below(model, uid):
             known, digests = self._known.get(child, {}), self._digests.get(child, {})
+            is_open = self._open.get(child, ())
             for child_uid in uids:
                 digest = digests.get(child_uid)
-                if digest is None:
+                if digest is None or child_uid in is_open:
+                    if digest is not None or self._can_be_elsewhere:
+                        self._open.setdefault(model, set()).add(uid)
                     continue
                 found = known.get(child_uid)
                 if found is not None:

@@ -17,8 +17,9 @@ a pattern.
     dss:{ID}:edges:SHARD:MODEL   hash: bucket of a child of this model to its edges
     dss:{ID}:sums:LEVEL:MODEL    string: the sums of the buckets of a level
     dss:{ID}:nodes:MODEL         hash: unique id of an object that lists children to its node
-    dss:{ID}:shardsums:SHARD:MODEL, unresolved:SHARD
-                                 string and list: sums, and edges to other shards, until a load in shards is sealed
+    dss:{ID}:shardsums:SHARD:MODEL, open:SHARD:MODEL, twice:SHARD:MODEL
+                                 string, list and hash, until a load in shards is sealed: sums, what depends on other shards (see
+                                 `store/index/open_nodes.py`), and objects that another shard had loaded before
     dss:{ID}:lease               hash: who may change the target, and the last fencing token; outlives the store
     dsd:{ID}:record              string: a saved diff's record, as JSON
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
@@ -161,13 +162,21 @@ class StoreKeys:
         """Return the key of the sums of a shard that is not sealed."""
         return f"{self._prefix}shardsums:{shard}:{model}"
 
-    def unresolved(self, shard: int) -> str:
-        """Return the key of the edges from a shard to others, until it is sealed."""
-        return f"{self._prefix}unresolved:{shard}"
+    def open(self, shard: int, model: str) -> str:
+        """Return the key of what a shard has that depends on other shards, until it is sealed."""
+        return f"{self._prefix}open:{shard}:{model}"
+
+    def twice(self, shard: int, model: str) -> str:
+        """Return the key of the objects that another shard had loaded before this one."""
+        return f"{self._prefix}twice:{shard}:{model}"
 
     def sums(self, level: int, model: str) -> str:
         """Return the key of the sums of a level."""
         return f"{self._prefix}sums:{level}:{model}"
+
+    def totals(self, model: str) -> str:
+        """Return the key of the totals of a model's index."""
+        return f"{self._prefix}totals:{model}"
 
     def nodes(self, model: str) -> str:
         """Return the key of the nodes of a model."""
@@ -176,12 +185,12 @@ class StoreKeys:
     def all(self, models: Iterable[str], shards: int = 1) -> list[str]:
         """Return every key that a store with these models may have."""
         found = [self.record, self.schema, self.counts, self.shards]
-        found += [self.unresolved(shard) for shard in range(shards)]
         for model in models:
-            found += [self.objects(model), self.pages(model), self.order(model), self.touched(model), self.nodes(model)]
+            found += [self.objects(model), self.pages(model), self.order(model), self.touched(model)]
+            found += [self.nodes(model), self.totals(model)]
             found += [self.sums(level, model) for level in range(MAX_LEVEL + 1)]
             for shard in range(shards):
-                found += [self.index(shard, model), self.edges(shard, model), self.shardsums(shard, model)]
+                found += [key(shard, model) for key in (self.index, self.edges, self.shardsums, self.open, self.twice)]
         return found
 
 

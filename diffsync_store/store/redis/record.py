@@ -15,6 +15,9 @@ from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.shards.states import read_states
+from diffsync_store.store.shards.plan import ShardPlan
+from diffsync_store.store.shards.record import ShardRecord
 
 _GAPS = TypeAdapter(dict[str, Gap])
 
@@ -93,6 +96,8 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         generation=facts["generation"].decode(),
         undigested=facts["undigested"].decode() if "undigested" in facts else "" if "indexed" in facts else _NO_INDEX,
         counts={name: int(count) for name, count in counts.items()},
+        load=facts.get("load", b"").decode(),
+        shards=_shards(client, keys, facts),
         top_level=top_level,
         schema_=StoreSchema(top_level=top_level, models=_models(schemas)),
         created=time_of(facts["created"]),
@@ -100,6 +105,14 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         writer=facts["writer"].decode(),
         ttl=int(facts["ttl"]),
     )
+
+
+def _shards(client: Any, keys: StoreKeys, facts: Mapping[str, bytes]) -> tuple[ShardRecord, ...]:
+    if "plan" not in facts:
+        return ()
+    with translated_errors():
+        fields = {name.decode(): value for name, value in client.hgetall(keys.shards).items()}
+    return read_states(ShardPlan.model_validate_json(facts["plan"]), fields)
 
 
 def read_models(client: Any, keys: StoreKeys) -> dict[str, ModelSchema]:

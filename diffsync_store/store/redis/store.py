@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from threading import Lock, RLock
 from typing import Any
 from uuid import uuid4
 
-from diffsync_store.enum import StoreState
-from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException
+from diffsync_store.enum import ShardState, StoreState
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreInUse
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.base import BaseStore, synchronized
 from diffsync_store.store.digest import digest_of
-from diffsync_store.store.load_report import Gap
+from diffsync_store.store.load_report import Gap, LoadReport
 from diffsync_store.store.primitives import NO_GAPS, StoreOwner
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
 from diffsync_store.store.redis.connection import Connection, translated_errors
@@ -27,12 +28,16 @@ from diffsync_store.store.redis.processes import close_logging_errors, register,
 from diffsync_store.store.redis.record import LAYOUT, gaps_text, outdated_message, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.scripts.pipeline import new_pipeline
+from diffsync_store.store.redis.shards.load import ShardLoad
+from diffsync_store.store.redis.shards.sealer import LoadedTwice, Sealer
 from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.children import children_of
 from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
 from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
 from diffsync_store.store.redis.writing.writer import Writer
 from diffsync_store.store.serialization import decode, encode, ensure_storable, root_class
+from diffsync_store.store.shards.plan import ShardPlan
+from diffsync_store.store.shards.sealing import models_of
 from diffsync_store.store.stored_model import stored_model
 from diffsync_store.store.subtree_digests import SubtreeDigests
 from diffsync_store.values.plain import is_unicode
@@ -137,6 +142,8 @@ class RedisStore(BaseStore):
         self._pending = 0
         self._flush_due = _NEVER
         self._is_loading = False
+        self._shard: ShardLoad | None = None
+        """The shard that this process loads, of a load in shards."""
         self._writing = Lock()
         self._is_forked = False
         """Whether a parent process has opened it."""
@@ -216,12 +223,14 @@ class RedisStore(BaseStore):
         self._writer.mark(self._facts())
         self._add_to_index()
 
-    def _require_not_needed(self) -> None:
-        """Refuse to empty the store if a saved diff needs it."""
+    def _require_not_needed(self) -> str:
+        """Refuse to empty the store if a saved diff needs it; return its generation, empty if it does not exist."""
         with translated_errors():
             generation = self._redis.hget(self._keys.record, "generation")
-        if generation is not None:
-            refuse_load(DiffCatalog(self._redis, self.namespace), self.store_id, generation.decode())
+        if generation is None:
+            return ""
+        refuse_load(DiffCatalog(self._redis, self.namespace), self.store_id, generation.decode())
+        return str(generation.decode())
 
     @synchronized
     def mark(self, state: StoreState, reason: str = "", *, gaps: Mapping[str, Gap] = NO_GAPS) -> None:
@@ -236,6 +245,53 @@ class RedisStore(BaseStore):
         self._writer.end_sharing()
         self._writer.claim_until = 0.0
         self._is_loading = False
+        self._add_to_index()
+
+    @synchronized
+    def _begin_shard(self, name: str, plan: ShardPlan, report: LoadReport) -> Callable[[], None]:
+        if self._loaded_by == os.getpid():
+            raise StoreInUse(f"Store {self} is being loaded already, by this process. Open it again for another shard.")
+        generation = self._require_not_needed()
+        self._discard_all()
+        self._writer.change_token()
+        shard = ShardLoad(self._redis, self._keys, self._writer, plan, name)
+        shard.begin(generation, self._ttl)
+        before, self._load_report = self._load_report, report
+        self._shard, self._is_loading, self._loaded_by = shard, True, os.getpid()
+        self._writer.mark(self._facts())
+        self._add_to_index()
+
+        def leave() -> None:
+            shard.stop()
+            if self._shard is shard:
+                self._shard, self._is_loading, self._loaded_by = None, False, None
+                self._writer.change_token()
+            self._load_report = before
+
+        return leave
+
+    @synchronized
+    def _end_shard(self, state: ShardState, reason: str, gaps: Mapping[str, Gap]) -> None:
+        shard = self._shard
+        if shard is None:
+            raise StoreInUse(f"Store {self} was closed or forked while a shard of it was loaded.")
+        if state is ShardState.FAILED:
+            self._discard_all()
+        else:
+            self.flush()
+        facts = {"renamed": "1"} if any(buffer.has_changed_uids for buffer in self._buffers.values()) else {}
+        shard.end(state, reason, gaps, self._load_report, facts)
+        self._discard_all()
+        self._add_to_index()
+
+    def _seal(self) -> None:
+        self._write()
+        models = models_of(self.adapter)
+        try:
+            Sealer(self._redis, self._keys, self._ttl, self.fencing_token).seal(models)
+        except LoadedTwice as error:
+            self._raise(ObjectAlreadyExists, str(error), self._get(error.model, None, error.uid))
+        self._discard_all()
         self._add_to_index()
 
     def _write_index(self, facts: Mapping[str, Any]) -> None:
@@ -258,6 +314,7 @@ class RedisStore(BaseStore):
         self._pending, self._flush_due = 0, _NEVER
         self._writing = Lock()
         self._is_loading = False
+        self._shard = None
         self._is_forked = True
 
     @property
@@ -326,6 +383,8 @@ class RedisStore(BaseStore):
     def _counts(self) -> dict[str, int]:
         self._write()
         self._require_layout()
+        if self._shard is not None:
+            return self._shard.counts()
         self._renew()
         with translated_errors():
             return {name.decode(): int(count) for name, count in self._redis.hgetall(self._keys.counts).items()}
@@ -347,6 +406,8 @@ class RedisStore(BaseStore):
                 found[uid] = obj
             elif uid not in buffer.deletes:
                 missing.append(uid)
+        if self._shard is not None:
+            missing = [uid for uid in missing if self._shard.has(model, uid)]
         if not missing:
             return found
         self._await_answers()
@@ -392,7 +453,9 @@ class RedisStore(BaseStore):
         self._expire(buffer)
         cursor, ids, values = self._read(model, cursor, _BATCH, "values")
         page: dict[str, bytes | None] = {
-            id_.decode(): value[_POSITION:] for id_, value in zip(ids, values, strict=True)
+            uid: value[_POSITION:]
+            for uid, value in zip((id_.decode() for id_ in ids), values, strict=True)
+            if self._shard is None or self._shard.has(model, uid)
         }
         buffer.open_page(page)
         return buffer, cursor, page
@@ -428,7 +491,8 @@ class RedisStore(BaseStore):
         if not cursor:
             self._write()
         cursor, ids, _ = self._read(model, cursor, 10 * _BATCH, "ids")
-        return cursor, [uid.decode() for uid in ids]
+        uids = [uid.decode() for uid in ids]
+        return cursor, [uid for uid in uids if self._shard is None or self._shard.has(model, uid)]
 
     @synchronized
     def positions(self, model: str, uids: Sequence[str]) -> dict[str, float]:
@@ -591,6 +655,8 @@ class RedisStore(BaseStore):
             return False
         if buffer.find(uid) is None:
             self._await_answers()
+            if self._shard is not None and not self._shard.has(model, uid):
+                return False
             with translated_errors():
                 if not self._redis.hexists(self._keys.objects(model), *encode_uids([uid])):
                     return False

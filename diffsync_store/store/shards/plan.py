@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from diffsync_store.store.load_report import ObjectKey
 
-MAX_SHARDS = 1000
+MAX_SHARDS = 500
 _MAX_NAME = 128
 
 

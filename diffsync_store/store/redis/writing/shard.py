@@ -24,8 +24,12 @@ class Shard:
     store notes that it was touched.
     """
 
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self, number: int = 0, shards: int = 1) -> None:
         self.number = number
+        self.shards = shards
+        """Number of declared shards of the load."""
+        self.twice: set[tuple[str, str]] = set()
+        """Model and unique id of the objects that another shard had loaded before this one."""
         self.is_open = True
         self.index = ShardIndex()
         self._position = number * _POSITIONS + 1

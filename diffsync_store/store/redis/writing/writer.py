@@ -82,8 +82,25 @@ class Writer:
         self.shard = Shard()
         self._batches = 0
 
+    @property
+    def token(self) -> str:
+        """What Redis knows this writer by; nobody else knows it."""
+        return self._token
+
+    def enter_shard(self, generation: bytes, number: int, shards: int) -> None:
+        """Write from now on to a shard that was begun with the token of this writer."""
+        self.generation, self.epoch, self.is_shared = generation, b"1", False
+        self.claim_until = 0.0
+        self.shard = Shard(number, shards)
+        self._batches = 0
+
+    @property
+    def is_in_shards(self) -> bool:
+        """Whether this writer loads one of several shards, of which it knows all unique ids."""
+        return self.shard is not None and self.shard.shards > 1
+
     def acquire(self, model: str) -> int:
-        """Request a claim; return the number of objects of the model."""
+        """Request a claim; return the number of objects of the model, without those of other shards."""
         started = time.monotonic()
         keys = [self._keys.record, self._keys.objects(model)]
         status, epoch, generation, count = self._until_admitted(
@@ -94,7 +111,7 @@ class Writer:
         elif status not in _IN_SHARD and self.shard is not None:
             self.shard.is_open = False
         self._update(status, epoch, generation, started)
-        return int(count)
+        return len(self.shard.index.uids(model)) if self.shard is not None and self.is_in_shards else int(count)
 
     def call(self, batch: Batch) -> tuple[Script, list[str], list[Any]]:
         """Return the script that writes a batch, its keys and arguments.
@@ -107,6 +124,8 @@ class Writer:
         arguments = [*self._writer_arguments(), batch.number, batch.model, batch.schema, batch.kind]
         keys = self._keys.of_batch(batch.model)
         if self.shard is not None and batch.in_shard:
+            if self.is_in_shards:
+                keys.append(self._keys.twice(self.shard.number, batch.model))
             return scripts.LOAD, keys, arguments + self.shard.arguments(batch)
         return scripts.WRITE, keys, [*arguments, batch.known_in, "", *batch.items()]
 
@@ -125,6 +144,8 @@ class Writer:
         if batch.in_shard and self.shard is not None and status in _ADMITTED:
             if status in _IN_SHARD:
                 self.shard.note_written(batch)
+                self.shard.twice.update((batch.model, uid.decode()) for uid in refused)
+                refused = []
             if status != b"loading":
                 self.shard.is_open = False
             if status not in _IN_SHARD:
@@ -271,6 +292,11 @@ class Writer:
         if status == b"early":
             raise ObjectStoreException(
                 f"Redis has lost objects of store {store_id!r}, in a restart or a failover to a replica. Load it again."
+            )
+        if status == b"shards":
+            raise StoreInUse(
+                f"Store {store_id!r} is being loaded in shards. Add inside of `loading(shard=...)`, in the process that entered it, or "
+                "wait until the store is sealed."
             )
         if status == b"layout":
             raise ObjectStoreException(outdated_message(store_id))

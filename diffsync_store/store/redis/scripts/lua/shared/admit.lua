@@ -14,12 +14,13 @@ end
 -- Admits a writer. Returns a status, the epoch and the generation. Status: 'loading' or 'leaving' if it may write to its shard,
 -- for the last time if 'leaving'; 'exclusive' or 'shared' if it may write outside of a shard; 'wait' if another writer has a
 -- claim, 'replaced' or 'gone' if the store was loaded again or dropped, 'fenced' if its lease is lost, 'layout' if another
--- version has written the store.
+-- version has written the store, 'shards' if the store is loaded in shards and the writer is of none.
 -- Every script that calls it has ARGV 1 to 7: token, generation, fresh generation, claim in ms, writer's name, seconds to live,
 -- number of the shard that the writer loads, or empty. A writer that creates a store loads its shard 0.
 local function admit(record)
   local token, generation, claim, shard = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[7]
-  local r = redis.call('HMGET', record, 'generation', 'token', 'shared', 'epoch', 'hold', 'state', 'layout', 'token:' .. shard)
+  local r = redis.call('HMGET', record, 'generation', 'token', 'shared', 'epoch', 'hold', 'state', 'layout', 'token:' .. shard,
+    'plan', 'sealed')
   life = math.max(life, tonumber(r[5] or '') or 0)
   local now, newer = milliseconds(), fenced(record)
   if newer then return 'fenced', newer, '' end
@@ -33,6 +34,10 @@ local function admit(record)
     return 'replaced', '', ''
   elseif r[7] ~= '2' then
     return 'layout', '', ''
+  elseif r[9] and shard ~= '' and r[8] ~= token then
+    return 'replaced', '', ''
+  elseif r[9] and not r[10] and r[8] ~= token then
+    return 'shards', '', ''
   end
   if r[8] == token and r[6] == 'loading' and r[4] == '1' then
     redis.call('HSET', record, 'until:' .. shard, r[3] and 0 or now + claim, 'updated', stamp(), 'writer', ARGV[5], 'ttl', ARGV[6])

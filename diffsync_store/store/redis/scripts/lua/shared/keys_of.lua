@@ -1,5 +1,6 @@
 local LEVELS = 20 -- of the sums of an index
-local OBJECTS, OF_SHARD = {'objects', 'order', 'pages', 'touched'}, {'index', 'edges', 'shardsums'}
+local OBJECTS, OF_SHARD = {'objects', 'order', 'pages', 'touched'}, {'index', 'edges'}
+local UNTIL_SEALED = {'shardsums', 'open', 'twice'} -- of a shard, as long as its load is not sealed
 local OLD = {'tree', 'members'} -- of stores of earlier versions, which also had sums:MODEL
 
 -- Calls `body` with each key that a model of a store may have, and with true if it is one of its index.
@@ -7,9 +8,11 @@ local function each_key_of(space, model, shards, body)
   for _, kind in ipairs(OBJECTS) do body(space .. kind .. ':' .. model, false) end
   for shard = 0, shards - 1 do
     for _, kind in ipairs(OF_SHARD) do body(space .. kind .. ':' .. shard .. ':' .. model, true) end
+    for _, kind in ipairs(UNTIL_SEALED) do body(space .. kind .. ':' .. shard .. ':' .. model, false) end
   end
   for level = 0, LEVELS do body(space .. 'sums:' .. level .. ':' .. model, true) end
   body(space .. 'nodes:' .. model, true)
+  body(space .. 'totals:' .. model, true)
 end
 
 -- Calls `body` with each key that a store may have besides its record.
@@ -27,7 +30,6 @@ local function each_key(record, body)
       body(space .. 'sums:' .. model, false)
     end
   end
-  for shard = 0, shards - 1 do body(space .. 'unresolved:' .. shard, true) end
   for _, kind in ipairs({'shards', 'schema', 'counts'}) do body(space .. kind, false) end -- after what they name
 end
 

@@ -1,8 +1,10 @@
 -- include shared/batch
 
 -- Writes a batch to the writer's shard, whose unique ids only the writer knows: adds are not checked.
--- KEYS and ARGV as for each batch, values of adds with their positions. ARGV: 12 number of the page, 13 page, both of adds.
--- Returns: status, epoch, generation, unique ids of refused adds, always none. The batch was written if the status is 'loading'
+-- Of a load in shards, objects that another shard has loaded are kept apart until the seal, which refuses or resolves them.
+-- KEYS as for each batch, 8 twice, of a load in shards. ARGV as for each batch, values of adds with their positions; 12 number of
+-- the page, 13 page, both of adds.
+-- Returns: status, epoch, generation, unique ids of adds that another shard has loaded. The batch was written if the status is 'loading'
 -- or 'leaving'; if it is 'exclusive' or 'shared', other writers have come, and the batch must be written outside of the shard.
 local status, epoch, generation = admit(record)
 if status ~= 'loading' and status ~= 'leaving' then
@@ -13,13 +15,58 @@ if status ~= 'loading' and status ~= 'leaving' then
 end
 local answer, refused = begin_batch(status)
 if answer then return {answer, epoch, generation, refused} end
-if kind == 'adds' then
+local twice = redis.call('HEXISTS', record, 'plan') == 1 and KEYS[8] or nil
+local elsewhere = {}
+
+-- Finds which of these ids are stored, and belong to another shard.
+local function find_elsewhere(uids)
+  for from = 1, #uids, 500 do
+    local found = redis.call('HMGET', objects, unpack(uids, from, math.min(from + 499, #uids)))
+    for i = 1, #found do
+      if found[i] and math.floor(struct.unpack('>I8', found[i]) / 1099511627776) ~= tonumber(ARGV[7]) then
+        elsewhere[#elsewhere + 1] = uids[from + i - 1]
+        elsewhere[elsewhere[#elsewhere]] = true
+      end
+    end
+  end
+end
+
+-- Writes the objects of the batch that belong to another shard apart, and takes them out of the batch.
+local function set_apart()
+  local items = {}
+  redis.call('HSET', record, 'removed', '1') -- the page names them
+  for at = 14, #ARGV, kind == 'deletes' and 1 or 2 do
+    local uid, value = ARGV[at], ARGV[at + 1]
+    local mine = elsewhere[uid] and redis.call('HGET', twice, uid)
+    if not elsewhere[uid] then
+      items[#items + 1] = uid
+      if kind ~= 'deletes' then items[#items + 1] = value end
+    elseif kind == 'deletes' then
+      redis.call('HDEL', twice, uid)
+    elseif kind == 'adds' then
+      redis.call('HSET', twice, uid, value)
+    elseif mine then
+      redis.call('HSET', twice, uid, string.sub(mine, 1, POSITION) .. value)
+    end
+  end
+  for i = #ARGV, 14, -1 do ARGV[i] = nil end
+  for i = 1, #items do ARGV[13 + i] = items[i] end
+end
+
+if twice then find_elsewhere(uids_of_batch()) end
+if #elsewhere > 0 then set_apart() end
+if #ARGV < 14 then
+  -- all of its objects belong to other shards
+elseif kind == 'adds' then
   redis.call('HSET', objects, unpack(ARGV, 14))
+end
+if kind == 'adds' then
   redis.call('HSET', pages, ARGV[7] .. ':' .. ARGV[12], ARGV[13])
-elseif kind == 'deletes' then
+elseif kind == 'deletes' and #ARGV >= 14 then
   remove(uids_of_batch())
-else
+elseif kind ~= 'deletes' then
   replace()
 end
-end_batch({})
-return {status, epoch, generation, {}}
+local refused_adds = kind == 'adds' and {unpack(elsewhere)} or {}
+end_batch(refused_adds)
+return {status, epoch, generation, refused_adds}

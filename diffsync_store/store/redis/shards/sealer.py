@@ -1,0 +1,254 @@
+"""End a load in shards: from then on its shards are one store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
+from threading import Event, Thread
+from typing import Any
+
+from diffsync_store.enum import ShardState, StoreState
+from diffsync_store.exceptions import ObjectStoreException, StoreInUse
+from diffsync_store.store.redis.connection import translated_errors
+from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.record import gaps_text, read_models
+from diffsync_store.store.redis.scripts import shards as scripts
+from diffsync_store.store.redis.scripts import store as store_scripts
+from diffsync_store.store.redis.shards.claim import CLAIM_SECONDS, ClaimWait, ShardClaim, refuse
+from diffsync_store.store.redis.shards.clearing import clear_shard
+from diffsync_store.store.redis.shards.merging import IndexMerger
+from diffsync_store.store.redis.shards.states import IndexFacts, StoredState, read_index, read_states
+from diffsync_store.store.shards.local import twice_text
+from diffsync_store.store.shards.plan import ShardPlan
+from diffsync_store.store.shards.record import ShardRecord
+from diffsync_store.store.shards.sealing import children_of, outcome_of
+
+_WAIT = CLAIM_SECONDS + 0.5
+"""Seconds to wait for a shard or another seal, until its claim ends."""
+
+
+class LoadedTwice(Exception):
+    """An object is in two shards."""
+
+    def __init__(self, model: str, uid: str, message: str) -> None:
+        super().__init__(message)
+        self.model = model
+        self.uid = uid
+
+
+class Sealer:
+    """One attempt to seal a store. Used by one thread.
+
+    Args:
+        client: the Redis client.
+        keys: the keys of the store.
+        ttl: seconds to live of the sealed store.
+        fence: the fencing token of the lease that the store is written under.
+    """
+
+    def __init__(self, client: Any, keys: StoreKeys, ttl: int, fence: int | None = None) -> None:
+        self._client = client
+        self._keys = keys
+        self._ttl = ttl
+        self._token = secrets.token_hex(8) + ("" if fence is None else f":{fence}")
+        self._claim: ShardClaim
+        self._plan: ShardPlan
+        self._server = b""
+
+    def seal(self, models: Collection[str]) -> None:
+        """Seal the store, unless it is sealed.
+
+        Args:
+            models: models that a shard may have, besides those that are known from the load.
+
+        Raises:
+            LoadedTwice: an object is in two shards; the store is failed.
+            StoreInUse: a shard is being loaded, or another process seals the store.
+            ObjectStoreException: objects may be lost, or the store is not loaded in shards.
+        """
+        fields = self._take()
+        if fields is None:
+            return
+        with self._signs_of_life():
+            self._refuse_moved(fields)
+            shards = self._end_dead(fields)
+            index = [read_index(fields, number) if one.is_loaded else IndexFacts() for number, one in enumerate(shards)]
+            self._resolve_twice(shards, index)
+            counts = self._checked_counts(shards)
+            facts = self._index_facts(index, counts)
+            self._finish(shards, {*models, *self._plan.models, *counts}, facts)
+        self._remove_temporary()
+
+    # Before the index
+
+    def _take(self) -> dict[str, bytes] | None:
+        """Become the process that seals; return the hash of the shards, None if the store is sealed."""
+        wait = ClaimWait(_WAIT)
+        while True:
+            with translated_errors():
+                status, found, number, server, fields = scripts.TAKE(
+                    self._client, [self._keys.record, self._keys.shards], [self._token, int(CLAIM_SECONDS * 1000)]
+                )
+            if status == b"sealed":
+                return None
+            if status == b"sealing":
+                break
+            if status != b"wait" or not wait.goes_on(server):
+                self._refuse(status, found, number)
+        with translated_errors():
+            self._plan = ShardPlan.model_validate_json(self._client.hget(self._keys.record, "plan"))
+        self._claim = ShardClaim(self._client, self._keys, self._token, found, int(number))
+        self._server = server
+        return {name.decode(): value for name, value in zip(fields[::2], fields[1::2], strict=True)}
+
+    def _refuse(self, status: bytes, found: bytes, last: bytes) -> None:
+        store_id = self._keys.store_id
+        if status == b"none":
+            raise ObjectStoreException(f"Store {store_id!r} was not loaded in shards, so there is nothing to seal.")
+        if status == b"wait" and found == last:
+            raise StoreInUse(f"Another process seals store {store_id!r}. Wait for it.")
+        if status == b"wait":
+            with translated_errors():
+                plan = ShardPlan.model_validate_json(self._client.hget(self._keys.record, "plan"))
+            raise StoreInUse(
+                f"The shard {plan.names[int(found)]!r} of store {store_id!r} is being loaded. Nothing was sealed. Wait for it, or stop it: "
+                f"its claim ends {CLAIM_SECONDS:g} seconds after its process has died."
+            )
+        refuse(status, store_id, found)
+
+    @contextmanager
+    def _signs_of_life(self) -> Iterator[None]:
+        """Renew the claim in a thread; release it at the end."""
+        ended = Event()
+
+        def beat() -> None:
+            while not ended.wait(CLAIM_SECONDS / 4):
+                with suppress(ObjectStoreException):  # the next step raises it
+                    self._claim.call(scripts.RENEW, [self._keys.shards], [""])
+
+        Thread(target=beat, name="seal", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+            with suppress(ObjectStoreException), translated_errors():
+                store_scripts.RELEASE(self._client, [self._keys.record], [self._token, self._claim.number])
+
+    def _refuse_moved(self, fields: Mapping[str, bytes]) -> None:
+        """Fail the shards that were loaded before Redis was restarted or failed over: objects of them may be lost."""
+        shards = read_states(self._plan, fields)
+        moved = [
+            number
+            for number, shard in enumerate(shards)
+            if shard.is_loaded and fields[f"{number}:server"] != self._server
+        ]
+        if not moved:
+            return
+        for number in moved:
+            self._fail(number, "Redis was restarted or failed over to a replica since it was loaded")
+        names = ", ".join(shards[number].name for number in moved)
+        raise ObjectStoreException(
+            f"Redis was restarted, failed over to a replica, or moved the store to another node of its cluster, while store "
+            f"{self._keys.store_id!r} was loaded. Objects may be lost. Nothing was sealed. Load these shards again: {names[:500]}."
+        )
+
+    def _fail(self, number: int, reason: str) -> None:
+        stored = StoredState(state=ShardState.FAILED, reason=reason)
+        texts = [number, stored.model_dump_json(), f"{number}:counts", "{}", f"{number}:index", ""]
+        self._claim.call(scripts.NOTE, [self._keys.shards], texts)
+
+    def _end_dead(self, fields: Mapping[str, bytes]) -> tuple[ShardRecord, ...]:
+        """Remove the objects of failed shards, and of those whose process has died; return the shards."""
+        shards = []
+        for number, shard in enumerate(read_states(self._plan, fields)):
+            if shard.state in {ShardState.FAILED, ShardState.LOADING}:
+                reason = shard.reason or "its process gave no sign of life"
+                clear_shard(self._client, self._claim, number)
+                if shard.state is ShardState.LOADING:
+                    self._fail(number, reason)
+                update = {"state": ShardState.FAILED, "reason": reason, "counts": {}}
+                shards.append(shard.model_copy(update=update))
+            else:
+                shards.append(shard)
+        return tuple(shards)
+
+    def _resolve_twice(self, shards: Sequence[ShardRecord], index: Sequence[IndexFacts]) -> None:
+        """Refuse objects that are in two shards; an object of which the first shard was loaded again without it is put in its place."""
+        keys = self._keys
+        for number, facts in enumerate(index):
+            for model in facts.has_twice:
+                of_model = [keys.objects(model), keys.pages(model), keys.order(model), keys.touched(model)]
+                cursor = b"0"
+                while True:
+                    cursor, uid, first = self._claim.call(
+                        scripts.RESOLVE,
+                        [keys.shards, keys.counts, *of_model, keys.twice(number, model)],
+                        [model, number, cursor],
+                    )
+                    if uid is not None:
+                        text = twice_text(model, uid.decode(), shards[int(first)].name, shards[number].name)
+                        self._note_failed(text)
+                        raise LoadedTwice(model, uid.decode(), text)
+                    if cursor == b"0":
+                        break
+
+    def _note_failed(self, reason: str) -> None:
+        facts = ["state", StoreState.FAILED.value, "reason", reason]
+        self._claim.call(scripts.NOTE, [self._keys.shards], ["record", *facts])
+
+    def _checked_counts(self, shards: Sequence[ShardRecord]) -> dict[str, int]:
+        """Return the number of objects by model, which Redis must have.
+
+        Raises:
+            ObjectStoreException: it has not.
+        """
+        with translated_errors():
+            found = {name.decode(): int(count) for name, count in self._client.hgetall(self._keys.counts).items()}
+        loaded: dict[str, int] = {}
+        for shard in shards:
+            for model, count in shard.counts.items():
+                loaded[model] = loaded.get(model, 0) + count
+        if found != loaded:
+            models = sorted(model for model in {*found, *loaded} if found.get(model) != loaded.get(model))
+            reason = f"Redis has lost objects: {', '.join(models)}"
+            self._note_failed(reason)
+            raise ObjectStoreException(f"Store {self._keys.store_id!r} cannot be sealed: {reason}. Load it again.")
+        return found
+
+    # The index and the end
+
+    def _index_facts(self, index: Sequence[IndexFacts], counts: Mapping[str, int]) -> dict[str, Any]:
+        """Write the index of the whole store; return what the record says of it."""
+        with translated_errors():
+            undigested = (self._client.hget(self._keys.record, "undigested") or b"").decode()
+        reason = undigested or next((facts.reason for facts in index if facts.reason), "")
+        reason = reason or IndexMerger(self._client, self._claim, index, counts).merge()
+        return {"undigested": reason} if reason else {"indexed": 1}
+
+    def _finish(self, shards: Sequence[ShardRecord], models: Collection[str], facts: Mapping[str, Any]) -> None:
+        schemas = read_models(self._client, self._keys)
+        children = children_of((name, schema.children) for name, schema in schemas.items())
+        outcome = outcome_of(shards, {*models, *schemas}, children)
+        known = {
+            "state": outcome.state.value,
+            "reason": outcome.reason,
+            "gaps": gaps_text(outcome.gaps),
+            "ttl": self._ttl,
+            **facts,
+        }
+        arguments = [self._server, self._ttl, *chain.from_iterable(known.items())]
+        self._claim.call(scripts.SEAL, [self._keys.shards], arguments)
+
+    def _remove_temporary(self) -> None:
+        """Remove what only the seal needs. If this fails, it expires with the store."""
+        keys = self._keys
+        with suppress(ObjectStoreException), translated_errors():
+            models = [model.decode() for model in self._client.hkeys(keys.schema)]
+            of_shard = keys.shardsums, keys.open, keys.twice
+            found = [
+                key(number, model) for number in range(len(self._plan.names)) for model in models for key in of_shard
+            ]
+            for start in range(0, len(found), 500):
+                self._client.unlink(*found[start : start + 500])
