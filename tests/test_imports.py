@@ -108,7 +108,7 @@ FLOW_LAYERS = (
     {"reporting"},
     {"approval"},
     {"steps"},
-    {"diff", "housekeeping", "load", "reconcile", "sync"},
+    {"diff", "housekeeping", "load", "load_shard", "reconcile", "sync"},
     {"deploy"},
     {"scaffold"},
     {"cli"},

@@ -72,7 +72,7 @@ def load_shard(context: SyncContext[Any], store: RedisStore, shard: ShardLoad, w
         secrets.redacted_errors(),
     ):
         system = context.project.make_adapter(shard.adapter, store)
-        with opened(system), watch(shard.adapter, store):
+        with watch(shard.adapter, store), opened(system):
             system.load_shard(shard.name, list(shard.shards))
 
 

@@ -61,6 +61,14 @@ adapters:
   plugin-target:
     class: tests.written_for_diffsync.dcim:System
     settings: {path: "${FOLDER}/plugin-target.json"}
+  regions:
+    class: tests.flows.systems:RegionsAdapter
+    settings: {folder: "${FOLDER}/regions", label: "${PASSWORD}"}
+    shards: auto
+  listed:
+    class: tests.flows.systems:RegionsAdapter
+    settings: {folder: "${FOLDER}/listed"}
+    shards: [eu, us]
   registry:
     class: tests.airports.registry:AirportsAdapter
     settings: {folder: "${FOLDER}/after"}
@@ -197,6 +205,7 @@ syncs:
   refused: {source: refusing, target: flaky}
   picky: {source: registry, target: picky}
   busy: {source: seven, target: five}
+  regions: {source: regions, target: five, guards: {change_limits: {per_model: {delete: {absolute: 100}}}}}
   lazy: {source: five, target: lazy}
   joint: {source: registry, target: joint, steps: together, work_pools: {reconcile: diffsync-load}}
   stopped: {source: many, target: stopped-target, steps: together, work_pools: {reconcile: diffsync-load}}

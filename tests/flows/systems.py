@@ -1,6 +1,8 @@
 """Adapters of slow and unreliable systems, which the flows load."""
 
+import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -117,6 +119,33 @@ class SlowAdapter(PlainAdapter):
         end = time.monotonic() + 600
         while not self.file.with_suffix(".open").exists() and time.monotonic() < end:
             time.sleep(0.1)
+
+
+class RegionsAdapter(PlainAdapter):
+    """Three regions with ten items each. A region is loaded when there is no file REGION.wait, and fails while there is a file
+    REGION.fail. Each load of it adds the id of its process to the file REGION.loads.
+    """
+
+    def __init__(self, *, folder: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.folder = Path(folder)
+
+    def shards(self) -> dict[str, Any]:
+        return {name: [("item", f"{name} {number}") for number in range(10)] for name in ("eu", "us", "asia")}
+
+    def load_shard(self, name: str, of: Sequence[str]) -> None:  # a shard need not know the others
+        self.folder.mkdir(exist_ok=True)
+        with (self.folder / f"{name}.loads").open("a", encoding="utf-8") as loads:
+            loads.write(f"{os.getpid()}\n")
+        self.expect(self.item, 10)
+        for number in range(10):
+            self.add(Item(name=f"{name} {number}"))
+        self.store.flush()
+        end = time.monotonic() + 600
+        while (self.folder / f"{name}.wait").exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        if (self.folder / f"{name}.fail").exists():
+            raise ValueError(f"{name} does not answer {self.label}")
 
 
 class FlakyAdapter(PlainAdapter):

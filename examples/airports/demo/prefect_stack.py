@@ -77,8 +77,9 @@ class PrefectStack:
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         return self._start("server", command, {})
 
-    def start_worker(self, pool: str) -> Child:
-        """Start a worker; it creates its pool if needed."""
+    def start_worker(self, pool: str, name: str = "") -> Child:
+        """Start a worker; it creates its pool if needed. A pool with several workers needs a name for each."""
+        name = name or pool
         command = [
             "prefect",
             "worker",
@@ -88,10 +89,10 @@ class PrefectStack:
             "--type",
             "process",
             "--name",
-            f"{pool}-worker",
+            f"{name}-worker",
         ]
-        self.workers[pool] = self._start(pool, command, self.variables.get(pool, {}))
-        return self.workers[pool]
+        self.workers[name] = self._start(name, command, self.variables.get(pool, {}))
+        return self.workers[name]
 
     def stop_workers(self) -> None:
         with ExitStack() as stopping:  # if one cannot be stopped, the others still are

@@ -1,6 +1,6 @@
 """The deployments that the YAML file declares: one for each step of each sync.
 
-    load/ADAPTER    diff/SYNC    sync/SYNC    reconcile/SYNC    housekeeping/housekeeping
+    load/ADAPTER    load-shard/ADAPTER    diff/SYNC    sync/SYNC    reconcile/SYNC    housekeeping/housekeeping
 
 The entrypoint is a module path: a worker needs this package installed, and no checkout. Prefect's process worker starts each
 run in an empty folder, so paths in a worker's environment must be absolute.
@@ -23,6 +23,7 @@ from diffsync_flows.config.schema import PrefectSyncEntry, Schedule
 from diffsync_flows.diff import diff
 from diffsync_flows.housekeeping import housekeeping
 from diffsync_flows.load import load
+from diffsync_flows.load_shard import load_shard
 from diffsync_flows.reconcile import reconcile
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
 from diffsync_flows.sync import sync
@@ -31,6 +32,7 @@ from diffsync_store.project import PROJECT
 HEARTBEAT_SECONDS = 30
 FLOWS: dict[str, Flow[..., Any]] = {
     "load": load,
+    "load-shard": load_shard,
     "diff": diff,
     "sync": sync,
     "reconcile": reconcile,
@@ -62,7 +64,8 @@ class Deployment:
 
     @property
     def entrypoint(self) -> str:
-        return f"diffsync_flows.{self.flow}.{self.flow}"
+        module = self.flow.replace("-", "_")
+        return f"diffsync_flows.{module}.{module}"
 
     def content(self) -> dict[str, Any]:
         """Return all fields for Prefect's API, except the name."""
@@ -99,14 +102,14 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
     project = config.declared.project
     make = partial(Deployment, project=project)
     for name, adapter in config.adapters.items():
-        yield make(
-            flow="load",
-            name=name,
-            description=_describe(f"Load the records of {name} into a store.", adapter.description),
-            work_pool=adapter.work_pool or f"{project}-load",
-            parameters={"adapter": name},
-            schedule=adapter.schedule,
+        of_adapter = partial(
+            make, name=name, work_pool=adapter.work_pool or f"{project}-load", parameters={"adapter": name}
         )
+        step = f"Load the records of {name} into a store."
+        yield of_adapter(flow="load", description=_describe(step, adapter.description), schedule=adapter.schedule)
+        if config.has_shards(name):
+            step = f"Load one shard of {name}. Started by load/{name}."
+            yield of_adapter(flow="load-shard", description=_describe(step, adapter.description))
     for name, entry in config.syncs.items():
         together = next(iter(config.declared.named_pools(name).values()), "") if entry.steps == "together" else ""
         steps = _steps(entry, project, together)

@@ -9,7 +9,7 @@ from prefect import runtime
 
 MAX_LENGTH = 128
 DIGEST_LENGTH = 8
-SIMPLE = re.compile(rf"(?!.*-(progress|totals|[0-9a-f]{{{DIGEST_LENGTH}}})$)[a-z0-9]+(-[a-z0-9]+)*")
+SIMPLE = re.compile(rf"(?!.*-(progress|totals|shards|[0-9a-f]{{{DIGEST_LENGTH}}})$)[a-z0-9]+(-[a-z0-9]+)*")
 """A name that a key can contain unchanged: it has no suffix that keys use."""
 
 

@@ -11,7 +11,7 @@ class EndState(StrEnum):
 
     COMPLETED = "Completed"
     PARTIAL = "Partial"
-    """Completed: a sync that did not apply every operation, or a reconcile with such a sync."""
+    """Completed: a sync that did not apply every operation, a load that lacks a shard, or a reconcile with one of them."""
     AWAITING_APPROVAL = "AwaitingApproval"
     """Completed: a reconcile whose sync waits for an approval."""
     PENDING_ELSEWHERE = "PendingElsewhere"

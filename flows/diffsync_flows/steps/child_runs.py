@@ -57,7 +57,7 @@ def run_steps(*steps: Step) -> list[StepEnd]:
         )
     failed = [run for run in runs if not _has_succeeded(run)]
     if failed:
-        raise StepFailed("; ".join(map(_describe, failed)))
+        raise StepFailed("; ".join(map(describe, failed)))
     return list(map(_to_end, runs))
 
 
@@ -167,6 +167,7 @@ def _is_pending_elsewhere(run: FlowRun) -> bool:
     return _state_name(run) in {EndState.PENDING_ELSEWHERE, EndState.SUPERSEDED}
 
 
-def _describe(run: FlowRun) -> str:
+def describe(run: FlowRun) -> str:
+    """Return how a run ended, with its reason and its page."""
     reason = run.state.message if run.state else None
     return f"{run.name!r} ended {_state_name(run)}: {reason or 'no reason given'} ({url_for(run) or run.id})"

@@ -4,7 +4,6 @@ from functools import partial
 
 from prefect import get_run_logger, task
 
-from diffsync_flows.approval.pending import pending_diff_ids
 from diffsync_flows.reporting.artifacts import publish_load
 from diffsync_flows.reporting.events import store_loaded
 from diffsync_flows.reporting.metrics import run_metrics
@@ -15,10 +14,11 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.ids import artifact_key
 from diffsync_flows.runtime.retries import LOAD_RETRIES, classify_errors
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
-from diffsync_store import StoreNotFound, StoreRecord
+from diffsync_flows.steps.pending import refuse_pending
+from diffsync_flows.steps.shards import load_in_shards
+from diffsync_store import StoreRecord
 from diffsync_store.lifecycle import opened
 from diffsync_store.printable import printable
-from diffsync_store.retention import refuse_load
 from diffsync_store.runs import load_progress
 from diffsync_store.store.redis import RedisStore
 
@@ -26,7 +26,8 @@ from diffsync_store.store.redis import RedisStore
 def run_load(context: SyncContext, adapter: str, store_id: str) -> StoreRecord:
     """Load a system into a store; report it as metrics, an artifact and an event."""
     with run_metrics("load", adapter, context.project.declared.metrics) as run:
-        record = load_records(context, adapter, store_id)
+        load = load_in_shards if context.project.has_shards(adapter) else load_records
+        record = load(context, adapter, store_id)
         run.add_load(adapter, record)
     rename_run("load", f"{adapter} · {sum(record.counts.values()):,} objects", store=store_id)
     publish_load(adapter, record)
@@ -51,20 +52,6 @@ def load_records(context: SyncContext, adapter: str, store_id: str) -> StoreReco
     if record.gaps:
         log.warning("Store %s is partial: %s", store_id, printable(record.reason))
     return record
-
-
-def refuse_pending(context: SyncContext, store_id: str) -> None:
-    """Refuse to overwrite a store whose diff waits for an approval.
-
-    Raises:
-        StoreInUse: Such a diff exists.
-    """
-    try:
-        with context.open_store(store_id) as store:
-            generation = store.record().generation
-    except StoreNotFound:
-        return
-    refuse_load(context.diffs(), store_id, generation, pending_diff_ids())
 
 
 def report_progress(context: SyncContext, adapter: str, store: RedisStore) -> ProgressState | None:

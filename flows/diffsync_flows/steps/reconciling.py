@@ -56,6 +56,6 @@ def _end_state(ended: list[StepEnd], ids: Ids) -> State[Ids]:
     if pending := next((step.pending for step in ended if step.pending), ""):
         return Completed(name=EndState.AWAITING_APPROVAL, message=pending, data=ids)
     if any(step.state == EndState.PARTIAL for step in ended):
-        message = "Some operations were not applied. The run of the sync lists them."
+        message = "Some operations were not applied, or some shards were not loaded. The runs of the steps list them."
         return Completed(name=EndState.PARTIAL, message=message, data=ids)
     return Completed(data=ids)

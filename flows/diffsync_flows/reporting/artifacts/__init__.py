@@ -8,9 +8,11 @@ from diffsync_flows.reporting.artifacts.housekeeping import publish_housekeeping
 from diffsync_flows.reporting.artifacts.load import publish_load
 from diffsync_flows.reporting.artifacts.reconcile import publish_reconcile
 from diffsync_flows.reporting.artifacts.review import review
+from diffsync_flows.reporting.artifacts.shards import ShardTable
 from diffsync_flows.reporting.artifacts.sync import publish_dry_run, publish_sync
 
 __all__ = [
+    "ShardTable",
     "publish_diff",
     "publish_dry_run",
     "publish_housekeeping",

@@ -1,0 +1,94 @@
+"""A load in shards on two workers: a killed shard is loaded again alone, a failed one is missing, a retry loads only that one."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from airports.demo.runs import finish, start_run
+from diffsync_store import ShardState, StoreState
+from tests.flows.conftest import PASSWORD, RUN_SECONDS, Project
+from tests.flows.runs import lines, retry_run, state_of
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def folder(project: Project) -> Path:
+    """The folder of the regions, with two workers of their pool."""
+    folder = project.folder / "regions"
+    folder.mkdir(exist_ok=True)
+    for file in folder.iterdir():
+        file.unlink()
+    if "load-too" not in project.stack.workers:
+        project.stack.start_worker("load", "load-too")
+    return folder
+
+
+def loads(folder: Path) -> dict[str, int]:
+    """How often each shard was loaded."""
+    return {name: len(lines(folder / f"{name}.loads")) for name in ("eu", "us", "asia")}
+
+
+def test_a_shard_that_is_killed_or_fails_is_loaded_again_alone(project: Project, folder: Path) -> None:
+    (folder / "us.wait").touch()
+    (folder / "asia.fail").touch()
+    run_id = start_run(project.stack, "load/regions", store_id="regions")
+    wait_until(lambda: loads(folder) == {"eu": 1, "us": 1, "asia": 1}, 120, "each shard is being loaded")
+    os.kill(int(lines(folder / "us.loads")[0]), signal.SIGKILL)
+    (folder / "us.wait").unlink()
+
+    ended = finish(project.stack, run_id, seconds=RUN_SECONDS)
+    assert (ended.state, loads(folder)) == ("Partial", {"eu": 1, "us": 2, "asia": 1})
+    assert ended.message.startswith("Not loaded: asia.")
+    with project.store("regions") as store:
+        record = store.record()
+    assert record.state is StoreState.PARTIAL
+    assert record.counts == {"item": 20}
+    assert {shard.name: shard.state for shard in record.shards} == {
+        "eu": ShardState.COMPLETE,
+        "us": ShardState.COMPLETE,
+        "asia": ShardState.FAILED,
+    }
+    assert record.gaps["item"].below == tuple(("item", f"asia {number}") for number in range(10))
+
+    table = project.artifacts(run_id)["load-regions-shards"]
+    assert table["description"] == "2 of 3 shards of regions: 20 objects"
+    children = {run.name: run for run in project.children(ended)}
+    assert set(children) == {
+        "load-shard regions · eu · 10 objects",
+        "load-shard regions · us · 10 objects",
+        "load regions · asia",
+    }
+    for run in children.values():
+        assert f"({project.stack.address}/v2/runs/flow-run/{run.id})" in table["data"]
+        assert run.pool == "diffsync-load"
+    assert "ValueError: asia does not answer \\*\\*\\*" in table["data"]
+    texts = [table["data"], ended.message, *project.logs(run_id), *record.reason]
+    assert not any(PASSWORD in text for run in children.values() for text in [*texts, *project.logs(run), run.message])
+    assert {f"load-regions-{name}-progress" for name in ("eu",)} - project.artifacts(run_id).keys()
+
+    (folder / "asia.fail").unlink()
+    retry_run(project, run_id)
+    wait_until(lambda: state_of(project, run_id) == "Completed", RUN_SECONDS, "the retry has loaded the missing shard")
+    assert loads(folder) == {"eu": 1, "us": 2, "asia": 2}
+    with project.store("regions") as store:
+        assert store.record().state is StoreState.COMPLETE
+        assert store.record().counts == {"item": 30}
+
+
+def test_a_cancelled_load_cancels_its_shards(project: Project, folder: Path) -> None:
+    for name in ("eu", "us"):
+        (folder / f"{name}.wait").touch()
+    run_id = start_run(project.stack, "load/regions", store_id="cancelled-regions")
+    wait_until(lambda: loads(folder) == {"eu": 1, "us": 1, "asia": 1}, 120, "each shard is being loaded")
+    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
+    wait_until(lambda: state_of(project, run_id) == "Cancelled", 120, "the load is cancelled")
+    children = project.stack.post("/flow_runs/filter", flow_runs={"parent_flow_run_id": {"any_": [run_id]}})
+    ids = {run["parameters"]["shard"]: run["id"] for run in children}
+    for name in ("eu", "us"):
+        wait_until(lambda name=name: state_of(project, ids[name]) == "Cancelled", 120, f"{name} is cancelled")  # type: ignore[misc]
+    with project.store("cancelled-regions") as store:
+        assert store.record().state is StoreState.LOADING
