@@ -156,13 +156,13 @@ class BaseStore(Primitives, ObjectStore):
             of: the names of all shards, in the order of their objects. A mapping also says, by name of the shard, below which object
                 all its records are: an object, a pair of model and unique id, or a list of these; None if they may be anywhere.
                 Guards then suppress only operations below it if the shard is not loaded.
-            load: a name of the load, if it has shards. A block with the same name and shards joins it. A block with another name begins a new load,
-                unless a shard is being loaded.
+            load: a name of the load, if it has shards. A block with the same name and shards joins it, also after the seal if the shard was
+                missing or failed. A block with another name begins a new load, unless a shard is being loaded.
             redact: removes secrets from texts about rejected records.
 
         Raises:
             StoreInUse: the store or the shard is being loaded already, another live process writes to it, the load of this name is
-                sealed, or a diff of the store is approved or being applied. Nothing was removed.
+                sealed with the shard or was changed since, or a diff of the store is approved or being applied. Nothing was removed.
             ValueError: `shard` is not one of `of`, or a name is not valid.
         """
         if shard is not None:

@@ -99,6 +99,8 @@ class LocalStore(BaseStore):
         if self._loaded_by is not None:
             raise StoreInUse(f"Store {self} is being loaded as a whole, by this process. Nothing was removed.")
         shards = self._shards
+        if shards is not None and shards.lacks(name, plan, self._data):
+            shards.is_sealed, self._data, self._load_status = False, shards, LoadStatus()
         if shards is None or shards.is_sealed or not shards.plan.same_load(plan):
             self._require_new_load(shards, plan)
             shards = self._data = self._shards = LocalShards(plan)

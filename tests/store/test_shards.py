@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from diffsync_store import (
+    Adapter,
     BaseStore,
+    LocalStore,
     ObjectAlreadyExists,
     ObjectStoreException,
     ShardState,
+    StoredAdapter,
     StoreInUse,
     StoreNotComplete,
+    StoreReloaded,
     StoreState,
 )
 from diffsync_store.store.redis import RedisStore
@@ -45,8 +49,8 @@ def load(store: BaseStore, shard: str, *names: str, of: Any = OF, **options: Any
             adapter.add(Device(name=name))
 
 
-def fail(store: BaseStore, shard: str, name: str) -> None:
-    with store.loading(shard=shard, of=OF):
+def fail(store: BaseStore, shard: str, name: str, **options: Any) -> None:
+    with store.loading(shard=shard, of=OF, **options):
         flat(store).add(Device(name=name))
         raise ZeroDivisionError("no answer")
 
@@ -281,6 +285,69 @@ def test_a_sealed_load_is_not_loaded_again_by_its_name(store: BaseStore) -> None
     assert state(store) is StoreState.COMPLETE
     load(store, "eu", "e2", load="tuesday")
     assert state(store) is StoreState.LOADING
+
+
+def test_a_shard_that_was_missing_at_the_seal_is_loaded_later(store: BaseStore) -> None:
+    load(store, "us", "u1", load="monday")
+    with suppress(ZeroDivisionError):
+        fail(store, "eu", "e1", load="monday")
+    first = store.seal()
+    assert (first.state, names(store)) == (StoreState.PARTIAL, ["u1"])
+
+    load(store, "eu", "e1", "e2", load="monday")
+    assert state(store) is StoreState.LOADING
+    assert {shard.name: shard.state for shard in store.shards()} == {
+        "eu": ShardState.COMPLETE,
+        "us": ShardState.COMPLETE,
+        "asia": ShardState.MISSING,
+    }
+    with pytest.raises(StoreReloaded):
+        store.require_same_load(first)
+    assert store.seal().state is StoreState.PARTIAL
+    load(store, "asia", load="monday")
+    assert store.seal().state is StoreState.COMPLETE
+    assert names(store) == ["e1", "e2", "u1"]
+    with pytest.raises(StoreInUse, match="load 'monday' of store"):
+        load(store, "eu", "e3", load="monday")
+
+
+def test_a_store_that_was_changed_since_the_seal_is_not_loaded_on(store: BaseStore) -> None:
+    load(store, "us", "u1", load="monday")
+    assert store.seal().state is StoreState.PARTIAL
+    flat(store).add(Device(name="of a sync"))
+    store.flush()
+    with pytest.raises(StoreInUse, match="load 'monday' of store"):
+        load(store, "eu", "e1", load="monday")
+    assert names(store) == ["u1", "of a sync"]
+
+
+def add_sites(store: BaseStore, content: dict[str, list[str]]) -> Adapter:
+    """Add sites with their devices; a device of another shard is only listed."""
+    adapter = sites(store)
+    for name, devices in content.items():
+        adapter.add(Site(name=name, devices=devices))
+        for device in devices:
+            if not device.startswith("later"):
+                adapter.add(Device(name=device))
+    return adapter
+
+
+def test_children_of_a_shard_that_comes_after_the_seal_are_below_their_parents(store: BaseStore) -> None:
+    with store.loading(shard="eu", of=OF, load="monday"):
+        add_sites(store, {"ams": ["a", "later"], "ber": ["c"]})
+    assert store.seal().state is StoreState.PARTIAL
+    with store.loading(shard="us", of=OF, load="monday"):
+        add_sites(store, {"nyc": ["d"]})
+        store.add(obj=Device(name="later"))
+    with store.loading(shard="asia", of=OF, load="monday"):
+        add_sites(store, {"tyo": []})
+    assert store.seal().state is StoreState.COMPLETE
+    whole = add_sites(LocalStore(), {"ams": ["a", "later"], "ber": ["c"], "nyc": ["d"], "tyo": []})
+    whole.add(Device(name="later"))
+    for source, target in ((StoredAdapter(store), whole), (whole, StoredAdapter(store))):
+        diff = target.diff_from(source)
+        assert not diff.has_diffs()
+        assert diff.summary()["no-change"] == 8
 
 
 def test_without_a_name_a_sealed_load_begins_again(store: BaseStore) -> None:

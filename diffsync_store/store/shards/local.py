@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import Collection, ItemsView, Iterator, Mapping
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import Any
@@ -81,6 +81,15 @@ class LocalShards(Mapping[str, dict[str, DiffSyncModel]]):
     def open_names(self) -> list[str]:
         """Return the names of the shards that are being loaded."""
         return [name for name, shard in self._shards.items() if shard.is_open]
+
+    def lacks(self, name: str, plan: ShardPlan, data: Mapping[str, Collection[str]]) -> bool:
+        """Whether the load was sealed without this shard, and the store has had the same objects since then."""
+        shard = self._shards.get(name)
+        is_missing = shard is None or shard.record().state is ShardState.FAILED
+        if not (self.is_sealed and plan.load and self.plan.same_load(plan) and is_missing):
+            return False
+        loaded = self.merged()
+        return {model: {*data[model]} for model in data if data[model]} == {model: {*loaded[model]} for model in loaded}
 
     def enter(self, name: str, report: LoadReport) -> tuple[LocalShard, Token[LocalShard | None]]:
         """Begin to load a shard in this thread; what it had before is dropped."""

@@ -17,12 +17,14 @@ from diffsync_store.runs import Shards, find_shards, missing_shards, progress_of
 
 
 def load_in_shards(context: SyncContext, adapter: str, store_id: str) -> StoreRecord:
-    """Load each shard in a run of its own, and seal the store. A retry loads only the shards that are missing.
+    """Load each shard in a run of its own, and seal the store.
+
+    A retry loads only the shards that are missing, also if the store was sealed without them.
 
     Raises:
         StepFailed: No shard was loaded.
     """
-    load = name_of_load(context, store_id)
+    load = str(runtime.flow_run.id)
     shards = plan_shards(context, adapter, store_id, load)
     table = ShardTable(context, adapter, store_id)
     key = artifact_key("load", adapter)
@@ -53,14 +55,6 @@ def _load_missing(context: SyncContext, adapter: str, store_id: str, shards: Sha
 def _step(adapter: str, store_id: str, name: str, shards: Shards, load: str) -> Step:
     parameters = {"adapter": adapter, "store_id": store_id, "shard": name, "shards": shards, "load": load}
     return Step(f"load-shard/{adapter}", parameters, name=f"load {adapter} · {name}")
-
-
-def name_of_load(context: SyncContext, store_id: str) -> str:
-    """Return the name of this run's load. A load that is sealed cannot go on, so a retry after it begins a new one."""
-    name = str(runtime.flow_run.id)
-    record = _record(context, store_id)
-    is_sealed = record is not None and record.load.startswith(name) and record.state is not StoreState.LOADING
-    return f"{name}-{runtime.flow_run.run_count}" if is_sealed else name
 
 
 @task(task_run_name="find the shards of {adapter}", **LOAD_RETRIES)

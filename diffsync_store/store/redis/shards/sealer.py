@@ -79,7 +79,8 @@ class Sealer:
             counts = self._checked_counts(shards)
             facts = self._index_facts(index, counts)
             self._finish(shards, {*models, *self._plan.models, *counts}, facts)
-        self._remove_temporary()
+        if all(shard.is_loaded for shard in shards):  # otherwise the load may go on, and is sealed again
+            self._remove_temporary()
 
     # Before the index
 

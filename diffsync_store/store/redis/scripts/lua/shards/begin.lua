@@ -3,8 +3,10 @@
 -- include shared/claims
 -- include shared/server
 -- include shared/unlink
+-- include shared/live_on
 
--- Begins to load a shard: of the load that has the same plan and is not sealed, or of a new one, for which the store is emptied.
+-- Begins to load a shard: of the load that has the same plan and is not sealed, or has a name and was sealed without this shard; or of a new one, for
+-- which the store is emptied. A load that goes on after its seal is a new generation: what was made from the store does not fit it.
 -- KEYS: record, shards. ARGV: 1 token, 2 generation of a new load, 3 claim in ms, 4 writer's name, 5 seconds to live, 6 seconds to live at
 -- least during a load, 7 number of the shard, 8 number of shards, 9 plan, 10 what the plans of one load have in common, 11 name of the
 -- load, 12 state of the shard as JSON, 13 generation that may be emptied, or empty.
@@ -16,6 +18,23 @@ if newer then return {'fenced', newer, ''} end
 local r = redis.call('HMGET', record, 'generation', 'layout', 'plan_key', 'sealed', 'load', 'hold', 'ttl', 'epoch')
 local is_joined = r[1] and r[2] == '2' and r[3] == ARGV[10] and not r[4]
 local life = math.max(tonumber(ARGV[5]), tonumber(ARGV[6]))
+
+-- Returns whether the load was sealed without this shard, and nobody has changed the store since then.
+local function lacks_shard()
+  local is_same = r[1] and r[2] == '2' and r[3] == ARGV[10] and r[4] and ARGV[11] ~= ''
+  if not is_same or redis.call('HGET', record, 'changed') then return false end
+  local state = redis.call('HGET', shards, number)
+  return not state or cjson.decode(state).state == 'failed'
+end
+
+if lacks_shard() then
+  if is_claimed(record, now) then return {'wait', redis.call('HGET', record, 'writer') or '', ''} end
+  if r[1] ~= ARGV[13] then return {'emptied', '', ''} end
+  r[1], is_joined = ARGV[2], true
+  redis.call('HDEL', record, 'sealed', 'indexed', 'index_keys')
+  redis.call('HSET', record, 'generation', r[1], 'hold', life)
+  live_on(record, math.max(life, tonumber(r[7] or '') or 0))
+end
 local is_again = ''
 if is_joined then
   for _, other in ipairs({number, ARGV[8]}) do -- the shard, and the one of a process that seals

@@ -23,6 +23,7 @@ local function new_objects()
   return new
 end
 
+redis.call('HSET', record, 'changed', '1') -- since the seal, if it was loaded in shards
 touch(uids_of_batch()) -- first: a write that fails halfway has changed some of them
 if kind == 'deletes' then
   remove(uids_of_batch())
