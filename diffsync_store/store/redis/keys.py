@@ -8,7 +8,8 @@ a pattern.
     dss:{ID}:schema              hash: model name to the model's schema, as JSON; empty before the first object
     dss:{ID}:counts              hash: model name to number of objects
     dss:{ID}:shards              hash: number of a shard to its state, as JSON
-    dss:{ID}:objects:MODEL       hash: unique id to 8 bytes position and object, as JSON
+    dss:{ID}:objects:MODEL       hash: unique id to 8 bytes position and object, as JSON with a byte
+                                 in place of each field name, see `field_names.py`
     dss:{ID}:pages:MODEL         hash: SHARD:N to 8 bytes position of the first, then '>H' length and unique id of each
                                  object of one batch of a load; N counts from 0
     dss:{ID}:order:MODEL         sorted set: unique ids that were added outside of a load, by position

@@ -22,6 +22,7 @@ from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, s
 from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
 from diffsync_store.store.redis.diffs.usage import refuse_load
+from diffsync_store.store.redis.field_names import field_names
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, encode_uids, index_of_stores
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
@@ -413,15 +414,16 @@ class RedisStore(BaseStore):
         self._await_answers()
         self._require_layout()
         self._renew()
-        keys, done = [self._keys.objects(model)], 0
+        keys, done = [self._keys.record, self._keys.objects(model)], 0
         while done < len(missing):
             batch = missing[done : done + _BATCH]
             with translated_errors():
-                values = scripts.FETCH(self._redis, keys, [_BATCH_BYTES, *encode_uids(batch)])
+                names, values = scripts.FETCH(self._redis, keys, [model, _BATCH_BYTES, *encode_uids(batch)])
             done += len(values)
-            for uid, value in zip(batch, values, strict=False):  # the values may be of the first ones only
-                if value is not None:
-                    found[uid] = self._decode(buffer, uid, value[_POSITION:], track=track)
+            # The values may be of the first ones only.
+            pairs = [(uid, value) for uid, value in zip(batch, values, strict=False) if value is not None]
+            for (uid, _), value in zip(pairs, _expand(names, [value for _, value in pairs]), strict=True):
+                found[uid] = self._decode(buffer, uid, value, track=track)
         return {uid: found[uid] for uid in uids if uid in found}
 
     def _iterate(
@@ -451,21 +453,21 @@ class RedisStore(BaseStore):
         self._renew()
         buffer = self._buffer(model, model_class)
         self._expire(buffer)
-        cursor, ids, values = self._read(model, cursor, _BATCH, "values")
+        cursor, ids, names, values = self._read(model, cursor, _BATCH, "values")
         page: dict[str, bytes | None] = {
-            uid: value[_POSITION:]
-            for uid, value in zip((id_.decode() for id_ in ids), values, strict=True)
+            uid: value
+            for uid, value in zip(map(bytes.decode, ids), _expand(names, values), strict=True)
             if self._shard is None or self._shard.has(model, uid)
         }
         buffer.open_page(page)
         return buffer, cursor, page
 
     def _read(self, model: str, cursor: bytes, count: int, what: str) -> Any:
-        """Return where to go on, the ids of the next objects in order, and their values if `what` is 'values'."""
+        """Return where to go on, the ids of the next objects in order, field names, and the values if `what` is 'values'."""
         self._require_layout()
         keys = [self._keys.record, self._keys.objects(model), self._keys.pages(model), self._keys.order(model)]
         with translated_errors():
-            return scripts.READ(self._redis, keys, [cursor, count, _BATCH_BYTES, what])
+            return scripts.READ(self._redis, keys, [cursor, count, _BATCH_BYTES, what, model])
 
     def _object_of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
         """Return an object of a page; None if it was removed. It is read again if it was written after the page was read."""
@@ -490,7 +492,7 @@ class RedisStore(BaseStore):
     def _page_of_uids(self, model: str, cursor: bytes) -> tuple[bytes, list[str]]:
         if not cursor:
             self._write()
-        cursor, ids, _ = self._read(model, cursor, 10 * _BATCH, "ids")
+        cursor, ids, _, _ = self._read(model, cursor, 3 * _BATCH, "ids")
         uids = [uid.decode() for uid in ids]
         return cursor, [uid for uid in uids if self._shard is None or self._shard.has(model, uid)]
 
@@ -743,6 +745,11 @@ class RedisStore(BaseStore):
             if len(refused) > 1:
                 message = f"{message}, and {len(refused) - 1} more; another process has added them"
             self._raise(ObjectAlreadyExists, message, self._get(model, None, uid))
+
+
+def _expand(names: bytes, values: Sequence[bytes]) -> list[bytes]:
+    """Return values as they were encoded, without their positions."""
+    return field_names(names).expand([value[_POSITION:] for value in values])
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,7 @@ Where the fields are. The scripts find in the record (`dss:{ID}:record`) how the
     batch:T, at_work:T, refused:T number of the last batch of token T, of one that is being written, refused adds of the last one
     sequence                      number of objects that were added outside of the shards
     removed                       '1' once any object was removed: a page may name objects that are gone
+    names:MODEL                   field names of the model's objects: in the values, one byte stands for each
     keys:MODEL                    number of keys of the model's objects, to notice lost ones
     indexed, index_keys           '1' once the index is whole, and its number of keys
     undigested                    why the index cannot be used

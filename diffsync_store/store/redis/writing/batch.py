@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from diffsync_store.store.redis.keys import encode_uids
-
-MAX_OBJECTS = 1000
-MAX_BYTES = 1_000_000
+MAX_OBJECTS = 500
+MAX_BYTES = 500_000
 
 Kind = Literal["deletes", "adds", "puts", "updates"]
 
@@ -56,11 +54,6 @@ class Batch:
         if children:
             self.children[uid] = children
         self.size += len(value) + 2 * len(uid)
-
-    def items(self) -> list[str | bytes]:
-        """Return unique ids for deletes; otherwise unique ids and values, which alternate."""
-        uids = encode_uids(self.uids)
-        return [item for pair in zip(uids, self.values, strict=True) for item in pair] if self.values else uids
 
     @property
     def is_full(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -42,17 +43,17 @@ class Shard:
             self.is_open = False
         return self.is_open
 
-    def arguments(self, batch: Batch) -> list[Any]:
+    def arguments(self, batch: Batch, values: Sequence[bytes]) -> list[Any]:
         """Return the arguments for a batch: number and content of the page, unique ids, values; the same each time."""
         uids: list[Any] = encode_uids(batch.uids)
         if batch.kind == "deletes":
             return ["", "", *uids]
         if batch.kind != "adds":
-            return ["", "", *chain.from_iterable(zip(uids, batch.values, strict=True))]
+            return ["", "", *chain.from_iterable(zip(uids, values, strict=True))]
         self._place(batch)
         positions = [position.to_bytes(8, "big") for position in range(batch.first, batch.first + len(uids))]
         items = chain.from_iterable(
-            (uid, position + value) for uid, position, value in zip(uids, positions, batch.values, strict=True)
+            (uid, position + value) for uid, position, value in zip(uids, positions, values, strict=True)
         )
         return [batch.page, _page(positions[0], batch.uids), *items]
 

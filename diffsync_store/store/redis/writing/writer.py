@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any, NoReturn
 
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.store.redis.connection import translated_errors
-from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.field_names import FieldNames, field_names
+from diffsync_store.store.redis.keys import StoreKeys, encode_uids
 from diffsync_store.store.redis.leases.lease import lost_message
 from diffsync_store.store.redis.record import outdated_message
 from diffsync_store.store.redis.scripts import store as scripts
@@ -30,13 +32,13 @@ _MAX_WAIT = 30.0
 
 _IN_SHARD = (b"loading", b"leaving", b"left")
 """Admitted as the writer of a shard; after `leaving` and `left`, the writer must write outside of it."""
-_ADMITTED = (b"exclusive", b"shared", *_IN_SHARD)
+_ADMITTED = (b"exclusive", b"shared", b"names", *_IN_SHARD)
 
 
 class NotAdmitted(Exception):
     """Redis refused a batch, because another writer has a claim or an earlier batch was not written.
 
-    Or the batch is not a part of the writer's shard any more, because another writer has come.
+    Or another writer has come: the batch is not a part of the writer's shard any more, or it must have other field names.
     """
 
 
@@ -60,6 +62,8 @@ class Writer:
         """Whether there are other writers, so that Redis checks each add."""
         self.claim_until = 0.0
         """End of the claim on the monotonic clock; 0 without a claim."""
+        self._names: dict[str, FieldNames] = {}
+        """The field names that the store has for each model."""
         self.shard: Shard | None = None
         """The shard that this writer loads, until its index is written."""
 
@@ -80,6 +84,7 @@ class Writer:
         self.generation = generation.encode()
         self.epoch, self.is_shared, self.claim_until = b"1", False, 0.0
         self.shard = Shard()
+        self._names = {}
         self._batches = 0
 
     @property
@@ -92,6 +97,7 @@ class Writer:
         self.generation, self.epoch, self.is_shared = generation, b"1", False
         self.claim_until = 0.0
         self.shard = Shard(number, shards)
+        self._names = {}
         self._batches = 0
 
     @property
@@ -121,13 +127,26 @@ class Writer:
         batch.number = batch.number or self._batches + 1
         self._batches = max(self._batches, batch.number)  # repeated in case of an interrupt between these lines
         batch.in_shard = self.shard is not None and self.shard.takes(batch)
-        arguments = [*self._writer_arguments(), batch.number, batch.model, batch.schema, batch.kind]
-        keys = self._keys.of_batch(batch.model)
+        names = self._names_of(batch)
+        arguments = [*self._writer_arguments(), batch.number, batch.model, batch.schema, batch.kind, names.packed]
+        keys, values = self._keys.of_batch(batch.model), names.shorten(batch.values)
         if self.shard is not None and batch.in_shard:
             if self.is_in_shards:
                 keys.append(self._keys.twice(self.shard.number, batch.model))
-            return scripts.LOAD, keys, arguments + self.shard.arguments(batch)
-        return scripts.WRITE, keys, [*arguments, batch.known_in, "", *batch.items()]
+            return scripts.LOAD, keys, arguments + self.shard.arguments(batch, values)
+        items: Any = encode_uids(batch.uids)
+        if values:
+            items = chain.from_iterable(zip(items, values, strict=True))
+        return scripts.WRITE, keys, [*arguments, batch.known_in, "", *items]
+
+    def _names_of(self, batch: Batch) -> FieldNames:
+        """Return the field names of a model. They are those of the first object, unless the store has others already."""
+        names = self._names.get(batch.model)
+        if names is None:
+            names = FieldNames.of(batch.values[0]) if batch.values else field_names(b"")
+            if batch.values:
+                self._names[batch.model] = names
+        return names
 
     def process(self, batch: Batch, answer: list[Any], started: float) -> list[str]:
         """Process the answer to a batch; return the unique ids of refused adds.
@@ -141,6 +160,9 @@ class Writer:
             NotAdmitted: the batch was not written.
         """
         status, epoch, generation, refused = answer
+        if status == b"names":  # another writer has written objects of the model first
+            self._names[batch.model] = field_names(refused[0])
+            raise NotAdmitted
         if batch.in_shard and self.shard is not None and status in _ADMITTED:
             if status in _IN_SHARD:
                 self.shard.note_written(batch)
@@ -165,7 +187,7 @@ class Writer:
             started = time.monotonic()
             script, keys, arguments = self.call(batch)
             answer = self._until_admitted(partial(script, self._redis, keys, arguments))
-            with suppress(NotAdmitted):  # the next call writes outside of the shard
+            with suppress(NotAdmitted):  # the next call is with other field names, or outside of the shard
                 return self.process(batch, answer, started)
 
     def write_index(self) -> dict[str, Any]:

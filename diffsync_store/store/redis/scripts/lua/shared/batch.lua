@@ -3,7 +3,8 @@
 -- A batch of writes to one model.
 -- KEYS: record, counts, schema, objects, pages, order, touched.
 -- ARGV from 8 on: 8 number of this batch among those of the token, 9 model, 10 schema of the model, 11 'deletes', 'adds', 'puts'
--- or 'updates', 12 and 13 for each script, from 14 on unique ids for deletes, otherwise pairs of id and value.
+-- or 'updates', 12 names of the fields in the values, 13 and 14 for each script, from 15 on unique ids for deletes, otherwise
+-- pairs of id and value.
 local record, counts, schema, objects, pages, order, touched = unpack(KEYS)
 local token, number, model, kind = ARGV[1], tonumber(ARGV[8]), ARGV[9], ARGV[11]
 local POSITION = 8 -- bytes of the position before each stored value
@@ -21,7 +22,8 @@ local function comparable(one, other)
 end
 
 -- Begins the batch. Returns nil; or, if it must not be written now, a status and the unique ids of refused adds. The status is
--- 'early' if an earlier batch is missing. A batch that was written before, because its answer was lost, gets its answer again.
+-- 'early' if an earlier batch is missing; it is 'names' if the store has other field names, which are in place of the unique ids. A batch
+-- that was written before, because its answer was lost, gets its answer again.
 local function begin_batch(status)
   local of_token = redis.call('HMGET', record, 'batch:' .. token, 'refused:' .. token, 'at_work:' .. token)
   local last = tonumber(of_token[1] or 0)
@@ -30,8 +32,11 @@ local function begin_batch(status)
     local answered = of_token[2] and cmsgpack.unpack(of_token[2]) or {}
     return status, answered[1] == number and answered[2] or {}
   end
+  local names = kind ~= 'deletes' and redis.call('HGET', record, 'names:' .. model)
+  if names and names ~= ARGV[12] then return 'names', {names} end
   is_again = tonumber(of_token[3] or '') == number
   redis.call('HSET', record, 'at_work:' .. token, number)
+  if names == false and kind ~= 'deletes' then redis.call('HSET', record, 'names:' .. model, ARGV[12]) end
   local written_as = redis.call('HGET', schema, model)
   if written_as ~= ARGV[10] then
     redis.call('HSET', schema, model, ARGV[10])
@@ -46,7 +51,7 @@ end
 
 -- Calls `body` with the position and the value of each stored object of the batch's pairs, and with its id and new value.
 local function each_stored(body)
-  for from = 14, #ARGV, 200 do
+  for from = 15, #ARGV, 200 do
     local uids = {}
     for at = from, math.min(from + 199, #ARGV), 2 do uids[#uids + 1] = ARGV[at] end
     local found = redis.call('HMGET', objects, unpack(uids))
@@ -98,9 +103,9 @@ end
 local function touch(uids) redis.call('SADD', touched, unpack(uids)) end
 
 local function uids_of_batch()
-  if kind == 'deletes' then return {unpack(ARGV, 14)} end
+  if kind == 'deletes' then return {unpack(ARGV, 15)} end
   local uids = {}
-  for at = 14, #ARGV, 2 do uids[#uids + 1] = ARGV[at] end
+  for at = 15, #ARGV, 2 do uids[#uids + 1] = ARGV[at] end
   return uids
 end
 

@@ -2,8 +2,8 @@
 
 -- Writes a batch to the writer's shard, whose unique ids only the writer knows: adds are not checked.
 -- Of a load in shards, objects that another shard has loaded are kept apart until the seal, which refuses or resolves them.
--- KEYS as for each batch, 8 twice, of a load in shards. ARGV as for each batch, values of adds with their positions; 12 number of
--- the page, 13 page, both of adds.
+-- KEYS as for each batch, 8 twice, of a load in shards. ARGV as for each batch, values of adds with their positions; 13 number of
+-- the page, 14 page, both of adds.
 -- Returns: status, epoch, generation, unique ids of adds that another shard has loaded. The batch was written if the status is 'loading'
 -- or 'leaving'; if it is 'exclusive' or 'shared', other writers have come, and the batch must be written outside of the shard.
 local status, epoch, generation = admit(record)
@@ -35,7 +35,7 @@ end
 local function set_apart()
   local items = {}
   redis.call('HSET', record, 'removed', '1') -- the page names them
-  for at = 14, #ARGV, kind == 'deletes' and 1 or 2 do
+  for at = 15, #ARGV, kind == 'deletes' and 1 or 2 do
     local uid, value = ARGV[at], ARGV[at + 1]
     local mine = elsewhere[uid] and redis.call('HGET', twice, uid)
     if not elsewhere[uid] then
@@ -49,20 +49,20 @@ local function set_apart()
       redis.call('HSET', twice, uid, string.sub(mine, 1, POSITION) .. value)
     end
   end
-  for i = #ARGV, 14, -1 do ARGV[i] = nil end
-  for i = 1, #items do ARGV[13 + i] = items[i] end
+  for i = #ARGV, 15, -1 do ARGV[i] = nil end
+  for i = 1, #items do ARGV[14 + i] = items[i] end
 end
 
 if twice then find_elsewhere(uids_of_batch()) end
 if #elsewhere > 0 then set_apart() end
-if #ARGV < 14 then
+if #ARGV < 15 then
   -- all of its objects belong to other shards
 elseif kind == 'adds' then
-  redis.call('HSET', objects, unpack(ARGV, 14))
+  redis.call('HSET', objects, unpack(ARGV, 15))
 end
 if kind == 'adds' then
-  redis.call('HSET', pages, ARGV[7] .. ':' .. ARGV[12], ARGV[13])
-elseif kind == 'deletes' and #ARGV >= 14 then
+  redis.call('HSET', pages, ARGV[7] .. ':' .. ARGV[13], ARGV[14])
+elseif kind == 'deletes' and #ARGV >= 15 then
   remove(uids_of_batch())
 elseif kind ~= 'deletes' then
   replace()

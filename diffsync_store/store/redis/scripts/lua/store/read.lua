@@ -1,12 +1,13 @@
 -- Reads objects in order: those of the pages of each shard, then those that were added outside of a load.
 -- KEYS: record, objects, pages, order.
 -- ARGV: 1 where to start: empty, or as returned, 2 number of objects, 3 bytes after which to stop, 4 'values', or 'ids' for the
--- ids only.
--- Returns: where to go on, empty after the last object; ids, values. There may be none of them before the end.
+-- ids only, 5 model.
+-- Returns: where to go on, empty after the last object; ids, the field names in the values, values. There may be no ids before the
+-- end.
 local record, objects, pages, order = unpack(KEYS)
 local number, most, has_values = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == 'values'
-local r = redis.call('HMGET', record, 'shards', 'removed')
-local shards, is_removed = tonumber(r[1] or '') or 1, r[2]
+local r = redis.call('HMGET', record, 'shards', 'removed', 'names:' .. ARGV[5])
+local shards, is_removed, names = tonumber(r[1] or '') or 1, r[2], r[3] or ''
 local ids, values, size, seen = {}, {}, 0, 0
 
 local function is_full() return seen >= number or size >= most end
@@ -55,7 +56,7 @@ if shard or ARGV[1] == '' then
       shard, page, at, index = shard + 1, 0, 9, 0
     end
   end
-  if seen > 0 then return {table.concat({shard, page, at, index}, ':'), ids, values} end
+  if seen > 0 then return {table.concat({shard, page, at, index}, ':'), ids, names, values} end
 end
 local from = string.match(ARGV[1], '^after (%d+)$')
 local found = redis.call('ZRANGEBYSCORE', order, from and '(' .. from or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, number)
@@ -67,4 +68,4 @@ for i = 1, #found, 200 do
   go_on = 'after ' .. string.format('%.0f', tonumber(found[i + 2 * #some - 1]))
   if is_full() then break end
 end
-return {go_on, ids, values}
+return {go_on, ids, names, values}

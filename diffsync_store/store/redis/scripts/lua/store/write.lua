@@ -1,7 +1,7 @@
 -- include shared/batch
 
 -- Writes a batch outside of a shard.
--- KEYS and ARGV as for each batch. ARGV: 12 epoch in which the writer knew that the adds are new, or empty; 13 is not used.
+-- KEYS and ARGV as for each batch. ARGV: 13 epoch in which the writer knew that the adds are new, or empty; 14 is not used.
 -- Returns: status, epoch, generation, unique ids of adds that were refused.
 local status, epoch, generation = admit(record)
 if status ~= 'exclusive' and status ~= 'shared' then return {status, epoch, generation, {}} end
@@ -29,8 +29,8 @@ if kind == 'deletes' then
   remove(uids_of_batch())
 elseif kind == 'puts' then
   place(replace())
-elseif kind == 'adds' and status == 'exclusive' and epoch == ARGV[12] and not is_again then
-  place({unpack(ARGV, 14)})
+elseif kind == 'adds' and status == 'exclusive' and epoch == ARGV[13] and not is_again then
+  place({unpack(ARGV, 15)})
 elseif kind == 'adds' then
   place(new_objects())
 else
