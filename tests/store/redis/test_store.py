@@ -516,7 +516,7 @@ def test_loads_and_reads_use_batches_whatever_else_is_in_redis(own_redis: RedisS
         with store.loading():
             for number in range(10_000):
                 adapter.add(Device(name=f"device-{number}"))
-        assert evaluations(client) - calls_before < 40
+        assert evaluations(client) - calls_before < 60
         spent()
         assert adapter.count() == 10_000
         assert adapter.get_all_model_names() == {"device"}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NoReturn
 
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
@@ -19,6 +19,7 @@ from diffsync_store.store.redis.keys import StoreKeys, encode_uids
 from diffsync_store.store.redis.leases.lease import lost_message
 from diffsync_store.store.redis.record import outdated_message
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.scripts.pipeline import Call, call_each
 from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.index_pieces import Piece, pieces_of
@@ -29,6 +30,9 @@ CLAIM_SECONDS = 2.0
 
 _MAX_WAIT = 30.0
 """Maximum seconds to wait for another writer."""
+
+_PIECES = 8
+"""Pieces of an index that are sent at once."""
 
 _IN_SHARD = (b"loading", b"leaving", b"left")
 """Admitted as the writer of a shard; after `leaving` and `left`, the writer must write outside of it."""
@@ -197,25 +201,19 @@ class Writer:
         index = self.shard.index.build()
         if index.reason:
             return {"undigested": index.reason}
-        for piece in pieces_of(index, self.shard.number):
-            self._write_piece(piece, self.shard.number)
+        pieces = pieces_of(index, self.shard.number)
+        while calls := [self._piece_call(piece, self.shard.number) for piece in islice(pieces, _PIECES)]:
+            with translated_errors():
+                answers = call_each(self._redis, scripts.INDEX, calls)
+            for status, holder in answers:
+                if status != b"done":
+                    self._refuse(status, holder)
         return {"indexed": 1}
 
-    def _write_piece(self, piece: Piece, shard: int) -> None:
+    def _piece_call(self, piece: Piece, shard: int) -> Call:
         keys = [self._keys.record, self._keys.schema, piece.key_of(self._keys)]
-        arguments = [
-            self._token,
-            self.generation,
-            shard,
-            int(CLAIM_SECONDS * 1000),
-            piece.model,
-            piece.kind,
-            *piece.items,
-        ]
-        with translated_errors():
-            status, holder = scripts.INDEX(self._redis, keys, arguments)
-        if status != b"done":
-            self._refuse(status, holder)
+        writer = [self._token, self.generation, shard, int(CLAIM_SECONDS * 1000)]
+        return keys, [*writer, piece.model, piece.kind, *piece.items]
 
     def mark(self, facts: Mapping[str, Any], *, ends_shard: bool = False) -> None:
         """Write facts about the store into its record."""
