@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from zlib import crc32
 
 from diffsync_store.store.digest import SIZE
-from diffsync_store.store.index.children import ChildIds, split_ids
+from diffsync_store.store.index.children import ChildIds, JoinedIds, split_ids
 from diffsync_store.store.index.format import (
     MAX_TEXT,
     MISSING,
@@ -136,7 +136,7 @@ class BuiltIndex:
             if max(map(len, digests)) > _MAX_CHARACTERS and not fits(*map(encode_uid, digests)):
                 yield f"a unique id of {model} is too long for an index"
         for child, of_parents in self._children.items():
-            joined = [ids for of_model in of_parents.values() for ids in of_model.values()]
+            joined = [ids for of_model in of_parents.values() for ids in of_model.values() if _may_have_long(ids)]
             if not fits(encode_uid(child), *(encode_uid(uid) for ids in joined for uid in _long(split_ids(ids)))):
                 yield f"a unique id of {child} is too long for an index"
 
@@ -154,20 +154,26 @@ class BuiltIndex:
         return BuiltModel(name, level, len(digests), counted, skipped, _pack(buckets), buckets, edges)
 
     def _listed(self, name: str, digests: Mapping[str, bytes]) -> _Listed:
-        """Return the listed children of a model with these objects."""
-        listed, can_be_elsewhere = _Listed(), self._shards > 1
+        """Return the listed children of a model with these objects. `pack_edge` is written out for speed."""
+        listed, can_be_elsewhere, lengths = _Listed(), self._shards > 1, _LENGTHS
         for parent_model, of_model in self._children.get(name, {}).items():
             model = encode_uid(parent_model)
             for parent_uid, joined in of_model.items():
-                parent = encode_uid(parent_uid)
+                of_parent = pack_edge(b"", model, encode_uid(parent_uid))[len(lengths[0]) :]
                 for uid in split_ids(joined):
                     child = encode_uid(uid)
                     if uid not in digests and can_be_elsewhere:
                         continue
-                    listed.edges.append((child, pack_edge(child, model, parent)))
+                    length = len(child)
+                    packed = (lengths[length] if length < 256 else length.to_bytes(2, "big")) + child + of_parent
+                    listed.edges.append((child, packed))
                     if uid not in digests and child not in listed.missing:
                         listed.missing[child] = os.urandom(SIZE) + MISSING
         return listed
+
+
+def _may_have_long(ids: JoinedIds) -> bool:
+    return not isinstance(ids, str) or len(ids) > _MAX_CHARACTERS
 
 
 def _long(ids: Iterable[str]) -> list[str]:

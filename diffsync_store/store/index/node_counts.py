@@ -50,6 +50,10 @@ class NodeCounts:
             for parent, of_model in of_parents.items():
                 self._lists.setdefault(parent, []).append((child, of_model))
         self._known: dict[str, dict[str, Counts]] = {model: {} for model in self._lists}
+        self._ignored = {
+            model: [uid for uid, digest in of_model.items() if digest[SIZE] == _IGNORED]
+            for model, of_model in digests.items()
+        }
         self.reason = ""
         """Names an object that is below itself; empty if there is none."""
         for model, lists in self._lists.items():
@@ -65,9 +69,7 @@ class NodeCounts:
         """
         known, is_open = self._known.get(model, {}), self._open.get(model, ())
         yield from ((uid, counts) for uid, counts in known.items() if uid not in is_open)
-        for uid, digest in self._digests.get(model, {}).items():
-            if digest[SIZE] == _IGNORED and uid not in known:
-                yield uid, _SKIPPED
+        yield from ((uid, _SKIPPED) for uid in self._ignored.get(model, ()) if uid not in known)
 
     def total(self, model: str) -> Counts:
         """Return the sum of the counts of all objects of a model that are not open."""
@@ -119,13 +121,13 @@ class NodeCounts:
                 yield child, split_ids(joined)
 
     def _uncounted_below(self, model: str, uid: str) -> Iterator[tuple[str, str]]:
-        for child, uids in self._below(model, uid):
+        for child, listed in self._lists[model]:
             known = self._known.get(child)
-            if known is None:
+            if known is None or uid not in listed:
                 continue
             digests = self._digests.get(child, {})
             lists = [of_model for _, of_model in self._lists[child]]
-            for child_uid in uids:
+            for child_uid in split_ids(listed[uid]):
                 found = known.get(child_uid)
                 if found is _OPEN:
                     self.reason = self.reason or f"{child} {child_uid} is below itself"
@@ -136,6 +138,12 @@ class NodeCounts:
         counted, skipped = 1, 0
         for child, uids in self._below(model, uid):
             known, digests = self._known.get(child, {}), self._digests.get(child, {})
+            if child not in self._known and not self._ignored.get(child):  # all are leaves
+                stored = len(digests.keys() & uids.keys())
+                counted += stored
+                if stored < len(uids) and self._can_be_elsewhere:
+                    self._open.setdefault(model, set()).add(uid)
+                continue
             is_open = self._open.get(child, ())
             for child_uid in uids:
                 digest = digests.get(child_uid)

@@ -39,6 +39,15 @@ class ShardIndex:
         if children or model in self._with_children:
             self._set_children(model, uid, children or {})
 
+    def add_all(
+        self, model: str, uids: Sequence[str], digests: Sequence[bytes], children: Mapping[str, Children]
+    ) -> None:
+        """Add or replace objects of one model; `children` has those of each object that lists some, by its unique id."""
+        self._digests.setdefault(model, {}).update(zip(uids, digests, strict=True))
+        if children or model in self._with_children:
+            for uid in uids:
+                self._set_children(model, uid, children.get(uid, {}))
+
     def remove(self, model: str, uid: str) -> None:
         """Remove an object, if it is there."""
         of_model = self._digests.get(model, {})

@@ -66,7 +66,10 @@ def apply(done: list[tuple[str, str, bytes | None, dict[str, list[str]]]]) -> tu
             index.remove(model, uid)
             naive.objects.pop((model, uid), None)
         else:
-            index.add(model, uid, digest, children)
+            if len(naive.objects) % 2:
+                index.add(model, uid, digest, children)
+            else:
+                index.add_all(model, [uid], [digest], {uid: children} if children else {})
             naive.objects[model, uid] = digest, children
     return index, naive
 
@@ -229,3 +232,15 @@ def test_it_is_read_in_chunks_of_less_than_a_megabyte() -> None:
         sizes += [sum(len(text) for _, text in chunk) for of in (model.entries(), model.edges()) for chunk in of]
     assert max(sizes) < 1_000_000
     assert sum(sizes) > 2_000_000
+
+
+def test_objects_that_are_added_together_are_as_those_added_one_by_one() -> None:
+    uids, digests = [str(number) for number in range(500)], [bytes(12) + b"-"] * 500
+    children = {uid: {"a": [f"{uid}1", uid]} for uid in uids[::3]}
+    together, alone = ShardIndex(), ShardIndex()
+    for index in (together, alone):
+        index.add("b", "0", bytes(12) + b"i", {"b": ["1"]})
+    together.add_all("b", uids, digests, children)
+    for uid, digest in zip(uids, digests, strict=True):
+        alone.add("b", uid, digest, children.get(uid))
+    assert vars(together) == vars(alone)

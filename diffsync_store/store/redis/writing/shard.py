@@ -72,9 +72,7 @@ class Shard:
             for uid in batch.uids:
                 index.remove(model, uid)
         else:
-            children = batch.children
-            for uid, digest in zip(batch.uids, batch.digests, strict=True):
-                index.add(model, uid, digest, children.get(uid))
+            index.add_all(model, batch.uids, batch.digests, batch.children)
 
 
 def _page(first: bytes, uids: list[str]) -> bytes:
