@@ -11,9 +11,9 @@ import structlog
 from diffsync_store._adapter_like import AdapterLike
 from diffsync_store._tree_depth import require_depth
 from diffsync_store.diff import Diff, DiffElement
-from diffsync_store.diffing.digest_pruning import DigestPruner
 from diffsync_store.diffing.elements import ElementBuilder, Pair
 from diffsync_store.diffing.object_comparer import ObjectComparer
+from diffsync_store.diffing.pruning import IndexPruner, pruner_for
 from diffsync_store.diffing.readers import NO_PARENT, Objects, reader_for
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.model import DiffSyncModel
@@ -39,7 +39,7 @@ class Differ:
     """One comparison of a source and a target.
 
     It compares level by level, in batches over all parents of a level, so that each request reads many objects. Objects
-    that are equal by their digests are counted and not read.
+    that are equal by the indexes of the stores are counted and not read.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Differ:
         """Level of the objects that are compared, from the top."""
         self.compared = 0
         """Number of pairs so far."""
+        self.pruner: IndexPruner | None = None
 
     def run(self) -> Diff:
         """Compare the adapters and return the diff."""
@@ -79,13 +80,13 @@ class Differ:
         """Yield each top-level element when everything below it is compared. `diff` keeps the counts, not the elements."""
         self.source.store.flush()
         self.target.store.flush()
-        self.pruner = DigestPruner(self.source, self.target)
         self.total = len(self.source) + len(self.target)
         self.logger.debug(f"Diff calculation between these two datasets will involve {self.total} models")
         self.logger.info("Beginning diff calculation")
         self.sides = reader_for(self.source), reader_for(self.target)
         self.uses_adapter_methods = any(side.uses_adapter_methods for side in self.sides)
         models = [model for model in self.target.top_level if model in self.source.top_level]
+        self.pruner = self._pruner(models)
         if not models and self.total:
             self.logger.warning("The adapters have no top-level model in common: nothing is compared")
         for model in models:
@@ -94,6 +95,12 @@ class Differ:
         for side in self.sides:
             self._skip(sum(side.count(model) for model in side.adapter.top_level if model not in models))
         self.logger.info("Diff calculation complete")
+
+    def _pruner(self, models: list[str]) -> IndexPruner | None:
+        """Return what leaves out equal objects; None if all have to be read."""
+        if self.keeps_unchanged or self.uses_adapter_methods:
+            return None
+        return pruner_for(self.source, self.target, models)
 
     def _pop_elements(self, top: Pair) -> Iterator[DiffElement]:
         self.diff.unchanged += top.unchanged
@@ -107,23 +114,24 @@ class Differ:
     def _top_level(self, model: str) -> Iterator[tuple[Objects, Objects]]:
         """Yield the objects to compare: first those of the source, then those only on the target, each in its order."""
         source, target = self.sides
-        covered = self._covers(model)
-        found = self.pruner.differing(model) if covered else None
-        if found is not None:
-            from_source, only_target, equal = found
-            self._count_equal(self.diff, equal.counted, equal.skipped)
-            for uids in self._chunks(_in_order(source.store.positions(model, from_source))):
-                yield source.objects(model, uids), target.objects(model, uids)
-            for uids in self._chunks(_in_order(target.store.positions(model, only_target))):
-                yield {}, target.objects(model, uids)
+        if self.pruner is not None and self.pruner.covers(model):
+            yield from self._marked_top_level(self.pruner, model)
             return
         for uids in self._chunks(source.uids(model)):
-            wanted = (
-                self._without_equal(self.diff, self.pruner.equal(model, uids, uids), uids, uids)[0] if covered else uids
-            )
-            yield source.objects(model, wanted), target.objects(model, wanted)
+            yield source.objects(model, uids), target.objects(model, uids)
         for uids in self._chunks(target.uids(model)):
             yield {}, target.objects(model, source.missing(model, uids))
+
+    def _marked_top_level(self, pruner: IndexPruner, model: str) -> Iterator[tuple[Objects, Objects]]:
+        source, target = self.sides
+        self._count_equal(self.diff, *pruner.counts_of_unmarked(model))
+        marked = list(pruner.marked(model))
+        on_source = source.store.positions(model, marked)
+        only_target = target.store.positions(model, [uid for uid in marked if uid not in on_source])
+        for uids in self._chunks(_in_order(on_source)):
+            yield source.objects(model, uids), target.objects(model, uids)
+        for uids in self._chunks(_in_order(only_target)):
+            yield {}, target.objects(model, uids)
 
     def _chunks(self, uids: Iterator[str]) -> Iterator[list[str]]:
         """Yield chunks of unique ids. The size follows from the number of objects below those of earlier chunks."""
@@ -162,19 +170,23 @@ class Differ:
                 self._compare_groups(model, batch)
 
     def _possibly_different(self, model: str, groups: list[Siblings]) -> Iterable[Siblings]:
-        """Return the groups without the children that are equal by their digests."""
-        if not self._covers(model):
+        """Return the groups without the children that are equal by the indexes, which are counted."""
+        pruner = self.pruner
+        if pruner is None or not pruner.covers(model):
             return groups
-        return chain.from_iterable(self._without_equal_children(model, batch) for batch in _by_size(groups, _IN_MEMORY))
+        return chain.from_iterable(
+            self._without_equal_children(pruner, model, batch) for batch in _by_size(groups, _IN_MEMORY)
+        )
 
-    def _without_equal_children(self, model: str, groups: list[Siblings]) -> Iterable[Siblings]:
-        source_uids = [uid for _, uids, _ in groups for uid in uids]
-        target_uids = [uid for _, _, uids in groups for uid in uids]
-        equal = self.pruner.equal(model, source_uids, target_uids)
-        if not equal:
-            return groups
-        rest = ((pair, *self._without_equal(pair, equal, source, target)) for pair, source, target in groups)
-        return (group for group in rest if group[1] or group[2])
+    def _without_equal_children(self, pruner: IndexPruner, model: str, groups: list[Siblings]) -> Iterator[Siblings]:
+        equal = [pruner.equal_children(pair, model, source, target) for pair, source, target in groups]
+        counts = iter(pruner.counts_of(model, [uid for of_group in equal for uid in of_group]))
+        for group, of_group in zip(groups, equal, strict=True):
+            for counted, skipped in islice(counts, len(of_group)):
+                self._count_equal(group[0], counted, skipped)
+            rest = _without(group, of_group) if of_group else group
+            if rest[1] or rest[2]:
+                yield rest
 
     def _compare_groups(self, model: str, groups: list[Siblings]) -> None:
         sources = self.sides[0].children(model, [uids for _, uids, _ in groups])
@@ -225,23 +237,6 @@ class Differ:
             return "SKIP_UNMATCHED_DST flag on source adapter"
         return _model_flag(source, target)
 
-    # Digests
-
-    def _covers(self, model: str) -> bool:
-        return not (self.keeps_unchanged or self.uses_adapter_methods) and self.pruner.covers(model)
-
-    def _without_equal(
-        self, counts: Diff | Pair, equal: Mapping[str, Any], source: Sequence[str], target: Sequence[str]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the siblings without the equal ones, which are counted."""
-        on_target = set(target)
-        both = {uid for uid in source if uid in equal and uid in on_target}
-        if not both:
-            return source, target
-        for uid in both:
-            self._count_equal(counts, equal[uid].counted, equal[uid].skipped)
-        return [uid for uid in source if uid not in both], [uid for uid in target if uid not in both]
-
     # Counting
 
     def _count_equal(self, counts: Diff | Pair, counted: int, skipped: int) -> None:
@@ -276,6 +271,11 @@ def _model_flag(source: DiffSyncModel | None, target: DiffSyncModel | None) -> s
 def ordered_union(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[str]:
     """Return the keys of the source in order, then those only on the target."""
     return [*source, *(uid for uid in target if uid not in source)]
+
+
+def _without(group: Siblings, equal: set[str]) -> Siblings:
+    pair, source, target = group
+    return pair, [uid for uid in source if uid not in equal], [uid for uid in target if uid not in equal]
 
 
 def _in_order(positions: Mapping[str, float]) -> Iterator[str]:

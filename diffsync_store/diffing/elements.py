@@ -30,6 +30,12 @@ class Pair:
         """Equal objects below it, which are counted and not built."""
 
     @property
+    def model(self) -> str:
+        """The model of the object."""
+        obj: Any = self.source if self.source is not None else self.target
+        return str(obj.get_type())
+
+    @property
     def has_elements_below(self) -> bool:
         """Whether there are elements below it."""
         return any(self.below.values())

@@ -66,8 +66,8 @@ class BaseStore(Primitives, ObjectStore):
     `get_by_uids`, `add`, `update`, `remove_item`, `count`.
     """
 
-    keeps_digests: bool = False
-    """Whether the store keeps digests up to date, so that reading them is cheaper than reading objects."""
+    keeps_index: bool = False
+    """Whether the store keeps an index, so that reading it is cheaper than reading objects."""
 
     _loaded_by: int | None = None
     """Id of the process that is inside `loading()`."""

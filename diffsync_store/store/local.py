@@ -12,14 +12,14 @@ from diffsync_store.enum import ShardState, StoreState
 from diffsync_store.exceptions import ObjectAlreadyExists, StoreInUse
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.base import BaseStore, synchronized
+from diffsync_store.store.index.local_index import LocalIndex
+from diffsync_store.store.index.store_index import IndexUnusable, StoreIndex
 from diffsync_store.store.load_report import Gap, LoadReport
-from diffsync_store.store.local_subtree_digests import LocalSubtreeDigests
 from diffsync_store.store.primitives import LoadStatus
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.shards.local import LocalShards, Objects
 from diffsync_store.store.shards.plan import ShardPlan, sealed_text
 from diffsync_store.store.shards.sealing import children_of, models_of, outcome_of
-from diffsync_store.store.subtree_digests import SubtreeDigests
 
 
 class LocalStore(BaseStore):
@@ -57,8 +57,11 @@ class LocalStore(BaseStore):
         wanted = set(uids)
         return {uid: place for place, uid in enumerate(list(self._data.get(model, {}))) if uid in wanted}
 
-    def subtree_digests(self) -> SubtreeDigests | None:
-        return LocalSubtreeDigests(self._data)
+    def index(self) -> StoreIndex | None:
+        try:
+            return LocalIndex(self._data)
+        except IndexUnusable:
+            return None
 
     def get_cached(self, model: str, uid: str) -> DiffSyncModel | None:
         return self._data.get(model, {}).get(uid)

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 from diffsync_store.enum import ShardState, StoreState
 from diffsync_store.exceptions import ObjectNotFound, ObjectStoreException
 from diffsync_store.model import DiffSyncModel
+from diffsync_store.store.index.store_index import StoreIndex
 from diffsync_store.store.load_report import Gap, LoadReport
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 from diffsync_store.store.shards.plan import ShardPlan
-from diffsync_store.store.subtree_digests import SubtreeDigests
 
 NO_GAPS: Mapping[str, Gap] = MappingProxyType({})
 
@@ -117,8 +117,8 @@ class Primitives:
         wanted = set(uids)
         return {uid: position for position, uid in enumerate(self.uids(model)) if uid in wanted}
 
-    def subtree_digests(self) -> SubtreeDigests | None:
-        """Return the current digests of the store's objects; None if they cannot be used."""
+    def index(self) -> StoreIndex | None:
+        """Return the index of the store's objects for a comparison; None if there is none, or if it cannot be used."""
         return None
 
     def may_have_changed_uids(self) -> bool:

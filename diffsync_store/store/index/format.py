@@ -32,6 +32,9 @@ MAX_TEXT = 65_535
 """Maximum bytes of a unique id or a model name. A store with a longer one has no index."""
 
 MAX_LEVEL = 20
+GROUPS = 16
+"""Groups of a bucket, see `group_of`."""
+
 _OBJECTS_IN_BUCKET = 64
 _MIN_OWN_IN_BUCKET = 4
 _FINER = 3

@@ -17,7 +17,8 @@ a pattern.
     dss:{ID}:index:SHARD:MODEL   hash: bucket to its entries, see `store/index/format.py`
     dss:{ID}:edges:SHARD:MODEL   hash: bucket of a child of this model to its edges
     dss:{ID}:sums:LEVEL:MODEL    string: the sums of the buckets of a level
-    dss:{ID}:nodes:MODEL         hash: unique id of an object that lists children to its node
+    dss:{ID}:nodes:MODEL         hash: unique id of an object that lists children or is ignored to its node
+    dss:{ID}:totals:MODEL        hash: the levels of a model's index, and its nodes added up
     dss:{ID}:shardsums:SHARD:MODEL, open:SHARD:MODEL, twice:SHARD:MODEL
                                  string, list and hash, until a load in shards is sealed: sums, what depends on other shards (see
                                  `store/index/open_nodes.py`), and objects that another shard had loaded before

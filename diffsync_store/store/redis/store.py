@@ -12,10 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 from diffsync_store.enum import ShardState, StoreState
-from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreInUse
+from diffsync_store.exceptions import ObjectAlreadyExists, ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.store.base import BaseStore, synchronized
 from diffsync_store.store.digest import digest_of
+from diffsync_store.store.index.store_index import EMPTY_INDEX, StoreIndex
 from diffsync_store.store.load_report import Gap, LoadReport
 from diffsync_store.store.primitives import NO_GAPS, StoreOwner
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
@@ -23,6 +24,7 @@ from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
 from diffsync_store.store.redis.diffs.usage import refuse_load
 from diffsync_store.store.redis.field_names import field_names
+from diffsync_store.store.redis.index import RedisIndex
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, encode_uids, index_of_stores
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
@@ -40,7 +42,6 @@ from diffsync_store.store.serialization import decode, encode, ensure_storable, 
 from diffsync_store.store.shards.plan import ShardPlan
 from diffsync_store.store.shards.sealing import models_of
 from diffsync_store.store.stored_model import stored_model
-from diffsync_store.store.subtree_digests import SubtreeDigests
 from diffsync_store.values.plain import is_unicode
 
 _BATCH = 1000
@@ -96,7 +97,7 @@ class RedisStore(BaseStore):
     """
 
     is_in_memory = False
-    keeps_digests = True
+    keeps_index = True
 
     def __init__(
         self,
@@ -513,8 +514,14 @@ class RedisStore(BaseStore):
             }
         return found
 
-    def subtree_digests(self) -> SubtreeDigests | None:
-        return None
+    def index(self) -> StoreIndex | None:
+        try:
+            record = self.record()
+        except StoreNotFound:  # nothing has been written yet
+            return EMPTY_INDEX
+        if record.undigested or self.may_have_changed_uids():
+            return None
+        return RedisIndex(self._redis, self._keys, record, partial(self.require_same_load, record))
 
     def may_have_changed_uids(self) -> bool:
         with translated_errors():

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from diffsync_store.store.index.built_index import BuiltIndex, BuiltModel
-from diffsync_store.store.index.format import fold
+from diffsync_store.store.index.format import Totals, fold
 from diffsync_store.store.redis.keys import StoreKeys
 
 _SIZE = 500_000
@@ -16,7 +16,7 @@ _SIZE = 500_000
 _PAIRS = 2000
 """Pairs in a piece of a hash."""
 
-Part = Literal["index", "edges", "sums", "nodes"]
+Part = Literal["index", "edges", "sums", "nodes", "totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Piece:
     model: str
     number: int
     """Number of the shard, or level of the sums."""
-    items: list[int | bytes]
+    items: list[int | str | bytes]
     """Fields and values of a hash; offsets and bytes of a string."""
 
     @property
@@ -39,6 +39,8 @@ class Piece:
         """Return the key."""
         if self.part == "nodes":
             return keys.nodes(self.model)
+        if self.part == "totals":
+            return keys.totals(self.model)
         key: str = getattr(keys, self.part)(self.number, self.model)
         return key
 
@@ -56,6 +58,8 @@ def pieces_of(index: BuiltIndex, shard: int) -> Iterator[Piece]:
                 for start in range(0, len(chunk), _PAIRS):
                     yield Piece(part, built.name, shard, list(chain.from_iterable(chunk[start : start + _PAIRS])))
         yield from _sums(built)
+        totals = Totals(built.level, built.counted, built.skipped, {shard: built.level})
+        yield Piece("totals", built.name, shard, list(chain.from_iterable(totals.fields().items())))
 
 
 def _sums(built: BuiltModel) -> Iterator[Piece]:

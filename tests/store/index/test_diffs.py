@@ -1,4 +1,4 @@
-"""Writes keep the digests equal to those of the objects, and a diff by digests equals a full diff."""
+"""A diff that uses the indexes of two stores equals one that reads every object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from diffsync_store import (
     Adapter,
-    BaseStore,
     Diff,
     DiffElement,
     DiffSyncFlags,
@@ -23,15 +22,16 @@ from diffsync_store import (
     LocalStore,
     StoredAdapter,
 )
-from diffsync_store.store.local_subtree_digests import LocalSubtreeDigests
+from diffsync_store.store.index import format as index_format
 from diffsync_store.store.redis import RedisStore
-from diffsync_store.store.subtree_digests import SubtreeDigests
+from diffsync_store.store.redis.index import RedisIndex
 from tests.servers import RedisServer
+from tests.store.index.written import write_index
 
 T = TypeVar("T")
 NAMES = ["a", "b", "c", "d", "é:*\n"]
 SETTINGS = settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -126,7 +126,9 @@ class Program:
         self.open_store = open_store
         self.circles = circles
         self.local = House(internal_storage_engine=LocalStore())
-        self.redis = House(internal_storage_engine=open_store())
+        opened = open_store()
+        self.client, self.record_key = opened._redis, opened._keys.record
+        self.redis = House(internal_storage_engine=opened)
         self.steps: list[Callable[[], None]] = [
             self.add, self.add, self.add, self.change, self.link, self.link, self.link, self.unlink, self.remove,
             self.replace, self.flag, self.flush, self.reopen,
@@ -208,6 +210,13 @@ class Program:
         self.redis = House(internal_storage_engine=self.open_store())
 
 
+@pytest.fixture(autouse=True)
+def _small_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few objects have several levels of buckets."""
+    monkeypatch.setattr(index_format, "_OBJECTS_IN_BUCKET", 2)
+    monkeypatch.setattr(index_format, "_MIN_OWN_IN_BUCKET", 1)
+
+
 @pytest.fixture
 def new_redis(redis_server: RedisServer) -> Iterator[Callable[[], Callable[[], RedisStore]]]:
     """Makes openers, each of a store of its own."""
@@ -232,59 +241,6 @@ def new_redis(redis_server: RedisServer) -> Iterator[Callable[[], Callable[[], R
 
 
 NewRedis = Callable[[], Callable[[], RedisStore]]
-
-
-def subtrees_of(store: BaseStore) -> SubtreeDigests:
-    found = store.subtree_digests()
-    assert found is not None
-    return found
-
-
-@pytest.mark.slow
-@SETTINGS
-@given(steps=programs(1, 60))
-def test_writes_keep_the_digests_of_all_objects_correct(new_redis: NewRedis, steps: list[Step]) -> None:
-    program = Program(new_redis())
-    program.run(steps)
-    assert isinstance(program.local.store, LocalStore)
-    expected = LocalSubtreeDigests(program.local.store._data)
-    found = subtrees_of(program.redis.store)
-    for model in MODELS:
-        uids = sorted({*NAMES, *program.local.store.uids(model)})
-        assert found.of(model, uids) == expected.of(model, uids)
-    for model in House.top_level:
-        uids = list(program.local.store.uids(model))
-        sums = found.sums(model)
-        assert sums is not None
-        assert found.members(model, sums.buckets) == dict(zip(uids, expected.of(model, uids), strict=True))
-        of_all = expected.of(model, uids)
-        assert sums.counted == sum(subtree.counted for subtree in of_all)
-        assert sums.skipped == sum(subtree.skipped for subtree in of_all)
-        assert sums.missing == sum(subtree.missing for subtree in of_all)
-
-
-@pytest.mark.slow
-@SETTINGS
-@given(steps=programs(1, 80))
-def test_circular_objects_are_handled(new_redis: NewRedis, steps: list[Step]) -> None:
-    program = Program(new_redis(), circles=True)
-    program.run(steps)
-    assert set(program.redis.store.uids("room")) == set(program.local.store.uids("room"))
-    found = program.redis.store.subtree_digests()
-    if found is not None:  # there was no circle at any time
-        assert isinstance(program.local.store, LocalStore)
-        uids = list(program.local.store.uids("room"))
-        assert found.of("room", uids) == LocalSubtreeDigests(program.local.store._data).of("room", uids)
-
-
-def test_a_circle_is_detected(new_redis: NewRedis) -> None:
-    store = new_redis()()
-    house = House(internal_storage_engine=store)
-    for name in ("a", "b", "c"):
-        house.add(Room(name=name, rooms=[{"a": "b", "b": "c", "c": "a"}[name]]))
-    store.flush()
-    assert store.subtree_digests() is None
-    assert "are below themselves" in store.record().undigested
 
 
 class Reversed(Diff):
@@ -323,31 +279,41 @@ FLAGS = [
     DiffSyncFlags.SKIP_UNMATCHED_BOTH,
     DiffSyncFlags.LOG_UNCHANGED_RECORDS,
 ]
-SIDES = ["redis", "stored", "local source", "local target", "other class"]
+SIDES = ["redis", "two servers", "stored", "local source", "local target", "other class", "one index"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sides", SIDES)
 @SETTINGS
 @given(
-    before=programs(5, 60),
-    after=programs(0, 6),
+    loaded=programs(5, 60),
+    only_left=programs(0, 4),
+    written=st.tuples(programs(0, 4), programs(0, 6)),
+    shards=st.tuples(st.sampled_from([1, 1, 3, 8]), st.sampled_from([1, 1, 2])),
     flags=st.sampled_from(FLAGS),
     diff_class=st.sampled_from([Diff, Reversed]),
 )
-def test_a_diff_by_digests_equals_a_full_diff(  # noqa: PLR0917
+def test_a_diff_by_indexes_equals_a_full_diff(  # noqa: PLR0917
     new_redis: NewRedis,
     sides: str,
-    before: list[Step],
-    after: list[Step],
+    loaded: list[Step],
+    only_left: list[Step],
+    written: tuple[list[Step], list[Step]],
+    shards: tuple[int, int],
     flags: DiffSyncFlags,
     diff_class: type[Diff],
 ) -> None:
-    """Both sides went the same way up to a point; the target went on a few steps."""
+    """Both sides load the same up to a point. Their indexes are built, and other writes follow on each side."""
     left, right = Program(new_redis()), Program(new_redis())
     for program in (left, right):
-        program.run(before)
-    right.run(after)
+        program.run(loaded)
+    left.run(only_left)
+    for program, steps, number in zip((left, right), written, shards, strict=True):
+        if number > 1 and program.redis.count():
+            write_index(program.redis.store, number)
+        if sides == "one index" and program is right:
+            right.client.hdel(right.record_key, "indexed")
+        program.run(steps)
     source: Adapter = left.local if sides == "local source" else left.redis
     target: Adapter = right.local if sides == "local target" else right.redis
     if sides == "stored":
@@ -356,11 +322,13 @@ def test_a_diff_by_digests_equals_a_full_diff(  # noqa: PLR0917
         source, target = StoredAdapter(left.redis.store), StoredAdapter(right.redis.store)
     if sides == "other class":
         target = OtherHouse(internal_storage_engine=right.open_store())
-    by_digests = result_of(target, source, flags, diff_class)
     with pytest.MonkeyPatch.context() as patch:
+        if sides == "two servers":
+            patch.setattr(RedisIndex, "differing", lambda *_: None)
+        by_index = result_of(target, source, flags, diff_class)
         for store in (LocalStore, RedisStore):
-            patch.setattr(store, "subtree_digests", lambda _: None)
-        assert result_of(target, source, flags, diff_class) == by_digests
+            patch.setattr(store, "index", lambda _: None)
+        assert result_of(target, source, flags, diff_class) == by_index
 
 
 @pytest.mark.parametrize("shape", ["tree", "flat"])
