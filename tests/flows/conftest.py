@@ -159,6 +159,9 @@ adapters:
   held-target:
     class: tests.flows.systems:HeldAdapter
     settings: {file: "${FOLDER}/held-target"}
+  stopped-target:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/stopped-target"}
   asked-jointly:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/asked-jointly"}
@@ -196,6 +199,7 @@ syncs:
   busy: {source: seven, target: five}
   lazy: {source: five, target: lazy}
   joint: {source: registry, target: joint, steps: together, work_pools: {reconcile: diffsync-load}}
+  stopped: {source: many, target: stopped-target, steps: together, work_pools: {reconcile: diffsync-load}}
   held: {source: held-source, target: held-target, steps: together, work_pools: {reconcile: diffsync-load}}
   asked-jointly: {source: seven, target: asked-jointly, approval: always, steps: together, work_pools: {reconcile: diffsync-load}}
   refused-jointly: {source: refusing-jointly, target: flaky-jointly, steps: together, work_pools: {reconcile: diffsync-load}}

@@ -1,15 +1,18 @@
 """A reconcile that runs all steps in its own process, on a real worker."""
 
 import json
+import os
 import re
+import signal
+from itertools import chain
 from typing import Any
 
 import pytest
 
 from airports.demo import check
-from airports.demo.runs import Run
-from tests.flows.conftest import History, Project, fill
-from tests.flows.runs import diff_of_reconcile, lines, send_answer, state_of
+from airports.demo.runs import Run, finish, start_run
+from tests.flows.conftest import PASSWORD, History, Project, fill
+from tests.flows.runs import diff_of_reconcile, lines, retry_run, send_answer, state_of, states_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -106,3 +109,87 @@ def test_a_sync_that_needs_an_approval_waits_in_a_run_of_its_own(project: Projec
     send_answer(project, waiting["id"], {"decision": "approve", "by": "ann"})
     wait_until(lambda: state_of(project, waiting["id"]) == "Completed", 120, "it is applied")
     assert sorted(lines(file)) == sorted(f"item {number}" for number in range(7))
+
+
+def process_of(project: Project, run_id: str) -> int:
+    return int(str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1])
+
+
+def kill(project: Project, run_id: str, times: int) -> None:
+    """Kill the process of a run, and wait until it has been started again."""
+    os.kill(process_of(project, run_id), signal.SIGKILL)
+    wait_until(
+        lambda: project.stack.get(f"/flow_runs/{run_id}")["run_count"] == times + 1, 180, "the run is started again"
+    )
+
+
+def test_a_run_that_is_killed_in_each_step_repeats_no_step_that_has_ended(project: Project) -> None:
+    source, target = (project.folder / f"held-{side}" for side in ("source", "target"))
+    target.with_suffix(".hold").touch()
+    target.with_suffix(".slow").touch()
+    run_id = start_run(project.stack, "reconcile/held")
+    wait_until(lambda: lines(target.with_suffix(".loads")), 120, "the second load has begun")
+    kill(project, run_id, 1)
+    wait_until(lambda: len(lines(target.with_suffix(".loads"))) == 2, 120, "it loads again")
+    target.with_suffix(".hold").unlink()
+    wait_until(lambda: len(lines(target)) >= 3, 60, "it applies operations")
+    kill(project, run_id, 2)
+    target.with_suffix(".slow").unlink()
+    run = finish(project.stack, run_id, seconds=120)
+    assert (run.state, run.message) == ("Completed", "")
+    assert run.name == "reconcile held · 40 create"
+    assert sorted(lines(target)) == sorted(f"item {number}" for number in range(40))
+    assert [len(lines(file.with_suffix(".loads"))) for file in (source, target)] == [1, 2]
+    (applied,) = (each["description"] for key, each in project.artifacts(run).items() if key.startswith("sync-"))
+    assert re.fullmatch(r"40 of 40 applied, \d+ of them by an earlier run", applied)
+    diff_id = diff_of_reconcile(project, "held")
+    project.expect_outcomes(diff_id, "complete")
+    (saved,) = project.stack.post(
+        "/events/filter", filter={"resource": {"id": [f"diffsync.diff.{diff_id}"]}, "event": {"name": [EVENTS[1]]}}
+    )["events"]
+    assert saved["payload"]["create"] == 40
+
+
+def test_a_cancelled_run_ends_between_two_operations(project: Project) -> None:
+    target = project.folder / "stopped-target"
+    target.with_suffix(".slow").touch()
+    run_id = start_run(project.stack, "reconcile/stopped")
+    wait_until(lambda: len(lines(target)) >= 3, 120, "it applies operations")
+    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
+    wait_until(lambda: state_of(project, run_id) == "Cancelled", 60, "it is cancelled")
+    assert "Crashed" not in states_of(project, run_id)
+    assert 3 <= len(lines(target)) < 40
+    tags = project.stack.get(f"/flow_runs/{run_id}")["tags"]
+    project.expect_outcomes(next(tag.removeprefix("diff:") for tag in tags if tag.startswith("diff:")), "cancelled")
+
+
+def test_a_failed_load_fails_its_task_and_the_run_and_a_retry_repeats_only_it(project: Project) -> None:
+    run = project.run("reconcile/refused-jointly")
+    assert run.state == "Failed"
+    assert run.message == "'load refusing-jointly' failed: RuntimeError: PermissionError: 401 for ***"
+    assert tasks(project, run) == {"load refusing-jointly": ["Failed"], "load flaky-jointly": ["Completed"]}
+    wait_until(lambda: "Retry 1/" in "\n".join(project.logs(run)), 60, "the other load was retried")
+    shown = json.dumps([project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")])
+    assert PASSWORD not in shown
+
+    (project.folder / "let-in-jointly").touch()
+    retry_run(project, run.id)
+    again = finish(project.stack, run.id, seconds=120)
+    assert (again.state, again.summary) == ("Completed", "No difference: nothing was synced")
+    assert sorted(tasks(project, run)["load refusing-jointly"]) == ["Completed", "Failed"]
+    assert tasks(project, run)["load flaky-jointly"] == ["Completed"]
+    assert PASSWORD not in "\n".join(project.logs(run))
+
+
+def tasks(project: Project, run: Run) -> dict[str, list[str]]:
+    """Return the states of the loads of a run by name, once the server has them."""
+
+    def found() -> dict[str, list[str]]:
+        states: dict[str, list[str]] = {}
+        for task in project.stack.post("/task_runs/filter", flow_runs={"id": {"any_": [run.id]}}):
+            if task["name"].startswith("load "):
+                states.setdefault(task["name"], []).append(task["state_name"])
+        return states
+
+    wait_until(lambda: {"Running", "Pending"}.isdisjoint(chain(*found().values())), 60, "the tasks have ended")
+    return found()
