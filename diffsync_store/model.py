@@ -63,6 +63,8 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
     """Whether a field may hold a mutable value."""
     _identifier_values: ClassVar[Any] = None
     """A getter of the identifiers if the unique id is their text, else None. A single identifier is not a tuple."""
+    _identifier_format: ClassVar[Text] = ""
+    """The format of a unique id of several identifiers."""
     _plain_identifiers: ClassVar[tuple[Text, ...] | None] = ()
     _plain_attributes: ClassVar[tuple[Text, ...] | None] = ()
     """Identifiers and attributes in field order if pydantic dumps their values unchanged, else None."""
@@ -278,7 +280,7 @@ class DiffSyncModel(BaseModel, metaclass=ModelType):
         if read is None:
             return self.create_unique_id(**self.get_identifiers())
         values = read(self.__dict__)
-        return "__".join(map(str, values)) if len(self._identifiers) > 1 else str(values)
+        return self._identifier_format % values if self._identifier_format else str(values)
 
     def get_shortname(self) -> Text:
         """Return the object's name among its siblings."""

@@ -47,6 +47,9 @@ def test_limit_measures_build_load_and_bare_pipeline() -> None:
     assert [result["step"] for result in results] == ["build", "load", "bare"]
     assert checks.find_errors(results) == []
     assert limit.relative_cost(*results) > 0
+    micros, times = limit.client_cost(*results)
+    assert micros > 0
+    assert times > 0
 
 
 @pytest.mark.slow

@@ -72,5 +72,6 @@ def derived_class_variables(model: Any) -> dict[str, Any]:
         "_plain_identifiers": identifiers,
         "_plain_attributes": plain_fields(model, model._attributes),
         "_identifier_values": itemgetter(*model._identifiers) if is_default_uid else None,
+        "_identifier_format": "__".join(["%s"] * len(model._identifiers)) if len(model._identifiers) > 1 else "",
         "_is_declared": True,
     }

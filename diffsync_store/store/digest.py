@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, SchemaSerializer, core_schema, to_json
 
 from diffsync_store.compare import comparison_fingerprints, normal_forms, normalisers
 from diffsync_store.enum import DiffSyncModelFlags
@@ -46,18 +47,40 @@ def digest_of(obj: DiffSyncModel, *, is_plain: bool = False) -> bytes:
         obj: the object.
         is_plain: all its values are known to be plain (`values.plain.is_plain`), so they are not checked.
     """
-    read, read_plain, children = _reader(type(obj))
+    reader = _reader(type(obj))
     try:
-        content = read_plain(obj) if is_plain else read(obj)
-        for model, field in children:
-            content += to_json((model, sorted(set(getattr(obj, field)))))
-    except (PydanticSerializationError, ValueError, TypeError, AttributeError, KeyError, RecursionError, NotStorable):
+        if is_plain and reader.values is not None:
+            content = reader.head + _to_json(reader.values(obj.__dict__))
+        else:
+            content = reader.read(obj)
+        if reader.children:
+            content += _children_content(reader, partial(getattr, obj))
+    except _NO_CONTENT:
         content = os.urandom(SIZE)
     flags = obj.model_flags
     if flags is _NO_FLAGS:
         return blake2b(content, digest_size=SIZE).digest() + b"-"
     content += b"~%d" % flags.value  # no JSON begins with ~
     return blake2b(content, digest_size=SIZE).digest() + (b"i" if flags.value & _IGNORE else b"-")
+
+
+def digests_of_plain(model: type[DiffSyncModel], objects: Sequence[Mapping[str, Any]]) -> list[bytes] | None:
+    """Return the digests of objects without flags, whose values are known to be plain; None if one needs `digest_of`.
+
+    Args:
+        model: the class of the objects.
+        objects: their fields.
+    """
+    reader = _reader(model)
+    if reader.values is None:
+        return None
+    try:
+        contents = map(_to_json, map(reader.values, objects))
+        if reader.children:
+            contents = map(bytes.__add__, contents, (_children_content(reader, fields.get) for fields in objects))
+        return [blake2b(reader.head + content, digest_size=SIZE).digest() + b"-" for content in contents]
+    except _NO_CONTENT:
+        return None
 
 
 @per_class
@@ -87,24 +110,59 @@ def methods_fingerprint(model: type[DiffSyncModel]) -> str:
     return blake2b(json.dumps(content).encode(), digest_size=SIZE).hexdigest()
 
 
-Reader = Callable[["DiffSyncModel"], bytes]
-"""Returns the content of an object that is hashed for its digest."""
+Read = Callable[["DiffSyncModel"], bytes]
+"""Returns what is hashed for the digest of an object, without its children."""
+
+
+ValuesOf = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+"""Reads the compared values from the fields."""
+
+
+class _Reader(NamedTuple):
+    """How the content that is hashed is read from the objects of a class."""
+
+    read: Read
+    children: tuple[tuple[str, str], ...]
+    """Child models, each with the field that lists the children."""
+    head: bytes = b""
+    values: ValuesOf | None = None
+    """Reads the compared values, if they are those of the fields."""
+
+
+_NO_CONTENT = (
+    PydanticSerializationError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    NotStorable,
+)
+"""What reading an object that cannot be digested raises."""
 
 
 @per_class
-def _reader(model: type[DiffSyncModel]) -> tuple[Reader, Reader, tuple[tuple[str, str], ...]]:
-    """Return a reader of objects, a reader of objects with plain values, and the child models with their fields."""
+def _reader(model: type[DiffSyncModel]) -> _Reader:
     names = tuple(dict.fromkeys((*model._identifiers, *model._shortname)))
-    read: Reader
+    children = tuple(sorted(model.get_children_mapping().items()))
     known = getattr(model, "_schema", None)
     if known is not None and known.methods:  # the class of the value is not available
-        read = _random_content
-    elif _depends_on_fields_only(model):
-        read, read_plain = _fields_readers(model, names)
-        return read, read_plain, tuple(sorted(model.get_children_mapping().items()))
-    else:
-        read = _methods_reader(model, names, () if known is not None else reported_values_of(model))
-    return read, read, tuple(sorted(model.get_children_mapping().items()))
+        return _Reader(_random_content, children)
+    if not _depends_on_fields_only(model):
+        return _Reader(_methods_reader(model, names, () if known is not None else reported_values_of(model)), children)
+    head, values = _head(model), _tuple_getter(*names, *sorted(model._attributes))
+    read_any = _methods_reader(model, names, ())
+
+    def read(obj: DiffSyncModel) -> bytes:
+        found = values(obj.__dict__)
+        return head + _to_json(found) if all(map(is_plain, found)) else read_any(obj)
+
+    return _Reader(read, children, head, values)
+
+
+def _children_content(reader: _Reader, uids_of: Callable[[str], Any]) -> bytes:
+    """Return the models and the unique ids of children. `uids_of` returns the value of a field."""
+    return b"".join(to_json((model, sorted(set(uids_of(field))))) for model, field in reader.children)
 
 
 def _random_content(_: DiffSyncModel) -> bytes:
@@ -125,26 +183,11 @@ def _head(model: type[DiffSyncModel]) -> bytes:
     )
 
 
-def _fields_readers(model: type[DiffSyncModel], names: tuple[str, ...]) -> tuple[Reader, Reader]:
-    """Return readers that use the fields: one for any values, and one for plain values."""
-    head, attributes = _head(model), sorted(model._attributes)
-    values = _tuple_getter(*names, *attributes)
-    read_any = _methods_reader(model, names, ())
-
-    def read_plain(obj: DiffSyncModel) -> bytes:
-        return head + to_json(values(obj.__dict__), inf_nan_mode="constants")
-
-    def read(obj: DiffSyncModel) -> bytes:
-        return read_plain(obj) if all(map(is_plain, values(obj.__dict__))) else read_any(obj)
-
-    return read, read_plain
-
-
-def _tuple_getter(*names: str) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+def _tuple_getter(*names: str) -> ValuesOf:
     return itemgetter(*names) if len(names) > 1 else lambda fields: tuple(fields[name] for name in names)
 
 
-def _methods_reader(model: type[DiffSyncModel], names: tuple[str, ...], reported: tuple[str, ...]) -> Reader:
+def _methods_reader(model: type[DiffSyncModel], names: tuple[str, ...], reported: tuple[str, ...]) -> Read:
     """Return a reader that uses the methods of objects. Without overridden ones the content is that of the fields."""
     head, attributes = _head(model), sorted(model._attributes)
 
@@ -170,5 +213,4 @@ def _compared(values: dict[str, Any]) -> dict[str, Any]:
 _ABSENT = {"~absent": True}
 
 
-def _to_json(content: Any) -> bytes:
-    return to_json(content, inf_nan_mode="constants")
+_to_json = SchemaSerializer(core_schema.any_schema(), core_schema.CoreConfig(ser_json_inf_nan="constants")).to_json

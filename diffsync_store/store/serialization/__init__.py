@@ -9,5 +9,6 @@ the class, if it is not the adapter's; private attributes; and the results of ov
 from diffsync_store.store.serialization.class_format import root_class
 from diffsync_store.store.serialization.decoding import decode
 from diffsync_store.store.serialization.encoding import encode, encode_with_digest, ensure_storable, is_encoded_as
+from diffsync_store.store.serialization.plain_objects import encode_all
 
-__all__ = ["decode", "encode", "encode_with_digest", "ensure_storable", "is_encoded_as", "root_class"]
+__all__ = ["decode", "encode", "encode_all", "encode_with_digest", "ensure_storable", "is_encoded_as", "root_class"]

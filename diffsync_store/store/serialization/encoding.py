@@ -23,7 +23,7 @@ from diffsync_store.values.errors import NotStorable
 from diffsync_store.values.known_classes import known_classes
 from diffsync_store.values.plain import PLAIN, is_plain, is_unicode
 
-_LONG_INT_BYTES = 1200
+LONG_INT_BYTES = 1200
 """Minimum bytes of an object with an integer that is too long for the JSON parser."""
 
 
@@ -72,7 +72,7 @@ def encode_plain(model: type[DiffSyncModel], fields: Mapping[str, Any]) -> bytes
         if not _are_plain(values, fmt.unchecked[tuple(map(type, values))]):
             return None
         data: bytes = fmt.serializer.to_json(fields)
-        if len(data) >= _LONG_INT_BYTES and any(map(_has_long_int, values[:-2])):
+        if len(data) >= LONG_INT_BYTES and any(map(has_long_int, values[:-2])):
             return None
         return data if values[-2] is fmt.flags else data[:-1] + _line_end(fmt, fields)
     except (KeyError, PydanticSerializationError, ValueError):
@@ -104,26 +104,23 @@ def ensure_storable(obj: DiffSyncModel, uid: str, declared: type[Any] | None = N
             f"{obj.get_type()} {uid!r} cannot be stored: its unique id is not valid Unicode, because {_invalid_identifier(obj)} "
             "contains a lone surrogate. Replace it in the identifiers."
         )
-    if not _is_plainly_storable(obj):
-        encode(obj, declared)
-
-
-def _is_plainly_storable(obj: DiffSyncModel) -> bool:
     fmt = class_format(type(obj))
-    if not fmt.is_simple:
-        return False
-    try:
-        values = fmt.values(obj.__dict__)
-    except KeyError:
-        return False
-    return _are_plain(values, fmt.unchecked_if_storable[tuple(map(type, values))])
+    if fmt.is_simple:
+        try:
+            values = fmt.values(obj.__dict__)
+            if _are_plain(values, fmt.unchecked_if_storable[tuple(map(type, values))]):
+                return
+        except KeyError:
+            pass
+    encode(obj, declared)
 
 
 def _are_plain(values: tuple[Any, ...], unchecked: tuple[int, ...] | None) -> bool:
     if unchecked is None:
         return False
-    for at in unchecked:  # noqa: SIM110  # `all` of a generator takes twice the time
-        if not is_plain(values[at]):
+    for at in unchecked:  # `all` of a generator takes twice the time
+        value = values[at]
+        if value and not is_plain(value):
             return False
     return True
 
@@ -144,12 +141,13 @@ def _uid(obj: DiffSyncModel) -> str:
         return "?"
 
 
-def _has_long_int(value: Any) -> bool:
+def has_long_int(value: Any) -> bool:
+    """Whether a value has an integer that is too long for the JSON parser."""
     if type(value) is list:
-        return any(map(_has_long_int, value))
+        return any(map(has_long_int, value))
     if type(value) is dict:
-        return any(map(_has_long_int, value.values()))
-    return type(value) is int and value.bit_length() > 2 * _LONG_INT_BYTES
+        return any(map(has_long_int, value.values()))
+    return type(value) is int and value.bit_length() > 2 * LONG_INT_BYTES
 
 
 def _line_end(fmt: ClassFormat, fields: Mapping[str, Any]) -> bytes:

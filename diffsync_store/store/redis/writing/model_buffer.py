@@ -12,7 +12,7 @@ from diffsync_store.store.redis.writing.identity_map import IdentityMap
 from diffsync_store.store.redis.writing.known_uids import KnownUids
 from diffsync_store.store.redis.writing.references import is_held_elsewhere
 from diffsync_store.store.redis.writing.tracked_object import TrackedObject
-from diffsync_store.store.serialization import decode, encode, encode_with_digest, is_encoded_as
+from diffsync_store.store.serialization import decode, encode, encode_all, is_encoded_as
 
 
 class _Queue(Protocol):
@@ -241,13 +241,15 @@ class ModelBuffer:
     def _next_batch(self, kind: Kind, pending: dict[str, Any]) -> tuple[Batch, list[_Moved], Exception | None]:
         """Return the next batch, its objects, and the error of the first object that cannot be encoded. The batch ends before it."""
         batch, moved = Batch(self.model, kind, known_in=self.uids.epoch), list[_Moved]()
-        for uid, obj in list(islice(pending.items(), MAX_OBJECTS)):
+        objects = list(islice(pending.items(), MAX_OBJECTS))
+        encoded = encode_all((obj for _, obj in objects if obj is not None), self.declared)
+        for uid, obj in objects:
             if obj is None:
                 batch.items.append(uid)
                 moved.append((uid, None, 0))
                 continue
             try:
-                data, digest = encode_with_digest(obj, self.declared)
+                data, digest = next(encoded)
             except Exception as error:  # noqa: BLE001  # any code of the class may fail
                 return batch, moved, error
             self.classes.add(type(obj))
