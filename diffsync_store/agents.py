@@ -123,8 +123,8 @@ class AgentState:
     """Units that it has finished."""
     took_over: int
     """Units that it has taken over from others."""
-    unit: int | None = None
-    """Number of the unit that it works on."""
+    unit: Unit | None = None
+    """What it works on."""
     reason: str = ""
     """Why it has stopped or failed."""
 

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from diffsync_store.cli.agents import apply_together
 from diffsync_store.cli.app import echo, echo_error, project_command
 from diffsync_store.cli.applying import Applying, person
 from diffsync_store.cli.asking import confirm
@@ -24,7 +25,7 @@ from diffsync_store.cli.progress import progress_bars
 from diffsync_store.cli.result_view import next_steps, show_result, show_steps, status_of
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
-from diffsync_store.project import UserError
+from diffsync_store.project import MAX_AGENTS, UserError
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import Plan, SyncRequest, make_plan, new_id, parse_selection
 
@@ -46,6 +47,16 @@ def apply(
         str, typer.Option(help="Who applies, and approves if the file requires it. Default: USER@HOST.")
     ] = "",
     limit: Shown = DEFAULT_SHOWN,
+    agents: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_AGENTS,
+            metavar="N",
+            show_default=False,
+            help="Number of processes that apply the diff together. Default: `agents` of the sync in the file.",
+        ),
+    ] = None,
     wait: Annotated[
         int, typer.Option(min=0, metavar="SECONDS", help="How long to wait for another sync of the target.")
     ] = 60,
@@ -54,7 +65,8 @@ def apply(
 ) -> None:
     """Plan a sync, ask, and apply the plan; or apply a saved diff, also one whose sync was interrupted.
 
-    Operations that were applied before are not repeated. Ctrl-C stops after the calls that are running.
+    Operations that were applied before are not repeated. Ctrl-C stops after the calls that are running. Several commands that apply
+    the same DIFF_ID share the work.
     """
     if not yes and not sys.stdin.isatty():
         echo_error("Nobody can answer, because the input is not a terminal. Add --yes to apply without a question.")
@@ -81,11 +93,18 @@ def apply(
         if plan.refusal:
             _end(plan, None, as_json=as_json)
         if plan.has_changes:
-            applying = Applying(context, request, by or person(), wait)
-            result = applying.run(plan)
+            result = _apply(context, request, plan, by=by or person(), wait=wait, agents=agents)
         if is_sync or is_embedded(context.project):
             _tidy(context, plan, result)
         _end(plan, result or plan.result, as_json=as_json)
+
+
+def _apply(context: Context, request: SyncRequest, plan: Plan, *, by: str, wait: int, agents: int | None) -> SyncResult:
+    """Apply the diff; with others, unless this command has made it and is told of no others."""
+    number = agents or plan.declared.agents
+    if number == 1 and request.sync_name:
+        return Applying(context, request, by, wait).run(must_approve=plan.needs_approval)
+    return apply_together(context, request, by, wait, must_approve=plan.needs_approval, number=number)
 
 
 def _plan(context: Context, request: SyncRequest) -> Plan:

@@ -9,20 +9,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 import typer
 
 from diffsync_store.adapter import Adapter
+from diffsync_store.agents import Agent
 from diffsync_store.cli.app import echo_error
 from diffsync_store.cli.connection import Context, is_embedded
-from diffsync_store.cli.progress import progress_bars
+from diffsync_store.cli.progress import Bars, progress_bars
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.exceptions import LeaseHeld
 from diffsync_store.lifecycle import opened
 from diffsync_store.result import SyncResult
-from diffsync_store.runs import Plan, SyncRequest, apply_saved, open_source, open_target
+from diffsync_store.runs import SyncRequest, apply_saved, group_of, open_source, open_target
 from diffsync_store.store.redis import Lease, RedisStore, target_lease
 from diffsync_store.sync.sync import applied_before
 
@@ -47,16 +48,22 @@ class Applying:
         request: which operations to apply.
         by: who applies them.
         wait: seconds to wait for another sync of the target.
+        agent: this process, if others may apply the diff at the same time.
     """
 
-    def __init__(self, context: Context, request: SyncRequest, by: str, wait: int) -> None:
+    def __init__(self, context: Context, request: SyncRequest, by: str, wait: int, agent: Agent | None = None) -> None:
         self._context = context
         self._request = request
         self._by = by
         self._wait = wait
+        self._agent = agent
 
-    def run(self, plan: Plan) -> SyncResult:
+    def run(self, *, must_approve: bool, shows_progress: bool = True) -> SyncResult:
         """Apply the operations that are not done yet.
+
+        Args:
+            must_approve: refuse a diff that is not approved.
+            shows_progress: in the terminal, where one process does it.
 
         Raises:
             typer.Exit: the person has interrupted it twice.
@@ -72,21 +79,31 @@ class Applying:
                 before = saved.journal().application()
                 if before is not None:  # by the process that had the lease
                     return applied_before(before)
-                with open_source(self._context, saved.record) as source:
-                    return self._apply(saved, source, target, lease, must_approve=plan.needs_approval)
+                with (
+                    open_source(self._context, saved.record) as source,
+                    progress_bars() if shows_progress else nullcontext() as bars,
+                ):
+                    return self._apply(saved, source, target, lease, bars, must_approve=must_approve)
         except KeyboardInterrupt:
             echo_error(f"Interrupted. {_continue(diff_id)}")
             raise typer.Exit(1) from None
         except Exception as error:
-            if plan.saved.journal().last_written() is not None:
+            if self._context.diffs().open(diff_id).journal().last_written() is not None:
                 error.add_note(_continue(diff_id))
             raise
 
-    def _apply(
-        self, saved: SavedDiff, source: RedisStore, target: Adapter, lease: Lease, *, must_approve: bool
+    def _apply(  # called here only
+        self,
+        saved: SavedDiff,
+        source: RedisStore,
+        target: Adapter,
+        lease: Lease,
+        bars: Bars | None,
+        *,
+        must_approve: bool,
     ) -> SyncResult:
         more = {"trust_journal": True} if is_embedded(self._context.project) else {}  # it keeps every write
-        with progress_bars() as bars, opened(target), deferred_interrupt() as is_interrupted:
+        with opened(target), deferred_interrupt(says_so=bars is not None) as is_interrupted:
             return apply_saved(
                 self._context,
                 self._request,
@@ -98,15 +115,17 @@ class Applying:
                 require_approval=must_approve,
                 should_stop=is_interrupted,
                 callback=bars,
+                agent=self._agent,
                 **more,
             )
 
     def _take_lease(self, target: str, reason: str) -> Lease:
         """Take the lease on the target; wait for that of another process, which may be dead."""
         deadline, is_waiting = time.monotonic() + self._wait, False
+        group = group_of(self._request.diff_id) if self._agent is not None else ""
         while True:
             try:
-                return self._context.leases().take(target_lease(target), reason, ttl=_LEASE_SECONDS)
+                return self._context.leases().take(target_lease(target), reason, ttl=_LEASE_SECONDS, group=group)
             except LeaseHeld as error:
                 if (error.holder is not None and error.holder.until is None) or time.monotonic() > deadline:
                     raise
@@ -117,8 +136,12 @@ class Applying:
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether Ctrl-C was pressed or SIGTERM arrived; the second time, it interrupts the body."""
+def deferred_interrupt(*, says_so: bool = True) -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether Ctrl-C was pressed or SIGTERM arrived; the second time, it interrupts the body.
+
+    Args:
+        says_so: print that it stops.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
@@ -128,7 +151,8 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
         received.append(number)
         if len(received) > 1:
             raise KeyboardInterrupt
-        os.write(2, b"\nStopping after the running calls. Press Ctrl-C again to stop at once.\n")
+        if says_so:
+            os.write(2, b"\nStopping after the running calls. Press Ctrl-C again to stop at once.\n")
 
     previous = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from diffsync_store.cli.agents_view import round_json
 from diffsync_store.cli.formatting import escape_json
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
@@ -54,6 +55,7 @@ def print_result(plan: Plan, result: SyncResult | None, status: str, next_steps:
         "rejects": [_reject(each) for each in (result.rejects if result else ())],
         "suppressed": [_reject(each) for each in (result.suppressed_operations if result else ())],
         "next_steps": next_steps,
+        "round": round_json(plan.saved, found) if (found := plan.saved.round()) else None,
     }
     typer.echo(_text(content))
 

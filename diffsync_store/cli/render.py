@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from diffsync_store.cli.agents_view import agents_table, progress_of
 from diffsync_store.cli.formatting import console, format_duration, format_time, one_line, properties, table
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.diffs.history import OperationHistory
@@ -67,6 +68,8 @@ def show_diff(saved: SavedDiff, expires_in: int | None) -> None:
     console().print(properties(lines), "", table(("model", *ACTIONS), rows) if rows else "No differences.")
     for suppression in record.suppressions:
         console().print(Text(one_line(suppression)))
+    if (found := saved.round()) and len(found.agents) > 1:
+        console().print("", agents_table(saved, found))
 
 
 def _expiry(expires_in: int | None, ttl: int | None) -> str:
@@ -92,7 +95,8 @@ def diff_outcome(saved: SavedDiff) -> str:
     if journal.application() is not None:
         return "applied"
     if not journal.is_empty():
-        return "partly applied"
+        found = saved.round()
+        return f"partly applied: {progress_of(found)}" if found and len(found.agents) > 1 else "partly applied"
     approval = journal.approval()
     return "-" if approval is None else "rejected" if approval.is_rejected else "approved"
 

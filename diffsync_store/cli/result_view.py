@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from diffsync_store.cli.agents_view import agents_table
 from diffsync_store.cli.formatting import one_line, table
 from diffsync_store.cli.plan_view import print_line
 from diffsync_store.result import SyncResult
@@ -75,6 +76,8 @@ def show_result(console: Console, plan: Plan, result: SyncResult, steps: list[st
     console.print(Text.assemble((f"{title}: ", f"bold {style}"), f"{', '.join(counts) or 'nothing'}."))
     if result.stopped:
         console.print(Text(one_line(result.stopped)))
+    if (found := plan.saved.round()) and len(found.agents) > 1:
+        console.print(agents_table(plan.saved, found))
     show_steps(console, steps)
     console.print(Text(f"diff_id: {plan.saved.record.diff_id}", "dim"), soft_wrap=True)
 

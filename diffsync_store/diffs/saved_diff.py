@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -119,12 +119,18 @@ class SavedDiff(RedisDiff):
         result = SyncResult.of(found.counts, found.stopped)
         if result.failed or result.blocked or result.conflicts or result.unknown:
             result.rejects = list(self.rejects())
+        if result.suppressed:
+            result.suppressed_operations = list(self._left_out({State.SUPPRESSED: "suppressed"}))
         return result
 
     def rejects(self) -> Iterator[Reject]:
         """Yield the operations that were sent and not done, or blocked by one of these, in the order of a sync."""
+        return self._left_out(_REJECT_STATES)
+
+    def _left_out(self, states: Mapping[State, str]) -> Iterator[Reject]:
+        """Yield the operations in these states; each state has a name."""
         for operation, entry in self.outcomes():
-            if entry.state in _REJECT_STATES:
+            if entry.state in states:
                 shown = operation.redacted()
                 yield Reject(
                     str(operation.action),
@@ -132,7 +138,7 @@ class SavedDiff(RedisDiff):
                     shown.unique_id or shown.name,
                     shown.identifiers,
                     entry.reason,
-                    _REJECT_STATES[entry.state],
+                    states[entry.state],
                     operation.id,
                     operation.redacted_changes(),
                 )

@@ -12,6 +12,7 @@ from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Location
 from diffsync_store.project.json_schema import json_schema
 from diffsync_store.project.project import BaseProject, Project
 from diffsync_store.project.schema import (
+    MAX_AGENTS,
     PROJECT,
     AdapterEntry,
     Apply,
@@ -28,6 +29,7 @@ __all__ = [
     "DAY",
     "EXPECTED_ERRORS",
     "LONGEST",
+    "MAX_AGENTS",
     "PROJECT",
     "AdapterEntry",
     "Apply",

@@ -73,6 +73,7 @@ Name = Annotated[str, AfterValidator(validate_name)]
 ImportPath = Annotated[str, AfterValidator(validate_import_path), Field(examples=["my_adapters.netbox:NetBoxAdapter"])]
 TypeName = Annotated[str, AfterValidator(validate_type), WithJsonSchema({"enum": list(TYPE_NAMES)})]
 Flag = Annotated[str, AfterValidator(validate_flag)]
+MAX_AGENTS = 64
 Count = Annotated[int, Field(strict=True, ge=1)]
 """A whole number. `true`, which pydantic would accept as 1, is refused."""
 
@@ -208,6 +209,8 @@ class SyncEntry(Declaration):
     """Which diffs a person must approve before they are applied: none, those that delete, or all."""
     diff_retention: Seconds | None = None
     """Time to keep the sync's diffs with their approvals and results; the store's `ttl` if not given."""
+    agents: Annotated[int, Field(strict=True, ge=1, le=MAX_AGENTS)] = 1
+    """Number of processes that apply a diff together, each some of its top-level objects. `workers` is the number of calls of each."""
     apply: Apply = Apply()
     """How a diff is applied."""
 

@@ -1,6 +1,6 @@
 """Run a sync of a project: load both sides, compare them, plan, apply. What runs it, a terminal or Prefect, reports it."""
 
-from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved
+from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
 from diffsync_store.runs.ids import new_id
 from diffsync_store.runs.loading import (
@@ -35,6 +35,7 @@ __all__ = [
     "find_shards",
     "find_suppressions",
     "find_sync",
+    "group_of",
     "load",
     "load_both",
     "load_progress",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from diffsync_store.adapter import Adapter
+from diffsync_store.agents import Agent
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import SyncContext
 from diffsync_store.result import SyncResult
@@ -29,6 +30,7 @@ def apply_saved(
     require_approval: bool,
     should_stop: Callable[[], bool],
     callback: Callable[[str, int, int], None] | None = None,
+    agent: Agent | None = None,
     **options: Any,
 ) -> SyncResult:
     """Apply the operations of a diff that are not done yet, as the file declares for its sync.
@@ -44,6 +46,7 @@ def apply_saved(
         require_approval: refuse a diff that is not approved.
         should_stop: called before each operation; the sync stops if it returns True.
         callback: called with stage ("sync"), number done, total number.
+        agent: apply it together with other agents; the lease is shared with them.
         options: further fields of `SyncOptions`.
 
     Raises:
@@ -70,4 +73,10 @@ def apply_saved(
         callback=callback,
         by=by,
         lease=lease,
+        agent=agent,
     )
+
+
+def group_of(diff_id: str) -> str:
+    """Return the group that shares the lease on the target: the agents that apply this diff together."""
+    return f"apply {diff_id}"

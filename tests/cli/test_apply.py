@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cli.conftest import CommandLine, make_project
@@ -155,7 +156,7 @@ def test_a_killed_apply_continues_exactly(items: CommandLine) -> None:
     assert Counter(calls(items)) == {f"item-{number:03}": 1 for number in range(100)}
 
 
-def test_two_applies_at_once_create_each_record_once(items: CommandLine) -> None:
+def test_two_applies_at_once_share_the_work(items: CommandLine) -> None:
     (items.folder / "names").write_text("\n".join(f"item-{number:03}" for number in range(300)))
     diff_id = saved_plan(items)
     first = items.start("apply", diff_id, "--yes", "--json")
@@ -163,18 +164,81 @@ def test_two_applies_at_once_create_each_record_once(items: CommandLine) -> None
     second = items.start("apply", diff_id, "--yes", "--json")
     outputs = [each.communicate(timeout=100) for each in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], outputs
-    assert [json.loads(stdout)["counts"]["created"] for stdout, _ in outputs] == [300, 0]
-    assert "Waiting up to 60 s, because target is in use by" in outputs[1][1]
-    assert "applied this diff at" in json.loads(outputs[1][0])["applied_before"]
+    found = [json.loads(stdout) for stdout, _ in outputs]
+    assert {document["counts"]["created"] for document in found} == {300}
+    for document in found:
+        assert len(document["round"]["agents"]) == 2
+        assert all(agent["operations"] > 0 for agent in document["round"]["agents"])
+        assert document["round"]["closed_by"]
     assert len(calls(items)) == len(set(calls(items))) == 300
 
 
-def test_a_second_apply_gives_up_after_the_wait(items: CommandLine) -> None:
+def test_several_processes_apply_a_sync_and_the_result_names_them(items: CommandLine) -> None:
+    done = items.run("apply", "items", "--yes", "--agents", "3", "--by", "ann")
+    assert "Applied: 100 created" in done.stdout
+    assert len(re.findall(r"ann:\d+ +ended", done.stdout)) == 3
+    assert len(calls(items)) == len(set(calls(items))) == 100
+    [diff_id] = re.findall(r"diff_id: (\S+)", done.stdout)
+    shown = items.run("agents", diff_id).stdout
+    assert "3 agents, " in shown
+    assert "100 operations" in shown
+    assert len(json.loads(items.run("agents", diff_id, "--json").stdout)["agents"]) == 3
+    assert re.search(r"ann:\d+ +ended", items.run("show", diff_id).stdout)
+
+
+def test_the_file_declares_the_number_of_processes(items: CommandLine) -> None:
+    file = items.folder / "syncs.yaml"
+    file.write_text(file.read_text().replace("target: target", "target: target, agents: 2"))
+    done = json.loads(items.run("apply", "items", "--yes", "--json").stdout)
+    assert len(done["round"]["agents"]) == 2
+    assert done["counts"]["created"] == len(set(calls(items))) == 100
+    file.write_text(file.read_text().replace("agents: 2", "agents: 0"))
+    assert re.search(r"syncs.yaml:\d+:\d+: .*greater than or equal to 1", items.run("check", code=1).stderr)
+
+
+def test_a_killed_process_is_taken_over_by_the_others(items: CommandLine) -> None:
+    (items.folder / "names").write_text("\n".join(f"item-{number:03}" for number in range(400)))
+    diff_id = saved_plan(items)
+    started = items.start("apply", diff_id, "--yes", "--json", "--agents", "3")
+    wait_until(lambda: len(calls(items)) > 20, 30, "some records are created")
+    children = psutil.Process(started.pid).children(recursive=True)
+    [victim, *_] = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+    victim.kill()
+    stdout, stderr = started.communicate(timeout=100)
+    assert started.returncode == 0, stderr
+    assert json.loads(stdout)["status"] == "applied"
+    assert len(calls(items)) == len(set(calls(items))) == 400
+
+
+def test_a_termination_ends_all_processes(items: CommandLine) -> None:
+    (items.folder / "names").write_text("\n".join(f"item-{number:03}" for number in range(1000)))
+    started = items.start("apply", saved_plan(items), "--yes", "--json", "--agents", "3")
+    wait_until(lambda: len(calls(items)) > 20, 30, "some records are created")
+    started.send_signal(signal.SIGTERM)
+    stdout, _ = started.communicate(timeout=60)
+    assert started.returncode == 1
+    assert json.loads(stdout)["status"] == "stopped"
+    assert len(calls(items)) == len(set(calls(items))) < 1000
+
+
+def test_a_second_apply_continues_after_a_stopped_one(items: CommandLine) -> None:
     diff_id = saved_plan(items)
     first = items.start("apply", diff_id, "--yes")
     wait_until(lambda: calls(items), 30, "it has begun")
     first.send_signal(signal.SIGSTOP)
-    error = items.run("apply", diff_id, "--yes", "--wait", "0", code=1).stderr
+    result = json.loads(items.run("apply", diff_id, "--yes", "--json").stdout)
+    first.kill()
+    first.communicate(timeout=20)
+    assert result["status"] == "applied"
+    assert {agent["took_over"] for agent in result["round"]["agents"]} == {0, 1}
+    assert len(calls(items)) == len(set(calls(items))) == 100
+
+
+def test_another_sync_of_the_target_gives_up_after_the_wait(items: CommandLine) -> None:
+    first = items.start("apply", saved_plan(items), "--yes")
+    wait_until(lambda: calls(items), 30, "it has begun")
+    other = items.start("apply", "items", "--yes", "--wait", "0")
+    _, error = other.communicate(timeout=60)
     first.kill()
     first.communicate(timeout=20)
     assert "The lease on target 'target' is held by" in error

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import structlog
@@ -30,6 +31,7 @@ from diffsync_store.sync.sync import Sync, applied_before, remedy
 from diffsync_store.sync.throttle import Ended
 from diffsync_store.sync_elements import TargetElements
 
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 _MIN_WAIT, _MAX_WAIT = 0.01, 0.25
 """Seconds between two questions for a unit; they grow while there is none."""
 
@@ -190,7 +192,6 @@ class AgentSync(Sync):
                 if claim.taken_from:
                     self._logger.warning(f"Took over unit {claim.number} of {claim.taken_from}, which is silent")
                 work.get(claim.unit.task, self._apply)(claim)
-                self._heartbeat.begin(None)
                 wait = _MIN_WAIT
             else:
                 self._limits.check()
@@ -211,7 +212,7 @@ class AgentSync(Sync):
         has_batches = any(takes_many(model, action) for model in models for action in ("create", "update", "delete"))
         at_once = self.options.workers * (self.options.batch_size if has_batches else 1)
         planner = Planner(tops, needs, agents=self._agent.of, at_once=at_once)
-        self._agents.finish(claim, self._handled(), plan=planner.phases())
+        self._finish(claim, plan=list(planner.phases()))
 
     def _apply(self, claim: Claim) -> None:
         self._limits.share(claim.agents, claim.tried, claim.failed)
@@ -233,7 +234,7 @@ class AgentSync(Sync):
         )
         try:
             unit.apply()
-            self._agents.finish(claim, self._handled(), self._counts(unit, claim))
+            self._finish(claim, self._counts(unit, claim))
         except BaseException:
             self._unfinished = self._counts(unit, claim)
             raise
@@ -253,8 +254,12 @@ class AgentSync(Sync):
                 done = total.applied + total.skipped + total.done_before
                 now = datetime.now(UTC)
                 self.journal.conclude(Application(by=self.by, at=now, operations=done, skipped=total.skipped))
-        self._agents.finish(claim, self._handled())
+        self._finish(claim)
         self._logger.info("Sync complete")
+
+    def _finish(self, claim: Claim, counts: Mapping[str, int] = _NOTHING, plan: Iterable[list[Unit]] = ()) -> None:
+        self._heartbeat.begin(None)  # once the unit is finished, there is no claim to renew
+        self._agents.finish(claim, self._handled(), counts, plan)
 
     # Limits and progress
 

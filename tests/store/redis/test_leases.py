@@ -272,3 +272,51 @@ def test_each_adapter_has_a_lease_of_its_own(own_redis: RedisServer) -> None:
 def test_a_name_that_looks_like_one_with_a_digest_has_another_lease() -> None:
     odd = target_lease("a b")
     assert target_lease(odd.removeprefix("target-")) != odd
+
+
+def test_a_group_shares_a_lease_with_one_token(leases: RedisLeases, store_id: str) -> None:
+    first = leases.take(store_id, "sync", owner="one", group="diff 1")
+    second = leases.take(store_id, "sync", owner="two", group="diff 1")
+    assert first.token == second.token
+    for group in ("", "diff 2"):
+        with pytest.raises(LeaseHeld, match="is held by one, two since"):
+            leases.take(store_id, "sync", group=group)
+    first.release()
+    first.release()
+    holder = leases.holder(store_id)
+    assert holder and holder.owner == "two"  # noqa: PT018
+    second.renew()
+    with pytest.raises(LeaseHeld):
+        leases.take(store_id, "sync")
+    second.release()
+    assert leases.holder(store_id) is None
+    with leases.take(store_id, "sync", group="diff 1") as third:
+        assert third.token > first.token
+        with pytest.raises(LeaseLost):
+            first.renew()
+
+
+def test_a_shared_lease_lasts_as_long_as_its_last_member(leases: RedisLeases, store_id: str) -> None:
+    short = leases.take(store_id, "sync", owner="short", ttl=0.3, group="g")
+    with leases.take(store_id, "sync", owner="long", ttl=30, group="g") as long:
+        short._ended.set()  # its process is dead: nothing renews it
+        wait_until(lambda: _owner(leases, store_id, long) == "long", 10, "the first one has ended")
+
+
+def _owner(leases: RedisLeases, store_id: str, lease: Any) -> str:
+    lease.renew()
+    holder = leases.holder(store_id)
+    return holder.owner if holder else ""
+
+
+def test_breaking_a_shared_lease_ends_it_for_all(leases: RedisLeases, store_id: str) -> None:
+    shares = [leases.take(store_id, "sync", owner=name, group="g") for name in ("one", "two")]
+    leases.break_lease(store_id)
+    for each in shares:
+        with pytest.raises(LeaseLost):
+            each.renew()
+        each.release()
+    with leases.take(store_id, "sync", group="g") as new:
+        assert new.token > shares[0].token
+        holder = leases.holder(store_id)
+        assert holder and holder.owner not in {"one", "two"}  # noqa: PT018

@@ -38,7 +38,10 @@ def server() -> Iterator[RedisServer]:
 
 def start(bench: InventoryBench, dice: random.Random, name: str) -> int:
     """Start an agent in a process of its own, which may pause itself after a call; return its process id."""
-    pauses_after, options = dice.choice([None, None, dice.randint(1, 20)]), OPTIONS[dice.randrange(len(OPTIONS))]
+    pauses_after = dice.choice([None, None, dice.randint(1, 20)])
+    options = SyncOptions(
+        workers=1 if pauses_after else dice.choice([1, 3])
+    )  # a pause would stop the calls of other workers
     process = os.fork()
     if process:
         return process
@@ -57,10 +60,6 @@ def start(bench: InventoryBench, dice: random.Random, name: str) -> int:
         traceback.print_exc()
     finally:
         os._exit(FAILED)
-
-
-OPTIONS = [SyncOptions(), SyncOptions(workers=3)]
-"""They do not decide what is applied, so agents may differ in them."""
 
 
 def wait(processes: list[int], until: float, *, continues: bool = False) -> dict[int, int]:

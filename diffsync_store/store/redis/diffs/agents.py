@@ -236,10 +236,10 @@ def read_round(client: Any, keys: DiffKeys) -> Round | None:
         answer = scripts.READ(client, [keys.record, keys.writer, keys.journal, *keys.of_agents()], [])
     if not answer:
         return None
-    values, agents, units, claims, now = answer
+    values, agents, units, claims, now, claimed = answer
     found = _pairs(values)
     return Round(
-        agents=_states(_pairs(agents), now / 1000),
+        agents=_states(_pairs(agents), _pairs(claimed), now / 1000),
         units=max(0, units - 2),
         units_done=max(0, min(int(found["next"]) - claims - 1, units - 2)),
         elements_done=int(found.get("elements", 0)),
@@ -255,23 +255,25 @@ def _pairs(flat: list[bytes]) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
 
-def _states(fields: Mapping[str, str], now: float) -> list[AgentState]:
+def _states(fields: Mapping[str, str], units: Mapping[str, str], now: float) -> list[AgentState]:
     agents: dict[str, dict[str, str]] = {}
     for name, value in fields.items():
         agent, _, key = name.partition(":")
         agents.setdefault(agent, {})[key] = value
-    states = [_state(agent, now) for agent in agents.values() if {"name", "began", "until", "seen"} <= agent.keys()]
+    states = [
+        _state(agent, units, now) for agent in agents.values() if {"name", "began", "until", "seen"} <= agent.keys()
+    ]
     return sorted(states, key=lambda agent: (agent.began, agent.name))
 
 
-def _state(agent: dict[str, str], now: float) -> AgentState:
+def _state(agent: dict[str, str], units: Mapping[str, str], now: float) -> AgentState:
     def number(name: str) -> int:
         return int(agent.get(name, 0))
 
     def moment(name: str) -> datetime:
         return datetime.fromtimestamp(number(name) / 1000, UTC)
 
-    unit = agent.get("unit")
+    unit = None if "ended" in agent else units.get(agent.get("unit", ""))
     state = agent.get("state") or ("waiting" if unit is None else "working")
     if "ended" not in agent and number("until") / 1000 <= now:
         state = "taken over" if number("lost") else "silent"
@@ -283,6 +285,6 @@ def _state(agent: dict[str, str], now: float) -> AgentState:
         number("done"),
         number("units"),
         number("took_over"),
-        None if unit is None or "ended" in agent else int(unit),
+        None if unit is None or state == "taken over" else Unit.model_validate_json(unit),
         agent.get("reason", ""),
     )

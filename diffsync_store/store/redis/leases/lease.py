@@ -107,7 +107,7 @@ class Lease:
         self._ended.set()
         self._renewer.join()
         with translated_errors():
-            scripts.END(self._redis, [self._key], [token_ttl(self._ttl), self.token])
+            scripts.END(self._redis, [self._key], [token_ttl(self._ttl), self.token, self._nonce])
 
     def _renew_periodically(self) -> None:
         while not self._ended.wait(self._ttl / 3):

@@ -42,7 +42,7 @@ class RedisLeases:
         """Close the connection, unless it is shared. Release the leases first."""
         self._connection.close()
 
-    def take(self, store_id: str, reason: str, *, owner: str = "", ttl: float = TTL) -> Lease:
+    def take(self, store_id: str, reason: str, *, owner: str = "", ttl: float = TTL, group: str = "") -> Lease:
         """Take the lease on a target, until it is released.
 
         Args:
@@ -51,6 +51,7 @@ class RedisLeases:
             reason: why; others see it.
             owner: who takes it; host and process id by default.
             ttl: seconds after which the lease ends if this process does not renew it.
+            group: those who name the same group share the lease: it has one token, and lasts until the last of them releases it.
 
         Raises:
             LeaseHeld: somebody else holds it; `.holder` says who.
@@ -59,7 +60,7 @@ class RedisLeases:
             raise ObjectStoreException(f"The ttl of a lease must be at least 0.1 seconds, not {ttl}.")
         nonce = secrets.token_hex(8)
         who = [readable(owner or _this_process()), readable(reason)]
-        token = self._take(store_id, [nonce, *who, math.ceil(ttl * 1000), token_ttl(ttl)])
+        token = self._take(store_id, [nonce, *who, math.ceil(ttl * 1000), token_ttl(ttl), group])
         return Lease(self._redis, store_id, token, nonce, ttl, self.namespace)
 
     def lock(self, store_id: str, reason: str, *, owner: str = "") -> Holder | None:
@@ -68,7 +69,7 @@ class RedisLeases:
         Raises:
             LeaseHeld: somebody else holds the lease.
         """
-        self._take(store_id, [secrets.token_hex(8), readable(owner or _this_process()), readable(reason), "", ""])
+        self._take(store_id, [secrets.token_hex(8), readable(owner or _this_process()), readable(reason), "", "", ""])
         return self.holder(store_id)
 
     def break_lease(self, store_id: str) -> Holder | None:

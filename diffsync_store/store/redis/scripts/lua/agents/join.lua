@@ -34,8 +34,10 @@ if not joins then
     'token', '0', 'end:0', '1')
   redis.call('RPUSH', units, '{"task":"plan"}')
 end
+if redis.call('HSETNX', agents, agent .. ':name', name) == 1 and joins then
+  redis.call('HSET', writer, 'by', redis.call('HGET', writer, 'by') .. ', ' .. name)
+end
 redis.call('HSET', writer, 'alive', stamp())
-redis.call('HSETNX', agents, agent .. ':name', name)
 redis.call('HSETNX', agents, agent .. ':began', text_of(now))
 show_life(agent, lease)
 for _, key in ipairs({writer, round, units, claims, agents}) do redis.call('EXPIRE', key, life) end
