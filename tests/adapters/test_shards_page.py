@@ -1,8 +1,11 @@
 """The page about shards: its file and its adapter run."""
 
+import os
 import re
 import runpy
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -41,3 +44,26 @@ def test_the_file_of_the_page_runs_and_its_shards_have_each_record_once(folder: 
 def test_the_adapter_of_the_page_loads_its_shards(folder: Path) -> None:
     controllers = runpy.run_path(str(folder / "my_adapters.py"))["Controllers"]
     assert list(require_same_as_whole(controllers)) == ["eu", "us"]
+
+
+@pytest.mark.slow
+def test_the_command_of_the_page_loads_the_shards(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "inventory.db")) as connection:
+        connection.executescript((folder / "tables.sql").read_text("utf-8"))
+    variables = {**os.environ, "DATABASE_URL": f"sqlite:///{folder}/inventory.db"}
+
+    def run(*words: str) -> str:
+        command = [sys.executable, "-m", "diffsync_store", *words]
+        done = subprocess.run(
+            command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    assert "5 create" in run("apply", "inventory", "--yes")
+    (folder / "branches/asia").mkdir()
+    (folder / "branches/asia/sites.csv").write_text("name,nothing\n")
+    (folder / "branches/us/devices.csv").unlink()
+    shown = run("plan", "inventory")
+    assert "No file fits '*/devices.csv'" in shown
+    assert "0 delete" in shown or "delete" not in shown

@@ -437,9 +437,29 @@ def test_the_shards_of_a_filter_have_each_record_once(nautobot: NautobotServer, 
     require_same_as_whole(lambda: make_adapter(TYPES, records, shards="auto"))
 
 
-def test_locations_are_shards_with_what_is_below_them(nautobot: NautobotServer, make_adapter: MakeNautobot) -> None:
+def test_a_location_is_a_shard_with_the_locations_below_it(
+    nautobot: NautobotServer, make_adapter: MakeNautobot
+) -> None:
     prepare_devices(nautobot)
-    models = {"location": {"identifiers": {"name": "str"}}}
-    records = {"location": {"from": "dcim/locations/", "shard": "location"}}
+    kind, status = {"device_type": {"model": "X1"}, "role": {"name": "Leaf"}}, {"status": {"name": "Active"}}
+    site = {"location_type": {"name": "Site"}}
+    room = {"name": "Room", "parent": {"name": "Site"}, "content_types": ["dcim.device"]}
+    with nautobot.client() as client:
+        for path, body in (
+            ("dcim/location-types/", room),
+            (
+                "dcim/locations/",
+                {"name": "Room 1", "location_type": {"name": "Room"}, "parent": {"name": "Oslo"}, **status},
+            ),
+            ("dcim/locations/", {"name": "Bergen", **site, **status}),
+            *(
+                ("dcim/devices/", {"name": f"in {name}", "location": {"name": name}, **kind, **status})
+                for name in ("Oslo", "Room 1", "Bergen")
+            ),
+        ):
+            answer = client.post(path, json=body)
+            assert answer.is_success, answer.text
+    records = {"device": {"from": "dcim/devices/", "shard": "location"}}
+    models = {"device": {"identifiers": {"name": "str"}}}
     found = require_same_as_whole(lambda: make_adapter(models, records, shards="auto"))
-    assert "Oslo" in found
+    assert {name: len(shard) for name, shard in found.items()} == {"null": 0, "Bergen": 1, "Oslo": 2}
