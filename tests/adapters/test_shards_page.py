@@ -1,11 +1,8 @@
 """The page about shards: its file and its adapter run."""
 
-import os
 import re
 import runpy
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +12,8 @@ from diffsync_store import LocalStore
 from diffsync_store.project import Project, find_problems
 from tests.adapters.running import applied
 from tests.adapters.sharding import require_same_as_whole
+from tests.cli.conftest import CommandLine
+from tests.servers import is_gone, wait_until
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/shards.md"
 
@@ -50,20 +49,13 @@ def test_the_adapter_of_the_page_loads_its_shards(folder: Path) -> None:
 def test_the_command_of_the_page_loads_the_shards(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "inventory.db")) as connection:
         connection.executescript((folder / "tables.sql").read_text("utf-8"))
-    variables = {**os.environ, "DATABASE_URL": f"sqlite:///{folder}/inventory.db"}
-
-    def run(*words: str) -> str:
-        command = [sys.executable, "-m", "diffsync_store", *words]
-        done = subprocess.run(
-            command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=120
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    assert "5 create" in run("apply", "inventory", "--yes")
-    (folder / "branches/asia").mkdir()
-    (folder / "branches/asia/sites.csv").write_text("name,nothing\n")
-    (folder / "branches/us/devices.csv").unlink()
-    shown = run("plan", "inventory")
-    assert "No file fits '*/devices.csv'" in shown
-    assert "0 delete" in shown or "delete" not in shown
+    command = CommandLine(folder, {"DATABASE_URL": f"sqlite:///{folder}/inventory.db"})
+    try:
+        assert "Applied: 5 created." in command.run("apply", "inventory", "--yes").stdout
+        (folder / "branches/us/devices.csv").unlink()
+        (folder / "branches/eu/sites.csv").write_text("name,region\n", "utf-8")
+        shown = " ".join(command.run("plan", "inventory").stdout.split())
+        assert "the load of the shard us failed: FileNotFoundError: No file fits '*/devices.csv'" in shown
+        assert "Plan: 0 to create, 0 to update, 0 to delete, 4 suppressed." in shown
+    finally:
+        wait_until(lambda: all(map(is_gone, command.servers())), 30, "no server is left behind")
