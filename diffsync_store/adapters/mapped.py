@@ -29,7 +29,7 @@ from diffsync_store.adapters.mapped_model import MappedModel
 from diffsync_store.adapters.model_classes import bound_models, model_variant, with_models
 from diffsync_store.adapters.resolver import Resolver
 from diffsync_store.adapters.shard_checks import Cutting, require_fitting_shards
-from diffsync_store.adapters.shards import AUTO, SHARDS, Cut, Part, Scalar, WrongShards, names_of, parts_of
+from diffsync_store.adapters.shards import AUTO, NULL, SHARDS, Cut, Part, Scalar, WrongShards, names_of, parts_of
 from diffsync_store.adapters.writing import Answer, Change, RecordWriter
 from diffsync_store.exceptions import (
     ObjectAlreadyExists,
@@ -233,7 +233,7 @@ class MappedAdapter(Adapter):
         if self._declared_shards != AUTO:
             return list(self._declared_shards)
         cut = [mapper for mapper in self.mappers.values() if mapper.mapping.shard]
-        return names_of([list(self.shard_values(mapper)) for mapper in cut]) if cut else self.top_level
+        return names_of([list(self.shard_values(mapper)) for mapper in cut]) or [NULL] if cut else self.top_level
 
     def _below(self, cut: Cut) -> list[tuple[str, str]]:
         """Return the objects below which all records of a shard are, where the values of `shard` are their identifiers."""

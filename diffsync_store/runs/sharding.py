@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import structlog
 
+from diffsync_store.adapter import Adapter
 from diffsync_store.exceptions import StoreNotFound
 from diffsync_store.lifecycle import opened
 from diffsync_store.project import SyncContext
@@ -67,11 +68,17 @@ def load_shard(context: SyncContext[Any], store: RedisStore, shard: ShardLoad, w
         Exception: the load failed, without secrets in its message; the shard is failed.
     """
     secrets = context.project.secrets
+    system: Adapter | Exception
+    try:  # before the shard: the load knows the models of its adapter then
+        system = context.project.make_adapter(shard.adapter, store)
+    except Exception as error:  # noqa: BLE001  # it fails the shard
+        system = error
     with (
         store.loading(shard=shard.name, of=shard.shards, load=shard.load, redact=secrets.redact),
         secrets.redacted_errors(),
     ):
-        system = context.project.make_adapter(shard.adapter, store)
+        if isinstance(system, Exception):
+            raise system
         with watch(shard.adapter, store), opened(system):
             system.load_shard(shard.name, list(shard.shards))
 

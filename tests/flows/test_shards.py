@@ -92,3 +92,18 @@ def test_a_cancelled_load_cancels_its_shards(project: Project, folder: Path) -> 
         wait_until(lambda name=name: state_of(project, ids[name]) == "Cancelled", 120, f"{name} is cancelled")  # type: ignore[misc]
     with project.store("cancelled-regions") as store:
         assert store.record().state is StoreState.LOADING
+
+
+def test_a_load_that_holds_the_last_slot_loads_the_shards_itself(project: Project) -> None:
+    pool = "/work_pools/diffsync-load"
+    project.stack.api.patch(pool, json={"concurrency_limit": 1}).raise_for_status()
+    try:
+        run = project.run("load/listed", store_id="listed")
+    finally:
+        project.stack.api.patch(pool, json={"concurrency_limit": None}).raise_for_status()
+    assert run.state == "Completed", run.message
+    assert {child.state for child in project.children(run)} == {"Cancelled"}
+    assert any("Raise the limit of the work pool" in line for line in project.logs(run))
+    with project.store("listed") as store:
+        assert store.record().state is StoreState.COMPLETE
+        assert store.record().counts == {"item": 20}

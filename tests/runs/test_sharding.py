@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from diffsync_store import ObjectAlreadyExists, ShardState, StoreState
+from diffsync_store import ObjectAlreadyExists, ShardState, StoredAdapter, StoreState
 from diffsync_store.project import ConfigError, Project, SyncContext
 from diffsync_store.runs import ShardLoad, find_shards, load, load_progress, load_shard, missing_shards, new_id
 
@@ -48,6 +48,24 @@ def test_the_store_of_the_shards_is_that_of_the_whole(context: SyncContext[Proje
     whole = load(context, "plain", store_id)
     assert whole.counts == record.counts
     assert whole.shards == ()
+
+
+def test_a_diff_of_the_shards_finds_what_one_of_the_whole_finds(context: SyncContext[Project], store_id: str) -> None:
+    load(context, "a", store_id)
+    with context.open_store(store_id) as store, context.open_store(f"{store_id}-empty", name="plain") as other:
+        with other.loading():
+            context.project.make_adapter("plain", other)
+        assert StoredAdapter(other).diff_from(StoredAdapter(store)).summary()["create"] == 3
+        other.drop()
+
+
+def test_a_shard_whose_adapter_cannot_be_made_has_failed(context: SyncContext[Project], store_id: str) -> None:
+    shards = find_shards(context, "a", store_id, "night")
+    with context.open_store(store_id) as store, pytest.raises(ConfigError):
+        load_shard(context, store, ShardLoad("gone", "us", shards, "night"), lambda _name, _store: nullcontext())
+    with context.open_store(store_id) as store:
+        assert [shard.state for shard in store.shards()] == [ShardState.MISSING, ShardState.FAILED]
+        assert "no adapter 'gone' is declared" in store.shards()[1].reason
 
 
 def test_a_failed_shard_is_a_gap_and_the_others_are_loaded(context: SyncContext[Project], store_id: str) -> None:

@@ -311,6 +311,21 @@ def test_a_shard_that_was_missing_at_the_seal_is_loaded_later(store: BaseStore) 
         load(store, "eu", "e3", load="monday")
 
 
+def test_an_adapter_that_is_made_inside_of_the_block_is_the_one_of_the_store(
+    open_again: Callable[[], BaseStore],
+) -> None:
+    for shard in OF:
+        store = open_again()
+        store.adapter = None
+        with store.loading(shard=shard, of=OF, load="monday"):
+            flat(store).add(Device(name=shard))
+    sealing = open_again()
+    if isinstance(sealing, RedisStore):  # a store in memory has only the one of this process
+        sealing.adapter = None
+    record = sealing.seal()
+    assert (record.adapter, record.top_level) == ("Flat", ("device",))
+
+
 def test_a_store_that_was_changed_since_the_seal_is_not_loaded_on(store: BaseStore) -> None:
     load(store, "us", "u1", load="monday")
     assert store.seal().state is StoreState.PARTIAL

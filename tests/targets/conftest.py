@@ -28,9 +28,11 @@ def make_adapter(nautobot_server: NautobotServer) -> Iterator[MakeNautobot]:
     """Makes adapters of the Nautobot from models, records and settings; they are closed at the end."""
     made: list[NautobotAdapter] = []
 
-    def make(models: Mapping[str, Any], records: Mapping[str, Any], **settings: Any) -> NautobotAdapter:
+    def make(
+        models: Mapping[str, Any], records: Mapping[str, Any], shards: Any = (), **settings: Any
+    ) -> NautobotAdapter:
         given = {"url": nautobot_server.url, "token": nautobot_server.token, **settings}
-        made.append(NautobotAdapter(given, models, records, name="nautobot"))
+        made.append(NautobotAdapter(given, models, records, name="nautobot", shards=shards))
         return made[-1]
 
     yield make

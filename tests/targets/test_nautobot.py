@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from diffsync_store import StoreState
 from diffsync_store.adapters.http import HttpError
 from diffsync_store.adapters.nautobot import NautobotAdapter
+from tests.adapters.sharding import gaps, loaded_shards, require_same_as_whole
 from tests.targets.conftest import MakeNautobot
 from tests.targets.given import changes, count_requests, given, loaded, synced
 from tests.targets.nautobot_server import NautobotServer
@@ -406,3 +407,59 @@ def test_threads_may_share_the_adapter(nautobot: NautobotServer, make_adapter: M
     result = synced(source, loaded(make_adapter(TYPES, RECORDS)), workers=3, batch_size=4)
     assert (result.created, result.failed) == (25, 0)
     assert changes(source, loaded(make_adapter(TYPES, RECORDS))) == {}
+
+
+# Shards
+
+
+def test_the_shards_of_a_filter_have_each_record_once(nautobot: NautobotServer, make_adapter: MakeNautobot) -> None:
+    makers = [{"name": name} for name in ("Acme", "A & B", "null and void")]
+    types = [{"manufacturer": maker["name"], "model": f"X{number}"} for number in range(4) for maker in makers]
+    source = given(TYPES, manufacturer=makers, device_type=types)
+    assert not synced(source, loaded(make_adapter(TYPES, RECORDS))).rejects
+    cut = {
+        "manufacturer": {**RECORDS["manufacturer"], "shard": "name"},
+        "device_type": {**RECORDS["device_type"], "shard": "manufacturer"},
+    }
+
+    def make(shards: Any) -> Any:
+        return lambda: make_adapter(TYPES, cut, shards=shards, graphql_from=1)
+
+    found = require_same_as_whole(make({"a": ["Acme", "A & B"], "b": "null and void"}), ["a", "b"])
+    assert [len(shard) for shard in found.values()] == [10, 5]
+    only, *_ = loaded_shards(make(["Acme"]), ["Acme"]).values()
+    assert gaps(only) == {
+        "manufacturer": "By 'name', 2 records are in none of the shards Acme. Add them to a shard.",
+        "device_type": "By 'manufacturer', 8 records are in none of the shards Acme. Add them to a shard.",
+    }
+    assert make(["Acme"])().shards() == {"Acme": []}
+    records = {"device_type": {**RECORDS["device_type"], "shard": "manufacturer"}}
+    require_same_as_whole(lambda: make_adapter(TYPES, records, shards="auto"))
+
+
+def test_a_location_is_a_shard_with_the_locations_below_it(
+    nautobot: NautobotServer, make_adapter: MakeNautobot
+) -> None:
+    prepare_devices(nautobot)
+    kind, status = {"device_type": {"model": "X1"}, "role": {"name": "Leaf"}}, {"status": {"name": "Active"}}
+    site = {"location_type": {"name": "Site"}}
+    room = {"name": "Room", "parent": {"name": "Site"}, "content_types": ["dcim.device"]}
+    with nautobot.client() as client:
+        for path, body in (
+            ("dcim/location-types/", room),
+            (
+                "dcim/locations/",
+                {"name": "Room 1", "location_type": {"name": "Room"}, "parent": {"name": "Oslo"}, **status},
+            ),
+            ("dcim/locations/", {"name": "Bergen", **site, **status}),
+            *(
+                ("dcim/devices/", {"name": f"in {name}", "location": {"name": name}, **kind, **status})
+                for name in ("Oslo", "Room 1", "Bergen")
+            ),
+        ):
+            answer = client.post(path, json=body)
+            assert answer.is_success, answer.text
+    records = {"device": {"from": "dcim/devices/", "shard": "location"}}
+    models = {"device": {"identifiers": {"name": "str"}}}
+    found = require_same_as_whole(lambda: make_adapter(models, records, shards="auto"))
+    assert {name: len(shard) for name, shard in found.items()} == {"null": 0, "Bergen": 1, "Oslo": 2}

@@ -281,7 +281,9 @@ class RedisStore(BaseStore):
             self._discard_all()
         else:
             self.flush()
-        facts = {"renamed": "1"} if any(buffer.has_changed_uids for buffer in self._buffers.values()) else {}
+        facts = self._facts()  # the adapter may have been made inside of the block
+        if any(buffer.has_changed_uids for buffer in self._buffers.values()):
+            facts["renamed"] = "1"
         shard.end(state, reason, gaps, self._load_report, facts)
         self._discard_all()
         self._add_to_index()

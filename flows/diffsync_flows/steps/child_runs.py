@@ -1,6 +1,6 @@
 """Run deployments as steps of a reconcile, each on its own workers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -61,13 +61,18 @@ def run_steps(*steps: Step) -> list[StepEnd]:
     return list(map(_to_end, runs))
 
 
-def try_each(steps: Sequence[Step], attempt: int) -> list[FlowRun]:
+def try_each(steps: Sequence[Step], attempt: int, watch: Callable[[list[FlowRun]], None]) -> list[FlowRun]:
     """Start the runs of an attempt, or find them, and wait until each has ended, whatever its state.
+
+    Args:
+        steps: What to run.
+        attempt: Number of the attempt.
+        watch: Gets the runs each time that they are read.
 
     Raises:
         StepFailed: A deployment does not exist.
     """
-    return _wait([_create(step, attempt) for step in steps])
+    return _wait([_create(step, attempt) for step in steps], watch)
 
 
 def _to_end(run: FlowRun) -> StepEnd:
@@ -113,15 +118,21 @@ def _create(step: Step, attempt: int) -> FlowRun:
         raise StepFailed(f"Prefect has no deployment {name}. {remedy}") from None
 
 
-def _wait(runs: list[FlowRun]) -> list[FlowRun]:
+def _wait(runs: list[FlowRun], watch: Callable[[list[FlowRun]], None] = lambda _: None) -> list[FlowRun]:
     """Poll the runs until each has ended for good, or waits for approval."""
     retrying = Retrying(
         retry=retry_if_result(lambda found: any(map(_is_running, found))) | retry_if_exception_type(httpx.HTTPError),
         wait=wait_exponential(multiplier=MIN_POLL_SECONDS, exp_base=1.1, max=MAX_POLL_SECONDS),
         before_sleep=_log_error,
     )
+
+    def read() -> list[FlowRun]:
+        found = _read(client, [run.id for run in runs])
+        watch(found)
+        return found
+
     with get_client(sync_client=True) as client:
-        return retrying(_read, client, [run.id for run in runs])
+        return retrying(read)
 
 
 def _read(client: SyncPrefectClient, ids: list[UUID]) -> list[FlowRun]:

@@ -10,6 +10,7 @@ from diffsync_flows.runtime.retries import IO_RETRIES, LOAD_RETRIES
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
 from diffsync_flows.steps.child_runs import Step, describe, try_each
 from diffsync_flows.steps.pending import refuse_pending
+from diffsync_flows.steps.starvation import StarvedLoad
 from diffsync_flows.steps.step_end import StepFailed
 from diffsync_store import ObjectStoreException, StoreNotFound, StoreRecord, StoreState
 from diffsync_store.printable import printable
@@ -44,9 +45,10 @@ def _load_missing(context: SyncContext, adapter: str, store_id: str, shards: Sha
     A retry of this run finds the runs of the first attempt by their keys: it waits for those that have not ended.
     """
     failures: list[str] = []
+    watch = StarvedLoad(context, store_id)
     for attempt in range(1, int(runtime.flow_run.run_count) + 1):
         names = missing_shards(context, store_id, shards, load)
-        runs = try_each([_step(adapter, store_id, name, shards, load) for name in names], attempt)
+        runs = try_each([_step(adapter, store_id, name, shards, load) for name in names], attempt, watch)
         missing = missing_shards(context, store_id, shards, load)
         failures = [describe(run) for name, run in zip(names, runs, strict=True) if name in missing]
     return failures

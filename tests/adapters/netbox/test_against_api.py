@@ -7,6 +7,8 @@ import pytest
 
 from diffsync_store.adapters.http import HttpError
 from diffsync_store.adapters.netbox import NetBoxAdapter
+from diffsync_store.adapters.shards import WrongShards
+from tests.adapters.sharding import content, gaps, loaded_shards, require_same_as_whole
 from tests.http_service import Request
 from tests.netbox_api import TOKEN, NetBoxApi
 from tests.targets.given import changes, given, loaded, synced
@@ -44,8 +46,9 @@ def api() -> Iterator[NetBoxApi]:
 def make_adapter(api: NetBoxApi) -> Iterator[MakeAdapter]:
     made: list[NetBoxAdapter] = []
 
-    def make(records: Any = RECORDS, **settings: Any) -> NetBoxAdapter:
-        made.append(NetBoxAdapter({"url": api.url, "token": TOKEN, "attempts": 1, **settings}, MODELS, records))
+    def make(records: Any = RECORDS, shards: Any = (), **settings: Any) -> NetBoxAdapter:
+        given = {"url": api.url, "token": TOKEN, "attempts": 1, **settings}
+        made.append(NetBoxAdapter(given, MODELS, records, shards=shards))
         return made[-1]
 
     yield make
@@ -149,3 +152,34 @@ def test_an_older_netbox_is_read_by_filters(api: NetBoxApi, make_adapter: MakeAd
     api.requests.clear()
     assert loaded(make_adapter(paging={"size": 2})).count("device_type") == 3
     assert not any("start=" in path for _, path in api.requests)
+
+
+def test_the_shards_of_a_filter_have_each_record_once(api: NetBoxApi, make_adapter: MakeAdapter) -> None:
+    with api.client() as client:
+        makers = client.post("dcim/manufacturers/", json=[{"name": f"M{n}", "slug": f"m{n}"} for n in range(3)]).json()
+        types = [{"manufacturer": makers[n % 3]["id"], "model": f"X{n}", "slug": f"x{n}"} for n in range(9)]
+        client.post("dcim/device-types/", json=types)
+    first, second, third = (str(maker["id"]) for maker in makers)
+    cut = {
+        "device_type": {**RECORDS["device_type"], "shard": "manufacturer_id"},
+        "manufacturer": RECORDS["manufacturer"],
+    }
+
+    def make(shards: Any) -> Any:
+        return lambda: make_adapter(cut, shards=shards, paging={"size": 2})
+
+    found = require_same_as_whole(make({"a": [first, second], "b": third, "c": ["manufacturer"]}), ["a", "b", "c"])
+    assert [list(content(shard)) for shard in found.values()] == [["device_type"], ["device_type"], ["manufacturer"]]
+    lacking, other = loaded_shards(make([first, third]), [first, third]).values()
+    reason = f"By 'manufacturer_id', 3 records are in none of the shards {first}, {third}. Add them to a shard."
+    assert (gaps(lacking), gaps(other)) == ({"device_type": reason}, {})
+
+
+def test_the_values_of_a_filter_are_listed(api: NetBoxApi, make_adapter: MakeAdapter) -> None:
+    with api.client() as client:
+        client.post("dcim/manufacturers/", json=[{"name": f"M{n}", "slug": f"m{n}"} for n in range(3)])
+    cut = {"device_type": {**RECORDS["device_type"], "shard": "manufacturer"}}
+    assert list(make_adapter(cut, shards="auto").shards()) == ["null", "m0", "m1", "m2"]
+    with pytest.raises(WrongShards, match="The values of 'owner' cannot be listed, only those of site, region, "):
+        make_adapter({"device_type": {**RECORDS["device_type"], "shard": "owner"}}, shards="auto").shards()
+    assert list(make_adapter(shards="auto").shards()) == ["manufacturer", "device_type"]

@@ -43,9 +43,9 @@ def make_adapter(netbox_server: NetBoxServer) -> Iterator[MakeNetBox]:
     """Makes adapters of the NetBox from models, records and settings; they are closed at the end."""
     made: list[NetBoxAdapter] = []
 
-    def make(models: Mapping[str, Any], records: Mapping[str, Any], **settings: Any) -> NetBoxAdapter:
+    def make(models: Mapping[str, Any], records: Mapping[str, Any], shards: Any = (), **settings: Any) -> NetBoxAdapter:
         given = {"url": netbox_server.url, "token": netbox_server.token, **settings}
-        made.append(NetBoxAdapter(given, models, records, name="netbox"))
+        made.append(NetBoxAdapter(given, models, records, name="netbox", shards=shards))
         return made[-1]
 
     yield make

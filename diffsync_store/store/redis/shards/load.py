@@ -13,7 +13,7 @@ from typing import Any
 from diffsync_store.enum import ShardState
 from diffsync_store.exceptions import ObjectStoreException, StoreInUse
 from diffsync_store.store.index.built_index import BuiltIndex, BuiltModel
-from diffsync_store.store.index.format import decode_uid
+from diffsync_store.store.index.format import encode_uid
 from diffsync_store.store.load_report import Gap, LoadReport
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
@@ -192,10 +192,13 @@ class ShardLoad:
                 pushed += len(some)
 
     def _own_nodes(self, index: BuiltIndex, model: str) -> Iterator[list[tuple[Any, bytes]]]:
-        """Yield the nodes, without those of objects that another shard has loaded too."""
-        twice = self._shard.twice
+        """Yield the nodes; write those of objects that another shard has loaded too apart, until the seal resolves them."""
+        twice = {encode_uid(uid) for name, uid in self._shard.twice if name == model}
         for chunk in index.nodes(model):
-            yield [pair for pair in chunk if (model, decode_uid(pair[0])) not in twice] if twice else chunk
+            if twice:
+                apart = [(b"\xff" + uid, node) for uid, node in chunk if uid in twice]
+                self._write(self._keys.twice(self._number, model), model, "hash", list(chain.from_iterable(apart)))
+            yield [pair for pair in chunk if pair[0] not in twice] if twice else chunk
 
     def _write(self, key: str, model: str, kind: str, items: list[Any]) -> None:
         if items:

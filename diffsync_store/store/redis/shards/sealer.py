@@ -185,7 +185,7 @@ class Sealer:
                 while True:
                     cursor, uid, first = self._claim.call(
                         scripts.RESOLVE,
-                        [keys.shards, keys.counts, *of_model, keys.twice(number, model)],
+                        [keys.shards, keys.counts, *of_model, keys.nodes(model), keys.twice(number, model)],
                         [model, number, cursor],
                     )
                     if uid is not None:
