@@ -10,8 +10,7 @@ a pattern.
     dss:{ID}:shards              hash: number of a shard to its state, as JSON
     dss:{ID}:objects:MODEL       hash: unique id to 8 bytes position and object, as JSON with a byte
                                  in place of each field name, see `field_names.py`
-    dss:{ID}:pages:MODEL         hash: SHARD:N to 8 bytes position of the first, then '>H' length and unique id of each
-                                 object of one batch of a load; N counts from 0
+    dss:{ID}:pages:MODEL         hash: SHARD:N to the unique ids of one batch of a load, see `writing/page.py`; N counts from 0
     dss:{ID}:order:MODEL         sorted set: unique ids that were added outside of a load, by position
     dss:{ID}:touched:MODEL       set: unique ids that were written or removed outside of a load
     dss:{ID}:index:SHARD:MODEL   hash: bucket to its entries, see `store/index/format.py`

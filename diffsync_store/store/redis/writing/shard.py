@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from diffsync_store.store.index.format import MAX_TEXT
+from diffsync_store.store.index.format import MAX_TEXT, encode_uid
 from diffsync_store.store.index.shard_index import ShardIndex
-from diffsync_store.store.redis.keys import encode_uids
 from diffsync_store.store.redis.writing.batch import Batch
+from diffsync_store.store.redis.writing.page import pack_page
 
 _POSITIONS = 1 << 40
 """Positions of one shard."""
@@ -45,7 +45,7 @@ class Shard:
 
     def arguments(self, batch: Batch, values: Sequence[bytes]) -> list[Any]:
         """Return the arguments for a batch: number and content of the page, unique ids, values; the same each time."""
-        uids: list[Any] = encode_uids(batch.uids)
+        uids = [encode_uid(uid) for uid in batch.uids]
         if batch.kind == "deletes":
             return ["", "", *uids]
         if batch.kind != "adds":
@@ -55,7 +55,7 @@ class Shard:
         items = chain.from_iterable(
             (uid, position + value) for uid, position, value in zip(uids, positions, values, strict=True)
         )
-        return [batch.page, _page(positions[0], batch.uids), *items]
+        return [batch.page, pack_page(batch.first, uids), *items]
 
     def _place(self, batch: Batch) -> None:
         """Give the batch positions and a page; an interrupt between two lines leaves no gap between pages."""
@@ -73,8 +73,3 @@ class Shard:
                 index.remove(model, uid)
         else:
             index.add_all(model, batch.uids, batch.digests, batch.children)
-
-
-def _page(first: bytes, uids: list[str]) -> bytes:
-    encoded = [uid.encode("utf-8", "surrogatepass") for uid in uids]
-    return first + b"".join([len(uid).to_bytes(2, "big") + uid for uid in encoded])

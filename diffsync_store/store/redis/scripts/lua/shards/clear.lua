@@ -1,4 +1,5 @@
 -- include shared/of_shard
+-- include shared/page
 
 -- Removes the objects of one page of a shard, with their nodes. Call it until the answer is 'end'.
 -- KEYS: record, shards, counts, objects, pages, order, touched, nodes. ARGV: as for each script of a shard, 5 model, 6 number of the shard to clear.
@@ -14,9 +15,7 @@ if not page then
   redis.call('HDEL', shards, field)
   return 'end'
 end
-local uids, at = {}, 9
-while at <= #page do uids[#uids + 1], at = struct.unpack('>Hc0', page, at) end
-local own = {}
+local uids, own = ids_of(page), {}
 for from = 1, #uids, 500 do
   local to = math.min(from + 499, #uids)
   local values = redis.call('HMGET', objects, unpack(uids, from, to))

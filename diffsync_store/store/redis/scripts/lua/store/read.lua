@@ -1,3 +1,5 @@
+-- include shared/page
+
 -- Reads objects in order: those of the pages of each shard, then those that were added outside of a load.
 -- KEYS: record, objects, pages, order.
 -- ARGV: 1 where to start: empty, or as returned, 2 number of objects, 3 bytes after which to stop, 4 'values', or 'ids' for the
@@ -30,33 +32,32 @@ local function take(some, first)
   end
 end
 
--- Takes the ids of a page from byte `at` on, which is number `index`; returns where the next ones are.
-local function take_page(page, at, index)
-  local first = struct.unpack('>I8', page)
-  while at <= #page and not is_full() do
-    local some = {}
-    while at <= #page and #some < 100 do some[#some + 1], at = struct.unpack('>Hc0', page, at) end
+-- Takes the ids of a page after the first `index` ones; returns how many of the page are taken then, and how many it has.
+local function take_page(page, index)
+  local first, all = struct.unpack('>I8', page), ids_of(page)
+  while index < #all and not is_full() do
+    local some = {unpack(all, index + 1, math.min(index + 100, #all))}
     take(some, first + index)
     index = index + #some
   end
-  return at, index
+  return index, #all
 end
 
-local shard, page, at, index = string.match(ARGV[1], '^(%d+):(%d+):(%d+):(%d+)$')
+local shard, page, index = string.match(ARGV[1], '^(%d+):(%d+):(%d+)$')
 if shard or ARGV[1] == '' then
-  shard, page, at, index = tonumber(shard or 0), tonumber(page or 0), tonumber(at or 9), tonumber(index or 0)
+  shard, page, index = tonumber(shard or 0), tonumber(page or 0), tonumber(index or 0)
   while shard < shards and not is_full() do
-    local text = redis.call('HGET', pages, shard .. ':' .. page)
+    local text, of_page = redis.call('HGET', pages, shard .. ':' .. page), 0
     if text then
-      at, index = take_page(text, at, index)
-      if at > #text then page, at, index = page + 1, 9, 0 end
+      index, of_page = take_page(text, index)
+      if index == of_page then page, index = page + 1, 0 end
     elseif shard + 1 == shards and seen > 0 then
       break -- the shard may go on until the next call
     else
-      shard, page, at, index = shard + 1, 0, 9, 0
+      shard, page, index = shard + 1, 0, 0
     end
   end
-  if seen > 0 then return {table.concat({shard, page, at, index}, ':'), ids, names, values} end
+  if seen > 0 then return {table.concat({shard, page, index}, ':'), ids, names, values} end
 end
 local from = string.match(ARGV[1], '^after (%d+)$')
 local found = redis.call('ZRANGEBYSCORE', order, from and '(' .. from or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, number)
