@@ -30,9 +30,9 @@ class Driver:
         self.is_local = arguments.store == "local"
         self._stores = None if self.is_local else importlib.import_module(f"{LIBRARY}.store.redis")
 
-    def _store(self, store_id: str) -> Any:
+    def _store(self, store_id: str, url: str = "") -> Any:
         assert self._stores is not None
-        return self._stores.RedisStore(name=store_id, store_id=store_id, url=self.arguments.url)
+        return self._stores.RedisStore(name=store_id, store_id=store_id, url=url or self.arguments.url)
 
     def _open(self, store_id: str) -> Any:
         from benchmarks.inventory import INVENTORIES
@@ -100,6 +100,19 @@ class Driver:
             )
             found = target.diff_from(source)
             self.results["summary"] = found.summary()
+
+    def save_diff(self) -> None:
+        """Compare as a worker does, and save the diff; the target may be on another server."""
+        from diffsync_store import StoredAdapter
+        from diffsync_store.diffs import RedisDiffs
+
+        with measured(self.results, self.arguments.url):
+            source = StoredAdapter(self._store(self.arguments.source))
+            target = StoredAdapter(self._store(self.arguments.target, self.arguments.other_url))
+            diffs = RedisDiffs(url=self.arguments.url)
+            diff_id = diffs.compare(source, target)
+        record = diffs.open(diff_id).record
+        self.results |= {"summary": record.summary, "elements": record.elements}
 
     def sync(self) -> None:
         """Apply a diff. The time does not include making the diff."""
