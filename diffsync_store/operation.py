@@ -105,13 +105,13 @@ class Operation(BaseModel):
         )
 
     def text(self) -> str:
-        """Return the operation as JSON.
+        """Return the operation as JSON, without fields that have their default.
 
         Raises:
             ObjectStoreException: a name or a value cannot be saved as JSON.
         """
         try:
-            return self.model_dump_json()
+            return self.model_dump_json(exclude_defaults=True)
         except PydanticSerializationError as error:
             raise ObjectStoreException(
                 f"{self.model} {self.redacted().identifiers!a} cannot be saved as JSON: {error}. Give its attributes names "

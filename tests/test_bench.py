@@ -106,6 +106,7 @@ COMMANDS = {
     "scale": ["200", *OURS_ONLY, "--stores", "redis"],
     "guards": ["10", "42", "--rounds", "1", "--no-calls"],
     "calls": ["2", "--no-airports"],
+    "diffs": ["2000", "20", "--rounds", "1"],
     "distance": [],
     "mapping": ["2000"],
     "memory": [],

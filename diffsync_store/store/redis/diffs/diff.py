@@ -115,7 +115,7 @@ class RedisDiff:
         for text in self._texts():
             fields = from_json(text)
             yield Element(
-                not fields["parents"], fields["model"], fields["unique_id"] or fields["name"], fields["action"]
+                not fields.get("parents"), fields["model"], fields["unique_id"] or fields["name"], fields["action"]
             )
 
     def _texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
