@@ -73,7 +73,9 @@ def test_cancelling_the_sync_ends_all_agents(project: Project) -> None:
     run_id, diff_id = start(project, "divided-cancelled")
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
     agents = [run_id, *(each["id"] for each in children(project, run_id))]
-    wait_until(lambda: {state_of(project, each) for each in agents} <= {"Cancelled", "Completed"}, 120, "all have ended")
+    wait_until(
+        lambda: {state_of(project, each) for each in agents} <= {"Cancelled", "Completed"}, 120, "all have ended"
+    )
     assert state_of(project, run_id) == "Cancelled"
     assert len(lines(project.folder / "divided-cancelled")) < 40
     (project.folder / "divided-cancelled.slow").unlink()
