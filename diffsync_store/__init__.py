@@ -1,6 +1,7 @@
 """diffsync-store: keep two systems in sync, across processes and machines."""
 
 from diffsync_store.adapter import Adapter, DiffSync
+from diffsync_store.agents import Agent, AgentState, Round
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import (
     DiffSyncActions,
@@ -58,6 +59,8 @@ from diffsync_store.sync.sync import Sync
 
 __all__ = [
     "Adapter",
+    "Agent",
+    "AgentState",
     "BaseStore",
     "ChangeLimitExceeded",
     "ChangeLimits",
@@ -99,6 +102,7 @@ __all__ = [
     "OutcomeUnknown",
     "Reject",
     "RemainingDifference",
+    "Round",
     "Select",
     "ShardRecord",
     "ShardState",

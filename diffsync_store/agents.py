@@ -31,6 +31,8 @@ class Agent:
     """About how many agents there are: the more, the smaller the units."""
     group: str = ""
     """The same text for all agents of one application: one that comes after the application has ended does not begin another one."""
+    leads: bool = False
+    """Whether a request to stop this agent (`SyncOptions.should_stop`) stops all of them."""
     lease: float = LEASE_SECONDS
     """Seconds without a sign of life after which another agent takes over its unit."""
 
@@ -108,7 +110,7 @@ class RoundOver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """What is known of one agent."""
+    """What is known of one agent. Threads may share it."""
 
     name: str
     state: str
@@ -131,7 +133,7 @@ class AgentState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One application of a diff by several agents."""
+    """One application of a diff by several agents. Threads may share it."""
 
     agents: list[AgentState]
     units: int

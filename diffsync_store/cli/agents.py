@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +21,6 @@ from diffsync_store.cli.applying import Applying
 from diffsync_store.cli.connection import Connection, Context, open_context
 from diffsync_store.cli.formatting import console, escape_json
 from diffsync_store.cli.library_log import silence_library_log
-from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import SyncRequest
@@ -61,11 +60,12 @@ def apply_together(
     group = f"{by} {os.getpid()} {os.urandom(4).hex()}" if number > 1 else ""
     path = context.project.path.absolute()
     start = _Start(path, Connection.url, Connection.namespace, request, by, wait, must_approve, number, group)
+    agent = replace(_agent(start), leads=number > 1)
     with _more_processes(start) as terminate:
-        result = Applying(context, request, by, wait, _agent(start)).run(must_approve=must_approve)
+        result = Applying(context, request, by, wait, agent).run(must_approve=must_approve)
         if result.stopped:
             terminate()
-    return _of_all(context.diffs().open(request.diff_id), result)
+    return context.diffs().open(request.diff_id).result_of_all(result, agent)
 
 
 def _agent(start: _Start) -> Agent:
@@ -108,16 +108,6 @@ def _run(start: _Start) -> None:
     except Exception as error:  # noqa: BLE001  # the process ends here
         echo_lines(error, "" if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {error}")
         sys.exit(1)
-
-
-def _of_all(saved: SavedDiff, own: SyncResult) -> SyncResult:
-    """Return what all agents have done; the own result if there was no other one."""
-    found = saved.round()
-    if own.applied_before or found is None or len(found.agents) < 2:
-        return own
-    total = saved.round_result() or own
-    total.stopped = total.stopped or ("" if found.closed_by else own.stopped)
-    return total
 
 
 @command

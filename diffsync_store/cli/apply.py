@@ -100,7 +100,7 @@ def apply(
 
 
 def _apply(context: Context, request: SyncRequest, plan: Plan, *, by: str, wait: int, agents: int | None) -> SyncResult:
-    """Apply the diff; with others, unless this command has made it and is told of no others."""
+    """Apply the diff; with others, unless this command has made it and needs no others."""
     number = agents or plan.declared.agents
     if number == 1 and request.sync_name:
         return Applying(context, request, by, wait).run(must_approve=plan.needs_approval)

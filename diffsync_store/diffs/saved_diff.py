@@ -123,6 +123,22 @@ class SavedDiff(RedisDiff):
             result.suppressed_operations = list(self._left_out({State.SUPPRESSED: "suppressed"}))
         return result
 
+    def result_of_all(self, own: SyncResult, agent: Agent) -> SyncResult:
+        """Return what an agent has done together with the others of its round; its own result if there were none.
+
+        Args:
+            own: the result of its `apply`.
+            agent: the agent.
+        """
+        found = self.round()
+        if found is None or (found.group != agent.group if agent.group else own.applied_before):
+            return own
+        if len(found.agents) < 2 and not own.applied_before:
+            return own
+        total = self.round_result() or own
+        total.stopped = total.stopped or ("" if found.closed_by else own.stopped)
+        return total
+
     def rejects(self) -> Iterator[Reject]:
         """Yield the operations that were sent and not done, or blocked by one of these, in the order of a sync."""
         return self._left_out(_REJECT_STATES)

@@ -113,8 +113,10 @@ class BaseStore(Primitives, ObjectStore):
     def flush(self) -> None:
         """Write all pending changes, including in-place changes of objects."""
 
-    def share(self) -> None:
-        """Announce that several processes change the store at the same time."""
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Several processes add and change objects at the same time, each others than the rest: an add is not checked against theirs."""
+        yield
 
     def discard(self) -> None:
         """Drop the changes that are not written yet, because another process has made them. Objects that the program holds no

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -53,8 +52,8 @@ def digest_of(obj: DiffSyncModel, *, is_plain: bool = False) -> bytes:
             content = reader.head + _to_json(reader.values(obj.__dict__))
         else:
             content = reader.read(obj)
-        if reader.children:
-            content += _children_content(reader, partial(getattr, obj))
+        for child, field in reader.children:
+            content += _to_json((child, sorted({*getattr(obj, field)})))
     except _NO_CONTENT:
         content = os.urandom(SIZE)
     flags = obj.model_flags
@@ -76,8 +75,9 @@ def digests_of_plain(model: type[DiffSyncModel], objects: Sequence[Mapping[str, 
         return None
     try:
         contents = map(_to_json, map(reader.values, objects))
-        if reader.children:
-            contents = map(bytes.__add__, contents, (_children_content(reader, fields.get) for fields in objects))
+        for child, field in reader.children:
+            below = [_to_json((child, sorted({*fields[field]}))) for fields in objects]
+            contents = map(bytes.__add__, contents, below)
         return [blake2b(reader.head + content, digest_size=SIZE).digest() + b"-" for content in contents]
     except _NO_CONTENT:
         return None
@@ -158,11 +158,6 @@ def _reader(model: type[DiffSyncModel]) -> _Reader:
         return head + _to_json(found) if all(map(is_plain, found)) else read_any(obj)
 
     return _Reader(read, children, head, values)
-
-
-def _children_content(reader: _Reader, uids_of: Callable[[str], Any]) -> bytes:
-    """Return the models and the unique ids of children. `uids_of` returns the value of a field."""
-    return b"".join(to_json((model, sorted(set(uids_of(field))))) for model, field in reader.children)
 
 
 def _random_content(_: DiffSyncModel) -> bytes:

@@ -4,7 +4,7 @@ from prefect.client.schemas import State
 from diffsync_flows.config.config import read_config
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
-from diffsync_flows.steps.syncing import dry_run_sync, run_sync
+from diffsync_flows.steps.syncing import dry_run_sync, run_agent, run_sync
 from diffsync_store.runs import Selection, SyncRequest
 
 
@@ -18,6 +18,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     exclude: list[Selection] | None = None,
     retry_rejected: bool = False,
     sync_name: str | None = None,
+    agent_of: str | None = None,
 ) -> dict[str, int] | State[dict[str, int]]:
     """Apply a saved diff to its target, within the guards of its sync.
 
@@ -39,6 +40,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         exclude: Leave these operations out; they can be applied later. Each item must match something.
         retry_rejected: Apply only operations that failed, were blocked or were in conflict before.
         sync_name: Name of the sync in the YAML file; a diff of other adapters is refused.
+        agent_of: Set by a run of a sync with `agents` in the runs that it starts: they apply the diff together with it.
     """
     request = SyncRequest(
         diff_id,
@@ -49,4 +51,6 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         retry_rejected=retry_rejected,
     )
     with SyncContext(read_config()) as context:
+        if agent_of:
+            return run_agent(context, request, agent_of)
         return dry_run_sync(context, request) if dry_run else run_sync(context, request)

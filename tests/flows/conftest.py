@@ -179,7 +179,19 @@ adapters:
   flaky-jointly:
     class: tests.flows.systems:FlakyAdapter
     settings: {file: "${FOLDER}/flaky-jointly"}
+  divided:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/divided"}
+  divided-killed:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/divided-killed"}
+  divided-cancelled:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/divided-cancelled"}
 syncs:
+  divided: {source: many, target: divided, agents: 3}
+  divided-killed: {source: many, target: divided-killed, agents: 3}
+  divided-cancelled: {source: many, target: divided-cancelled, agents: 2}
   devices: {source: sheets, target: tables}
   plugin: {source: plugin-source, target: plugin-target, guards: {change_limits: {per_model: {delete: {percent: 90, floor: 1}}}}}
   reviewed: {source: seven, target: reviewed, approval: always}

@@ -6,6 +6,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from threading import Lock, RLock
 from typing import Any
@@ -146,6 +147,8 @@ class RedisStore(BaseStore):
         self._is_loading = False
         self._shard: ShardLoad | None = None
         """The shard that this process loads, of a load in shards."""
+        self._is_sharing = False
+        """Whether no other process adds the objects that this one adds."""
         self._writing = Lock()
         self._is_forked = False
         """Whether a parent process has opened it."""
@@ -187,10 +190,16 @@ class RedisStore(BaseStore):
     def discard(self) -> None:
         self._discard_all()
 
-    @synchronized
-    def share(self) -> None:
-        if self._writer.generation:
-            self._writer.share()
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        with self._store_lock:
+            self._is_sharing = bool(self._writer.generation)
+            if self._is_sharing:
+                self._writer.share()
+        try:
+            yield
+        finally:
+            self._is_sharing = False
 
     @synchronized
     def close(self) -> None:
@@ -572,6 +581,10 @@ class RedisStore(BaseStore):
                 buffer = self._buffer(model, type(obj))
             ensure_storable(obj, uid, buffer.declared)
             now = time.monotonic()
+            if self._is_sharing and buffer.find(uid) is None:
+                buffer.put(uid, obj)
+                self._count_pending(now)
+                return
             if not self._knows_all_uids(buffer, now):
                 self._prepare_to_add(buffer, now)
                 if not self._knows_all_uids(buffer, now):

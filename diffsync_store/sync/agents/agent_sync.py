@@ -127,8 +127,7 @@ class AgentSync(Sync):
             raise interrupted(error) from error
         with self._leaving(), self._heartbeat:
             self._logger.info("Beginning sync")
-            with opened(self.target):
-                self.target.store.share()
+            with opened(self.target), self.target.store.sharing():
                 self._apply_units()
         return self._report(self._result)
 
@@ -150,7 +149,7 @@ class AgentSync(Sync):
         except Ended as stop:
             other = self._heartbeat.stop
             self._result.stopped = other.reason if other else str(stop)
-            self._leave("stopped", self._result.stopped, stops=not (self._is_asked or other))
+            self._leave("stopped", self._result.stopped, stops=not other and (self._agent.leads or not self._is_asked))
         except SyncTakenOver as error:
             self._leave("taken over", str(error))
             raise

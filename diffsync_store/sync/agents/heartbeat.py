@@ -10,6 +10,9 @@ from typing import Protocol, Self
 from diffsync_store.agents import Claim, RoundOver
 from diffsync_store.exceptions import ObjectStoreException, SyncStopped
 
+_MAX_PAUSE = 2.0
+"""Maximum seconds between two signs of life: an agent learns from the answer that it has to stop."""
+
 
 class Agents(Protocol):
     """What a heartbeat needs of `RedisAgents`."""
@@ -78,7 +81,7 @@ class Heartbeat:
             self._renewed = now
 
     def _run(self) -> None:
-        while self.loss is None and not self._ended.wait(self._lease / 3):
+        while self.loss is None and not self._ended.wait(min(self._lease / 3, _MAX_PAUSE)):
             try:
                 self.renew()
             except ObjectStoreException:  # Redis may answer the next time

@@ -20,8 +20,10 @@ from diffsync_store.diff import DiffElement, walk
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.sync.references import ReferenceOrder
 
-_UNITS_OF_AGENT = 16
-"""Units of a phase for each agent, so that all end at about the same time."""
+_SHARE = 3
+"""A unit has this part of what one agent would have of the rest of a phase: units become smaller, so that all agents end together."""
+_SMALLEST_SHARE = 32
+"""The smallest unit has this part of what one agent has of the phase."""
 _MAX_OPERATIONS = 1000
 """Operations of a unit; more only below one top-level object, or if one call takes more."""
 _MAX_RUNS = 1000
@@ -210,15 +212,16 @@ class Planner:
 
     def _units(self, task: Task, groups: Phase) -> Iterator[Unit]:
         operations = self._tops.operations
-        total = sum(operations[number] for group in groups for number in group)
-        size = max(total / (self._agents * _UNITS_OF_AGENT), min(self._at_once, math.ceil(total / self._agents)))
-        size = min(size, max(_MAX_OPERATIONS, self._at_once))
+        left = sum(operations[number] for group in groups for number in group)
+        smallest = max(left / (self._agents * _SMALLEST_SHARE), min(self._at_once, math.ceil(left / self._agents)))
+        largest = max(_MAX_OPERATIONS, self._at_once)
         numbers: list[int] = []
         held = 0
         for group in groups:
             added = sum(operations[number] for number in group)
-            if numbers and held + added > size:
+            if numbers and held + added > min(max(smallest, left / (self._agents * _SHARE)), largest):
                 yield Unit(task=task, ranges=self._ranges(numbers))
+                left -= held
                 numbers, held = [], 0
             numbers += group
             held += added

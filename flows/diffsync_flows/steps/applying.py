@@ -11,7 +11,9 @@ from diffsync_flows.runtime.ids import artifact_key
 from diffsync_flows.runtime.retries import IO_RETRIES, NO_RETRIES, classify_errors
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
 from diffsync_flows.runtime.target_lease import take_target_lease
+from diffsync_flows.steps.agents import more_agents, new_agent
 from diffsync_flows.steps.outcome import SyncOutcome, count_applied, outcome_of
+from diffsync_store import Agent, StoreRecord, SyncResult
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.lifecycle import opened
 from diffsync_store.runs import (
@@ -20,6 +22,7 @@ from diffsync_store.runs import (
     count_matching,
     find_suppressions,
     find_sync,
+    group_of,
     open_source,
     open_target,
 )
@@ -72,10 +75,38 @@ def simulate_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
 @task(**NO_RETRIES)
 def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: bool) -> SyncOutcome:
     """Apply a diff to its target. It is not retried: a person must look at a failure first."""
+    saved = context.diffs().open(request.diff_id)
+    name, declared = find_sync(context.project, saved.record)
+    agent = new_agent(declared.agents) if declared.agents > 1 else None
+    key = artifact_key("sync-agents", saved.record.source_name, saved.record.target_name)
+    with more_agents(saved, request, name, declared.agents, key):
+        own, source = _apply(context, request, agent, require_approval=require_approval)
+    result = saved.result_of_all(own, agent) if agent else own
+    outcome = outcome_of(saved, result, source)
+    applied = saved.record.operations if outcome.is_complete else count_applied(saved)
+    publish_sync(saved.record, result, applied)
+    return outcome
+
+
+@task(**NO_RETRIES)
+def apply_as_agent(context: SyncContext, request: SyncRequest, group: str, number: int) -> dict[str, int]:
+    """Apply units of a diff together with the run that started this one; return what this run has done."""
+    saved = context.diffs().open(request.diff_id)
+    _, declared = find_sync(context.project, saved.record)
+    must_approve = declared.needs_approval(saved.record.summary)
+    own, _ = _apply(context, request, new_agent(declared.agents, group, number), require_approval=must_approve)
+    return own.counts()
+
+
+def _apply(
+    context: SyncContext, request: SyncRequest, agent: Agent | None, *, require_approval: bool
+) -> tuple[SyncResult, StoreRecord]:
+    """Return what this run has done, and the record of the source's store."""
     config, log = context.project, get_run_logger()
+    group = group_of(request.diff_id) if agent else ""
     with (
         open_target(context, request.diff_id) as (saved, target),
-        take_target_lease(context.leases(), target.name, f"sync of diff {request.diff_id}") as lease,
+        take_target_lease(context.leases(), target.name, f"sync of diff {request.diff_id}", group) as lease,
         open_source(context, saved.record) as source,
         library_log(config.secrets.redact),
         config.secrets.redacted_errors(),
@@ -94,9 +125,7 @@ def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: 
             require_approval=require_approval,
             should_stop=is_stopped,
             callback=callback,
+            agent=agent,
         )
         log.info("Applied diff %s to %s: %s", request.diff_id, target.name, result.applied_before or result.counts())
-        outcome = outcome_of(saved, result, source.record())
-        applied = saved.record.operations if outcome.is_complete else count_applied(saved)
-        publish_sync(saved.record, result, applied)
-        return outcome
+        return result, source.record()

@@ -47,11 +47,11 @@ def run_steps(*steps: Step) -> list[StepEnd]:
     Raises:
         StepFailed: A run did not succeed, or a deployment does not exist.
     """
-    runs = _wait([_create(step, attempt=1) for step in steps])
+    runs = _wait([create_run(step, 1) for step in steps])
     for attempt in range(2, runtime.flow_run.run_count + 1):
         runs = _wait(
             [
-                run if _has_succeeded(run) or step.deployment.startswith("sync/") else _create(step, attempt)
+                run if _has_succeeded(run) or step.deployment.startswith("sync/") else create_run(step, attempt)
                 for step, run in zip(steps, runs, strict=True)
             ]
         )
@@ -72,7 +72,7 @@ def try_each(steps: Sequence[Step], attempt: int, watch: Callable[[list[FlowRun]
     Raises:
         StepFailed: A deployment does not exist.
     """
-    return _wait([_create(step, attempt) for step in steps], watch)
+    return _wait([create_run(step, attempt) for step in steps], watch)
 
 
 def _to_end(run: FlowRun) -> StepEnd:
@@ -95,8 +95,8 @@ def _state_name(run: FlowRun) -> str:
     return run.state.name or "" if run.state else "Unknown"
 
 
-def _create(step: Step, attempt: int) -> FlowRun:
-    """Create the run of this attempt, or find it.
+def create_run(step: Step, key: str | int) -> FlowRun:
+    """Create a run, or find the one that this run has created with the same key.
 
     Raises:
         StepFailed: The deployment does not exist.
@@ -109,13 +109,23 @@ def _create(step: Step, attempt: int) -> FlowRun:
             flow_run_name=step.name or name.replace("/", " "),
             parameters=step.parameters,
             as_subflow=step.is_child,
-            idempotency_key=f"{runtime.flow_run.id}-{name}{own_key}-{attempt}",
+            idempotency_key=f"{runtime.flow_run.id}-{name}{own_key}-{key}",
             timeout=0,
         )
         return cast("FlowRun", run)  # it is a coroutine only in an event loop
     except ObjectNotFound:
         remedy = "Run `diffsync-flows deploy` with the file that declares it."
         raise StepFailed(f"Prefect has no deployment {name}. {remedy}") from None
+
+
+def read_runs(ids: list[UUID]) -> list[FlowRun]:
+    """Read runs, in the order of their ids.
+
+    Raises:
+        StepFailed: Somebody has deleted one.
+    """
+    with get_client(sync_client=True) as client:
+        return _read(client, ids)
 
 
 def _wait(runs: list[FlowRun], watch: Callable[[list[FlowRun]], None] = lambda _: None) -> list[FlowRun]:

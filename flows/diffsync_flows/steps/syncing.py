@@ -10,7 +10,8 @@ from diffsync_flows.reporting.metrics import RunMetrics, run_metrics
 from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import EndState
-from diffsync_flows.steps.applying import apply_diff, check_sync, read_diff, simulate_sync
+from diffsync_flows.steps.agents import parse_place
+from diffsync_flows.steps.applying import apply_as_agent, apply_diff, check_sync, read_diff, simulate_sync
 from diffsync_flows.steps.outcome import SyncOutcome
 from diffsync_store import SyncStopped
 from diffsync_store.diffs import DiffRecord
@@ -24,6 +25,14 @@ def dry_run_sync(context: SyncContext, request: SyncRequest) -> Counts:
     _begin(context, request)
     check_sync(context, request)
     return simulate_sync(context, request)
+
+
+def run_agent(context: SyncContext, request: SyncRequest, agent_of: str) -> Counts:
+    """Apply units of a diff together with the run that started this one. That run asks a person, and reports."""
+    group, number = parse_place(agent_of)
+    record = read_diff(context, request.diff_id, request.sync_name)
+    rename_run("sync", f"{record.source_name} → {record.target_name}, agent {number}")
+    return apply_as_agent(context, request, group, number)
 
 
 def run_sync(context: SyncContext, request: SyncRequest) -> Counts | State[Counts]:

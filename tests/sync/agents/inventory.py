@@ -93,6 +93,17 @@ class Device(Seen):
     serial: int = 0
 
 
+class MovingDevice(Device):
+    def move(self, old: Site | None, new: Site | None, attrs: Data) -> Self:  # `site` is among the attributes
+        self.adapter.system.call("move", "device", self.get_unique_id(), attrs)
+        return self
+
+    @classmethod
+    def lookup_parent(cls, adapter: Any, ids: Data) -> str | None:
+        found = adapter.system.read("device", cls.create_unique_id(**ids))
+        return None if found is None else str(found["site"])
+
+
 class Inventory(Adapter):
     kind = Kind
     site = Site
@@ -122,19 +133,24 @@ class Inventory(Adapter):
         self.system.count("sync_complete")
 
 
+class MovingInventory(Inventory):
+    device = MovingDevice
+
+
 class InventoryBench(Bench):
     """Two random inventories in Redis, and the saved diff of the two."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, adapter: type[Inventory] = Inventory) -> None:
         super().__init__(url, folder)
+        self.adapter = adapter
         self.system = Strict(folder / f"{self.name}.sqlite")
 
     def source(self) -> Inventory:  # type: ignore[override]
-        return Inventory("source", self.store("source"))
+        return self.adapter("source", self.store("source"))
 
     def target(self) -> Inventory:  # type: ignore[override]
         assert isinstance(self.system, Strict)
-        return Inventory("target", self.store("target"), self.system)
+        return self.adapter("target", self.store("target"), self.system)
 
     def prepare(self, dice: random.Random) -> SavedDiff:
         old, new = records(dice)

@@ -183,6 +183,21 @@ def test_an_agent_that_is_asked_to_stop_leaves_its_work_to_the_others(bench: Inv
     bench.require_in_sync()
 
 
+def test_an_agent_that_leads_stops_all(bench: InventoryBench) -> None:
+    saved = bench.prepare(random.Random(11))
+    seen: list[str] = []
+    stopping = SyncOptions(should_stop=lambda: len(seen) > 3)
+    leader, other = in_threads(
+        lambda: apply(bench, Agent(name="one", leads=True, lease=0.3), stopping, seen.append),
+        lambda: apply(bench, Agent(name="two", lease=0.3), before=lambda _: time.sleep(0.1)),
+    )
+    assert "Stopped on request" in leader.stopped
+    assert "Stopped on request" in other.stopped
+    assert saved.journal().application() is None
+    assert apply(bench, Agent(name="one")).is_complete
+    bench.require_in_sync()
+
+
 def test_an_agent_with_other_options_is_refused(bench: InventoryBench) -> None:
     bench.prepare(random.Random(11))
     entered, go_on = threading.Event(), threading.Event()
