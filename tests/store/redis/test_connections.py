@@ -14,7 +14,7 @@ import redis
 from redis.sentinel import Sentinel
 
 from airports.demo.ports import free_port
-from diffsync_store import ObjectStoreException, StoredAdapter, StoreNotFound, StoreState
+from diffsync_store import Agent, ObjectStoreException, StoredAdapter, StoreNotFound, StoreState
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.store.redis import RedisLeases, RedisStore, RedisStores
 from diffsync_store.store.redis.connection import Connection
@@ -74,7 +74,8 @@ def check_whole_story(store_id: str, **where: Any) -> None:
     with opened(0) as source, opened(1) as target, closing(RedisDiffs(**where)) as diffs:
         saved = diffs.open(diff_id)
         assert saved.record.summary == diff.summary()
-        flat(target).sync_from(StoredAdapter(source), diff=saved.diff())
+        assert saved.apply(StoredAdapter(source), flat(target), agent=Agent()).is_complete
+        assert saved.round() is not None
     with opened(0) as source, opened(1) as target, closing(RedisDiffs(**where)) as diffs:
         assert sorted(names_of(target)) == sorted(names_of(source))
         assert not StoredAdapter(target).diff_from(StoredAdapter(source)).has_diffs()

@@ -13,7 +13,7 @@ show_life(agent, lease)
 
 local function answer(unit, token, name)
   local totals = redis.call('HMGET', round, 'tried', 'failed', 'elements')
-  return {'unit', tonumber(unit), tonumber(token), redis.call('LINDEX', units, unit), name, #live_agents(),
+  return {'unit', tonumber(unit), tonumber(token), redis.call('LRANGE', units, unit, unit)[1], name, #live_agents(),
     tonumber(totals[1] or 0), tonumber(totals[2] or 0), tonumber(totals[3] or 0)}
 end
 

@@ -7,6 +7,6 @@ if not number or number ~= redis.call('HGET', writer, 'number') then return {} e
 local claimed = {}
 for _, unit in ipairs(redis.call('HKEYS', claims)) do
   claimed[#claimed + 1] = unit
-  claimed[#claimed + 1] = redis.call('LINDEX', units, unit)
+  claimed[#claimed + 1] = redis.call('LRANGE', units, unit, unit)[1]
 end
 return {redis.call('HGETALL', round), redis.call('HGETALL', agents), redis.call('LLEN', units), #claimed / 2, now, claimed}
