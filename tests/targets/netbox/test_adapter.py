@@ -371,12 +371,12 @@ def test_sites_are_shards_with_what_is_in_them(api: httpx.Client, make_adapter: 
     api.post("dcim/racks/", json=racks).raise_for_status()
     vlans = [{"vid": number, "name": f"v{number}", "site": made[0]["id"] if number == 1 else None} for number in (1, 2)]
     api.post("ipam/vlans/", json=vlans).raise_for_status()
-    models = {
+    models: dict[str, Any] = {
         "site": {"identifiers": {"slug": "str"}, "attributes": {"name": "str"}},
         "rack": {"identifiers": {"site": "str", "name": "str"}},
         "vlan": {"identifiers": {"vid": "int"}, "attributes": {"site": "str?"}},
     }
-    records = {
+    records: dict[str, Any] = {
         "site": {"from": "dcim/sites", "shard": "slug"},
         "rack": {"from": "dcim/racks", "fields": {"site": "site.slug"}, "shard": "site"},
         "vlan": {"from": "ipam/vlans", "fields": {"site": "site.slug"}, "shard": "site"},
