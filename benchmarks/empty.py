@@ -1,6 +1,7 @@
-"""A reconcile without work: a flow run that starts four empty flow runs, each on its own worker."""
+"""Flows without work, which start runs in the order in which other flows do."""
 
 import asyncio
+from typing import Any
 
 from prefect import flow
 from prefect.deployments.flow_runs import arun_deployment
@@ -14,12 +15,17 @@ def nothing() -> None:
 
 
 @flow
-async def four() -> None:
-    """Start the runs in the order of a reconcile: two loads at the same time, then a diff, then a sync."""
-    await asyncio.gather(*(run(name) for name in ("source", "target")))
-    await run("diff")
-    await run("sync")
+async def imitation(stages: list[list[dict[str, Any]]]) -> None:
+    """Start the runs of each stage at the same time, and wait for them; each is a shape as `benchmarks.orchestration` makes it."""
+    for stage in stages:
+        await asyncio.gather(*map(run, stage))
 
 
-async def run(name: str) -> None:
-    await arun_deployment(f"nothing/{name}", poll_interval=POLL_SECONDS)
+async def run(shape: dict[str, Any]) -> None:
+    parameters = {"stages": shape["stages"]} if shape["stages"] else {}
+    await arun_deployment(deployment_of(shape), parameters=parameters, poll_interval=POLL_SECONDS)
+
+
+def deployment_of(shape: dict[str, Any]) -> str:
+    """Return the empty deployment in the work pool of a shape."""
+    return f"{'imitation' if shape['stages'] else 'nothing'}/{shape['pool']}"

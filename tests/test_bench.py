@@ -110,7 +110,7 @@ COMMANDS = {
     "distance": [],
     "mapping": ["2000"],
     "memory": [],
-    "orchestration": ["1"],
+    "orchestration": ["--rounds", "1", "reconcile/together"],
     "pages": ["20"],
     "sql": ["200", "--on", "sqlite"],
 }

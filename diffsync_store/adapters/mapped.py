@@ -86,8 +86,6 @@ class MappedAdapter(Adapter):
     """The names that the adapter adds to its records, without the `$`: `file` for paths such as `$file.stem`."""
     shard_is: ClassVar[str] = ""
     """What `shard` of a model's records names, such as `a column`; empty if the records cannot be cut by a value."""
-    shard_is_field: ClassVar[bool] = False
-    """Whether a `shard` that is the path of a field has exactly the records with a value of that field."""
     cut_things: ClassVar[str] = "records"
     """What `count_outside` counts."""
     has_shard_ranges: ClassVar[bool] = False
@@ -177,6 +175,10 @@ class MappedAdapter(Adapter):
             f"{type(self).__name__} cannot list the values of {mapper.mapping.shard!r}. List the shards in the file."
         )
 
+    def shard_is_field(self) -> bool:
+        """Whether a `shard` that is the path of a field selects exactly the records with this value of the field."""
+        return False
+
     def count_outside(self, mapper: Mapper, parts: Sequence[Part]) -> int | None:
         """Return how many records of a model are in none of the shards; None if the system does not say it."""
         return None
@@ -242,7 +244,7 @@ class MappedAdapter(Adapter):
             mapper = self.mappers[name]
             if not mapper.mapping.shard and not cut.has_model(name):
                 continue
-            if not (self.shard_is_field and _is_identifier(mapper)) or cut.part.is_range or None in cut.part.values:
+            if not (self.shard_is_field() and _is_identifier(mapper)) or cut.part.is_range or None in cut.part.values:
                 return []
             [identifier] = mapper.model._identifiers
             keys += [(name, mapper.model.create_unique_id(**{identifier: value})) for value in cut.part.values]

@@ -18,6 +18,7 @@ from diffsync_store.operation import Operation
 from diffsync_store.result import Reject
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.record import DiffRecord
+from diffsync_store.store.shards.record import ShardRecord
 
 ACTIONS = ("create", "update", "delete")
 
@@ -28,6 +29,7 @@ def show_store(record: StoreRecord, expires_in: int | None) -> None:
         ("store", record.store_id),
         ("adapter", f"{record.name or '(no name)'} ({record.adapter or 'unknown class'})"),
         ("state", f"{record.state.value}{f': {record.reason}' if record.reason else ''}"),
+        *([("load", record.load)] if record.load else []),
         ("created", format_time(record.created)),
         ("updated", f"{format_time(record.updated)} by {record.writer}"),
         ("expires", _expiry(expires_in, record.ttl)),
@@ -47,9 +49,29 @@ def show_store(record: StoreRecord, expires_in: int | None) -> None:
         for name, schema in record.schema_.models.items()
     ]
     console().print(properties(lines), "", table(("model", "objects", "identifiers", "attributes", "children"), rows))
+    if record.shards:
+        console().print(
+            "",
+            table(
+                ("shard", "state", "objects", "expected", "updated", "writer", "reason"), map(_shard_row, record.shards)
+            ),
+        )
     for model, gap in record.gaps.items():
         for reason in gap.reasons:
             console().print(Text(one_line(f"missing {model}: {reason}")))
+
+
+def _shard_row(shard: ShardRecord) -> tuple[str | int, ...]:
+    expected: str | int = sum(shard.expected.values()) if shard.expected else "-"
+    updated = format_time(shard.updated) if shard.updated else "-"
+    return shard.name, shard.state.value, shard.objects, expected, updated, shard.writer or "-", shard.reason or "-"
+
+
+def store_json(record: StoreRecord, expires_in: int | None) -> str:
+    """Return the record of a store as JSON, without the records that its load has rejected."""
+    without: Any = {"gaps": {"__all__": {"rejects"}}, "shards": {"__all__": {"gaps": {"__all__": {"rejects"}}}}}
+    content = record.model_dump(mode="json", by_alias=True, exclude=without) | {"expires_in": expires_in}
+    return json.dumps(content, ensure_ascii=False)
 
 
 def show_diff(saved: SavedDiff, expires_in: int | None) -> None:

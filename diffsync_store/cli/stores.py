@@ -26,10 +26,13 @@ from diffsync_store.cli.render import (
     show_changes,
     show_diff,
     show_store,
+    store_json,
 )
 from diffsync_store.cli.suggestions import suggestion
+from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.retention import drop_diff, drop_store
+from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.catalog import RedisStores
 from diffsync_store.store.redis.store import RedisStore
 from diffsync_store.stored_adapter import StoredAdapter
@@ -41,16 +44,21 @@ _PREVIEW = 50
 def stores(
     limit: Limit = 50,
     adapter: Annotated[str, typer.Option(help="Show only the stores of this adapter.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """List the stores, the last written first."""
     with closing(RedisStores(**redis_options())) as catalog:
         all_records = list(catalog.list())
         records = [record for record in all_records if not adapter or record.name == adapter]
+        if as_json:
+            for record in records[:limit]:
+                echo(store_json(record, catalog.expires_in(record.store_id)))
+            return
         rows = [
             (
                 record.store_id,
                 record.name,
-                record.state.value,
+                _state(record),
                 sum(record.counts.values()),
                 format_age(record.updated),
                 format_duration(catalog.expires_in(record.store_id)),
@@ -66,15 +74,32 @@ def stores(
     echo_omitted(len(records), limit)
 
 
+def _state(record: StoreRecord) -> str:
+    """Return the state of a store, and while it is loaded in shards how many are loaded."""
+    if not record.shards or record.state is not StoreState.LOADING:
+        return record.state.value
+    return f"{record.state.value}, {sum(shard.is_loaded for shard in record.shards)} of {len(record.shards)} shards"
+
+
 @command
-def show(name: StoreOrDiff) -> None:
-    """Show the details of a store or a saved diff."""
+def show(
+    name: StoreOrDiff,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show the details of a store, with its shards, or of a saved diff."""
     with open_diffs() as saved_diffs, _store_or_diff(name):
         try:
             saved = saved_diffs.open(name)
         except DiffNotFound:
             with closing(RedisStores(**redis_options())) as catalog:
-                show_store(catalog.record(name), catalog.expires_in(name))
+                record, expires_in = catalog.record(name), catalog.expires_in(name)
+                if as_json:
+                    echo(store_json(record, expires_in))
+                else:
+                    show_store(record, expires_in)
+            return
+        if as_json:
+            echo(saved.record.model_dump_json())
         else:
             show_diff(saved, saved_diffs.expires_in(name))
 

@@ -30,6 +30,7 @@ from diffsync_store.compare import (
     Precision,
     Unordered,
 )
+from diffsync_store.introspection.attribute_docstrings import add_docstrings
 from diffsync_store.mapping.types import annotation_of
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.suggestion import did_you_mean
@@ -89,9 +90,7 @@ FieldName = Annotated[str, AfterValidator(_require_field_name)]
 class Closed(BaseModel):
     """Declared data; an unknown key is an error."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
 
     text_is: ClassVar[str] = ""
     """The key whose value a text alone gives; empty where a mapping is required."""
@@ -103,8 +102,9 @@ class Closed(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Allow a text alone in the JSON Schema."""
+        """Describe the keys in the JSON Schema, and allow a text alone."""
         schema = handler.resolve_ref_schema(handler(core_schema))
+        add_docstrings(schema["properties"], cls)
         if cls.text_is:
             schema["type"] = ["object", "string"]
         return schema

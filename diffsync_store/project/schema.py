@@ -27,6 +27,7 @@ from diffsync_store.adapters import TYPE_NAMES
 from diffsync_store.adapters.shards import Shards
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.guards import Guards
+from diffsync_store.introspection.attribute_docstrings import add_docstrings
 from diffsync_store.mapping import ModelDefinition
 from diffsync_store.project.duration import DAY, Pause, Seconds
 from diffsync_store.project.errors import Location
@@ -81,9 +82,7 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 class Declaration(BaseModel):
     """A part of the file. An unknown key is an error."""
 
-    model_config = ConfigDict(
-        extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     prefect_keys: ClassVar[frozenset[str]] = frozenset()
     """Keys that only a subclass of `diffsync_flows` reads."""
@@ -98,8 +97,9 @@ class Declaration(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Allow the ignored keys in the JSON Schema."""
+        """Describe the keys in the JSON Schema, and allow the ignored ones."""
         schema = handler.resolve_ref_schema(handler(core_schema))
+        add_docstrings(schema["properties"], cls)
         schema["properties"] |= {key: {} for key in sorted(cls.prefect_keys - cls.model_fields.keys())}
         return schema
 

@@ -91,6 +91,27 @@ def test_stores_and_diffs_are_listed(run: Run, name: str) -> None:
     assert "1 of " in run("stores", "--limit", "1").output
 
 
+def test_the_shards_of_a_store_are_shown(run: Run, server: RedisServer, name: str) -> None:
+    store_id = f"{name}-shards"
+    with RedisStore(store_id=store_id, url=server.url, name="parts") as store:
+        with store.loading(shard="eu", of=("eu", "us"), load="monday"):
+            store.expect("site", 7)
+            store.reject("site", "bad", ValueError("x"), {"name": SECRET, "password": SECRET})
+        line = next(line for line in run("stores").output.splitlines() if line.startswith(store_id))
+        assert "loading, 1 of 2 shards" in line
+        store.seal()
+        output = run("show", store_id).output
+        for part in ("monday", "eu", "partial", "us", "missing", "the shard us was not loaded"):
+            assert part in output
+        shown = json.loads(run("show", store_id, "--json").output)
+        assert [(shard["name"], shard["state"]) for shard in shown["shards"]] == [("eu", "partial"), ("us", "missing")]
+        assert shown["shards"][0]["expected"] == {"site": 7}
+        listed = [json.loads(line) for line in run("stores", "--json").output.splitlines()]
+        assert next(each for each in listed if each["store_id"] == store_id)["state"] == "partial"
+        assert json.loads(run("show", name, "--json").output)["diff_id"] == name
+        store.drop()
+
+
 def test_a_store_and_a_diff_are_shown(run: Run, name: str) -> None:
     output = run("show", f"{name}-target").output
     for part in ("complete", "target (Network)", "site (top level)", "region, tags", "; 7 d after the last use"):

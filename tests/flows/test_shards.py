@@ -78,6 +78,12 @@ def test_a_shard_that_is_killed_or_fails_is_loaded_again_alone(project: Project,
         assert store.record().state is StoreState.COMPLETE
         assert store.record().counts == {"item": 30}
 
+    late = next(run.id for name, run in children.items() if "eu" in name)
+    retry_run(project, late)
+    refused = finish(project.stack, late, seconds=RUN_SECONDS)
+    assert (refused.state, loads(folder)["eu"]) == ("Failed", 1)
+    assert refused.message.startswith("The load of this shard has ended. Retry the run of the load")
+
 
 def test_a_cancelled_load_cancels_its_shards(project: Project, folder: Path) -> None:
     for name in ("eu", "us"):
@@ -107,3 +113,18 @@ def test_a_load_that_holds_the_last_slot_loads_the_shards_itself(project: Projec
     with project.store("listed") as store:
         assert store.record().state is StoreState.COMPLETE
         assert store.record().counts == {"item": 20}
+
+
+def test_a_reconcile_goes_on_without_a_missing_shard_and_says_so(project: Project, folder: Path) -> None:
+    (folder / "asia.fail").touch()
+    run = project.run("reconcile/regions", dry_run=True)
+    assert run.state == "Partial", run.message
+    assert run.message.startswith("Some operations were not applied, or some shards were not loaded.")
+    assert loads(folder) == {"eu": 1, "us": 1, "asia": 1}
+    steps = {step.name.split(" · ")[0]: step.state for step in project.children(run)}
+    assert steps == {
+        "load regions": "Partial",
+        "load five": "Completed",
+        "diff regions → five": "Completed",
+        "sync regions → five": "Completed",
+    }

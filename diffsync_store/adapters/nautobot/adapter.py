@@ -50,7 +50,6 @@ class NautobotAdapter(RestAdapter):
     Writer = NautobotWriter
     settings: NautobotSettings
     shard_is = "a filter"
-    shard_is_field = True
     learned: Learned
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,6 +78,9 @@ class NautobotAdapter(RestAdapter):
             yield from super().read(mapper) if found is None else self._by_graphql(mapper, *found)
         except HttpError as error:
             raise explain(error, "view", self.path_of(mapper)) from error
+
+    def shard_is_field(self) -> bool:
+        return True
 
     def shard_values(self, mapper: Mapper) -> Iterable[Scalar]:
         return values_of_filter(self.client, mapper.mapping.shard, FILTERS)

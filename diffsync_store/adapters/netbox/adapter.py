@@ -47,7 +47,6 @@ class NetBoxAdapter(RestAdapter):
     Writer = NetBoxWriter
     settings: NetBoxSettings
     shard_is = "a filter"
-    shard_is_field = True
     _client: NetBoxClient
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -107,6 +106,9 @@ class NetBoxAdapter(RestAdapter):
                 found.count if seen >= found.count else self._list(mapper, query).count
             )  # some may be deleted meanwhile
         self.expect(mapper.model, total - left_out, at_least=True)
+
+    def shard_is_field(self) -> bool:
+        return True
 
     def shard_values(self, mapper: Mapper) -> Iterable[Scalar]:
         return values_of_filter(self.client, mapper.mapping.shard, FILTERS)

@@ -55,7 +55,6 @@ class SqlAdapter(MappedAdapter):
     settings: SqlSettings
     id_key = KEY
     shard_is = "a column"
-    shard_is_field = True
     has_shard_ranges = True
 
     def __init__(self, settings: SqlSettings | Any, *args: Any, **options: Any) -> None:
@@ -142,6 +141,12 @@ class SqlAdapter(MappedAdapter):
             options = {"yield_per": self.settings.rows_per_fetch}
             with connection.execute(statement, execution_options=options) as rows:
                 yield from map(mapper.record_of, rows)
+
+    def shard_is_field(self) -> bool:
+        return self.engine.dialect.name in {
+            "postgresql",
+            "sqlite",
+        }  # texts of others may be equal in spite of their case
 
     def shard_values(self, mapper: Mapper) -> Iterable[Scalar]:
         mapper = _of_sql(mapper)

@@ -11,6 +11,7 @@ from diffsync_store.adapters.shards import MOST_SHARDS, Part, Scalar
 from diffsync_store.adapters.sql.source import Source
 from diffsync_store.adapters.sql.values import key_form, writer
 
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _STEPS = 8
 """Steps of a key for each shard of `auto`, so that the shards have about the same width."""
 
@@ -59,5 +60,7 @@ def _scalar(value: Any) -> Scalar:
 
 
 def _sent(column: Any, value: Scalar) -> Any:
+    if isinstance(column.type, sa.Boolean) and isinstance(value, str):
+        return _BOOLEANS[value]
     convert = writer(column)
     return value if convert is None else convert(value)

@@ -17,6 +17,7 @@ from diffsync_flows.approval.superseding import PendingElsewhere, ensure_single_
 from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.reporting.escape import escape_markdown, one_line
+from diffsync_flows.reporting.events import RECONCILE
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import EndState
 from diffsync_store.diffs import SavedDiff
@@ -47,8 +48,10 @@ def request_approval(context: SyncContext, request: SyncRequest, sync_name: str)
 def has_requested_approval() -> bool:
     """Return whether this flow run has asked before; then its answer counts, even if no approval is needed any more.
 
-    Prefect does not count a resumed run as another one, so `run_count` cannot tell.
+    Prefect does not count a resumed run as another one, so `run_count` cannot tell. A reconcile never asks.
     """
+    if runtime.flow_run.flow_name == RECONCILE:
+        return False
     with get_client(sync_client=True) as client:
         return bool(_answered_keys(client))
 

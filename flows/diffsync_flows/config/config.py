@@ -14,7 +14,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from diffsync_flows.blocks import DiffsyncStore
 from diffsync_flows.config.schema import PrefectAdapterEntry, PrefectDeclarations, PrefectSyncEntry
 from diffsync_flows.prefect_api import translated_api_errors
 from diffsync_store.project import BaseProject, UserError
@@ -38,6 +37,8 @@ class Config(BaseProject[PrefectSyncEntry]):
         super().__init__(path, environment)
 
     def _url_of_block(self, name: str) -> str:
+        from diffsync_flows.blocks import DiffsyncStore
+
         try:
             with translated_api_errors():
                 found = DiffsyncStore.load(name, _sync=True)  # type: ignore[call-arg]  # also in a flow that is async

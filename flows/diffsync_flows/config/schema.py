@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
-from prefect.server.schemas.schedules import CronSchedule as CronDates
 from prefect.types.names import BANNED_CHARACTERS
 from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -112,6 +111,8 @@ def occurs(cron: str) -> bool:
     """Return whether Prefect finds a date for a cron line. Only a rare day of the month can have none."""
     if cron in CRON_WORDS or not RARE_DAYS.search(cron.split()[2]):
         return True
+    from prefect.server.schemas.schedules import CronSchedule as CronDates  # it takes long, and few files need it
+
     try:
         return bool(run_coro_as_sync(CronDates(cron=cron).get_dates(n=1)))
     except ValueError:

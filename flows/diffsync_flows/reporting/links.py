@@ -1,6 +1,7 @@
 """Link from a run's artifact to the runs before it."""
 
 import httpx
+from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.sorting import FlowRunSort
@@ -15,6 +16,8 @@ def run_link(flow: str, tag: str) -> str:
 
     It is the run of a reconcile if that took the step itself: a step that it started is newer than the reconcile.
     """
+    if runtime.flow_run.flow_name == RECONCILE:
+        return f"[{escape_markdown(runtime.flow_run.name)}]({url_for('flow-run', runtime.flow_run.id)})"
     try:
         with get_client(sync_client=True) as client:
             runs = client.read_flow_runs(

@@ -63,6 +63,22 @@ def test_the_values_of_a_column(shards: Shards) -> None:
     require_same_as_whole(shards("region", {"west": ["us", None], "east": ["eu", "a'; x"]}), ["west", "east"])
 
 
+def test_yes_and_no_are_values_too(engine: sa.Engine, database_url: str) -> None:
+    run(engine, "CREATE TABLE sites (name VARCHAR(50) PRIMARY KEY, is_open BOOLEAN, region VARCHAR(5))")
+    run(engine, "INSERT INTO sites (name, is_open) VALUES ('a', true), ('b', false), ('c', false), ('d', null)")
+    records = {"site": {"from": "sites", "shard": "is_open"}}
+    made: list[SqlAdapter] = []
+
+    def make() -> SqlAdapter:
+        made.append(SqlAdapter({"url": database_url}, MODELS, records, shards="auto"))
+        return made[-1]
+
+    found = require_same_as_whole(make)
+    assert sorted(len(shard) for shard in found.values()) == [1, 1, 2]
+    for adapter in made:
+        adapter.close()
+
+
 def test_ranges_of_a_key(shards: Shards) -> None:
     found = require_same_as_whole(shards("id", "auto"))
     assert len(found) == MOST_SHARDS
@@ -91,6 +107,9 @@ def test_the_guards_know_below_what_a_missing_shard_is(engine: sa.Engine, databa
         with opened(adapter):
             return adapter.shards()
 
+    if engine.dialect.name == "mariadb":  # its texts are equal in spite of their case: `ber` has the rows of `BER` too
+        assert below(["ber", "nyc"], "name") == {"ber": [], "nyc": []}
+        return
     both = {"a": [("site", "ber"), ("site", "x")], "b": []}
     assert below("auto", "name") == {"ber": [("site", "ber")], "nyc": [("site", "nyc")]}
     assert below({"a": ["ber", "x"], "b": ["nyc", None]}, "name") == both

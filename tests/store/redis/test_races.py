@@ -13,7 +13,7 @@ from diffsync_store.store.redis import store as redis_store
 from diffsync_store.store.redis.writing import writer as redis_writer
 from tests.store.child import Child, is_told, listen, run, say
 from tests.store.conftest import OpenStore
-from tests.store.inventory import Device, flat, open_store, read_flat
+from tests.store.inventory import Device, Inventory, Site, content, flat, open_store, read_flat, sites
 
 NAMES = [f"device-{number}" for number in range(200)]
 WRITERS = ("one", "two")
@@ -241,3 +241,53 @@ def test_a_load_is_refused_while_another_process_is_busy_loading_the_store(
     assert "Wait for it or stop it" in refusal
     assert len(read_flat(redis_url, store_id)) == number
     assert open_redis().state is StoreState.COMPLETE
+
+
+@pytest.mark.slow
+def test_what_a_second_writer_changes_during_a_load_is_found_by_a_diff(open_redis: OpenStore) -> None:
+    """The index covers what the load has written; what comes later is touched."""
+    expected, adapter, other = sites(), sites(open_redis()), sites(open_redis())
+
+    def in_both(change: Callable[[Inventory], None], writer: Inventory) -> None:
+        change(expected)
+        change(writer)
+
+    def first(adapter: Inventory) -> None:
+        for number in range(6):
+            device = Device(name=f"d{number}")
+            adapter.add(device)
+            adapter.add(Site(name=f"s{number}", devices=[device.name]))
+
+    def of_other(adapter: Inventory) -> None:
+        adapter.add(Device(name="others"))
+        adapter.get(Site, "s1").devices.append("others")
+        adapter.get(Device, "d2").role = "spine"
+        adapter.get(Site, "s3").devices.clear()
+        adapter.remove(adapter.get(Device, "d3"))
+
+    def last(adapter: Inventory) -> None:
+        adapter.add(Device(name="last"))
+        adapter.add(Site(name="last", devices=["last", "d0"]))
+        adapter.get(Site, "s4").region = "north"
+        adapter.remove(adapter.get(Site, "s5"))
+
+    with adapter.store.loading():
+        in_both(first, adapter)
+        adapter.store.flush()
+        in_both(of_other, other)  # once the claim of the load has ended
+        other.store.flush()
+        in_both(last, adapter)
+    record = open_redis().record()
+    assert record.state is StoreState.COMPLETE
+    assert not record.undigested
+    loaded = sites(open_redis())
+    assert in_no_order(content(loaded)) == in_no_order(content(expected))
+    original = sites()
+    first(original)
+    assert loaded.diff_from(expected).summary() == expected.diff_from(expected).summary()
+    assert loaded.diff_from(original).summary() == expected.diff_from(original).summary()
+    assert loaded.diff_to(original).dict() == expected.diff_to(original).dict()
+
+
+def in_no_order(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    return {name: sorted(objects, key=lambda fields: str(fields["name"])) for name, objects in found.items()}

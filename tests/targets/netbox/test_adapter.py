@@ -12,6 +12,7 @@ from diffsync_store.adapters.mapped import MappedAdapter
 from diffsync_store.adapters.netbox.filters import UnknownFilter
 from diffsync_store.result import SyncResult
 from tests.adapters.memory import MemoryAdapter, MemorySystem
+from tests.adapters.sharding import gaps, loaded_shards, require_same_as_whole
 from tests.targets.netbox.conftest import MakeNetBox
 from tests.targets.netbox.server import NetBoxServer
 
@@ -358,3 +359,41 @@ def test_records_of_the_same_slug_in_one_list_do_not_stop_the_others(
     result = synced(source(models, manufacturer=given), target)
     assert (result.created, len(result.rejects)) == (9, 1)
     assert "slug" in result.rejects[0].reason
+
+
+# Shards
+
+
+def test_sites_are_shards_with_what_is_in_them(api: httpx.Client, make_adapter: MakeNetBox) -> None:
+    sites = [{"name": name, "slug": name.lower()} for name in ("Ams", "Ber", "Nyc")]
+    made = api.post("dcim/sites/", json=sites).raise_for_status().json()
+    racks = [{"site": site["id"], "name": f"r{number}"} for site in made for number in range(3)]
+    api.post("dcim/racks/", json=racks).raise_for_status()
+    vlans = [{"vid": number, "name": f"v{number}", "site": made[0]["id"] if number == 1 else None} for number in (1, 2)]
+    api.post("ipam/vlans/", json=vlans).raise_for_status()
+    models: dict[str, Any] = {
+        "site": {"identifiers": {"slug": "str"}, "attributes": {"name": "str"}},
+        "rack": {"identifiers": {"site": "str", "name": "str"}},
+        "vlan": {"identifiers": {"vid": "int"}, "attributes": {"site": "str?"}},
+    }
+    records: dict[str, Any] = {
+        "site": {"from": "dcim/sites", "shard": "slug"},
+        "rack": {"from": "dcim/racks", "fields": {"site": "site.slug"}, "shard": "site"},
+        "vlan": {"from": "ipam/vlans", "fields": {"site": "site.slug"}, "shard": "site"},
+    }
+
+    def make(shards: Any, **cut: Any) -> Any:
+        return lambda: make_adapter(models, {**records, **cut}, shards, paging={"size": 2})
+
+    found = require_same_as_whole(make({"a": ["ams", "ber"], "b": ["nyc", None]}), ["a", "b"])
+    assert [len(shard) for shard in found.values()] == [9, 5]
+    by_site = {name: found for name, found in records.items() if name != "site"}
+    auto = require_same_as_whole(lambda: make_adapter(models, by_site, "auto"))
+    assert {name: len(shard) for name, shard in auto.items()} == {"null": 1, "ams": 4, "ber": 3, "nyc": 3}
+    only, *_ = loaded_shards(make(["ams"]), ["ams"]).values()
+    assert gaps(only) == {
+        model: f"By {path!r}, {number} records are in none of the shards ams. Add them to a shard."
+        for model, path, number in (("site", "slug", 2), ("rack", "site", 6), ("vlan", "site", 1))
+    }
+    with pytest.raises(ValueError, match="NetBox has no filter 'sight' for 'dcim/racks/'"):
+        loaded_shards(lambda: make_adapter(models, {"rack": {**records["rack"], "shard": "sight"}}, ["x"]), ["x"])

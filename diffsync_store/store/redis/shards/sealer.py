@@ -26,7 +26,9 @@ from diffsync_store.store.shards.record import ShardRecord
 from diffsync_store.store.shards.sealing import children_of, outcome_of
 
 _WAIT = CLAIM_SECONDS + 0.5
-"""Seconds to wait for a shard or another seal, until its claim ends."""
+"""Seconds to wait for a shard until its claim ends."""
+_WAIT_FOR_SEAL = 30.0
+"""Seconds to wait for another process that seals the store."""
 
 
 class LoadedTwice(Exception):
@@ -86,7 +88,7 @@ class Sealer:
 
     def _take(self) -> dict[str, bytes] | None:
         """Become the process that seals; return the hash of the shards, None if the store is sealed."""
-        wait = ClaimWait(_WAIT)
+        shard, seal = ClaimWait(_WAIT), ClaimWait(_WAIT_FOR_SEAL)
         while True:
             with translated_errors():
                 status, found, number, server, fields = scripts.TAKE(
@@ -96,7 +98,7 @@ class Sealer:
                 return None
             if status == b"sealing":
                 break
-            if status != b"wait" or not wait.goes_on(server):
+            if status != b"wait" or not (seal.goes_on(b"") if found == number else shard.goes_on(server)):
                 self._refuse(status, found, number)
         with translated_errors():
             self._plan = ShardPlan.model_validate_json(self._client.hget(self._keys.record, "plan"))
