@@ -2,9 +2,9 @@
 
 A run of a deployment is compared with an imitation: empty runs in the same work pools, as many as the run and the runs that it
 starts, in the same order, on the same workers and server. `load/source*16` starts sixteen runs at the same time, and sixteen
-imitations. Both are measured in turns, from the creation of the first run to the end of the last one by the server's times, and as
-CPU time of the workers and the processes of the runs. The first round does not count: bytecode is not compiled yet, and it shows
-which runs there are.
+imitations; `reconcile/agents` applies its diff with four runs of the sync. Both are measured in turns, from the creation of the first
+run to the end of the last one by the server's times, and as CPU time of the workers and the processes of the runs. The first round
+does not count: bytecode is not compiled yet, and it shows which runs there are.
 """
 
 import argparse
@@ -29,11 +29,13 @@ adapters:
   source: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 20}}
   target: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${FOLDER}/target"}}
   other: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${FOLDER}/other"}}
+  shared: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${FOLDER}/shared"}}
 syncs:
   separate: {source: source, target: target}
   together: {source: source, target: other, steps: together}
+  agents: {source: source, target: shared, agents: 4}
 """
-TARGETS = ("target", "other")
+TARGETS = ("target", "other", "shared")
 DEPLOYMENTS = ["reconcile/together", "reconcile/separate"]
 
 
