@@ -441,7 +441,7 @@ class Executor(Scheduler):
         if step.move is not None and step.action == MOVE:
             self._finish_move(step, step.move, obj)
         elif step.action == DiffSyncActions.DELETE and obj is not None and self._is_created_elsewhere(step.element):
-            return
+            self.store.unlink(step, obj)
         else:
             self.store.restore(step, obj, entry.fields)
 

@@ -124,6 +124,10 @@ class TargetStore:
         self._target.store.mark_dirty(obj)
         step.obj = obj
 
+    def unlink(self, step: Step, obj: DiffSyncModel) -> None:
+        """Remove an object from the children of its old parent; it is below another one now."""
+        _remove_child(parent_of(step), obj)
+
     def build(self, element: DiffElement, fields: str = "", now: Mapping[str, Any] | None = None) -> DiffSyncModel:
         """Return the object of a create or a delete, without calling its system."""
         model = self._elements.model(element.type)
