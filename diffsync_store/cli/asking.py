@@ -51,12 +51,14 @@ def ask(question: str, *, is_secret: bool = False) -> str:
     Raises:
         typer.Abort: the person presses Ctrl-C, or the input ends.
     """
+    has_line_end = not is_secret
     try:
         with without_echo() if is_secret else nullcontext():
             typer.echo(f"{question}: ", nl=False, err=True)
             return read_line()
     except (KeyboardInterrupt, EOFError):
+        has_line_end = False
         raise typer.Abort from None
     finally:
-        if is_secret:  # the terminal did not show Enter
+        if not has_line_end:  # the terminal has shown no Enter
             typer.echo(err=True)
