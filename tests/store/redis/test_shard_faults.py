@@ -135,10 +135,10 @@ def test_a_seal_that_dies_at_any_step_is_repeated(
     load_sites(store)
     call, steps = ShardClaim.call, 0
 
-    def die(claim: ShardClaim, *arguments: Any) -> Any:
+    def die(claim: ShardClaim, *arguments: Any, **named: Any) -> Any:
         nonlocal steps
         steps -= 1
-        answer = call(claim, *arguments)
+        answer = call(claim, *arguments, **named)
         if steps == 0:
             raise KeyboardInterrupt
         return answer
