@@ -83,6 +83,9 @@ class RedisClusterServers(Group):
         for node in self.nodes:
             for other in self.nodes:
                 node.run("CLUSTER MEET", "127.0.0.1", other.port, other.bus_port)
+        self.wait_until_whole()
+
+    def wait_until_whole(self) -> None:
         wait_until(self.is_whole, 30, "each node reports a complete cluster")
 
     def is_whole(self) -> bool:

@@ -233,6 +233,7 @@ def test_inside_of_a_block_the_store_has_the_objects_of_its_shard(store: BaseSto
     assert names(store) == ["e1", "u2"]
 
 
+@pytest.mark.slow
 def test_a_shard_is_loaded_by_one_at_a_time(open_again: Callable[[], BaseStore]) -> None:
     begun, end = Event(), Event()
 

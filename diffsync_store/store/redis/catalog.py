@@ -11,8 +11,10 @@ from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, index_of_stores, users_of
+from diffsync_store.store.redis.partitions import Partitions, read_partitions
 from diffsync_store.store.redis.record import read_record, server_time, time_of
 from diffsync_store.store.redis.scripts.catalog import MEMORY, REGISTER_USER
+from diffsync_store.store.redis.scripts.pipeline import Call, call_each
 from diffsync_store.store.redis.scripts.store import RENEW
 
 _PAGE = 100
@@ -46,6 +48,9 @@ class RedisStores:
 
     def _keys(self, store_id: str) -> StoreKeys:
         return StoreKeys(store_id, self.namespace)
+
+    def _partitions(self, store_id: str) -> Partitions:
+        return read_partitions(self._redis, self._keys(store_id))
 
     def list(self) -> Iterator[StoreRecord]:
         """Yield the record of each store, last written first. Each is read when the caller asks for it."""
@@ -85,13 +90,17 @@ class RedisStores:
     def renew(self, record: StoreRecord) -> None:
         """Restart the time to live of a store."""
         with translated_errors():
-            RENEW(self._redis, [self._keys(record.store_id).record], [record.ttl or DEFAULT_TTL])
+            calls: list[Call] = [
+                ([keys.record], [record.ttl or DEFAULT_TTL]) for keys in self._partitions(record.store_id).keys
+            ]
+            call_each(self._redis, RENEW, calls)
 
     def memory(self, record: StoreRecord) -> int | None:
         """Return the estimated size of a store in bytes; None if the Redis user may not run `MEMORY USAGE`."""
         with translated_errors():
-            size = int(MEMORY(self._redis, [self._keys(record.store_id).record], []))
-        return None if size < 0 else size
+            calls: list[Call] = [([keys.record], []) for keys in self._partitions(record.store_id).keys]
+            sizes = [int(size) for size in call_each(self._redis, MEMORY, calls)]
+        return None if min(sizes) < 0 else sum(sizes)
 
     def newest(self, name: str, states: Collection[StoreState] = (StoreState.COMPLETE,)) -> StoreRecord:
         """Return the record of the store that was last loaded by the adapter of this name.

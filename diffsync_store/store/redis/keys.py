@@ -1,7 +1,8 @@
 """The names of all Redis keys, and the rules for the ids in them.
 
-Every key of a store has its `store_id` as hash tag: on Redis Cluster a store is in one slot, and one script can work on
-it. Model names come last and may hold any character: a hash tag ends at its first closing brace. No key is ever used as
+Every key of a store has its `store_id` as hash tag, so that one script can work on them. On Redis Cluster a store has several
+partitions; all but the first have hash tags of their own, `{ID:N}` (see `partitions.py`), with the keys record, schema, counts, shards,
+objects, pages, order, touched, twice and lease. Model names come last and may hold any character: a hash tag ends at its first closing brace. No key is ever used as
 a pattern.
 
     dss:{ID}:record              hash: the store's record; also the fields by which scripts admit writers, see `scripts/store.py`
@@ -120,10 +121,10 @@ def users_of(namespace: str) -> str:
 class StoreKeys:
     """The keys of one store."""
 
-    def __init__(self, store_id: str, namespace: str = "") -> None:
+    def __init__(self, store_id: str, namespace: str = "", tag: str = "") -> None:
         self.store_id = check_id(store_id, "store_id")
         self.namespace = namespace
-        self._prefix = f"{_space('dss', namespace)}{{{store_id}}}:"
+        self._prefix = f"{_space('dss', namespace)}{{{tag or store_id}}}:"
         self.record = f"{self._prefix}record"
         self.schema = f"{self._prefix}schema"
         self.counts = f"{self._prefix}counts"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +16,9 @@ from diffsync_store.store.load_report import Gap
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.partitions import partitions_of
 from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.scripts.pipeline import Call, call_each
 from diffsync_store.store.redis.shards.states import read_states
 from diffsync_store.store.shards.plan import ShardPlan
 from diffsync_store.store.shards.record import ShardRecord
@@ -56,6 +60,51 @@ def gaps_text(gaps: Mapping[str, Gap]) -> bytes:
     return _GAPS.dump_json(dict(gaps))
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the server has of one partition of a store."""
+
+    facts: dict[str, bytes]
+    counts: dict[str, bytes]
+    schemas: dict[str, bytes]
+    found: dict[str, bytes]
+    """Number of objects that are really stored."""
+    index_keys: int
+
+    def lost(self, generation: bytes | None) -> Iterator[str]:
+        """Yield the names of what the server has lost."""
+        if not self.facts or self.facts["generation"] != generation:
+            yield "a part of it"
+            return
+        yield from (model for model, count in self.counts.items() if int(count) != int(self.found[model]))
+        if len(self.counts) != int(self.facts.get("models", 0)):
+            yield "whole models"
+        if "indexed" in self.facts and self.index_keys != int(self.facts.get("index_keys", 0)):
+            yield "its index"
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a batch has failed halfway."""
+        return any(name.startswith("at_work:") and self.facts[name] for name in self.facts)
+
+
+def _read_parts(client: Any, partitions: Iterable[StoreKeys]) -> list[_Part]:
+    calls: list[Call] = [([keys.record, keys.counts, keys.schema], []) for keys in partitions]
+    with translated_errors():
+        answers = call_each(client, scripts.RECORD, calls)
+    return [
+        _Part(_pairs(facts), _pairs(counts), _pairs(schemas), _pairs(found), int(index_keys))
+        for facts, counts, schemas, found, index_keys in answers
+    ]
+
+
+def _sum(counts: Iterable[Mapping[str, bytes]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for of_partition in counts:
+        total.update({model: int(count) for model, count in of_partition.items()})
+    return dict(total)
+
+
 def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
     """Return the record of a store, with counts and schema.
 
@@ -64,26 +113,24 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
     Raises:
         StoreNotFound: there is no such store.
     """
-    with translated_errors():
-        answer = scripts.RECORD(client, [keys.record, keys.counts, keys.schema], [])
-    facts, counts, schemas, found = map(_pairs, answer[:4])
+    parts = _read_parts(client, [keys])
+    facts, schemas = parts[0].facts, parts[0].schemas
     if not facts:
         raise StoreNotFound(
             f"There is no store {keys.store_id!r}: it was never loaded, was dropped, or expired. Load it again."
         )
     if facts.get("layout") != LAYOUT:
         return _outdated(keys.store_id, facts)
+    parts += _read_parts(client, partitions_of(client, keys, facts.get("partitions")).keys[1:])
+    counts = _sum(part.counts for part in parts)
     top_level = StoreSchema.model_validate_json(facts.get("top_level", b"{}")).top_level
-    lost = [model for model, count in counts.items() if int(count) != int(found[model]) or not schemas.get(model)]
-    if len(counts) != int(facts.get("models", 0)):
-        lost.append("whole models")
-    if "indexed" in facts and int(answer[4]) != int(facts.get("index_keys", 0)):
-        lost.append("its index")
+    lost = dict.fromkeys(name for part in parts for name in part.lost(facts["generation"]))
+    lost |= dict.fromkeys(model for model in counts if not schemas.get(model))
     state, reason = StoreState(facts["state"].decode()), facts.get("reason", b"").decode()
     if lost and state is not StoreState.LOADING:
         state = StoreState.FAILED
         reason = f"Redis has lost {', '.join(lost)}: set its maxmemory-policy to noeviction"
-    if state is not StoreState.LOADING and any(name.startswith("at_work:") and facts[name] for name in facts):
+    if state is not StoreState.LOADING and any(part.is_at_work for part in parts):
         state = StoreState.FAILED
         reason = "a batch of its objects failed halfway, and was not written again"
     return StoreRecord(
@@ -94,8 +141,8 @@ def read_record(client: Any, keys: StoreKeys) -> StoreRecord:
         reason=reason,
         gaps=_GAPS.validate_json(facts.get("gaps", b"{}")),
         generation=facts["generation"].decode(),
-        undigested=facts["undigested"].decode() if "undigested" in facts else "" if "indexed" in facts else _NO_INDEX,
-        counts={name: int(count) for name, count in counts.items()},
+        undigested=_undigested(parts),
+        counts=counts,
         load=facts.get("load", b"").decode(),
         shards=_shards(client, keys, facts),
         top_level=top_level,
@@ -113,6 +160,12 @@ def _shards(client: Any, keys: StoreKeys, facts: Mapping[str, bytes]) -> tuple[S
     with translated_errors():
         fields = {name.decode(): value for name, value in client.hgetall(keys.shards).items()}
     return read_states(ShardPlan.model_validate_json(facts["plan"]), fields)
+
+
+def _undigested(parts: list[_Part]) -> str:
+    """Return why the digests of a store cannot be trusted; empty if they can."""
+    reason = next((part.facts["undigested"] for part in parts if "undigested" in part.facts), b"")
+    return reason.decode() or ("" if "indexed" in parts[0].facts else _NO_INDEX)
 
 
 def read_models(client: Any, keys: StoreKeys) -> dict[str, ModelSchema]:

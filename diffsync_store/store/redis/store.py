@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from heapq import merge
+from itertools import repeat
 from threading import Lock, RLock
 from typing import Any
 from uuid import uuid4
@@ -28,10 +30,12 @@ from diffsync_store.store.redis.field_names import field_names
 from diffsync_store.store.redis.index import RedisIndex
 from diffsync_store.store.redis.keys import DEFAULT_TTL, StoreKeys, check_namespace, encode_uids, index_of_stores
 from diffsync_store.store.redis.leases import Lease
+from diffsync_store.store.redis.partitions import partitions_of, read_counts, read_partitions
 from diffsync_store.store.redis.processes import close_logging_errors, register, unregister
 from diffsync_store.store.redis.record import LAYOUT, gaps_text, outdated_message, read_models, read_record, server_time
 from diffsync_store.store.redis.scripts import store as scripts
-from diffsync_store.store.redis.scripts.pipeline import new_pipeline
+from diffsync_store.store.redis.scripts.pipeline import Call, call_each, new_pipeline
+from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.store.redis.shards.load import ShardLoad
 from diffsync_store.store.redis.shards.sealer import LoadedTwice, Sealer
 from diffsync_store.store.redis.writing.batch import Batch
@@ -57,7 +61,11 @@ _RENEW_AFTER = 60.0
 """Seconds of use after which the time to live restarts."""
 _FETCH_UIDS_AFTER = 64
 """Checked adds to one model after which its ids are fetched, so that no further add needs a round trip."""
+_SMALLEST_PAGE = 100
+"""Objects of one partition that are read at once, at least."""
 _NEVER = float("inf")
+_Page = dict[str, bytes | None]
+"""The values that were read at once, by unique id."""
 
 
 def _keep_alive(_: Connection) -> None:
@@ -136,10 +144,12 @@ class RedisStore(BaseStore):
         )
         self._redis = self._connection.client
         with translated_errors():
-            generation, own_ttl, layout = self._redis.hmget(self._keys.record, "generation", "ttl", "layout")
+            found = self._redis.hmget(self._keys.record, "generation", "ttl", "layout", "partitions")
+        generation, own_ttl, layout, partitions = found
+        self._partitions = partitions_of(self._redis, self._keys, partitions)
         self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
         self.fencing_token = None if lease is None else lease.token
-        self._writer = Writer(self._redis, self._keys, generation or b"", self._ttl, self.fencing_token)
+        self._writer = Writer(self._redis, self._partitions, generation or b"", self._ttl, self.fencing_token)
         self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
@@ -220,9 +230,11 @@ class RedisStore(BaseStore):
     def drop(self) -> None:
         self._discard_all()
         with translated_errors():
-            scripts.DROP(self._redis, [self._keys.record], [])
+            partitions = read_partitions(self._redis, self._keys)
+            call_each(self._redis, scripts.DROP, [([keys.record], []) for keys in partitions.keys[1:]])
+            scripts.DROP(self._redis, [self._keys.record], [])  # last: it names the others
             self._redis.zrem(index_of_stores(self.namespace), self.store_id)
-        self._writer = Writer(self._redis, self._keys, b"", self._ttl, self.fencing_token)
+        self._writer = Writer(self._redis, self._partitions, b"", self._ttl, self.fencing_token)
         self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
 
     @synchronized
@@ -254,7 +266,6 @@ class RedisStore(BaseStore):
         known = {"state": state.value, "reason": reason, "gaps": gaps_text(gaps), "hold": ""}
         self._write_index({**self._facts(), **known, "until": 0})
         self._writer.end_sharing()
-        self._writer.claim_until = 0.0
         self._is_loading = False
         self._add_to_index()
 
@@ -265,7 +276,7 @@ class RedisStore(BaseStore):
         generation = self._require_not_needed()
         self._discard_all()
         self._writer.change_token()
-        shard = ShardLoad(self._redis, self._keys, self._writer, plan, name)
+        shard = ShardLoad(self._redis, self._partitions, self._writer, plan, name)
         shard.begin(generation, self._ttl)
         before, self._load_report = self._load_report, report
         self._shard, self._is_loading, self._loaded_by = shard, True, os.getpid()
@@ -301,7 +312,7 @@ class RedisStore(BaseStore):
         self._write()
         models = models_of(self.adapter)
         try:
-            Sealer(self._redis, self._keys, self._ttl, self.fencing_token).seal(models)
+            Sealer(self._redis, self._partitions, self._ttl, self.fencing_token).seal(models)
         except LoadedTwice as error:
             self._raise(ObjectAlreadyExists, str(error), self._get(error.model, None, error.uid))
         self._discard_all()
@@ -377,7 +388,7 @@ class RedisStore(BaseStore):
             return
         self._renewed = now
         with translated_errors():
-            scripts.RENEW(self._redis, [self._keys.record], [self._ttl])
+            call_each(self._redis, scripts.RENEW, [([keys.record], [self._ttl]) for keys in self._partitions.keys])
 
     @synchronized
     def load_version(self) -> tuple[str, str]:
@@ -399,8 +410,7 @@ class RedisStore(BaseStore):
         if self._shard is not None:
             return self._shard.counts()
         self._renew()
-        with translated_errors():
-            return {name.decode(): int(count) for name, count in self._redis.hgetall(self._keys.counts).items()}
+        return read_counts(self._redis, self._partitions)
 
     def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
         return self._fetch(model, model_class, [uid]).get(uid)
@@ -426,30 +436,50 @@ class RedisStore(BaseStore):
         self._await_answers()
         self._require_layout()
         self._renew()
-        keys, done = [self._keys.record, self._keys.objects(model)], 0
-        while done < len(missing):
-            batch = missing[done : done + _BATCH]
-            with translated_errors():
-                names, values = scripts.FETCH(self._redis, keys, [model, _BATCH_BYTES, *encode_uids(batch)])
-            done += len(values)
-            # The values may be of the first ones only.
-            pairs = [(uid, value) for uid, value in zip(batch, values, strict=False) if value is not None]
-            for (uid, _), value in zip(pairs, _expand(names, [value for _, value in pairs]), strict=True):
+        for names, uids_of, values in self._ask_for(scripts.FETCH, model, missing):
+            for uid, value in zip(uids_of, _expand(names, values), strict=True):
                 found[uid] = self._decode(buffer, uid, value, track=track)
         return {uid: found[uid] for uid in uids if uid in found}
+
+    def _ask_for(
+        self, script: Script, model: str, uids: Sequence[str]
+    ) -> Iterator[tuple[bytes, list[str], list[bytes]]]:
+        """Yield field names, the unique ids of stored objects and the answers of a script, from all partitions at the same time."""
+        waiting = self._partitions.group(uids)
+        while waiting:
+            batches = {partition: of_partition[:_BATCH] for partition, of_partition in waiting.items()}
+            calls: list[Call] = []
+            for partition, batch in batches.items():
+                keys = self._partitions.keys[partition]
+                calls.append(([keys.record, keys.objects(model)], [model, _BATCH_BYTES, *encode_uids(batch)]))
+            with translated_errors():
+                answers = call_each(self._redis, script, calls)
+            for (partition, batch), (names, found) in zip(batches.items(), answers, strict=True):
+                waiting[partition] = waiting[partition][len(found) :]  # the answer may be for the first ones only
+                stored = [(uid, value) for uid, value in zip(batch, found, strict=False) if value is not None]
+                yield names, [uid for uid, _ in stored], [value for _, value in stored]
+            waiting = {partition: of_partition for partition, of_partition in waiting.items() if of_partition}
 
     def _iterate(
         self, model: str, model_class: type[DiffSyncModel] | None, *, track: bool = True
     ) -> Iterator[DiffSyncModel]:
+        streams = [self._iterate_partition(keys, model, model_class) for keys in self._partitions.keys]
+        for _, uid, buffer, page in merge(*streams):
+            with self._store_lock:
+                obj = self._object_of_page(buffer, page, uid, track=track)
+            if obj is not None:
+                yield obj
+
+    def _iterate_partition(
+        self, keys: StoreKeys, model: str, model_class: type[DiffSyncModel] | None
+    ) -> Iterator[tuple[bytes, str, ModelBuffer, _Page]]:
+        """Yield position and unique id of each object of a partition in order, with the buffer of the model and the page that has it."""
         cursor = b""
         while True:
-            buffer, cursor, page = self._page(model, model_class, cursor)
+            buffer, cursor, positions, page = self._page(keys, model, model_class, cursor)
             try:
-                for uid in list(page):
-                    with self._store_lock:
-                        obj = self._object_of_page(buffer, page, uid, track=track)
-                    if obj is not None:
-                        yield obj
+                for position, uid in zip(positions, list(page), strict=True):
+                    yield position, uid, buffer, page
             finally:
                 buffer.close_page(page)
             if not cursor:
@@ -457,29 +487,31 @@ class RedisStore(BaseStore):
 
     @synchronized
     def _page(
-        self, model: str, model_class: type[DiffSyncModel] | None, cursor: bytes
-    ) -> tuple[ModelBuffer, bytes, dict[str, bytes | None]]:
-        """Return the buffer of the model, where to go on (empty at the end), and the next page."""
+        self, keys: StoreKeys, model: str, model_class: type[DiffSyncModel] | None, cursor: bytes
+    ) -> tuple[ModelBuffer, bytes, list[bytes], _Page]:
+        """Return the buffer of the model, where to go on (empty at the end), the positions of the objects, and their page."""
         if not cursor:
             self._write()
         self._renew()
         buffer = self._buffer(model, model_class)
         self._expire(buffer)
-        cursor, ids, names, values = self._read(model, cursor, _BATCH, "values")
-        page: dict[str, bytes | None] = {
-            uid: value
-            for uid, value in zip(map(bytes.decode, ids), _expand(names, values), strict=True)
-            if self._shard is None or self._shard.has(model, uid)
-        }
+        cursor, ids, names, values = self._read(keys, model, cursor, _BATCH, "values")
+        page: _Page = {}
+        positions = []
+        for uid, value, stored in zip(map(bytes.decode, ids), _expand(names, values), values, strict=True):
+            if self._shard is None or self._shard.has(model, uid):
+                page[uid] = value
+                positions.append(stored[:_POSITION])
         buffer.open_page(page)
-        return buffer, cursor, page
+        return buffer, cursor, positions, page
 
-    def _read(self, model: str, cursor: bytes, count: int, what: str) -> Any:
-        """Return where to go on, the ids of the next objects in order, field names, and the values if `what` is 'values'."""
+    def _read(self, keys: StoreKeys, model: str, cursor: bytes, count: int, what: str) -> Any:
+        """Return where to go on, the ids of the next objects of a partition in order, field names, and values or positions."""
         self._require_layout()
-        keys = [self._keys.record, self._keys.objects(model), self._keys.pages(model), self._keys.order(model)]
+        count = max(count // len(self._partitions), _SMALLEST_PAGE)
+        of_model = [keys.record, keys.objects(model), keys.pages(model), keys.order(model)]
         with translated_errors():
-            return scripts.READ(self._redis, keys, [cursor, count, _BATCH_BYTES, what, model])
+            return scripts.READ(self._redis, of_model, [cursor, count, _BATCH_BYTES, what, model])
 
     def _object_of_page(self, buffer: ModelBuffer, page: dict[str, bytes | None], uid: str, *, track: bool) -> Any:
         """Return an object of a page; None if it was removed. It is read again if it was written after the page was read."""
@@ -494,35 +526,32 @@ class RedisStore(BaseStore):
         return None if value is None else self._decode(buffer, uid, value, track=track)
 
     def uids(self, model: str) -> Iterator[str]:
-        cursor, page = self._page_of_uids(model, b"")
+        yield from (uid.decode() for _, uid in merge(*(self._uids_of(keys, model) for keys in self._partitions.keys)))
+
+    def _uids_of(self, keys: StoreKeys, model: str) -> Iterator[tuple[bytes, bytes]]:
+        """Yield position and unique id of each object of a partition in order; empty positions if there is one partition."""
+        cursor, page = self._page_of_uids(keys, model, b"")
         yield from page
         while cursor:
-            cursor, page = self._page_of_uids(model, cursor)
+            cursor, page = self._page_of_uids(keys, model, cursor)
             yield from page
 
     @synchronized
-    def _page_of_uids(self, model: str, cursor: bytes) -> tuple[bytes, list[str]]:
+    def _page_of_uids(self, keys: StoreKeys, model: str, cursor: bytes) -> tuple[bytes, Iterator[tuple[bytes, bytes]]]:
         if not cursor:
             self._write()
-        cursor, ids, _, _ = self._read(model, cursor, 3 * _BATCH, "ids")
-        uids = [uid.decode() for uid in ids]
-        return cursor, [uid for uid in uids if self._shard is None or self._shard.has(model, uid)]
+        what = "positions" if len(self._partitions) > 1 else "ids"
+        cursor, ids, _, positions = self._read(keys, model, cursor, 3 * _BATCH, what)
+        shard = self._shard
+        pairs = zip(positions or repeat(b""), ids, strict=False)
+        return cursor, pairs if shard is None else (pair for pair in pairs if shard.has(model, pair[1].decode()))
 
     @synchronized
     def positions(self, model: str, uids: Sequence[str]) -> dict[str, float]:
         self._write()
         found: dict[str, float] = {}
-        keys, done = [self._keys.objects(model)], 0
-        while done < len(uids):
-            batch = uids[done : done + _BATCH]
-            with translated_errors():
-                places = scripts.POSITIONS(self._redis, keys, [_BATCH_BYTES, *encode_uids(batch)])
-            done += len(places)
-            found |= {
-                uid: int.from_bytes(place, "big")
-                for uid, place in zip(batch, places, strict=False)
-                if place is not None
-            }
+        for _, stored, positions in self._ask_for(scripts.POSITIONS, model, uids):
+            found |= {uid: int.from_bytes(position, "big") for uid, position in zip(stored, positions, strict=True)}
         return found
 
     def index(self) -> StoreIndex | None:
@@ -532,7 +561,7 @@ class RedisStore(BaseStore):
             return EMPTY_INDEX
         if record.undigested or self.may_have_changed_uids():
             return None
-        return RedisIndex(self._redis, self._keys, record, partial(self.require_same_load, record))
+        return RedisIndex(self._redis, self._partitions, record, partial(self.require_same_load, record))
 
     def may_have_changed_uids(self) -> bool:
         with translated_errors():
@@ -682,7 +711,8 @@ class RedisStore(BaseStore):
             if self._shard is not None and not self._shard.has(model, uid):
                 return False
             with translated_errors():
-                if not self._redis.hexists(self._keys.objects(model), *encode_uids([uid])):
+                keys = self._partitions.keys[self._partitions.of(uid)]
+                if not self._redis.hexists(keys.objects(model), *encode_uids([uid])):
                     return False
         buffer.delete(uid)
         self._count_pending(time.monotonic())

@@ -162,6 +162,7 @@ def die(stores: Stores, number: int, objects: list[Placed]) -> RedisStore:
     return store
 
 
+@pytest.mark.slow
 @settings(
     max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -79,6 +79,7 @@ def expected(redis_server: RedisServer, store_id: str) -> Iterator[Any]:
         calm.drop()
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_replaced_and_only_its_shard_is_loaded_again(
     redis_server: RedisServer, store: RedisStore, expected: Any
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_killed_process_is_replaced_and_only_its_shard_is_loaded_again(
     assert indexes(redis_server, store.store_id) == expected
 
 
+@pytest.mark.slow
 def test_the_objects_of_a_killed_process_are_not_sealed(redis_server: RedisServer, store: RedisStore) -> None:
     load_sites(store)
     command = [sys.executable, "-c", CHILD, redis_server.url, store.store_id]
@@ -128,6 +130,7 @@ def test_a_load_that_loses_answers_is_sealed_whole(
     assert indexes(redis_server, store.store_id) == expected
 
 
+@pytest.mark.slow
 def test_a_seal_that_dies_at_any_step_is_repeated(
     redis_server: RedisServer, store: RedisStore, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,10 +138,10 @@ def test_a_seal_that_dies_at_any_step_is_repeated(
     load_sites(store)
     call, steps = ShardClaim.call, 0
 
-    def die(claim: ShardClaim, *arguments: Any) -> Any:
+    def die(claim: ShardClaim, *arguments: Any, **named: Any) -> Any:
         nonlocal steps
         steps -= 1
-        answer = call(claim, *arguments)
+        answer = call(claim, *arguments, **named)
         if steps == 0:
             raise KeyboardInterrupt
         return answer
@@ -171,6 +174,7 @@ def test_several_processes_seal_at_once(redis_server: RedisServer, store: RedisS
     assert indexes(redis_server, store.store_id) == expected
 
 
+@pytest.mark.slow
 def test_a_restart_between_shards_is_noticed(expected: Any) -> None:
     options = "--appendonly", "yes", "--appendfsync", "always"
     with RedisServer("valkey", *options) as server, RedisStore(store_id="s", url=server.url) as store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 from zlib import crc32
 
@@ -13,7 +13,7 @@ from diffsync_store.store.index.store_index import ABSENT, Difference, IndexUnus
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.index.same_server import Side, compare_in_server
-from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.partitions import Partitions
 from diffsync_store.store.redis.scripts import index as scripts
 from diffsync_store.store.redis.scripts.script import Script
 
@@ -33,7 +33,7 @@ class RedisIndex(StoreIndex):
 
     Args:
         client: the client of the store.
-        keys: the keys of the store.
+        partitions: the partitions of the store. The first one has the index.
         record: the record of the store; its schemas are those of the index.
         require_same_load: raises an error if the store was loaded again since then.
 
@@ -42,12 +42,13 @@ class RedisIndex(StoreIndex):
     """
 
     def __init__(
-        self, client: Any, keys: StoreKeys, record: StoreRecord, require_same_load: Callable[[], None]
+        self, client: Any, partitions: Partitions, record: StoreRecord, require_same_load: Callable[[], None]
     ) -> None:
         self.client = client
         self.generation = record.generation
         self.schemas = record.schema_.models
-        self.keys = keys
+        self.keys = partitions.first
+        self._partitions = partitions
         self.require_same_load = require_same_load
         """Raises an error if the store does not have the load of this index any more."""
         self.totals = self._read_totals()
@@ -92,13 +93,19 @@ class RedisIndex(StoreIndex):
                 yield decode_uid(uid), digest
 
     def touched(self, model: str, most: int) -> list[str]:
-        found: list[str] = []
         with translated_errors():
-            for uid in self.client.sscan_iter(self.keys.touched(model), count=1000):
-                found.append(decode_uid(uid))
-                if len(found) > most:
-                    break
-        return found
+            found = chain.from_iterable(self.client.sscan_iter(key, count=1000) for key in self._touched_keys(model))
+            return list(map(decode_uid, islice(found, most + 1)))
+
+    def _touched_keys(self, model: str) -> list[str]:
+        """Return the keys of the touched objects; of several partitions those that exist."""
+        keys = [partition.touched(model) for partition in self._partitions.keys]
+        if len(keys) == 1:
+            return keys
+        pipe = self.client.pipeline(transaction=False)
+        for key in keys:
+            pipe.scard(key)
+        return [key for key, number in zip(keys, pipe.execute(), strict=True) if number]
 
     def flags(self, model: str, uids: Sequence[str]) -> list[str]:
         keys, levels = self._entries_keys(model), self._levels(model)

@@ -12,6 +12,7 @@ from typing import Any
 from diffsync_store.exceptions import LeaseHeld, ObjectStoreException
 from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.keys import StoreKeys, check_namespace, command
+from diffsync_store.store.redis.leases.fencing import fence
 from diffsync_store.store.redis.leases.holder import Holder
 from diffsync_store.store.redis.leases.lease import Lease, token_ttl
 from diffsync_store.store.redis.leases.names import lease_arguments, lease_subject
@@ -79,7 +80,11 @@ class RedisLeases:
         system checks the fencing token: check that the process has ended.
         """
         with translated_errors():
-            return Holder.parse(scripts.END(self._redis, [self._key(store_id)], [token_ttl(0)]))
+            holder = Holder.parse(scripts.END(self._redis, [self._key(store_id)], [token_ttl(0)]))
+            token = self._redis.hget(self._key(store_id), "token")
+        if token is not None:
+            fence(self._redis, StoreKeys(store_id, self.namespace), int(token), "")
+        return holder
 
     def holder(self, store_id: str) -> Holder | None:
         """Return who holds the lease; None if nobody does."""
@@ -99,6 +104,7 @@ class RedisLeases:
         with translated_errors():
             is_taken, *answer = scripts.TAKE(self._redis, [self._key(store_id)], arguments)
         if is_taken:
+            fence(self._redis, StoreKeys(store_id, self.namespace), int(answer[0]), arguments[1])
             return int(answer[0])
         holder = Holder.parse(answer)
         remedy = (

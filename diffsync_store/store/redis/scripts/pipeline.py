@@ -29,8 +29,8 @@ def call_each(client: Any, script: Script, calls: Sequence[Call]) -> list[Any]:
 
     A call whose answer is lost, or that has reached the wrong node of a cluster, is repeated.
     """
-    if len(calls) == 1:
-        return [script(client, *calls[0])]
+    if len(calls) < 2:
+        return [script(client, *call) for call in calls]
     return [
         script(client, *call) if answer is _NONE else answer
         for call, answer in zip(calls, _answers(Pipeline(client), script, calls), strict=True)

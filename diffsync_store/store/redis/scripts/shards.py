@@ -2,7 +2,7 @@
 
 Each shard has a writer, whose token is in the record of the store (`token:N`, `until:N`; see `scripts/store.py`). The last shard, after
 the declared ones, is that of the process that seals: it has no objects, only the edges between shards and the entries of children
-that nowhere exist. The hash `dss:{ID}:shards` has the plan's shards by number N:
+that nowhere exist. On a cluster, JOIN repeats the token in the store's other partitions, and LEAVE takes it away there. The hash `dss:{ID}:shards` has the plan's shards by number N:
 
     N                         state, reason, gaps, expected and rejected records, as JSON
     N:counts                  number of objects by model, as JSON; written by the heartbeat too
@@ -24,6 +24,9 @@ from diffsync_store.store.redis.scripts.script import Script
 BEGIN = Script("shards/begin")
 RENEW = Script("shards/renew")
 CLEAR = Script("shards/clear")
+FORGET = Script("shards/forget")
+JOIN = Script("shards/join")
+LEAVE = Script("shards/leave")
 END = Script("shards/end")
 TAKE = Script("shards/take")
 NOTE = Script("shards/note")

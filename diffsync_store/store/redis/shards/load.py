@@ -16,7 +16,7 @@ from diffsync_store.store.index.built_index import BuiltIndex, BuiltModel
 from diffsync_store.store.index.format import encode_uid
 from diffsync_store.store.load_report import Gap, LoadReport
 from diffsync_store.store.redis.connection import translated_errors
-from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.partitions import Partitions
 from diffsync_store.store.redis.scripts import shards as scripts
 from diffsync_store.store.redis.scripts import store as store_scripts
 from diffsync_store.store.redis.shards.claim import CLAIM_SECONDS, ClaimWait, ShardClaim, refuse
@@ -42,9 +42,10 @@ class ShardLoad:
     Threads may share it, under the lock of the store.
     """
 
-    def __init__(self, client: Any, keys: StoreKeys, writer: Writer, plan: ShardPlan, name: str) -> None:
+    def __init__(self, client: Any, partitions: Partitions, writer: Writer, plan: ShardPlan, name: str) -> None:
         self._client = client
-        self._keys = keys
+        self._partitions = partitions
+        self._keys = partitions.first
         self._writer = writer
         self._plan = plan
         self._number = plan.names.index(name)
@@ -66,14 +67,15 @@ class ShardLoad:
         self._writer.enter_shard(found, self._number, len(self._plan.names))
         if self._writer.shard is not None:
             self._shard = self._writer.shard
-        self._claim = ShardClaim(self._client, self._keys, token, found, self._number)
+        self._claim = ShardClaim(self._client, self._partitions, token, found, self._number)
         Thread(target=self._beat, name=f"shard {self._number}", daemon=True).start()
-        if is_again:
-            try:
+        try:
+            self._claim.join(ttl, len(self._plan.names))
+            if is_again:
                 clear_shard(self._client, self._claim, self._number)
-            except BaseException:
-                self.stop()
-                raise
+        except BaseException:
+            self.stop()
+            raise
 
     def _ask(self, generation: str, ttl: int) -> tuple[bytes, bool]:
         plan = self._plan
@@ -91,6 +93,8 @@ class ShardLoad:
             plan.load,
             StoredState().model_dump_json(),
             generation,
+            len(self._partitions),
+            "1" if plan.load and self._are_others_changed() else "",
         ]
         wait = ClaimWait(_WAIT)
         while True:
@@ -100,6 +104,11 @@ class ShardLoad:
                 return found, is_again == b"1"
             if status != b"wait" or not wait.goes_on(is_again):
                 self._refuse(status, found)
+
+    def _are_others_changed(self) -> bool:
+        """Whether objects of a partition other than the first were changed since the seal."""
+        with translated_errors():
+            return any(self._client.hexists(keys.record, "changed") for keys in self._partitions.keys[1:])
 
     def _refuse(self, status: bytes, found: bytes) -> None:
         store_id, name = self._keys.store_id, self._plan.names[self._number]
@@ -144,6 +153,8 @@ class ShardLoad:
         numbers = report.numbers()
         stored = StoredState(state=state, reason=reason, gaps=dict(gaps), **numbers)
         counts = {} if is_failed else self.counts()
+        if not is_failed:
+            self._claim.call_others(scripts.LEAVE, [])
         self._claim.call(
             scripts.END,
             [self._keys.shards],

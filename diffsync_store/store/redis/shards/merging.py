@@ -104,10 +104,22 @@ class IndexMerger:
 
     def look_up(self, model: str, uids: Sequence[bytes]) -> Iterator[Found]:
         """Yield for each object its packed node: `-` if it is not stored, empty if it is a leaf."""
-        keys = [self._keys.objects(model), self._keys.nodes(model)]
         for start in range(0, len(uids), _PAIRS):
-            (answers,) = self._claim.call(scripts.LOOK_UP, keys, list(uids[start : start + _PAIRS]))
-            yield from answers
+            some = uids[start : start + _PAIRS]
+            found: dict[bytes, bytes] = {}
+            for partition, own in self._claim.partitions.group_bytes(some).items():
+                keys = self._claim.partitions.keys[partition]
+                (answers,) = self._claim.call(scripts.LOOK_UP, [keys.objects(model), keys.nodes(model)], own, of=keys)
+                found.update(zip(own, answers, strict=True))
+            yield from self._with_nodes(model, some, found)
+
+    def _with_nodes(self, model: str, uids: Sequence[bytes], found: Mapping[bytes, bytes]) -> Iterator[bytes]:
+        """Yield what was found, with the nodes from the first partition, which has those of all."""
+        if len(self._claim.partitions) == 1:
+            return iter([found[uid] for uid in uids])
+        with translated_errors():
+            nodes = self._client.hmget(self._keys.nodes(model), uids)
+        return iter([node or found[uid] for node, uid in zip(nodes, uids, strict=True)])
 
     def add_edges(self, child_model: str, edges: Iterable[tuple[bytes, str, bytes]]) -> None:
         """Write edges between shards: unique id of the child, model and unique id of the parent."""

@@ -13,6 +13,7 @@ from diffsync_store.enum import ShardState, StoreState
 from diffsync_store.exceptions import ObjectStoreException, StoreInUse
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.partitions import Partitions, read_counts
 from diffsync_store.store.redis.record import gaps_text, read_models
 from diffsync_store.store.redis.scripts import shards as scripts
 from diffsync_store.store.redis.scripts import store as store_scripts
@@ -45,19 +46,22 @@ class Sealer:
 
     Args:
         client: the Redis client.
-        keys: the keys of the store.
+        partitions: the partitions of the store.
         ttl: seconds to live of the sealed store.
         fence: the fencing token of the lease that the store is written under.
     """
 
-    def __init__(self, client: Any, keys: StoreKeys, ttl: int, fence: int | None = None) -> None:
+    def __init__(self, client: Any, partitions: Partitions, ttl: int, fence: int | None = None) -> None:
         self._client = client
-        self._keys = keys
+        self._partitions = partitions
+        self._keys = partitions.first
         self._ttl = ttl
         self._token = secrets.token_hex(8) + ("" if fence is None else f":{fence}")
         self._claim: ShardClaim
         self._plan: ShardPlan
         self._server = b""
+        self._joined: list[tuple[bytes, list[bytes]]] = []
+        """Of each partition but the first the run id of its server, and for each shard that of the server on which it has joined."""
 
     def seal(self, models: Collection[str]) -> None:
         """Seal the store, unless it is sealed.
@@ -102,7 +106,7 @@ class Sealer:
                 self._refuse(status, found, number)
         with translated_errors():
             self._plan = ShardPlan.model_validate_json(self._client.hget(self._keys.record, "plan"))
-        self._claim = ShardClaim(self._client, self._keys, self._token, found, int(number))
+        self._claim = ShardClaim(self._client, self._partitions, self._token, found, int(number))
         self._server = server
         return {name.decode(): value for name, value in zip(fields[::2], fields[1::2], strict=True)}
 
@@ -142,10 +146,15 @@ class Sealer:
     def _refuse_moved(self, fields: Mapping[str, bytes]) -> None:
         """Fail the shards that were loaded before Redis was restarted or failed over: objects of them may be lost."""
         shards = read_states(self._plan, fields)
+        self._joined = self._claim.join(self._ttl, len(shards), is_seal=True)
         moved = [
             number
             for number, shard in enumerate(shards)
-            if shard.is_loaded and fields[f"{number}:server"] != self._server
+            if shard.is_loaded
+            and (
+                fields[f"{number}:server"] != self._server
+                or any(servers[number] != server for server, servers in self._joined)
+            )
         ]
         if not moved:
             return
@@ -179,23 +188,36 @@ class Sealer:
 
     def _resolve_twice(self, shards: Sequence[ShardRecord], index: Sequence[IndexFacts]) -> None:
         """Refuse objects that are in two shards; an object of which the first shard was loaded again without it is put in its place."""
-        keys = self._keys
         for number, facts in enumerate(index):
             for model in facts.has_twice:
-                of_model = [keys.objects(model), keys.pages(model), keys.order(model), keys.touched(model)]
-                cursor = b"0"
-                while True:
-                    cursor, uid, first = self._claim.call(
-                        scripts.RESOLVE,
-                        [keys.shards, keys.counts, *of_model, keys.nodes(model), keys.twice(number, model)],
-                        [model, number, cursor],
-                    )
-                    if uid is not None:
-                        text = twice_text(model, uid.decode(), shards[int(first)].name, shards[number].name)
-                        self._note_failed(text)
-                        raise LoadedTwice(model, uid.decode(), text)
-                    if cursor == b"0":
-                        break
+                for keys in self._partitions.keys:
+                    self._resolve_twice_in(keys, shards, number, model)
+
+    def _resolve_twice_in(self, keys: StoreKeys, shards: Sequence[ShardRecord], number: int, model: str) -> None:
+        of_model = [keys.objects(model), keys.pages(model), keys.order(model), keys.touched(model)]
+        of_model += [keys.nodes(model), keys.twice(number, model)]
+        cursor = b"0"
+        while True:
+            own = [keys.shards, keys.counts, *of_model]
+            cursor, uid, first, placed = self._claim.call(scripts.RESOLVE, own, [model, number, cursor], of=keys)
+            if placed and keys is not self._keys:
+                self._place_nodes(number, model, placed)
+            if uid is not None:
+                text = twice_text(model, uid.decode(), shards[int(first)].name, shards[number].name)
+                self._note_failed(text)
+                raise LoadedTwice(model, uid.decode(), text)
+            if cursor == b"0":
+                break
+
+    def _place_nodes(self, number: int, model: str, uids: Sequence[bytes]) -> None:
+        """Put the nodes of objects of another partition in their place."""
+        keys = self._keys
+        with translated_errors():
+            nodes = self._client.hmget(keys.twice(number, model), [b"\xff" + uid for uid in uids])
+        self._claim.call(scripts.FORGET, [keys.nodes(model)], list(uids))
+        pairs = [item for uid, node in zip(uids, nodes, strict=True) if node is not None for item in (uid, node)]
+        if pairs:
+            self._claim.call(store_scripts.INDEX, [keys.schema, keys.nodes(model)], [model, "hash", *pairs])
 
     def _note_failed(self, reason: str) -> None:
         facts = ["state", StoreState.FAILED.value, "reason", reason]
@@ -207,8 +229,7 @@ class Sealer:
         Raises:
             ObjectStoreException: it has not.
         """
-        with translated_errors():
-            found = {name.decode(): int(count) for name, count in self._client.hgetall(self._keys.counts).items()}
+        found = read_counts(self._client, self._partitions)
         loaded: dict[str, int] = {}
         for shard in shards:
             for model, count in shard.counts.items():
@@ -241,15 +262,17 @@ class Sealer:
             "ttl": self._ttl,
             **facts,
         }
-        arguments = [self._server, self._ttl, *chain.from_iterable(known.items())]
-        self._claim.call(scripts.SEAL, [self._keys.shards], arguments)
+        common = [self._ttl, *chain.from_iterable(known.items())]
+        for keys, (server, _) in zip(self._partitions.keys[1:], self._joined, strict=True):
+            self._claim.call(scripts.SEAL, [keys.shards], [server, *common], of=keys)
+        self._claim.call(scripts.SEAL, [self._keys.shards], [self._server, *common])
 
     def _remove_temporary(self) -> None:
         """Remove what only the seal needs. If this fails, it expires with the store."""
         keys = self._keys
         with suppress(ObjectStoreException), translated_errors():
             models = [model.decode() for model in self._client.hkeys(keys.schema)]
-            of_shard = keys.shardsums, keys.open, keys.twice
+            of_shard = [keys.shardsums, keys.open, *(each.twice for each in self._partitions.keys)]
             found = [
                 key(number, model) for number in range(len(self._plan.names)) for model in models for key in of_shard
             ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -38,11 +38,21 @@ class Batch:
     size: int = 0
     """Approximate size in bytes."""
     number: int = 0
-    """Sequence number among the batches of one writer; 0 before it is sent."""
+    """Sequence number among the batches of one writer to one partition; 0 before it is sent."""
+    partition: int = 0
+    """Number of the partition that the batch is for."""
+    whole: Batch | None = None
+    """The batch that this one is a part of, if the store has several partitions."""
+    places: list[int] = field(default_factory=list)
+    """Where the objects are in the whole batch."""
+    is_split: bool = False
+    """Whether its parts are in the queue."""
     in_shard: bool = False
     """Whether it was sent last as a part of the writer's shard."""
     first: int = 0
-    """Position of the first object, of adds in a shard."""
+    """Position of the first object, of adds in a shard; 0 before it is known."""
+    reserved: int | None = None
+    """Number before the first object in the order of those that are added outside of a shard, if the writer has reserved them."""
     page: int | None = None
     """Number of the page with the ids, of adds in a shard."""
 
@@ -54,6 +64,28 @@ class Batch:
         if children:
             self.children[uid] = children
         self.size += len(value) + 2 * len(uid)
+
+    def split(self, number: int, partition_of: Callable[[str], int]) -> list[Batch]:
+        """Return the parts for the partitions; the batch itself if there is one partition."""
+        if number == 1:
+            return [self]
+        epochs = self.known_in.split(b",") if self.known_in else [b""] * number
+        parts: dict[int, Batch] = {}
+        for place, uid in enumerate(self.uids):
+            found = partition_of(uid)
+            part = parts.get(found)
+            if part is None:
+                part = parts[found] = Batch(
+                    self.model, self.kind, epochs[found], self.schema, partition=found, whole=self
+                )
+            part.uids.append(uid)
+            part.places.append(place)
+            if self.values:
+                part.values.append(self.values[place])
+                part.digests.append(self.digests[place])
+            if uid in self.children:
+                part.children[uid] = self.children[uid]
+        return list(parts.values())
 
     @property
     def is_full(self) -> bool:

@@ -8,13 +8,20 @@ _SEPARATOR = b"__"
 """Between the identifiers in a unique id."""
 
 
-def pack_page(first: int, uids: Sequence[bytes]) -> bytes:
-    """Return a page.
+_HAS_GAPS = 1 << 63
+"""In the first position: the ids do not follow each other, and their distances from that position come next."""
+
+
+def pack_page(first: int, uids: Sequence[bytes], places: Sequence[int] | None = None) -> bytes:
+    """Return a page; `places` are the distances of the ids from the first position if they do not follow each other.
 
     It is the position of the first id (8 bytes), then groups of ids with a common beginning, such as that of the parent: '>H' length
     of the beginning, the beginning, '>H' number of the ids; for each id '>H' length and the rest.
     """
     parts = [first.to_bytes(8, "big")]
+    if places is not None:
+        parts = [(_HAS_GAPS | first).to_bytes(8, "big"), len(places).to_bytes(4, "big")]
+        parts += [place.to_bytes(2, "big") for place in places]
     for head, rests in _groups(uids):
         size = len(head)
         parts += (size.to_bytes(2, "big"), head, len(rests).to_bytes(2, "big"))

@@ -33,16 +33,20 @@ class SendQueue:
         return len(self._waiting) + len(self._sent)
 
     def put(self, batch: Batch) -> None:
-        """Append a batch."""
-        self._waiting.append(batch)
+        """Append a batch, in parts if the store has several partitions."""
+        self._waiting += self._writer.split(batch)
+        batch.is_split = True
 
     def contains(self, batch: Batch) -> bool:
         """Whether the batch is in the queue or was sent."""
-        return batch.number > 0 or any(waiting is batch for waiting in self._waiting)
+        return batch.is_split or any(waiting is batch or waiting.whole is batch for waiting in self._waiting)
 
     def push(self) -> Refused:
         """Write all batches and wait for the answers."""
         refused = self._read_answers()
+        if len(self._waiting) > 1 and self._writer.has_partitions:
+            self._send_all()
+            refused += self._read_answers()
         while self._waiting:
             batch = self._waiting[0]
             refused += [(batch.model, uid) for uid in self._writer.write(batch)]
@@ -56,6 +60,14 @@ class SendQueue:
         are_all_answered = len(self._waiting) == new
         if self._pipe is None or not are_all_answered or time.monotonic() >= self._writer.claim_until:
             return refused + self.push()
+        if not self._send_all():
+            return refused + self.push()
+        return refused
+
+    def _send_all(self) -> bool:
+        """Send all batches; return False if they could not be, and wait again."""
+        if self._pipe is None:
+            return False
         try:
             while self._waiting:
                 started = time.monotonic()
@@ -64,11 +76,11 @@ class SendQueue:
                 self._waiting.popleft()
         except (redis_errors.RedisError, OSError):
             self._requeue_sent()
-            return refused + self.push()
+            return False
         except BaseException:  # an interrupt may occur between two steps
             self._requeue_sent()
             raise
-        return refused
+        return True
 
     def discard(self) -> None:
         """Drop all batches. Redis may still write those that were sent."""

@@ -34,8 +34,8 @@ class Shard:
         self.is_open = True
         self.index = ShardIndex()
         self._position = number * _POSITIONS + 1
-        self._pages: dict[str, int] = {}
-        """Number of pages by model."""
+        self._pages: dict[tuple[int, str], int] = {}
+        """Number of pages by partition and model."""
 
     def takes(self, batch: Batch) -> bool:
         """Whether the batch can be a part of the shard. It is closed if a page has no room for a unique id."""
@@ -50,20 +50,26 @@ class Shard:
             return ["", "", *uids]
         if batch.kind != "adds":
             return ["", "", *chain.from_iterable(zip(uids, values, strict=True))]
-        self._place(batch)
-        positions = [position.to_bytes(8, "big") for position in range(batch.first, batch.first + len(uids))]
+        first = self._place(batch)
+        places = batch.places if batch.whole else range(len(uids))
         items = chain.from_iterable(
-            (uid, position + value) for uid, position, value in zip(uids, positions, values, strict=True)
+            (uid, (first + place).to_bytes(8, "big") + value)
+            for uid, place, value in zip(uids, places, values, strict=True)
         )
-        return [batch.page, pack_page(batch.first, uids), *items]
+        return [batch.page, pack_page(first, uids, batch.places if batch.whole else None), *items]
 
-    def _place(self, batch: Batch) -> None:
-        """Give the batch positions and a page; an interrupt between two lines leaves no gap between pages."""
+    def _place(self, batch: Batch) -> int:
+        """Give the batch positions and a page, and return the position of the first object of the whole batch.
+
+        An interrupt between two lines leaves no gap between pages.
+        """
+        whole, of_pages = batch.whole or batch, (batch.partition, batch.model)
         if batch.page is None:
-            batch.first = self._position
-            batch.page = self._pages.get(batch.model, 0)
-        self._position = max(self._position, batch.first + len(batch.uids))
-        self._pages[batch.model] = max(self._pages.get(batch.model, 0), batch.page + 1)
+            whole.first = whole.first or self._position
+            batch.page = self._pages.get(of_pages, 0)
+        self._position = max(self._position, whole.first + len(whole.uids))
+        self._pages[of_pages] = max(self._pages.get(of_pages, 0), batch.page + 1)
+        return whole.first
 
     def note_written(self, batch: Batch) -> None:
         """Update the index after a batch was written. It may be noted again, before the next one."""

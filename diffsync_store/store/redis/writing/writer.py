@@ -6,22 +6,25 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
 from typing import Any, NoReturn
 
+from diffsync_store.enum import StoreState
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.field_names import FieldNames, field_names
 from diffsync_store.store.redis.keys import StoreKeys, encode_uids
 from diffsync_store.store.redis.leases.lease import lost_message
+from diffsync_store.store.redis.partitions import Partitions
 from diffsync_store.store.redis.record import outdated_message
 from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.scripts.pipeline import Call, call_each
 from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.store.redis.writing.batch import Batch
+from diffsync_store.store.redis.writing.gate import Gate
 from diffsync_store.store.redis.writing.index_pieces import Piece, pieces_of
 from diffsync_store.store.redis.writing.shard import Shard
 
@@ -49,24 +52,28 @@ class NotAdmitted(Exception):
 class Writer:
     """One writer of a store. The module `scripts.store` describes how writers share a store."""
 
-    def __init__(self, client: Any, keys: StoreKeys, generation: bytes, ttl: int, fence: int | None = None) -> None:
+    def __init__(
+        self, client: Any, partitions: Partitions, generation: bytes, ttl: int, fence: int | None = None
+    ) -> None:
         self._redis = client
-        self._keys = keys
+        self._partitions = partitions
+        self._keys = partitions.first
+        self._gates = [Gate(keys) for keys in partitions.keys]
         self._ttl = ttl
         self._fence = "" if fence is None else f":{fence}"
         self._token = secrets.token_hex(8) + self._fence
-        self._batches = 0
-        """Number of batches sent under the token."""
+        self._schemas: dict[str, str] = {}
+        """The schema of each model as the first partition has it."""
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.generation = generation
         """The generation of the store; empty until it is known."""
         self.epoch = b""
-        """The epoch of the store. It changes when another process writes, which invalidates the known unique ids."""
+        """The epochs of all partitions. They change when another process writes, which invalidates the known unique ids."""
         self.is_shared = False
         """Whether there are other writers, so that Redis checks each add."""
         self.claim_until = 0.0
         """End of the claim on the monotonic clock; 0 without a claim."""
-        self._names: dict[str, FieldNames] = {}
+        self._names: dict[tuple[int, str], FieldNames] = {}
         """The field names that the store has for each model."""
         self.shard: Shard | None = None
         """The shard that this writer loads, until its index is written."""
@@ -77,19 +84,37 @@ class Writer:
         Raises:
             StoreInUse: another live process writes to it.
         """
+        if self.has_partitions:  # nothing is removed if a node is away
+            with translated_errors():
+                call_each(self._redis, scripts.NOW, [([gate.keys.record], []) for gate in self._gates])
         generation = secrets.token_hex(8)
-        claim = int(CLAIM_SECONDS * 1000)
-        arguments = [self._token, generation, claim, self.name, self._ttl, scripts.LOADING_TTL, 1]
-
-        def begin() -> Any:
-            return scripts.BEGIN(self._redis, [self._keys.record], arguments)
-
-        self._until_admitted(begin, max_wait=2 * CLAIM_SECONDS)
+        begin = partial(self._begin, self._partitions.keys[:1], generation, "", scripts.LOADING_TTL)
+        _, _, began = self._until_admitted(lambda: begin()[0], max_wait=2 * CLAIM_SECONDS)
         self.generation = generation.encode()
-        self.epoch, self.is_shared, self.claim_until = b"1", False, 0.0
-        self.shard = Shard()
-        self._names = {}
-        self._batches = 0
+        self._begin_others(began, scripts.LOADING_TTL)
+        self._enter(Shard())
+
+    def _enter(self, shard: Shard) -> None:
+        for gate in self._gates:
+            gate.epoch, gate.is_shared, gate.claim_until, gate.batches = b"1", False, 0.0, 0
+        self._note_gates()
+        self._schemas.clear()
+        self._names.clear()
+        self.shard = shard
+
+    def _begin_others(self, began: bytes, hold: int) -> None:
+        """Begin the generation in all partitions but the first."""
+        for status, holder, *_ in self._begin(self._partitions.keys[1:], self.generation.decode(), began, hold):
+            if status != b"loading":
+                self._refuse(status, holder)
+
+    def _begin(self, partitions: Sequence[StoreKeys], generation: str, began: bytes | str, hold: int) -> list[Any]:
+        """Empty partitions and begin a generation in them; return the answers of Redis."""
+        claim = int(CLAIM_SECONDS * 1000)
+        of_writer = [self._token, generation, claim, self.name, self._ttl, hold]
+        arguments = [*of_writer, 1, len(self._partitions), began]
+        with translated_errors():
+            return call_each(self._redis, scripts.BEGIN, [([keys.record], arguments) for keys in partitions])
 
     @property
     def token(self) -> str:
@@ -98,11 +123,8 @@ class Writer:
 
     def enter_shard(self, generation: bytes, number: int, shards: int) -> None:
         """Write from now on to a shard that was begun with the token of this writer."""
-        self.generation, self.epoch, self.is_shared = generation, b"1", False
-        self.claim_until = 0.0
-        self.shard = Shard(number, shards)
-        self._names = {}
-        self._batches = 0
+        self.generation = generation
+        self._enter(Shard(number, shards))
 
     @property
     def is_in_shards(self) -> bool:
@@ -111,46 +133,100 @@ class Writer:
 
     def acquire(self, model: str) -> int:
         """Request a claim; return the number of objects of the model, without those of other shards."""
-        started = time.monotonic()
-        keys = [self._keys.record, self._keys.objects(model)]
-        status, epoch, generation, count = self._until_admitted(
-            lambda: scripts.ACQUIRE(self._redis, keys, self._writer_arguments())
-        )
+        count = 0
+        for gates in filter(None, (self._gates[:1], self._gates[1:])):
+            started = time.monotonic()
+            with translated_errors():
+                answers = call_each(self._redis, scripts.ACQUIRE, [self._request(gate, model) for gate in gates])
+            count += sum(map(partial(self._acquire, model, started), gates, answers))
+        return len(self.shard.index.uids(model)) if self.shard is not None and self.is_in_shards else count
+
+    def _acquire(self, model: str, started: float, gate: Gate, first_answer: Any) -> int:
+        """Request a claim to a partition until it is given; the first request was made and answered."""
+        answers = iter([first_answer])
+
+        def ask() -> Any:
+            answer = next(answers, None) or scripts.ACQUIRE(self._redis, *self._request(gate, model))
+            # Whoever creates the store may not have come to this partition.
+            is_new = gate is not self._gates[0] and time.monotonic() < started + CLAIM_SECONDS
+            return [b"wait", b""] if answer[0] == b"gone" and is_new else answer
+
+        status, epoch, generation, count = self._until_admitted(ask)
         if status in _IN_SHARD and self.shard is None:  # the store is new
             self.shard = Shard()
+            self.generation = generation
+            if self.has_partitions:
+                self._begin_others(self._redis.hget(self._keys.record, "created"), 0)
+                self._mark(self._gates[:1], {"partitions": len(self._gates)}, "")
         elif status not in _IN_SHARD and self.shard is not None:
             self.shard.is_open = False
-        self._update(status, epoch, generation, started)
-        return len(self.shard.index.uids(model)) if self.shard is not None and self.is_in_shards else int(count)
+        self._update(gate, status, epoch, generation, started)
+        return int(count)
+
+    def _request(self, gate: Gate, model: str) -> Call:
+        return [gate.keys.record, gate.keys.objects(model)], self._writer_arguments()
+
+    def split(self, batch: Batch) -> list[Batch]:
+        """Return the parts of a batch, one for each partition that it concerns.
+
+        The first partition gets each new schema of a model, so that it has them all in order.
+        """
+        if not self.has_partitions:
+            return [batch]
+        parts = batch.split(len(self._gates), self._partitions.of)
+        if self._schemas.get(batch.model) != batch.schema:
+            self._schemas[batch.model] = batch.schema
+            if all(part.partition for part in parts):
+                parts.insert(0, Batch(batch.model, "deletes", schema=batch.schema))
+        return parts
 
     def call(self, batch: Batch) -> tuple[Script, list[str], list[Any]]:
         """Return the script that writes a batch, its keys and arguments.
 
         Batches must be written in the order of the first call for each.
         """
-        batch.number = batch.number or self._batches + 1
-        self._batches = max(self._batches, batch.number)  # repeated in case of an interrupt between these lines
+        if not self.generation and self.has_partitions:
+            self.acquire(batch.model)
+        gate = self._gates[batch.partition]
+        batch.number = batch.number or gate.batches + 1
+        gate.batches = max(gate.batches, batch.number)  # repeated in case of an interrupt between these lines
         batch.in_shard = self.shard is not None and self.shard.takes(batch)
         names = self._names_of(batch)
         arguments = [*self._writer_arguments(), batch.number, batch.model, batch.schema, batch.kind, names.packed]
-        keys, values = self._keys.of_batch(batch.model), names.shorten(batch.values)
+        keys, values = gate.keys.of_batch(batch.model), names.shorten(batch.values)
         if self.shard is not None and batch.in_shard:
             if self.is_in_shards:
-                keys.append(self._keys.twice(self.shard.number, batch.model))
+                keys.append(gate.keys.twice(self.shard.number, batch.model))
             return scripts.LOAD, keys, arguments + self.shard.arguments(batch, values)
         items: Any = encode_uids(batch.uids)
         if values:
             items = chain.from_iterable(zip(items, values, strict=True))
-        return scripts.WRITE, keys, [*arguments, batch.known_in, "", *items]
+        return scripts.WRITE, keys, [*arguments, batch.known_in, self._reserve(batch), *items]
 
     def _names_of(self, batch: Batch) -> FieldNames:
-        """Return the field names of a model. They are those of the first object, unless the store has others already."""
-        names = self._names.get(batch.model)
+        """Return the field names of a model. They are those of the first object, unless the partition has others already."""
+        of_partition = batch.partition, batch.model
+        names = self._names.get(of_partition)
         if names is None:
             names = FieldNames.of(batch.values[0]) if batch.values else field_names(b"")
             if batch.values:
-                self._names[batch.model] = names
+                self._names[of_partition] = names
         return names
+
+    def _reserve(self, batch: Batch) -> bytes:
+        """Return the numbers in the order of additions that the objects of a part get; none of a whole batch: it gets the next ones."""
+        if batch.whole is None or batch.kind not in ("adds", "puts"):
+            return b""
+        whole = batch.whole
+        if whole.reserved is None:
+            arguments = [self._token, self.generation, len(whole.uids)]
+            with translated_errors():
+                status, answer = scripts.RESERVE(self._redis, [self._keys.record], arguments)
+            if status != b"done":
+                self._refuse(status, answer)
+            whole.reserved = int(answer)
+        first = whole.reserved + 1
+        return b"".join([(first + place).to_bytes(8, "big") for place in batch.places])
 
     def process(self, batch: Batch, answer: list[Any], started: float) -> list[str]:
         """Process the answer to a batch; return the unique ids of refused adds.
@@ -165,7 +241,7 @@ class Writer:
         """
         status, epoch, generation, refused = answer
         if status == b"names":  # another writer has written objects of the model first
-            self._names[batch.model] = field_names(refused[0])
+            self._names[batch.partition, batch.model] = field_names(refused[0])
             raise NotAdmitted
         if batch.in_shard and self.shard is not None and status in _ADMITTED:
             if status in _IN_SHARD:
@@ -178,7 +254,7 @@ class Writer:
                 raise NotAdmitted
         if status not in _ADMITTED:
             raise NotAdmitted
-        self._update(status, epoch, generation, started)
+        self._update(self._gates[batch.partition], status, epoch, generation, started)
         return [uid.decode() for uid in refused]
 
     def write(self, batch: Batch) -> list[str]:
@@ -216,54 +292,86 @@ class Writer:
         return keys, [*writer, piece.model, piece.kind, *piece.items]
 
     def mark(self, facts: Mapping[str, Any], *, ends_shard: bool = False) -> None:
-        """Write facts about the store into its record."""
+        """Write facts about the store into its record.
+
+        What ends a load, or a shard, ends it in the other partitions first: each refuses what comes for the shard from then on.
+        """
         facts = {**facts, "writer": self.name}
-        pairs = [item for pair in facts.items() for item in pair]
         shard = self.shard.number if ends_shard and self.shard is not None else ""
-        arguments = [self._token, self.generation, self._ttl, shard, *pairs]
-        with translated_errors():
-            status = scripts.MARK(self._redis, [self._keys.record], arguments)
-        if status != b"done":
-            self._refuse(status, b"")
+        others = self._gates[1:] if ends_shard else []
+        if facts.get("state") == StoreState.FAILED.value:
+            self._mark(self._gates[:1], facts, shard)
+            with suppress(ObjectStoreException):  # a node may be away, and this one's record counts
+                self._mark(others, facts, shard)
+        else:
+            self._mark(others, facts, shard)
+            self._mark(self._gates[:1], facts, shard)
         if ends_shard:
             self.shard = None
+
+    def _mark(self, gates: Sequence[Gate], facts: Mapping[str, Any], shard: int | str) -> None:
+        pairs = [item for pair in facts.items() for item in pair]
+        arguments = [self._token, self.generation, self._ttl, shard, *pairs]
+        with translated_errors():
+            answers = call_each(self._redis, scripts.MARK, [([gate.keys.record], arguments) for gate in gates])
+        for status in answers:
+            if status != b"done":
+                self._refuse(status, b"")
 
     def share(self) -> None:
         """Announce that several processes write at the same time, so that none waits for the claim of another one."""
         with translated_errors():
-            self._redis.hset(self._keys.record, "shared", "1")
+            for keys in self._partitions.keys:
+                self._redis.hset(keys.record, "shared", "1")
 
     def end_sharing(self) -> None:
-        """Allow the next writer to be the only one."""
-        self.is_shared = False
+        """Allow the next writer to be the only one, and give up the claim."""
+        self._give_up()
         with translated_errors():
-            self._redis.hdel(self._keys.record, "shared")
+            for keys in self._partitions.keys:
+                self._redis.hdel(keys.record, "shared")
+
+    def _give_up(self) -> None:
+        for gate in self._gates:
+            gate.is_shared, gate.claim_until = False, 0.0
+        self._note_gates()
+
+    @property
+    def has_partitions(self) -> bool:
+        """Whether the store has several partitions."""
+        return len(self._gates) > 1
 
     @property
     def has_written(self) -> bool:
         """Whether the store's record has fields of this writer."""
-        return self._batches > 0
+        return any(gate.batches for gate in self._gates)
 
     def change_token(self) -> None:
         """Become a new writer, which ignores the batches that were sent before."""
         self._token = secrets.token_hex(8) + self._fence
-        self._batches = 0
-        self.claim_until = 0.0
+        for gate in self._gates:
+            gate.batches, gate.claim_until = 0, 0.0
+        self._note_gates()
+        self._schemas.clear()
         self.shard = None
 
     def remove_fields(self) -> None:
         """Remove this writer's fields from the store's record. If this fails, they expire with the store."""
+        fields = [f"{field}:{self._token}" for field in ("batch", "refused", "at_work")]
         with suppress(ObjectStoreException), translated_errors():
-            self._redis.hdel(
-                self._keys.record, *(f"{field}:{self._token}" for field in ("batch", "refused", "at_work"))
-            )
+            for gate in self._gates:
+                if gate.batches:
+                    self._redis.hdel(gate.keys.record, *fields)
         self.change_token()
 
     def release(self) -> None:
         """Release the claim, so that the next writer need not wait until it ends."""
-        self.claim_until = 0.0
+        for gate in self._gates:
+            gate.claim_until = 0.0
+        self._note_gates()
+        arguments = [self._token, self._shard_number()]
         with translated_errors():
-            scripts.RELEASE(self._redis, [self._keys.record], [self._token, self._shard_number()])
+            call_each(self._redis, scripts.RELEASE, [([gate.keys.record], arguments) for gate in self._gates])
 
     def _writer_arguments(self) -> list[Any]:
         """Return the first arguments of each script of a writer."""
@@ -277,11 +385,18 @@ class Writer:
             return self.shard.number if self.shard.is_open else ""
         return "" if self.generation else 0
 
-    def _update(self, status: bytes, epoch: bytes, generation: bytes, started: float) -> None:
+    def _update(self, gate: Gate, status: bytes, epoch: bytes, generation: bytes, started: float) -> None:
         self.generation = generation
-        self.epoch = epoch
-        self.is_shared = status in (b"shared", b"leaving")
-        self.claim_until = 0.0 if self.is_shared or status == b"left" else started + CLAIM_SECONDS * 0.75
+        gate.epoch = epoch
+        gate.is_shared = status in (b"shared", b"leaving")
+        gate.claim_until = 0.0 if gate.is_shared or status == b"left" else started + CLAIM_SECONDS * 0.75
+        self._note_gates()
+
+    def _note_gates(self) -> None:
+        """Sum up what the partitions have answered."""
+        self.epoch = b",".join([gate.epoch for gate in self._gates])
+        self.is_shared = any(gate.is_shared for gate in self._gates)
+        self.claim_until = 0.0 if self.is_shared else min(gate.claim_until for gate in self._gates)
 
     def _until_admitted(self, ask: Callable[[], Any], max_wait: float = _MAX_WAIT) -> Any:
         deadline = time.monotonic() + max_wait

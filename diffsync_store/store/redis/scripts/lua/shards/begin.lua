@@ -9,7 +9,8 @@
 -- which the store is emptied. A load that goes on after its seal is a new generation: what was made from the store does not fit it.
 -- KEYS: record, shards. ARGV: 1 token, 2 generation of a new load, 3 claim in ms, 4 writer's name, 5 seconds to live, 6 seconds to live at
 -- least during a load, 7 number of the shard, 8 number of shards, 9 plan, 10 what the plans of one load have in common, 11 name of the
--- load, 12 state of the shard as JSON, 13 generation that may be emptied, or empty.
+-- load, 12 state of the shard as JSON, 13 generation that may be emptied, or empty, 14 number of partitions, 15 '1' if another
+-- partition was changed since the seal, or empty.
 -- Returns: status, name of another writer or generation, and '1' if the shard may have objects of an earlier attempt, or when the
 -- claim of the other writer ends. The status is 'loading', 'wait', 'sealed', 'emptied' (the generation is another one by now), or 'fenced'.
 local record, shards, number, now = KEYS[1], KEYS[2], ARGV[7], milliseconds()
@@ -22,7 +23,7 @@ local life = math.max(tonumber(ARGV[5]), tonumber(ARGV[6]))
 -- Returns whether the load was sealed without this shard, and nobody has changed the store since then.
 local function lacks_shard()
   local is_same = r[1] and r[2] == '2' and r[3] == ARGV[10] and r[4] and ARGV[11] ~= ''
-  if not is_same or redis.call('HGET', record, 'changed') then return false end
+  if not is_same or ARGV[15] == '1' or redis.call('HGET', record, 'changed') then return false end
   local state = redis.call('HGET', shards, number)
   return not state or cjson.decode(state).state == 'failed'
 end
@@ -59,7 +60,7 @@ else
   unlink_all(record)
   r[1] = ARGV[2]
   redis.call('HSET', record, 'hold', life, 'generation', ARGV[2], 'state', 'loading', 'created', stamp(), 'layout', '2', 'shards',
-    ARGV[8] + 1, 'plan', ARGV[9], 'plan_key', ARGV[10], 'load', ARGV[11], 'ttl', ARGV[5], 'epoch', '1')
+    ARGV[8] + 1, 'plan', ARGV[9], 'plan_key', ARGV[10], 'load', ARGV[11], 'ttl', ARGV[5], 'epoch', '1', 'partitions', ARGV[14])
 end
 redis.call('HSET', record, 'token:' .. number, ARGV[1], 'until:' .. number, now + tonumber(ARGV[3]), 'token:' .. ARGV[8], '',
   'writer', ARGV[4], 'updated', stamp())

@@ -3,7 +3,7 @@
 
 -- Removes the objects of one page of a shard, with their nodes. Call it until the answer is 'end'.
 -- KEYS: record, shards, counts, objects, pages, order, touched, nodes. ARGV: as for each script of a shard, 5 model, 6 number of the shard to clear.
--- Returns: status: 'more', 'end' if there is no further page, or as for each script of a shard.
+-- Returns: status; 'more', or 'end' if there is no further page; the ids of the removed objects.
 -- The number of the next page is in the hash of the shards until the end: whoever goes on after this one has died begins there.
 local refused = is_refused()
 if refused then return refused end
@@ -13,7 +13,7 @@ local next_page = redis.call('HGET', shards, field) or '0'
 local page = redis.call('HGET', pages, shard .. ':' .. next_page)
 if not page then
   redis.call('HDEL', shards, field)
-  return 'end'
+  return {'done', 'end', {}}
 end
 local uids, own = ids_of(page), {}
 for from = 1, #uids, 500 do
@@ -33,4 +33,4 @@ local n = redis.call('HLEN', objects)
 if n > 0 then redis.call('HSET', counts, ARGV[5], n) else redis.call('HDEL', counts, ARGV[5]) end
 redis.call('HSET', record, 'models', redis.call('HLEN', counts), 'keys:' .. ARGV[5],
   redis.call('EXISTS', objects, pages, order, touched))
-return 'more'
+return {'done', 'more', own}

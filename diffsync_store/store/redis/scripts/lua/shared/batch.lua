@@ -4,7 +4,7 @@
 -- KEYS: record, counts, schema, objects, pages, order, touched.
 -- ARGV from 8 on: 8 number of this batch among those of the token, 9 model, 10 schema of the model, 11 'deletes', 'adds', 'puts'
 -- or 'updates', 12 names of the fields in the values, 13 and 14 for each script, from 15 on unique ids for deletes, otherwise
--- pairs of id and value.
+-- pairs of id and value. There may be none: then the batch only tells the schema.
 local record, counts, schema, objects, pages, order, touched = unpack(KEYS)
 local token, number, model, kind = ARGV[1], tonumber(ARGV[8]), ARGV[9], ARGV[11]
 local POSITION = 8 -- bytes of the position before each stored value
@@ -78,15 +78,30 @@ local function replace()
   return others
 end
 
+-- Returns the numbers in the order of all objects that were added outside of a load, of pairs of id and value: those that the
+-- writer has reserved for them, or the next ones.
+local function numbers_of(pairs_, reserved)
+  local numbers, of_uid = {}, {}
+  if reserved == '' then
+    local n = #pairs_ / 2
+    local last = redis.call('HINCRBY', record, 'sequence', n) - n
+    for i = 1, n do numbers[i] = last + i end
+    return numbers
+  end
+  for at = 15, #ARGV, 2 do of_uid[ARGV[at]] = struct.unpack('>I8', reserved, (at - 15) * 4 + 1) end
+  for i = 1, #pairs_, 2 do numbers[#numbers + 1] = of_uid[pairs_[i]] end
+  return numbers
+end
+
 -- Adds objects after all others, outside of a shard's load.
-local function place(pairs_)
+local function place(pairs_, reserved)
   if #pairs_ == 0 then return end
-  local n = #pairs_ / 2
-  local first, places = 4503599627370496 + redis.call('HINCRBY', record, 'sequence', n) - n, {} -- from 2^52 on
-  for i = 1, n do
-    places[2 * i - 1] = string.format('%.0f', first + i)
+  local places = {}
+  for i, number_ in ipairs(numbers_of(pairs_, reserved)) do
+    local position = 4503599627370496 + number_ -- from 2^52 on
+    places[2 * i - 1] = string.format('%.0f', position)
     places[2 * i] = pairs_[2 * i - 1]
-    pairs_[2 * i] = struct.pack('>I8', first + i) .. pairs_[2 * i]
+    pairs_[2 * i] = struct.pack('>I8', position) .. pairs_[2 * i]
   end
   redis.call('ZADD', order, unpack(places)) -- first: an id without an object is no harm
   set(pairs_)
@@ -94,13 +109,16 @@ end
 
 -- Removes objects.
 local function remove(uids)
+  if #uids == 0 then return end
   redis.call('HSET', record, 'removed', '1')
   redis.call('ZREM', order, unpack(uids))
   redis.call('HDEL', objects, unpack(uids))
 end
 
 -- Notes that objects may differ from the index.
-local function touch(uids) redis.call('SADD', touched, unpack(uids)) end
+local function touch(uids)
+  if #uids > 0 then redis.call('SADD', touched, unpack(uids)) end
+end
 
 local function uids_of_batch()
   if kind == 'deletes' then return {unpack(ARGV, 15)} end

@@ -1,43 +1,48 @@
 -- include shared/page
 
--- Reads objects in order: those of the pages of each shard, then those that were added outside of a load.
+-- Reads the objects of a partition in order: those of the pages of each shard, then those that were added outside of a load.
 -- KEYS: record, objects, pages, order.
--- ARGV: 1 where to start: empty, or as returned, 2 number of objects, 3 bytes after which to stop, 4 'values', or 'ids' for the
--- ids only, 5 model.
--- Returns: where to go on, empty after the last object; ids, the field names in the values, values. There may be no ids before the
--- end.
+-- ARGV: 1 where to start: empty, or as returned, 2 number of objects, 3 bytes after which to stop, 4 'values', 'positions', or
+-- 'ids' for the ids only, 5 model.
+-- Returns: where to go on, empty after the last object; ids; the field names in the values; values, which begin with the position, or
+-- positions of 8 bytes. There may be no ids before the end.
 local record, objects, pages, order = unpack(KEYS)
-local number, most, has_values = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == 'values'
+local number, most, has_values, has_positions = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == 'values', ARGV[4] == 'positions'
 local r = redis.call('HMGET', record, 'shards', 'removed', 'names:' .. ARGV[5])
 local shards, is_removed, names = tonumber(r[1] or '') or 1, r[2], r[3] or ''
 local ids, values, size, seen = {}, {}, 0, 0
 
 local function is_full() return seen >= number or size >= most end
 
--- Takes those of these ids that are stored; `first` is the position of the first one, nil where the positions are not checked.
-local function take(some, first)
+-- Takes those of these ids that are stored, with these positions, or that of the first one; nil where they are not checked.
+local function take(some, first, positions)
   seen = seen + #some
   if not has_values and not (is_removed and first) then
-    for i = 1, #some do ids[#ids + 1] = some[i] end
+    for i = 1, #some do
+      ids[#ids + 1] = some[i]
+      if has_positions then values[#values + 1] = struct.pack('>I8', positions and positions[i] or first + i - 1) end
+    end
     return
   end
   local found = redis.call('HMGET', objects, unpack(some))
   for i = 1, #some do
     local value = found[i]
     size = size + (value and #value or 0)
-    if value and not (is_removed and first and string.sub(value, 1, 8) ~= struct.pack('>I8', first + i - 1)) then
+    local at = value and string.sub(value, 1, 8)
+    if value and not (is_removed and first and at ~= struct.pack('>I8', positions and positions[i] or first + i - 1)) then
       ids[#ids + 1] = some[i]
-      if has_values then values[#values + 1] = value end
+      if has_values then values[#values + 1] = value elseif has_positions then values[#values + 1] = at end
     end
   end
 end
 
 -- Takes the ids of a page after the first `index` ones; returns how many of the page are taken then, and how many it has.
 local function take_page(page, index)
-  local first, all = struct.unpack('>I8', page), ids_of(page)
+  local first, all, positions = first_of(page), ids_of(page), positions_of(page)
   while index < #all and not is_full() do
-    local some = {unpack(all, index + 1, math.min(index + 100, #all))}
-    take(some, first + index)
+    local to = math.min(index + 100, #all)
+    local some = {unpack(all, index + 1, to)}
+    take(some, first + index, positions and {unpack(positions, index + 1, to)})
     index = index + #some
   end
   return index, #all
@@ -63,9 +68,9 @@ local from = string.match(ARGV[1], '^after (%d+)$')
 local found = redis.call('ZRANGEBYSCORE', order, from and '(' .. from or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, number)
 local go_on = ''
 for i = 1, #found, 200 do
-  local some = {}
-  for k = i, math.min(i + 199, #found), 2 do some[#some + 1] = found[k] end
-  take(some)
+  local some, positions = {}, {}
+  for k = i, math.min(i + 199, #found), 2 do some[#some + 1], positions[#positions + 1] = found[k], tonumber(found[k + 1]) end
+  take(some, nil, positions)
   go_on = 'after ' .. string.format('%.0f', tonumber(found[i + 2 * #some - 1]))
   if is_full() then break end
 end

@@ -1,7 +1,8 @@
 -- include shared/batch
 
 -- Writes a batch outside of a shard.
--- KEYS and ARGV as for each batch. ARGV: 13 epoch in which the writer knew that the adds are new, or empty; 14 is not used.
+-- KEYS and ARGV as for each batch. ARGV: 13 epoch in which the writer knew that the adds are new, or empty; 14 the numbers
+-- that the writer has reserved for the objects in the order of additions, each 8 bytes, or empty: then they get the next ones.
 -- Returns: status, epoch, generation, unique ids of adds that were refused.
 local status, epoch, generation = admit(record)
 if status ~= 'exclusive' and status ~= 'shared' then return {status, epoch, generation, {}} end
@@ -28,11 +29,11 @@ touch(uids_of_batch()) -- first: a write that fails halfway has changed some of 
 if kind == 'deletes' then
   remove(uids_of_batch())
 elseif kind == 'puts' then
-  place(replace())
+  place(replace(), ARGV[14])
 elseif kind == 'adds' and status == 'exclusive' and epoch == ARGV[13] and not is_again then
-  place({unpack(ARGV, 15)})
+  place({unpack(ARGV, 15)}, ARGV[14])
 elseif kind == 'adds' then
-  place(new_objects())
+  place(new_objects(), ARGV[14])
 else
   replace()
 end

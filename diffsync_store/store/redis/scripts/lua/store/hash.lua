@@ -1,0 +1,2 @@
+-- KEYS: hash. Returns: fields and values.
+return redis.call('HGETALL', KEYS[1])
