@@ -92,7 +92,8 @@ class TogetherSteps:
                 record = self._loaded_before(store_id) or run_load(self._context, adapter, store_id)
         except StepFailed as failure:
             return failure
-        return StepEnd(f"load {adapter} · {sum(record.counts.values()):,} objects", EndState.COMPLETED)
+        state = EndState.COMPLETED if all(shard.is_loaded for shard in record.shards) else EndState.PARTIAL
+        return StepEnd(f"load {adapter} · {sum(record.counts.values()):,} objects", state)
 
     def _loaded_before(self, store_id: str) -> StoreRecord | None:
         """Return the record of a store that an earlier process of this run has loaded and reported; None otherwise."""
