@@ -2,7 +2,7 @@
 
 A run of a deployment is compared with an imitation: empty runs in the same work pools, as many as the run and the runs that it
 starts, in the same order, on the same workers and server. `load/source*16` starts sixteen runs at the same time, and sixteen
-imitations; `reconcile/agents` applies its diff with four runs of the sync. Both are measured in turns, from the creation of the first
+imitations; `load/sharded` loads sixteen shards, and `reconcile/agents` applies its diff with four runs of the sync. Both are measured in turns, from the creation of the first
 run to the end of the last one by the server's times, and as CPU time of the workers and the processes of the runs. The first round
 does not count: bytecode is not compiled yet, and it shows which runs there are.
 """
@@ -30,6 +30,10 @@ adapters:
   target: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${FOLDER}/target"}}
   other: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${FOLDER}/other"}}
   shared: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${FOLDER}/shared"}}
+  sharded:
+    class: "tests.flows.systems:RegionsAdapter"
+    settings: {folder: "${FOLDER}/sharded"}
+    shards: [s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16]
 syncs:
   separate: {source: source, target: target}
   together: {source: source, target: other, steps: together}
