@@ -38,7 +38,7 @@ from diffsync_store.store.redis.scripts.pipeline import Call, call_each, new_pip
 from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.store.redis.shards.load import ShardLoad
 from diffsync_store.store.redis.shards.sealer import LoadedTwice, Sealer
-from diffsync_store.store.redis.writing.batch import Batch
+from diffsync_store.store.redis.writing.batch import MAX_OBJECTS, Batch
 from diffsync_store.store.redis.writing.children import children_of
 from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
 from diffsync_store.store.redis.writing.send_queue import Refused, SendQueue
@@ -63,6 +63,7 @@ _FETCH_UIDS_AFTER = 64
 """Checked adds to one model after which its ids are fetched, so that no further add needs a round trip."""
 _SMALLEST_PAGE = 100
 """Objects of one partition that are read at once, at least."""
+_MOST_AT_ONCE = 8
 _NEVER = float("inf")
 _Page = dict[str, bytes | None]
 """The values that were read at once, by unique id."""
@@ -589,7 +590,7 @@ class RedisStore(BaseStore):
         if buffer is None:
             declared: Any = self._get_object_class_and_model(model)[0]
             model_class = declared or (model_class and root_class(model_class)) or self._stored_class(model)
-            buffer = self._buffers[model] = ModelBuffer(self, model, model_class, declared)
+            buffer = self._buffers[model] = ModelBuffer(self, model, model_class, declared, MAX_OBJECTS * self._share)
         elif model_class is not None and buffer.declared is None:
             buffer.model_class = root_class(model_class)
         return buffer
@@ -726,6 +727,11 @@ class RedisStore(BaseStore):
                 if len(buffer.dirty) >= _BATCH or (self._writes_at_once and buffer.dirty):
                     self._write()
 
+    @property
+    def _share(self) -> int:
+        """How many times as many objects are written at once, so that the parts for the partitions of a cluster are not small."""
+        return min(len(self._partitions), _MOST_AT_ONCE)
+
     def _count_pending(self, now: float) -> None:
         self._pending += 1
         if self._flush_due is _NEVER:
@@ -733,7 +739,7 @@ class RedisStore(BaseStore):
             register(self)  # it may have been closed
         if self._writes_at_once:
             self._write()
-        elif self._pending >= _BATCH or now >= self._flush_due:
+        elif self._pending >= _BATCH * self._share or now >= self._flush_due:
             self._write(ahead=True)
 
     def _write(self, *, ahead: bool = False) -> None:

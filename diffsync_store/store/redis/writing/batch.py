@@ -71,13 +71,15 @@ class Batch:
             return [self]
         epochs = self.known_in.split(b",") if self.known_in else [b""] * number
         parts: dict[int, Batch] = {}
+        every: list[Batch] = []
         for place, uid in enumerate(self.uids):
             found = partition_of(uid)
             part = parts.get(found)
-            if part is None:
+            if part is None or len(part.uids) == MAX_OBJECTS:
                 part = parts[found] = Batch(
                     self.model, self.kind, epochs[found], self.schema, partition=found, whole=self
                 )
+                every.append(part)
             part.uids.append(uid)
             part.places.append(place)
             if self.values:
@@ -85,7 +87,7 @@ class Batch:
                 part.digests.append(self.digests[place])
             if uid in self.children:
                 part.children[uid] = self.children[uid]
-        return list(parts.values())
+        return every
 
     @property
     def is_full(self) -> bool:

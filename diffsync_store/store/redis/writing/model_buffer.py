@@ -33,12 +33,15 @@ class ModelBuffer:
     added again comes last, as in a dict.
     """
 
-    def __init__(self, store: Any, model: str, model_class: Any, declared: Any = None) -> None:
+    def __init__(
+        self, store: Any, model: str, model_class: Any, declared: Any = None, batch_objects: int = MAX_OBJECTS
+    ) -> None:
         self._store = weakref.ref(store)
         self.model = model
         self.model_class = model_class
         self.declared = declared
         """The class that the adapter declares. Objects of other classes are stored with the name of their class."""
+        self.batch_objects = batch_objects
         self.classes: set[type[Any]] = set()
         """The classes of all objects seen."""
         self.uids = KnownUids()
@@ -242,7 +245,7 @@ class ModelBuffer:
     def _next_batch(self, kind: Kind, pending: dict[str, Any]) -> tuple[Batch, list[_Moved], Exception | None]:
         """Return the next batch, its objects, and the error of the first object that cannot be encoded. The batch ends before it."""
         batch, moved = Batch(self.model, kind, known_in=self.uids.epoch), list[_Moved]()
-        objects = list(islice(pending.items(), MAX_OBJECTS))
+        objects = list(islice(pending.items(), self.batch_objects))
         encoded = encode_all((obj for _, obj in objects if obj is not None), self.declared)
         for uid, obj in objects:
             if obj is None:
