@@ -63,7 +63,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _can_use_cluster(metafunc: pytest.Metafunc) -> bool:
     """Return whether a test uses the shared server by its URL only, and not as the server that it names itself."""
-    if "redis_server" not in metafunc.fixturenames or "own_redis" in metafunc.fixturenames:
+    if "redis_server" not in metafunc.fixturenames or {"own_redis", "proxy"} & {*metafunc.fixturenames}:
         return False
     return not {"redis_server", "redis_kind"} & inspect.signature(metafunc.function).parameters.keys()
 

@@ -15,7 +15,7 @@ from diffsync_store.store.redis import RedisLeases, target_lease
 from diffsync_store.store.redis.keys import StoreKeys
 from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, say
-from tests.store.conftest import OpenStore
+from tests.store.conftest import OpenStore, keys_of
 from tests.store.inventory import Device, flat, open_store, read_flat
 
 
@@ -25,7 +25,9 @@ def leases(redis_server: RedisServer, store_id: str, open_redis: OpenStore) -> I
     with closing(RedisLeases(url=redis_server.url)) as leases:
         yield leases
     with closing(redis_server.client()) as client:
-        client.delete(StoreKeys(store_id).lease)
+        for key in keys_of(client, store_id):
+            if key.endswith(":lease"):
+                client.delete(key)
 
 
 def test_a_lease_has_its_holder_its_start_and_its_reason(leases: RedisLeases, store_id: str) -> None:
