@@ -58,7 +58,7 @@ def progress_of(found: Round) -> str:
     """Return how far several agents are, in a few words."""
     live = [each for each in found.agents if each.state in {"working", "waiting"}]
     number = f"{len(live)} of {len(found.agents)} agents at work" if live else f"{len(found.agents)} agents"
-    done = sum(each.operations for each in found.agents)
+    done = sum(found.counts.values() if found.closed_by else (each.operations for each in found.agents))
     return f"{number}, {found.units_done} of {found.units or '?'} units, {done:,} operations"
 
 

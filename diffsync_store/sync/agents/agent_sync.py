@@ -272,9 +272,9 @@ class AgentSync(Sync):
         return self._is_asked or self._heartbeat.stop is not None
 
     def _handled(self) -> int:
-        """Return the number of operations that this agent has handled."""
+        """Return the number of operations that this agent has handled, without those of a unit that were done before it."""
         results = [self._result] if self._unit is None else [self._result, self._unit.result]
-        return sum(sum(result.counts().values()) for result in results)
+        return sum(sum(result.counts().values()) - result.done_before for result in results)
 
     def _counts(self, unit: UnitExecutor, claim: Claim) -> dict[str, int]:
         """Return what to add to the counts of the round."""
