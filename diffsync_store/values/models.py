@@ -64,8 +64,7 @@ def build(
     fields_set = set(fields) if fields_set is None else set(fields_set)
     if len(fields) < len(kind.model_fields):
         for name, field in kind.model_fields.items():
-            if name not in fields:
-                fields[name] = _default(name, field, fields)
+            fields[name] = fields.pop(name) if name in fields else _default(name, field, fields)
     takes_extra = kind.model_config.get("extra") == "allow"
     return assembled(kind, fields, fields_set, (extra or {}) if takes_extra else None, private_of(kind, private))
 

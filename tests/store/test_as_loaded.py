@@ -286,3 +286,25 @@ def test_a_tree_that_is_too_deep_is_refused(new_store: NewStore) -> None:
     source, target = world(new_store(), 600, 1), world(new_store(), 600, 2)
     with pytest.raises(DiffException, match="more than 500 levels"):
         target.diff_from(source)
+
+
+class Note(DiffSyncModel):
+    _modelname = "note"
+    _identifiers = ("name",)
+    _attributes = ("text", "at")
+    hidden: int = pydantic.Field(default=1, exclude=True)
+    name: str
+    text: str = ""
+    at: dt.date | None = None
+
+
+@pytest.mark.parametrize("at", [None, dt.date(2024, 2, 29)])
+def test_fields_keep_the_order_of_the_class(open_redis: OpenStore, at: dt.date | None) -> None:
+    made = Note(name="a", text="x", at=at)
+    with closing(open_redis()) as store:
+        store.add(obj=made)
+    with closing(open_redis()) as store:
+        read = store.get(model=Note, identifier="a")
+    assert list(read.__dict__) == list(made.__dict__)
+    assert list(read.dict()) == list(made.dict())
+    assert repr(read) == repr(made)

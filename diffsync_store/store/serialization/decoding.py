@@ -40,7 +40,7 @@ def decode(model: type[DiffSyncModel], value: bytes, uid: str) -> Any:
         except ValidationError:
             pass  # a field is missing, or has another type
         else:
-            fields["model_flags"], fields["adapter"] = fmt.flags, None
+            fields = {"model_flags": fmt.flags, "adapter": None, **fields}  # in the order of the class
             return assembled(model, fields, fields_set, None, private_of(model) if fmt.has_private else None)
     end = value.find(b"\n")
     try:
@@ -68,9 +68,9 @@ def _decoded(fmt: ClassFormat, stored: Any, reported: ReportedValues, uid: str) 
         names = stored.keys() - fmt.model.model_fields - {"~"}
         extra = {name: unpack(value) for name, value in stored.items() if name in names}
     fmt.check(stored)
-    fields = {name: _unpacked(fmt, name, stored[name]) for name in fmt.names if name in stored}
-    fields_set = {*fields, *(extra or ())}
-    fields["adapter"], fields["model_flags"] = None, fmt.flags
+    found = {name: _unpacked(fmt, name, stored[name]) for name in fmt.names if name in stored}
+    fields_set = {*found, *(extra or ())}
+    fields = {"model_flags": fmt.flags, "adapter": None, **found}
     if flags is not None:
         fields["model_flags"] = type(fmt.flags)(flags)
         fields_set.add("model_flags")
