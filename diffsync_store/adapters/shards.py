@@ -6,7 +6,9 @@ range of them. A model without `shard` is loaded whole, by the shard that has it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import (
@@ -100,6 +102,31 @@ _Part = Annotated[
 ]
 
 
+def _require_disjoint(parts: dict[str, Any]) -> dict[str, Any]:
+    for (first, one), (second, other) in combinations(parts.items(), 2):
+        if isinstance(one, ShardRange) and isinstance(other, ShardRange):
+            if _overlap(one, other):
+                raise ValueError(
+                    f"the ranges of the shards {first!r} and {second!r} overlap. Change `from` or `below` of one"
+                )
+        elif not isinstance(one, ShardRange) and not isinstance(other, ShardRange):
+            texts = {_text(value) for value in other}
+            if twice := [value for value in one if _text(value) in texts]:
+                value = NULL if twice[0] is None else twice[0]
+                raise ValueError(f"{value!r} is in the shards {first!r} and {second!r}. Remove it from one")
+    return parts
+
+
+def _overlap(one: ShardRange, other: ShardRange) -> bool:
+    """Whether two ranges of numbers have a common value. The database decides the order of texts, so those are not checked."""
+    bounds = [(each.from_, each.below) for each in (one, other)]
+    if any(isinstance(bound, str) for each in bounds for bound in each):
+        return False
+    start = max(float(-math.inf if low is None else low) for low, _ in bounds)
+    end = min(float(math.inf if high is None else high) for _, high in bounds)
+    return start < end
+
+
 def _require_auto(value: Any) -> Any:
     if value != AUTO:
         raise ValueError("write auto, a list of names, or the values of each shard: {eu: [de, fr], us: [us]}")
@@ -115,7 +142,7 @@ def _form(value: Any) -> str:
 Shards = Annotated[
     Annotated[Any, AfterValidator(_require_auto), WithJsonSchema({"const": AUTO}), Tag("shards:auto")]
     | Annotated[tuple[ShardName, ...], AfterValidator(require_names), Tag("shards:list")]
-    | Annotated[dict[ShardName, _Part], Field(min_length=1), Tag("shards:mapping")],
+    | Annotated[dict[ShardName, _Part], Field(min_length=1), AfterValidator(_require_disjoint), Tag("shards:mapping")],
     Discriminator(_form),
 ]
 """`auto`, a list of names, or the values or the range of each shard by its name."""

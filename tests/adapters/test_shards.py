@@ -11,7 +11,7 @@ from diffsync_store import LocalStore
 from diffsync_store.adapters.files import FilesAdapter
 from diffsync_store.adapters.mapped import MappedAdapter
 from diffsync_store.adapters.python import PythonAdapter
-from diffsync_store.adapters.shards import MOST_SHARDS, Part, WrongShards, names_of, parts_of
+from diffsync_store.adapters.shards import MOST_SHARDS, SHARDS, Part, WrongShards, names_of, parts_of
 from diffsync_store.mapping import ModelDefinition
 from tests.adapters.sharding import content, gaps, loaded_shards, require_same_as_whole
 
@@ -143,3 +143,30 @@ def test_a_function_gets_each_value_of_its_shard() -> None:
     assert [list(content(shard)["vendor"]) for shard in shards.values()] == [["of eu", "of us"], ["of asia"]]
     with pytest.raises(WrongShards, match="cannot list the values of 'regions'"):
         make("auto").shards()
+
+
+@pytest.mark.parametrize(
+    ("shards", "message"),
+    [
+        ({"low": {"below": 8000}, "high": {"from": 7000}}, "the ranges of the shards 'low' and 'high' overlap"),
+        ({"low": {"below": 8000}, "mid": {"from": 1, "below": 2}}, "the ranges of the shards 'low' and 'mid' overlap"),
+        ({"low": {"below": 8000}, "rest": {"below": 9000}}, "the ranges of the shards 'low' and 'rest' overlap"),
+        ({"a": ["de", "fr"], "b": "fr"}, "'fr' is in the shards 'a' and 'b'"),
+        ({"a": [None], "b": ["us", None]}, "'null' is in the shards 'a' and 'b'"),
+    ],
+)
+def test_shards_that_have_the_same_records_are_refused(shards: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SHARDS.validate_python(shards)
+
+
+@pytest.mark.parametrize(
+    "shards",
+    [
+        {"low": {"below": 7000}, "high": {"from": 7000}},
+        {"a": {"below": "m"}, "b": {"from": "M"}},
+        {"a": {"below": 3}, "b": ["x"]},
+    ],
+)
+def test_shards_that_may_be_disjoint_are_accepted(shards: dict[str, Any]) -> None:
+    assert list(SHARDS.validate_python(shards)) == list(shards)
