@@ -122,7 +122,7 @@ class AgentState:
     operations: int
     """Operations that it has handled."""
     units: int
-    """Units that it has finished."""
+    """Units that it has finished, without the plan and the end."""
     took_over: int
     """Units that it has taken over from others."""
     unit: Unit | None = None

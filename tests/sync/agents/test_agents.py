@@ -253,6 +253,7 @@ def test_a_silent_agent_is_taken_over_and_writes_nothing_more(
     states = {agent.name: agent for agent in found.agents}
     assert (states["other"].took_over, states["silent"].state) == (1, "taken over")
     assert states["other"].operations == saved.record.operations - second.done_before
+    assert sum(agent.units for agent in found.agents) == found.units == found.units_done
     calls = bench.system.calls()
     assert len(calls) == len(set(calls)) == saved.record.operations
     bench.require_in_sync()

@@ -24,10 +24,12 @@ for place = at, #ARGV, 2 do
 end
 redis.call('HDEL', claims, unit)
 redis.call('HDEL', agents, agent .. ':unit')
-redis.call('HINCRBY', agents, agent .. ':units', 1)
 redis.call('HSET', agents, agent .. ':finished', token, agent .. ':done', ARGV[6])
 show_life(agent, ARGV[3])
-if tonumber(unit) == redis.call('LLEN', units) - 1 and unit ~= '0' then
+local is_plan = unit == '0'
+local is_last = not is_plan and tonumber(unit) == redis.call('LLEN', units) - 1
+if not is_plan and not is_last then redis.call('HINCRBY', agents, agent .. ':units', 1) end
+if is_last then
   redis.call('HSET', round, 'closed', '1', 'closed_by', redis.call('HGET', agents, agent .. ':name') or '')
   redis.call('HSET', writer, 'ended', stamp())
 end
