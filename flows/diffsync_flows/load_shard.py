@@ -7,7 +7,7 @@ from diffsync_flows.steps.shard import run_shard
 from diffsync_store.runs import ShardLoad, Shards
 
 
-@flow(name="load-shard", flow_run_name="load {adapter} · {shard}")
+@flow(name="load-shard", flow_run_name="load-shard {adapter} · {shard}")
 @report_expected_errors
 def load_shard(adapter: str, store_id: str, shard: str, shards: Shards, load: str) -> int:
     """Load one shard of a system into the store of its load; return the number of objects.

@@ -60,7 +60,7 @@ def test_a_shard_that_is_killed_or_fails_is_loaded_again_alone(project: Project,
     assert set(children) == {
         "load-shard regions · eu · 10 objects",
         "load-shard regions · us · 10 objects",
-        "load regions · asia",
+        "load-shard regions · asia",
     }
     for run in children.values():
         assert f"({project.stack.address}/v2/runs/flow-run/{run.id})" in table["data"]
@@ -109,7 +109,7 @@ def test_a_load_that_holds_the_last_slot_loads_the_shards_itself(project: Projec
         project.stack.api.patch(pool, json={"concurrency_limit": None}).raise_for_status()
     assert run.state == "Completed", run.message
     assert {child.state for child in project.children(run)} == {"Cancelled"}
-    assert any("Raise the limit of the work pool" in line for line in project.logs(run))
+    assert any("Start a worker for their work pool, or raise its limit" in line for line in project.logs(run))
     with project.store("listed") as store:
         assert store.record().state is StoreState.COMPLETE
         assert store.record().counts == {"item": 20}
@@ -119,7 +119,7 @@ def test_a_reconcile_goes_on_without_a_missing_shard_and_says_so(project: Projec
     (folder / "asia.fail").touch()
     run = project.run("reconcile/regions", dry_run=True)
     assert run.state == "Partial", run.message
-    assert run.message.startswith("Some operations were not applied, or some shards were not loaded.")
+    assert run.message.startswith("Some shards were not loaded: load regions · ")
     assert loads(folder) == {"eu": 1, "us": 1, "asia": 1}
     steps = {step.name.split(" · ")[0]: step.state for step in project.children(run)}
     assert steps == {

@@ -1,6 +1,6 @@
 """The table of the agents on the page of the run that started them, brought up to date while they work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -9,12 +9,12 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 
 from diffsync_flows.prefect_api import best_effort
-from diffsync_flows.reporting.escape import markdown_table
+from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.reporting.progress import repeat_in_background
-from diffsync_store import ObjectStoreException, Round
+from diffsync_store import AgentState, ObjectStoreException, Round
 from diffsync_store.diffs import SavedDiff
 
-HEADER = ("agent", "state", "operations", "units", "took over", "last seen", "reason")
+HEADER = "| agent | state | operations | units | took over | last seen | reason | run |\n|" + " --- |" * 8
 
 
 class AgentsReport:
@@ -23,11 +23,15 @@ class AgentsReport:
     Args:
         saved: The diff.
         key: Key of the artifact.
+        group: Group of the agents that this run has started.
+        pages: URLs of their runs, by the beginnings of their names before the comma: `agent 1`.
     """
 
-    def __init__(self, saved: SavedDiff, key: str) -> None:
+    def __init__(self, saved: SavedDiff, key: str, group: str, pages: Mapping[str, str]) -> None:
         self._saved = saved
         self._key = key
+        self._group = group
+        self._pages = pages
         self._artifact: UUID | None = None
 
     def publish(self) -> None:
@@ -35,7 +39,7 @@ class AgentsReport:
         with best_effort("Cannot publish the agents", ObjectStoreException):
             found = self._saved.round()
             if found is not None:
-                self._publish(agents_text(found))
+                self._publish(agents_text(found, self._pages if found.group == self._group else {}))
 
     def _publish(self, text: str) -> None:
         if self._artifact is None:
@@ -46,29 +50,24 @@ class AgentsReport:
             client.update_artifact(self._artifact, ArtifactUpdate(data=text))
 
 
-def agents_text(found: Round) -> str:
-    """Return the agents as Markdown."""
-    rows = [
-        (
-            each.name,
-            each.state,
-            f"{each.operations:,}",
-            f"{each.units:,}",
-            f"{each.took_over:,}",
-            f"{each.seen:%Y-%m-%d %H:%M:%S} UTC",
-            each.reason,
-        )
-        for each in found.agents
-    ]
+def agents_text(found: Round, pages: Mapping[str, str]) -> str:
+    """Return the agents as Markdown, with links to their runs."""
+    rows = "\n".join(_row(each, pages.get(each.name.partition(",")[0], "")) for each in found.agents)
     done = f"{found.units_done:,} of {found.units:,} units are done."
-    end = f" {found.stopped}" if found.stopped else ""
-    return f"# Agents\n\n{done}{end}\n\n{markdown_table(HEADER, rows)}"
+    end = f" {escape_markdown(found.stopped, 600)}" if found.stopped else ""
+    return f"# Agents\n\n{done}{end}\n\n{HEADER}\n{rows}"
+
+
+def _row(agent: AgentState, page: str) -> str:
+    counts = f"{agent.operations:,} | {agent.units:,} | {agent.took_over:,} | {agent.seen:%Y-%m-%d %H:%M:%S} UTC"
+    reason, link = escape_markdown(agent.reason or "-"), f"[open]({page})" if page else ""
+    return f"| {escape_markdown(agent.name)} | {agent.state} | {counts} | {reason} | {link} |"
 
 
 @contextmanager
-def report_agents(saved: SavedDiff, key: str) -> Iterator[None]:
+def report_agents(saved: SavedDiff, key: str, group: str, pages: Mapping[str, str]) -> Iterator[None]:
     """Show the agents of a diff while the body runs, and at its end."""
-    report = AgentsReport(saved, key)
+    report = AgentsReport(saved, key, group, pages)
     try:
         with repeat_in_background(report.publish):
             yield

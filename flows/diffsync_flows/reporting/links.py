@@ -32,6 +32,6 @@ def run_link(flow: str, tag: str) -> str:
 
 
 def sentence_with_links(text: str, flow: str, *tags: str) -> str:
-    """Return a sentence with links to the newest runs of a flow, one for each tag; empty if there are none."""
-    links = [link for link in (run_link(flow, tag) for tag in tags) if link]
+    """Return a sentence with links to the newest runs of a flow for the tags, each once; empty if there are none."""
+    links = dict.fromkeys(link for link in (run_link(flow, tag) for tag in tags) if link)
     return f"{text} {' and '.join(links)}." if links else ""

@@ -13,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun
 from prefect.exceptions import PrefectException
 from prefect.states import Cancelled
+from prefect.utilities.urls import url_for
 
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.agents import report_agents
@@ -74,20 +75,22 @@ def more_agents(saved: SavedDiff, request: SyncRequest, sync_name: str, number: 
     if number == 1:
         yield
         return
-    runs = list(_start(request, sync_name, number))
+    runs = dict(_start(request, sync_name, number))
+    ids = {1: UUID(runtime.flow_run.id), **{agent: run.id for agent, run in runs.items()}}
+    pages = {f"agent {agent}": url_for("flow-run", run_id) or "" for agent, run_id in ids.items()}
     try:
-        with report_agents(saved, key):
+        with report_agents(saved, key, _own_group(), pages):
             yield
             _wait_for_end(saved)
     finally:
-        _cancel_unstarted(runs)
+        _cancel_unstarted([*runs.values()])
 
 
-def _start(request: SyncRequest, sync_name: str, number: int) -> Iterator[FlowRun]:
+def _start(request: SyncRequest, sync_name: str, number: int) -> Iterator[tuple[int, FlowRun]]:
     for agent in range(2, number + 1):
         step = Step(f"sync/{sync_name}", {**_parameters(request), "agent_of": f"{_own_group()}:{agent}"})
         try:
-            yield create_run(step, f"agent-{agent}-{runtime.flow_run.run_count}")
+            yield agent, create_run(step, f"agent-{agent}-{runtime.flow_run.run_count}")
         except (StepFailed, httpx.HTTPError, PrefectException) as error:
             get_run_logger().warning("Cannot start agent %s: %s. The others apply the diff.", agent, error)
 

@@ -28,7 +28,7 @@ from diffsync_store.runs import (
 )
 
 
-@task(**IO_RETRIES)
+@task(task_run_name="read the diff", **IO_RETRIES)
 def read_diff(context: SyncContext, diff_id: str, sync_name: str = "") -> DiffRecord:
     """Return the record of a diff; refuse a diff of another sync than `sync_name`."""
     record = context.diffs().open(diff_id).record
@@ -37,7 +37,7 @@ def read_diff(context: SyncContext, diff_id: str, sync_name: str = "") -> DiffRe
     return record
 
 
-@task(**IO_RETRIES)
+@task(task_run_name="check the sync", **IO_RETRIES)
 def check_sync(context: SyncContext, request: SyncRequest) -> None:
     """Check the two stores, the target's system, the guards and the rules; change nothing."""
     warn_of_other_servers(context)
@@ -55,7 +55,7 @@ def check_sync(context: SyncContext, request: SyncRequest) -> None:
         )
 
 
-@task(**IO_RETRIES)
+@task(task_run_name="simulate the sync", **IO_RETRIES)
 def simulate_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
     """Count what a sync would do; change nothing."""
     with open_target(context, request.diff_id) as (saved, target):
@@ -72,7 +72,7 @@ def simulate_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
     return counts
 
 
-@task(**NO_RETRIES)
+@task(task_run_name="apply the diff", **NO_RETRIES)
 def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: bool) -> SyncOutcome:
     """Apply a diff to its target. It is not retried: a person must look at a failure first."""
     saved = context.diffs().open(request.diff_id)
@@ -88,7 +88,7 @@ def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: 
     return outcome
 
 
-@task(**NO_RETRIES)
+@task(task_run_name="apply the diff as agent {number}", **NO_RETRIES)
 def apply_as_agent(context: SyncContext, request: SyncRequest, group: str, number: int) -> dict[str, int]:
     """Apply units of a diff together with the run that started this one; return what this run has done."""
     saved = context.diffs().open(request.diff_id)

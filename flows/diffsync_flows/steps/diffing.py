@@ -41,7 +41,7 @@ def run_diff(
     return record
 
 
-@task(**IO_RETRIES)
+@task(task_run_name="find the stores", **IO_RETRIES)
 def find_stores(
     context: SyncContext, source_store_id: str | None, target_store_id: str | None, sync_name: str | None
 ) -> tuple[str, str]:
@@ -57,7 +57,7 @@ def find_stores(
     )
 
 
-@task(**IO_RETRIES)
+@task(task_run_name="compare the stores", **IO_RETRIES)
 def save_diff(
     context: SyncContext, source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None
 ) -> datetime:
@@ -80,7 +80,7 @@ def save_diff(
         return source_store.record().updated
 
 
-@task(**IO_RETRIES)
+@task(task_run_name="report the diff", **IO_RETRIES)
 def report_diff(context: SyncContext, diff_id: str) -> DiffRecord:
     """Publish the diff's artifacts; return its record."""
     saved, log = context.diffs().open(diff_id), get_run_logger()

@@ -55,7 +55,16 @@ def _end_without_changes(context: SyncContext, record: DiffRecord, sync_name: st
 def _end_state(ended: list[StepEnd], ids: Ids) -> State[Ids]:
     if pending := next((step.pending for step in ended if step.pending), ""):
         return Completed(name=EndState.AWAITING_APPROVAL, message=pending, data=ids)
-    if any(step.state == EndState.PARTIAL for step in ended):
-        message = "Some operations were not applied, or some shards were not loaded. The runs of the steps list them."
-        return Completed(name=EndState.PARTIAL, message=message, data=ids)
+    if partial := [step.name for step in ended if step.state == EndState.PARTIAL]:
+        return Completed(name=EndState.PARTIAL, message=_partial_text(partial), data=ids)
     return Completed(data=ids)
+
+
+def _partial_text(steps: list[str]) -> str:
+    loads = [name for name in steps if name.startswith("load ")]
+    found = {
+        "shards were not loaded": loads,
+        "operations were not applied": [each for each in steps if each not in loads],
+    }
+    texts = [f"Some {what}: {', '.join(names)}." for what, names in found.items() if names]
+    return f"{' '.join(texts)} The artifacts of {'this step' if len(steps) == 1 else 'these steps'} list them."

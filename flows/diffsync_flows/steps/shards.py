@@ -56,7 +56,7 @@ def _load_missing(context: SyncContext, adapter: str, store_id: str, shards: Sha
 
 def _step(adapter: str, store_id: str, name: str, shards: Shards, load: str) -> Step:
     parameters = {"adapter": adapter, "store_id": store_id, "shard": name, "shards": shards, "load": load}
-    return Step(f"load-shard/{adapter}", parameters, name=f"load {adapter} · {name}")
+    return Step(f"load-shard/{adapter}", parameters, name=f"load-shard {adapter} · {name}")
 
 
 @task(task_run_name="find the shards of {adapter}", **LOAD_RETRIES)
@@ -71,7 +71,7 @@ def plan_shards(context: SyncContext, adapter: str, store_id: str, load: str) ->
     return shards
 
 
-@task(**IO_RETRIES)
+@task(task_run_name="seal the store", **IO_RETRIES)
 def seal(context: SyncContext, store_id: str) -> StoreRecord:
     """Make the shards one store."""
     log = get_run_logger()

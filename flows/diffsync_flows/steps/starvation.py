@@ -41,7 +41,7 @@ class StarvedLoad:
         )
         log = get_run_logger()
         log.warning(
-            "No worker takes the runs of the shards, so this run loads %s. Raise the limit of the work pool.",
+            "No worker takes the runs of the shards, so this run loads %s. Start a worker for their work pool, or raise its limit.",
             shard.name,
         )
         try:

@@ -89,11 +89,16 @@ class TogetherSteps:
     def _load(self, adapter: str, store_id: str) -> StepEnd | StepFailed:
         try:
             with _step(f"load {adapter}"):
-                record = self._loaded_before(store_id) or run_load(self._context, adapter, store_id)
+                before = self._loaded_before(store_id)
+                record = before or run_load(self._context, adapter, store_id)
         except StepFailed as failure:
             return failure
         state = EndState.COMPLETED if all(shard.is_loaded for shard in record.shards) else EndState.PARTIAL
-        return StepEnd(f"load {adapter} · {sum(record.counts.values()):,} objects", state)
+        objects = f"{sum(record.counts.values()):,} objects"
+        done = (
+            "before this run was started again" if before else objects
+        )  # a sync may have changed the store since then
+        return StepEnd(f"load {adapter} · {done}", state)
 
     def _loaded_before(self, store_id: str) -> StoreRecord | None:
         """Return the record of a store that an earlier process of this run has loaded and reported; None otherwise."""

@@ -47,6 +47,8 @@ def test_several_runs_apply_a_diff_and_the_page_shows_them(project: Project) -> 
     shown = project.artifacts(run_id)["sync-agents-many-divided"]["data"]
     assert shown.count("| ended |") == 3
     assert all(f"agent {number}, flow run sync" in shown for number in (1, 2, 3))
+    assert all(f"/runs/flow-run/{page})" in shown for page in (run_id, *(each["id"] for each in agents)))
+    assert '""' not in shown
     with project.diffs() as diffs:
         assert diffs.open(diff_id).journal().application() is not None
     project.expect_outcomes(diff_id, "complete")
