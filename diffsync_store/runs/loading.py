@@ -36,18 +36,21 @@ def load(
     Raises:
         Exception: the load failed, without secrets in its message; the store is failed.
     """
+    run = load_in_shards if context.project.has_shards(adapter) else _load_whole
+    try:
+        return run(context, adapter, store_id, watch)
+    except Exception as error:
+        error.add_note(f"The load of {adapter} failed.")
+        raise
+
+
+def _load_whole(context: SyncContext[Any], adapter: str, store_id: str, watch: Watch) -> StoreRecord:
     secrets = context.project.secrets
-    if context.project.has_shards(adapter):
-        return load_in_shards(context, adapter, store_id, watch)
     with context.open_store(store_id, name=adapter) as store:
-        try:
-            with store.loading(redact=secrets.redact), secrets.redacted_errors():
-                system = context.project.make_adapter(adapter, store)
-                with opened(system), watch(adapter, store):
-                    system.load()
-        except Exception as error:
-            error.add_note(f"The load of {adapter} failed.")
-            raise
+        with store.loading(redact=secrets.redact), secrets.redacted_errors():
+            system = context.project.make_adapter(adapter, store)
+            with opened(system), watch(adapter, store):
+                system.load()
         return store.record()
 
 

@@ -100,8 +100,9 @@ def test_only_missing_shards_are_loaded_again(context: SyncContext[Project], sto
 
 def test_a_record_in_two_shards_fails_the_load_with_both_names(context: SyncContext[Project], store_id: str) -> None:
     (context.project.path.parent / "data/us/b.csv").write_text("name\nx\n")
-    with pytest.raises(ObjectAlreadyExists, match="item x is in the shard eu and in the shard us"):
+    with pytest.raises(ObjectAlreadyExists, match="item x is in the shard eu and in the shard us") as caught:
         load(context, "a", store_id)
+    assert "The load of a failed." in caught.value.__notes__
 
 
 def test_an_adapter_that_is_not_declared_has_no_shards(context: SyncContext[Project], store_id: str) -> None:
