@@ -86,7 +86,7 @@ class MappedAdapter(Adapter):
     """The names that the adapter adds to its records, without the `$`: `file` for paths such as `$file.stem`."""
     shard_is: ClassVar[str] = ""
     """What `shard` of a model's records names, such as `a column`; empty if the records cannot be cut by a value."""
-    cut_things: ClassVar[str] = "records"
+    cut_things: ClassVar[str] = "records"  # a plural that ends with s
     """What `count_outside` counts."""
     has_shard_ranges: ClassVar[bool] = False
     """Whether a shard can be a range of values."""
@@ -294,7 +294,10 @@ class MappedAdapter(Adapter):
         number = self.count_outside(mapper, [*self._cut.parts.values()])
         if number:
             names = ", ".join(self._cut.parts)
-            reason = f"By {mapper.mapping.shard!r}, {number} {self.cut_things} are in none of the shards {names}. Add them to a shard."
+            are, them = (f"{self.cut_things[:-1]} is", "it") if number == 1 else (f"{self.cut_things} are", "them")
+            reason = (
+                f"By {mapper.mapping.shard!r}, {number} {are} in none of the shards {names}. Add {them} to a shard."
+            )
             self.incomplete(mapper.model, reason)
 
     def expect(self, model: str | type[Any], count: int, *, at_least: bool = False) -> None:

@@ -122,7 +122,7 @@ def test_files_are_cut_by_folder_or_by_file(folder: Path) -> None:
 
 def test_files_of_no_shard_are_reported_and_a_shard_without_files_fails(folder: Path) -> None:
     eu, us = loaded_shards(lambda: files(folder, "**/*.csv", "folder", ["eu", "us"]), ["eu", "us"]).values()
-    assert gaps(eu) == {"vendor": "By 'folder', 1 files are in none of the shards eu, us. Add them to a shard."}
+    assert gaps(eu) == {"vendor": "By 'folder', 1 file is in none of the shards eu, us. Add it to a shard."}
     assert gaps(us) == {}
     with pytest.raises(FileNotFoundError, match="for the shard 'ue'"):
         loaded_shards(lambda: files(folder, "**/*.csv", "folder", ["ue"]), ["ue"])

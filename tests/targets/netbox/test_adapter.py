@@ -392,8 +392,9 @@ def test_sites_are_shards_with_what_is_in_them(api: httpx.Client, make_adapter: 
     assert {name: len(shard) for name, shard in auto.items()} == {"null": 1, "ams": 4, "ber": 3, "nyc": 3}
     only, *_ = loaded_shards(make(["ams"]), ["ams"]).values()
     assert gaps(only) == {
-        model: f"By {path!r}, {number} records are in none of the shards ams. Add them to a shard."
-        for model, path, number in (("site", "slug", 2), ("rack", "site", 6), ("vlan", "site", 1))
+        "site": "By 'slug', 2 records are in none of the shards ams. Add them to a shard.",
+        "rack": "By 'site', 6 records are in none of the shards ams. Add them to a shard.",
+        "vlan": "By 'site', 1 record is in none of the shards ams. Add it to a shard.",
     }
     with pytest.raises(ValueError, match="NetBox has no filter 'sight' for 'dcim/racks/'"):
         loaded_shards(lambda: make_adapter(models, {"rack": {**records["rack"], "shard": "sight"}}, ["x"]), ["x"])
