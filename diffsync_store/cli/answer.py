@@ -35,7 +35,7 @@ def read_line() -> str:
 def without_echo() -> Iterator[None]:
     """Let the terminal not show what is typed, and drop what was typed before. Without a terminal, change nothing."""
     descriptor = _descriptor()
-    if descriptor is None or not os.isatty(descriptor):
+    if descriptor is None or not is_terminal():
         yield
         return
     before = termios.tcgetattr(descriptor)
@@ -46,6 +46,12 @@ def without_echo() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def is_terminal() -> bool:
+    """Whether standard input is a terminal."""
+    descriptor = _descriptor()
+    return descriptor is not None and os.isatty(descriptor)
 
 
 def _descriptor() -> int | None:

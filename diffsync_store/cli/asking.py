@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import typer
 
-from diffsync_store.cli.answer import read_line, without_echo
+from diffsync_store.cli.answer import is_terminal, read_line, without_echo
 
 _ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
 
@@ -51,7 +51,7 @@ def ask(question: str, *, is_secret: bool = False) -> str:
     Raises:
         typer.Abort: the person presses Ctrl-C, or the input ends.
     """
-    has_line_end = not is_secret
+    has_line_end = is_terminal() and not is_secret
     try:
         with without_echo() if is_secret else nullcontext():
             typer.echo(f"{question}: ", nl=False, err=True)
@@ -60,5 +60,5 @@ def ask(question: str, *, is_secret: bool = False) -> str:
         has_line_end = False
         raise typer.Abort from None
     finally:
-        if not has_line_end:  # the terminal has shown no Enter
+        if not has_line_end:  # no Enter was shown
             typer.echo(err=True)
