@@ -137,7 +137,7 @@ def test_each_question_reads_one_line(keyboard: int) -> None:
 def test_the_question_is_on_standard_error(keyboard: int, capsys: pytest.CaptureFixture[str]) -> None:
     os.write(keyboard, b"maybe\ny\n")
     confirm("Sure?")
-    assert capsys.readouterr() == ("", "Sure? [y/N]: Answer y or n.\nSure? [y/N]: ")
+    assert capsys.readouterr() == ("", "Sure? [y/N]: \nAnswer y or n.\nSure? [y/N]: \n")
 
 
 def test_the_end_of_the_input_aborts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ _WAIT_FOR_SEAL = 30.0
 class LoadedTwice(Exception):
     """An object is in two shards."""
 
-    def __init__(self, model: str, uid: str, message: str) -> None:
+    def __init__(self, message: str, *, model: str = "", uid: str = "") -> None:
         super().__init__(message)
         self.model = model
         self.uid = uid
@@ -205,7 +205,7 @@ class Sealer:
             if uid is not None:
                 text = twice_text(model, uid.decode(), shards[int(first)].name, shards[number].name)
                 self._note_failed(text)
-                raise LoadedTwice(model, uid.decode(), text)
+                raise LoadedTwice(text, model=model, uid=uid.decode())
             if cursor == b"0":
                 break
 
