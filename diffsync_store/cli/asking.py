@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 
 import typer
@@ -51,7 +52,7 @@ def ask(question: str, *, is_secret: bool = False) -> str:
     Raises:
         typer.Abort: the person presses Ctrl-C, or the input ends.
     """
-    has_line_end = is_terminal() and not is_secret
+    has_line_end = is_terminal() and sys.stderr.isatty() and not is_secret
     try:
         with without_echo() if is_secret else nullcontext():
             typer.echo(f"{question}: ", nl=False, err=True)
@@ -60,5 +61,5 @@ def ask(question: str, *, is_secret: bool = False) -> str:
         has_line_end = False
         raise typer.Abort from None
     finally:
-        if not has_line_end:  # no Enter was shown
+        if not has_line_end:  # no Enter was shown there
             typer.echo(err=True)
