@@ -56,10 +56,11 @@ def test_a_permanent_error_is_not_transient(error: Exception) -> None:
 def test_all_tasks_except_apply_are_retried() -> None:
     modules = (loading, diffing, housekeeping, applying)
     tasks = {found.name: found for module in modules for found in vars(module).values() if isinstance(found, Task)}
-    applies = tasks.pop("apply_diff")
-    decides: Any = applies.retry_condition_fn
-    for error in (ConnectionResetError("gone"), StoreNotFound("no store")):
-        assert not decides(applies, None, Failed(data=error))
+    for name in ("apply_diff", "apply_as_agent"):
+        applies = tasks.pop(name)
+        decides: Any = applies.retry_condition_fn
+        for error in (ConnectionResetError("gone"), StoreNotFound("no store")):
+            assert not decides(applies, None, Failed(data=error))
     for name, task in tasks.items():
         assert task.retries
         assert task.retry_delay_seconds == ([1, 2, 4, 8, 16, 32] if name == "load_records" else [1, 2, 4, 8])
