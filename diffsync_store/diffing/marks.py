@@ -68,12 +68,11 @@ class Marks:
         on_source, on_target = (index.touched(model, self._most) for index in (source, target))
         self._written_on_both[model] = {*on_source} & {*on_target}
         new = [uid for uid in dict.fromkeys((*on_source, *on_target)) if uid not in flags]
-        if len(new) <= self._most:
-            flags.update(zip(new, self.side.flags(model, new), strict=True))
-        self._require_few()
+        self._require_few(len(new))  # before they are looked up
+        flags.update(zip(new, self.side.flags(model, new), strict=True))
 
-    def _require_few(self) -> None:
-        if sum(map(len, self._flags.values())) > self._most:
+    def _require_few(self, more: int = 0) -> None:
+        if sum(map(len, self._flags.values())) + more > self._most:
             raise IndexUnusable(f"more than {self._most} objects differ")
 
     def _mark_above(self) -> None:

@@ -136,3 +136,21 @@ def test_too_many_differences_are_compared_without_the_index(redis_server: Redis
         assert pruning.pruner_for(sides[0], sides[1], ["leaf"]) is None
         assert sides[1].diff_from(sides[0]).summary()["update"] == len(CHANGED)
     assert pruning.pruner_for(sides[0], sides[1], ["leaf"]) is not None
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+def test_too_many_touched_objects_are_compared_without_the_index(
+    redis_server: RedisServer, load: Load, is_source: bool
+) -> None:
+    stores = [load(redis_server, objects=20), load(redis_server, objects=20)]
+    sides = [Leaves(internal_storage_engine=store) for store in stores]
+    changed = sides[0] if is_source else sides[1]
+    for number in range(5):
+        changed.get(Leaf, f"n{number}").size = 1
+    changed.store.flush()
+    with patch.object(pruning, "_MAX_DIFFERING", 4):
+        assert pruning.pruner_for(sides[0], sides[1], ["leaf"]) is None
+        assert sides[1].diff_from(sides[0]).summary()["update"] == 5
+    with patch.object(pruning, "_MAX_DIFFERING", 5):
+        assert pruning.pruner_for(sides[0], sides[1], ["leaf"]) is not None
+        assert sides[1].diff_from(sides[0]).summary()["update"] == 5

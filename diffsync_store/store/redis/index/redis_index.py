@@ -93,9 +93,14 @@ class RedisIndex(StoreIndex):
                 yield decode_uid(uid), digest
 
     def touched(self, model: str, most: int) -> list[str]:
+        found: set[bytes] = set()  # a scan may return a member twice
         with translated_errors():
-            found = chain.from_iterable(self.client.sscan_iter(key, count=1000) for key in self._touched_keys(model))
-            return list(map(decode_uid, islice(found, most + 1)))
+            keys = self._touched_keys(model)
+            for uid in chain.from_iterable(self.client.sscan_iter(key, count=1000) for key in keys):
+                found.add(uid)
+                if len(found) > most:
+                    break
+        return list(map(decode_uid, found))
 
     def _touched_keys(self, model: str) -> list[str]:
         """Return the keys of the touched objects; of several partitions those that exist."""
@@ -104,7 +109,7 @@ class RedisIndex(StoreIndex):
             return keys
         pipe = self.client.pipeline(transaction=False)
         for key in keys:
-            pipe.scard(key)
+            pipe.exists(key)
         return [key for key, number in zip(keys, pipe.execute(), strict=True) if number]
 
     def flags(self, model: str, uids: Sequence[str]) -> list[str]:
