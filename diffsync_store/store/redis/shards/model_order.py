@@ -13,7 +13,7 @@ def groups_of(children: Mapping[str, Collection[str]]) -> list[tuple[str, ...]]:
     """
     reached = {model: _reached(model, children) for model in children}
     groups: dict[tuple[str, ...], None] = {}
-    for model in sorted(children, key=lambda each: len(reached[each])):
+    for model in sorted(children, key=lambda each: len({each, *reached[each]})):  # a model may reach itself
         mutual = {other for other in reached[model] if other in children and model in reached[other]}
         groups[tuple(sorted({model, *mutual}))] = None
     return list(groups)
