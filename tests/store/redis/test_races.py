@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from diffsync_store import ObjectAlreadyExists, StoreInUse, StoreState
 from diffsync_store.store.redis import store as redis_store
 from diffsync_store.store.redis.writing import writer as redis_writer
+from tests.servers import wait_until
 from tests.store.child import Child, is_told, listen, run, say
 from tests.store.conftest import OpenStore
 from tests.store.inventory import Device, Inventory, Site, content, flat, open_store, read_flat, sites
@@ -291,3 +293,29 @@ def test_what_a_second_writer_changes_during_a_load_is_found_by_a_diff(open_redi
 
 def in_no_order(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     return {name: sorted(objects, key=lambda fields: str(fields["name"])) for name, objects in found.items()}
+
+
+@pytest.mark.parametrize("is_flushed", [True, False])
+def test_a_load_that_another_writer_joins_refuses_its_own_duplicates_and_loses_nothing(
+    open_redis: OpenStore, monkeypatch: pytest.MonkeyPatch, is_flushed: bool
+) -> None:
+    monkeypatch.setattr(redis_writer, "CLAIM_SECONDS", 0.05)
+    store = open_redis()
+    adapter = sites(store)
+    with store.loading():
+        adapter.add(Site(name="one", region="first"))
+        store.flush()
+        with open_redis().sharing():  # others write from now on
+            wait_until(lambda: time.monotonic() > store._writer.claim_until)
+        with pytest.raises(ObjectAlreadyExists):
+            adapter.add(Site(name="one", region="second"))
+        store.update(obj=Device(name="new", role="first"))
+        if is_flushed:
+            store.flush()
+        store.update(obj=Device(name="new", role="second"))
+        adapter.add(Site(name="two", devices=["new"]))
+    loaded, expected = sites(open_redis()), sites()
+    for obj in (Site(name="one", region="first"), Device(name="new", role="second"), Site(name="two", devices=["new"])):
+        expected.add(obj)
+    assert content(loaded) == content(expected)
+    assert loaded.diff_from(expected).summary() == {"create": 0, "update": 0, "delete": 0, "no-change": 3, "skip": 0}

@@ -158,7 +158,7 @@ class Writer:
             if self.has_partitions:
                 self._begin_others(self._redis.hget(self._keys.record, "created"), 0)
                 self._mark(self._gates[:1], {"partitions": len(self._gates)}, "")
-        elif status not in _IN_SHARD and self.shard is not None:
+        elif status != b"loading" and self.shard is not None:  # others write too, so Redis must check what comes next
             self.shard.is_open = False
         self._update(gate, status, epoch, generation, started)
         return int(count)
