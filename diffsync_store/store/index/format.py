@@ -41,6 +41,8 @@ _FINER = 3
 
 NODE = struct.Struct(">II")
 """Number of objects at and below an object that a diff counts, and that it skips."""
+MAX_NODE = (1 << 32) - 1
+"""Most objects at and below an object that a node can count. A store with more of them has no index."""
 LEAF = (1, 0)
 """The node of an object that is not kept."""
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from diffsync_store.store.digest import SIZE
 from diffsync_store.store.index.children import ChildIds, JoinedIds, split_ids
-from diffsync_store.store.index.format import IGNORED
+from diffsync_store.store.index.format import IGNORED, MAX_NODE
 
 Counts = tuple[int, int]
 """Number of objects that a diff counts, and number of those that it skips because of their flags."""
@@ -18,6 +18,11 @@ _IGNORED = IGNORED[0]
 _SKIPPED: Counts = (0, 1)
 _OPEN: Counts = (-1, -1)
 """The counts of an object whose children are being counted."""
+
+
+def too_many(model: str, uid: str) -> str:
+    """Return why the index of a store cannot be used that has this object."""
+    return f"more than {MAX_NODE:,} objects are below {model} {uid}"
 
 
 class OpenNode(NamedTuple):
@@ -55,7 +60,7 @@ class NodeCounts:
             for model, of_model in digests.items()
         }
         self.reason = ""
-        """Names an object that is below itself; empty if there is none."""
+        """Names an object that is below itself, or has too many objects below it; empty if there is none."""
         for model, lists in self._lists.items():
             for _, of_model in lists:
                 for uid in of_model:
@@ -110,7 +115,9 @@ class NodeCounts:
                 waiting.extend(self._uncounted_below(model, uid))
                 continue
             elif found is _OPEN:
-                known[uid] = self._sum(model, uid)
+                known[uid] = counts = self._sum(model, uid)
+                if max(counts) > MAX_NODE:
+                    self.reason = self.reason or too_many(model, uid)
             waiting.pop()
 
     def _below(self, model: str, uid: str) -> Iterator[tuple[str, dict[str, None]]]:

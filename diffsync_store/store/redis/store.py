@@ -709,15 +709,18 @@ class RedisStore(BaseStore):
             return False
         if buffer.find(uid) is None:
             self._await_answers()
-            if self._shard is not None and not self._shard.has(model, uid):
+            if not self._is_stored(model, uid):
                 return False
-            with translated_errors():
-                keys = self._partitions.keys[self._partitions.of(uid)]
-                if not self._redis.hexists(keys.objects(model), *encode_uids([uid])):
-                    return False
         buffer.delete(uid)
         self._count_pending(time.monotonic())
         return True
+
+    def _is_stored(self, model: str, uid: str) -> bool:
+        if self._shard is not None:
+            return self._shard.has(model, uid)
+        with translated_errors():
+            keys = self._partitions.keys[self._partitions.of(uid)]
+            return bool(self._redis.hexists(keys.objects(model), *encode_uids([uid])))
 
     def mark_dirty(self, obj: DiffSyncModel) -> None:
         with self._store_lock:

@@ -244,3 +244,14 @@ def test_objects_that_are_added_together_are_as_those_added_one_by_one() -> None
     for uid, digest in zip(uids, digests, strict=True):
         alone.add("b", uid, digest, children.get(uid))
     assert vars(together) == vars(alone)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_more_objects_than_a_node_can_count_give_a_reason(shards: int) -> None:
+    """Each object lists both of the next level, so there are twice as many paths at each level."""
+    index, levels = ShardIndex(), 34
+    for level in range(levels):
+        below = [f"{level + 1}a", f"{level + 1}b"] if level + 1 < levels else []
+        for side in "ab":
+            index.add("site", f"{level}{side}", bytes(12) + b"-", {"site": below} if below else None)
+    assert index.build(shards).reason.startswith("more than 4,294,967,295 objects are below site 1")

@@ -17,8 +17,21 @@ from diffsync_store.store.redis.keys import StoreKeys
 from tests.servers import RedisServer
 from tests.store.redis.stored_index import read_index
 
-MODELS = ["region", "site", "port"]
+MODELS = ["country", "region", "site", "port"]
 NAMES = ["a", "b", "c", "d", "ä", ""]
+
+
+class Country(DiffSyncModel):
+    """Is above objects of a model that may be below each other."""
+
+    _modelname = "country"
+    _identifiers = ("name",)
+    _attributes = ("size",)
+    _children = {"region": "regions"}
+
+    name: str
+    size: int = 0
+    regions: list[str] = []
 
 
 class Region(DiffSyncModel):
@@ -54,10 +67,11 @@ class Port(DiffSyncModel):
 
 
 class World(Adapter):
+    country = Country
     region = Region
     site = Site
     port = Port
-    top_level = ["region"]
+    top_level = ["country", "region"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ class Placed:
 
     def build(self) -> DiffSyncModel:
         fields: dict[str, Any] = {"name": self.name, "size": self.size}
-        kind: Any = {"region": Region, "site": Site, "port": Port}[self.model]
+        kind: Any = getattr(World, self.model)
         for field, names in zip(kind._children.values(), self.children, strict=False):
             fields[field] = list(names)
         obj: DiffSyncModel = kind(**fields)
@@ -90,7 +104,9 @@ def worlds(draw: st.DrawFn) -> list[Placed]:
         for number, name in enumerate(NAMES):
             if draw(st.integers(0, 3)):
                 children: tuple[tuple[str, ...], ...] = ()
-                if model == "region":
+                if model == "country":
+                    children = (tuple(draw(st.lists(st.sampled_from([*NAMES, "gone"]), max_size=2))),)
+                elif model == "region":
                     below = st.lists(st.sampled_from(NAMES[number + 1 :] or ["gone"]), max_size=2)
                     children = (
                         tuple(draw(below)),
@@ -224,7 +240,7 @@ def can_compare(source: RedisStore, target: RedisStore) -> bool:
     """Whether no object lists a child that is not stored, which a diff refuses."""
     for store in (source, target):
         adapter = World(internal_storage_engine=store)
-        for kind in (Region, Site):
+        for kind in (Country, Region, Site):
             for obj in adapter.iter_all(kind):
                 for model, field in kind._children.items():
                     if store.fetch(model, getattr(obj, field)).keys() != set(getattr(obj, field)):
@@ -258,3 +274,19 @@ def test_shards_of_unlike_sizes_equal_a_whole_load(stores: Stores) -> None:
             assert found == expected
             assert found["port"].level == 6
             parts.drop()
+
+
+def test_more_objects_than_a_node_can_count_are_sealed_without_an_index(stores: Stores) -> None:
+    """Each region lists both of the next level, in another shard."""
+    levels = 34
+    for number in range(3):
+        with stores.open("parts") as store, store.loading(shard=OF[number], of=OF):
+            for level in range(number, levels, 3):
+                below = [f"{level + 1}a", f"{level + 1}b"] if level + 1 < levels else []
+                for side in "ab":
+                    store.add(obj=Region(name=f"{level}{side}", regions=below))
+    with stores.open("parts") as parts:
+        record = parts.seal()
+        assert record.state is StoreState.COMPLETE
+        assert record.counts == {"region": 2 * levels}
+        assert record.undigested.startswith("more than 4,294,967,295 objects are below region")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from redis.backoff import NoBackoff
 
-from diffsync_store import ObjectStoreException, ShardState, StoreState
+from diffsync_store import ObjectStoreException, ShardState, StoreInUse, StoreState
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis.shards.claim import ShardClaim
 from tests.proxy import Proxy
@@ -189,3 +189,78 @@ def test_a_restart_between_shards_is_noticed(expected: Any) -> None:
         load_devices(store)
         assert store.seal().state is StoreState.COMPLETE
         assert indexes(server, "s") == expected
+
+
+def begin_and_pause(store: RedisStore, objects: int) -> None:
+    """Load some devices, then give no more signs of life, as a process that is stopped."""
+    store._begin_shard("devices", store._plan("devices", OF, ""), store._load_report)
+    for number in range(objects):
+        flat(store).add(Device(name=f"paused {number}"))
+    store.flush()
+    assert store._shard is not None
+    store._shard.stop()
+    store._redis.hset(store._keys.record, "until:0", 0)
+
+
+def test_a_paused_process_writes_nothing_after_the_store_was_sealed_without_its_shard(
+    redis_server: RedisServer, store: RedisStore
+) -> None:
+    with RedisStore(store_id=store.store_id, url=redis_server.url) as paused:
+        begin_and_pause(paused, 3)
+        load_sites(store)
+        sealed = store.seal()
+        assert sealed.state is StoreState.PARTIAL
+        flat(paused).add(Device(name="late"))
+        with pytest.raises(StoreInUse):
+            paused.flush()
+        paused._discard_all()
+        with pytest.raises(StoreInUse):
+            paused._end_shard(ShardState.COMPLETE, "", {})
+        paused._shard = None
+    assert store.record() == sealed
+
+
+def test_a_paused_process_ends_its_shard_if_nobody_has_come(redis_server: RedisServer, store: RedisStore) -> None:
+    with RedisStore(store_id=store.store_id, url=redis_server.url) as paused:
+        begin_and_pause(paused, 3)
+        flat(paused).add(Device(name="late"))
+        paused._end_shard(ShardState.COMPLETE, "", {})
+        paused._shard = None
+    load_sites(store)
+    assert store.seal().counts["device"] == 4
+
+
+def load_one(store: RedisStore, name: str) -> None:
+    with store.loading(shard="devices", of=OF):
+        flat(store).add(Device(name=name, role="of the first"))
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_an_object_that_another_shard_gives_up_meanwhile_is_changed_and_removed(
+    redis_server: RedisServer, store: RedisStore, is_removed: bool
+) -> None:
+    with RedisStore(store_id=store.store_id, url=redis_server.url) as first:
+        load_one(first, "both")
+        with store.loading(shard="sites", of=OF):
+            flat(store).add(Device(name="both", role="of the second"))
+            store.flush()
+            load_one(first, "only")
+            if is_removed:
+                store.remove_item("device", "both")
+            else:
+                store.update(obj=Device(name="both", role="changed"))
+    assert store.seal().state is StoreState.COMPLETE
+    found = {device.name: device.role for device in flat(store).get_all(Device)}
+    assert found == {"only": "of the first"} | ({} if is_removed else {"both": "changed"})
+
+
+def test_a_unique_id_that_no_page_can_hold_is_refused_by_name(store: RedisStore) -> None:
+    refused = pytest.raises(ObjectStoreException, match=r"A unique id of a device has more than 65,535 bytes")
+    with refused, store.loading(shard="devices", of=OF):
+        flat(store).add(Device(name="x" * 65_536))
+    with store.loading(shard="devices", of=OF):
+        flat(store).add(Device(name="x" * 65_535))
+        flat(store).add(Device(name="ä" * 20_000))
+    load_sites(store)
+    assert store.seal().counts["device"] == 2
+    assert [device.name[0] for device in flat(store).get_all(Device)] == ["x", "ä"]

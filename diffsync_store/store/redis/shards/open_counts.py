@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from diffsync_store.store.index.format import LEAF, NODE, decode_uid
+from diffsync_store.store.index.format import LEAF, MAX_NODE, NODE, decode_uid
+from diffsync_store.store.index.node_counts import too_many
 from diffsync_store.store.index.open_nodes import unpack_open_node
 
 Found = Any
@@ -55,19 +56,26 @@ class OpenCounts:
 
     def resolve(self) -> str:
         """Write the nodes, and the edges of their children in other shards. Return why it cannot be done; empty if it was."""
+        reason = ""
         if not self._is_cyclic:
             for model in self._models:
                 for nodes in self._batches(model):
-                    self._index.add_nodes(model, [node for node in nodes if not node.is_ignored])
-            return ""
+                    reason = reason or self._write(model, nodes)
+            return reason
         found = {(model, node.uid): node for model in self._models for nodes in self._batches(model) for node in nodes}
         reason = _count(found)
-        if not reason:
-            for model in self._models:
-                self._index.add_nodes(
-                    model, [node for node in found.values() if node.model == model and not node.is_ignored]
-                )
+        for model in self._models:
+            reason = reason or self._write(model, [node for node in found.values() if node.model == model])
         return reason
+
+    def _write(self, model: str, nodes: Sequence[Node]) -> str:
+        """Write the nodes of a model. Return why it cannot be done; empty if it was."""
+        counted = [node for node in nodes if not node.is_ignored]
+        for node in counted:
+            if max(node.counted, node.skipped) > MAX_NODE:
+                return too_many(model, decode_uid(node.uid))
+        self._index.add_nodes(model, counted)
+        return ""
 
     def _batches(self, model: str) -> Iterator[list[Node]]:
         """Yield the open nodes of a model, with what is below their children added, except for those of the group."""

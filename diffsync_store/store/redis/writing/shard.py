@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from diffsync_store.store.index.format import MAX_TEXT, encode_uid
+from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.store.index.format import MAX_TEXT, encode_uid, fits
 from diffsync_store.store.index.shard_index import ShardIndex
 from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.page import pack_page
@@ -15,6 +16,10 @@ _POSITIONS = 1 << 40
 """Positions of one shard."""
 MAX_SHARDS = 4096
 """Positions from 2^52 on are those of objects that were added outside of a load."""
+
+
+_SHORT = MAX_TEXT // 4
+"""Characters that fit in any case."""
 
 
 class Shard:
@@ -38,8 +43,17 @@ class Shard:
         """Number of pages by partition and model."""
 
     def takes(self, batch: Batch) -> bool:
-        """Whether the batch can be a part of the shard. It is closed if a page has no room for a unique id."""
-        if batch.kind == "adds" and any(len(uid) > MAX_TEXT // 4 for uid in batch.uids):
+        """Whether the batch can be a part of the shard. It is closed if a page has no room for a unique id.
+
+        Raises:
+            ObjectStoreException: so it is, and the shard is one of several: nothing can be written outside of them.
+        """
+        if batch.kind == "adds" and not all(len(uid) <= _SHORT or fits(encode_uid(uid)) for uid in batch.uids):
+            if self.shards > 1:
+                raise ObjectStoreException(
+                    f"A unique id of a {batch.model} has more than {MAX_TEXT:,} bytes, which a load in shards cannot store. Shorten "
+                    "its identifiers, or load without shards."
+                )
             self.is_open = False
         return self.is_open
 

@@ -2,6 +2,7 @@
 -- include shared/claims
 -- include shared/server
 -- include shared/unlink
+-- include shared/refuse_writers
 
 -- Lets the writer of a shard, or the process that seals, into a partition of the store other than the first, which has admitted it.
 -- KEYS: record of the partition. ARGV: as for each script of a shard, 5 time at which the claim was given, 6 seconds to live, 7 seconds to
@@ -29,7 +30,11 @@ end
 local life = math.max(tonumber(ARGV[6]), tonumber(ARGV[7]))
 redis.call('HSET', record, 'state', 'loading', 'hold', life, 'ttl', ARGV[6], 'token:' .. number, ARGV[1], 'given:' .. number, ARGV[5],
   'joined', ARGV[5], 'until:' .. number, milliseconds() + tonumber(ARGV[4]))
-if ARGV[10] == '' then redis.call('HSET', record, 'server:' .. number, server()) end
+if ARGV[10] == '' then
+  redis.call('HSET', record, 'server:' .. number, server())
+else
+  refuse_writers(record, shards - 1)
+end
 redis.call('EXPIRE', record, life)
 local servers = {}
 for shard = 0, shards - 2 do servers[#servers + 1] = redis.call('HGET', record, 'server:' .. shard) or '' end

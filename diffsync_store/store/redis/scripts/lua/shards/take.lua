@@ -1,8 +1,10 @@
 -- include shared/fenced
 -- include shared/claims
 -- include shared/server
+-- include shared/refuse_writers
 
 -- Asks to seal a load in shards. The caller becomes the writer of one more shard, after the declared ones, for what is between them.
+-- From then on a writer of a shard whose claim has ended is refused: the seal removes what it has written.
 -- KEYS: record, shards. ARGV: token, claim in ms.
 -- Returns: status, generation, number of that shard, run id of the server, the hash of the shards. The status is 'sealing', 'sealed',
 -- 'wait' with the number of a shard that is being loaded (or of the one of another process that seals) and the end of its claim, 'none' if the store is not
@@ -21,5 +23,6 @@ for shard = 0, own do
     return {'wait', tostring(shard), tostring(own), of_shard[2], {}}
   end
 end
+refuse_writers(record, own)
 redis.call('HSET', record, 'token:' .. own, ARGV[1], 'until:' .. own, now + tonumber(ARGV[2]))
 return {'sealing', r[1], tostring(own), server(), redis.call('HGETALL', KEYS[2])}

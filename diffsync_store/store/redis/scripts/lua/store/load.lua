@@ -18,12 +18,16 @@ if answer then return {answer, epoch, generation, refused} end
 local twice = redis.call('HEXISTS', record, 'plan') == 1 and KEYS[8] or nil
 local elsewhere = {}
 
--- Finds which of these ids are stored, and belong to another shard.
+-- Finds which of these ids are stored, and belong to another shard; and which are kept apart, also if the other shard has given them up.
 local function find_elsewhere(uids)
+  local has_apart = kind ~= 'adds' and redis.call('EXISTS', twice) == 1
   for from = 1, #uids, 500 do
-    local found = redis.call('HMGET', objects, unpack(uids, from, math.min(from + 499, #uids)))
+    local to = math.min(from + 499, #uids)
+    local found = redis.call('HMGET', objects, unpack(uids, from, to))
+    local apart = has_apart and redis.call('HMGET', twice, unpack(uids, from, to)) or {}
     for i = 1, #found do
-      if found[i] and math.floor(struct.unpack('>I8', found[i]) / 1099511627776) ~= tonumber(ARGV[7]) then
+      local is_other = found[i] and math.floor(struct.unpack('>I8', found[i]) / 1099511627776) ~= tonumber(ARGV[7])
+      if is_other or apart[i] then
         elsewhere[#elsewhere + 1] = uids[from + i - 1]
         elsewhere[elsewhere[#elsewhere]] = true
       end
