@@ -3,8 +3,6 @@
 The digest of an object is a hash of everything that a diff compares: its identifiers, the normal forms of its attributes, its
 flags, and the unique ids of its children. Equal digests mean equal objects. Different digests mean that the objects must be
 compared. An object that cannot be digested gets a random digest.
-
-A digest consists of two 48-bit lanes, so that Redis's Lua, whose numbers are floating-point, can add them exactly.
 """
 
 from __future__ import annotations

@@ -560,7 +560,7 @@ class RedisStore(BaseStore):
             record = self.record()
         except StoreNotFound:  # nothing has been written yet
             return EMPTY_INDEX
-        if record.undigested or self.may_have_changed_uids():
+        if record.undigested or record.state is StoreState.FAILED or self.may_have_changed_uids():
             return None
         return RedisIndex(self._redis, self._partitions, record, partial(self.require_same_load, record))
 

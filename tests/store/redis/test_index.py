@@ -154,3 +154,12 @@ def test_too_many_touched_objects_are_compared_without_the_index(
     with patch.object(pruning, "_MAX_DIFFERING", 5):
         assert pruning.pruner_for(sides[0], sides[1], ["leaf"]) is not None
         assert sides[1].diff_from(sides[0]).summary()["update"] == 5
+
+
+def test_a_store_that_has_lost_objects_is_not_compared_by_its_index(redis_server: RedisServer, load: Load) -> None:
+    source, target = load(redis_server, objects=20), load(redis_server, objects=20)
+    with closing(redis_server.client()) as client:
+        client.delete(target._keys.objects("leaf"))
+    assert target.index() is None
+    diff = Leaves(internal_storage_engine=target).diff_from(Leaves(internal_storage_engine=source))
+    assert diff.summary()["create"] == 20

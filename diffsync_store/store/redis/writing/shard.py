@@ -13,9 +13,7 @@ from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.page import pack_page
 
 _POSITIONS = 1 << 40
-"""Positions of one shard."""
-MAX_SHARDS = 4096
-"""Positions from 2^52 on are those of objects that were added outside of a load."""
+"""Positions of one shard. Those from 2^52 on, of the shard 4,096, are of objects that were added outside of a load."""
 
 
 _SHORT = MAX_TEXT // 4
