@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from diffsync_store import Adapter, BaseStore, DiffSyncFlags, LocalStore, ObjectAlreadyExists, StoreState
-from tests.store.conftest import NewStore
+from tests.store.conftest import NewStore, OpenStore
 from tests.store.inventory import Device, Flat, Inventory, Site, content, flat, sites
 from tests.store.test_contract import reread
 
@@ -186,6 +186,31 @@ def test_an_iteration_reads_objects_that_change_meanwhile_in_their_new_state(sto
     store.flush()
     device = reread(adapter).get(Device, "d50")
     assert (device.role, device.site) == ("changed", "later")
+
+
+def test_objects_that_are_written_while_their_page_is_opened_are_read(
+    open_redis: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread gets the lock right after the page was read, and writes objects of it."""
+    adapter = flat(open_redis())
+    for position in range(100):
+        adapter.add(Device(name=f"d{position}"))
+    store: Any = adapter.store
+    store.flush()
+    read = store._page
+
+    def read_and_lose_the_lock(*arguments: Any) -> Any:
+        page = read(*arguments)
+        if "d60" in page[-1]:
+            adapter.get(Device, "d50").role = "changed"
+            adapter.remove(adapter.get(Device, "d60"))
+            store.flush()
+        return page
+
+    monkeypatch.setattr(store, "_page", read_and_lose_the_lock)
+    seen = {device.name: device.role for device in store.iter_all(model=Device)}
+    assert len(seen) == 99
+    assert seen["d50"] == "changed"
 
 
 @pytest.mark.slow

@@ -477,9 +477,9 @@ class RedisStore(BaseStore):
         """Yield position and unique id of each object of a partition in order, with the buffer of the model and the page that has it."""
         cursor = b""
         while True:
-            buffer, cursor, positions, page = self._page(keys, model, model_class, cursor)
+            buffer, cursor, objects, page = self._page(keys, model, model_class, cursor)
             try:
-                for position, uid in zip(positions, list(page), strict=True):
+                for position, uid in objects:
                     yield position, uid, buffer, page
             finally:
                 buffer.close_page(page)
@@ -489,8 +489,11 @@ class RedisStore(BaseStore):
     @synchronized
     def _page(
         self, keys: StoreKeys, model: str, model_class: type[DiffSyncModel] | None, cursor: bytes
-    ) -> tuple[ModelBuffer, bytes, list[bytes], _Page]:
-        """Return the buffer of the model, where to go on (empty at the end), the positions of the objects, and their page."""
+    ) -> tuple[ModelBuffer, bytes, list[tuple[bytes, str]], _Page]:
+        """Return the buffer of the model, where to go on (empty at the end), position and unique id of each object, and their page.
+
+        The page is open: other threads take the objects out of it that they write.
+        """
         if not cursor:
             self._write()
         self._renew()
@@ -498,13 +501,13 @@ class RedisStore(BaseStore):
         self._expire(buffer)
         cursor, ids, names, values = self._read(keys, model, cursor, _BATCH, "values")
         page: _Page = {}
-        positions = []
+        objects = []
         for uid, value, stored in zip(map(bytes.decode, ids), _expand(names, values), values, strict=True):
             if self._shard is None or self._shard.has(model, uid):
                 page[uid] = value
-                positions.append(stored[:_POSITION])
+                objects.append((stored[:_POSITION], uid))
         buffer.open_page(page)
-        return buffer, cursor, positions, page
+        return buffer, cursor, objects, page
 
     def _read(self, keys: StoreKeys, model: str, cursor: bytes, count: int, what: str) -> Any:
         """Return where to go on, the ids of the next objects of a partition in order, field names, and values or positions."""

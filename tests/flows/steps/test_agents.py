@@ -32,7 +32,9 @@ def working(project: Project, diff_id: str) -> int:
 
 def children(project: Project, run_id: str) -> list[dict[str, str]]:
     return [
-        each for each in project.runs("diffsync", "sync") if each["parameters"].get("agent_of", "").startswith(run_id)
+        each
+        for each in project.runs("diffsync", "sync")
+        if (each["parameters"].get("agent_of") or "").startswith(run_id)
     ]
 
 
