@@ -97,6 +97,7 @@ LAYERS = (
     {"adapters"},
     {"project", "testing"},
     {"runs"},
+    {"serve"},
     {"cli"},
 )
 """The folders and modules of the library in layers, the lowest first. Each one imports only from lower layers."""

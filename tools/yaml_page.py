@@ -32,6 +32,10 @@ _SECTIONS = {
     "ChangeLimits": "change-limits",
     "Limits": "limits",
     "Limit": "limit",
+    "ServeSettings": "serve",
+    "ProxyIdentity": "proxy",
+    "OidcIdentity": "oidc",
+    "TokenIdentity": "tokens",
 }
 """Headings of the page that differ from the names of the models."""
 

@@ -7,6 +7,7 @@
 
 from diffsync_store.project.check import find_problems
 from diffsync_store.project.context import SyncContext
+from diffsync_store.project.declaration import Declaration
 from diffsync_store.project.duration import DAY, LONGEST, Seconds, format_duration
 from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Location, Problem, UserError, WrongSync
 from diffsync_store.project.json_schema import json_schema
@@ -16,7 +17,6 @@ from diffsync_store.project.schema import (
     PROJECT,
     AdapterEntry,
     Apply,
-    Declaration,
     Declarations,
     Housekeeping,
     Name,
@@ -24,6 +24,7 @@ from diffsync_store.project.schema import (
     SyncEntry,
 )
 from diffsync_store.project.secrets import Secrets
+from diffsync_store.project.serve import Role, ServeSettings, is_loopback
 
 __all__ = [
     "DAY",
@@ -42,8 +43,10 @@ __all__ = [
     "Name",
     "Problem",
     "Project",
+    "Role",
     "Seconds",
     "Secrets",
+    "ServeSettings",
     "StoreSettings",
     "SyncContext",
     "SyncEntry",
@@ -51,5 +54,6 @@ __all__ = [
     "WrongSync",
     "find_problems",
     "format_duration",
+    "is_loopback",
     "json_schema",
 ]

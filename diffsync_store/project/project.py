@@ -12,6 +12,7 @@ from diffsync_store.project.errors import WrongSync
 from diffsync_store.project.models import DeclaredModels
 from diffsync_store.project.schema import PROJECT, STORE_TTL, AdapterEntry, Declarations, StoreSettings, SyncEntry
 from diffsync_store.project.secrets import Secrets
+from diffsync_store.project.serve import ServeSettings
 from diffsync_store.project.settings import SettingsReader
 from diffsync_store.project.validation import read_declarations
 from diffsync_store.project.yaml_file import YamlFile
@@ -147,6 +148,14 @@ class BaseProject(Generic[S]):
         if self.declared.store is None:
             raise self.file.error((), "no `store`. Add the URL of a Redis: `store: {url: ...}`.")
         return self._reader.read(StoreSettings, ("store",))
+
+    def serve_settings(self) -> ServeSettings:
+        """Return the settings of the review page, with their variables expanded.
+
+        Raises:
+            ConfigError: a variable is not set, or its value is wrong.
+        """
+        return self._reader.read(ServeSettings, ("serve",))
 
     def store_address(self) -> str:
         """Return the URL of the store without its password."""

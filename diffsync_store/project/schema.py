@@ -10,28 +10,18 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    SecretStr,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
 
 from diffsync_store.adapters import TYPE_NAMES
 from diffsync_store.adapters.shards import Shards
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.guards import Guards
-from diffsync_store.introspection.attribute_docstrings import add_docstrings
 from diffsync_store.mapping import ModelDefinition
+from diffsync_store.project.declaration import Declaration
 from diffsync_store.project.duration import DAY, Pause, Seconds
 from diffsync_store.project.errors import Location
 from diffsync_store.project.messages import suggestion
+from diffsync_store.project.serve import ServeSettings
 from diffsync_store.sync import SyncOptions
 
 PROJECT = "diffsync"
@@ -77,31 +67,6 @@ Flag = Annotated[str, AfterValidator(validate_flag)]
 MAX_AGENTS = 64
 Count = Annotated[int, Field(strict=True, ge=1)]
 """A whole number. `true`, which pydantic would accept as 1, is refused."""
-
-
-class Declaration(BaseModel):
-    """A part of the file. An unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
-
-    prefect_keys: ClassVar[frozenset[str]] = frozenset()
-    """Keys that only a subclass of `diffsync_flows` reads."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _ignore_prefect_keys(cls, data: Any) -> Any:
-        ignored = cls.prefect_keys - cls.model_fields.keys()
-        if not (isinstance(data, dict) and ignored):
-            return data
-        return {key: value for key, value in data.items() if key not in ignored}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Describe the keys in the JSON Schema, and allow the ignored ones."""
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        add_docstrings(schema["properties"], cls)
-        schema["properties"] |= {key: {} for key in sorted(cls.prefect_keys - cls.model_fields.keys())}
-        return schema
 
 
 class StoreSettings(Declaration):
@@ -259,7 +224,10 @@ class Declarations(Declaration):
     """The syncs, by name."""
     housekeeping: Housekeeping = Housekeeping()
     """How long data in Redis are kept."""
+    serve: ServeSettings = ServeSettings()
+    """The review page of `diffsync-store serve`."""
 
     def inconsistencies(self) -> Iterator[tuple[Location, str]]:
         """Yield locations and messages of values that contradict each other."""
-        yield from ()
+        for place in self.serve.plain_secrets():
+            yield ("serve", *place), "a secret stands in the file. Take it from the environment: write ${VAR}."

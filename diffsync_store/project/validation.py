@@ -70,13 +70,15 @@ def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _misplaced_variables(data: Any, location: Location) -> Iterator[tuple[Location, str]]:
-    if location in {("store", "url"), ("store", "block")} or location[0:1] + location[2:3] == ("adapters", "settings"):
+    if location in {("store", "url"), ("store", "block"), ("serve",)}:
+        return
+    if location[0:1] + location[2:3] == ("adapters", "settings"):
         return
     if isinstance(data, dict | list):
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             yield from _misplaced_variables(value, (*location, key))
     elif isinstance(data, str) and (names := names_in(data)):
-        places = "the store's url and block, and an adapter's settings"
+        places = "the store's url and block, an adapter's settings, and serve"
         yield location, f"${{{names[0]}}} is not expanded here. Variables work only in {places}."
 
 

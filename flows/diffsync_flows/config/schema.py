@@ -224,6 +224,7 @@ class PrefectDeclarations(Declarations):
 
     def inconsistencies(self) -> Iterator[tuple[Location, str]]:
         """Yield approvals that may come too late, and steps that cannot run together."""
+        yield from super().inconsistencies()
         yield from self._late_approvals()
         for name, sync in self.syncs.items():
             pools = self.named_pools(name)

@@ -1,0 +1,1 @@
+"""A page to review diffs on: `diffsync-store serve`."""

@@ -1,0 +1,1 @@
+"""Protect the page and the API against other sites, other hosts and too many requests."""
