@@ -1,0 +1,242 @@
+"""What the API takes and answers. `openapi.json` is made from these classes."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from diffsync_store.project import Role
+from diffsync_store.serve.deciding.decision import MAX_COMMENT
+from diffsync_store.serve.deciding.exclusions import MAX_EXCLUSIONS
+from diffsync_store.serve.running.runner import Kind, RunState
+
+MAX_PAGE = 1000
+
+
+class Answer(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Question(BaseModel):
+    """A body or a query."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Me(Answer):
+    """Who makes the request."""
+
+    name: str
+    source: str = Field(description="What says so: proxy, oidc, token, or local")
+    roles: list[Role]
+    csrf_token: str = Field(description="For the header X-CSRF-Token of a person's POST; empty for a token")
+
+
+class SyncView(Answer):
+    """A sync of the project file."""
+
+    name: str
+    source: str
+    target: str
+    description: str
+    approval: Literal["never", "deletes", "always"]
+    lease: str = Field(description="Who changes or locks the target now; empty if nobody does")
+    newest_diff: str | None = Field(description="Id of the newest saved diff")
+
+
+class SyncList(Answer):
+    """All syncs."""
+
+    syncs: list[SyncView]
+
+
+class ApprovalView(Answer):
+    """A decision of a person."""
+
+    decision: Literal["approve", "reject"]
+    by: str
+    at: datetime
+    comment: str
+    excluded: list[str]
+    is_current: bool = Field(description="Whether it is about the diff as it is now")
+
+
+class ApplicationView(Answer):
+    """Who has applied the whole diff."""
+
+    by: str
+    at: datetime
+    operations: int
+    skipped: int
+
+
+class WaitingView(Answer):
+    """A run that waits for a decision."""
+
+    by: str
+    link: str
+    until: datetime | None
+
+
+class DiffView(Answer):
+    """A saved diff, without its operations."""
+
+    diff_id: str
+    sync: str = Field(description="Empty if no sync of its adapters is declared")
+    source: str
+    target: str
+    created: datetime
+    operations: int
+    summary: dict[str, int]
+    by_model: dict[str, dict[str, int]]
+    needs_approval: bool
+    approval: ApprovalView | None
+    application: ApplicationView | None
+    waiting: list[WaitingView]
+
+
+class DiffDetail(DiffView):
+    """A saved diff with its checksum."""
+
+    checksum: str = Field(description="Send it with a decision: it says what was decided about")
+
+
+class DiffList(Answer):
+    """Saved diffs, the newest first."""
+
+    diffs: list[DiffView]
+    next_start: int | None = Field(description="`start` of the next page; null on the last one")
+
+
+class Change(Answer):
+    """An attribute that an operation changes."""
+
+    attribute: str
+    old: Any = None
+    new: Any = None
+
+
+class OperationView(Answer):
+    """One create, update or delete. Secret values are `***`."""
+
+    id: str
+    action: str
+    model: str
+    unique_id: str
+    identifiers: dict[str, Any]
+    parents: list[tuple[str, str]]
+    changes: list[Change]
+    state: str
+    reason: str
+
+
+class OperationList(Answer):
+    """Operations in the order of a sync."""
+
+    operations: list[OperationView]
+    next_start: int | None = Field(description="`start` of the next page; null on the last one")
+
+
+class ResultView(Answer):
+    """What became of the operations of a diff."""
+
+    diff_id: str
+    operations: int
+    by_state: dict[str, int] = Field(description="Number of operations by state, such as done, failed or pending")
+    is_running: bool
+    application: ApplicationView | None
+
+
+class RunView(Answer):
+    """A run that was started or resumed here."""
+
+    run_id: str
+    kind: Kind
+    sync: str
+    diff_id: str
+    by: str
+    state: RunState
+    done: int
+    total: int
+    message: str
+    counts: dict[str, int]
+    link: str
+    started: datetime | None
+    ended: datetime | None
+
+
+class RunList(Answer):
+    """Runs, the newest first."""
+
+    runs: list[RunView]
+
+
+class DecisionAnswer(Answer):
+    """A recorded decision, and the runs that it starts or resumes."""
+
+    approval: ApprovalView
+    runs: list[RunView]
+    problem: str = Field("", description="Why no run was started, although the decision is recorded")
+
+
+class Problem(Answer):
+    """An error (RFC 9457). `detail` has the remedy."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class DecisionBody(Question):
+    """A decision about a diff."""
+
+    decision: Literal["approve", "reject"]
+    checksum: str = Field(pattern=r"^[0-9a-f]{64}$", description="`checksum` of the diff, as it was read")
+    comment: str = Field("", max_length=MAX_COMMENT)
+    exclude: list[str] = Field(
+        [],
+        max_length=MAX_EXCLUSIONS,
+        description='What the approval leaves out: ids of operations, `MODEL`, `MODEL:UNIQUE_ID` with wildcards, or `{"action": "delete"}`',
+    )
+
+
+class DiffRunBody(Question):
+    """What to do with a diff."""
+
+    kind: Literal["apply", "dry-run", "retry-rejected"]
+
+
+class SyncRunBody(Question):
+    """What to do with a sync."""
+
+    kind: Literal["plan"] = Field(description="Load both sides and save their diff")
+
+
+class NoQuery(Question):
+    """No parameters."""
+
+
+class DiffQuery(Question):
+    """Which diffs."""
+
+    sync: str = ""
+    start: int = Field(0, ge=0)
+    limit: int = Field(50, ge=1, le=MAX_PAGE)
+
+
+class OperationQuery(Question):
+    """Which operations."""
+
+    model: str = ""
+    action: Literal["", "create", "update", "delete"] = ""
+    unique_id: str = Field("", description="Needs `model`")
+    attribute: str = Field("", description="Name of an attribute that is changed")
+    text: str = Field("", max_length=200, description="Part of an identifier or of a value, without case")
+    state: Literal["", "pending", "sent", "done", "failed", "conflict", "blocked", "suppressed"] = ""
+    start: int = Field(0, ge=0)
+    limit: int = Field(100, ge=1, le=MAX_PAGE)

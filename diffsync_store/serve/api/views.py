@@ -1,0 +1,170 @@
+"""Make the answers of the API from diffs, journals and runs. Nothing here shows a secret value."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from diffsync_store.diffs import SavedDiff
+from diffsync_store.enum import OperationState
+from diffsync_store.journal import PENDING, Application, Approval, Entry
+from diffsync_store.operation import Operation, OperationFilter
+from diffsync_store.project import SyncContext
+from diffsync_store.serve.api.models import (
+    ApplicationView,
+    ApprovalView,
+    Change,
+    DiffDetail,
+    DiffView,
+    OperationList,
+    OperationQuery,
+    OperationView,
+    ResultView,
+    RunView,
+    SyncView,
+    WaitingView,
+)
+from diffsync_store.serve.running import RunStatus
+from diffsync_store.store.redis import target_lease
+
+
+def sync_view(context: SyncContext[Any], name: str) -> SyncView:
+    """Return a declared sync."""
+    declared = context.project.sync(name)
+    holder = context.leases().holder(target_lease(declared.target))
+    pair = (declared.source, declared.target)
+    newest = next((r.diff_id for r in context.diffs().list() if (r.source_name, r.target_name) == pair), None)
+    return SyncView(
+        name=name,
+        source=declared.source,
+        target=declared.target,
+        description=declared.description,
+        approval=declared.approval,
+        lease=str(holder) if holder else "",
+        newest_diff=newest,
+    )
+
+
+def diff_view(context: SyncContext[Any], saved: SavedDiff) -> DiffView:
+    """Return a diff without its checksum, which needs all its elements."""
+    return DiffView(**_facts(context, saved, checksum=None))
+
+
+def diff_detail(context: SyncContext[Any], saved: SavedDiff) -> DiffDetail:
+    """Return a diff with its checksum."""
+    checksum = saved.checksum()
+    return DiffDetail(**_facts(context, saved, checksum), checksum=checksum)
+
+
+def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) -> dict[str, Any]:
+    record, journal = saved.record, saved.journal()
+    name, declared = context.project.sync_between(record.source_name, record.target_name)
+    approval, application = journal.approval(), journal.application()
+    return {
+        "diff_id": record.diff_id,
+        "sync": name,
+        "source": record.source_name,
+        "target": record.target_name,
+        "created": record.created,
+        "operations": record.operations,
+        "summary": record.summary,
+        "by_model": record.by_model,
+        "needs_approval": declared.needs_approval(record.summary),
+        "approval": approval and approval_view(approval, checksum),
+        "application": application and _application_view(application),
+        "waiting": [
+            WaitingView(by=each.by, link=each.link, until=each.until) for each in journal.approval_requests().values()
+        ],
+    }
+
+
+def approval_view(approval: Approval, checksum: str | None) -> ApprovalView:
+    """Return a decision; `checksum` is that of the diff now, or None if it was not computed."""
+    return ApprovalView(
+        decision="reject" if approval.is_rejected else "approve",
+        by=approval.by,
+        at=approval.at,
+        comment=approval.reason,
+        excluded=list(map(str, approval.excluded)),
+        is_current=approval.is_rejected or checksum is None or approval.checksum == checksum,
+    )
+
+
+def _application_view(application: Application) -> ApplicationView:
+    return ApplicationView(
+        by=application.by, at=application.at, operations=application.operations, skipped=application.skipped
+    )
+
+
+def operation_list(saved: SavedDiff, query: OperationQuery) -> OperationList:
+    """Return a page of operations. A filter by attribute or text reads each operation."""
+    matching = OperationFilter(query.model, query.action, query.unique_id)
+    state = OperationState(query.state) if query.state else None
+    start, stop = query.start, query.start + query.limit + 1
+    if query.attribute or query.text:
+        every = saved.operations(matching=matching, state=state)
+        found = list(islice((each for each in every if _fits(each, query)), start, stop))
+    else:
+        found = list(saved.operations(start, query.limit + 1, matching=matching, state=state))
+    page = found[: query.limit]
+    entries = saved.journal().read([each.id for each in page])
+    return OperationList(
+        operations=[_operation_view(each, entries.get(each.id, PENDING)) for each in page],
+        next_start=start + query.limit if len(found) > query.limit else None,
+    )
+
+
+def _fits(operation: Operation, query: OperationQuery) -> bool:
+    """Whether an operation changes the attribute and shows the text; a secret value cannot be searched for."""
+    changes = operation.redacted_changes()
+    if query.attribute and not any(query.attribute in values for values in changes.values()):
+        return False
+    if not query.text:
+        return True
+    shown = operation.redacted()
+    texts = json.dumps([shown.unique_id, shown.name, shown.identifiers, changes], default=str, ensure_ascii=False)
+    return query.text.casefold() in texts.casefold()
+
+
+def _operation_view(operation: Operation, entry: Entry) -> OperationView:
+    shown = operation.redacted()
+    return OperationView(
+        id=operation.id,
+        action=operation.action or "",
+        model=operation.model,
+        unique_id=shown.unique_id or shown.name,
+        identifiers=shown.identifiers,
+        parents=list(shown.parents),
+        changes=list(_changes(operation)),
+        state=entry.state.value,
+        reason=entry.reason,
+    )
+
+
+def _changes(operation: Operation) -> Iterator[Change]:
+    changes = operation.redacted_changes()
+    old, new = changes.get("-", {}), changes.get("+", {})
+    for name in dict.fromkeys((*old, *new)):
+        yield Change(attribute=name, old=old.get(name), new=new.get(name))
+
+
+def result_view(saved: SavedDiff) -> ResultView:
+    """Return what became of a diff; reads its journal."""
+    journal = saved.journal()
+    states = Counter(entry.state.value for _, entry in saved.outcomes())
+    application = journal.application()
+    return ResultView(
+        diff_id=saved.record.diff_id,
+        operations=saved.record.operations,
+        by_state=dict(states),
+        is_running=journal.is_running(),
+        application=_application_view(application) if application else None,
+    )
+
+
+def run_view(run: RunStatus) -> RunView:
+    """Return a run."""
+    facts = asdict(run)
+    return RunView(sync=facts.pop("sync_name"), **facts)

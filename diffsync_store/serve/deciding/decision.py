@@ -1,0 +1,59 @@
+"""Record what a person has decided about a diff."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from diffsync_store.diffs import SavedDiff
+from diffsync_store.exceptions import DiffNotApproved
+from diffsync_store.journal import Approval
+from diffsync_store.printable import printable_lines
+from diffsync_store.project import UserError
+from diffsync_store.serve.deciding.exclusions import parse_exclusions
+
+MAX_COMMENT = 2000
+
+
+class StaleForm(DiffNotApproved):
+    """The form was made for another diff, or the diff has changed since."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person sends."""
+
+    decision: Literal["approve", "reject"]
+    checksum: str
+    """The checksum of the diff as it was shown to the person."""
+    comment: str = ""
+    exclude: tuple[str, ...] = ()
+
+
+def record_decision(saved: SavedDiff, decision: Decision, by: str) -> Approval:
+    """Save a decision with its diff.
+
+    Args:
+        saved: the diff.
+        decision: what was sent.
+        by: who decides, as the identity says.
+
+    Raises:
+        StaleForm: the decision is about another diff, or the diff has changed.
+        UserError: the diff was applied already, the comment is too long, or an exclusion matches nothing.
+    """
+    if decision.checksum != saved.checksum():
+        raise StaleForm(
+            f"The decision is not about the diff {saved.record.diff_id} as it is now: it was made for another diff, or the diff "
+            "has changed. Load the page again, check the diff, and decide again."
+        )
+    applied = saved.journal().application()
+    if applied is not None:
+        raise UserError(
+            f"{applied.by} has applied the diff at {applied.at:%Y-%m-%d %H:%M:%S} UTC. Nothing is left to decide."
+        )
+    if len(decision.comment) > MAX_COMMENT:
+        raise UserError(f"The comment has {len(decision.comment):,} characters. Write {MAX_COMMENT:,} at most.")
+    comment = printable_lines(decision.comment.replace("\r\n", "\n").strip())
+    if decision.decision == "reject":
+        return saved.reject(by=by, reason=comment)
+    excluded = parse_exclusions(saved, decision.exclude)
+    return saved.approve(by=by, reason=comment, checksum=decision.checksum, exclude=excluded)

@@ -1,0 +1,210 @@
+"""Run loads, diffs and applications in threads of the server."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from diffsync_store.exceptions import LeaseHeld
+from diffsync_store.lifecycle import opened
+from diffsync_store.project import EXPECTED_ERRORS, SyncContext, UserError
+from diffsync_store.result import SyncResult
+from diffsync_store.runs import (
+    LEASE_SECONDS,
+    Plan,
+    SyncRequest,
+    apply_saved,
+    make_plan,
+    new_id,
+    open_source,
+    open_target,
+)
+from diffsync_store.serve.running.comparison import load_and_compare
+from diffsync_store.serve.running.runner import RunState, RunStatus, Start
+from diffsync_store.store.redis import Lease, target_lease
+
+MAX_RUNS = 1000
+"""Runs that are remembered. Their results stay with the diffs."""
+_THREADS = 4
+_LEASE_WAIT = 60.0
+_COUNTS = (
+    "created",
+    "updated",
+    "deleted",
+    "moved",
+    "skipped",
+    "failed",
+    "blocked",
+    "conflicts",
+    "suppressed",
+    "unknown",
+)
+_log = logging.getLogger(__name__)
+
+
+class LibraryRunner:
+    """Runs in threads of this process. Threads may share it.
+
+    A run that a stopped server has interrupted is started again by a person: the journal of its diff knows what was done.
+
+    Args:
+        context: the project; the caller closes it after `close`.
+        trust_journal: whether the store keeps every write, as an embedded one does.
+    """
+
+    def __init__(self, context: SyncContext[Any], *, trust_journal: bool = False) -> None:
+        self._context = context
+        self._more: dict[str, Any] = {"trust_journal": True} if trust_journal else {}
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="run")
+        self._runs: OrderedDict[str, RunStatus] = OrderedDict()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    def resume(self, diff_id: str, *, is_approved: bool, by: str, comment: str) -> list[RunStatus]:
+        """Apply an approved diff; nothing waits for a rejection."""
+        if not is_approved:
+            return []
+        return [self.start(Start("apply", "", diff_id), by=by)]
+
+    def start(self, start: Start, *, by: str) -> RunStatus:
+        """Start a run in a thread.
+
+        Raises:
+            UserError: a run of the diff is not finished, the diff cannot be applied now, or the kind is unknown here.
+        """
+        if start.kind == "plan":
+            self._context.project.sync(start.sync_name)
+            start = replace(start, diff_id=start.diff_id or new_id(start.sync_name))
+            return self._submit(start, by, self._plan)
+        if start.kind not in {"apply", "retry-rejected", "dry-run"}:
+            raise UserError(f"This server cannot start {start.kind!r}.")
+        plan = self._checked_plan(start)
+        start = replace(start, sync_name=plan.sync_name)
+        return self._submit(start, by, self._dry_run if start.kind == "dry-run" else self._apply)
+
+    def runs(self) -> list[RunStatus]:
+        """Return the runs of this process, the newest first."""
+        with self._lock:
+            return list(reversed(self._runs.values()))
+
+    def close(self) -> None:
+        """Stop after the running calls, and wait for the threads."""
+        self._stopping.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _checked_plan(self, start: Start) -> Plan:
+        plan = make_plan(self._context, _request(start))
+        if start.kind == "dry-run":
+            return plan
+        if plan.refusal:
+            raise UserError(plan.refusal)
+        if plan.needs_approval and not plan.is_approved:
+            raise UserError(f"The diff {start.diff_id} needs an approval, and nobody has approved it as it is now.")
+        return plan
+
+    def _submit(self, start: Start, by: str, run: Callable[[RunStatus], None]) -> RunStatus:
+        status = RunStatus(new_id("run"), start.kind, start.sync_name, start.diff_id, by)
+        with self._lock:
+            busy = next((each for each in self._runs.values() if _is_busy_with(each, start)), None)
+            if busy is not None:
+                raise UserError(
+                    f"The run {busy.run_id} by {busy.by} works on the diff {busy.diff_id}. Wait until it has ended."
+                )
+            self._runs[status.run_id] = status
+            while len(self._runs) > MAX_RUNS and next(iter(self._runs.values())).has_ended:
+                self._runs.popitem(last=False)
+        try:
+            self._pool.submit(self._run, status.run_id, run)
+        except RuntimeError:
+            self._update(status.run_id, state="stopped", message="The server stops.", ended=_now())
+            raise UserError("The server stops. Start the run again when it is up.") from None
+        return status
+
+    def _run(self, run_id: str, run: Callable[[RunStatus], None]) -> None:
+        status = self._update(run_id, state="running", started=_now())
+        secrets = self._context.project.secrets
+        try:
+            with secrets.redacted_errors():
+                run(status)
+        except Exception as error:  # noqa: BLE001  # the status of the run has it
+            text = str(error) if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {error}"
+            message = secrets.redact(" ".join([text, *getattr(error, "__notes__", ())]))
+            _log.warning("The run %s failed: %s", run_id, message)
+            self._update(run_id, state="failed", message=message, ended=_now())
+
+    def _apply(self, status: RunStatus) -> None:
+        request = SyncRequest(status.diff_id, retry_rejected=status.kind == "retry-rejected")
+        with (
+            open_target(self._context, status.diff_id) as (saved, target),
+            self._take_lease(target.name, f"apply {status.diff_id}, by {status.by}") as lease,
+        ):
+            plan = make_plan(self._context, request)
+            with open_source(self._context, saved.record) as source, opened(target):
+                result = apply_saved(
+                    self._context,
+                    request,
+                    saved,
+                    source,
+                    target,
+                    lease=lease,
+                    by=status.by,
+                    require_approval=plan.needs_approval,
+                    should_stop=self._stopping.is_set,
+                    callback=self._watch(status.run_id),
+                    **self._more,
+                )
+        self._end(status.run_id, result)
+
+    def _dry_run(self, status: RunStatus) -> None:
+        plan = make_plan(self._context, SyncRequest(status.diff_id))
+        self._end(status.run_id, plan.result, plan.refusal or "Dry run: nothing was changed.")
+
+    def _plan(self, status: RunStatus) -> None:
+        load_and_compare(self._context, status.sync_name, status.diff_id, self._watch(status.run_id))
+        plan = make_plan(self._context, SyncRequest(status.diff_id))
+        self._end(status.run_id, plan.result, plan.refusal or f"Saved the diff {status.diff_id}.")
+
+    def _take_lease(self, target: str, reason: str) -> Lease:
+        """Take the lease on the target; wait a minute for that of another process."""
+        deadline = time.monotonic() + _LEASE_WAIT
+        while True:
+            try:
+                return self._context.leases().take(target_lease(target), reason, ttl=LEASE_SECONDS)
+            except LeaseHeld as error:
+                is_locked = error.holder is not None and error.holder.until is None
+                if is_locked or time.monotonic() > deadline or self._stopping.wait(0.5):
+                    raise
+
+    def _watch(self, run_id: str) -> Callable[[str, int, int], None]:
+        def watch(_stage: str, done: int, total: int) -> None:
+            self._update(run_id, done=done, total=total)
+
+        return watch
+
+    def _end(self, run_id: str, result: SyncResult, message: str = "") -> None:
+        counts = {name: count for name in _COUNTS if (count := getattr(result, name))}
+        state: RunState = "stopped" if result.stopped else "done"
+        text = message or result.stopped or result.applied_before
+        self._update(run_id, state=state, message=text, counts=counts, ended=_now())
+
+    def _update(self, run_id: str, **changes: Any) -> RunStatus:
+        with self._lock:
+            self._runs[run_id] = replace(self._runs[run_id], **changes)
+            return self._runs[run_id]
+
+
+def _request(start: Start) -> SyncRequest:
+    return SyncRequest(start.diff_id, start.sync_name, retry_rejected=start.kind == "retry-rejected")
+
+
+def _is_busy_with(run: RunStatus, start: Start) -> bool:
+    return not run.has_ended and run.diff_id == start.diff_id and run.kind != "dry-run" != start.kind
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

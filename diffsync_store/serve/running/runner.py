@@ -1,0 +1,69 @@
+"""What starts and resumes runs."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+Kind = Literal["apply", "dry-run", "retry-rejected", "plan", "undo"]
+"""`plan` loads both sides of a sync and saves their diff."""
+RunState = Literal["waiting", "running", "done", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What to start."""
+
+    kind: Kind
+    sync_name: str
+    diff_id: str = ""
+    """Which diff; of a `plan`, the id that the new diff gets."""
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a run is. Threads may share it."""
+
+    run_id: str
+    kind: Kind
+    sync_name: str
+    diff_id: str
+    by: str
+    state: RunState = "waiting"
+    done: int = 0
+    total: int = 0
+    message: str = ""
+    """How it ended, without secrets."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Number of operations by outcome."""
+    link: str = ""
+    """Where a scheduler shows it."""
+    started: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self.state in {"done", "failed", "stopped"}
+
+
+class Runner(Protocol):
+    """Starts and resumes runs. Threads share it."""
+
+    def resume(self, diff_id: str, *, is_approved: bool, by: str, comment: str) -> list[RunStatus]:
+        """Continue what waits for the decision about a diff, which is recorded already; return the runs.
+
+        Without a scheduler nothing waits: an approved diff is applied.
+        """
+
+    def start(self, start: Start, *, by: str) -> RunStatus:
+        """Start a run.
+
+        Raises:
+            UserError: it cannot start; the message has the remedy.
+        """
+
+    def runs(self) -> list[RunStatus]:
+        """Return the runs that were started here, the newest first."""
+
+    def close(self) -> None:
+        """Stop the runs of this process after their running calls; each can be continued."""
