@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
 from diffsync_store.cli.app import echo_error, project_command
@@ -45,11 +44,3 @@ def _log_to_stderr() -> None:
     """Write the log of the server, with its audit lines, to standard error."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-    )

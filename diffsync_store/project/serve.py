@@ -202,4 +202,6 @@ class ServeSettings(Declaration):
             ("identity", "oidc", "client_secret"): identity.oidc.client_secret if identity.oidc else None,
             ("identity", "session_key"): identity.session_key,
         }
-        yield from (place for place, secret in secrets.items() if secret and not names_in(secret.get_secret_value()))
+        yield from (
+            place for place, secret in secrets.items() if secret is not None and not names_in(secret.get_secret_value())
+        )

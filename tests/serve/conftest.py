@@ -17,7 +17,7 @@ from diffsync_store.serve.identity.tokens import add_token
 from tests.cli.conftest import CommandLine, make_project
 from tests.redis_servers import RedisClusterServers
 from tests.serve.small_app import ORIGIN
-from tests.servers import RedisServer, wait_until
+from tests.servers import RedisServer, is_gone, wait_until
 
 PEOPLE = {"alice": "leads", "bob": "network", "carol": "others"}
 IDENTITY = {
@@ -71,6 +71,14 @@ class Served:
         headers = {"X-Forwarded-User": name, "X-Forwarded-Groups": PEOPLE[name], "Origin": ORIGIN}
         token = self.client.get("/api/v1/me", headers=headers).json().get("csrf_token", "")
         return headers | {"X-CSRF-Token": token}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[CommandLine]:
+    """A project without a store: an embedded server keeps it beside the file."""
+    made = make_project(tmp_path)
+    yield made
+    wait_until(lambda: all(map(is_gone, made.servers())), 120, "no server is left behind")
 
 
 @pytest.fixture

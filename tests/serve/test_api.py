@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from diffsync_store.serve.api.routes import ENDPOINTS
+from diffsync_store.serve.security.audit import LOGGER
 from tests.serve.conftest import Served
 
 
@@ -88,6 +89,25 @@ def test_an_approval_is_refused_after_the_diff_has_changed(served: Served, diff:
     texts = saved._redis.lrange(saved._keys.elements, 0, -1)
     saved._redis.lset(saved._keys.elements, 0, texts[0].replace(b'"model"', b'"model" '))
     served.post(f"/diffs/{diff['diff_id']}/decision", "approve", decision(diff), 409)
+
+
+def test_each_decision_and_start_is_a_line_of_the_log(
+    served: Served, diff: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", LOGGER)
+    path = f"/diffs/{diff['diff_id']}"
+    served.post(f"{path}/decision", "approve", {**decision(diff), "checksum": "0" * 64}, 409)
+    served.post(f"{path}/decision", "approve", decision(diff, "reject", comment="a\nb\u202e"))
+    served.post(f"{path}/runs", "start", {"kind": "apply"}, 409)
+    lines = [record.getMessage().split(" ", 2) for record in caplog.records if record.name == LOGGER]
+    facts = [(event, json.loads(text)) for _, event, text in lines]
+    assert [(event, found["by"], found["outcome"]) for event, found in facts if "by" in found] == [
+        ("decision", "ci-approve", "refused"),
+        ("decision", "ci-approve", "done"),
+        ("start", "ci-start", "refused"),
+    ]
+    assert facts[1][1]["comment"] == "a\\nb\\u202e"
+    assert not any(token in caplog.text for token in served.tokens.values())
 
 
 def test_an_applied_diff_is_not_decided_again(served: Served, diff: dict[str, Any]) -> None:

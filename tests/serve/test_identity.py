@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from diffsync_store.project import Role, ServeSettings, UserError
+from diffsync_store.project import ConfigError, Project, Role, ServeSettings, UserError
 from diffsync_store.serve.identity import UnguardedRoute, require_guards
 from diffsync_store.serve.identity.identity import InvalidName, checked_name
 from diffsync_store.serve.identity.oidc import claim, groups_in
@@ -24,6 +24,7 @@ from diffsync_store.serve.identity.roles import RoleRules
 from diffsync_store.serve.identity.routes import local_path
 from diffsync_store.serve.identity.session import Sessions
 from diffsync_store.serve.identity.tokens import TokenFile, add_token, hash_of, new_token, toml_lines
+from diffsync_store.serve.server import with_address
 from tests.serve.small_app import client
 
 PROXY = {"header": "X-Forwarded-User", "groups_header": "X-Forwarded-Groups", "trusted": ["127.0.0.1/32"]}
@@ -68,6 +69,38 @@ def test_a_server_that_others_reach_needs_an_identity(host: str) -> None:
 def test_a_server_that_others_reach_needs_its_address() -> None:
     with pytest.raises(ValidationError, match="add base_url"):
         ServeSettings.model_validate({"host": "0.0.0.0", "identity": {"proxy": PROXY}})
+
+
+def test_an_option_cannot_open_the_server_to_others() -> None:
+    with pytest.raises(UserError, match="add an identity"):
+        with_address(ServeSettings(), "0.0.0.0", None)
+    assert with_address(ServeSettings(), "", 0).port > 0
+    assert with_address(ServeSettings(), "::1", 81).origin == "http://[::1]:81"
+
+
+@pytest.mark.parametrize(
+    "secret", ["oidc: {issuer: 'https://id', client_id: x, client_secret: abc}", f"session_key: {'k' * 32}"]
+)
+def test_a_secret_in_the_file_is_refused(tmp_path: Path, secret: str) -> None:
+    file = tmp_path / "syncs.yaml"
+    file.write_text(f"serve: {{identity: {{{secret}}}}}\n", "utf-8")
+    with pytest.raises(ConfigError, match=r"write \$\{VAR\}"):
+        Project(file, {})
+
+
+def test_secrets_of_the_file_come_from_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "syncs.yaml"
+    file.write_text(
+        "serve: {identity: {oidc: {issuer: '${ISSUER}', client_id: x, client_secret: '${OIDC_SECRET}'}}}\n", "utf-8"
+    )
+    project = Project(file, {"ISSUER": "https://id.example.com", "OIDC_SECRET": "hunter22"})
+    oidc = project.serve_settings().identity.oidc
+    assert oidc is not None
+    assert oidc.client_secret is not None
+    assert oidc.client_secret.get_secret_value() == "hunter22"
+    assert project.secrets.redact("x hunter22") == "x ***"
+    with pytest.raises(ConfigError, match="https"):
+        Project(file, {"ISSUER": "http://id.example.com", "OIDC_SECRET": "hunter22"}).serve_settings()
 
 
 # A proxy

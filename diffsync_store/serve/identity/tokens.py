@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 import stat
@@ -13,7 +14,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffsync_store.project import Role, UserError
@@ -21,6 +21,7 @@ from diffsync_store.serve.identity.identity import Identity, InvalidName, checke
 from diffsync_store.serve.identity.refusal import WrongToken
 from diffsync_store.serve.identity.roles import with_read
 
+_log = logging.getLogger(__name__)
 PREFIX = "dss_"
 """Begins each token, so that scanners of repositories find one."""
 _BYTES = 32
@@ -61,7 +62,6 @@ class TokenFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._log = structlog.get_logger("diffsync_store.serve")
         self._lock = Lock()
         self._loaded = self._read()
 
@@ -93,7 +93,7 @@ class TokenFile:
                 if _stamp(self._path.stat()) != self._loaded.stamp:
                     self._loaded = self._read()
             except (OSError, UserError) as error:
-                self._log.error(f"No token is accepted: {error}")
+                _log.error("No token is accepted: %s", error)
                 raise WrongToken(
                     "The server cannot read its token file, so no token is accepted. Its log says why."
                 ) from None

@@ -1,8 +1,8 @@
-"""Record who did what: one line of the log for each sign-in, decision and start."""
+"""Record who did what: one line of the log for each sign-in, decision, start and refused request."""
 
-from typing import Any
+import json
+import logging
 
-import structlog
 from starlette.requests import Request
 
 from diffsync_store.printable import printable
@@ -13,13 +13,16 @@ _MAX = 500
 
 
 class Audit:
-    """Writes the lines. Threads may share it."""
+    """Writes the lines, each an event and its facts as JSON. Threads may share it.
 
-    def __init__(self, logger: Any = None) -> None:
-        self._log = logger or structlog.get_logger(LOGGER)
+    Values from people are shown with each invisible character as its escape, so that nobody can forge a line.
+    """
+
+    def __init__(self) -> None:
+        self._log = logging.getLogger(LOGGER)
 
     def record(self, request: Request, event: str, *, by: str = "", outcome: str = "done", **facts: str) -> None:
-        """Write a line. Values from people are shown with each invisible character as its escape, so that no line is forged.
+        """Write a line.
 
         Args:
             request: the request.
@@ -29,14 +32,8 @@ class Audit:
             facts: more, such as `diff_id`.
         """
         user = request.user
-        self._log.info(
-            f"audit {event}",
-            by=printable(by or user.name or "-"),
-            source=user.source,
-            address=client_address(request),
-            outcome=outcome,
-            **{name: printable(value)[:_MAX] for name, value in facts.items()},
-        )
+        who = {"by": by or user.name or "-", "source": user.source, "address": client_address(request)}
+        self._write(logging.INFO, event, {**who, "outcome": outcome, **facts})
 
     def refused(self, address: str, reason: str) -> None:
         """Write a line about a request that was refused before anything was done.
@@ -45,4 +42,8 @@ class Audit:
             address: of the client.
             reason: why.
         """
-        self._log.warning("audit refused", address=address, reason=printable(reason)[:_MAX])
+        self._write(logging.WARNING, "request", {"address": address, "outcome": "refused", "reason": reason})
+
+    def _write(self, level: int, event: str, facts: dict[str, str]) -> None:
+        shown = {name: printable(value)[:_MAX] for name, value in facts.items()}
+        self._log.log(level, "audit %s %s", event, json.dumps(shown))
