@@ -1,12 +1,14 @@
 """Translate failures of Prefect's API into one sentence that says what to do."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
+from prefect.exceptions import MissingContextError
 from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
@@ -78,7 +80,15 @@ def best_effort(failure: str, *errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except caught as error:
-        get_run_logger().warning("%s: %s", failure, error)
+        _logger().warning("%s: %s", failure, error)
+
+
+def _logger() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+    """Return the logger of the flow run; outside of one, that of this package."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("diffsync_flows")
 
 
 def _refusal(address: str, response: httpx.Response) -> str:

@@ -1,23 +1,24 @@
 from prefect import flow, runtime
 from prefect.client.schemas import State
-from prefect.states import Completed
 
 from diffsync_flows.config.config import read_config
 from diffsync_flows.reporting.metrics import run_metrics
+from diffsync_flows.reporting.run_metadata import mark_own_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
-from diffsync_flows.runtime.states import EndState
+from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_flows.runtime.target_lock import TargetBusy, target_lock
-from diffsync_flows.steps.reconciling import Ids, run_reconcile
+from diffsync_flows.steps.reconciling import run_reconcile
 
 
 @flow(flow_run_name="reconcile {sync_name}")
 @report_expected_errors
-def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
+def reconcile(sync_name: str, dry_run: bool = False) -> State[dict[str, str]]:
     """Load source and target at the same time, compare them, and sync the difference: each step on its own workers.
 
-    A diff without changes ends the run. If the sync needs an approval, it keeps waiting and this run ends as
-    AwaitingApproval. One reconcile at a time works on a target, whatever its sync.
+    A diff without changes ends the run. If the sync needs an approval, this run is suspended without a process, and ends as
+    its sync ends. One reconcile at a time works on a target, whatever its sync. While the target is locked for maintenance,
+    reconciles are skipped.
 
     Args:
         sync_name: Name of the sync in the YAML file.
@@ -29,11 +30,11 @@ def reconcile(sync_name: str, dry_run: bool = False) -> State[Ids]:
     ):
         lock_reason = f"reconcile {sync_name}, flow run {runtime.flow_run.id}"
         try:
-            with target_lock(context, context.project.sync(sync_name), lock_reason):
-                ended = run_reconcile(context, sync_name, dry_run=dry_run)
+            with target_lock(context, context.project.sync(sync_name), lock_reason, dry_run=dry_run):
+                ending = run_reconcile(context, sync_name, dry_run=dry_run)
         except TargetBusy as busy:
-            metrics.is_published = False
-            return Completed(name=EndState.SKIPPED, message=f"Skipped: {busy}", data={})
-        metrics.state = "partial" if ended.name == EndState.PARTIAL else "complete"
-        metrics.is_published = not dry_run and ended.name != EndState.AWAITING_APPROVAL
-        return ended
+            ending = Ending(Outcome.SKIPPED, str(busy))
+        metrics.state = "partial" if ending.outcome is Outcome.PARTIAL else "complete"
+        metrics.is_published = ending.outcome in {Outcome.PARTIAL, Outcome.COMPLETE}
+        mark_own_run("reconcile", ending)
+        return ending.to_state()

@@ -1,14 +1,19 @@
-from prefect import flow
+from uuid import UUID
+
+from prefect import flow, runtime
 from prefect.client.schemas import State
 
+from diffsync_flows.approval.waiting_reconciles import NOT_SETTLED, settle, settle_after
 from diffsync_flows.config.config import read_config
+from diffsync_flows.prefect_api import best_effort
+from diffsync_flows.reporting.run_metadata import mark_own_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.steps.syncing import dry_run_sync, run_agent, run_sync
 from diffsync_store.runs import Selection, SyncRequest
 
 
-@flow(flow_run_name="sync {diff_id}")
+@flow(flow_run_name="sync {diff_id}", on_completion=[settle_after], on_failure=[settle_after])
 @report_expected_errors
 def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     diff_id: str,
@@ -26,11 +31,11 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     again. A record that changed after the diff was made is left alone and listed as a conflict.
 
     If the sync needs an approval, the run is suspended until somebody resumes it with a decision: choose Resume in the menu
-    of the run's page. An older run of the sync that waits for other changes ends as Superseded. If an older run waits for
-    the same changes, it keeps waiting and this run ends as PendingElsewhere.
+    of the run's page. An older run of the sync that waits for other changes is superseded: it ends as Cancelled. If an older
+    run waits for the same changes, it keeps waiting and this run ends without applying anything.
 
-    Returns the number of operations by outcome. If some were not applied, the run ends as Partial, a kind of Completed, and
-    its artifact lists them with the reasons.
+    Returns the number of operations by outcome. If some were not applied, the name and the message of the run begin with
+    "partial", and its artifact lists them with the reasons.
 
     Args:
         diff_id: Id of the saved diff, from the artifact of the diff.
@@ -53,4 +58,10 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     with SyncContext(read_config()) as context:
         if agent_of:
             return run_agent(context, request, agent_of)
-        return dry_run_sync(context, request) if dry_run else run_sync(context, request)
+        ending = dry_run_sync(context, request) if dry_run else run_sync(context, request)
+        mark_own_run("sync", ending)
+        state = ending.to_state()
+        if state.is_cancelled():  # Prefect has no hook for a flow that ends so
+            with best_effort(NOT_SETTLED):
+                settle(diff_id, UUID(runtime.flow_run.id), state)
+        return state

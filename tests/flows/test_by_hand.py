@@ -23,15 +23,15 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, screenshots
     }
 
     ui.start("diff/inventory", **stores)
-    ui.expect_run("diff registry → inventory · 15 create, 1,180 update, 20 delete", "Completed")
-    diff_id = copy_id(ui, "diff-registry-inventory-totals", "1,215 operations, registry → inventory")
+    ui.expect_run("diff registry → inventory · 20 delete, 15 create, 1,180 update", "Completed")
+    diff_id = copy_id(ui, "diff-registry-inventory-totals", "20 delete, 15 create, 1,180 update: registry → inventory")
     for name in ("load registry · 1,197 objects", "load inventory · 1,202 objects"):
         expect(page.get_by_test_id("markdown-display").get_by_role("link", name=name)).to_be_visible()
     for row in ("delete 20", "airport 11 1,180 20", "country CH 1,212"):
         expect(page.get_by_role("row", name=row, exact=True)).to_be_visible()
 
     ui.start("sync/inventory", diff_id=diff_id)
-    ui.expect_run("sync registry → inventory · 15 create, 1,180 update, 20 delete", "Suspended")
+    ui.expect_run("sync registry → inventory · 20 delete, 15 create, 1,180 update", "Suspended")
     ui.screenshot("sync-2-waits")
     assert check.fingerprint(database) == before
     ui.approve("ann", "CHG-4711")
@@ -42,7 +42,7 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, screenshots
     expect(shown).to_contain_text("1,215 of 1,215 applied")
     ui.screenshot("sync-6-artifact")
     shown.get_by_role("link", name="diff registry → inventory").click()
-    ui.expect_run("diff registry → inventory · 15 create, 1,180 update, 20 delete", "Completed")
+    ui.expect_run("diff registry → inventory · 20 delete, 15 create, 1,180 update", "Completed")
     assert check.is_equal(check.compare(database, project.folder / "after" / "airports.csv"))
     with project.diffs() as diffs:
         approval = diffs.open(diff_id).journal().approval()

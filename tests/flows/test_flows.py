@@ -91,8 +91,10 @@ def test_each_run_publishes_metrics(history: History) -> None:
 def test_a_dry_run_of_an_applied_diff_would_do_nothing(history: History) -> None:
     diff_id = parameter(history.project, history.step(history.first, "sync"), "diff_id")
     run = history.project.run("sync/airports", diff_id=diff_id, dry_run=True)
-    summary = "Dry run, nothing was changed: 0 of 1,215 would be applied, 1,215 were applied before"
-    assert (run.state, run.summary) == ("Completed", summary)
+    summary = "DRY RUN: 0 of 1,215 would be applied, 1,215 were applied before, nothing was changed"
+    assert (run.state, run.outcome, run.summary) == ("Completed", "dry-run", summary)
+    assert run.message == f"Dry run: {summary.removeprefix('DRY RUN: ')}."
+    assert run.name.startswith("DRY RUN: sync registry → database · 20 delete, 15 create, ")
     assert check.fingerprint(history.project.database) == history.contents[2]
 
 
@@ -122,7 +124,11 @@ def test_a_sync_lists_failed_operations_and_ends_as_partial(project: Project) ->
     )
 
     run = project.run("sync/picky", diff_id="picky")
-    assert (run.state, run.message) == ("Partial", "3 operations were not applied")
+    assert run.outcome == "partial"
+    assert (run.state, run.message) == (
+        "Completed",
+        "Partial: 3 operations were not applied. The artifact lists them with the reasons.",
+    )
     shown = project.artifacts(run)["sync-registry-picky"]["data"]
     assert "| failed | 1 |" in shown
     assert "| blocked | 2 |" in shown
@@ -266,13 +272,16 @@ def test_deletes_that_a_partial_load_cannot_prove_are_suppressed_until_allowed(p
     assert "partial:item" in shown
 
     run = project.run("sync/lacking", diff_id="lacking", dry_run=True)
-    assert (run.state, run.summary) == ("Completed", "Dry run, nothing was changed: 0 of 2 would be applied")
+    assert (run.state, run.summary) == ("Completed", "DRY RUN: 0 of 2 would be applied, nothing was changed")
     shown = project.artifacts(run)["sync-rejecting-five"]["data"]
     assert "| suppressed | 2 |" in shown
     assert "partial:item" in shown
 
     run = project.run("sync/lacking", diff_id="lacking")
-    assert (run.state, run.message) == ("Partial", "2 operations were not applied")
+    assert (run.state, run.message) == (
+        "Completed",
+        "Partial: 2 operations were not applied. The artifact lists them with the reasons.",
+    )
     assert "| item | delete | 2 |" in project.artifacts(run)["sync-rejecting-five"]["data"]
 
     run = project.run("sync/lacking", diff_id="lacking", allow=["partial:item"])
@@ -286,7 +295,7 @@ def test_deletes_that_a_partial_load_cannot_prove_are_suppressed_until_allowed(p
     allow = ["partial:item", "delete:2:item"]
     only = {"allow": allow, "select": [{"unique_id": "item 3"}]}
     run = project.run("sync/lacking", diff_id="lacking", dry_run=True, **only)
-    assert (run.state, run.summary) == ("Completed", "Dry run, nothing was changed: 1 of 2 would be applied")
+    assert (run.state, run.summary) == ("Completed", "DRY RUN: 1 of 2 would be applied, nothing was changed")
     with project.store("five") as store:
         assert store.count() == 5
     assert "| item | delete | 1 | not selected |" in project.artifacts(run)["sync-rejecting-five"]["data"]

@@ -41,8 +41,10 @@ def test_a_shard_that_is_killed_or_fails_is_loaded_again_alone(project: Project,
     (folder / "us.wait").unlink()
 
     ended = finish(project.stack, run_id, seconds=RUN_SECONDS)
-    assert (ended.state, loads(folder)) == ("Partial", {"eu": 1, "us": 2, "asia": 1})
-    assert ended.message.startswith("Not loaded: asia.")
+    assert (ended.outcome, loads(folder)) == ("partial", {"eu": 1, "us": 2, "asia": 1})
+    assert ended.name == "PARTIAL: load regions · 20 objects"
+    assert ended.message.startswith("Partial: 20 objects were loaded. ")
+    assert "Not loaded: asia. The artifact of the shards has the reasons." in ended.message
     with project.store("regions") as store:
         record = store.record()
     assert record.state is StoreState.PARTIAL
@@ -118,13 +120,13 @@ def test_a_load_that_holds_the_last_slot_loads_the_shards_itself(project: Projec
 def test_a_reconcile_goes_on_without_a_missing_shard_and_says_so(project: Project, folder: Path) -> None:
     (folder / "asia.fail").touch()
     run = project.run("reconcile/regions", dry_run=True)
-    assert run.state == "Partial", run.message
-    assert run.message.startswith("Some shards were not loaded: load regions · ")
+    assert (run.state, run.outcome) == ("Completed", "dry-run"), run.message
+    assert run.message.startswith("Dry run: Nothing was changed. Some records were not loaded: load regions · ")
     assert loads(folder) == {"eu": 1, "us": 1, "asia": 1}
-    steps = {step.name.split(" · ")[0]: step.state for step in project.children(run)}
+    steps = {step.name.split(" · ")[0]: step.outcome for step in project.children(run)}
     assert steps == {
-        "load regions": "Partial",
-        "load five": "Completed",
-        "diff regions → five": "Completed",
-        "sync regions → five": "Completed",
+        "PARTIAL: load regions": "partial",
+        "load five": "",
+        "diff regions → five": "",
+        "DRY RUN: sync regions → five": "dry-run",
     }

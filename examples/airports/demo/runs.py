@@ -19,6 +19,8 @@ class Run:
     name: str
     state: str
     message: str
+    outcome: str
+    """Such as `partial`; empty if the run was complete or failed."""
     pool: str
     process: str
     started: datetime
@@ -62,6 +64,7 @@ def _describe(stack: PrefectStack, run: dict[str, Any]) -> Run:
         name=run["name"],
         state=run["state_name"],
         message=run["state"]["message"] or "",
+        outcome=next((tag.removeprefix("outcome:") for tag in run["tags"] if tag.startswith("outcome:")), ""),
         pool=run["work_pool_name"] or "",
         process=run["infrastructure_pid"] or "",
         started=datetime.fromisoformat(run["start_time"]),

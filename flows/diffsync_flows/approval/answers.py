@@ -8,6 +8,7 @@ from prefect.exceptions import FlowPauseTimeout, NotPausedError, ObjectNotFound
 from prefect.flow_runs import resume_flow_run
 
 from diffsync_flows.approval.pending import pending_runs, suspended_runs
+from diffsync_flows.approval.waiting_reconciles import settle_all
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import DiffNotFound, Select
 from diffsync_store.diffs import SavedDiff
@@ -59,6 +60,7 @@ def resume_decided(context: SyncContext) -> list[str]:
 
     An approval of other operations than the diff now has does not count: its run keeps waiting.
     """
+    settle_all(context.project.declared.project)
     lines = []
     for run, answer in list(_decided(context)):
         try:

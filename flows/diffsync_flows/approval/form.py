@@ -6,7 +6,7 @@ from typing import Any, Literal
 from prefect.input import RunInput
 from pydantic import Field, create_model
 
-from diffsync_flows.reporting.artifacts.text import ACTIONS
+from diffsync_flows.reporting.run_metadata import ACTIONS
 from diffsync_store import Select
 from diffsync_store.diffs import DiffRecord
 

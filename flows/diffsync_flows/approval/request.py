@@ -2,14 +2,10 @@
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas import State
-from prefect.client.schemas.objects import StateType
 from prefect.flow_runs import suspend_flow_run
-from prefect.states import Completed
 from prefect.utilities.urls import url_for
 
 from diffsync_flows.approval.form import INSTRUCTIONS, Decision, decision_form
@@ -19,7 +15,7 @@ from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.reporting.events import RECONCILE
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.states import EndState
+from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
 from diffsync_store.runs import SyncRequest, count_matching
@@ -34,14 +30,14 @@ class Rejected(RuntimeError):
     """A person rejected the diff."""
 
 
-def request_approval(context: SyncContext, request: SyncRequest, sync_name: str) -> State[Any] | None:
-    """Return None once the diff is approved, or the state in which the run ends without applying it."""
+def request_approval(context: SyncContext, request: SyncRequest, sync_name: str) -> Ending | None:
+    """Return None once the diff is approved, or how the run ends without applying it."""
     try:
         ApprovalRequest(context, request, sync_name).require()
     except PendingElsewhere as pending:
-        return Completed(name=EndState.PENDING_ELSEWHERE, message=str(pending), data={})
+        return Ending(Outcome.ALREADY_PENDING, str(pending))
     except Rejected as rejection:
-        return State(type=StateType.CANCELLED, name=EndState.REJECTED, message=str(rejection))
+        return Ending(Outcome.REJECTED, str(rejection))
     return None
 
 

@@ -6,21 +6,21 @@ Two runs that ask at the same moment may both stay pending. The next diff, or th
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
-from prefect.client.schemas import FlowRun, State
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas import FlowRun
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import PrefectException
 from prefect.utilities.urls import url_for
 
 from diffsync_flows.approval.pending import OVERRIDES, suspended_runs
+from diffsync_flows.approval.waiting_reconciles import settle_diff
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.events import SyncEnd
+from diffsync_flows.reporting.run_metadata import mark_run
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.states import SUSPENDED, EndState
+from diffsync_flows.runtime.states import SUSPENDED, Outcome, cancelled
 from diffsync_store import DiffNotFound, ObjectStoreException, StoreNotComplete, StoreNotFound, StoreReloaded
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.runs import find_newer_change
@@ -79,9 +79,13 @@ def supersede_older(context: SyncContext, newer: DiffRecord, sync_name: str, rea
             is_approved = approval is not None and not approval.is_rejected
             if is_approved or client.read_flow_run(run.id).state_name != SUSPENDED:
                 continue
-            state = State[Any](type=StateType.CANCELLED, name=EndState.SUPERSEDED, message=reason)
-            if client.set_flow_run_state(run.id, state).status is not SetStateStatus.ACCEPT:
+            if (
+                client.set_flow_run_state(run.id, cancelled(Outcome.SUPERSEDED, reason)).status
+                is not SetStateStatus.ACCEPT
+            ):
                 continue
+            mark_run(run.id, Outcome.SUPERSEDED)
+            settle_diff(other.record.diff_id)
             other.journal().withdraw_request(str(run.id))
             get_run_logger().info("%s no longer waits for approval: %s", run.name, reason)
             SyncEnd(other.record.diff_id, sync_name, other.record, is_child=False).emit("superseded")

@@ -21,20 +21,18 @@ from diffsync_flows.deploy.deployment import HEARTBEAT_SECONDS
 from diffsync_flows.reporting.events import DIFF_SAVED, PROJECT_LABEL, RECONCILE_LABEL, STORE_LOADED
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG
 from diffsync_flows.runtime.retries import MAX_RESTARTS
-from diffsync_flows.runtime.states import SUSPENDED, EndState
+from diffsync_flows.runtime.states import CANCELLED, COMPLETED, CRASHED, FAILED, SUSPENDED
 from diffsync_store.project import PROJECT
 
 CRASHED_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 RESTART_AFTER_SECONDS = 15
 """A worker reports the end of a process twice, some seconds apart. The second report must not end the next attempt."""
 
-ALIVE = ("heartbeat", SUSPENDED, "Cancelling", *EndState)
+ALIVE = ("heartbeat", SUSPENDED, "Cancelling", COMPLETED, FAILED, CANCELLED, CRASHED)
 """Events that keep a run from being marked as crashed. A suspended run waits for an approval and has no process; a run that is
 being cancelled must not be restarted.
 """
-NEVER_RESUMED = [
-    f"The flow was {state.lower()} and never resumed." for state in ("paused", SUSPENDED, EndState.SUPERSEDED)
-]
+NEVER_RESUMED = [f"The flow was {state.lower()} and never resumed." for state in ("paused", SUSPENDED, CANCELLED)]
 """Prefect's messages for a run that was not resumed in time."""
 
 
@@ -112,8 +110,8 @@ def _restart_crashed_runs(project: str) -> AutomationCore:
         description=f"Restarts a crashed run, up to {MAX_RESTARTS} times; a sync continues where it stopped",
         trigger=_on_run_event(
             project,
-            after=[EndState.CRASHED],
-            expect=["AwaitingRetry", "Scheduled", "Pending", "Running", EndState.CANCELLED],
+            after=[CRASHED],
+            expect=["AwaitingRetry", "Scheduled", "Pending", "Running", CANCELLED],
             within=RESTART_AFTER_SECONDS,
             labels={"prefect.run-count": [str(count) for count in range(1, MAX_RESTARTS + 1)]},
         ),
@@ -130,12 +128,12 @@ def _restart_crashed_runs(project: str) -> AutomationCore:
 def _end_unapproved_syncs(project: str) -> AutomationCore:
     return AutomationCore(
         name="end syncs whose approval timed out",
-        description=f"Ends a sync as {EndState.APPROVAL_TIMED_OUT} if nobody decides before its approval timeout",
-        trigger=_on_run_event(project, expect=[EndState.FAILED], labels={"prefect.state-message": NEVER_RESUMED}),
+        description="Says in the state of a run that nobody decided before its approval timeout",
+        trigger=_on_run_event(project, expect=[FAILED], labels={"prefect.state-message": NEVER_RESUMED}),
         actions=[
             ChangeFlowRunState(
                 state=StateType.FAILED,
-                name=EndState.APPROVAL_TIMED_OUT,
+                name=FAILED,
                 message="Nobody approved the diff in time; nothing was applied. To apply it, start the sync again with the same "
                 "diff_id. Approve it there, or beforehand: diffsync-flows approve DIFF_ID --by NAME",
                 force=True,

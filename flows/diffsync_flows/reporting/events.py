@@ -19,12 +19,13 @@ The `state` of a sync:
 | `stopped` | Too many operations failed, so the sync stopped. |
 | `refused` | The diff exceeds the change limits. |
 | `rejected` | A person rejected the diff. |
+| `skipped` | The target is locked for maintenance; nothing was applied. |
 | `superseded` | The sync waited for approval, and a newer diff replaced its diff. |
 | `cancelled` | The run was cancelled. |
 | `failed` | Anything else. If the diff does not exist, its adapters are unknown and no adapter is related. |
 
-There is no event while a sync waits for approval, when it ends as PendingElsewhere, after a dry run, and when its process
-is killed. For a killed process, Prefect emits `prefect.flow-run.Crashed`, caused by the automation for dead runs.
+There is no event while a sync waits for approval, when its changes already wait for approval in another run, after a dry
+run, and when its process is killed. For a killed process, Prefect emits `prefect.flow-run.Crashed`, caused by the automation for dead runs.
 
 `created`, `updated`, `deleted` and `moved` count what this run applied; `done_before` counts what earlier runs applied.
 `skipped` counts operations that the adapter's models left alone, in this run or before: the target does not have them.

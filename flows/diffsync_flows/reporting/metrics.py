@@ -17,8 +17,8 @@ A flow run is too short to be scraped. Each metric is a gauge of the last run, a
 | `diffsync_housekeeping_items` | outcome | stores and diffs of the last housekeeping: dropped, or kept because they are in use |
 
 A run that fails early, for example because its diff or store does not exist, counts as failed. A run publishes nothing if
-the name of its sync is not known, while it waits for approval, after a dry run, and when it ends as Rejected, Superseded or
-PendingElsewhere.
+the name of its sync is not known, while it waits for approval, after a dry run, and when it ends without applying anything: rejected,
+superseded, skipped, or because its changes already wait for approval in another run.
 
 The target is known to equal the source after a sync that applied the whole diff, and after a diff without operations. How
 far the target is behind, in seconds: `time() - max by (sync) (diffsync_in_sync_timestamp_seconds)`.

@@ -1,29 +1,88 @@
-"""Names of the states of flow runs. Prefect itself only knows their types."""
+"""How flow runs end.
 
+States have Prefect's own names only: the pages of Prefect list the runs of a deployment by these names, and leave out others.
+What such a state does not tell is the outcome of the run. It is in the message of the state, in the name of the run and in one of
+its tags, such as `outcome:partial`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-SUSPENDED = "Suspended"
-"""The run waits for an approval and has no process."""
+from prefect.client.schemas import State
+from prefect.client.schemas.objects import StateType
+from prefect.states import Completed
+
+from diffsync_store.printable import printable
+
+COMPLETED, FAILED, CANCELLED, CRASHED, SUSPENDED = "Completed", "Failed", "Cancelled", "Crashed", "Suspended"
+"""Names of states. A suspended run waits for an approval and has no process."""
+OUTCOME_TAG = "outcome:"
+"""Prefix of the tag with the outcome of a run."""
 
 
-class EndState(StrEnum):
-    """States in which a run ends. The automation for dead runs ignores a run in one of these."""
+class Outcome(StrEnum):
+    """How a run ended that did not fail."""
 
-    COMPLETED = "Completed"
-    PARTIAL = "Partial"
-    """Completed: a sync that did not apply every operation, a load that lacks a shard, or a reconcile with one of them."""
-    AWAITING_APPROVAL = "AwaitingApproval"
-    """Completed: a reconcile whose sync waits for an approval."""
-    PENDING_ELSEWHERE = "PendingElsewhere"
-    """Completed: a sync whose changes already wait for an approval in an older run."""
-    SKIPPED = "Skipped"
-    """Completed: a reconcile that was due while another one of its target was running."""
-    FAILED = "Failed"
-    APPROVAL_TIMED_OUT = "ApprovalTimedOut"
-    """Failed: nobody approved the diff in time."""
-    CANCELLED = "Cancelled"
-    REJECTED = "Rejected"
-    """Cancelled: a sync whose diff was rejected."""
-    SUPERSEDED = "Superseded"
-    """Cancelled: a sync that waited for the approval of a diff which a newer one has replaced."""
-    CRASHED = "Crashed"
+    COMPLETE = "complete"
+    """It did all of its work; such a run has no tag."""
+    PARTIAL = "partial"
+    """A load that lacks records, a sync that did not apply every operation, or a reconcile with one of them."""
+    DRY_RUN = "dry-run"
+    """Nothing was changed, as asked."""
+    ALREADY_PENDING = "already-pending"
+    """A sync whose changes already wait for an approval in an older run, or its reconcile."""
+    SKIPPED = "skipped"
+    """The target is locked for maintenance, or another reconcile of it was running."""
+    REJECTED = "rejected"
+    """A sync whose diff was rejected, or its reconcile."""
+    SUPERSEDED = "superseded"
+    """A sync that waited for the approval of a diff which a newer one has replaced, or its reconcile."""
+
+    @property
+    def label(self) -> str:
+        """Return the outcome as the beginning of a sentence."""
+        return self.value.replace("-", " ").capitalize()
+
+    @property
+    def prefix(self) -> str:
+        """Return the beginning of the name of a run; empty for a complete one."""
+        return "" if self is Outcome.COMPLETE else f"{self.label.upper()}: "
+
+
+_CANCELLED = (Outcome.REJECTED, Outcome.SUPERSEDED)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ends: its outcome, what a person has to know, and its result."""
+
+    outcome: Outcome = Outcome.COMPLETE
+    message: str = ""
+    data: Any = field(default_factory=dict)
+    is_cancelled: bool = False
+    """Whether the state is Cancelled, also if the outcome does not imply it."""
+
+    def to_state(self) -> State[Any]:
+        """Return the state in which the run ends."""
+        if self.is_cancelled or self.outcome in _CANCELLED:
+            return cancelled(self.outcome, self.message)
+        return Completed(message=outcome_message(self.outcome, self.message) or None, data=self.data)
+
+
+def cancelled(outcome: Outcome, message: str) -> State[Any]:
+    """Return the state of a run that was ended without doing its work."""
+    return State[Any](type=StateType.CANCELLED, name=CANCELLED, message=outcome_message(outcome, message))
+
+
+def outcome_message(outcome: Outcome, message: str) -> str:
+    """Return a message that begins with the outcome; a complete run needs no such word."""
+    text = printable(message)
+    return text if outcome is Outcome.COMPLETE else f"{outcome.label}: {text}"
+
+
+def outcome_of(tags: Iterable[str]) -> Outcome:
+    """Return the outcome in the tags of a run that has ended."""
+    names = (tag.removeprefix(OUTCOME_TAG) for tag in tags if tag.startswith(OUTCOME_TAG))
+    return next((Outcome(name) for name in names if name in list(Outcome)), Outcome.COMPLETE)

@@ -20,24 +20,27 @@ LOCK_SECONDS = 150.0
 
 
 class TargetBusy(RuntimeError):
-    """Another reconcile of the target is running, and this one must not wait for it."""
+    """This reconcile must not wait for another one of the target, or for the end of its maintenance."""
 
 
 @contextmanager
-def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str) -> Iterator[None]:
+def target_lock(context: SyncContext, sync: PrefectSyncEntry, reason: str, *, dry_run: bool = False) -> Iterator[None]:
     """Lock the sync's target against other reconciles while the body runs.
 
     Args:
         context: Provides the leases.
         sync: Declares the target, and whether overlapping reconciles wait or are skipped.
         reason: Identifies this run. A lock with the same reason belongs to an earlier process of this run and is taken over.
+        dry_run: Whether the body changes nothing, so that it may run during maintenance.
 
     Raises:
-        TargetBusy: Another run has the lock, and overlapping reconciles are skipped.
+        TargetBusy: Another run has the lock, and overlapping reconciles are skipped; or the target is locked for maintenance.
     """
     leases = context.leases()
     with _acquire(leases, sync, reason):
         _wait_for_running_sync(leases, sync)
+        if not dry_run:
+            _skip_maintenance(leases, sync)
         yield
 
 
@@ -56,6 +59,12 @@ def _acquire(leases: RedisLeases, sync: PrefectSyncEntry, reason: str) -> Lease:
         return retrying(leases.take, name, reason, ttl=LOCK_SECONDS)
     except LeaseHeld as error:
         raise TargetBusy(f"{sync.target} is being reconciled by {error.holder}") from None
+
+
+def _skip_maintenance(leases: RedisLeases, sync: PrefectSyncEntry) -> None:
+    holder = leases.holder(target_lease(sync.target))
+    if holder is not None and holder.until is None:
+        raise TargetBusy(f"{sync.target} is locked by {holder}")
 
 
 def _wait_for_running_sync(leases: RedisLeases, sync: PrefectSyncEntry) -> None:

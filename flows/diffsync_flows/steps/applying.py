@@ -2,7 +2,7 @@
 
 from prefect import get_run_logger, runtime, task
 
-from diffsync_flows.reporting.artifacts import publish_dry_run, publish_sync
+from diffsync_flows.reporting.artifacts import dry_run_heading, publish_dry_run, publish_sync
 from diffsync_flows.reporting.progress import progress
 from diffsync_flows.reporting.run_log import library_log
 from diffsync_flows.runtime.cancellation import defer_termination
@@ -56,8 +56,8 @@ def check_sync(context: SyncContext, request: SyncRequest) -> None:
 
 
 @task(task_run_name="simulate the sync", **IO_RETRIES)
-def simulate_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
-    """Count what a sync would do; change nothing."""
+def simulate_sync(context: SyncContext, request: SyncRequest) -> tuple[str, dict[str, int]]:
+    """Count what a sync would do, in words and by outcome; change nothing."""
     with open_target(context, request.diff_id) as (saved, target):
         _, declared = find_sync(context.project, saved.record)
         options = declared.options(
@@ -69,7 +69,7 @@ def simulate_sync(context: SyncContext, request: SyncRequest) -> dict[str, int]:
     counts = result.counts()
     get_run_logger().info("Dry run of diff %s: %s", request.diff_id, result.applied_before or counts)
     publish_dry_run(saved.record, result)
-    return counts
+    return dry_run_heading(saved.record, result), counts
 
 
 @task(task_run_name="apply the diff", **NO_RETRIES)
@@ -84,7 +84,7 @@ def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: 
     result = saved.result_of_all(own, agent) if agent else own
     outcome = outcome_of(saved, result, source)
     applied = saved.record.operations if outcome.is_complete else count_applied(saved)
-    publish_sync(saved.record, result, applied)
+    publish_sync(saved.record, result, applied, outcome.to_ending().outcome)
     return outcome
 
 

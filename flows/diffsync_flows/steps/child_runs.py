@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if
 
 from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.runtime.retries import MAX_RESTARTS
-from diffsync_flows.runtime.states import SUSPENDED, EndState
+from diffsync_flows.runtime.states import SUSPENDED, Outcome, outcome_of
 from diffsync_flows.steps.step_end import StepEnd, StepFailed
 
 MIN_POLL_SECONDS = 0.2
@@ -76,19 +76,20 @@ def try_each(steps: Sequence[Step], attempt: int, watch: Callable[[list[FlowRun]
 
 
 def _to_end(run: FlowRun) -> StepEnd:
-    pending = _pending_message(run) if _is_pending(run) else ""
-    return StepEnd(run.name, _state_name(run), url_for(run) or "", pending)
+    outcome, url, is_waiting = outcome_of(run.tags), url_for(run) or "", _state_name(run) == SUSPENDED
+    message = (
+        f"Waiting for approval: {url or run.id}" if is_waiting else _message(run).removeprefix(f"{outcome.label}: ")
+    )
+    return StepEnd(run.name, outcome, message, url, is_waiting)
 
 
 def _is_pending(run: FlowRun) -> bool:
-    """Return whether a person has to approve first, in this run or in an older one."""
-    return _state_name(run) == SUSPENDED or _is_pending_elsewhere(run)
+    """Return whether the run waits for a person, or ended because another one does or nothing may be applied."""
+    return _state_name(run) == SUSPENDED or _ended_without_applying(run)
 
 
-def _pending_message(run: FlowRun) -> str:
-    if _is_pending_elsewhere(run) and run.state:
-        return str(run.state.message)
-    return f"Waiting for approval: {url_for(run) or run.id}"
+def _message(run: FlowRun) -> str:
+    return run.state.message or "" if run.state else ""
 
 
 def _state_name(run: FlowRun) -> str:
@@ -184,8 +185,9 @@ def _has_succeeded(run: FlowRun) -> bool:
     return run.state is not None and (run.state.is_completed() or _is_pending(run))
 
 
-def _is_pending_elsewhere(run: FlowRun) -> bool:
-    return _state_name(run) in {EndState.PENDING_ELSEWHERE, EndState.SUPERSEDED}
+def _ended_without_applying(run: FlowRun) -> bool:
+    is_final = run.state is not None and run.state.is_final()
+    return is_final and outcome_of(run.tags) in {Outcome.ALREADY_PENDING, Outcome.SUPERSEDED, Outcome.SKIPPED}
 
 
 def describe(run: FlowRun) -> str:

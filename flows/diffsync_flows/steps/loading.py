@@ -14,6 +14,8 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.ids import artifact_key
 from diffsync_flows.runtime.retries import LOAD_RETRIES, classify_errors
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
+from diffsync_flows.runtime.states import Ending
+from diffsync_flows.steps.load_ending import load_ending, load_title
 from diffsync_flows.steps.pending import refuse_pending
 from diffsync_flows.steps.shards import load_in_shards
 from diffsync_store import StoreRecord
@@ -23,16 +25,18 @@ from diffsync_store.runs import load_progress
 from diffsync_store.store.redis import RedisStore
 
 
-def run_load(context: SyncContext, adapter: str, store_id: str) -> StoreRecord:
+def run_load(context: SyncContext, adapter: str, store_id: str) -> tuple[StoreRecord, Ending]:
     """Load a system into a store; report it as metrics, an artifact and an event."""
+    before = context.last_count(adapter)
     with run_metrics("load", adapter, context.project.declared.metrics) as run:
         load = load_in_shards if context.project.has_shards(adapter) else load_records
         record = load(context, adapter, store_id)
         run.add_load(adapter, record)
-    rename_run("load", f"{adapter} · {sum(record.counts.values()):,} objects", store=store_id)
-    publish_load(adapter, record)
+    ending = load_ending(record, before)
+    rename_run("load", load_title(adapter, record, before), outcome=ending.outcome, store=store_id)
+    publish_load(adapter, record, ending)
     store_loaded(adapter, record)
-    return record
+    return record, ending
 
 
 @task(task_run_name="load {adapter}", **LOAD_RETRIES)

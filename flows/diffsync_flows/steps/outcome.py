@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diffsync_flows.reporting.events import NOT_APPLIED
+from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_store import StoreRecord, SyncResult
 from diffsync_store.diffs import SavedDiff
 
@@ -28,6 +29,13 @@ class SyncOutcome:
     def is_complete(self) -> bool:
         """Whether the whole diff is applied, by this run or an earlier one."""
         return not (self.not_applied or self.stop_reason)
+
+    def to_ending(self) -> Ending:
+        """Return how the run ends."""
+        if not self.not_applied:
+            return Ending(data=dict(self.counts))
+        text = f"{self.not_applied:,} operations were not applied. The artifact lists them with the reasons."
+        return Ending(Outcome.PARTIAL, text, dict(self.counts))
 
 
 def outcome_of(saved: SavedDiff, result: SyncResult, source: StoreRecord) -> SyncOutcome:

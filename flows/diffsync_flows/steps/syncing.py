@@ -1,30 +1,29 @@
 """The steps of a sync run: check, ask for approval, apply, report."""
 
-from prefect.client.schemas import State
-from prefect.states import Completed
-
 from diffsync_flows.approval.request import has_requested_approval, request_approval
 from diffsync_flows.approval.superseding import supersede_older
 from diffsync_flows.reporting.events import SyncEnd, report_failure
 from diffsync_flows.reporting.metrics import RunMetrics, run_metrics
 from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.states import EndState
+from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_flows.steps.agents import parse_place
 from diffsync_flows.steps.applying import apply_as_agent, apply_diff, check_sync, read_diff, simulate_sync
 from diffsync_flows.steps.outcome import SyncOutcome
-from diffsync_store import SyncStopped
+from diffsync_store import LeaseHeld, SyncStopped
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.runs import SyncRequest, find_sync
+from diffsync_store.store.redis import Holder
 
 Counts = dict[str, int]
 
 
-def dry_run_sync(context: SyncContext, request: SyncRequest) -> Counts:
+def dry_run_sync(context: SyncContext, request: SyncRequest) -> Ending:
     """Check that a sync could start, and count what it would do."""
-    _begin(context, request)
+    _begin(context, request, Outcome.DRY_RUN)
     check_sync(context, request)
-    return simulate_sync(context, request)
+    heading, counts = simulate_sync(context, request)
+    return Ending(Outcome.DRY_RUN, f"{heading}.", counts)
 
 
 def run_agent(context: SyncContext, request: SyncRequest, agent_of: str) -> Counts:
@@ -35,7 +34,7 @@ def run_agent(context: SyncContext, request: SyncRequest, agent_of: str) -> Coun
     return apply_as_agent(context, request, group, number)
 
 
-def run_sync(context: SyncContext, request: SyncRequest) -> Counts | State[Counts]:
+def run_sync(context: SyncContext, request: SyncRequest) -> Ending:
     """Apply a diff once it is approved; report the end as an event and as metrics.
 
     Raises:
@@ -44,20 +43,17 @@ def run_sync(context: SyncContext, request: SyncRequest) -> Counts | State[Count
     with run_metrics("sync", request.sync_name, context.project.declared.metrics) as metrics:
         with report_failure(request.diff_id, request.sync_name) as end:
             ended = _apply_approved(context, request, metrics, end)
-            if isinstance(ended, State):
+            if isinstance(ended, Ending):
                 metrics.is_published = False
                 return ended
         _report(context, request, metrics, end, ended)
-    if not ended.not_applied:
-        return dict(ended.counts)
-    message = f"{ended.not_applied} operations were not applied"
-    return Completed(name=EndState.PARTIAL, message=message, data=dict(ended.counts))
+    return ended.to_ending()
 
 
 def _apply_approved(
     context: SyncContext, request: SyncRequest, metrics: RunMetrics, end: SyncEnd
-) -> SyncOutcome | State[Counts]:
-    """Apply the diff, or return the state in which the run ends without applying it."""
+) -> SyncOutcome | Ending:
+    """Apply the diff, or return how the run ends without applying it."""
     record = end.record = _begin(context, request)
     metrics.name, declared = find_sync(context.project, record)
     end.sync_name = metrics.name
@@ -66,12 +62,25 @@ def _apply_approved(
     if not is_resumed:
         check_sync(context, request)
     if must_ask and (ended := request_approval(context, request, metrics.name)):
-        if ended.is_cancelled():
+        if ended.outcome is Outcome.REJECTED:
             end.emit("rejected")
         return ended
     if is_resumed:  # after the answer has been saved
         check_sync(context, request)
-    return apply_diff(context, request, require_approval=must_ask)
+    try:
+        return apply_diff(context, request, require_approval=must_ask)
+    except LeaseHeld as held:
+        if not isinstance(held.holder, Holder) or held.holder.until is not None:
+            raise
+        end.emit("skipped")
+        return _locked(record, held.holder)
+
+
+def _locked(record: DiffRecord, holder: Holder) -> Ending:
+    """Return how a sync ends whose target is locked for maintenance."""
+    remedy = f"Start a sync of this diff after: diffsync-store unlock {record.target_name}"
+    message = f"Nothing was applied: {record.target_name} is locked by {holder}. {remedy}"
+    return Ending(Outcome.SKIPPED, message, is_cancelled=True)
 
 
 def _report(
@@ -85,9 +94,10 @@ def _report(
         raise SyncStopped(outcome.stop_reason)
 
 
-def _begin(context: SyncContext, request: SyncRequest) -> DiffRecord:
+def _begin(context: SyncContext, request: SyncRequest, outcome: Outcome = Outcome.COMPLETE) -> DiffRecord:
     """Read the diff's record, and name the run after it."""
     record = read_diff(context, request.diff_id, request.sync_name)
     name, _ = find_sync(context.project, record)
-    rename_run("sync", f"{record.source_name} → {record.target_name}", record.summary, sync=name, diff=record.diff_id)
+    sides = f"{record.source_name} → {record.target_name}"
+    rename_run("sync", sides, record.summary, outcome, sync=name, diff=record.diff_id)
     return record

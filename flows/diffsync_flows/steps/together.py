@@ -5,16 +5,16 @@ from contextlib import contextmanager
 from functools import partial
 
 from prefect import get_run_logger, runtime
-from prefect.client.schemas import State
 
 from diffsync_flows.reporting.events import DIFF_EMPTY, DIFF_SAVED, STORE_LOADED, has_emitted
 from diffsync_flows.reporting.run_log import library_log
 from diffsync_flows.reporting.run_metadata import format_counts
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import error_message
-from diffsync_flows.runtime.states import EndState
+from diffsync_flows.runtime.states import Outcome
 from diffsync_flows.runtime.threads import run_at_once
 from diffsync_flows.steps.diffing import run_diff
+from diffsync_flows.steps.load_ending import load_ending, load_title
 from diffsync_flows.steps.loading import run_load
 from diffsync_flows.steps.separate import SeparateSteps
 from diffsync_flows.steps.step_end import StepEnd, StepFailed
@@ -70,7 +70,7 @@ class TogetherSteps:
                 get_run_logger().info("Diff %s was saved before this run was started again", diff_id)
             else:
                 record = run_diff(self._context, source, target, diff_id, self._sync_name)
-        return [StepEnd(f"diff {_subject(record)}", EndState.COMPLETED)]
+        return [StepEnd(f"diff {_subject(record)}", Outcome.COMPLETE)]
 
     def sync(self, record: DiffRecord, *, dry_run: bool) -> list[StepEnd]:
         """Apply the diff; if a person has to approve it, that is a run of its own, so that this one need not wait.
@@ -83,22 +83,18 @@ class TogetherSteps:
         request = SyncRequest(record.diff_id, self._sync_name)
         with _step(f"sync {self._sync_name}"):
             ended = dry_run_sync(self._context, request) if dry_run else run_sync(self._context, request)
-        state = str(ended.name) if isinstance(ended, State) else EndState.COMPLETED
-        return [StepEnd(f"sync {_subject(record)}", state)]
+        return [StepEnd(f"sync {_subject(record)}", ended.outcome, ended.message)]
 
     def _load(self, adapter: str, store_id: str) -> StepEnd | StepFailed:
         try:
             with _step(f"load {adapter}"):
-                before = self._loaded_before(store_id)
-                record = before or run_load(self._context, adapter, store_id)
+                if before := self._loaded_before(store_id):  # a sync may have changed the store since then
+                    title = f"{adapter} · before this run was started again"
+                    return StepEnd(f"load {title}", load_ending(before).outcome)
+                record, ending = run_load(self._context, adapter, store_id)
         except StepFailed as failure:
             return failure
-        state = EndState.COMPLETED if all(shard.is_loaded for shard in record.shards) else EndState.PARTIAL
-        objects = f"{sum(record.counts.values()):,} objects"
-        done = (
-            "before this run was started again" if before else objects
-        )  # a sync may have changed the store since then
-        return StepEnd(f"load {adapter} · {done}", state)
+        return StepEnd(f"load {load_title(adapter, record)}", ending.outcome)
 
     def _loaded_before(self, store_id: str) -> StoreRecord | None:
         """Return the record of a store that an earlier process of this run has loaded and reported; None otherwise."""

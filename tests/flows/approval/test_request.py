@@ -3,8 +3,17 @@
 import pytest
 
 from airports.demo.runs import finish, start_run
-from tests.flows.conftest import Project
-from tests.flows.runs import diff_of_reconcile, is_alive, lines, retry_run, send_answer, shown_request
+from tests.flows.conftest import RUN_SECONDS, Project
+from tests.flows.runs import (
+    diff_of_reconcile,
+    is_alive,
+    lines,
+    retry_run,
+    send_answer,
+    shown_request,
+    state_of,
+    states_of,
+)
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -68,7 +77,7 @@ def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Pro
     assert "| item | 6 | 0 | 0 |" in shown_request(project, run_id)
     send_answer(project, run_id, {"decision": "reject", "by": "bob", "comment": "not tonight"})
     run = finish(project.stack, run_id, seconds=120)
-    assert (run.state, run.message) == ("Rejected", "bob rejected the diff: not tonight")
+    assert (run.state, run.message) == ("Cancelled", "Rejected: bob rejected the diff: not tonight")
     assert lines(project.folder / "asked") == ["item 0"]
     with project.diffs() as diffs:
         rejection = diffs.open(diff_id).journal().approval()
@@ -96,15 +105,23 @@ def test_a_rejected_diff_is_not_applied_by_a_sync_that_needs_no_approval(project
     project.expect_outcomes("rejected", "failed")
 
 
-def test_a_reconcile_ends_while_its_sync_waits_for_approval(project: Project) -> None:
-    reconciled = project.run("reconcile/decided")
-    assert reconciled.state == "AwaitingApproval", reconciled.message
-    assert reconciled.name == "reconcile decided · 7 create"
-    diff_id = diff_of_reconcile(project, "decided")
-    sync = project.runs(f"diff:{diff_id}", "sync")[0]
+def test_a_reconcile_waits_without_a_process_and_ends_as_its_sync(project: Project) -> None:
+    run_id = start_run(project.stack, "reconcile/decided")
+    wait_until(lambda: state_of(project, run_id) == "Suspended", RUN_SECONDS, "it waits")
+    sync = project.runs(f"diff:{diff_of_reconcile(project, 'decided')}", "sync")[0]
     assert sync["state_name"] == "Suspended"
-    shown = project.artifacts(reconciled)["reconcile-decided"]["data"]
-    assert f"/runs/flow-run/{sync['id']}" in shown
+    shown = project.artifacts(run_id)["reconcile-decided"]
+    assert shown["description"] == "waits for approval: 7 create"
+    assert f"/runs/flow-run/{sync['id']}" in shown["data"]
+    project.stack.post(f"/flow_runs/{run_id}/resume")
+    wait_until(lambda: states_of(project, run_id).count("Suspended") == 2, 120, "resumed by hand, it waits again")
     send_answer(project, sync["id"], {"decision": "approve", "by": "ann"})
-    assert finish(project.stack, sync["id"], seconds=120).state == "Completed"
+    reconciled = finish(project.stack, run_id, seconds=120)
+    assert (reconciled.state, reconciled.outcome) == ("Completed", ""), reconciled.message
+    assert reconciled.name == "reconcile decided · 7 create"
+    assert sync["id"] in reconciled.message
+    assert reconciled.summary == "Complete: 7 create"
+    shown = project.artifacts(run_id)["reconcile-decided"]
+    assert "waits for approval" not in shown["data"]
+    assert "| Complete | [open](" in shown["data"]
     assert len(lines(project.folder / "decided")) == 7

@@ -29,13 +29,13 @@ def reason(project: Project, run_id: str) -> str:
 
 
 def expect_pending_elsewhere(project: Project, reconciled: Run, waiting: str) -> None:
-    """The reconcile's sync ended as PendingElsewhere and links to the pending run."""
-    assert reconciled.state == "AwaitingApproval", reconciled.message
+    """The reconcile's sync ended without applying anything, and links to the pending run."""
+    assert (reconciled.state, reconciled.outcome) == ("Completed", "already-pending"), reconciled.message
     assert reconciled.message.startswith(
-        "The same changes already wait for approval in sync seven → repeated · 7 create: "
+        "Already pending: The same changes already wait for approval in sync seven → repeated · 7 create: "
     )
     sync = project.runs(f"diff:{diff_of_reconcile(project, 'repeated')}", "sync")[0]
-    assert sync["state_name"] == "PendingElsewhere"
+    assert "outcome:already-pending" in sync["tags"]
     assert f"/runs/flow-run/{waiting}" in sync["state"]["message"]
     assert "diffsync-flows approve repeated-1 --by NAME" in sync["state"]["message"]
     assert f"/runs/flow-run/{sync['id']}" in project.artifacts(reconciled)["reconcile-repeated"]["data"]
@@ -49,15 +49,15 @@ def test_one_request_stays_pending_for_the_same_changes_and_the_newest_for_other
     assert [state_of(project, run_id) for run_id in (first, in_part)] == ["Suspended", "Suspended"]
     write_items(project.folder / "repeated", 0)
     second = start_pending(project, "repeated", project.compare("repeated", "repeated-2"))
-    assert [state_of(project, run_id) for run_id in (first, in_part)] == ["Superseded", "Suspended"]
+    assert [state_of(project, run_id) for run_id in (first, in_part)] == ["Cancelled", "Suspended"]
     assert f"/runs/flow-run/{second}" in reason(project, first)
     project.expect_outcomes("repeated-1", "superseded")
     write_items(project.folder / "repeated", *range(7))
     assert project.run("reconcile/repeated", dry_run=True).state == "Completed"
     assert state_of(project, second) == "Suspended"
     assert project.run("reconcile/repeated").state == "Completed"
-    assert [state_of(project, run_id) for run_id in (second, in_part)] == ["Superseded", "Suspended"]
-    assert reason(project, second).startswith("seven and repeated no longer differ (diff repeated-")
+    assert [state_of(project, run_id) for run_id in (second, in_part)] == ["Cancelled", "Suspended"]
+    assert reason(project, second).startswith("Superseded: seven and repeated no longer differ (diff repeated-")
     project.expect_outcomes("repeated-2", "superseded")
     end(project, in_part)
 
@@ -70,8 +70,8 @@ def test_a_sync_without_approval_supersedes_older_requests(project: Project) -> 
     applied = project.run("sync/eased", diff_id=project.compare("eased", "eased-2"))
     assert (applied.state, applied.message) == ("Completed", "")
     assert len(lines(project.folder / "eased")) == 7
-    assert state_of(project, waiting) == "Superseded"
-    assert reason(project, waiting) == "The newer diff eased-2 was applied"
+    assert state_of(project, waiting) == "Cancelled"
+    assert reason(project, waiting) == "Superseded: The newer diff eased-2 was applied"
 
 
 def test_a_request_for_a_diff_that_can_no_longer_be_applied_is_superseded(project: Project) -> None:
@@ -80,11 +80,11 @@ def test_a_request_for_a_diff_that_can_no_longer_be_applied_is_superseded(projec
     with project.store("gone-target") as store:
         store.drop()
     second = start_pending(project, "repeated", project.compare("repeated", "overtaken-by-another"))
-    assert state_of(project, first) == "Superseded"
+    assert state_of(project, first) == "Cancelled"
     assert project.run("sync/repeated-too", diff_id=project.compare("repeated-too", "overtaking")).state == "Completed"
     write_items(project.folder / "repeated")
     third = start_pending(project, "repeated", project.compare("repeated", "same-again"))
-    assert [state_of(project, run_id) for run_id in (second, third)] == ["Superseded", "Suspended"]
+    assert [state_of(project, run_id) for run_id in (second, third)] == ["Cancelled", "Suspended"]
     end(project, third)
 
 
@@ -101,5 +101,5 @@ def test_a_pending_run_honours_its_answer_even_if_approval_is_never_by_then(proj
         run = finish(project.stack, waiting, seconds=120)
     finally:
         config.write_text(whole, "utf-8")
-    assert (run.state, run.message) == ("Rejected", "bob rejected the diff: not tonight")
+    assert (run.state, run.message) == ("Cancelled", "Rejected: bob rejected the diff: not tonight")
     assert lines(project.folder / "repeated") == []

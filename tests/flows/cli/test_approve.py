@@ -55,7 +55,10 @@ def test_a_diff_is_shown_and_approved_in_part_and_the_pending_sync_resumes(proje
     assert "Approved: 4 operations of terminal, 3 excluded." in approved.output
     assert "Resumed: sync seven → terminal · 7 create" in approved.output
     run = finish(project.stack, run_id, seconds=120)
-    assert (run.state, run.message) == ("Partial", "3 operations were not applied")
+    assert (run.state, run.message) == (
+        "Completed",
+        "Partial: 3 operations were not applied. The artifact lists them with the reasons.",
+    )
     assert lines(project.folder / "terminal") == [f"item {number}" for number in range(3, 7)]
 
     rejected = approve("--reject", "--yes")
@@ -87,7 +90,7 @@ def test_a_decision_by_the_librarys_command_resumes_the_sync(project: Project) -
         )
         run = finish(project.stack, run_id, seconds=120)
         if words:
-            assert (run.state, run.message) == ("Rejected", "ann rejected the diff: CHG-1")
+            assert (run.state, run.message) == ("Cancelled", "Rejected: ann rejected the diff: CHG-1")
         else:
             assert run.state == "Completed", run.message
         assert "waiting" not in library(project, "approve", diff_id, "--by", "ann").stdout

@@ -53,7 +53,11 @@ def test_an_overlapping_reconcile_of_another_sync_is_queued_or_skipped_as_declar
     for run_id in first.values():
         wait_until(partial(steps, project, run_id), 120, "it has started")
     skipped = project.run("reconcile/skipped-too")
-    assert (skipped.state, skipped.message.split(" by ")[0]) == ("Skipped", "Skipped: waited-for is being reconciled")
+    assert (skipped.state, skipped.outcome) == ("Completed", "skipped")
+    assert (skipped.name, skipped.message.split(" by ")[0]) == (
+        "SKIPPED: reconcile skipped-too",
+        "Skipped: waited-for is being reconciled",
+    )
     assert f"reconcile skipped, flow run {first['skipped']}" in skipped.message
     queued = start_run(project.stack, "reconcile/queued-too")
     message = "Waiting for the reconcile of waited-for-too by "

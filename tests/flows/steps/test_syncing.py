@@ -84,9 +84,13 @@ def test_a_cancelled_sync_ends_between_two_operations_and_can_be_continued(
 def test_operations_that_the_adapter_skips_are_not_applied(project: Project) -> None:
     diff_id = project.compare("lazy", "lazy")
     run = project.run("sync/lazy", diff_id=diff_id)
-    assert (run.state, run.message, run.summary) == ("Partial", "5 operations were not applied", "0 of 5 applied")
+    assert (run.state, run.message, run.summary) == (
+        "Completed",
+        "Partial: 5 operations were not applied. The artifact lists them with the reasons.",
+        "PARTIAL: 0 of 5 applied",
+    )
     again = project.run("sync/lazy", diff_id=diff_id)
-    assert (again.state, again.summary) == ("Partial", "0 of 5 applied, by an earlier run")
+    assert (again.outcome, again.summary) == ("partial", "PARTIAL: 0 of 5 applied, by an earlier run")
     for each in (run, again):
         assert "| skipped | 5 |" in project.artifacts(each)["sync-five-lazy"]["data"]
     metrics = project.numbers("sync-lazy")

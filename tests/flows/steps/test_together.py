@@ -11,7 +11,7 @@ import pytest
 
 from airports.demo import check
 from airports.demo.runs import Run, finish, start_run
-from tests.flows.conftest import PASSWORD, History, Project, fill
+from tests.flows.conftest import PASSWORD, RUN_SECONDS, History, Project, fill
 from tests.flows.runs import diff_of_reconcile, lines, retry_run, send_answer, state_of, states_of
 from tests.servers import wait_until
 
@@ -75,7 +75,7 @@ def test_the_run_has_the_name_and_the_tags_of_its_steps_and_their_artifacts_link
     history: History, joint: Run
 ) -> None:
     project = history.project
-    assert joint.name == "reconcile joint · 15 create, 1,180 update, 20 delete"
+    assert joint.name == "reconcile joint · 20 delete, 15 create, 1,180 update"
     tags = {tag.split(":")[0] for tag in project.stack.get(f"/flow_runs/{joint.id}")["tags"]}
     assert tags >= {"sync", "diff", "store", "project"}
     for key in ("diff-registry-joint-totals", "sync-registry-joint"):
@@ -99,13 +99,18 @@ def test_the_tasks_of_the_run_are_its_steps(history: History, joint: Run) -> Non
 
 def test_a_sync_that_needs_an_approval_waits_in_a_run_of_its_own(project: Project) -> None:
     file = project.folder / "asked-jointly"
-    run = project.run("reconcile/asked-jointly")
-    assert run.state == "AwaitingApproval", run.message
+    run_id = start_run(project.stack, "reconcile/asked-jointly")
+    wait_until(lambda: state_of(project, run_id) == "Suspended", RUN_SECONDS, "it waits")
     assert lines(file) == []
     (waiting,) = project.runs("sync:asked-jointly", "sync")
-    assert waiting["id"] in run.message
+    assert waiting["id"] in project.stack.get(f"/flow_runs/{run_id}")["state"]["message"]
     assert waiting["parameters"]["diff_id"] == diff_of_reconcile(project, "asked-jointly")
     wait_until(lambda: state_of(project, waiting["id"]) == "Suspended", 60, "it waits")
+    send_answer(project, waiting["id"], {"decision": "reject", "by": "ann"})
+    wait_until(lambda: state_of(project, run_id) == "Cancelled", 120, "it ends as its sync")
+    assert "Rejected: ann rejected the diff: no reason given. sync " in finish(project.stack, run_id).message
+    retry_run(project, waiting["id"])
+    wait_until(lambda: state_of(project, waiting["id"]) == "Suspended", 120, "it asks again")
     send_answer(project, waiting["id"], {"decision": "approve", "by": "ann"})
     wait_until(lambda: state_of(project, waiting["id"]) == "Completed", 120, "it is applied")
     assert sorted(lines(file)) == sorted(f"item {number}" for number in range(7))

@@ -1,18 +1,19 @@
 """Artifacts: the results of a run, for a person to read. Their size is limited, because Prefect stores them in its database.
 
-The page of a run shows the first words of an artifact's description, so the id that the next run needs comes first.
+The page of a run shows the first words of an artifact's description, so the number that matters comes first: the deletes.
 """
 
 from diffsync_flows.reporting.artifacts.diff import publish_diff
 from diffsync_flows.reporting.artifacts.housekeeping import publish_housekeeping
 from diffsync_flows.reporting.artifacts.load import publish_load
-from diffsync_flows.reporting.artifacts.reconcile import publish_reconcile
+from diffsync_flows.reporting.artifacts.reconcile import publish_reconcile, settle_reconcile
 from diffsync_flows.reporting.artifacts.review import review
 from diffsync_flows.reporting.artifacts.shards import ShardTable
-from diffsync_flows.reporting.artifacts.sync import publish_dry_run, publish_sync
+from diffsync_flows.reporting.artifacts.sync import dry_run_heading, publish_dry_run, publish_sync
 
 __all__ = [
     "ShardTable",
+    "dry_run_heading",
     "publish_diff",
     "publish_dry_run",
     "publish_housekeeping",
@@ -20,4 +21,5 @@ __all__ = [
     "publish_reconcile",
     "publish_sync",
     "review",
+    "settle_reconcile",
 ]

@@ -6,7 +6,6 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import (
-    ACTIONS,
     MAX_ROWS,
     NOT_PUBLISHED,
     count_shown,
@@ -19,6 +18,7 @@ from diffsync_flows.reporting.artifacts.text import (
 )
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
 from diffsync_flows.reporting.links import sentence_with_links
+from diffsync_flows.reporting.run_metadata import ACTIONS
 from diffsync_flows.runtime.ids import artifact_key
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.operation import OperationFilter
@@ -29,14 +29,14 @@ def publish_diff(diff: SavedDiff) -> None:
     """Publish the totals of a diff and its first operations."""
     record = diff.record
     key = artifact_key("diff", record.source_name, record.target_name)
-    totals = format_totals(record.summary)
+    totals = format_totals(record)
     create_markdown_artifact(
-        _page(record, key), key=f"{key}-totals", description=f"`{record.diff_id}`: {sides(record)}, {totals}"
+        _page(record, key), key=f"{key}-totals", description=f"{totals}: {sides(record)}, diff `{record.diff_id}`"
     )
     create_table_artifact(
         [row for action in ACTIONS for row in first_rows(diff, action, MAX_ROWS)],
         key=key,
-        description=f"{sides(record)}: {totals}. {_shown_of_each(record.summary)}",
+        description=f"{totals}: {sides(record)}. {_shown_of_each(record.summary)}",
     )
 
 
@@ -51,7 +51,7 @@ def _page(record: DiffRecord, table_key: str) -> str:
     tags = (f"store:{record.source_store_id}", f"store:{record.target_store_id}")
     counts = [(name, f"{count:,}") for name, count in record.summary.items()]
     return (
-        f"# {record.operations:,} operations, {sides(record)}\n\n"
+        f"# {format_totals(record)}: {sides(record)}\n\n"
         f"Diff {escape_markdown(record.diff_id)} makes store {escape_markdown(record.target_store_id)} equal to store "
         f"{escape_markdown(record.source_store_id)}. {sentence_with_links('Loaded by', 'load', *tags)}\n\n"
         f"Use this id as `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from diffsync_flows.reporting.artifacts.diff import first_rows
 from diffsync_flows.reporting.artifacts.text import (
-    ACTIONS,
     count_shown,
+    format_totals,
     section,
     sides,
     suppressed_section,
@@ -13,6 +13,7 @@ from diffsync_flows.reporting.artifacts.text import (
 )
 from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.reporting.links import sentence_with_links
+from diffsync_flows.reporting.run_metadata import ACTIONS
 from diffsync_store.diffs import SavedDiff
 
 
@@ -26,7 +27,7 @@ def review(diff: SavedDiff, overrides: Mapping[str, Sequence[object]], limit: in
     """
     record = diff.record
     return (
-        f"# {record.operations:,} operations, {sides(record)}\n\n"
+        f"# {format_totals(record)}: {sides(record)}\n\n"
         f"Diff {escape_markdown(record.diff_id)}. {sentence_with_links('Made by', 'diff', f'diff:{record.diff_id}')}\n\n"
         f"{table_by_model(record)}{suppressed_section(record)}{_overrides(overrides)}"
         + "".join(_operations(diff, action, limit) for action in ACTIONS)

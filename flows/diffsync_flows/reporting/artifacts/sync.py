@@ -10,6 +10,7 @@ from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, count_shown, 
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
 from diffsync_flows.reporting.links import sentence_with_links
 from diffsync_flows.runtime.ids import artifact_key
+from diffsync_flows.runtime.states import Outcome
 from diffsync_store import Reject, SyncResult
 from diffsync_store.diffs import DiffRecord
 
@@ -22,17 +23,22 @@ RETRY_NOTE = "Fix the cause, then start a sync of this diff with `retry_rejected
 
 
 @best_effort(NOT_PUBLISHED)
-def publish_sync(record: DiffRecord, result: SyncResult, applied: int) -> None:
+def publish_sync(record: DiffRecord, result: SyncResult, applied: int, outcome: Outcome) -> None:
     """Publish the result of a sync; `applied` counts the operations that this run or an earlier one applied."""
-    _publish(record, result, "outcome", f"{applied:,} of {record.operations:,} applied{_earlier(result)}")
+    heading = f"{outcome.prefix}{applied:,} of {record.operations:,} applied{_earlier(result)}"
+    _publish(record, result, "outcome", heading)
 
 
 @best_effort(NOT_PUBLISHED)
 def publish_dry_run(record: DiffRecord, result: SyncResult) -> None:
     """Publish what a sync would do."""
+    _publish(record, result, "would be", f"{Outcome.DRY_RUN.prefix}{dry_run_heading(record, result)}")
+
+
+def dry_run_heading(record: DiffRecord, result: SyncResult) -> str:
+    """Return the result of a dry run in a few words."""
     before = f", {result.done_before:,} were applied before" if result.done_before else ""
-    heading = f"Dry run, nothing was changed: {result.applied:,} of {record.operations:,} would be applied{before}"
-    _publish(record, result, "would be", heading)
+    return f"{result.applied:,} of {record.operations:,} would be applied{before}, nothing was changed"
 
 
 def _earlier(result: SyncResult) -> str:

@@ -1,16 +1,15 @@
 """Texts and tables that several artifacts use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one_line
+from diffsync_flows.reporting.run_metadata import format_counts
 from diffsync_store import Operation
 from diffsync_store.diffs import DiffRecord
 
 MAX_ROWS = 1000
 MAX_REASON_LENGTH = 600
-ACTIONS = ("delete", "create", "update")
-"""Deletes first, because they lose data."""
 NOT_PUBLISHED = "Cannot publish the artifact"
 
 
@@ -18,8 +17,10 @@ def sides(record: DiffRecord) -> str:
     return f"{escape_markdown(record.source_name)} → {escape_markdown(record.target_name)}"
 
 
-def format_totals(summary: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in summary.items())
+def format_totals(record: DiffRecord) -> str:
+    """Return the operations of a diff by action, deletes first, and how many of them the guards suppress."""
+    suppressed = sum(each.count_in(record.by_model) for each in record.suppressions)
+    return f"{format_counts(record.summary)}{f' ({suppressed:,} suppressed)' if suppressed else ''}"
 
 
 def count_shown(total: int, noun: str, shown: int = MAX_ROWS) -> str:
