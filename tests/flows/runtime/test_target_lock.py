@@ -1,12 +1,14 @@
 """Overlapping reconciles of one target, on a real Prefect server."""
 
+from contextlib import closing
 from functools import partial
 from typing import Any
 
 import pytest
 
 from airports.demo.runs import finish, start_run
-from tests.flows.conftest import Project
+from diffsync_store.store.redis import RedisLeases, target_lease
+from tests.flows.conftest import RUN_SECONDS, Project
 from tests.flows.runs import state_of
 from tests.servers import wait_until
 
@@ -67,3 +69,23 @@ def test_an_overlapping_reconcile_of_another_sync_is_queued_or_skipped_as_declar
         end(project, run_id)
     wait_until(lambda: len(steps(project, queued)) == 2, 60, "it has started after the other one")
     assert "'load waited-for-too' ended Cancelled" in end(project, queued)
+
+
+def test_maintenance_skips_reconciles_and_syncs_and_fails_none(project: Project) -> None:
+    diff_id = project.compare("counted", "counted-under-lock")
+    with closing(RedisLeases(url=project.redis.url)) as leases:
+        leases.lock(target_lease("counted"), "upgrade, ann", owner="ann")
+        try:
+            started = [
+                start_run(project.stack, "reconcile/counted"),
+                start_run(project.stack, "sync/counted", diff_id=diff_id),
+            ]
+            reconcile, sync = (finish(project.stack, run_id, seconds=RUN_SECONDS) for run_id in started)
+        finally:
+            leases.break_lease(target_lease("counted"))
+    for run, state in ((reconcile, "Completed"), (sync, "Cancelled")):
+        assert (run.state, run.outcome) == (state, "skipped"), run.message
+        assert run.name.startswith("SKIPPED: ")
+        assert "upgrade, ann" in run.message
+    assert steps(project, reconcile.id) == []
+    project.expect_outcomes(diff_id, "skipped")
