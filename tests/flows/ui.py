@@ -83,7 +83,8 @@ class Ui:
         """Return the card of an artifact on the page of a run."""
         self.page.get_by_role("tab", name="Artifacts").click()
         cards = self.page.get_by_role("tabpanel").get_by_role("link")
-        return cards.filter(has=self.page.get_by_role("heading", name=key, exact=True))
+        own_key = f"{key}-{self.page.url.partition('?')[0][-12:]}"
+        return cards.filter(has=self.page.get_by_role("heading", name=own_key, exact=True))
 
     def press(self, button: Locator, path: str) -> None:
         """Press a button that calls the API; repeat this if a busy server refuses the request."""

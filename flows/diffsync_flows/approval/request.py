@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from uuid import UUID
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -11,7 +12,7 @@ from prefect.utilities.urls import url_for
 from diffsync_flows.approval.form import INSTRUCTIONS, Decision, decision_form
 from diffsync_flows.approval.superseding import PendingElsewhere, ensure_single_request
 from diffsync_flows.prefect_api import PAGE
-from diffsync_flows.reporting.artifacts import review
+from diffsync_flows.reporting.artifacts import link_request, review
 from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.reporting.events import RECONCILE
 from diffsync_flows.runtime.context import SyncContext
@@ -114,6 +115,7 @@ class ApprovalRequest:
             seconds=self._timeout,
             earlier_decision=previous.at if previous is not None else None,
         )
+        link_request(self._saved.record.diff_id, UUID(runtime.flow_run.id))
         get_run_logger().info(HOW_TO_DECIDE, self._saved.record.diff_id)
 
 

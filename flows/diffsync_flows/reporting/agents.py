@@ -11,6 +11,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.reporting.progress import repeat_in_background
+from diffsync_flows.runtime.ids import of_this_run
 from diffsync_store import AgentState, ObjectStoreException, Round
 from diffsync_store.diffs import SavedDiff
 
@@ -43,7 +44,9 @@ class AgentsReport:
 
     def _publish(self, text: str) -> None:
         if self._artifact is None:
-            found = create_markdown_artifact(text, key=self._key, description="Agents that apply the diff together")
+            found = create_markdown_artifact(
+                text, key=of_this_run(self._key), description="Agents that apply the diff together"
+            )
             self._artifact = found if isinstance(found, UUID) else None
             return
         with get_client(sync_client=True) as client:

@@ -13,6 +13,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from diffsync_flows.prefect_api import best_effort
+from diffsync_flows.runtime.ids import of_this_run
 
 INTERVAL_SECONDS = 5.0
 
@@ -66,7 +67,9 @@ class ProgressReporter:
     def _publish(self, percent: float, line: str) -> None:
         with best_effort("Cannot publish the progress"):
             if self._artifact is None:
-                artifact_id = create_progress_artifact(percent, key=f"{self._key}-progress", description=line)
+                artifact_id = create_progress_artifact(
+                    percent, key=of_this_run(f"{self._key}-progress"), description=line
+                )
                 assert isinstance(artifact_id, UUID)  # noqa: S101  # for the type checker: no event loop, so no coroutine
                 self._artifact = artifact_id
             else:

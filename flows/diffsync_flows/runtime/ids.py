@@ -27,8 +27,13 @@ def id_of_run(flow_run_id: str, started: datetime, *names: str) -> str:
     return f"{'-'.join(names)[: MAX_LENGTH - len(suffix) - 1]}-{suffix}"
 
 
+def of_this_run(key: str) -> str:
+    """Return a key for an artifact of this flow run only: Prefect's cards of artifacts lead to all artifacts with a key."""
+    return f"{key}-{str(runtime.flow_run.id)[-12:]}"
+
+
 def artifact_key(kind: str, *names: str) -> str:
-    """Return a key for an artifact or a file name: lower-case letters, digits and single dashes.
+    """Return the beginning of a key for an artifact, or a file name: lower-case letters, digits and single dashes.
 
     Different names give different keys; a digest is appended where the remaining letters are the same.
 

@@ -87,5 +87,6 @@ def report_diff(context: SyncContext, diff_id: str) -> DiffRecord:
     log.info("Saved diff %s: %s", diff_id, saved.record.summary)
     for suppression in saved.record.suppressions:
         log.warning("%s", printable(str(suppression)))
-    publish_diff(saved)
+    name, declared = context.project.sync_between(saved.record.source_name, saved.record.target_name)
+    publish_diff(saved, name, needs_approval=declared.needs_approval(saved.record.summary))
     return saved.record

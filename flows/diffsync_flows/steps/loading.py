@@ -34,7 +34,7 @@ def run_load(context: SyncContext, adapter: str, store_id: str) -> tuple[StoreRe
         run.add_load(adapter, record)
     ending = load_ending(record, before)
     rename_run("load", load_title(adapter, record, before), outcome=ending.outcome, store=store_id)
-    publish_load(adapter, record, ending)
+    publish_load(adapter, record, ending, context.project.syncs)
     store_loaded(adapter, record)
     return record, ending
 

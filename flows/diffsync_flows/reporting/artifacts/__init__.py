@@ -3,7 +3,7 @@
 The page of a run shows the first words of an artifact's description, so the number that matters comes first: the deletes.
 """
 
-from diffsync_flows.reporting.artifacts.diff import publish_diff
+from diffsync_flows.reporting.artifacts.diff import link_request, publish_diff
 from diffsync_flows.reporting.artifacts.housekeeping import publish_housekeeping
 from diffsync_flows.reporting.artifacts.load import publish_load
 from diffsync_flows.reporting.artifacts.reconcile import publish_reconcile, settle_reconcile
@@ -14,6 +14,7 @@ from diffsync_flows.reporting.artifacts.sync import dry_run_heading, publish_dry
 __all__ = [
     "ShardTable",
     "dry_run_heading",
+    "link_request",
     "publish_diff",
     "publish_dry_run",
     "publish_housekeeping",

@@ -1,8 +1,14 @@
 """The artifacts of a diff: its totals, and a table of its operations."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
+from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterTags
+from prefect.utilities.urls import url_for
 
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import (
@@ -17,27 +23,59 @@ from diffsync_flows.reporting.artifacts.text import (
     table_by_model,
 )
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
-from diffsync_flows.reporting.links import sentence_with_links
+from diffsync_flows.reporting.links import artifact_url, form_link, next_steps, sentence_with_links
 from diffsync_flows.reporting.run_metadata import ACTIONS
-from diffsync_flows.runtime.ids import artifact_key
+from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.operation import OperationFilter
 
+RESUME = "choose *Resume* in the menu of that page"
+APPROVE = f"approve: a link appears here when a sync of this diff asks; then {RESUME}"
+
 
 @best_effort(NOT_PUBLISHED)
-def publish_diff(diff: SavedDiff) -> None:
-    """Publish the totals of a diff and its first operations."""
+def publish_diff(diff: SavedDiff, sync_name: str, *, needs_approval: bool) -> None:
+    """Publish the totals of a diff, with links to apply it, and its first operations.
+
+    Args:
+        diff: The diff.
+        sync_name: The sync that may apply it; empty if none is declared.
+        needs_approval: Whether a person has to approve it first.
+    """
     record = diff.record
     key = artifact_key("diff", record.source_name, record.target_name)
     totals = format_totals(record)
-    create_markdown_artifact(
-        _page(record, key), key=f"{key}-totals", description=f"{totals}: {sides(record)}, diff `{record.diff_id}`"
-    )
-    create_table_artifact(
+    table = create_table_artifact(
         [row for action in ACTIONS for row in first_rows(diff, action, MAX_ROWS)],
-        key=key,
+        key=of_this_run(key),
         description=f"{totals}: {sides(record)}. {_shown_of_each(record.summary)}",
     )
+    links = _links(record.diff_id, sync_name, needs_approval=needs_approval) if record.operations and sync_name else []
+    create_markdown_artifact(
+        _page(record, next_steps(links), artifact_url(cast("UUID", table))),
+        key=of_this_run(f"{key}-totals"),
+        description=f"{totals}: {sides(record)}, diff `{record.diff_id}`",
+    )
+
+
+def link_request(diff_id: str, run_id: UUID) -> None:
+    """Link from the artifact of a diff to the run that asks for its approval."""
+    with best_effort(NOT_PUBLISHED), get_client(sync_client=True) as client:
+        made = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"diff:{diff_id}"]))
+        named = ArtifactFilter(key=ArtifactFilterKey(like_="diff-%"))
+        for artifact in client.read_artifacts(artifact_filter=named, flow_run_filter=made):
+            text, link = str(artifact.data), f"[approve]({url_for('flow-run', run_id)})"
+            if artifact.type == "markdown" and APPROVE in text:
+                client.update_artifact(artifact.id, ArtifactUpdate(data=text.replace(APPROVE, f"{link}: {RESUME}", 1)))
+
+
+def _links(diff_id: str, sync_name: str, *, needs_approval: bool) -> Iterator[str]:
+    deployment = f"sync/{sync_name}"
+    asks = " (the run asks for an approval)" if needs_approval else ""
+    yield f"{form_link('apply this diff', deployment, {'diff_id': diff_id})}{asks}"
+    yield form_link("dry run", deployment, {"diff_id": diff_id, "dry_run": True})
+    if needs_approval:
+        yield APPROVE
 
 
 def first_rows(diff: SavedDiff, action: str, limit: int) -> Iterator[dict[str, str]]:
@@ -47,15 +85,16 @@ def first_rows(diff: SavedDiff, action: str, limit: int) -> Iterator[dict[str, s
     return map(operation_row, diff.operations(limit=limit, matching=OperationFilter(action=action)))
 
 
-def _page(record: DiffRecord, table_key: str) -> str:
+def _page(record: DiffRecord, links: str, table_url: str) -> str:
     tags = (f"store:{record.source_store_id}", f"store:{record.target_store_id}")
     counts = [(name, f"{count:,}") for name, count in record.summary.items()]
     return (
         f"# {format_totals(record)}: {sides(record)}\n\n"
         f"Diff {escape_markdown(record.diff_id)} makes store {escape_markdown(record.target_store_id)} equal to store "
         f"{escape_markdown(record.source_store_id)}. {sentence_with_links('Loaded by', 'load', *tags)}\n\n"
-        f"Use this id as `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
-        f"The table `{table_key}` lists the operations.\n\n"
+        f"{links}"
+        f"Id of the diff, `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
+        f"[All operations]({table_url}) are in a table.\n\n"
         f"{markdown_table(('action', 'objects'), counts)}\n\n"
         f"{table_by_model(record)}{_largest(record)}{suppressed_section(record)}"
     )

@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import MAX_ROWS, NOT_PUBLISHED, count_shown
 from diffsync_flows.reporting.escape import markdown_table
+from diffsync_flows.runtime.ids import of_this_run
 from diffsync_store.retention import ExpiredItem
 
 
@@ -19,7 +20,7 @@ def publish_housekeeping(expired: Sequence[ExpiredItem], counts: Mapping[str, in
     table = f"{markdown_table(('kind', 'name', 'age', 'outcome'), rows)}\n\n{count_shown(len(expired), 'items')}"
     create_markdown_artifact(
         f"# {heading}\n\n{table if rows else 'No store or diff is past its retention.'}",
-        key="housekeeping",
+        key=of_this_run("housekeeping"),
         description=heading,
     )
 

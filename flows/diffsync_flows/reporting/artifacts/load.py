@@ -1,31 +1,45 @@
 """The artifact of a load."""
 
+from collections.abc import Iterator, Mapping
+
 from prefect.artifacts import create_markdown_artifact
 
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import MAX_ROWS, NOT_PUBLISHED, count_shown, section
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
-from diffsync_flows.runtime.ids import artifact_key
+from diffsync_flows.reporting.links import form_link, next_steps
+from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_flows.runtime.states import Ending
 from diffsync_store import StoreRecord
+from diffsync_store.project import SyncEntry
 
 MAX_NOTE_LENGTH = 2000
 
 
 @best_effort(NOT_PUBLISHED)
-def publish_load(adapter: str, record: StoreRecord, ending: Ending) -> None:
-    """Publish the number of objects by model, and what is missing."""
+def publish_load(adapter: str, record: StoreRecord, ending: Ending, syncs: Mapping[str, SyncEntry]) -> None:
+    """Publish the number of objects by model, what is missing, and links to compare the store in the syncs of its adapter."""
     total = sum(record.counts.values())
     heading = f"{ending.outcome.prefix}{total:,} objects of {escape_markdown(adapter)}"
     note = f"{escape_markdown(ending.message, MAX_NOTE_LENGTH)}\n\n" if ending.message else ""
     counts = [(model, f"{count:,}") for model, count in record.counts.items()]
     create_markdown_artifact(
         f"# {heading}\n\n{note}"
-        f"Use this id as `source_store_id` or `target_store_id` of a diff:\n\n```\n{record.store_id}\n```\n\n"
+        f"{next_steps(_diff_links(adapter, record.store_id, syncs))}"
+        f"Id of the store, `source_store_id` or `target_store_id` of a diff:\n\n```\n{record.store_id}\n```\n\n"
         f"State: {record.state.value}.\n\n{markdown_table(('model', 'objects'), counts)}{_missing(record)}{_rejects(record)}",
-        key=artifact_key("load", adapter),
+        key=of_this_run(artifact_key("load", adapter)),
         description=f"{heading}, store `{record.store_id}`",
     )
+
+
+def _diff_links(adapter: str, store_id: str, syncs: Mapping[str, SyncEntry]) -> Iterator[str]:
+    """Yield a link for each sync that compares the adapter; the other side is then its newest complete store."""
+    for name, sync in syncs.items():
+        for side, other in ((sync.source, sync.target), (sync.target, sync.source)):
+            if side == adapter:
+                parameter = "source_store_id" if side == sync.source else "target_store_id"
+                yield form_link(f"diff this store with {other} ({name})", f"diff/{name}", {parameter: store_id})
 
 
 def _missing(record: StoreRecord) -> str:

@@ -12,7 +12,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, format_totals, sides
 from diffsync_flows.reporting.escape import escape_markdown
-from diffsync_flows.runtime.ids import artifact_key
+from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_flows.runtime.states import Ending
 from diffsync_store.diffs import DiffRecord
 
@@ -36,7 +36,7 @@ def publish_reconcile(
             f"# {status}{totals}\n\n{note}{sides(record)}: source store {escape_markdown(record.source_store_id)}, target "
             f"store {escape_markdown(record.target_store_id)}, diff {escape_markdown(record.diff_id)}.\n\n"
             + "\n".join(["| step | result | |", "| --- | --- | --- |", *rows]),
-            key=artifact_key("reconcile", sync),
+            key=of_this_run(artifact_key("reconcile", sync)),
             description=f"{status}{totals}",
         )
 

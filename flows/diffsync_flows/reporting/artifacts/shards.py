@@ -15,7 +15,7 @@ from diffsync_flows.prefect_api import PAGE, best_effort
 from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED
 from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.ids import artifact_key
+from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_store import ObjectStoreException, ShardRecord, StoreNotFound
 
 HEADER = "| shard | state | objects | | run |\n| --- | --- | --- | --- | --- |"
@@ -53,7 +53,7 @@ class ShardTable:
     def _write(self, text: str, about: str) -> None:
         if self._artifact is None:
             key = f"{artifact_key('load', self._adapter)}-shards"
-            found = create_markdown_artifact(text, key=key, description=about)
+            found = create_markdown_artifact(text, key=of_this_run(key), description=about)
             assert isinstance(found, UUID)  # noqa: S101  # for the type checker: no event loop, so no coroutine
             self._artifact = found
             return

@@ -9,7 +9,7 @@ from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, count_shown, section, sides
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
 from diffsync_flows.reporting.links import sentence_with_links
-from diffsync_flows.runtime.ids import artifact_key
+from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_flows.runtime.states import Outcome
 from diffsync_store import Reject, SyncResult
 from diffsync_store.diffs import DiffRecord
@@ -56,7 +56,7 @@ def _publish(record: DiffRecord, result: SyncResult, outcome_header: str, headin
         + (f"\n\n{SKIPPED}" if result.skipped else "")
         + _rejects(result.rejects)
         + _suppressed(result.suppressed_operations),
-        key=artifact_key("sync", record.source_name, record.target_name),
+        key=of_this_run(artifact_key("sync", record.source_name, record.target_name)),
         description=heading,
     )
 
