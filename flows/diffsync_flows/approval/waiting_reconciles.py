@@ -121,7 +121,7 @@ def _end_as(client: SyncPrefectClient, run: FlowRun, sync: FlowRun, state: State
 
 def _message(sync: FlowRun, state: State[Any]) -> str:
     text = state.message or "The approved operations were applied"
-    return f"{text.rstrip('.')}. {sync.name}: {url_for(sync)}"
+    return f"{text.rstrip('.')}. {sync.name.removeprefix(outcome_of(sync.tags).prefix)}: {url_for(sync)}"
 
 
 def _newest_sync(client: SyncPrefectClient, diff_id: str) -> FlowRun | None:
