@@ -29,7 +29,8 @@ def id_of_run(flow_run_id: str, started: datetime, *names: str) -> str:
 
 def of_this_run(key: str) -> str:
     """Return a key for an artifact of this flow run only: Prefect's cards of artifacts lead to all artifacts with a key."""
-    return f"{key}-{str(runtime.flow_run.id)[-12:]}"
+    run_id = runtime.flow_run.id
+    return f"{key}-{run_id[-12:]}" if run_id else key
 
 
 def artifact_key(kind: str, *names: str) -> str:
