@@ -317,7 +317,7 @@ class Project:
     def artifacts(self, run: Run | str) -> dict[str, dict[str, Any]]:
         """Return the artifacts of a run by key, without the id of the run at its end."""
         found = self.stack.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [id_of(run)]}})
-        return {artifact["key"].removesuffix(f"-{id_of(run)[-12:]}"): artifact for artifact in found}
+        return {str(artifact["key"]).removesuffix(f"-{id_of(run)[-12:]}"): artifact for artifact in found}
 
     def numbers(self, run: str) -> str:
         """Return the metrics file of a deployment."""
