@@ -80,8 +80,12 @@ class Inventory(Adapter):
 
     def fill(self, objects: int, changed: int) -> None:
         changes = Changes(interfaces_of("tree", objects), changed)
-        for number in range(objects // OBJECTS_PER_SITE):
-            self._load_site(number, changes)
+        self.fill_parts(range(objects // OBJECTS_PER_SITE), changes)
+
+    def fill_parts(self, sites: range, changes: Changes | None = None) -> None:
+        """Load these sites."""
+        for number in sites:
+            self._load_site(number, changes or Changes(0, 0))
 
     def _load_site(self, number: int, changes: Changes) -> None:
         site = Site(**site_record(number))
@@ -122,9 +126,17 @@ class FlatInventory(Adapter):
     def fill(self, objects: int, changed: int) -> None:
         changes = Changes(objects, changed)
         for first in range(0, objects, INTERFACES):
-            device = f"device-{first // INTERFACES:08}"
-            for record in interface_records(device, range(first, min(first + INTERFACES, objects)), changes):
-                self.add(Interface(**record))
+            self._load_device(range(first, min(first + INTERFACES, objects)), changes)
+
+    def fill_parts(self, devices: range) -> None:
+        """Load the interfaces of these devices, ten of each."""
+        for number in devices:
+            self._load_device(range(number * INTERFACES, (number + 1) * INTERFACES), Changes(0, 0))
+
+    def _load_device(self, indexes: range, changes: Changes) -> None:
+        device = f"device-{indexes.start // INTERFACES:08}"
+        for record in interface_records(device, indexes, changes):
+            self.add(Interface(**record))
 
 
 INVENTORIES: dict[str, type[Inventory] | type[FlatInventory]] = {"tree": Inventory, "flat": FlatInventory}
