@@ -1,6 +1,20 @@
 """All commands. Importing this module registers them in `app`."""
 
-from diffsync_store.cli import init, check, preview, plan, apply, stores, diffs, agents, leases, serve, token  # isort: skip  # the order of the help
+from diffsync_store.cli import init, check, preview, plan, apply, undo, stores, diffs, agents, leases, serve, token  # isort: skip  # the order of the help
 from diffsync_store.cli.app import app
 
-__all__ = ["agents", "app", "apply", "check", "diffs", "init", "leases", "plan", "preview", "serve", "stores", "token"]
+__all__ = [
+    "agents",
+    "app",
+    "apply",
+    "check",
+    "diffs",
+    "init",
+    "leases",
+    "plan",
+    "preview",
+    "serve",
+    "stores",
+    "token",
+    "undo",
+]

@@ -83,6 +83,8 @@ def _plan(plan: Plan, diff_id: str | None) -> dict[str, Any]:
             {"model": one.model, "action": one.action, "reason": one.reason, "allowance": one.allowance}
             for one in plan.suppressions.all
         ],
+        "undoes": plan.saved.record.undoes or None,
+        "notes": list(plan.saved.record.notes),
         "refused": plan.refusal or None,
         "allowances": list(plan.allowances),
         "approval": {

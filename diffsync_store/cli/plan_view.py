@@ -36,7 +36,7 @@ def show_plan(console: Console, plan: Plan, limit: int) -> None:
         plan: the plan.
         limit: maximum operations of each action to show; 0 for a summary.
     """
-    print_line(console, Text(f"{plan.sync_name}: {plan.source.name} → {plan.target.name}", "bold"))
+    print_line(console, Text(f"{plan.sync_name}: {_direction(plan)}", "bold"))
     console.print()
     show_gaps(console, (plan.source, plan.target))
     if limit:
@@ -45,6 +45,12 @@ def show_plan(console: Console, plan: Plan, limit: int) -> None:
         _show_models(console, plan)
     _show_left_out(console, plan)
     _show_totals(console, plan)
+
+
+def _direction(plan: Plan) -> str:
+    record = plan.saved.record
+    undo = f", undo of diff {record.undoes}" if record.undoes else ""
+    return one_line(f"{record.source_name} → {record.target_name}{undo}")
 
 
 def show_gaps(console: Console, records: Iterable[StoreRecord]) -> None:
@@ -175,6 +181,10 @@ def _show_models(console: Console, plan: Plan) -> None:
 
 
 def _show_left_out(console: Console, plan: Plan) -> None:
+    for note in plan.saved.record.notes:
+        print_line(console, Line(Text(one_line(note), "yellow"), "! "))
+    if plan.saved.record.notes:
+        console.print()
     show_suppressed(console, plan.result.suppressed_operations, plan)
     counted = Counter((each.state, each.reason) for each in plan.result.rejects)
     for (state, reason), count in counted.items():
@@ -185,6 +195,9 @@ def _show_left_out(console: Console, plan: Plan) -> None:
 
 def _show_totals(console: Console, plan: Plan) -> None:
     if not plan.saved.record.operations:
+        if undone := plan.saved.record.undoes:
+            console.print(Text(f"No changes: nothing is left to undo of diff {undone}.", "bold green"))
+            return
         equal = f"{plan.source.name} and {plan.target.name} do not differ"
         console.print(Text(f"No changes: {equal}.", "bold green"))
         return

@@ -17,6 +17,7 @@ from diffsync_store.diffs.history import OperationHistory
 from diffsync_store.diffs.namespaces import require_namespace
 from diffsync_store.diffs.saved_diff import SavedDiff
 from diffsync_store.diffs.summary import DiffSummary
+from diffsync_store.diffs.undo import Undo
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException
 from diffsync_store.guards.guards import Guards
@@ -185,6 +186,52 @@ class RedisDiffs(DiffCatalog):
                 return diff_id
         return self.compare(source, target, diff_id, flags=flags, callback=callback, guards=guards)
 
+    def undo(
+        self, saved: SavedDiff, target: Adapter, diff_id: str | None = None, *, guards: Guards | None = None
+    ) -> Undo:
+        """Save a diff that takes back what the syncs of another one have done, and return what it could not take back.
+
+        Its record names the other diff in `undoes`. The store of its target is its source too: of that, nothing is read.
+
+        Args:
+            saved: the diff to undo.
+            target: the adapter of its target, over a store that was loaded since.
+            diff_id: as for `save`.
+            guards: what to suppress.
+
+        Raises:
+            StoreNotFound, StoreNotComplete: the store cannot be compared.
+            StoreReloaded: it was loaded again meanwhile.
+            DiffExists: a diff has this id and is not replaced.
+        """
+        require_namespace(self.namespace, target=target)
+        record = saved.record
+        store = target.store.require_complete() if guards is None else target.store.require_loaded()
+        found = () if guards is None else guards.suppressions(store, store).all
+        comparison = Comparison(record.source_name, record.target_name, store, store, record.flags, found)
+        undo, totals = Undo(saved, target), Counter[str]()
+        suppressed: Counter[Suppression] = Counter()
+
+        def operations() -> Iterator[Operation]:
+            for position, element in enumerate(undo.elements()):
+                totals.update(element.summary())
+                suppressed.update(comparison.suppressed_in(element))
+                yield from operations_at(element, position)
+            target.store.require_load(store.generation)
+
+        def summary() -> dict[str, int]:
+            return {action: totals[action] for action in record.summary}
+
+        undo.diff_id = self._save(
+            diff_id,
+            operations(),
+            summary,
+            comparison,
+            suppressed,
+            more=lambda: {"undoes": record.diff_id, "notes": undo.notes()},
+        )
+        return undo
+
     def _save(
         self,
         diff_id: str | None,
@@ -192,6 +239,8 @@ class RedisDiffs(DiffCatalog):
         summary: Callable[[], dict[str, int]],
         comparison: Comparison,
         suppressed: Counter[Suppression] | None = None,
+        *,
+        more: Callable[[], dict[str, Any]] = dict,
     ) -> str:
         diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id, self.namespace)
@@ -205,7 +254,7 @@ class RedisDiffs(DiffCatalog):
             writer.clear()
             raise
         by_model = counts.by_model()
-        facts = comparison.facts() | {"suppressions": comparison.counted_suppressions(suppressed)}
+        facts = comparison.facts() | {"suppressions": comparison.counted_suppressions(suppressed)} | more()
         record = DiffRecord(
             diff_id=diff_id,
             summary=summary(),

@@ -17,6 +17,7 @@ from diffsync_store.runs.sharding import ShardLoad, Shards, find_shards, load_sh
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, open_source, open_target, require_stores
+from diffsync_store.runs.undo import make_undo, open_undoable
 
 __all__ = [
     "LEASE_SECONDS",
@@ -41,10 +42,12 @@ __all__ = [
     "load_progress",
     "load_shard",
     "make_plan",
+    "make_undo",
     "missing_shards",
     "new_id",
     "open_source",
     "open_target",
+    "open_undoable",
     "parse_selection",
     "preview",
     "preview_store",

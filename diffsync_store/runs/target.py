@@ -38,7 +38,7 @@ def open_source(context: SyncContext[Any], record: DiffRecord) -> Iterator[Redis
         UserError: The store belongs to another adapter than the diff's source.
     """
     with context.open_store(record.source_store_id) as store:
-        _require_same_adapter(record, store.record(), record.source_name)
+        _require_same_adapter(record, store.record(), _name_of_source(record))
         yield store
 
 
@@ -99,6 +99,12 @@ def find_suppressions(
             f"or start the sync with the parameter allow = {allowances}",
             error.excesses,
         ) from None
+
+
+def _name_of_source(record: DiffRecord) -> str:
+    """Return the adapter whose store is the source of a diff: an undo is made from the store of its target alone."""
+    is_undo = record.undoes and record.source_store_id == record.target_store_id
+    return record.target_name if is_undo else record.source_name
 
 
 def _options(allowances: Sequence[str]) -> str:

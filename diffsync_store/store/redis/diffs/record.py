@@ -44,6 +44,10 @@ class DiffRecord(BaseModel):
     """Number of objects of the target by model: the base of percent limits."""
     suppressions: tuple[Suppression, ...] = ()
     """Suppressed operations, each with the allowance that applies them."""
+    undoes: str = ""
+    """The `diff_id` of the diff that this one undoes; empty for any other."""
+    notes: tuple[str, ...] = ()
+    """What a person has to know before the diff is applied, such as what an undo cannot take back."""
     elements: int
     """Number of elements stored: the operations and the objects above them."""
     created: datetime
