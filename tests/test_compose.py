@@ -42,6 +42,7 @@ class Addresses:
 
     def __init__(self, postgres: PostgresServer, messages: RedisServer, stores: RedisServer) -> None:
         self.api_port = free_port()
+        self.ports: dict[str, int] = {}
         database = postgres.new_database().partition("://")[2]
         self._moved = {
             f"prefect:{SECRETS['POSTGRES_PASSWORD']}@postgres:5432/prefect": database,
@@ -150,6 +151,7 @@ def place(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFact
                 service.run_to_the_end()
             else:
                 stack.enter_context(service)
+                place.ports[name] = service.port
         yield place
 
 
@@ -173,3 +175,17 @@ def test_the_deployments_exist_and_their_pools_are_ready(place: Addresses) -> No
 def test_a_request_without_the_password_is_refused(place: Addresses) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
         place.get("/deployments/filter", {}, auth="people:guess")
+
+
+def test_the_review_page_answers_and_believes_no_header_from_elsewhere(place: Addresses) -> None:
+    def ask(path: str, **headers: str) -> int:
+        try:
+            url = f"http://127.0.0.1:{place.ports['review']}{path}"
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert ask("/healthz") == 200
+    assert ask("/api/v1/me") == 401
+    assert ask("/api/v1/me", **{"X-Forwarded-User": "alice"}) == 403

@@ -178,6 +178,24 @@ def test_no_port_is_open_to_other_hosts() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_the_review_page_believes_the_proxy_only_which_replaces_what_clients_send() -> None:
+    declared = yaml.safe_load((ROOT / "deployments/syncs.yaml").read_text("utf-8"))["serve"]
+    trusted = declared["identity"]["proxy"]["trusted"]
+    [subnet] = COMPOSE["networks"]["review"]["ipam"]["config"]
+    assert trusted == [subnet["subnet"]]
+    assert {name for name, service in SERVICES.items() if "review" in service.get("networks", [])} == {
+        "proxy",
+        "review",
+    }
+    assert "ports" not in SERVICES["review"]
+    rules = (DOCKER / "Caddyfile").read_text("utf-8")
+    page = rules[rules.index(":4280 {") :]
+    assert "basic_auth" in page
+    for header in (declared["identity"]["proxy"]["header"], f"-{declared['identity']['proxy']['groups_header']}"):
+        assert f"header_up {header}" in page
+    assert declared["base_url"].endswith(":4280")
+
+
 def test_server_processes_share_their_settings() -> None:
     first = SERVICES["prefect-server"]["environment"]
     assert SERVICES["prefect-services"]["environment"] == SERVICES["migrate"]["environment"] == first

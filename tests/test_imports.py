@@ -112,6 +112,7 @@ FLOW_LAYERS = (
     {"diff", "housekeeping", "load", "load_shard", "reconcile", "sync"},
     {"deploy"},
     {"scaffold"},
+    {"serving"},
     {"cli"},
     {"__main__"},
 )
@@ -141,6 +142,7 @@ PUBLIC_MODULES = {
     "diffsync_store.store.redis",
     "diffsync_store.retention",
     "diffsync_store.runs",
+    "diffsync_store.serve.running",
     "diffsync_store.sync",
     "diffsync_store.sync.convergence",
     "diffsync_store.sync.reject_export",

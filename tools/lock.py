@@ -26,7 +26,7 @@ OPTIONS = (
 )
 ADAPTERS = ("files", "sql", "rest", "netbox", "nautobot", "powerdns")
 """The extras of the ready adapters; Parquet, which needs large packages, is not in the image."""
-IMAGE_EXTRAS = tuple(f"--extra={name}" for name in ("redis", *ADAPTERS, "flows", "server"))
+IMAGE_EXTRAS = tuple(f"--extra={name}" for name in ("redis", *ADAPTERS, "flows", "serve", "server"))
 
 
 def requirements_of_pyproject() -> str:

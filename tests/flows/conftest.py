@@ -138,6 +138,9 @@ adapters:
   asked:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/asked"}
+  on-page:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/on-page"}
   lazy:
     class: tests.flows.systems:LazyAdapter
   chained:
@@ -197,6 +200,7 @@ syncs:
   reviewed: {source: seven, target: reviewed, approval: always}
   asked: {source: seven, target: asked, approval: always}
   terminal: {source: seven, target: terminal, approval: always}
+  on-page: {source: seven, target: on-page, approval: always}
   queued: {source: waited-for, target: waited-for-too, overlap: enqueue}
   queued-too: {source: seven, target: waited-for-too, overlap: enqueue}
   skipped: {source: waited-for-too, target: waited-for, overlap: skip}

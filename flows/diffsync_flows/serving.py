@@ -1,0 +1,145 @@
+"""Resume and start flow runs for the review page of `diffsync-store serve`."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas import FlowRun
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.flow_runs import resume_flow_run
+from prefect.settings import PREFECT_API_URL
+from prefect.utilities.urls import url_for
+
+from diffsync_flows.approval.answers import ALREADY_RESUMED
+from diffsync_flows.approval.pending import pending_runs
+from diffsync_flows.config.config import Config
+from diffsync_flows.prefect_api import translated_api_errors
+from diffsync_flows.reporting.run_metadata import PROJECT_TAG
+from diffsync_flows.runtime.context import SyncContext
+from diffsync_store.project import UserError
+from diffsync_store.runs import find_sync
+from diffsync_store.serve.running import Runner, RunState, RunStatus, Start
+
+TAG = "diffsync-review-page"
+"""Marks the runs that the page has started."""
+_SHOWN = 50
+_FLAGS: dict[str, dict[str, bool]] = {
+    "apply": {},
+    "dry-run": {"dry_run": True},
+    "retry-rejected": {"retry_rejected": True},
+}
+_STATES: dict[str, RunState] = {
+    "COMPLETED": "done",
+    "FAILED": "failed",
+    "CRASHED": "failed",
+    "CANCELLED": "stopped",
+    "RUNNING": "running",
+}
+
+
+def prefect_runner(project_file: Path) -> Runner | None:
+    """Return a runner for a project file; None if no Prefect server is configured here."""
+    return PrefectRunner(Config(project_file)) if PREFECT_API_URL.value() else None
+
+
+class PrefectRunner:
+    """Runs of the deployments of a file. Threads may share it.
+
+    Args:
+        config: the file.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def resume(self, diff_id: str, *, is_approved: bool, by: str, comment: str) -> list[RunStatus]:
+        """Resume the flow runs that wait for a decision about a diff, which is recorded already.
+
+        Raises:
+            UserError: The diff is approved and no run waits for it, or Prefect does not answer.
+        """
+        answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": comment}
+        with translated_api_errors(), SyncContext(self._config) as context:
+            saved = context.diffs().open(diff_id)
+            runs = pending_runs(saved.record, self._config.declared.project)
+            for run in runs:
+                with suppress(*ALREADY_RESUMED):
+                    resume_flow_run(run.id, run_input=answer)
+        if is_approved and not runs:
+            raise UserError(
+                "The approval is recorded, and no flow run waits for this diff. Start a run that applies it."
+            )
+        name, _ = self._config.sync_between(saved.record.source_name, saved.record.target_name)
+        return [_status(run, Start("apply", name, diff_id), by) for run in runs]
+
+    def start(self, start: Start, *, by: str) -> RunStatus:
+        """Start a run of a deployment. `plan` is a reconcile that changes nothing: it loads, compares and saves the diff.
+
+        Raises:
+            UserError: The deployment does not exist, or Prefect does not answer.
+        """
+        if start.kind == "plan":
+            self._config.sync(start.sync_name)
+            return self._run(f"reconcile/{start.sync_name}", {"dry_run": True}, start, by)
+        if start.kind not in _FLAGS:
+            raise UserError(
+                f"Prefect has no deployment for {start.kind!r}. Start it with `diffsync-store {start.kind}`."
+            )
+        with SyncContext(self._config) as context:
+            name, _ = find_sync(self._config, context.diffs().open(start.diff_id).record)
+        start = Start(start.kind, name, start.diff_id)
+        return self._run(f"sync/{name}", {"diff_id": start.diff_id, **_FLAGS[start.kind]}, start, by)
+
+    def runs(self) -> list[RunStatus]:
+        """Return the runs that the page has started, the newest first."""
+        tags = [TAG, f"{PROJECT_TAG}{self._config.declared.project}"]
+        with translated_api_errors(), get_client(sync_client=True) as client:
+            found = client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=tags)),
+                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+                limit=_SHOWN,
+            )
+        return [_status(run, _start_of(run), "") for run in found]
+
+    def close(self) -> None:
+        """Do nothing: the runs are on workers."""
+
+    def _run(self, deployment: str, parameters: dict[str, Any], start: Start, by: str) -> RunStatus:
+        tags = [TAG, f"{PROJECT_TAG}{self._config.declared.project}"]
+        with translated_api_errors():
+            try:
+                run = run_deployment(deployment, parameters=parameters, timeout=0, as_subflow=False, tags=tags)
+            except ObjectNotFound:
+                raise UserError(
+                    f"Prefect has no deployment {deployment}. Run `diffsync-flows deploy` with the file that declares it."
+                ) from None
+        return _status(cast("FlowRun", run), start, by)  # it is a coroutine only in an event loop
+
+
+def _status(run: FlowRun, start: Start, by: str) -> RunStatus:
+    state = run.state
+    return RunStatus(
+        str(run.id),
+        start.kind,
+        start.sync_name,
+        start.diff_id,
+        by,
+        _STATES.get(state.type.value, "waiting") if state else "waiting",
+        message=f"{state.name}: {state.message}" if state and state.message else (state.name or "" if state else ""),
+        link=url_for(run) or "",
+        started=run.start_time,
+        ended=run.end_time,
+    )
+
+
+def _start_of(run: FlowRun) -> Start:
+    """Return what a run was started for, from its parameters."""
+    parameters = run.parameters
+    if "diff_id" not in parameters:
+        return Start("plan", str(parameters.get("sync_name") or ""))
+    kinds = (kind for kind, flags in _FLAGS.items() if flags and all(parameters.get(name) for name in flags))
+    return Start(next(kinds, "apply"), str(parameters.get("sync_name") or ""), str(parameters["diff_id"]))  # type: ignore[arg-type]

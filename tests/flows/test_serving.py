@@ -1,0 +1,57 @@
+"""The review page starts and resumes flow runs."""
+
+import os
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from airports.demo.runs import finish
+from diffsync_flows.serving import prefect_runner
+from diffsync_store.project import UserError
+from diffsync_store.serve.deciding import Decision, record_decision
+from diffsync_store.serve.running import Start, find_runner
+from tests.flows.conftest import Project
+from tests.flows.runs import lines, shown_request
+from tests.servers import wait_until
+
+
+def test_without_a_prefect_server_the_library_runs_the_syncs(tmp_path: Path) -> None:
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert prefect_runner(tmp_path / "syncs.yaml") is None
+        assert find_runner(tmp_path / "syncs.yaml") is None
+
+
+@pytest.mark.prefect
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_decision_on_the_page_resumes_the_waiting_run(project: Project) -> None:
+    variables = project.stack.variables["load"]
+    with (
+        mock.patch.dict(os.environ, variables),
+        temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}),
+        project.diffs() as diffs,
+    ):
+        diff_id = project.compare("on-page", "on-page")
+        runner = find_runner(Path(variables["DIFFSYNC_CONFIG"]))
+        assert runner is not None
+        saved = diffs.open(diff_id)
+        with pytest.raises(UserError, match="no flow run waits"):
+            runner.resume(diff_id, is_approved=True, by="alice", comment="")
+        with pytest.raises(UserError, match="no deployment"):
+            runner.start(Start("undo", "on-page", diff_id), by="bob")
+        started = runner.start(Start("apply", "", diff_id), by="bob")
+        assert (started.sync_name, started.has_ended) == ("on-page", False)
+        wait_until(lambda: shown_request(project, started.run_id), 120, "it waits for approval")
+        record_decision(saved, Decision("approve", saved.checksum(), "CHG-1"), "alice")
+        [resumed] = runner.resume(diff_id, is_approved=True, by="alice", comment="CHG-1")
+        assert resumed.run_id == started.run_id
+        run = finish(project.stack, started.run_id, seconds=120)
+        assert (run.state, run.message) == ("Completed", "")
+        assert len(lines(project.folder / "on-page")) == 7
+        approval = saved.journal().approval()
+        assert approval is not None
+        assert (approval.by, approval.reason) == ("alice", "CHG-1")
+        [shown] = [each for each in runner.runs() if each.run_id == started.run_id]
+        assert (shown.kind, shown.state, shown.diff_id) == ("apply", "done", diff_id)
