@@ -26,6 +26,7 @@ def serve(
     Without an identity in the file, the page is read-only and for people on this machine.
     """
     from diffsync_store.serve.app import create_app
+    from diffsync_store.serve.pages import page_routes
     from diffsync_store.serve.running import LibraryRunner, find_runner
     from diffsync_store.serve.server import run_server, with_address
 
@@ -34,7 +35,7 @@ def serve(
         settings = with_address(context.project.serve_settings(), host, port)
         scheduler = find_runner(context.project.path)
         runner = scheduler or LibraryRunner(context, trust_journal=is_embedded(context.project))
-        app = create_app(context, settings, runner)
+        app = create_app(context, settings, runner, page_routes())
         if not settings.identity.is_configured:
             echo_error("Read-only: nobody can decide until `serve: {identity: …}` is in the file.")
         run_server(app, settings, lambda: echo_error(f"The page is on {settings.origin}. Press Ctrl-C to stop."))

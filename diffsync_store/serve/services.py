@@ -1,9 +1,10 @@
 """What the routes of the page and of the API work with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from diffsync_store.project import SyncContext
+from diffsync_store.serve.checksums import Checksums
 from diffsync_store.serve.running import Runner
 from diffsync_store.serve.security.protection import Protection
 
@@ -15,3 +16,4 @@ class Services:
     context: SyncContext[Any]
     runner: Runner
     protection: Protection
+    checksums: Checksums = field(default_factory=Checksums)

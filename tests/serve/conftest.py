@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from diffsync_store.project import Project, ServeSettings, SyncContext
 from diffsync_store.serve.app import create_app
 from diffsync_store.serve.identity.tokens import add_token
+from diffsync_store.serve.pages import page_routes
 from tests.cli.conftest import CommandLine, make_project
 from tests.redis_servers import RedisClusterServers
 from tests.serve.small_app import ORIGIN
@@ -90,7 +91,7 @@ def served(tmp_path: Path, redis_server: RedisServer | RedisClusterServers) -> I
     roles = ("read", "start", "approve")
     tokens = {role: add_token(tmp_path / "tokens.toml", f"ci-{role}", (role,)) for role in roles}  # type: ignore[arg-type]
     with SyncContext(Project(file, {}), redis_server.url) as context:
-        app = create_app(context, ServeSettings.model_validate({"identity": IDENTITY}))
+        app = create_app(context, ServeSettings.model_validate({"identity": IDENTITY}), pages=page_routes())
         client = TestClient(
             app,
             base_url=ORIGIN,

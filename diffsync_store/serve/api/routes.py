@@ -60,7 +60,8 @@ def list_diffs(call: Call) -> models.DiffList:
 
 def read_diff(call: Call) -> models.DiffDetail:
     """Return a saved diff with its checksum."""
-    return diff_detail(call.context, call.context.diffs().open(call.path("diff_id")))
+    saved = call.context.diffs().open(call.path("diff_id"))
+    return diff_detail(call.context, saved, call.services.checksums.of(saved))
 
 
 def list_operations(call: Call) -> models.OperationList:

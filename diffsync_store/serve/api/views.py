@@ -52,9 +52,8 @@ def diff_view(context: SyncContext[Any], saved: SavedDiff) -> DiffView:
     return DiffView(**_facts(context, saved, checksum=None))
 
 
-def diff_detail(context: SyncContext[Any], saved: SavedDiff) -> DiffDetail:
+def diff_detail(context: SyncContext[Any], saved: SavedDiff, checksum: str) -> DiffDetail:
     """Return a diff with its checksum."""
-    checksum = saved.checksum()
     return DiffDetail(**_facts(context, saved, checksum), checksum=checksum)
 
 

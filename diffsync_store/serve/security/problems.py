@@ -52,6 +52,7 @@ def small_page(title: str, body: str, status: int = 200, headers: Mapping[str, s
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title></head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+        f'<title>{escape(title)}</title><link rel="icon" href="data:,"></head>'
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
     return HTMLResponse(page, status, headers)

@@ -1,0 +1,5 @@
+"""The pages of the review page, rendered on the server, without scripts."""
+
+from diffsync_store.serve.pages.routes import page_routes
+
+__all__ = ["page_routes"]

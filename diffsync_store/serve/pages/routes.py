@@ -1,0 +1,104 @@
+"""The pages: overview, a diff, the history of an object."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from diffsync_store.project import EXPECTED_ERRORS
+from diffsync_store.serve.api.errors import refusal_of, wrong_input
+from diffsync_store.serve.api.models import OperationQuery
+from diffsync_store.serve.api.views import diff_detail, diff_view, operation_list, result_view, run_view, sync_view
+from diffsync_store.serve.identity import requires_role
+from diffsync_store.serve.pages.templates import render
+from diffsync_store.serve.services import Services
+
+_DIFFS = 20
+_RUNS = 20
+_HISTORY = 100
+_COUNTED = 10_000
+"""Operations of a diff whose states a page counts: this reads all of them."""
+_FILTERS = ("model", "action", "attribute", "text", "state")
+
+
+def page_routes() -> list[BaseRoute]:
+    """Return the routes."""
+    static = StaticFiles(directory=Path(__file__).parents[1] / "static")
+    return [
+        Route("/", overview, name="overview"),
+        Route("/diffs/{diff_id}", diff, name="diff"),
+        Route("/history", history, name="history"),
+        Mount("/static", static, name="static"),
+    ]
+
+
+@requires_role("read")
+def overview(request: Request) -> Response:
+    """Show each sync, the newest diffs and the runs."""
+    services: Services = request.app.state.services
+    context = services.context
+    diffs = context.diffs()
+    try:
+        newest = [diff_view(context, diffs.open(record.diff_id)) for record in islice(diffs.list(), _DIFFS)]
+        syncs = [sync_view(context, name) for name in context.project.syncs]
+        runs = [run_view(run) for run in services.runner.runs()[:_RUNS]]
+    except EXPECTED_ERRORS as error:
+        raise _refusal(services, error) from None
+    return render(request, "overview.html", syncs=syncs, diffs=newest, runs=runs)
+
+
+@requires_role("read")
+def diff(request: Request) -> Response:
+    """Show a diff: totals, operations by filter, and the form to decide."""
+    services: Services = request.app.state.services
+    given = {name: value for name, value in request.query_params.items() if value}
+    try:
+        query = OperationQuery.model_validate(given)
+    except ValidationError as error:
+        raise wrong_input(error, "The filter") from None
+    try:
+        saved = services.context.diffs().open(request.path_params["diff_id"])
+        detail = diff_detail(services.context, saved, services.checksums.of(saved))
+        found = operation_list(saved, query)
+        result = result_view(saved) if saved.record.operations <= _COUNTED else None
+    except EXPECTED_ERRORS as error:
+        raise _refusal(services, error) from None
+    filters = {name: getattr(query, name) for name in _FILTERS}
+    kept = {name: value for name, value in filters.items() if value}
+    return render(
+        request,
+        "diff.html",
+        diff=detail,
+        result=result,
+        operations=found.operations,
+        filters=filters,
+        next_page=found.next_start is not None and urlencode({**kept, "start": found.next_start}),
+        runs=[run_view(run) for run in services.runner.runs() if run.diff_id == detail.diff_id],
+        can_decide="approve" in request.user.roles and detail.application is None,
+        can_start="start" in request.user.roles and detail.application is None,
+        can_apply=not detail.needs_approval or (detail.approval is not None and detail.approval.decision == "approve"),
+    )
+
+
+@requires_role("read")
+def history(request: Request) -> Response:
+    """Show the operations on one object in all saved diffs."""
+    services: Services = request.app.state.services
+    model, unique_id = request.query_params.get("model", ""), request.query_params.get("unique_id", "")
+    entries: list[Any] = []
+    try:
+        if model and unique_id:
+            entries = list(islice(services.context.diffs().history(model, unique_id), _HISTORY))
+    except EXPECTED_ERRORS as error:
+        raise _refusal(services, error) from None
+    return render(request, "history.html", model=model, unique_id=unique_id, entries=entries)
+
+
+def _refusal(services: Services, error: Exception) -> Exception:
+    return refusal_of(error, services.context.project.secrets.redact(str(error)))

@@ -1,0 +1,80 @@
+"""The pages: what they show is escaped, and holds no secret, no script and no address of another host."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.serve.conftest import Served
+
+NAME = "<script>alert(1)</script>\u202e"
+
+
+@pytest.fixture
+def diff(served: Served) -> dict[str, Any]:
+    rows = served.project.folder / "data/sites.csv"
+    rows.write_text(rows.read_text("utf-8") + f'"{NAME}",eu,,\n', "utf-8")
+    return served.new_diff()
+
+
+def page(served: Served, path: str, person: str = "alice") -> str:
+    answer = served.client.get(path, headers=served.person(person))
+    assert answer.status_code == 200, answer.text
+    return str(answer.text)
+
+
+def test_names_and_values_of_records_are_escaped(served: Served, diff: dict[str, Any]) -> None:
+    shown = page(served, f"/diffs/{diff['diff_id']}")
+    history = served.client.get(
+        "/history", params={"model": "site", "unique_id": NAME}, headers=served.person("bob")
+    ).text
+    for text in (shown, history):
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in text
+        assert "<script" not in text
+        assert "\u202e" not in text
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("path", ["/", "/diffs/DIFF", "/diffs/DIFF?action=delete", "/history?model=site&unique_id=nyc"])
+def test_a_page_has_no_secret_no_inline_code_and_no_other_host(served: Served, diff: dict[str, Any], path: str) -> None:
+    text = page(served, path.replace("DIFF", diff["diff_id"]))
+    assert "secret-" not in text
+    assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:|https?://", text)
+
+
+def test_only_who_may_decide_gets_the_form(served: Served, diff: dict[str, Any]) -> None:
+    path = f"/diffs/{diff['diff_id']}"
+    assert f'value="{diff["checksum"]}"' in page(served, path)
+    for person in ("bob", "carol"):
+        assert "Approve and apply" not in page(served, path, person)
+    assert "Dry run" in page(served, path, "bob")
+    assert 'value="apply"' not in page(served, path, "bob")
+
+
+def test_filters_show_what_fits(served: Served, diff: dict[str, Any]) -> None:
+    text = page(served, f"/diffs/{diff['diff_id']}?model=site&action=delete&text=par")
+    assert text.count('<li class="delete">') == 1
+    assert '<li class="create">' not in text
+    assert "No operation fits" in page(served, f"/diffs/{diff['diff_id']}?text=none-of-them")
+    wrong = served.client.get(f"/diffs/{diff['diff_id']}?action=drop", headers=served.person("bob"))
+    assert wrong.status_code == 422
+
+
+def test_a_long_diff_is_shown_page_by_page(served: Served, diff: dict[str, Any]) -> None:
+    text = page(served, f"/diffs/{diff['diff_id']}?limit=2&model=site")
+    assert text.count('name="exclude"') == 2
+    assert 'href="?model=site&amp;start=2" rel="next"' in text
+
+
+def test_an_unknown_diff_is_a_page_with_a_remedy(served: Served) -> None:
+    answer = served.client.get("/diffs/none", headers=served.person("bob"))
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_static_files_are_served_and_nothing_beside_them(served: Served) -> None:
+    assert served.client.get("/static/page.css").headers["content-type"].startswith("text/css")
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"):
+        assert served.client.get(path).status_code == 404
