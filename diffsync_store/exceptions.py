@@ -215,6 +215,10 @@ class DiffNotApproved(ObjectStoreException):
     """The saved diff is not approved, or has changed since it was approved."""
 
 
+class CannotRehearse(ObjectStoreException):
+    """A target cannot be rehearsed without side effects; the message says why."""
+
+
 class SyncStopped(Exception):
     """A guard ended a sync. The operations that were not tried are pending."""
 

@@ -52,6 +52,16 @@ An adapter lists exceptions after which a call may be repeated in `transient_err
 `close` are called before the first and after the last call of a sync (`diffsync_store.lifecycle`). A model lists attributes with
 secret values in `_secrets`, a tuple of names.
 
+An adapter may rehearse operations, so that what its system would refuse is known before anything is written:
+
+    def rehearse_many(self, operations) -> list
+        `operations` is a list of `RehearsedOperation`, all of one model and one action, in the order of a sync. Return one answer
+        for each: None if the system would accept it, or the exception with the reason. Nothing may stay changed.
+
+    def rehearsing(self) -> context manager
+        Entered before the first call of `rehearse_many` and left after the last one, such as a transaction that is rolled back at
+        its end. Raise `CannotRehearse` if nothing can be tried without side effects.
+
 With `SyncOptions(workers=...)` several threads call hooks at the same time. Hooks may use the adapter's store.
 """
 
@@ -59,7 +69,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -78,6 +88,19 @@ _CLASS_METHODS = {
 """Hooks that are class methods, with their arguments."""
 _CALLS_NO_SYSTEM = {"diffsync_store.model", "diffsync"}
 """Modules of base classes whose `create`, `update` and `delete` do not call a system."""
+
+
+class RehearsedOperation(NamedTuple):
+    """One operation for `rehearse_many`."""
+
+    action: str
+    """`create`, `update` or `delete`."""
+    model: type[Any]
+    ids: dict[str, Any]
+    attrs: dict[str, Any]
+    """All attributes of a create; the new values of an update; nothing for a delete."""
+    obj: Any = None
+    """A copy of the store's object, which may be changed; None for a create."""
 
 
 def hook(owner: Any, name: str) -> Any:

@@ -38,6 +38,7 @@ from diffsync_store.exceptions import (
     ObjectStoreException,
     ObjectStoreWrongType,
 )
+from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.models import DeclaredModel, ModelDefinition, Reference, build_models
 from diffsync_store.mapping.paths import PARENT, Record, compile_setter
 from diffsync_store.mapping.records import FieldMapping, Mapper, RecordMapping
@@ -50,6 +51,10 @@ MOST_HELD = 50_000
 """Parents and distinct objects that a load keeps in memory, so that it does not ask the store for each record."""
 
 __all__ = ["AdapterSettings", "Answer", "Change", "MappedAdapter", "MappedModel"]
+
+
+REHEARSED = "rehearsed"
+"""The system id of a record that is created in a rehearsal."""
 
 
 class AdapterSettings(BaseModel):
@@ -445,6 +450,34 @@ class MappedAdapter(Adapter):
     def delete_records(self, model: type[MappedModel], objects: Sequence[MappedModel]) -> list[Any]:
         """Delete records of a model. Return the object or an exception for each."""
         return self._writer.delete(self._mapper(model), objects)
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        """Forget the ids of records that were created in the rehearsal."""
+        try:
+            yield
+        finally:
+            self._resolver.clear()
+
+    def rehearse_many(self, operations: Sequence[RehearsedOperation]) -> list[Exception | None]:
+        """Check operations of one model and action: by the model, the mapping, the references, and `check_payloads`."""
+        mapper, action = self._mapper(operations[0].model), operations[0].action
+
+        def send(mapper: Mapper, payloads: Sequence[Any]) -> Sequence[Answer]:
+            return [each or REHEARSED for each in self.check_payloads(mapper, action, payloads)]
+
+        answers = self._writer.rehearse(mapper, operations, send)
+        return [answer if isinstance(answer, Exception) else None for answer in answers]
+
+    def check_payloads(self, mapper: Mapper, action: str, payloads: Sequence[Any]) -> Sequence[Exception | None]:
+        """Return why the system would refuse each payload, as far as it says so without a write; None if it does not.
+
+        Args:
+            mapper: the mapper of the model.
+            action: `create`, `update` or `delete`.
+            payloads: what `send_creates`, `send_updates` or `send_deletes` would get.
+        """
+        return [None] * len(payloads)
 
     def look_up_records(self, model: type[MappedModel], ids: Sequence[dict[str, Any]]) -> Any:
         """Return the current fields of each record, in the order of the identifiers; None for a record that does not exist.

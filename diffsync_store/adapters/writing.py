@@ -10,11 +10,13 @@ from pydantic import JsonValue
 from diffsync_store.adapters.mapped_model import MappedModel
 from diffsync_store.adapters.resolver import Resolver, unknown
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated, OutcomeUnknown
+from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.models import Reference
 from diffsync_store.mapping.records import Mapper
 from diffsync_store.redaction import format_reason
 from diffsync_store.transient import is_transient
 
+_REFUSED = {"create": ObjectNotCreated, "update": ObjectNotUpdated, "delete": ObjectNotDeleted}
 Answer = Any
 """The system id of a written record; or an exception, if the record was not written."""
 Need = tuple[str, str]
@@ -88,6 +90,25 @@ class RecordWriter:
         """Delete records. Return the object or an exception for each."""
         items = [self._deletion(mapper, obj) for obj in objects]
         return self._write(mapper, items, self._adapter.send_deletes, ObjectNotDeleted)
+
+    def rehearse(
+        self, mapper: Mapper, operations: Sequence[RehearsedOperation], send: Callable[..., Sequence[Answer]]
+    ) -> list[Any]:
+        """Prepare operations of one action as if they were written. Return the object or an exception for each.
+
+        Args:
+            mapper: the mapper of their model.
+            operations: the operations.
+            send: takes the mapper and what would be sent, and returns an answer for each.
+        """
+        action = operations[0].action
+        if action == "create":
+            items = [self._creation(mapper, each.model, each.ids, each.attrs) for each in operations]
+        elif action == "update":
+            items = [self._change(mapper, each.obj, each.attrs) for each in operations]
+        else:
+            items = [self._deletion(mapper, each.obj) for each in operations]
+        return self._attempt(mapper, items, self._ids(items), send, _REFUSED[action])
 
     # The records of a batch
 

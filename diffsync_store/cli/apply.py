@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -22,12 +23,14 @@ from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Sh
 from diffsync_store.cli.plan_view import show_plan, shown_note, totals
 from diffsync_store.cli.planning import compare, drop, drop_stores
 from diffsync_store.cli.progress import progress_bars
+from diffsync_store.cli.rehearse import show_rehearsal
 from diffsync_store.cli.result_view import next_steps, show_result, show_steps, status_of
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.project import MAX_AGENTS, UserError
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import Plan, SyncRequest, make_plan, new_id, parse_selection
+from diffsync_store.runs import rehearse as run_rehearsal
 
 
 @project_command
@@ -42,6 +45,12 @@ def apply(
     allow: Allow = None,
     retry_rejected: Annotated[
         bool, typer.Option("--retry-rejected", help="Only operations that failed, were blocked or in conflict before.")
+    ] = False,
+    rehearse: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse", help="Rehearse it first, and apply nothing if the target would refuse an operation."
+        ),
     ] = False,
     by: Annotated[
         str, typer.Option(help="Who applies, and approves if the file requires it. Default: USER@HOST.")
@@ -89,6 +98,8 @@ def apply(
             else:
                 _show(plan, limit)
             if plan.has_changes and not plan.refusal:
+                if rehearse:
+                    _rehearse(context, replace(request, sync_name=""), is_quiet=as_json)
                 _ask(plan, request, is_yes=yes, by=by or person())
         if plan.refusal:
             _end(plan, None, as_json=as_json)
@@ -97,6 +108,21 @@ def apply(
         if is_sync or is_embedded(context.project):
             _tidy(context, plan, result)
         _end(plan, result or plan.result, as_json=as_json)
+
+
+def _rehearse(context: Context, request: SyncRequest, *, is_quiet: bool) -> None:
+    """Rehearse the diff.
+
+    Raises:
+        UserError: the target would refuse some of it.
+    """
+    found = run_rehearsal(context, request)
+    if not is_quiet:
+        show_rehearsal(found)
+    if found.result.rejects or found.result.stopped:
+        first = next(iter(found.result.rejects), None)
+        reason = f"{first.action} of {first.model} {first.unique_id}: {first.reason}" if first else found.result.stopped
+        raise UserError(f"Nothing was applied, because of the rehearsal: {reason}")
 
 
 def _apply(context: Context, request: SyncRequest, plan: Plan, *, by: str, wait: int, agents: int | None) -> SyncResult:

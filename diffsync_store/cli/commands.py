@@ -1,6 +1,7 @@
 """All commands. Importing this module registers them in `app`."""
 
-from diffsync_store.cli import init, check, preview, plan, apply, undo, stores, diffs, agents, leases, serve, token  # isort: skip  # the order of the help
+from diffsync_store.cli import init, check, preview, plan, rehearse, apply, undo  # isort: skip  # the order of the help
+from diffsync_store.cli import stores, diffs, agents, leases, serve, token  # isort: skip
 from diffsync_store.cli.app import app
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "leases",
     "plan",
     "preview",
+    "rehearse",
     "serve",
     "stores",
     "token",

@@ -15,6 +15,7 @@ from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.guards.guards import Guards, count_operations
+from diffsync_store.lifecycle import opened
 from diffsync_store.operation import diff_of
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.store.record import StoreRecord
@@ -25,6 +26,7 @@ from diffsync_store.sync.agents import AgentSync
 from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected
 from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.rehearsal import SECONDS, Rehearsal, Rehearsed
 from diffsync_store.sync.sync import Sync, applied_before
 
 _REJECT_STATES = {State.FAILED: "failed", State.CONFLICT: "conflict", State.BLOCKED: "blocked", State.SENT: "unknown"}
@@ -177,6 +179,39 @@ class SavedDiff(RedisDiff):
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
         return DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
+
+    def rehearse(
+        self,
+        target: Adapter,
+        options: SyncOptions | None = None,
+        *,
+        flags: DiffSyncFlags = DiffSyncFlags.NONE,
+        seconds: float = SECONDS,
+    ) -> Rehearsed:
+        """Find what the target would refuse now, without a change of the target, of its store and of the journal.
+
+        An adapter with `rehearse_many` is asked; for another one, only its models check the values.
+
+        Args:
+            target: an adapter of its own for this call, over the store that the diff was made from.
+            options: how to apply.
+            flags: how to apply.
+            seconds: how long it may take.
+
+        Raises:
+            CannotRehearse: the target cannot be rehearsed without side effects.
+            StoreReloaded: the target's store was loaded again since the diff was made.
+            Exception: of the target, such as that it does not answer.
+        """
+        if self.record.target_generation:
+            self._require_store(target)
+            target.store.require_load(self.record.target_generation)
+        options, journal = options or SyncOptions(), self.journal()
+        if options.suppress is None and self.record.suppressions:
+            options = replace(options, suppress=Suppressions(self.record.suppressions))
+        options = exclude_unapproved(journal.approval(), options)
+        with opened(target):
+            return Rehearsal(self.streamed(Suppressions()), target, journal, options, flags, seconds=seconds).run()
 
     def guarded(self, guards: Guards, target: StoreRecord, source: StoreRecord | None) -> Suppressions:
         """Return what guards suppress in the diff, and check the rest against the change limits.

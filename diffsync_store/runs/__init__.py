@@ -13,6 +13,7 @@ from diffsync_store.runs.loading import (
 )
 from diffsync_store.runs.plan import Plan, make_plan
 from diffsync_store.runs.preview import PreviewedRecord, preview, preview_store, previewed_models
+from diffsync_store.runs.rehearsal import rehearse
 from diffsync_store.runs.sharding import ShardLoad, Shards, find_shards, load_shard, missing_shards, require_any
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
@@ -54,6 +55,7 @@ __all__ = [
     "previewed_models",
     "progress_of_shards",
     "refuse_stale",
+    "rehearse",
     "require_any",
     "require_stores",
 ]

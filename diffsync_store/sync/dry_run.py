@@ -13,7 +13,8 @@ from diffsync_store.sync.steps import Step
 from diffsync_store.sync_elements import SyncElements
 
 SENT = "An interrupted sync has sent it. The next sync looks it up if its model has a `lookup`."
-_COUNTERS = {DiffSyncActions.CREATE: "created", DiffSyncActions.UPDATE: "updated", DiffSyncActions.DELETE: "deleted"}
+COUNTERS = {DiffSyncActions.CREATE: "created", DiffSyncActions.UPDATE: "updated", DiffSyncActions.DELETE: "deleted"}
+"""The field of a result that counts the operations of an action."""
 
 
 class DryRun(Scheduler):
@@ -30,7 +31,7 @@ class DryRun(Scheduler):
 
     def send(self, steps: list[Step]) -> None:
         for step in steps:
-            counter = _COUNTERS[str(step.action)]
+            counter = COUNTERS[str(step.action)]
             setattr(self.result, counter, getattr(self.result, counter) + 1)
             self.finish(step, True)
 

@@ -6,7 +6,8 @@ the foreign key in the column `site` or `site_id`. A record is written to its ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any, cast
 
@@ -21,8 +22,10 @@ from diffsync_store.adapters.sql.engine import parse_url
 from diffsync_store.adapters.sql.errors import reason
 from diffsync_store.adapters.sql.mapper import KEY, SqlMapper
 from diffsync_store.adapters.sql.new_tables import is_missing, new_tables
+from diffsync_store.adapters.sql.rehearsal import checking_deferred, require_transactions
 from diffsync_store.adapters.sql.upsert import upsert
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
+from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
 
@@ -234,6 +237,37 @@ class SqlAdapter(MappedAdapter):
 
         return self._write(mapper, changes, lambda change: change.key, run, ObjectNotDeleted)
 
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        """Rehearse in one transaction, which is rolled back.
+
+        Raises:
+            CannotRehearse: the database would keep some of it.
+        """
+        had_all_tables = self._has_all_tables
+        with super().rehearsing(), self._database.rehearsing() as connection:
+            require_transactions(connection, self._tables_to_write(), creates_tables=not had_all_tables)
+            try:
+                yield
+            finally:
+                self._has_all_tables = had_all_tables
+
+    def _tables_to_write(self) -> list[sa.Table]:
+        mappers = [mapper for mapper in self._own_mappers if not self._is_to_be_created(mapper)]
+        found = (mapper.prepared().source.table for mapper in mappers)
+        return [table for table in found if table is not None]
+
+    def rehearse_many(self, operations: Sequence[RehearsedOperation]) -> list[Exception | None]:
+        """Write operations of one model and action in the transaction of the rehearsal."""
+        model, action = operations[0].model, operations[0].action
+        if action == "create":
+            answers = self.create_records(model, [(each.ids, each.attrs) for each in operations])
+        elif action == "update":
+            answers = self.update_records(model, [(each.obj, each.attrs) for each in operations])
+        else:
+            answers = self.delete_records(model, [each.obj for each in operations])
+        return [answer if isinstance(answer, Exception) else None for answer in answers]
+
     def _write(
         self,
         mapper: SqlMapper,
@@ -255,6 +289,8 @@ class SqlAdapter(MappedAdapter):
         def refuse(row: Any, error: Exception) -> Exception:
             return refused(_without(mapper, row, reason(error)))
 
+        if self._database.rehearsal is not None:
+            run = checking_deferred(run)
         if rows:
             with self._database.writing() as connection:
                 found = batches.run_by_halves(connection, run, rows, refuse)

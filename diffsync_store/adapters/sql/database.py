@@ -16,6 +16,15 @@ from diffsync_store.suggestion import did_you_mean
 _ROLLS_BACK = frozenset({"postgresql", "sqlite"})
 """Databases that keep nothing of a transaction that is not committed; MariaDB has tables that do."""
 
+_MYSQL = frozenset({"mysql", "mariadb"})
+_LOCK_LIMITS = {
+    "postgresql": ("SET LOCAL lock_timeout = '3s'",),
+    "mysql": ("SET SESSION innodb_lock_wait_timeout = 3", "SET SESSION lock_wait_timeout = 3"),
+    "mariadb": ("SET SESSION innodb_lock_wait_timeout = 3", "SET SESSION lock_wait_timeout = 3"),
+    "sqlite": (),
+}
+"""How long a rehearsal waits for the lock of another transaction; SQLite waits for its only lock when it begins."""
+
 
 class Database:
     """Connections to a database, which are opened at first use. Threads may share it; each has a connection of its own."""
@@ -89,14 +98,47 @@ class Database:
         return {"isolation_level": "REPEATABLE READ"} if name in {"mysql", "mariadb"} else {}
 
     @contextmanager
+    def rehearsing(self) -> Iterator[sa.Connection]:
+        """Let this thread write in one transaction, which is rolled back at the end of the block.
+
+        It waits for locks of others only for a short time.
+        """
+        with one_line_errors(), self.engine.connect() as connection:
+            if connection.dialect.name in _MYSQL:
+                connection.detach()  # its settings end with it
+            connection.execution_options(**{WRITES: True})
+            with connection.begin() as transaction:
+                for statement in _LOCK_LIMITS.get(connection.dialect.name, ()):
+                    connection.exec_driver_sql(statement)
+                self._mine.rehearsal = connection
+                try:
+                    yield connection
+                finally:
+                    self._mine.rehearsal = None
+                    transaction.rollback()
+
+    @property
+    def rehearsal(self) -> sa.Connection | None:
+        """Return the connection of the rehearsal of this thread, if there is one."""
+        return getattr(self._mine, "rehearsal", None)
+
+    @contextmanager
     def looking_up(self) -> Iterator[sa.Connection]:
-        """Yield a connection that sees what is committed now."""
+        """Yield a connection that sees what is committed now, and what its thread has rehearsed."""
+        if (current := self.rehearsal) is not None:
+            with one_line_errors(), current.begin_nested():
+                yield current
+            return
         with one_line_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Yield a connection whose changes are committed together at the end of the block."""
+        """Yield a connection whose changes are committed together at the end of the block, or rehearsed."""
+        if (current := self.rehearsal) is not None:
+            with one_line_errors(), current.begin_nested():
+                yield current
+            return
         may_be_done = False
         try:
             with (
