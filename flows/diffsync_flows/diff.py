@@ -4,16 +4,17 @@ from diffsync_flows.config.config import read_config
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.ids import new_id
+from diffsync_flows.runtime.parameters import Text
 from diffsync_flows.steps.diffing import run_diff
 
 
 @flow(flow_run_name="diff")
 @report_expected_errors
 def diff(
-    source_store_id: str | None = None,
-    target_store_id: str | None = None,
-    diff_id: str | None = None,
-    sync_name: str | None = None,
+    source_store_id: Text = "",
+    target_store_id: Text = "",
+    diff_id: Text = "",
+    sync_name: Text = "",
 ) -> str:
     """Save the changes that make the target equal to the source.
 

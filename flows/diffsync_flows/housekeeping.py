@@ -10,6 +10,7 @@ from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
+from diffsync_flows.runtime.parameters import Switch
 from diffsync_flows.runtime.retries import IO_RETRIES
 from diffsync_store import ObjectStoreException
 from diffsync_store.retention import ExpiredItem
@@ -17,7 +18,7 @@ from diffsync_store.retention import ExpiredItem
 
 @flow(flow_run_name="housekeeping")
 @report_expected_errors
-def housekeeping(dry_run: bool = False) -> dict[str, int]:
+def housekeeping(dry_run: Switch = False) -> dict[str, int]:
     """Drop the stores and saved diffs past their retention that are not in use.
 
     A diff is in use while a suspended sync waits for its approval.

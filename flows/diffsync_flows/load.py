@@ -5,12 +5,13 @@ from diffsync_flows.config.config import read_config
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.ids import new_id
+from diffsync_flows.runtime.parameters import Text
 from diffsync_flows.steps.loading import run_load
 
 
 @flow(flow_run_name="load {adapter}")
 @report_expected_errors
-def load(adapter: str, store_id: str | None = None) -> State[str]:
+def load(adapter: str, store_id: Text = "") -> State[str]:
     """Load the records of one system into a store.
 
     The store is complete when the load has ended and nothing is missing. It is partial when records were rejected, or

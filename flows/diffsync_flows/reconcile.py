@@ -6,6 +6,7 @@ from diffsync_flows.reporting.metrics import run_metrics
 from diffsync_flows.reporting.run_metadata import mark_own_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
+from diffsync_flows.runtime.parameters import Switch
 from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_flows.runtime.target_lock import TargetBusy, target_lock
 from diffsync_flows.steps.reconciling import run_reconcile
@@ -13,7 +14,7 @@ from diffsync_flows.steps.reconciling import run_reconcile
 
 @flow(flow_run_name="reconcile {sync_name}")
 @report_expected_errors
-def reconcile(sync_name: str, dry_run: bool = False) -> State[dict[str, str]]:
+def reconcile(sync_name: str, dry_run: Switch = False) -> State[dict[str, str]]:
     """Load source and target at the same time, compare them, and sync the difference: each step on its own workers.
 
     A diff without changes ends the run. If the sync needs an approval, this run is suspended without a process, and ends as

@@ -9,21 +9,22 @@ from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.run_metadata import mark_own_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
+from diffsync_flows.runtime.parameters import Selections, Switch, Text, Texts
 from diffsync_flows.steps.syncing import dry_run_sync, run_agent, run_sync
-from diffsync_store.runs import Selection, SyncRequest
+from diffsync_store.runs import SyncRequest
 
 
 @flow(flow_run_name="sync {diff_id}", on_completion=[settle_after], on_failure=[settle_after])
 @report_expected_errors
 def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     diff_id: str,
-    dry_run: bool = False,
-    allow: list[str] | None = None,
-    select: list[Selection] | None = None,
-    exclude: list[Selection] | None = None,
-    retry_rejected: bool = False,
-    sync_name: str | None = None,
-    agent_of: str | None = None,
+    dry_run: Switch = False,
+    allow: Texts = (),
+    select: Selections = (),
+    exclude: Selections = (),
+    retry_rejected: Switch = False,
+    sync_name: Text = "",
+    agent_of: Text = "",
 ) -> dict[str, int] | State[dict[str, int]]:
     """Apply a saved diff to its target, within the guards of its sync.
 
@@ -49,10 +50,10 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     """
     request = SyncRequest(
         diff_id,
-        sync_name or "",
-        tuple(allow or ()),
-        select=tuple(each.to_select() for each in select or ()),
-        exclude=tuple(each.to_select() for each in exclude or ()),
+        sync_name,
+        tuple(allow),
+        select=tuple(each.to_select() for each in select),
+        exclude=tuple(each.to_select() for each in exclude),
         retry_rejected=retry_rejected,
     )
     with SyncContext(read_config()) as context:

@@ -1,4 +1,4 @@
-"""A person syncs the registry into the inventory with Prefect's pages only, and copies the ids from page to page."""
+"""A person syncs the registry into the inventory with Prefect's pages only, and follows the links from page to page."""
 
 from pathlib import Path
 
@@ -17,22 +17,30 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, screenshots
     fill(project, database)
     before = check.fingerprint(database)
     ui = Ui(page, project.stack, screenshots)
-    stores = {
-        "source_store_id": load_and_copy_id(ui, "registry", "1,197 objects"),
-        "target_store_id": load_and_copy_id(ui, "inventory", "1,202 objects"),
-    }
+    load(ui, "inventory", "1,202 objects")
+    store_id = load(ui, "registry", "1,197 objects")
 
-    ui.start("diff/inventory", **stores)
+    ui.follow("diff this store with inventory (inventory)", "diff", source_store_id=store_id, sync_name="inventory")
     ui.expect_run("diff registry → inventory · 20 delete, 15 create, 1,180 update", "Completed")
-    diff_id = copy_id(ui, "diff-registry-inventory-totals", "20 delete, 15 create, 1,180 update: registry → inventory")
+    diff_id = open_result(
+        ui, "diff-registry-inventory-totals", "20 delete, 15 create, 1,180 update: registry → inventory"
+    )
+    diff_page = page.url
     for name in ("load registry · 1,197 objects", "load inventory · 1,202 objects"):
         expect(page.get_by_test_id("markdown-display").get_by_role("link", name=name)).to_be_visible()
     for row in ("delete 20", "airport 11 1,180 20", "country CH 1,212"):
         expect(page.get_by_role("row", name=row, exact=True)).to_be_visible()
 
-    ui.start("sync/inventory", diff_id=diff_id)
+    ui.follow("dry run", "sync", diff_id=diff_id, sync_name="inventory")
+    ui.expect_run("DRY RUN: sync registry → inventory · 20 delete, 15 create, 1,180 update", "Completed")
+    page.goto(diff_page)
+    ui.follow("apply this diff", "sync", diff_id=diff_id, sync_name="inventory")
     ui.expect_run("sync registry → inventory · 20 delete, 15 create, 1,180 update", "Suspended")
     ui.screenshot("sync-2-waits")
+    asking = page.url
+    page.goto(diff_page)
+    page.get_by_test_id("markdown-display").get_by_role("link", name="approve", exact=True).click()
+    page.wait_for_url(asking)
     assert check.fingerprint(database) == before
     ui.approve("ann", "CHG-4711")
     ui.expect_run("sync registry → inventory", "Completed")
@@ -50,15 +58,15 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, screenshots
     assert (approval.by, approval.reason, approval.is_rejected) == ("ann", "CHG-4711", False)
 
 
-def load_and_copy_id(ui: Ui, adapter: str, objects: str) -> str:
-    """Run a load; return its `store_id`."""
+def load(ui: Ui, adapter: str, objects: str) -> str:
+    """Run a load, and go to its artifact; return its `store_id`."""
     ui.start(f"load/{adapter}")
     ui.expect_run(f"load {adapter} · {objects}", "Completed")
-    return copy_id(ui, f"load-{adapter}", f"{objects} of {adapter}")
+    return open_result(ui, f"load-{adapter}", f"{objects} of {adapter}")
 
 
-def copy_id(ui: Ui, key: str, heading: str) -> str:
-    """Return the id for the next run from a run's artifact; the page of the run shows it too."""
+def open_result(ui: Ui, key: str, heading: str) -> str:
+    """Go from the page of a run to its artifact; return the id that both show."""
     card = ui.card(key)
     expect(card).to_be_visible()
     ui.screenshot(f"{key}-2-run")

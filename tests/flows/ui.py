@@ -40,7 +40,20 @@ class Ui:
         for parameter_schema in self._parameters(deployment).values():
             expect(page.get_by_text(parameter_schema["description"])).to_be_visible()
         for parameter, value in parameters.items():
-            self._fill_in(parameter, value)
+            self.page.get_by_role("textbox", name=parameter).fill(value)
+        self.submit(flow)
+
+    def follow(self, link: str, flow: str, **parameters: str) -> None:
+        """Follow a link of an artifact to a form that is filled in, run it, and go to the page of the run."""
+        self.page.get_by_test_id("markdown-display").get_by_role("link", name=link).click()
+        for parameter, value in parameters.items():
+            expect(self.page.get_by_role("textbox", name=parameter)).to_have_value(value)
+        self.submit(flow)
+
+    def submit(self, flow: str) -> None:
+        """Run the form of a flow, and go to the page of the run."""
+        page = self.page
+        expect(page.get_by_role("tab", name="None")).to_have_count(0)  # no switch between a value and null
         self.screenshot(f"{flow}-1-form")
         self.press(page.get_by_role("button", name="Submit"), "/create_flow_run")
         page.get_by_role("link", name="View run").click()
@@ -52,7 +65,11 @@ class Ui:
         page.get_by_role("button", name="Open menu").click()
         page.get_by_role("menuitem", name="Resume").click()
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("Choose below. If you resume without choosing, the diff is rejected.")
+        expect(dialog).to_contain_text(
+            "Choose a decision below. Without one, Resume is refused and the run keeps waiting."
+        )
+        dialog.get_by_role("button", name="Resume").click()
+        expect(page.get_by_text("'decision' is a required property")).to_be_visible()
         expect(dialog.get_by_text("Your name; saved with the diff")).to_be_attached()
         expect(dialog).to_contain_text("New [name](http://example.invalid) of *it*")
         expect(dialog.locator("a")).to_have_text(
@@ -94,15 +111,6 @@ class Ui:
             if asked.value.ok:
                 return
         raise AssertionError(f"{path} was refused {MAX_TRIES} times")
-
-    def _fill_in(self, parameter: str, value: str) -> None:
-        """Fill in a parameter; for an optional one, set its switch first."""
-        optional = self.page.get_by_text(f"{parameter} (Optional)", exact=True)
-        if not optional.is_visible():
-            self.page.get_by_role("textbox", name=parameter).fill(value)
-            return
-        optional.locator("xpath=following::*[@role='tab'][normalize-space()='str'][1]").click()
-        optional.locator("xpath=following::textarea[1]").fill(value)
 
     def _parameters(self, deployment: str) -> dict[str, dict[str, Any]]:
         found = self._stack.get(f"/deployments/name/{deployment}")

@@ -10,14 +10,14 @@ from diffsync_flows.reporting.run_metadata import ACTIONS
 from diffsync_store import Select
 from diffsync_store.diffs import DiffRecord
 
-INSTRUCTIONS = "**Choose below.** If you resume without choosing, the diff is rejected.\n\n"
+INSTRUCTIONS = "**Choose a decision below.** Without one, Resume is refused and the run keeps waiting.\n\n"
 
 
 class Decision(RunInput):
     """Apply this diff?"""
 
-    decision: Literal["reject", "approve"] = Field(
-        "reject", description="approve: apply the diff as it was saved. reject: do not apply it."
+    decision: Literal["approve", "reject"] = Field(
+        description="approve: apply the diff as it was saved. reject: do not apply it."
     )
     by: str = Field("", description="Your name; saved with the diff")
     comment: str = Field("", description="Reason or change number; saved with the diff")

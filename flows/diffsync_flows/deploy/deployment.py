@@ -8,7 +8,7 @@ run in an empty folder, so paths in a worker's environment must be absolute.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,12 +20,14 @@ from prefect.utilities.callables import parameter_schema
 
 from diffsync_flows.config.config import Config
 from diffsync_flows.config.schema import PrefectSyncEntry, Schedule
+from diffsync_flows.deploy.description import describe_step, describe_sync
 from diffsync_flows.diff import diff
 from diffsync_flows.housekeeping import housekeeping
 from diffsync_flows.load import load
 from diffsync_flows.load_shard import load_shard
 from diffsync_flows.reconcile import reconcile
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
+from diffsync_flows.runtime.parameters import without_empty_defaults
 from diffsync_flows.sync import sync
 from diffsync_store.project import PROJECT
 
@@ -71,7 +73,7 @@ class Deployment:
         """Return all fields for Prefect's API, except the name."""
         limit = ConcurrencyLimitConfig(limit=1, collision_strategy=STRATEGIES[self.overlap]) if self.overlap else None
         schedules = [self.schedule] if self.schedule else []
-        schema = parameter_schema(FLOWS[self.flow].fn).model_dump_for_openapi()
+        schema = without_empty_defaults(parameter_schema(FLOWS[self.flow].fn).model_dump_for_openapi())
         return {
             "description": self.description,
             "work_pool_name": self.work_pool,
@@ -106,13 +108,13 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
             make, name=name, work_pool=adapter.work_pool or f"{project}-load", parameters={"adapter": name}
         )
         step = f"Load the records of {name} into a store."
-        yield of_adapter(flow="load", description=_describe(step, adapter.description), schedule=adapter.schedule)
+        yield of_adapter(flow="load", description=describe_step(step, adapter.description), schedule=adapter.schedule)
         if config.has_shards(name):
             step = f"Load one shard of {name}. Started by load/{name}."
-            yield of_adapter(flow="load-shard", description=_describe(step, adapter.description))
+            yield of_adapter(flow="load-shard", description=describe_step(step, adapter.description))
     for name, entry in config.syncs.items():
         together = next(iter(config.declared.named_pools(name).values()), "") if entry.steps == "together" else ""
-        steps = _steps(entry, project, together)
+        steps = _steps(entry, project, together, config.secrets.redact)
         yield from (make(name=name, parameters={"sync_name": name}, **step) for step in steps)
     housekeeping_entry = config.declared.housekeeping
     yield make(
@@ -124,30 +126,28 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
     )
 
 
-def _steps(entry: PrefectSyncEntry, project: str, together: str) -> Iterator[dict[str, Any]]:
+def _steps(
+    entry: PrefectSyncEntry, project: str, together: str, redact: Callable[[str], str]
+) -> Iterator[dict[str, Any]]:
     """Yield the steps of a sync; `together` is the work pool that the file names for all of them, or empty."""
     direction, pools = f"{entry.source} → {entry.target}", entry.work_pools
     yield {
         "flow": "diff",
-        "description": _describe(f"Compare two stores and save the diff, {direction}.", entry.description),
+        "description": describe_step(f"Compare two stores and save the diff, {direction}.", entry.description),
         "work_pool": pools.diff or f"{project}-diff",
     }
     yield {
         "flow": "sync",
-        "description": _describe(f"Apply a saved diff, {direction}.", entry.description),
+        "description": describe_sync(f"Apply a saved diff, {direction}.", entry, redact),
         "work_pool": pools.sync or f"{project}-sync",
     }
     yield {
         "flow": "reconcile",
-        "description": _describe(f"Load both sides, diff them and sync, {direction}.", entry.description),
+        "description": describe_sync(f"Load both sides, diff them and sync, {direction}.", entry, redact),
         "work_pool": pools.reconcile or together or f"{project}-reconcile",
         "schedule": entry.schedule,
         "overlap": entry.overlap,
     }
-
-
-def _describe(step: str, description: str) -> str:
-    return f"{step}\n\n{description}" if description else step
 
 
 def _plain(value: Any) -> Any:

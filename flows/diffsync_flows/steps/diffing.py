@@ -22,13 +22,13 @@ from diffsync_store.project import UserError
 
 def run_diff(
     context: SyncContext,
-    source_store_id: str | None,
-    target_store_id: str | None,
+    source_store_id: str,
+    target_store_id: str,
     diff_id: str,
-    sync_name: str | None,
+    sync_name: str,
 ) -> DiffRecord:
     """Save the diff of two stores; report it as metrics, artifacts and an event."""
-    with run_metrics("diff", sync_name or "", context.project.declared.metrics) as run:
+    with run_metrics("diff", sync_name, context.project.declared.metrics) as run:
         stores = find_stores(context, source_store_id, target_store_id, sync_name)
         loaded = save_diff(context, *stores, diff_id, sync_name)
         record = report_diff(context, diff_id)
@@ -42,9 +42,7 @@ def run_diff(
 
 
 @task(task_run_name="find the stores", **IO_RETRIES)
-def find_stores(
-    context: SyncContext, source_store_id: str | None, target_store_id: str | None, sync_name: str | None
-) -> tuple[str, str]:
+def find_stores(context: SyncContext, source_store_id: str, target_store_id: str, sync_name: str) -> tuple[str, str]:
     """Return the given stores, and the newest complete one in place of each that is not given."""
     if source_store_id and target_store_id:
         return source_store_id, target_store_id
@@ -59,7 +57,7 @@ def find_stores(
 
 @task(task_run_name="compare the stores", **IO_RETRIES)
 def save_diff(
-    context: SyncContext, source_store_id: str, target_store_id: str, diff_id: str, sync_name: str | None
+    context: SyncContext, source_store_id: str, target_store_id: str, diff_id: str, sync_name: str
 ) -> datetime:
     """Compare the two stores, unless an earlier attempt has; return when the source was loaded."""
     warn_of_other_servers(context)

@@ -30,9 +30,11 @@ def test_a_suspended_sync_has_no_process_and_resumes_on_another_worker(project: 
     project.stack.workers["sync"].stop()
     project.stack.start_worker("sync")
     answer = {"decision": "approve", "by": "ann", "comment": "CHG-4711"}
-    for misspelt in ({"exclude_models": ["itme"]}, {"exclude_actions": ["delete"]}):
-        refused = project.stack.post(f"/flow_runs/{run_id}/resume", run_input=answer | misspelt)
+    misspelt = ({"exclude_models": ["itme"]}, {"exclude_actions": ["delete"]})
+    for wrong in (*(answer | each for each in misspelt), {}, {"by": "ann", "comment": "no decision"}):
+        refused = project.stack.post(f"/flow_runs/{run_id}/resume", run_input=wrong)
         assert refused["status"] == "REJECT", refused
+    assert state_of(project, run_id) == "Suspended"
     send_answer(project, run_id, answer)
     run = finish(project.stack, run_id, seconds=120)
     assert (run.state, run.message) == ("Completed", "")

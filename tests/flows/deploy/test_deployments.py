@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airports.demo.prefect_stack import ROOT
+from diffsync_flows.runtime.parameters import without_empty_defaults
 from tests.flows.conftest import Project
 from tests.servers import wait_until
 
@@ -14,13 +15,18 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def deployments_of(project: Project) -> dict[str, dict[str, Any]]:
-    """Return the deployments of the server, without ids, times and what only a manual deployment has."""
+    """Return the deployments of the server, without ids, times and what only a manual deployment has.
+
+    `diffsync-flows deploy` leaves out the empty defaults of parameters, so that Prefect's API accepts null for them.
+    """
     names = (
         *("description", "tags", "parameters", "work_pool_name", "work_queue_name", "entrypoint", "pull_steps"),
         *("parameter_openapi_schema", "enforce_parameter_schema", "job_variables", "concurrency_options", "paused"),
     )
     found = project.stack.post("/deployments/filter")
     flows = {flow["id"]: flow["name"] for flow in project.stack.post("/flows/filter")}
+    for each in found:
+        each["parameter_openapi_schema"] = without_empty_defaults(each["parameter_openapi_schema"])
     return {
         f"{flows[each['flow_id']]}/{each['name']}": {
             **{name: each[name] for name in names},
