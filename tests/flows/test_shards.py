@@ -43,7 +43,7 @@ def test_a_shard_that_is_killed_or_fails_is_loaded_again_alone(project: Project,
     ended = finish(project.stack, run_id, seconds=RUN_SECONDS)
     assert (ended.outcome, loads(folder)) == ("partial", {"eu": 1, "us": 2, "asia": 1})
     assert ended.name == "PARTIAL: load regions · 20 objects"
-    assert ended.message.startswith("Partial: 20 objects were loaded. ")
+    assert ended.message.startswith("Partial: The store has 20 objects. ")
     assert "Not loaded: asia. The artifact of the shards has the reasons." in ended.message
     with project.store("regions") as store:
         record = store.record()

@@ -13,21 +13,20 @@ def load_ending(record: StoreRecord, before: int | None = None) -> Ending:
     """
     if record.state is not StoreState.PARTIAL:
         return Ending(data=record.store_id)
-    text = (
-        f"{_count(record, before)} were loaded. {record.reason.rstrip('.')}. {_consequence(record)} {_remedy(record)}"
-    )
+    text = f"The store has {count_loaded(record, before)}. {record.reason.rstrip('.')}. {_consequence(record)} {_remedy(record)}"
     return Ending(Outcome.PARTIAL, text, record.store_id)
 
 
 def load_title(adapter: str, record: StoreRecord, before: int | None = None) -> str:
     """Return what a load has loaded, such as `netbox · 37 of about 155 objects`."""
-    return f"{adapter} · {_count(record, before)}"
+    return f"{adapter} · {count_loaded(record, before)}"
 
 
-def _count(record: StoreRecord, before: int | None) -> str:
+def count_loaded(record: StoreRecord, before: int | None) -> str:
+    """Return the number of objects; of a partial load, also about how many there should be."""
     total = sum(record.counts.values())
     is_less = record.state is StoreState.PARTIAL and before is not None and before > total
-    return f"{total:,} of about {before:,} objects" if is_less else f"{total:,} objects"
+    return f"{total:,} of about {before:,} objects" if is_less else f"{total:,} object{'' if total == 1 else 's'}"
 
 
 def _consequence(record: StoreRecord) -> str:

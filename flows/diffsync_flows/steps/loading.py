@@ -15,7 +15,7 @@ from diffsync_flows.runtime.ids import artifact_key
 from diffsync_flows.runtime.retries import LOAD_RETRIES, classify_errors
 from diffsync_flows.runtime.shared_redis import warn_of_other_servers
 from diffsync_flows.runtime.states import Ending
-from diffsync_flows.steps.load_ending import load_ending, load_title
+from diffsync_flows.steps.load_ending import count_loaded, load_ending, load_title
 from diffsync_flows.steps.pending import refuse_pending
 from diffsync_flows.steps.shards import load_in_shards
 from diffsync_store import StoreRecord
@@ -34,7 +34,7 @@ def run_load(context: SyncContext, adapter: str, store_id: str) -> tuple[StoreRe
         run.add_load(adapter, record)
     ending = load_ending(record, before)
     rename_run("load", load_title(adapter, record, before), outcome=ending.outcome, store=store_id)
-    publish_load(adapter, record, ending, context.project.syncs)
+    publish_load(adapter, record, count_loaded(record, before), ending, context.project.syncs)
     store_loaded(adapter, record)
     return record, ending
 

@@ -25,7 +25,7 @@ def test_a_partial_load_says_how_much_it_lacks_and_what_follows() -> None:
     assert load_title("netbox", found, 155) == "netbox · 37 of about 155 objects"
     ending = load_ending(found, 155)
     assert (ending.outcome, ending.data) == (Outcome.PARTIAL, "s")
-    assert ending.message.startswith("37 of about 155 objects were loaded. device: 37 records loaded, 155 expected. ")
+    assert ending.message.startswith("The store has 37 of about 155 objects. device: 37 records loaded, 155 expected. ")
     assert "the sync leaves out the deletes of device that the load does not prove" in ending.message
     assert ending.message.endswith("Fix the cause, then load again.")
 

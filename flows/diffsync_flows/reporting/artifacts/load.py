@@ -17,10 +17,11 @@ MAX_NOTE_LENGTH = 2000
 
 
 @best_effort(NOT_PUBLISHED)
-def publish_load(adapter: str, record: StoreRecord, ending: Ending, syncs: Mapping[str, SyncEntry]) -> None:
-    """Publish the number of objects by model, what is missing, and links to compare the store in the syncs of its adapter."""
-    total = sum(record.counts.values())
-    heading = f"{ending.outcome.prefix}{total:,} objects of {escape_markdown(adapter)}"
+def publish_load(
+    adapter: str, record: StoreRecord, loaded: str, ending: Ending, syncs: Mapping[str, SyncEntry]
+) -> None:
+    """Publish what a load has loaded, such as `37 of about 155 objects`, with links to compare the store in these syncs."""
+    heading = f"{ending.outcome.prefix}{loaded} of {escape_markdown(adapter)}"
     note = f"{escape_markdown(ending.message, MAX_NOTE_LENGTH)}\n\n" if ending.message else ""
     counts = [(model, f"{count:,}") for model, count in record.counts.items()]
     create_markdown_artifact(
