@@ -5,7 +5,7 @@ from collections.abc import Callable
 import yaml
 
 from diffsync_flows.config.schema import PrefectSyncEntry
-from diffsync_store.guards.completeness import Completeness
+from diffsync_store.guards import Completeness
 
 APPROVAL = {
     "never": "**Approval:** none. Every diff within the guards is applied.",
