@@ -83,7 +83,7 @@ LAYERS = (
     {"_object_store", "_process_lock", "_text_tree"},
     {"_child_index", "_tree_depth", "hooks", "lifecycle", "transient", "values"},
     {"diff", "model", "redaction"},
-    {"agents", "compare", "operation", "selection", "suppression"},
+    {"agents", "compare", "operation", "rules", "selection", "suppression"},
     {"journal", "mapping"},
     {"store"},
     {"_adapter_like", "guards"},
