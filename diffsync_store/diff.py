@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import total_ordering
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from diffsync_store.enum import DiffSyncActions
@@ -133,6 +134,8 @@ class DiffElement:
 
     _secrets: Collection[str] = ()
     """Fields that the model of either side declares as secret. `str` and `dict` do not redact them."""
+    target_forms: Mapping[str, Any] = MappingProxyType({})
+    """Normal forms of the target's attributes that declare a comparison, if a comparison of both sides built the element."""
 
     def __init__(  # noqa: PLR0917  # diffsync's signature
         self,

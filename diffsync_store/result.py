@@ -30,7 +30,7 @@ class Reject:
     identifiers: dict[str, Any]
     reason: str
     state: str = "failed"
-    """`failed`, `conflict`, `blocked`, `suppressed`, or `unknown` (sent, and its answer was lost)."""
+    """`failed`, `conflict`, `blocked`, `suppressed`, `unknown` (sent, and its answer was lost), or `left alone` (by a field rule)."""
     operation_id: str = ""
     payload: dict[str, Any] = field(default_factory=dict)
     """Old values under "-", new ones under "+", without secrets; in a guarded sync only."""
@@ -63,6 +63,9 @@ class SyncResult:
     done_before: int = 0
     """Operations that an earlier sync of the same diff has done."""
     suppressed_operations: list[Reject] = field(default_factory=list)
+    left_alone: list[Reject] = field(default_factory=list)
+    """Values that a person changed in the target, and foreign objects, that the field rules of the sync leave alone. The values that
+    a sync wrote last, of the target and of the source are in `payload`. They are no operations, and are not counted."""
     stopped: str = ""
     """Why the sync was stopped."""
     applied_before: str = ""

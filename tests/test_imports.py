@@ -84,7 +84,7 @@ LAYERS = (
     {"_child_index", "_tree_depth", "hooks", "lifecycle", "transient", "values"},
     {"diff", "model", "redaction"},
     {"agents", "compare", "operation", "rules", "selection", "suppression"},
-    {"journal", "mapping"},
+    {"field_rules", "journal", "mapping"},
     {"store"},
     {"_adapter_like", "guards"},
     {"sync_elements"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -12,6 +12,8 @@ from rich.text import Text
 from diffsync_store.cli.formatting import one_line, table
 from diffsync_store.cli.plan_values import ADDED, CHANGED, REMOVED, Line, change_lines, value_lines
 from diffsync_store.cli.render import ACTIONS
+from diffsync_store.diffs import SavedDiff
+from diffsync_store.field_rules.left_alone import NO_MEMORY
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.runs import Plan
@@ -23,6 +25,8 @@ from diffsync_store.sync.filters import NOT_SELECTED
 _SIGNS = {"create": ("+", ADDED), "update": ("~", CHANGED), "delete": ("-", REMOVED)}
 _HIDDEN = {NOT_SELECTED, NOT_REJECTED}
 """Reasons of operations that are left out on request, so that they are not shown."""
+_LEFT_ALONE = 20
+"""Values and objects left alone that are shown."""
 _REJECTS = 5
 """Rejects of a model that are shown."""
 _INDENT = 2
@@ -92,6 +96,22 @@ def show_suppressed(console: Console, operations: Iterable[Reject], plan: Plan) 
     if allowances:
         options = " ".join(f"--allow {shlex.quote(each)}" for each in allowances)
         print_line(console, Text(one_line(f"If they are correct, apply them once with {options}")), _INDENT)
+    console.print()
+
+
+def show_left_alone(console: Console, saved: SavedDiff, left_alone: Sequence[Reject]) -> None:
+    """Print the values and the objects of the target that field rules leave alone, with all values of a conflict."""
+    if not left_alone:
+        return
+    print_line(console, Text("Left alone, because of the field rules of the sync:", "yellow"))
+    for each in left_alone[:_LEFT_ALONE]:
+        text = f"{each.model} {each.unique_id}: {each.reason}"
+        print_line(console, Line(Text(one_line(text)), "- "), _INDENT)
+    if len(left_alone) > _LEFT_ALONE:
+        more = f"… and {len(left_alone) - _LEFT_ALONE:,} more; `saved.left_alone()` in Python yields them all"
+        print_line(console, Text(more, "dim"), _INDENT)
+    if not saved.record.had_memory:
+        print_line(console, Text(one_line(NO_MEMORY.format(target=saved.record.target_name)), "yellow"), _INDENT)
     console.print()
 
 
@@ -186,6 +206,7 @@ def _show_left_out(console: Console, plan: Plan) -> None:
     if plan.saved.record.notes:
         console.print()
     show_suppressed(console, plan.result.suppressed_operations, plan)
+    show_left_alone(console, plan.saved, plan.result.left_alone)
     counted = Counter((each.state, each.reason) for each in plan.result.rejects)
     for (state, reason), count in counted.items():
         print_line(console, Text.assemble((f"{state.capitalize()}: ", "yellow"), one_line(f"{count:,}: {reason}")))
@@ -198,7 +219,8 @@ def _show_totals(console: Console, plan: Plan) -> None:
         if undone := plan.saved.record.undoes:
             console.print(Text(f"No changes: nothing is left to undo of diff {undone}.", "bold green"))
             return
-        equal = f"{plan.source.name} and {plan.target.name} do not differ"
+        left = "the field rules leave alone all that differs" if plan.saved.record.left_alone else ""
+        equal = left or f"{plan.source.name} and {plan.target.name} do not differ"
         console.print(Text(f"No changes: {equal}.", "bold green"))
         return
     if plan.result.applied_before:

@@ -40,6 +40,7 @@ def compare(context: Context, request: SyncRequest, bars: Bars) -> Plan:
                 request.diff_id,
                 flags=declared.combined_flags,
                 guards=declared.guards,
+                rules=context.project.field_rules(declared.source, declared.target),
                 callback=bars,
             )
         return make_plan(context, request)

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from diffsync_store.cli.agents_view import agents_table
 from diffsync_store.cli.formatting import one_line, table
-from diffsync_store.cli.plan_view import print_line
+from diffsync_store.cli.plan_view import print_line, show_left_alone
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import Plan
 
@@ -69,6 +69,7 @@ def show_result(console: Console, plan: Plan, result: SyncResult, steps: list[st
             rest = f"{_REJECTS} of {len(result.rejects):,}: diffsync-store rejects {plan.saved.record.diff_id}"
             console.print(Text(one_line(rest), "dim"))
         console.print()
+    show_left_alone(console, plan.saved, result.left_alone)
     counts = [f"{count:,} {name}" for name in _NAMES if (count := getattr(result, name.replace(" ", "_")))]
     title, style = (
         ("Stopped", "yellow") if result.stopped else ("Partly applied", "yellow") if steps else ("Applied", "green")

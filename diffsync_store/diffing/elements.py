@@ -74,7 +74,10 @@ class ElementBuilder:
             element.dest_attrs = target.get_attrs()
             element.flags |= target.model_flags.value
         if source is not None and target is not None:
-            element.equal = _equal_attributes(source, target) | _left_alone(source, target)
+            forms, others = _normal_forms(source, target)
+            element.equal = _equal_attributes(forms, others) | _left_alone(source, target)
+            if others:
+                element.target_forms = others
         for below in chain.from_iterable(pair.below.values()):
             element.add_child(below)
         element.child_diff.unchanged = pair.unchanged
@@ -90,10 +93,14 @@ class ElementBuilder:
         return found
 
 
-def _equal_attributes(source: DiffSyncModel, target: DiffSyncModel) -> frozenset[str]:
-    """Return the attributes with a declared comparison whose normal forms are equal."""
+def _normal_forms(source: DiffSyncModel, target: DiffSyncModel) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the normal forms of both sides; nothing if only one of them declares a comparison."""
     forms = normal_forms(source)
-    others = normal_forms(target) if forms else forms
+    return forms, normal_forms(target) if forms else forms
+
+
+def _equal_attributes(forms: Mapping[str, Any], others: Mapping[str, Any]) -> frozenset[str]:
+    """Return the attributes with a declared comparison whose normal forms are equal."""
     return frozenset(name for name in forms if name in others and forms[name] == others[name])
 
 

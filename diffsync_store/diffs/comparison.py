@@ -10,6 +10,7 @@ from typing import Any, Self
 from diffsync_store.adapter import Adapter
 from diffsync_store.diff import DiffElement, paths
 from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.field_rules import NO_RULES, FieldRules
 from diffsync_store.guards.guards import Guards
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.record import DiffRecord
@@ -27,19 +28,28 @@ class Comparison:
     target: StoreRecord | None
     flags: int
     suppressions: tuple[Suppression, ...] = ()
+    field_rules: FieldRules = NO_RULES
 
     @classmethod
-    def of(cls, source: Adapter, target: Adapter, flags: DiffSyncFlags, guards: Guards | None) -> Self:
+    def of(
+        cls,
+        source: Adapter,
+        target: Adapter,
+        flags: DiffSyncFlags,
+        guards: Guards | None,
+        rules: FieldRules | None = None,
+    ) -> Self:
         """Return the facts about two adapters, before their comparison.
 
         Raises:
             StoreNotFound, StoreNotComplete: one of the stores cannot be compared.
         """
-        names = str(source.name), str(target.name)
+        names, rules = (str(source.name), str(target.name)), rules or NO_RULES
         if guards is None:
-            return cls(*names, source.store.require_complete(), target.store.require_complete(), flags.value)
+            records = source.store.require_complete(), target.store.require_complete()
+            return cls(*names, *records, flags.value, field_rules=rules)
         records = source.store.require_loaded(), target.store.require_loaded()
-        return cls(*names, *records, flags.value, guards.suppressions(*records).all)
+        return cls(*names, *records, flags.value, guards.suppressions(*records).all, rules)
 
     def facts(self) -> dict[str, Any]:
         """Return the fields of the diff's record."""
@@ -53,6 +63,7 @@ class Comparison:
             "target_generation": target.generation if target else "",
             "flags": self.flags,
             "suppressions": self.suppressions,
+            "field_rules": self.field_rules,
         }
 
     def matches(self, record: DiffRecord) -> bool:

@@ -15,11 +15,13 @@ from diffsync_store.differ import Differ
 from diffsync_store.diffs.comparison import Comparison
 from diffsync_store.diffs.history import OperationHistory
 from diffsync_store.diffs.namespaces import require_namespace
+from diffsync_store.diffs.ruled_elements import RuledElements
 from diffsync_store.diffs.saved_diff import SavedDiff
 from diffsync_store.diffs.summary import DiffSummary
 from diffsync_store.diffs.undo import Undo
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreException
+from diffsync_store.field_rules import FieldRules
 from diffsync_store.guards.guards import Guards
 from diffsync_store.journal import PENDING
 from diffsync_store.operation import Operation, OperationFilter, operations_at, operations_of
@@ -112,6 +114,7 @@ class RedisDiffs(DiffCatalog):
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callable[[str, int, int], None] | None = None,
         guards: Guards | None = None,
+        rules: FieldRules | None = None,
     ) -> str:
         """Compare two adapters over complete stores and save the diff piece by piece: it need not fit in memory.
 
@@ -126,6 +129,7 @@ class RedisDiffs(DiffCatalog):
             flags: how to compare.
             callback: called with stage ("diff"), number of objects done, total number.
             guards: what to suppress.
+            rules: the field rules: what they leave alone is no operation, and is listed in `SavedDiff.left_alone`.
 
         Returns:
             The `diff_id`.
@@ -137,10 +141,11 @@ class RedisDiffs(DiffCatalog):
             DiffExists: a diff has this id and is not replaced.
         """
         require_namespace(self.namespace, source=source, target=target)
-        comparison = Comparison.of(source, target, flags, guards)
+        comparison = Comparison.of(source, target, flags, guards, rules)
         differ = Differ(source, target, flags, callback=callback)
         totals: Counter[str] = Counter()
         suppressed: Counter[Suppression] = Counter()
+        ruled = RuledElements(self._redis, self.namespace, comparison, target) if rules else None
 
         def require_same_loads() -> None:
             for side, record in ((source, comparison.source), (target, comparison.target)):
@@ -149,7 +154,8 @@ class RedisDiffs(DiffCatalog):
 
         def operations() -> Iterator[Operation]:
             try:
-                for position, element in enumerate(differ.elements()):
+                elements = differ.elements()
+                for position, element in enumerate(elements if ruled is None else ruled.of(elements)):
                     totals.update(element.summary())
                     suppressed.update(comparison.suppressed_in(element))
                     yield from operations_at(element, position)
@@ -162,7 +168,7 @@ class RedisDiffs(DiffCatalog):
             counts = differ.diff.summary()
             return {action: count + totals[action] for action, count in counts.items()}
 
-        return self._save(diff_id, operations(), summary, comparison, suppressed)
+        return self._save(diff_id, operations(), summary, comparison, suppressed, ruled=ruled)
 
     def compare_once(
         self,
@@ -173,18 +179,19 @@ class RedisDiffs(DiffCatalog):
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         callback: Callable[[str, int, int], None] | None = None,
         guards: Guards | None = None,
+        rules: FieldRules | None = None,
     ) -> str:
         """Do the same as `compare`, unless the diff of this id was made by the same comparison; for tasks that are retried.
 
-        A diff of the same loads of the same two stores, with the same flags and suppressions, is kept with its approval and its
+        A diff of the same loads of the same two stores, with the same flags, suppressions and field rules, is kept with its approval and its
         journal. Changes that a sync has made to the stores since the loads do not count.
         """
         require_namespace(self.namespace, source=source, target=target)
         with suppress(DiffNotFound):
             record = self.open(diff_id).record
-            if Comparison.of(source, target, flags, guards).matches(record):
+            if Comparison.of(source, target, flags, guards, rules).matches(record):
                 return diff_id
-        return self.compare(source, target, diff_id, flags=flags, callback=callback, guards=guards)
+        return self.compare(source, target, diff_id, flags=flags, callback=callback, guards=guards, rules=rules)
 
     def undo(
         self, saved: SavedDiff, target: Adapter, diff_id: str | None = None, *, guards: Guards | None = None
@@ -208,7 +215,9 @@ class RedisDiffs(DiffCatalog):
         record = saved.record
         store = target.store.require_complete() if guards is None else target.store.require_loaded()
         found = () if guards is None else guards.suppressions(store, store).all
-        comparison = Comparison(record.source_name, record.target_name, store, store, record.flags, found)
+        comparison = Comparison(
+            record.source_name, record.target_name, store, store, record.flags, found, record.field_rules
+        )
         undo, totals = Undo(saved, target), Counter[str]()
         suppressed: Counter[Suppression] = Counter()
 
@@ -241,13 +250,14 @@ class RedisDiffs(DiffCatalog):
         suppressed: Counter[Suppression] | None = None,
         *,
         more: Callable[[], dict[str, Any]] = dict,
+        ruled: RuledElements | None = None,
     ) -> str:
         diff_id = str(uuid4()) if diff_id is None else diff_id
         keys = DiffKeys(diff_id, self.namespace)
         writer = DiffWriter(self._redis, keys, self._ttl)
         writer.require_free()
         try:
-            counts = _write_elements(operations, writer)
+            counts = _write_elements(operations, writer, ruled)
         except SavedElsewhere:  # the saved elements are those of the other diff
             raise
         except BaseException:
@@ -263,6 +273,7 @@ class RedisDiffs(DiffCatalog):
             largest=counts.largest(),
             target_counts=dict(comparison.target.counts) if comparison.target else {},
             elements=counts.elements,
+            **(ruled.facts() if ruled else {}),
             created=server_time(self._redis, keys.record),
             ttl=self._ttl,
             **facts,
@@ -299,9 +310,17 @@ class RedisDiffs(DiffCatalog):
         return SavedDiff(self._redis, record, self.namespace, connection=self._connection)
 
 
-def _write_elements(operations: Iterator[Operation], writer: DiffWriter) -> DiffSummary:
+def _write_elements(operations: Iterator[Operation], writer: DiffWriter, ruled: RuledElements | None) -> DiffSummary:
     counts = DiffSummary()
     while batch := list(islice(operations, PAGE)):
         writer.append([operation.text() for operation in batch])
         counts.add(batch)
+        _write_left_alone(writer, ruled)
+    _write_left_alone(writer, ruled)
     return counts
+
+
+def _write_left_alone(writer: DiffWriter, ruled: RuledElements | None) -> None:
+    texts = [one.model_dump_json(exclude_defaults=True) for one in ruled.take()] if ruled is not None else []
+    for start in range(0, len(texts), PAGE):
+        writer.append_left_alone(texts[start : start + PAGE])

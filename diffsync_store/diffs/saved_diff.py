@@ -103,11 +103,18 @@ class SavedDiff(RedisDiff):
             "checksum": self.checksum,
             "by": by,
             "lease": lease,
+            "recorder": self.recorder(),
         }
         diff = self.streamed(Suppressions())
         if agent is not None:
-            return AgentSync(self.agents(agent), agent, self, diff, source, target, options, **how).run()
-        return Sync(diff, source, target, options, journal=self.journal(), **how).run()
+            result = AgentSync(self.agents(agent), agent, self, diff, source, target, options, **how).run()
+        else:
+            result = Sync(diff, source, target, options, journal=self.journal(), **how).run()
+        return self._with_left_alone(result)
+
+    def _with_left_alone(self, result: SyncResult) -> SyncResult:
+        result.left_alone = [one.to_reject() for one in self.left_alone() if one.needs_person]
+        return result
 
     def part(self, unit: Unit) -> Diff:
         """Return the subtrees of a unit in memory."""
@@ -120,10 +127,10 @@ class SavedDiff(RedisDiff):
             return None
         result = SyncResult.of(found.counts, found.stopped)
         if result.failed or result.blocked or result.conflicts or result.unknown:
-            result.rejects = list(self.rejects())
+            result.rejects = list(self._left_out(_REJECT_STATES))
         if result.suppressed:
             result.suppressed_operations = list(self._left_out({State.SUPPRESSED: "suppressed"}))
-        return result
+        return self._with_left_alone(result)
 
     def result_of_all(self, own: SyncResult, agent: Agent) -> SyncResult:
         """Return what an agent has done together with the others of its round; its own result if there were none.
@@ -142,8 +149,12 @@ class SavedDiff(RedisDiff):
         return total
 
     def rejects(self) -> Iterator[Reject]:
-        """Yield the operations that were sent and not done, or blocked by one of these, in the order of a sync."""
-        return self._left_out(_REJECT_STATES)
+        """Yield the operations that were sent and not done, or blocked by one of these, in the order of a sync.
+
+        After them come the conflicts that field rules have left alone, which are no operations.
+        """
+        yield from self._left_out(_REJECT_STATES)
+        yield from (one.to_reject() for one in self.conflicts())
 
     def _left_out(self, states: Mapping[State, str]) -> Iterator[Reject]:
         """Yield the operations in these states; each state has a name."""
@@ -178,7 +189,8 @@ class SavedDiff(RedisDiff):
             return applied_before(before)
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
-        return DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
+        result = DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
+        return self._with_left_alone(result)
 
     def rehearse(
         self,

@@ -18,6 +18,7 @@ from diffsync_store.adapters import MappedAdapter, adapter_class
 from diffsync_store.adapters.shards import AUTO, WrongShards
 from diffsync_store.exceptions import ObjectStoreWrongType
 from diffsync_store.mapping import RecordMapping
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.project.diffsync_adapters import accepted, create, is_adapter_class, is_of_diffsync
 from diffsync_store.project.errors import ConfigError, Problem
 from diffsync_store.project.messages import suggestion
@@ -185,6 +186,13 @@ class AdapterFactory:
         if issubclass(found, MappedAdapter):
             return [model for model, mapping in self._records(name, found).items() if not mapping.lookup_only]
         return found._get_initial_value_order()
+
+    def model(self, name: str, model: str) -> type[DiffSyncModel] | None:
+        """Return the class of an adapter's model; None if it is known only when the adapter is created."""
+        found = self.find(name)
+        classes = self.models.classes() if issubclass(found, MappedAdapter) else {}
+        known = classes.get(model) or getattr(found, model, None)
+        return known if isinstance(known, type) and hasattr(known, "_attributes") else None
 
     def records(self, name: str) -> Mapping[str, RecordMapping] | None:
         """Return the records that a ready adapter declares, by model; None for another adapter.

@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from diffsync_store.adapters import MappedAdapter
+from diffsync_store.field_rules import FieldRule
+from diffsync_store.field_rules.rules import EVERY
 from diffsync_store.mapping import FieldMapping, RecordMapping
+from diffsync_store.model import DiffSyncModel
 from diffsync_store.project.errors import ConfigError, Problem
 from diffsync_store.project.project import BaseProject
 from diffsync_store.suggestion import did_you_mean
@@ -19,6 +22,7 @@ def problems_of_sync(project: BaseProject[Any], name: str) -> Iterator[Problem]:
     except ConfigError:
         return
     yield from _unknown_models(project, name, {*source, *target})
+    yield from _wrong_field_rules(project, name, target)
     if source and target and not {*source} & {*target}:
         message = f"{sync.source} and {sync.target} have no model in common. {_models(sync.source, source)} {_models(sync.target, target)}"
         yield project.file.problem(("syncs", name), message)
@@ -45,6 +49,41 @@ def _unknown_models(project: BaseProject[Any], name: str, known: set[str]) -> It
             )
             message = f"{neither} Known models: {', '.join(sorted(known))}"
             yield project.file.problem(("syncs", name, "guards", *location), message)
+
+
+def _wrong_field_rules(project: BaseProject[Any], name: str, models: list[str]) -> Iterator[Problem]:
+    """Yield a problem for each field rule of a model or an attribute that the target does not have."""
+    sync = project.syncs[name]
+    deletes = {} if isinstance(sync.deletes, str) else sync.deletes
+    for key, of_models in (("fields", sync.fields), ("deletes", deletes)):
+        for model in of_models.keys() - {*models, EVERY} if key == "deletes" else of_models.keys() - {*models}:
+            known = f"{did_you_mean(model, models)} Known models: {', '.join(sorted(models))}"
+            message = f"{sync.target} has no model {model!r}.{known}"
+            yield project.file.problem(("syncs", name, key, model), message)
+    for model, rules in sync.fields.items():
+        found = project.factory.model(sync.target, model) if model in models else None
+        if found is not None:
+            yield from _wrong_attributes(project, (name, model), found, rules)
+
+
+def _wrong_attributes(
+    project: BaseProject[Any], place: tuple[str, str], model: type[DiffSyncModel], rules: Mapping[str, str]
+) -> Iterator[Problem]:
+    name, model_name = place
+    attributes = list(model._attributes)
+    for attribute, rule in rules.items():
+        where = "syncs", name, "fields", model_name, attribute
+        if attribute in model._identifiers:
+            message = f"{attribute} identifies {model_name}, so a rule cannot keep it from being written. Remove it."
+            yield project.file.problem(where, message)
+        elif attribute not in attributes and attribute != EVERY:
+            known = f"{did_you_mean(attribute, attributes)} Its attributes: {', '.join(attributes) or 'none'}"
+            yield project.file.problem(where, f"{model_name} has no attribute {attribute!r}.{known}")
+        elif (
+            rule == FieldRule.NEVER and attribute in model.model_fields and model.model_fields[attribute].is_required()
+        ):
+            message = f"{attribute} is required to create a {model_name}, and `never` leaves it out. Use fill_empty or unless_changed, or give the field a default."
+            yield project.file.problem(where, message)
 
 
 def _unwritable(project: BaseProject[Any], name: str, records: Mapping[str, RecordMapping]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import ClassVar, Generic, TypeVar, cast
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.field_rules import FieldRules
 from diffsync_store.guards import Guards
 from diffsync_store.project.adapter_factory import AdapterFactory
 from diffsync_store.project.errors import WrongSync
@@ -83,6 +84,12 @@ class BaseProject(Generic[S]):
     def guards(self, source: str, target: str) -> Guards:
         """Return the guards of the sync between two adapters."""
         return self.sync_between(source, target)[1].guards
+
+    def field_rules(self, source: str, target: str) -> FieldRules:
+        """Return the field rules of the sync between two adapters. It remembers what other syncs of its target need too."""
+        name, declared = self.sync_between(source, target)
+        others = (each.own_rules for other, each in self.syncs.items() if each.target == target and other != name)
+        return declared.own_rules.with_remembered(others)
 
     def require_pair(self, name: str, source: str, target: str, what: str) -> S:
         """Return a sync, and check that the stores or the diff belong to its adapters. Its guards are for these two only.

@@ -15,6 +15,8 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, WithJsonSchem
 from diffsync_store.adapters import TYPE_NAMES
 from diffsync_store.adapters.shards import Shards
 from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.field_rules import FieldRule, FieldRules
+from diffsync_store.field_rules.rules import EVERY
 from diffsync_store.guards import Guards
 from diffsync_store.mapping import ModelDefinition
 from diffsync_store.project.declaration import Declaration
@@ -64,6 +66,8 @@ Name = Annotated[str, AfterValidator(validate_name)]
 ImportPath = Annotated[str, AfterValidator(validate_import_path), Field(examples=["my_adapters.netbox:NetBoxAdapter"])]
 TypeName = Annotated[str, AfterValidator(validate_type), WithJsonSchema({"enum": list(TYPE_NAMES)})]
 Flag = Annotated[str, AfterValidator(validate_flag)]
+RuleName = Literal["source", "fill_empty", "never", "unless_changed"]
+"""The name of a `FieldRule`."""
 MAX_AGENTS = 64
 Count = Annotated[int, Field(strict=True, ge=1)]
 """A whole number. `true`, which pydantic would accept as 1, is refused."""
@@ -172,6 +176,11 @@ class SyncEntry(Declaration):
     )
     approval: Literal["never", "deletes", "always"] = "never"
     """Which diffs a person must approve before they are applied: none, those that delete, or all."""
+    fields: dict[str, dict[str, RuleName]] = Field({}, examples=[{"device": {"description": "unless_changed"}}])
+    """When the sync may write an attribute that the target has: by model and attribute, `source`, `fill_empty`, `unless_changed` or
+    `never`. `*` stands for the other attributes of the model."""
+    deletes: Literal["all", "own"] | dict[str, Literal["all", "own"]] = Field("all", examples=["own"])
+    """What the sync deletes: `all` that the source lacks, or only objects that it has created itself (`own`); also by model."""
     diff_retention: Seconds | None = None
     """Time to keep the sync's diffs with their approvals and results; the store's `ttl` if not given."""
     agents: Annotated[int, Field(strict=True, ge=1, le=MAX_AGENTS)] = 1
@@ -183,6 +192,14 @@ class SyncEntry(Declaration):
     def combined_flags(self) -> DiffSyncFlags:
         """The flags as one value."""
         return reduce(or_, (DiffSyncFlags[name] for name in self.flags), DiffSyncFlags.NONE)
+
+    @property
+    def own_rules(self) -> FieldRules:
+        """The field rules of this sync, without what other syncs of its target remember."""
+        deletes = {EVERY: self.deletes} if isinstance(self.deletes, str) else self.deletes
+        declared = {model: rule for model, rule in deletes.items() if rule != "all" or EVERY in deletes}
+        rules = {model: {name: FieldRule(rule) for name, rule in of.items()} for model, of in self.fields.items()}
+        return FieldRules(fields=rules, deletes={} if self.deletes == "all" else declared)
 
     def needs_approval(self, summary: Mapping[str, int]) -> bool:
         """Return whether a person must approve a diff with these counts by action."""

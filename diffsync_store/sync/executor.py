@@ -22,6 +22,7 @@ from diffsync_store.exceptions import (
     SyncInterrupted,
     SyncStopped,
 )
+from diffsync_store.field_rules.recording import Recorder
 from diffsync_store.hooks import hook, takes_many
 from diffsync_store.journal import SKIPPED_BY_MODEL, Entry, Journal
 from diffsync_store.model import DiffSyncModel
@@ -80,6 +81,7 @@ class Executor(Scheduler):
         may_lack_entries: bool = False,
         check_lease: Callable[[], None] | None = None,
         throttle: Throttle | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         super().__init__(diff, journal, options, flags, TargetElements(source, target, flags, redact_values))
         self.target = target
@@ -89,7 +91,8 @@ class Executor(Scheduler):
         self.check_lease = check_lease
         self.logger = self.elements.logger
         self.store = TargetStore(target, self.elements)
-        self.writer = JournalWriter(journal)
+        self.recorder = recorder
+        self.writer = JournalWriter(journal, recorder)
         self.throttle = throttle or new_throttle(options, target)
         self.calls = Calls(target, self.elements.model, options, self.throttle)
         self.pool: WorkerPool[list[Request], list[CallResult]] | None = None
@@ -158,6 +161,7 @@ class Executor(Scheduler):
         if self._results:  # an interrupt occurred while the first one was processed
             request, result = self._results.popleft()
             if result.outcome is Outcome.DONE:
+                self._remember(request.step, result.value)
                 entry = Entry(State.DONE, fields=encoded_fields(request.step, result.value))
                 self.writer.record(request.step.id, entry)
             with suppress(Exception):
@@ -403,6 +407,8 @@ class Executor(Scheduler):
         self._count(step, done)
         if refusal is not None:
             self.elements.log_store_refusal(step.element, refusal)
+        if done is not None:
+            self._remember(step, done)
         self.record(step, Entry(State.DONE, SKIPPED_BY_MODEL if done is None else "", encoded_fields(step, done)))
         self.advance()
         self.finish(step, done is not None)
@@ -420,9 +426,19 @@ class Executor(Scheduler):
         except ObjectStoreException as error:
             if not is_unavailable(error) and not isinstance(error, LeaseLost):
                 raise
+            self._remember(step, done)
             self.record(step, Entry(State.DONE, fields=encoded_fields(step, done)))
             raise (SyncStopped(str(error)) if isinstance(error, LeaseLost) else interrupted(error)) from error
         step.obj = done if step.children and step.action != DiffSyncActions.DELETE else None
+
+    def _remember(self, step: Step, done: DiffSyncModel | None) -> None:
+        """Note in the memory of the target that an operation was done; it is written before the journal is."""
+        if self.recorder is not None:
+            action = DiffSyncActions.UPDATE if step.action == MOVE else step.action
+            self.recorder.record(step.element, action, self.elements.uid(step.element), done)
+
+    def remember_cascaded(self, step: Step) -> None:
+        self._remember(step, None)
 
     def _count(self, step: Step, done: DiffSyncModel | None) -> None:
         counter = "skipped" if done is None else _COUNTERS[str(step.action)]
@@ -478,6 +494,7 @@ class Executor(Scheduler):
 
     def _finish_recovered(self, step: Step) -> None:
         self.result.done_before += 1
+        self._remember(step, step.obj)
         self.record(step, Entry(State.DONE, fields=encoded_fields(step, step.obj)))
         self.advance()
         self.finish(step, True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from diffsync_store.enum import OperationState
+from diffsync_store.field_rules.recording import Recorder
 from diffsync_store.journal import Entry, Journal
 
 _MAX_AHEAD = 1000
@@ -19,8 +20,9 @@ _MAX_UNWRITTEN = 1000
 class JournalWriter:
     """Collects entries; the outcomes of operations are written together with the next ones to send. For one thread."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, recorder: Recorder | None = None) -> None:
         self._journal = journal
+        self._recorder = recorder
         self._unwritten: dict[str, Entry] = {}
         self._upcoming: Iterator[str] = iter(())
         self._ahead: set[str] = set()
@@ -64,7 +66,9 @@ class JournalWriter:
         self._ahead.difference_update(operation_ids)
 
     def flush(self) -> None:
-        """Write all entries."""
+        """Write all entries, after what the memory of the target has to know of their operations."""
+        if self._recorder is not None:
+            self._recorder.flush()
         if self._unwritten:
             self._written = time.monotonic()
             self._journal.write(self._unwritten)

@@ -92,6 +92,9 @@ class Scheduler(ABC):
     def record(self, step: Step, entry: Entry) -> None:
         """Write a journal entry."""
 
+    def remember_cascaded(self, step: Step) -> None:
+        """Remember an object that was deleted together with an object above it."""
+
     def advance(self, elements: int = 1) -> None:
         """Report progress."""
 
@@ -306,6 +309,7 @@ class Scheduler(ABC):
             if is_done:
                 if self.is_early:
                     self.done_early[below.id] = True
+                self.remember_cascaded(below)
                 self.record(below, Entry(State.DONE, _DELETED_WITH_PARENT))
                 self.advance()
             else:

@@ -15,6 +15,7 @@ from diffsync_store.adapter import Adapter
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import ObjectStoreException
+from diffsync_store.field_rules.recording import Recorder
 from diffsync_store.journal import Application, Journal, MemoryJournal
 from diffsync_store.lifecycle import opened
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
@@ -46,6 +47,7 @@ class Sync:
         checksum: Returns the checksum of the diff's elements, to compare it with the approved one.
         by: Who applies the diff; host and process by default.
         lease: The lease on the target, if there is one. Nothing is sent after it is lost.
+        recorder: Remembers what is done, if the field rules of the sync need it.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Sync:
         checksum: Callable[[], str] | None = None,
         by: str = "",
         lease: TargetLease | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.diff = diff
         self.source = source
@@ -72,6 +75,7 @@ class Sync:
         self.checksum = checksum
         self.by = by or f"{socket.gethostname()}:{os.getpid()}"
         self.lease = lease
+        self.recorder = recorder
 
     def run(self) -> SyncResult:
         """Apply the operations that are not done yet.
@@ -100,6 +104,7 @@ class Sync:
                 journal=self.journal,
                 may_lack_entries=may_lack_entries,
                 check_lease=self.lease.check if self.lease is not None else None,
+                recorder=self.recorder,
             )
             with opened(self.target), self._completing(executor):
                 executor.run()

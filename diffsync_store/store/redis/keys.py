@@ -33,6 +33,10 @@ a pattern.
                                  hash, list, hash, hash: agents that apply the diff together, see `scripts/agents.py`
     dsd:{ID}:journal:approval-requests
                                  hash: id of a run that waits for an approval to its request, as JSON
+    dsd:{ID}:left-alone          list: what field rules leave alone, as JSON
+    dss:{memory TARGET}:record   hash: the salt of digests, and `model:MODEL` for each model of the memory of a target
+    dss:{memory TARGET}:objects:MODEL
+                                 hash: unique id to what syncs have written to the object, as JSON; never expires
     dss:users                    hash: id of a recent user of this Redis to time and description
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
 
@@ -43,6 +47,7 @@ are those above.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 
@@ -55,6 +60,7 @@ DIFFS = "ds:diffs"
 DEFAULT_TTL = 7 * 24 * 3600
 """Seconds without use after which a store or a saved diff expires."""
 
+_DIGEST = "digest-"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -210,6 +216,7 @@ class DiffKeys:
         self.application = f"{prefix}journal:application"
         self.approval = f"{prefix}journal:approval"
         self.approval_requests = f"{prefix}journal:approval-requests"
+        self.left_alone = f"{prefix}left-alone"
         self.round = f"{prefix}round"
         self.units = f"{prefix}units"
         self.claims = f"{prefix}claims"
@@ -218,8 +225,27 @@ class DiffKeys:
     def all(self) -> list[str]:
         """Return every key of the diff."""
         of_journal = [self.journal, self.writer, self.application, self.approval, self.approval_requests]
-        return [self.record, self.elements, *of_journal, *self.of_agents()]
+        return [self.record, self.elements, self.left_alone, *of_journal, *self.of_agents()]
 
     def of_agents(self) -> list[str]:
         """Return the keys of the agents that apply the diff together."""
         return [self.round, self.units, self.claims, self.agents]
+
+
+class MemoryKeys:
+    """The keys of the memory of one target. They never expire."""
+
+    def __init__(self, target_name: str, namespace: str = "") -> None:
+        self._prefix = f"{_space('dss', namespace)}{{memory {_tag(target_name)}}}:"
+        self.record = f"{self._prefix}record"
+
+    def objects(self, model: str) -> str:
+        """Return the key of what is known about the objects of a model."""
+        return f"{self._prefix}objects:{model}"
+
+
+def _tag(name: str) -> str:
+    """Return a hash tag for the name of an adapter, which may hold any character. No two names share one."""
+    if is_id(name) and not name.startswith(_DIGEST):
+        return name
+    return _DIGEST + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]

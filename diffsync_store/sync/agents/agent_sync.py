@@ -226,6 +226,7 @@ class AgentSync(Sync):
             may_lack_entries=self._agents.may_lack_entries and not self.options.trust_journal,
             check_lease=self._check,
             throttle=self._limits,
+            recorder=self.recorder,
             task=claim.unit.task,
             began=self._agents.began,
             is_taken_over=bool(claim.taken_from),

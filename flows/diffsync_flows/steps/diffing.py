@@ -71,9 +71,10 @@ def save_diff(
         if sync_name:
             config.require_pair(sync_name, source.name, target.name, "The two stores are of")
         _, sync = config.sync_between(source.name, target.name)
+        rules = config.field_rules(source.name, target.name)
         with progress(artifact_key("diff", source.name, target.name)) as callback:
             context.diffs(sync.diff_retention).compare_once(
-                source, target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback
+                source, target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback, rules=rules
             )
         return source_store.record().updated
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -14,6 +15,8 @@ from diffsync_store.agents import Agent, Element, Round
 from diffsync_store.diff import Diff
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import DiffNotApproved, DiffNotFound, ObjectStoreException
+from diffsync_store.field_rules.left_alone import LeftAlone
+from diffsync_store.field_rules.recording import Recorder
 from diffsync_store.journal import PENDING, Approval, Entry
 from diffsync_store.operation import Operation, OperationFilter, diff_of, id_in
 from diffsync_store.selection import Select
@@ -22,6 +25,7 @@ from diffsync_store.store.redis.diffs.agents import AgentJournal, RedisAgents, r
 from diffsync_store.store.redis.diffs.journal import RedisJournal
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
+from diffsync_store.store.redis.memory import RedisTargetMemory
 from diffsync_store.store.redis.record import server_time
 from diffsync_store.store.redis.scripts.pipeline import Pipeline, new_pipeline
 
@@ -152,6 +156,38 @@ class RedisDiff:
         diff.unchanged = max(0, summary.get("no-change", 0) - (self.record.elements - self.record.operations))
         diff.skipped = summary.get("skip", 0)
         return diff
+
+    # What field rules leave alone
+
+    def left_alone(self, start: int = 0, limit: int | None = None) -> Iterator[LeftAlone]:
+        """Yield what the field rules of the sync leave alone, in the order of the diff; secrets are redacted.
+
+        Args:
+            start: number of entries to skip.
+            limit: maximum number of entries.
+        """
+        total = sum(sum(counts.values()) for counts in self.record.left_alone.values())
+        stop = total if limit is None else min(total, start + limit)
+        for first in range(start, stop, PAGE):
+            with translated_errors():
+                texts = self._redis.lrange(self._keys.left_alone, first, min(first + PAGE, stop) - 1)
+            yield from map(LeftAlone.model_validate_json, texts)
+
+    def conflicts(self) -> Iterator[LeftAlone]:
+        """Yield the values that `unless_changed` leaves alone, because they are not the ones that a sync wrote last."""
+        return (one for one in self.left_alone() if one.is_conflict) if self.record.left_alone else iter(())
+
+    def memory(self) -> RedisTargetMemory:
+        """Return what syncs have written to the target of the diff."""
+        return RedisTargetMemory(self._redis, self.record.target_name, self.namespace)
+
+    def recorder(self) -> Recorder | None:
+        """Return what remembers the operations of a sync of the diff; None if its field rules remember nothing."""
+        if not self.record.field_rules:
+            return None
+        memory = self.memory()
+        offset = memory.now() - time.time()
+        return Recorder(memory, self.record.field_rules, self.record.source_name, lambda: time.time() + offset)
 
     # Checksums
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from diffsync_store.field_rules.rules import NO_RULES, FieldRules
 from diffsync_store.suppression import Suppression
 
 
@@ -48,6 +49,12 @@ class DiffRecord(BaseModel):
     """The `diff_id` of the diff that this one undoes; empty for any other."""
     notes: tuple[str, ...] = ()
     """What a person has to know before the diff is applied, such as what an undo cannot take back."""
+    field_rules: FieldRules = NO_RULES
+    """The field rules that the diff was made with; a sync of it remembers what they need."""
+    left_alone: dict[str, dict[str, int]] = {}
+    """Number of values and objects that the field rules leave alone, by model and reason (see `field_rules.Why`)."""
+    had_memory: bool = True
+    """Whether anything was known of what syncs have written to the target; true if the field rules do not need it."""
     elements: int
     """Number of elements stored: the operations and the objects above them."""
     created: datetime

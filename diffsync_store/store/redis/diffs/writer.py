@@ -23,7 +23,8 @@ class DiffWriter:
         self._redis = client
         self._keys = keys
         self._ttl = ttl
-        self._written = 0
+        self._written = {keys.elements: 0, keys.left_alone: 0}
+        """Number of entries of each list."""
 
     def require_free(self) -> None:
         """Remove a diff that was saved under the id before.
@@ -46,6 +47,7 @@ class DiffWriter:
         """Remove the diff that is saved under the id; return why it is kept, or an empty string."""
         keys = self._keys
         saved = [keys.approval, keys.journal, keys.writer, keys.application, keys.record, keys.elements]
+        saved.append(keys.left_alone)
         with translated_errors():
             reason: bytes = scripts.CLEAR(self._redis, saved, [])
         return reason.decode()
@@ -57,9 +59,16 @@ class DiffWriter:
             SavedElsewhere: another process has written here.
             ObjectStoreException: the pages before this one are gone.
         """
+        self._append(self._keys.elements, elements)
+
+    def append_left_alone(self, texts: list[str]) -> None:
+        """Append a page of what is left alone as JSON. Raises the same as `append`."""
+        self._append(self._keys.left_alone, texts)
+
+    def _append(self, key: str, texts: list[str]) -> None:
         life = max(self._ttl, LOADING_TTL)
         with translated_errors():
-            answer = scripts.APPEND(self._redis, [self._keys.elements], [self._written, life, *elements])
+            answer = scripts.APPEND(self._redis, [key], [self._written[key], life, *texts])
         if answer < 0:
             raise ObjectStoreException(
                 f"The elements of diff {self._keys.diff_id!r} are gone: they were dropped, or Redis has lost them. Make "
@@ -67,7 +76,7 @@ class DiffWriter:
             )
         if not answer:
             raise self._saved_elsewhere()
-        self._written += len(elements)
+        self._written[key] += len(texts)
 
     def finish(self, record: DiffRecord) -> None:
         """Write the record, and list the diff.
