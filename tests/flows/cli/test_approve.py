@@ -45,7 +45,7 @@ def test_a_diff_is_shown_and_approved_in_part_and_the_pending_sync_resumes(proje
 
     refused = approve(answer="n\n")
     assert refused.exit_code == 1
-    for shown in ("7 operations, seven → terminal", "item 0", "The first 5 of 7 creates.", "delete:9:item"):
+    for shown in ("7 create: seven → terminal", "item 0", "The first 5 of 7 creates.", "delete:9:item"):
         assert shown in refused.output
     assert "Approve 7 operations, exclude 0?" in refused.output
     assert state_of(project, run_id) == "Suspended"
