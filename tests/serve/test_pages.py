@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
 import pytest
 
+from diffsync_store.serve.pages import operations
+from diffsync_store.serve.pages.values import Piece, marked
 from tests.serve.conftest import Served
 
 NAME = "<script>alert(1)</script>\u202e"
@@ -64,8 +67,53 @@ def test_filters_show_what_fits(served: Served, diff: dict[str, Any]) -> None:
 
 def test_a_long_diff_is_shown_page_by_page(served: Served, diff: dict[str, Any]) -> None:
     text = page(served, f"/diffs/{diff['diff_id']}?limit=2&model=site")
-    assert text.count('name="exclude"') == 2
-    assert 'href="?model=site&amp;start=2" rel="next"' in text
+    assert text.count('form="decide" name="exclude"') == 2
+    seen, rest = [], f"/diffs/{diff['diff_id']}?limit=2&model=site"
+    while rest:
+        text = page(served, rest)
+        seen += re.findall(r'form="decide" name="exclude" value="(\w+)"', text)
+        following = re.search(r'href="([^"]*)" rel="next"', text)
+        rest = f"/diffs/{diff['diff_id']}{html.unescape(following[1])}&limit=2" if following else ""
+    every = served.get(f"/diffs/{diff['diff_id']}/operations", model="site")["operations"]
+    assert seen == [each["id"] for each in every]
+
+
+def test_a_page_reads_a_part_of_a_long_diff(
+    served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "_MOST", 2)
+    text = page(served, f"/diffs/{diff['diff_id']}?text=none-of-them")
+    assert "No operation of this part of the diff fits." in text
+    assert 'href="?text=none-of-them&amp;start=2" rel="next">Search on' in text
+
+
+def test_the_overview_shows_diffs_loads_and_since_when_both_sides_are_equal(served: Served) -> None:
+    assert "No diff is saved." in page(served, "/")
+    diff = served.new_diff()
+    text = page(served, "/")
+    assert "waits for approval" in text
+    assert "Not in sync in any of these diffs." in text
+    assert text.count("complete") == 2
+    body = {"decision": "approve", "checksum": diff["checksum"]}
+    for run in served.post(f"/diffs/{diff['diff_id']}/decision", "approve", body)["runs"]:
+        served.wait_for(run)
+    text = page(served, "/")
+    assert "applied by" in text
+    assert "In sync at" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("10.0.0.1", "10.0.0.2", ([Piece("10.0.0."), Piece("1", True)], [Piece("10.0.0."), Piece("2", True)])),
+        ("same", "same", ([Piece("same")], [Piece("same")])),
+        ("abc", "xyz", ([Piece("abc", True)], [Piece("xyz", True)])),
+        ("\u202e", "", ([Piece("\\u202e", True)], [])),
+    ],
+)
+def test_what_differs_inside_of_values_is_marked(old: str, new: str, expected: Any) -> None:
+    left, right = marked(old, new)
+    assert ([p for p in left if p.text], [p for p in right if p.text]) == expected
 
 
 def test_an_unknown_diff_is_a_page_with_a_remedy(served: Served) -> None:

@@ -14,12 +14,14 @@ from starlette.staticfiles import StaticFiles
 from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.serve.api.errors import refusal_of, wrong_input
 from diffsync_store.serve.api.models import OperationQuery
-from diffsync_store.serve.api.views import diff_detail, diff_view, operation_list, result_view, run_view, sync_view
+from diffsync_store.serve.api.views import diff_detail, result_view, run_view
 from diffsync_store.serve.identity import requires_role
+from diffsync_store.serve.pages.operations import page_of
+from diffsync_store.serve.pages.overview import show_overview
 from diffsync_store.serve.pages.templates import render
+from diffsync_store.serve.pages.values import rows_of
 from diffsync_store.serve.services import Services
 
-_DIFFS = 20
 _RUNS = 20
 _HISTORY = 100
 _COUNTED = 10_000
@@ -42,15 +44,12 @@ def page_routes() -> list[BaseRoute]:
 def overview(request: Request) -> Response:
     """Show each sync, the newest diffs and the runs."""
     services: Services = request.app.state.services
-    context = services.context
-    diffs = context.diffs()
     try:
-        newest = [diff_view(context, diffs.open(record.diff_id)) for record in islice(diffs.list(), _DIFFS)]
-        syncs = [sync_view(context, name) for name in context.project.syncs]
+        values = show_overview(services)
         runs = [run_view(run) for run in services.runner.runs()[:_RUNS]]
     except EXPECTED_ERRORS as error:
         raise _refusal(services, error) from None
-    return render(request, "overview.html", syncs=syncs, diffs=newest, runs=runs)
+    return render(request, "overview.html", **values, runs=runs)
 
 
 @requires_role("read")
@@ -65,7 +64,7 @@ def diff(request: Request) -> Response:
     try:
         saved = services.context.diffs().open(request.path_params["diff_id"])
         detail = diff_detail(services.context, saved, services.checksums.of(saved))
-        found = operation_list(saved, query)
+        found = page_of(saved, query)
         result = result_view(saved) if saved.record.operations <= _COUNTED else None
     except EXPECTED_ERRORS as error:
         raise _refusal(services, error) from None
@@ -76,9 +75,11 @@ def diff(request: Request) -> Response:
         "diff.html",
         diff=detail,
         result=result,
-        operations=found.operations,
+        record=saved.record,
+        page=found,
         filters=filters,
         next_page=found.next_start is not None and urlencode({**kept, "start": found.next_start}),
+        first_page=query.start and (urlencode(kept) or "model="),
         runs=[run_view(run) for run in services.runner.runs() if run.diff_id == detail.diff_id],
         can_decide="approve" in request.user.roles and detail.application is None,
         can_start="start" in request.user.roles and detail.application is None,
@@ -94,7 +95,8 @@ def history(request: Request) -> Response:
     entries: list[Any] = []
     try:
         if model and unique_id:
-            entries = list(islice(services.context.diffs().history(model, unique_id), _HISTORY))
+            found = islice(services.context.diffs().history(model, unique_id), _HISTORY)
+            entries = [(each, list(rows_of(each.operation))) for each in found]
     except EXPECTED_ERRORS as error:
         raise _refusal(services, error) from None
     return render(request, "history.html", model=model, unique_id=unique_id, entries=entries)
