@@ -43,8 +43,8 @@ class World:
         self.violations: list[str] = []
         self.acting = ""
         """The source whose sync writes."""
-        self.deleted: dict[Key, str] = {}
-        """Objects that a person has deleted since the last load, with who had created them."""
+        self.deleted: dict[Key, Record] = {}
+        """Records that a person has deleted since the last load."""
 
     def create(self, key: Key, values: Values) -> None:
         if key in self.records:
@@ -78,9 +78,11 @@ class World:
     # What a person does
 
     def person_creates(self, key: Key, values: Values) -> None:
-        self.records[key] = Record(values, self.deleted.get(key, PERSON))
-        if key in self.deleted:  # nobody can tell: the system says nothing about it between two loads
-            self.records[key].written = dict(values)
+        before = self.deleted.get(key)
+        if before is None:
+            self.records[key] = Record(values, PERSON)
+        else:  # between two loads nobody can tell that the record was gone
+            self.records[key] = Record(values, before.created_by, before.written)
 
     def person_deletes(self, key: Key) -> None:
         for below in [
@@ -88,7 +90,7 @@ class World:
         ]:
             if key[0] == "device":
                 self.person_deletes(below)
-        self.deleted[key] = self.records.pop(key).created_by
+        self.deleted[key] = self.records.pop(key)
 
 
 class Seen(DiffSyncModel):
