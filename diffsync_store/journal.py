@@ -82,6 +82,10 @@ class Approval(BaseModel):
     """Checksum of the diff that was approved; empty in a rejection."""
     excluded: tuple[Select, ...] = ()
     """Operations that the approval leaves out: no sync applies them until somebody approves them too."""
+    allowed: tuple[str, ...] = ()
+    """Allowances that it was asked with. It does not cover what the guards let through by others."""
+    selected: tuple[Select, ...] = ()
+    """It covers only these operations and those that they depend on; all operations if empty."""
     is_rejected: bool = False
     """True if the diff was rejected."""
 

@@ -178,21 +178,23 @@ def _ask(plan: Plan, request: SyncRequest, *, is_yes: bool, by: str) -> None:
     """Ask the person, and record the approval if the file requires one.
 
     Raises:
-        UserError: the file requires an approval of the whole diff, and a part of it is selected.
         typer.Abort: the person refuses.
     """
     must_approve = plan.needs_approval and not plan.is_approved
     checksum = plan.saved.checksum() if must_approve else ""
-    if must_approve and request.select:
-        raise UserError(
-            "The file requires an approval, and an approval covers the whole diff. Use --exclude instead of --select."
-        )
+    earlier = plan.approval if must_approve else None
+    if earlier is not None and plan.uncovered:
+        echo_error(f"The approval by {earlier.by} does not cover {' and '.join(plan.uncovered)}.")
     if not is_yes:
         question = f"Approve and apply these changes as {by}?" if must_approve else "Apply these changes?"
         confirm(question)
     if must_approve:
         reason = "apply --yes" if is_yes else "answered the question of apply"
-        plan.saved.approve(by=by, reason=reason, checksum=checksum, exclude=request.exclude)
+        kept = () if earlier is None else earlier.excluded  # the plan leaves them out, so nobody has approved them now
+        exclude = tuple(dict.fromkeys((*kept, *request.exclude)))
+        plan.saved.approve(
+            by=by, reason=reason, checksum=checksum, exclude=exclude, allow=request.allow, select=request.select
+        )
 
 
 def _tidy(context: Context, plan: Plan, result: SyncResult | None) -> None:

@@ -143,11 +143,17 @@ def approve(
     by: Annotated[str, typer.Option(help="Who decides.")],
     reason: Annotated[str, typer.Option(help="Reason, such as the number of a change request.")] = "",
     reject: Annotated[bool, typer.Option("--reject", help="Reject the diff instead.")] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ALLOWANCE", help="Approve also what a sync with this allowance applies. Repeat it for more."
+        ),
+    ] = None,
 ) -> None:
     """Approve a saved diff in its current form. `diffsync-flows resume` resumes the runs that wait for it."""
     with open_diffs() as saved_diffs:
         saved = saved_diffs.open(diff_id)
-        _ = saved.reject(by=by, reason=reason) if reject else saved.approve(by=by, reason=reason)
+        _ = saved.reject(by=by, reason=reason) if reject else saved.approve(by=by, reason=reason, allow=allow or ())
         pending = [*saved.journal().approval_requests().values()]
     echo(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations:,} operations.")
     for request in pending:

@@ -23,7 +23,7 @@ from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.agents import AgentSync
-from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected
+from diffsync_store.sync.approval import exclude_unapproved, hold_unapproved, refuse_rejected, require_covered
 from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.rehearsal import SECONDS, Rehearsal, Rehearsed
@@ -81,8 +81,8 @@ class SavedDiff(RedisDiff):
             StoreReloaded: the target's store was loaded again since the diff was made.
             ObjectStoreException: the target uses another store than the diff was made from, or another namespace.
             ChangeLimitExceeded: the diff changes more than the guards allow; nothing was applied.
-            DiffNotApproved: the diff is rejected, or differs from the approved one. If an element was changed in Redis after
-                the check, its page and the pages after it are not applied.
+            DiffNotApproved: the diff is rejected, differs from the approved one, or the options select more than was approved. If an
+                element was changed in Redis after the check, its page and the pages after it are not applied.
             SyncStopped: as for `Sync.run`.
         """
         if self.record.target_generation:
@@ -97,6 +97,10 @@ class SavedDiff(RedisDiff):
             suppressions = self.guarded(guards, target.store.record(), source_record)
         if options.suppress is None and suppressions.all:
             options = replace(options, suppress=suppressions)
+        if options.require_approval:
+            approval = self.journal().approval()
+            require_covered(approval, select=options.select)
+            options = hold_unapproved(approval, options, self.record.suppressions)
         how: dict[str, Any] = {
             "flags": flags,
             "callback": callback,
@@ -189,6 +193,7 @@ class SavedDiff(RedisDiff):
             return applied_before(before)
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
+        options = hold_unapproved(approval, options, self.record.suppressions)
         result = DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
         return self._with_left_alone(result)
 

@@ -1,6 +1,7 @@
 """Run a sync of a project: load both sides, compare them, plan, apply. What runs it, a terminal or Prefect, reports it."""
 
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
+from diffsync_store.runs.approval import needs_approval, uncovered_by
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
 from diffsync_store.runs.ids import new_id
 from diffsync_store.runs.loading import (
@@ -45,6 +46,7 @@ __all__ = [
     "make_plan",
     "make_undo",
     "missing_shards",
+    "needs_approval",
     "new_id",
     "open_source",
     "open_target",
@@ -58,4 +60,5 @@ __all__ = [
     "rehearse",
     "require_any",
     "require_stores",
+    "uncovered_by",
 ]

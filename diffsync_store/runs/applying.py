@@ -13,6 +13,7 @@ from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync
 from diffsync_store.store.redis import Lease, RedisStore
 from diffsync_store.stored_adapter import StoredAdapter
+from diffsync_store.sync.approval import require_covered
 
 LEASE_SECONDS = 30.0
 """How long the lease of a dead process lasts, before another one can continue its sync."""
@@ -51,12 +52,15 @@ def apply_saved(
 
     Raises:
         UserError: the diff is stale, or no sync of its adapters is declared.
+        DiffNotApproved: an approval is required, and it does not cover what the request applies.
         ChangeLimitExceeded: it changes more than the change limits allow; nothing was applied.
         SyncStopped: as for `SavedDiff.apply`.
     """
     record = target.store.record()
     refuse_stale(context.diffs(), saved.record, record.created)
     target.store.fencing_token = lease.token
+    if require_approval:
+        require_covered(saved.journal().approval(), allow=request.allow, select=request.select)
     _, declared = find_sync(context.project, saved.record)
     suppressions = find_suppressions(context, saved, record, request.allow)
     return saved.apply(

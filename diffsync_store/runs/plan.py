@@ -10,6 +10,7 @@ from diffsync_store.guards import Suppressions
 from diffsync_store.journal import Approval
 from diffsync_store.project import SyncContext, SyncEntry
 from diffsync_store.result import SyncResult
+from diffsync_store.runs.approval import needs_approval, uncovered_by
 from diffsync_store.runs.filters import count_matching
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, require_stores
@@ -34,17 +35,22 @@ class Plan:
     """What would let a refused diff through."""
     approval: Approval | None
     """The decision of a person about the diff, if there is one."""
+    allow: tuple[str, ...] = ()
+    """What the plan lets through the guards."""
+    uncovered: tuple[str, ...] = ()
+    """What the approval does not cover of the plan."""
 
     @property
     def needs_approval(self) -> bool:
         """Whether the file requires that a person approves the diff."""
-        return self.declared.needs_approval(self.saved.record.summary)
+        return needs_approval(self.declared, self.saved.record, self.allow)
 
     @property
     def is_approved(self) -> bool:
-        """Whether a person has approved the diff as it is now."""
+        """Whether a person has approved the diff as it is now, with all that the plan applies."""
         return (
             self.approval is not None
+            and not self.uncovered
             and not self.approval.is_rejected
             and self.approval.checksum == self.saved.checksum()
         )
@@ -84,6 +90,7 @@ def make_plan(context: SyncContext[Any], request: SyncRequest) -> Plan:
         suppressions = Suppressions(saved.record.suppressions)
     options = declared.options(suppress=suppressions, **request.options)
     result = saved.dry_run(options, flags=declared.combined_flags)
+    approval = saved.journal().approval()
     return Plan(
         saved,
         name,
@@ -94,7 +101,9 @@ def make_plan(context: SyncContext[Any], request: SyncRequest) -> Plan:
         suppressions,
         refusal,
         allowances,
-        saved.journal().approval(),
+        approval,
+        request.allow,
+        uncovered_by(approval, request),
     )
 
 

@@ -309,6 +309,18 @@ def test_a_guard_suppresses_and_an_allowance_lets_through(project: CommandLine) 
     assert len(project.rows()) == 1
 
 
+def test_an_allowance_is_asked_about_although_the_diff_is_approved(tmp_path: Path) -> None:
+    project = make_project(tmp_path, **{"target: database": "target: database, approval: always"})
+    (project.folder / "data/sites.csv").write_text("name,region,note,password\nams,us,old,secret-0\nbad,,,\n", "utf-8")
+    (project.folder / "data/devices.csv").write_text("site,name,serial\n", "utf-8")
+    diff_id = saved_plan(project, "inventory")
+    project.run("approve", diff_id, "--by", "ann")
+    applied = project.run("apply", diff_id, "--yes", "--allow", "partial:site", "--by", "bob")
+    assert "The approval by ann does not cover allow 'partial:site'." in applied.stderr
+    assert "1 deleted" in applied.stdout
+    assert re.search(r"approved +by bob at ", project.run("show", diff_id).stdout)
+
+
 def test_change_limits_refuse_and_an_allowance_lets_through(tmp_path: Path) -> None:
     limits = "target: database, guards: {change_limits: {sync: {create: {absolute: 1}}}}"
     project = make_project(tmp_path, **{"target: database": limits})

@@ -12,6 +12,7 @@ from diffsync_store.enum import OperationState
 from diffsync_store.journal import PENDING, Application, Approval, Entry
 from diffsync_store.operation import Operation, OperationFilter
 from diffsync_store.project import SyncContext
+from diffsync_store.runs import needs_approval
 from diffsync_store.serve.api.models import (
     ApplicationView,
     ApprovalView,
@@ -70,7 +71,7 @@ def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) ->
         "operations": record.operations,
         "summary": record.summary,
         "by_model": record.by_model,
-        "needs_approval": declared.needs_approval(record.summary),
+        "needs_approval": needs_approval(declared, record),
         "approval": approval and approval_view(approval, checksum),
         "application": application and _application_view(application),
         "waiting": [

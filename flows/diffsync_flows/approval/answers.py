@@ -12,6 +12,7 @@ from diffsync_flows.approval.waiting_reconciles import settle_all
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import DiffNotFound, Select
 from diffsync_store.diffs import SavedDiff
+from diffsync_store.runs import Selection, SyncRequest, uncovered_by
 
 Answer = dict[str, str]
 """The values of a run's form."""
@@ -58,7 +59,7 @@ def decide(
 def resume_decided(context: SyncContext) -> list[str]:
     """Resume the project's flow runs whose diffs were approved or rejected since they asked; return a line for each.
 
-    An approval of other operations than the diff now has does not count: its run keeps waiting.
+    An approval of other operations than the diff now has, or without what the run allows, does not count: its run keeps waiting.
     """
     settle_all(context.project.declared.project)
     lines = []
@@ -90,10 +91,20 @@ def _answer_to(run: FlowRun, saved: SavedDiff) -> Answer | None:
     if decision.is_rejected:  # a retried run asks again, although its diff was rejected before
         is_answer = request is not None and decision.at != request.earlier_decision
     else:
-        is_answer = decision.checksum == saved.checksum()
+        is_answer = decision.checksum == saved.checksum() and not uncovered_by(decision, _request_of(run))
     answer = {
         "decision": "reject" if decision.is_rejected else "approve",
         "by": decision.by,
         "comment": decision.reason,
     }
     return answer if is_answer else None
+
+
+def _request_of(run: FlowRun) -> SyncRequest:
+    """Return what a run of a sync was started with."""
+    given = run.parameters
+    return SyncRequest(
+        str(given["diff_id"]),
+        allow=tuple(given.get("allow") or ()),
+        select=tuple(Selection.model_validate(each).to_select() for each in given.get("select") or ()),
+    )

@@ -17,9 +17,10 @@ from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.reporting.events import RECONCILE
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import Ending, Outcome
+from diffsync_store import Select
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
-from diffsync_store.runs import SyncRequest, count_matching
+from diffsync_store.runs import SyncRequest, count_matching, uncovered_by
 
 HOW_TO_DECIDE = (
     "Waiting for approval. Choose Resume in the menu of this run's page, or run: diffsync-flows approve %s --by NAME"
@@ -77,12 +78,15 @@ class ApprovalRequest:
         """
         journal = self._saved.journal()
         approval = journal.approval()
-        if approval is not None and not approval.is_rejected and approval.checksum == self._checksum:
+        is_current = approval is not None and not approval.is_rejected and approval.checksum == self._checksum
+        request = self._request
+        if is_current and not uncovered_by(approval, request):
             journal.withdraw_request(runtime.flow_run.id)
             return
         decision = self._await_decision()
         journal.withdraw_request(runtime.flow_run.id)
-        _save(self._saved, decision, self._checksum)
+        kept = approval.excluded if approval is not None and is_current else ()
+        _save(self._saved, decision, self._checksum, request, kept)
 
     def _await_decision(self) -> Decision:
         """Return what a person decided; suspend the flow run until then."""
@@ -119,8 +123,15 @@ class ApprovalRequest:
         get_run_logger().info(HOW_TO_DECIDE, self._saved.record.diff_id)
 
 
-def _save(saved: SavedDiff, decision: Decision, checksum: str) -> None:
+def _save(saved: SavedDiff, decision: Decision, checksum: str, request: SyncRequest, kept: tuple[Select, ...]) -> None:
     """Save a decision with the diff.
+
+    Args:
+        saved: The diff.
+        decision: What the person decided.
+        checksum: That of the diff that was shown.
+        request: What was shown of it.
+        kept: What an earlier approval leaves out.
 
     Raises:
         Rejected: The decision is to reject the diff.
@@ -128,7 +139,15 @@ def _save(saved: SavedDiff, decision: Decision, checksum: str) -> None:
     by = decision.by or "somebody in Prefect's UI"
     name, reason = one_line(by), one_line(decision.comment or NO_REASON)
     if decision.decision == "approve":
-        saved.approve(by=by, reason=decision.comment, checksum=checksum, exclude=decision.excluded)
+        exclude = tuple(dict.fromkeys((*kept, *decision.excluded)))
+        saved.approve(
+            by=by,
+            reason=decision.comment,
+            checksum=checksum,
+            exclude=exclude,
+            allow=request.allow,
+            select=request.select,
+        )
         get_run_logger().info("%s approved the diff: %s", name, reason)
         return
     saved.reject(by=by, reason=decision.comment)

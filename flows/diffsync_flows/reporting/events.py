@@ -50,6 +50,7 @@ from diffsync_flows.runtime.cancellation import is_cancelled
 from diffsync_flows.runtime.superseded_runs import abort_if_superseded
 from diffsync_store import ChangeLimitExceeded, StoreRecord
 from diffsync_store.diffs import DiffRecord
+from diffsync_store.runs import needs_approval
 
 STORE_LOADED = "diffsync.store.loaded"
 DIFF_SAVED = "diffsync.diff.saved"
@@ -86,7 +87,7 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> No
         "operations": record.operations,
         **{action: record.summary.get(action, 0) for action in ("create", "update", "delete")},
         "suppressed": count_suppressed(record),
-        "needs_approval": sync.needs_approval(record.summary),
+        "needs_approval": needs_approval(sync, record),
     }
     event = DIFF_SAVED if record.operations else DIFF_EMPTY
     _emit_of_diff(event, record.diff_id, record, sync_name, payload, is_child=is_step())

@@ -23,6 +23,7 @@ from diffsync_store.runs import (
     find_suppressions,
     find_sync,
     group_of,
+    needs_approval,
     open_source,
     open_target,
 )
@@ -62,7 +63,7 @@ def simulate_sync(context: SyncContext, request: SyncRequest) -> tuple[str, dict
         _, declared = find_sync(context.project, saved.record)
         options = declared.options(
             suppress=find_suppressions(context, saved, target.store.record(), request.allow),
-            require_approval=declared.needs_approval(saved.record.summary),
+            require_approval=needs_approval(declared, saved.record, request.allow),
             **request.options,
         )
         result = saved.dry_run(options, flags=declared.combined_flags)
@@ -93,7 +94,7 @@ def apply_as_agent(context: SyncContext, request: SyncRequest, group: str, numbe
     """Apply units of a diff together with the run that started this one; return what this run has done."""
     saved = context.diffs().open(request.diff_id)
     _, declared = find_sync(context.project, saved.record)
-    must_approve = declared.needs_approval(saved.record.summary)
+    must_approve = needs_approval(declared, saved.record, request.allow)
     own, _ = _apply(context, request, new_agent(declared.agents, group, number), require_approval=must_approve)
     return own.counts()
 

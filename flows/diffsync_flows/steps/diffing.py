@@ -18,6 +18,7 @@ from diffsync_store import StoredAdapter
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.printable import printable
 from diffsync_store.project import UserError
+from diffsync_store.runs import needs_approval
 
 
 def run_diff(
@@ -87,5 +88,5 @@ def report_diff(context: SyncContext, diff_id: str) -> DiffRecord:
     for suppression in saved.record.suppressions:
         log.warning("%s", printable(str(suppression)))
     name, declared = context.project.sync_between(saved.record.source_name, saved.record.target_name)
-    publish_diff(saved, name, needs_approval=declared.needs_approval(saved.record.summary))
+    publish_diff(saved, name, needs_approval=needs_approval(declared, saved.record))
     return saved.record

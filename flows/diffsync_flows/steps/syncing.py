@@ -1,5 +1,7 @@
 """The steps of a sync run: check, ask for approval, apply, report."""
 
+from prefect import get_run_logger
+
 from diffsync_flows.approval.request import has_requested_approval, request_approval
 from diffsync_flows.approval.superseding import supersede_older
 from diffsync_flows.reporting.events import SyncEnd, report_failure
@@ -12,7 +14,7 @@ from diffsync_flows.steps.applying import apply_as_agent, apply_diff, check_sync
 from diffsync_flows.steps.outcome import SyncOutcome
 from diffsync_store import LeaseHeld, SyncStopped
 from diffsync_store.diffs import DiffRecord
-from diffsync_store.runs import SyncRequest, find_sync
+from diffsync_store.runs import SyncRequest, find_sync, needs_approval
 from diffsync_store.store.redis import Holder
 
 Counts = dict[str, int]
@@ -58,7 +60,9 @@ def _apply_approved(
     metrics.name, declared = find_sync(context.project, record)
     end.sync_name = metrics.name
     is_resumed = has_requested_approval()
-    must_ask = is_resumed or declared.needs_approval(record.summary)
+    must_ask = is_resumed or needs_approval(declared, record, request.allow)
+    if not must_ask and declared.needs_approval(record.summary):
+        get_run_logger().warning("Nobody is asked for an approval: the guards hold back every operation of this diff.")
     if not is_resumed:
         check_sync(context, request)
     if must_ask and (ended := request_approval(context, request, metrics.name)):

@@ -22,7 +22,7 @@ from diffsync_flows.steps.syncing import dry_run_sync, run_sync
 from diffsync_store import ObjectStoreException, StoreNotFound, StoreRecord
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.project import EXPECTED_ERRORS
-from diffsync_store.runs import SyncRequest, can_load_at_once
+from diffsync_store.runs import SyncRequest, can_load_at_once, needs_approval
 from diffsync_store.transient import is_transient
 
 
@@ -78,7 +78,7 @@ class TogetherSteps:
         Raises:
             StepFailed: The sync failed.
         """
-        if not dry_run and self._declared.needs_approval(record.summary):
+        if not dry_run and needs_approval(self._declared, record):
             return SeparateSteps(self._sync_name, self._declared, self._ids).sync(record, dry_run=dry_run)
         request = SyncRequest(record.diff_id, self._sync_name)
         with _step(f"sync {self._sync_name}"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -249,18 +249,35 @@ class RedisDiff:
         self.journal().write({operation_id: Entry(state, "resolved by hand")})
 
     def approve(
-        self, *, by: str, reason: str, checksum: str | None = None, exclude: tuple[Select, ...] = ()
+        self,
+        *,
+        by: str,
+        reason: str,
+        checksum: str | None = None,
+        exclude: tuple[Select, ...] = (),
+        allow: Iterable[str] = (),
+        select: Iterable[Select] = (),
     ) -> Approval:
-        """Approve the diff.
+        """Approve the diff, as a sync with these allowances and this selection applies it, and no more.
 
         Args:
             by: who approves it.
             reason: why.
             checksum: the checksum of the reviewed diff; by default the current one.
             exclude: operations that no sync of the diff applies, until the diff is approved again without them.
+            allow: what the guards let through in the sync that was shown.
+            select: the operations that were shown; all by default.
         """
         checksum = self.checksum() if checksum is None else checksum
-        approval = Approval(by=by, reason=reason, at=self.now(), checksum=checksum, excluded=exclude)
+        approval = Approval(
+            by=by,
+            reason=reason,
+            at=self.now(),
+            checksum=checksum,
+            excluded=exclude,
+            allowed=tuple(allow),
+            selected=tuple(select),
+        )
         self.journal().approve(approval)
         return approval
 

@@ -1,0 +1,37 @@
+"""Whether a person must approve what a sync would apply."""
+
+from collections.abc import Sequence
+
+from diffsync_store.diffs import DiffRecord
+from diffsync_store.guards import Completeness
+from diffsync_store.journal import Approval
+from diffsync_store.project import SyncEntry
+from diffsync_store.runs.sync_request import SyncRequest
+from diffsync_store.sync.approval import uncovered
+
+
+def needs_approval(declared: SyncEntry, record: DiffRecord, allow: Sequence[str] = ()) -> bool:
+    """Return whether the file requires an approval; a diff of which guards hold back every operation needs none."""
+    return declared.needs_approval(record.summary) and (
+        bool(allow) or not _is_all_held(record, declared.guards.completeness)
+    )
+
+
+def _is_all_held(record: DiffRecord, completeness: Completeness) -> bool:
+    """Return whether the guards hold back every operation of a diff, also as the file declares them now."""
+    lifted = {
+        *(f"partial:{model}" for model in completeness.allow_partial),
+        *(f"empty:{model}" for model in completeness.allow_empty),
+    }
+    held = {
+        (one.model, str(one.action))
+        for one in record.suppressions
+        if not one.below and one.allowance not in lifted and one.model not in completeness.allow_partial
+    }
+    found = [(model, action) for model, actions in record.by_model.items() for action in actions if actions[action]]
+    return bool(found) and held.issuperset(found)
+
+
+def uncovered_by(approval: Approval | None, request: SyncRequest) -> tuple[str, ...]:
+    """Return what a request applies that the approval does not cover, in words."""
+    return () if approval is None else uncovered(approval, allow=request.allow, select=request.select)
