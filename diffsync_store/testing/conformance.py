@@ -10,6 +10,7 @@ from diffsync_store.testing.cases.interrupts import InterruptCases
 from diffsync_store.testing.cases.loading import LoadCases
 from diffsync_store.testing.cases.meanwhile import MeanwhileCases
 from diffsync_store.testing.cases.order import OrderCases
+from diffsync_store.testing.cases.rehearsal import RehearsalCases
 from diffsync_store.testing.cases.rights import LifeCases, RightsCases
 from diffsync_store.testing.cases.safety import SafetyCases
 from diffsync_store.testing.cases.stores import StoreCases
@@ -28,6 +29,7 @@ class AdapterConformance(
     OrderCases,
     ValueCases,
     BatchCases,
+    RehearsalCases,
     ChangeCases,
     LoadCases,
 ):

@@ -46,6 +46,12 @@ def table_by_model(record: DiffRecord) -> str:
     return markdown_table(("model", *actions), rows)
 
 
+def notes_section(record: DiffRecord) -> str:
+    """Return what a person has to know before the diff is applied, such as what an undo cannot take back."""
+    heading = f"Undo of diff {escape_markdown(record.undoes)}" if record.undoes else "Notes"
+    return section(heading, ("to know before",), [(note,) for note in record.notes])
+
+
 def suppressed_section(record: DiffRecord) -> str:
     """Return a table of the operations that the guards suppress, and how to allow them."""
     counted = ((each, each.count_in(record.by_model)) for each in record.suppressions)
