@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import hypothesis
 import pytest
 
 from tests import fast, scheduling
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from diffsync_store.store.redis import Connection
 
 ROOT = Path(__file__).parents[1]
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
 REDIS_KINDS = ("valkey", "redis")
 CLUSTER = "cluster"
 """A kind of store: in a cluster of three Valkeys."""

@@ -104,7 +104,9 @@ def store(request: pytest.FixtureRequest, store_kind: str) -> Iterator[type[Any]
     target=SITES,
     steps=st.lists(STEPS, min_size=1, max_size=6),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_programs_with_overrides_behave_as_on_diffsync(  # noqa: PLR0917  # hypothesis gives them by place
     reference: Reference, store: type[Any], overrides: list[str], source: Any, target: Any, steps: list[Any]
 ) -> None:

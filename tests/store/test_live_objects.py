@@ -561,7 +561,9 @@ class Interrupt(BaseException):
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.integers(1, 1500), min_size=40, max_size=40))
 def test_a_flush_that_is_interrupted_anywhere_loses_nothing(redis_url: str, steps_of_flushes: list[int]) -> None:
     with temporary_store(redis_url) as open_store:

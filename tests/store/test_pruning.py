@@ -528,7 +528,7 @@ def _is_left_out(source: Any, target: Any, flags: DiffSyncFlags) -> bool:
 
 RUN_FLAGS = st.sampled_from([RUN.NONE, RUN.NONE, *RUN, RUN.SKIP_UNMATCHED_BOTH])
 DIFFS = st.sampled_from([Diff, Diff, Backwards])
-SEARCH = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SEARCH = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def records_of(both: list[Step], source: list[Step], target: list[Step]) -> tuple[Records, Records]:

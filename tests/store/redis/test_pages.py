@@ -26,7 +26,7 @@ def client(redis_server: RedisServer) -> Iterator[Any]:
         yield client
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(uids=UIDS)
 def test_redis_reads_the_ids_of_a_page_in_their_order(client: Any, uids: list[str]) -> None:
     page = pack_page(7, [uid.encode() for uid in uids])

@@ -180,7 +180,10 @@ def die(stores: Stores, number: int, objects: list[Placed]) -> RedisStore:
 
 @pytest.mark.slow
 @settings(
-    max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     worlds(), worlds(), st.permutations([0, 1, 2]), st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=3)
