@@ -8,7 +8,7 @@ from diffsync_store.agents import Agent
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import SyncContext
 from diffsync_store.result import SyncResult
-from diffsync_store.runs.stale_diffs import refuse_stale
+from diffsync_store.runs.stale_diffs import refuse_other_rules, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync
 from diffsync_store.store.redis import Lease, RedisStore
@@ -51,7 +51,7 @@ def apply_saved(
         options: further fields of `SyncOptions`.
 
     Raises:
-        UserError: the diff is stale, or no sync of its adapters is declared.
+        UserError: the diff is stale or was made with other field rules, or no sync of its adapters is declared.
         DiffNotApproved: an approval is required, and it does not cover what the request applies.
         ChangeLimitExceeded: it changes more than the change limits allow; nothing was applied.
         SyncStopped: as for `SavedDiff.apply`.
@@ -62,6 +62,7 @@ def apply_saved(
     if require_approval:
         require_covered(saved.journal().approval(), allow=request.allow, select=request.select)
     _, declared = find_sync(context.project, saved.record)
+    refuse_other_rules(saved.record, declared.own_rules)
     suppressions = find_suppressions(context, saved, record, request.allow)
     return saved.apply(
         StoredAdapter(source),

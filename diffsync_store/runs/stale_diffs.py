@@ -1,9 +1,10 @@
-"""Refuse a diff whose target was changed after it was loaded for the diff."""
+"""Refuse a diff whose target was changed after it was loaded for the diff, or that was made under other field rules."""
 
 from datetime import datetime
 from typing import NamedTuple
 
 from diffsync_store.diffs import DiffRecord, RedisDiffs
+from diffsync_store.field_rules import FieldRules
 from diffsync_store.project import UserError
 
 
@@ -47,6 +48,27 @@ def refuse_stale(diffs: RedisDiffs, record: DiffRecord, loaded: datetime) -> Non
             f"Diff {record.diff_id} is stale: {record.target_name} was loaded for it at {_format_time(loaded)}, and diff "
             f"{newer.diff_id} changed it at {_format_time(newer.changed)}. Load the target again and make a new diff."
         )
+
+
+def refuse_other_rules(record: DiffRecord, rules: FieldRules) -> None:
+    """Refuse a diff that was made without the field rules of its sync: its operations write what the rules leave alone.
+
+    An undo keeps the rules of the diff that it undoes.
+
+    Args:
+        record: Record of the diff.
+        rules: The rules that the file declares now.
+
+    Raises:
+        UserError: The rules are others.
+    """
+    made_with = record.field_rules
+    if record.undoes or (made_with.fields, made_with.deletes) == (rules.fields, rules.deletes):
+        return
+    raise UserError(
+        f"Diff {record.diff_id} was made with other field rules (`fields`, `deletes`) than the file declares for its sync now. "
+        "Nothing was applied. Make a new diff: `diffsync-store plan`, or a run of the deployment of the diff."
+    )
 
 
 def _format_time(moment: datetime) -> str:

@@ -32,6 +32,7 @@ def load_and_compare(
                 diff_id,
                 flags=declared.combined_flags,
                 guards=declared.guards,
+                rules=context.project.field_rules(declared.source, declared.target),
                 callback=callback,
             )
     except BaseException:
