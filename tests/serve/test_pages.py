@@ -70,19 +70,37 @@ def test_a_long_diff_is_shown_page_by_page(served: Served, diff: dict[str, Any])
     assert text.count('form="decide" name="exclude"') == 2
     seen, rest = [], f"/diffs/{diff['diff_id']}?limit=2&model=site"
     while rest:
-        text = page(served, rest)
-        seen += re.findall(r'form="decide" name="exclude" value="(\w+)"', text)
-        following = re.search(r'href="([^"]*)" rel="next"', text)
+        seen += re.findall(r'form="decide" name="exclude" value="(\w+)"', page(served, rest))
+        following = re.search(r'href="([^"]*)" rel="next"', page(served, rest, "carol"))
         rest = f"/diffs/{diff['diff_id']}{html.unescape(following[1])}&limit=2" if following else ""
     every = served.get(f"/diffs/{diff['diff_id']}/operations", model="site")["operations"]
     assert seen == [each["id"] for each in every]
+
+
+def test_marks_are_kept_on_the_way_to_another_page(served: Served, diff: dict[str, Any]) -> None:
+    operations = served.get(f"/diffs/{diff['diff_id']}/operations", model="site")["operations"]
+    first, second = operations[0]["id"], operations[-1]["id"]
+    whole = '{"action": "delete", "model": "site"}'
+    data = {"exclude": [first, second, whole], "model": "site", "start": "", "csrf_token": "", "comment": "no"}
+    answer = served.client.post(f"/diffs/{diff['diff_id']}/marks", data=data, headers=served.person("alice"))
+    assert answer.status_code == 303
+    assert "comment" not in answer.headers["location"]
+    assert "csrf" not in answer.headers["location"]
+    text = page(served, answer.headers["location"] + f"&text={operations[0]['unique_id']}&limit=1")
+    assert f'name="exclude" value="{first}" checked' in text
+    assert f'<input type="hidden" name="exclude" value="{second}">' in text
+    assert "1 more marked on other pages" in text
+    assert f'name="exclude" value="{html.escape(whole, quote=True).replace("&quot;", "&#34;")}" checked' in text
+    many = {"exclude": [f"{number:024x}" for number in range(501)]}
+    refused = served.client.post(f"/diffs/{diff['diff_id']}/marks", data=many, headers=served.person("alice"))
+    assert refused.status_code == 422
 
 
 def test_a_page_reads_a_part_of_a_long_diff(
     served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(operations, "_MOST", 2)
-    text = page(served, f"/diffs/{diff['diff_id']}?text=none-of-them")
+    text = page(served, f"/diffs/{diff['diff_id']}?text=none-of-them", "carol")
     assert "No operation of this part of the diff fits." in text
     assert 'href="?text=none-of-them&amp;start=2" rel="next">Search on' in text
 

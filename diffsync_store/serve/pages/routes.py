@@ -3,11 +3,12 @@
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -15,6 +16,7 @@ from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.serve.api.errors import refusal_of, wrong_input
 from diffsync_store.serve.api.models import OperationQuery
 from diffsync_store.serve.api.views import diff_detail, result_view, run_view
+from diffsync_store.serve.deciding.exclusions import MAX_EXCLUSIONS
 from diffsync_store.serve.identity import requires_role
 from diffsync_store.serve.pages.operations import page_of
 from diffsync_store.serve.pages.overview import show_overview
@@ -27,6 +29,8 @@ _HISTORY = 100
 _COUNTED = 10_000
 """Operations of a diff whose states a page counts: this reads all of them."""
 _FILTERS = ("model", "action", "attribute", "text", "state")
+_MARKS = 500
+"""Operations that a person may mark one by one: the address of the page holds them."""
 
 
 def page_routes() -> list[BaseRoute]:
@@ -35,6 +39,7 @@ def page_routes() -> list[BaseRoute]:
     return [
         Route("/", overview, name="overview"),
         Route("/diffs/{diff_id}", diff, name="diff"),
+        Route("/diffs/{diff_id}/marks", keep_marks, methods=["POST"], name="keep_marks"),
         Route("/history", history, name="history"),
         Mount("/static", static, name="static"),
     ]
@@ -56,7 +61,8 @@ def overview(request: Request) -> Response:
 def diff(request: Request) -> Response:
     """Show a diff: totals, operations by filter, and the form to decide."""
     services: Services = request.app.state.services
-    given = {name: value for name, value in request.query_params.items() if value}
+    given = {name: value for name, value in request.query_params.items() if value and name != "exclude"}
+    marks = list(dict.fromkeys(request.query_params.getlist("exclude")))
     try:
         query = OperationQuery.model_validate(given)
     except ValidationError as error:
@@ -70,6 +76,7 @@ def diff(request: Request) -> Response:
         raise _refusal(services, error) from None
     filters = {name: getattr(query, name) for name in _FILTERS}
     kept = {name: value for name, value in filters.items() if value}
+    shown = {each.operation.id for each in found.operations}
     return render(
         request,
         "diff.html",
@@ -78,6 +85,8 @@ def diff(request: Request) -> Response:
         record=saved.record,
         page=found,
         filters=filters,
+        marks=marks,
+        marks_elsewhere=[mark for mark in marks if mark not in shown and not mark.startswith("{")],
         next_page=found.next_start is not None and urlencode({**kept, "start": found.next_start}),
         first_page=query.start and (urlencode(kept) or "model="),
         runs=[run_view(run) for run in services.runner.runs() if run.diff_id == detail.diff_id],
@@ -85,6 +94,20 @@ def diff(request: Request) -> Response:
         can_start="start" in request.user.roles and detail.application is None,
         can_apply=not detail.needs_approval or (detail.approval is not None and detail.approval.decision == "approve"),
     )
+
+
+@requires_role("approve")
+async def keep_marks(request: Request) -> Response:
+    """Lead to another part of the diff with what was marked so far in its address."""
+    form = await request.form(max_fields=MAX_EXCLUSIONS + 20)
+    marks = [("exclude", str(mark)) for mark in dict.fromkeys(form.getlist("exclude")) if mark]
+    if len(marks) > _MARKS:
+        raise HTTPException(
+            422, f"{len(marks):,} marks are too many. Leave out all changes of a model, or make {_MARKS} marks at most."
+        )
+    kept = [(name, str(form[name])) for name in (*_FILTERS, "start") if form.get(name)]
+    path = f"/diffs/{quote(request.path_params['diff_id'])}?{urlencode([*kept, *marks])}"
+    return RedirectResponse(path, status_code=303)
 
 
 @requires_role("read")
