@@ -93,7 +93,7 @@ LAYERS = (
     {"adapter"},
     {"helpers", "stored_adapter", "sync"},
     {"diffs"},
-    {"retention"},
+    {"report", "retention"},
     {"adapters"},
     {"project", "testing"},
     {"runs"},

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from diffsync_store.report.values import Piece, marked
 from diffsync_store.serve.pages import operations
-from diffsync_store.serve.pages.values import Piece, marked
 from tests.serve.conftest import Served
 
 NAME = "<script>alert(1)</script>\u202e"

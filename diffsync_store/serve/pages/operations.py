@@ -8,8 +8,8 @@ from typing import Any
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.journal import PENDING, Entry
 from diffsync_store.operation import Operation
+from diffsync_store.report.values import Row, rows_of
 from diffsync_store.serve.api.models import OperationQuery
-from diffsync_store.serve.pages.values import Row, rows_of
 from diffsync_store.suppression import Suppressions
 
 _READ = 500

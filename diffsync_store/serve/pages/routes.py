@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from diffsync_store.project import EXPECTED_ERRORS
+from diffsync_store.report.values import rows_of
 from diffsync_store.serve.api.errors import refusal_of, wrong_input
 from diffsync_store.serve.api.models import OperationQuery
 from diffsync_store.serve.api.views import diff_detail, result_view, run_view
@@ -21,7 +22,6 @@ from diffsync_store.serve.identity import requires_role
 from diffsync_store.serve.pages.operations import page_of
 from diffsync_store.serve.pages.overview import show_overview
 from diffsync_store.serve.pages.templates import render
-from diffsync_store.serve.pages.values import rows_of
 from diffsync_store.serve.services import Services
 
 _RUNS = 20
