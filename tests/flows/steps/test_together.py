@@ -36,7 +36,9 @@ def plain(content: Any) -> Any:
     if not isinstance(content, str):
         return content
     text = re.sub(r"(Loaded|Made) by .*", "", content)
+    text = re.sub(r"(?m)^- \[.*\n?", "", text)  # links, of which an adapter has one for each of its syncs
     text = re.sub(r"[a-z]+-\d{8}T\d{6}-[0-9a-f]{12}", "ID", text)
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
     return re.sub(r"\b(joint|database|airports)\b", "NAME", text)
 
 
