@@ -21,7 +21,7 @@ from diffsync_store.cli.documents import print_result
 from diffsync_store.cli.formatting import close_output, console, while_read
 from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Shown
 from diffsync_store.cli.plan_view import show_plan, shown_note, totals
-from diffsync_store.cli.planning import compare, drop, drop_stores
+from diffsync_store.cli.planning import compare, drop
 from diffsync_store.cli.progress import progress_bars
 from diffsync_store.cli.rehearse import show_rehearsal
 from diffsync_store.cli.result_view import next_steps, show_result, show_steps, status_of
@@ -29,7 +29,7 @@ from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.project import MAX_AGENTS, UserError
 from diffsync_store.result import SyncResult
-from diffsync_store.runs import Plan, SyncRequest, make_plan, new_id, parse_selection
+from diffsync_store.runs import Plan, SyncRequest, drop_stores, make_plan, new_id, parse_selection
 from diffsync_store.runs import rehearse as run_rehearsal
 
 

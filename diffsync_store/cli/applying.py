@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from types import FrameType
@@ -20,11 +19,10 @@ from diffsync_store.cli.app import echo_error
 from diffsync_store.cli.connection import Context, is_embedded
 from diffsync_store.cli.progress import Bars, progress_bars
 from diffsync_store.diffs import SavedDiff
-from diffsync_store.exceptions import LeaseHeld
 from diffsync_store.lifecycle import opened
 from diffsync_store.result import SyncResult
-from diffsync_store.runs import SyncRequest, apply_saved, group_of, open_source, open_target
-from diffsync_store.store.redis import Lease, RedisStore, target_lease
+from diffsync_store.runs import SyncRequest, apply_saved, group_of, open_source, open_target, wait_for_lease
+from diffsync_store.store.redis import Lease, RedisStore
 from diffsync_store.sync.sync import applied_before
 
 _LEASE_SECONDS = 10.0
@@ -121,18 +119,17 @@ class Applying:
 
     def _take_lease(self, target: str, reason: str) -> Lease:
         """Take the lease on the target; wait for that of another process, which may be dead."""
-        deadline, is_waiting = time.monotonic() + self._wait, False
-        group = group_of(self._request.diff_id) if self._agent is not None else ""
-        while True:
-            try:
-                return self._context.leases().take(target_lease(target), reason, ttl=_LEASE_SECONDS, group=group)
-            except LeaseHeld as error:
-                if (error.holder is not None and error.holder.until is None) or time.monotonic() > deadline:
-                    raise
-                if not is_waiting:
-                    echo_error(f"Waiting up to {self._wait} s, because {target} is in use by {error.holder}")
-                is_waiting = True
-                time.sleep(0.5)
+        return wait_for_lease(
+            self._context.leases(),
+            target,
+            reason,
+            seconds=self._wait,
+            ttl=_LEASE_SECONDS,
+            group=group_of(self._request.diff_id) if self._agent is not None else "",
+            on_wait=lambda error: echo_error(
+                f"Waiting up to {self._wait} s, because {target} is in use by {error.holder}"
+            ),
+        )
 
 
 @contextmanager

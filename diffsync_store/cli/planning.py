@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 
 from diffsync_store.cli.app import echo_error
 from diffsync_store.cli.connection import Context
 from diffsync_store.cli.formatting import one_line
 from diffsync_store.cli.progress import Bars, error_console
-from diffsync_store.exceptions import ObjectStoreException
-from diffsync_store.runs import Plan, SyncRequest, load_both, make_plan, new_id
+from diffsync_store.runs import Plan, SyncRequest, compare_stores, drop_stores, load_both, make_plan, new_id
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis import target_lease
-from diffsync_store.stored_adapter import StoredAdapter
 
 
 def compare(context: Context, request: SyncRequest, bars: Bars) -> Plan:
@@ -30,19 +27,7 @@ def compare(context: Context, request: SyncRequest, bars: Bars) -> Plan:
         loaded = load_both(context, store_ids, bars.watch_load(context))
         for name in store_ids:
             _report_load(loaded[name], time.monotonic() - started)
-        with (
-            context.open_store(store_ids[declared.source]) as source,
-            context.open_store(store_ids[declared.target]) as target,
-        ):
-            context.diffs(declared.diff_retention).compare(
-                StoredAdapter(source),
-                StoredAdapter(target),
-                request.diff_id,
-                flags=declared.combined_flags,
-                guards=declared.guards,
-                rules=context.project.field_rules(declared.source, declared.target),
-                callback=bars,
-            )
+        compare_stores(context, request.sync_name, store_ids, request.diff_id, bars)
         return make_plan(context, request)
     except BaseException:
         drop_stores(context, *store_ids.values())
@@ -53,13 +38,6 @@ def drop(context: Context, plan: Plan) -> None:
     """Drop the diff of a plan and its two stores."""
     plan.saved.drop()
     drop_stores(context, plan.source.store_id, plan.target.store_id)
-
-
-def drop_stores(context: Context, *store_ids: str) -> None:
-    """Drop stores that nothing needs."""
-    for store_id in store_ids:
-        with suppress(ObjectStoreException), context.open_store(store_id) as store:
-            store.drop()
 
 
 def warn_of_running_sync(context: Context, target: str) -> None:

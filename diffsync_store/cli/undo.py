@@ -13,10 +13,10 @@ from diffsync_store.cli.documents import print_plan
 from diffsync_store.cli.formatting import console, while_read
 from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Shown
 from diffsync_store.cli.plan_view import show_plan, shown_note
-from diffsync_store.cli.planning import drop, drop_stores, warn_of_running_sync
+from diffsync_store.cli.planning import drop, warn_of_running_sync
 from diffsync_store.cli.progress import Bars, progress_bars
 from diffsync_store.diffs import SavedDiff
-from diffsync_store.runs import Plan, SyncRequest, load, make_plan, make_undo, new_id, open_undoable
+from diffsync_store.runs import Plan, SyncRequest, drop_stores, load, make_plan, make_undo, new_id, open_undoable
 
 
 @project_command

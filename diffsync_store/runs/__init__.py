@@ -2,8 +2,10 @@
 
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
 from diffsync_store.runs.approval import needs_approval, uncovered_by
+from diffsync_store.runs.comparing import compare_stores, drop_stores
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
 from diffsync_store.runs.ids import new_id
+from diffsync_store.runs.leasing import wait_for_lease
 from diffsync_store.runs.loading import (
     LoadProgress,
     can_load_at_once,
@@ -33,7 +35,9 @@ __all__ = [
     "SyncRequest",
     "apply_saved",
     "can_load_at_once",
+    "compare_stores",
     "count_matching",
+    "drop_stores",
     "find_newer_change",
     "find_shards",
     "find_suppressions",
@@ -61,4 +65,5 @@ __all__ = [
     "require_any",
     "require_stores",
     "uncovered_by",
+    "wait_for_lease",
 ]

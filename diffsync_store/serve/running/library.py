@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from diffsync_store.exceptions import LeaseHeld
 from diffsync_store.lifecycle import opened
 from diffsync_store.project import EXPECTED_ERRORS, SyncContext, UserError
 from diffsync_store.result import SyncResult
@@ -19,14 +17,16 @@ from diffsync_store.runs import (
     Plan,
     SyncRequest,
     apply_saved,
+    find_sync,
     make_plan,
+    needs_approval,
     new_id,
     open_source,
     open_target,
+    wait_for_lease,
 )
 from diffsync_store.serve.running.comparison import load_and_compare
 from diffsync_store.serve.running.runner import RunState, RunStatus, Start
-from diffsync_store.store.redis import Lease, target_lease
 
 MAX_RUNS = 1000
 """Runs that are remembered. Their results stay with the diffs."""
@@ -141,9 +141,16 @@ class LibraryRunner:
         request = SyncRequest(status.diff_id, retry_rejected=status.kind == "retry-rejected")
         with (
             open_target(self._context, status.diff_id) as (saved, target),
-            self._take_lease(target.name, f"apply {status.diff_id}, by {status.by}") as lease,
+            wait_for_lease(
+                self._context.leases(),
+                target.name,
+                f"apply {status.diff_id}, by {status.by}",
+                seconds=_LEASE_WAIT,
+                ttl=LEASE_SECONDS,
+                pause=self._stopping.wait,
+            ) as lease,
         ):
-            plan = make_plan(self._context, request)
+            _, declared = find_sync(self._context.project, saved.record)
             with open_source(self._context, saved.record) as source, opened(target):
                 result = apply_saved(
                     self._context,
@@ -153,7 +160,7 @@ class LibraryRunner:
                     target,
                     lease=lease,
                     by=status.by,
-                    require_approval=plan.needs_approval,
+                    require_approval=needs_approval(declared, saved.record),
                     should_stop=self._stopping.is_set,
                     callback=self._watch(status.run_id),
                     **self._more,
@@ -168,17 +175,6 @@ class LibraryRunner:
         load_and_compare(self._context, status.sync_name, status.diff_id, self._watch(status.run_id))
         plan = make_plan(self._context, SyncRequest(status.diff_id))
         self._end(status.run_id, plan.result, plan.refusal or f"Saved the diff {status.diff_id}.")
-
-    def _take_lease(self, target: str, reason: str) -> Lease:
-        """Take the lease on the target; wait a minute for that of another process."""
-        deadline = time.monotonic() + _LEASE_WAIT
-        while True:
-            try:
-                return self._context.leases().take(target_lease(target), reason, ttl=LEASE_SECONDS)
-            except LeaseHeld as error:
-                is_locked = error.holder is not None and error.holder.until is None
-                if is_locked or time.monotonic() > deadline or self._stopping.wait(0.5):
-                    raise
 
     def _watch(self, run_id: str) -> Callable[[str, int, int], None]:
         def watch(_stage: str, done: int, total: int) -> None:
@@ -203,7 +199,7 @@ def _request(start: Start) -> SyncRequest:
 
 
 def _is_busy_with(run: RunStatus, start: Start) -> bool:
-    return not run.has_ended and run.diff_id == start.diff_id and run.kind != "dry-run" != start.kind
+    return not run.has_ended and run.diff_id == start.diff_id and "dry-run" not in {run.kind, start.kind}
 
 
 def _now() -> datetime:
