@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import hypothesis
 import pytest
+import structlog
 
 from tests import fast, scheduling
 from tests.powerdns_server import PowerDnsServer
@@ -149,6 +150,17 @@ class SharedServers:
         from diffsync_store.store.redis import Connection
 
         return self.get(f"connection to {kind}", lambda: Connection(url=self.redis(kind).url))
+
+
+@pytest.fixture(autouse=True)
+def library_log() -> Iterator[None]:
+    """Give the library its log back after a test: a command that runs in this process silences it."""
+    before, is_configured = structlog.get_config(), structlog.is_configured()
+    yield
+    if structlog.get_config() != before:
+        structlog.reset_defaults()
+        if is_configured:
+            structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")
