@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from diffsync_store.diff import Diff
-from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
+from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.journal import Journal
 from diffsync_store.result import SyncResult
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.scheduler import Scheduler
+from diffsync_store.sync.simulation import SENT, Simulation
 from diffsync_store.sync.steps import Step
 from diffsync_store.sync_elements import SyncElements
 
-SENT = "An interrupted sync has sent it. The next sync looks it up if its model has a `lookup`."
-COUNTERS = {DiffSyncActions.CREATE: "created", DiffSyncActions.UPDATE: "updated", DiffSyncActions.DELETE: "deleted"}
-"""The field of a result that counts the operations of an action."""
 
-
-class DryRun(Scheduler):
+class DryRun(Simulation):
     """One dry run of a diff whose elements have the ids of their operations."""
 
     def __init__(self, diff: Diff, journal: Journal, options: SyncOptions, flags: DiffSyncFlags) -> None:
@@ -31,16 +27,7 @@ class DryRun(Scheduler):
 
     def send(self, steps: list[Step]) -> None:
         for step in steps:
-            counter = COUNTERS[str(step.action)]
-            setattr(self.result, counter, getattr(self.result, counter) + 1)
-            self.finish(step, True)
-
-    def recover(self, steps: list[Step]) -> list[Step]:
-        for step in steps:
-            self.result.unknown += 1
-            self.result.rejects.append(self.elements.reject(step.element, step.id, "unknown", SENT))
-            self.finish(step, True)
-        return []
+            self.accept(step)
 
     def reject(self, step: Step, state: State, reason: str, *, blocked: str = "") -> None:
         super().reject(step, state, reason or SENT, blocked=blocked)

@@ -19,11 +19,10 @@ from diffsync_store.model import DiffSyncModel
 from diffsync_store.redaction import redact_values
 from diffsync_store.result import SyncResult
 from diffsync_store.store.serialization import decode, encode
-from diffsync_store.sync.dry_run import COUNTERS, SENT
 from diffsync_store.sync.lookup import conflict
 from diffsync_store.sync.moves import Key, find_moves
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.scheduler import Scheduler
+from diffsync_store.sync.simulation import Simulation
 from diffsync_store.sync.steps import Step
 from diffsync_store.sync.target_store import TargetStore
 from diffsync_store.sync_elements import TargetElements
@@ -49,7 +48,7 @@ class _TimeIsUp(Exception):
     """The rehearsal has taken all its time."""
 
 
-class Rehearsal(Scheduler):
+class Rehearsal(Simulation):
     """One rehearsal of a diff whose elements have the ids of their operations. One thread uses it.
 
     Args:
@@ -135,8 +134,7 @@ class Rehearsal(Scheduler):
             if isinstance(answer, Exception):
                 self.reject(step, State.FAILED, self.elements.reason(step.element, answer))
             else:
-                setattr(self.result, COUNTERS[action], getattr(self.result, COUNTERS[action]) + 1)
-                self.finish(step, True)
+                self.accept(step)
 
     def _operation(self, model: type[DiffSyncModel], action: str, step: Step) -> RehearsedOperation:
         element, obj = step.element, self._store.find(step)
@@ -146,13 +144,6 @@ class Rehearsal(Scheduler):
             copy = decode(model, encode(obj), obj.get_unique_id())
             copy.adapter = self._target
         return RehearsedOperation(action, model, restored(model, element.keys), restored(model, attrs), copy)
-
-    def recover(self, steps: list[Step]) -> list[Step]:
-        for step in steps:
-            self.result.unknown += 1
-            self.result.rejects.append(self.elements.reject(step.element, step.id, "unknown", SENT))
-            self.finish(step, True)
-        return []
 
 
 def _validate(operation: RehearsedOperation) -> Exception | None:
