@@ -23,7 +23,7 @@ from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.agents import AgentSync
-from diffsync_store.sync.approval import exclude_unapproved, hold_unapproved, refuse_rejected, require_covered
+from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected, require_covered, suppress_unapproved
 from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.rehearsal import SECONDS, Rehearsal, Rehearsed
@@ -100,7 +100,7 @@ class SavedDiff(RedisDiff):
         if options.require_approval:
             approval = self.journal().approval()
             require_covered(approval, select=options.select)
-            options = hold_unapproved(approval, options, self.record.suppressions)
+            options = suppress_unapproved(approval, options, self.record.suppressions)
         how: dict[str, Any] = {
             "flags": flags,
             "callback": callback,
@@ -193,7 +193,7 @@ class SavedDiff(RedisDiff):
             return applied_before(before)
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
-        options = hold_unapproved(approval, options, self.record.suppressions)
+        options = suppress_unapproved(approval, options, self.record.suppressions)
         result = DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
         return self._with_left_alone(result)
 

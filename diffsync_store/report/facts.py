@@ -28,9 +28,9 @@ def facts_of(saved: SavedDiff) -> Iterator[str]:
     if record.undoes:
         yield f"It undoes the diff {record.undoes}."
     yield from record.notes
-    for held in record.suppressions:
-        number = held.count_in(record.by_model)
-        yield f"Held, so that a sync leaves them out: {number:,} {held.action}s of {held.model}: {held.reason}."
+    for suppression in record.suppressions:
+        number = suppression.count_in(record.by_model)
+        yield f"A sync does not apply {number:,} {suppression.action}s of {suppression.model}: {suppression.reason}."
 
 
 def shown(text: str) -> str:

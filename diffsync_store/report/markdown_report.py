@@ -1,5 +1,6 @@
 """A saved diff as Markdown for a comment on a pull request. Names of records cannot format anything, link or mention anybody."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -70,9 +71,6 @@ def code(text: str, longest: int = _LONGEST) -> str:
     """Return a text as inline code, in which Markdown, HTML and mentions have no meaning. The fence is longer than any inside."""
     text = shown(text).strip() or "(empty)"
     text = text if len(text) <= longest else f"{text[:longest]}…"
-    longest_run = run = 0
-    for char in text:
-        run = run + 1 if char == "`" else 0
-        longest_run = max(longest_run, run)
+    longest_run = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * (longest_run + 1)
     return f"{fence} {text} {fence}" if longest_run else f"{fence}{text}{fence}"

@@ -11,25 +11,25 @@ from diffsync_store.sync.approval import uncovered
 
 
 def needs_approval(declared: SyncEntry, record: DiffRecord, allow: Sequence[str] = ()) -> bool:
-    """Return whether the file requires an approval; a diff of which guards hold back every operation needs none."""
+    """Return whether the file requires an approval; a diff of which guards suppress every operation needs none."""
     return declared.needs_approval(record.summary) and (
-        bool(allow) or not _is_all_held(record, declared.guards.completeness)
+        bool(allow) or not _is_all_suppressed(record, declared.guards.completeness)
     )
 
 
-def _is_all_held(record: DiffRecord, completeness: Completeness) -> bool:
-    """Return whether the guards hold back every operation of a diff, also as the file declares them now."""
+def _is_all_suppressed(record: DiffRecord, completeness: Completeness) -> bool:
+    """Return whether the guards suppress every operation of a diff, also as the file declares them now."""
     lifted = {
         *(f"partial:{model}" for model in completeness.allow_partial),
         *(f"empty:{model}" for model in completeness.allow_empty),
     }
-    held = {
+    suppressed = {
         (one.model, str(one.action))
         for one in record.suppressions
         if not one.below and one.allowance not in lifted and one.model not in completeness.allow_partial
     }
     found = [(model, action) for model, actions in record.by_model.items() for action in actions if actions[action]]
-    return bool(found) and held.issuperset(found)
+    return bool(found) and suppressed.issuperset(found)
 
 
 def uncovered_by(approval: Approval | None, request: SyncRequest) -> tuple[str, ...]:

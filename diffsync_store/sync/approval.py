@@ -81,18 +81,18 @@ def require_covered(approval: Approval | None, *, allow: Iterable[str] = (), sel
         )
 
 
-def hold_unapproved(approval: Approval | None, options: SyncOptions, held: Iterable[Suppression]) -> SyncOptions:
-    """Return options that also suppress what guards held back when the diff was shown, if an approval is required.
+def suppress_unapproved(approval: Approval | None, options: SyncOptions, shown: Iterable[Suppression]) -> SyncOptions:
+    """Return options that also suppress what guards suppressed when the diff was made, if an approval is required.
 
     Args:
         approval: The approval.
         options: How the diff is applied.
-        held: What guards suppressed when the diff was made.
+        shown: What guards suppressed when the diff was made.
     """
     if approval is None or not options.require_approval:
         return options
     why = f"the approval by {approval.by} does not cover them. Approve the diff together with the allowance"
-    lacking = Suppressions(tuple(replace(one, reason=why) for one in held if one.allowance not in approval.allowed))
+    lacking = Suppressions(tuple(replace(one, reason=why) for one in shown if one.allowance not in approval.allowed))
     given = options.suppress
     if not lacking.all:
         return options

@@ -129,7 +129,7 @@ def _status(run: FlowRun, start: Start, by: str) -> RunStatus:
         start.diff_id,
         by,
         _STATES.get(state.type.value, "waiting") if state else "waiting",
-        message=f"{state.name}: {state.message}" if state and state.message else (state.name or "" if state else ""),
+        message=": ".join(filter(None, (state.name, state.message))) if state else "",
         link=url_for(run) or "",
         started=run.start_time,
         ended=run.end_time,

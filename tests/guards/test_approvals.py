@@ -1,4 +1,4 @@
-"""An approval covers what was shown: what guards hold back then is not applied by a later sync without another approval."""
+"""An approval covers what was shown: what guards suppress then is not applied by a later sync without another approval."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_nobody_is_asked_about_a_diff_of_which_everything_is_held(
     declared = SyncEntry(source="a", target="b", approval="deletes")
     assert not needs_approval(declared, held)
     assert needs_approval(declared, held, ALLOWED)
-    assert needs_approval(declared, record)  # it has deletes that no guard holds back by itself
+    assert needs_approval(declared, record)  # it has deletes that no guard suppresses by itself
     lifted = declared.model_copy(
         update={"guards": Guards(completeness=Completeness(allow_partial=frozenset({"device"})))}
     )

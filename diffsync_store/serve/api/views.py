@@ -105,7 +105,7 @@ def operation_list(saved: SavedDiff, query: OperationQuery) -> OperationList:
     start, stop = query.start, query.start + query.limit + 1
     if query.attribute or query.text:
         every = saved.operations(matching=matching, state=state)
-        found = list(islice((each for each in every if _fits(each, query)), start, stop))
+        found = list(islice((each for each in every if shows(each, query)), start, stop))
     else:
         found = list(saved.operations(start, query.limit + 1, matching=matching, state=state))
     page = found[: query.limit]
@@ -116,8 +116,10 @@ def operation_list(saved: SavedDiff, query: OperationQuery) -> OperationList:
     )
 
 
-def _fits(operation: Operation, query: OperationQuery) -> bool:
-    """Whether an operation changes the attribute and shows the text; a secret value cannot be searched for."""
+def shows(operation: Operation, query: OperationQuery) -> bool:
+    """Whether an operation changes the attribute and shows the text of a query; a secret value cannot be searched for."""
+    if not query.attribute and not query.text:
+        return True
     changes = operation.redacted_changes()
     if query.attribute and not any(query.attribute in values for values in changes.values()):
         return False

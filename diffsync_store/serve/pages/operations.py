@@ -1,15 +1,14 @@
 """The operations of a diff on one page. A page reads a limited part of the diff, from a position on."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.journal import PENDING, Entry
 from diffsync_store.operation import Operation
 from diffsync_store.report.values import Row, rows_of
 from diffsync_store.serve.api.models import OperationQuery
+from diffsync_store.serve.api.views import shows
 from diffsync_store.suppression import Suppressions
 
 _READ = 500
@@ -81,12 +80,4 @@ def matches(operation: Operation, query: OperationQuery) -> bool:
         return False
     if query.unique_id and operation.unique_id != query.unique_id:
         return False
-    changes = operation.redacted_changes() if query.attribute or query.text else {}
-    if query.attribute and not any(query.attribute in values for values in changes.values()):
-        return False
-    return not query.text or query.text.casefold() in _texts(operation, changes).casefold()
-
-
-def _texts(operation: Operation, changes: dict[str, dict[str, Any]]) -> str:
-    shown = operation.redacted()
-    return json.dumps([shown.unique_id, shown.name, shown.identifiers, changes], default=str, ensure_ascii=False)
+    return shows(operation, query)

@@ -39,13 +39,13 @@ class ShownSync:
     diffs: list[ShownDiff]
 
     @property
-    def in_sync_at(self) -> datetime | None:
+    def equal_at(self) -> datetime | None:
         """When source and target were last equal: a diff without changes, or one that was applied as a whole."""
         for each in self.diffs:
             if not each.record.operations:
                 return each.record.created
-            if each.status.in_sync_at:
-                return each.status.in_sync_at
+            if each.status.applied_at:
+                return each.status.applied_at
         return None
 
 
@@ -60,11 +60,7 @@ def show_overview(services: Services) -> dict[str, Any]:
         loads[load.name].append(load)
     syncs = [_sync(context, name, entry, by_pair) for name, entry in context.project.syncs.items()]
     adapters = {name: loads.get(name, [])[:_LOADS] for name in context.project.declared.adapters}
-    return {
-        "project": context.project.declared.project,
-        "syncs": syncs,
-        "adapters": adapters,
-    }
+    return {"syncs": syncs, "adapters": adapters}
 
 
 def _sync(

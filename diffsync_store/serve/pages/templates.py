@@ -1,13 +1,12 @@
 """Render templates. Every value is escaped, and invisible characters are shown as escapes."""
 
-import json
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from diffsync_store.printable import printable, printable_lines
+from diffsync_store.printable import printable_lines
 from diffsync_store.serve.identity import ROLES
 from diffsync_store.serve.security.csrf import csrf_token
 
@@ -20,14 +19,6 @@ _environment = Environment(
     finalize=lambda value: printable_lines(value) if type(value) is str else value,
 )
 
-
-def show_value(value: Any) -> str:
-    """Return a value of a record in one line."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return printable(text)
-
-
-_environment.filters["value"] = show_value
 _environment.filters["number"] = lambda number: f"{number:,}"
 _environment.filters["time"] = lambda time: f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
 

@@ -62,7 +62,7 @@ def _apply_approved(
     is_resumed = has_requested_approval()
     must_ask = is_resumed or needs_approval(declared, record, request.allow)
     if not must_ask and declared.needs_approval(record.summary):
-        get_run_logger().warning("Nobody is asked for an approval: the guards hold back every operation of this diff.")
+        get_run_logger().warning("Nobody is asked for an approval: the guards suppress every operation of this diff.")
     if not is_resumed:
         check_sync(context, request)
     if must_ask and (ended := request_approval(context, request, metrics.name)):
