@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 import pytest
@@ -12,8 +13,10 @@ from diffsync_store import Adapter, DiffSyncFlags, DiffSyncModel
 from diffsync_store.compare import IgnoreCase
 from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.exceptions import ObjectNotCreated
-from diffsync_store.field_rules import FieldRules, Why
+from diffsync_store.field_rules import FieldRules, TargetMemory, Why
+from diffsync_store.field_rules.memory import LocalTargetMemory, Remembered
 from diffsync_store.store.redis import Connection, RedisStore
+from diffsync_store.store.redis.memory import RedisTargetMemory
 
 RULES = FieldRules.model_validate({"fields": {"user": {"*": "unless_changed"}}, "deletes": {"*": "own"}})
 SECRET = "hunter2-correct-horse"
@@ -140,3 +143,31 @@ def test_without_rules_nothing_is_remembered(bench: Bench) -> None:
     saved = bench.diffs.open(bench.diffs.compare(*sides))
     assert saved.apply(*sides).created == 1
     assert saved.memory().is_empty()
+
+
+@pytest.mark.parametrize("kind", ["local", "redis"])
+def test_threads_share_a_memory(redis_connection: Connection, kind: str) -> None:
+    shared: TargetMemory = LocalTargetMemory()
+    if kind == "redis":
+        shared = RedisTargetMemory(redis_connection.client, f"shared-{uuid.uuid4().hex}")
+    salts: set[bytes] = set()
+
+    def write(number: int) -> None:
+        for each in range(50):
+            shared.write({(f"model-{number % 2}", f"{number}-{each}"): Remembered("source", values={"n": each})})
+            if each % 2:
+                shared.write({(f"model-{number % 2}", f"{number}-{each}"): None})
+        salts.add(shared.salt)
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, range(4)))
+        assert sorted(shared.models()) == ["model-0", "model-1"]
+        for number in range(4):
+            known = shared.read(f"model-{number % 2}", [f"{number}-{each}" for each in range(50)])
+            assert {uid: one.values for uid, one in known.items()} == {
+                f"{number}-{each}": {"n": each} for each in range(0, 50, 2)
+            }
+        assert len(salts) == 1
+    finally:
+        shared.clear()
