@@ -183,6 +183,8 @@ def _tuple_getter(*names: str) -> ValuesOf:
 def _methods_reader(model: type[DiffSyncModel], names: tuple[str, ...], reported: tuple[str, ...]) -> Read:
     """Return a reader that uses the methods of objects. Without overridden ones the content is that of the fields."""
     head, attributes = _head(model), sorted(model._attributes)
+    # A shortname is made of the fields, which overridden identifiers need not show; a diff compares it too.
+    more = {*reported, "get_shortname"} if model._shortname and "get_identifiers" in reported else reported
 
     def read(obj: DiffSyncModel) -> bytes:
         identifiers, attrs = _compared(obj.get_identifiers()), _compared(obj.get_attrs())
@@ -192,7 +194,7 @@ def _methods_reader(model: type[DiffSyncModel], names: tuple[str, ...], reported
         content: list[Any] = [identifiers.pop(name) for name in names]
         content += [attrs.pop(name, _ABSENT) for name in attributes]
         rest = [identifiers, attrs]
-        rest += [getattr(obj, name)() for name in ("get_unique_id", "get_shortname") if name in reported]
+        rest += [getattr(obj, name)() for name in ("get_unique_id", "get_shortname") if name in more]
         text = _to_json(content)
         return head + (text if rest == [{}, {}] else text + _to_json(rest))
 

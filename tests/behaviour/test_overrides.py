@@ -123,6 +123,13 @@ def test_empty_sides_are_read_after_a_diff_as_on_diffsync(reference: Reference, 
     check(reference, {"overrides": ["store.get_all"], "source": {}, "target": {}, "steps": steps}, set(OVERRIDES))
 
 
+def test_objects_whose_identifiers_hide_their_shortname_are_compared(reference: Reference, store: type[Any]) -> None:
+    source, target = {"a": ("r", {}), "b": ("r", {"B": "s"})}, {"b": ("r", {"b": "s"})}
+    for override in ("model.get_identifiers", "model.dict"):
+        program = {"overrides": [override], "source": source, "target": target, "steps": [["diff", "diff_from", 0]]}
+        check(reference, program, set(OVERRIDES), store)
+
+
 EVERY_STEP: list[list[Any]] = [
     *(["ask_object", name, model, "a"] for name in ASKED for model in ("site", "device")),
     *(["ask_stored", name, "site", 0] for name in ASKED),
