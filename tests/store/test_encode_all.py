@@ -62,6 +62,7 @@ def until_error(encoded: Iterator[tuple[bytes, bytes]]) -> tuple[list[tuple[byte
     return found, ""
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of what was assigned without being validated
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(objects=st.lists(ports(), max_size=8) | st.lists(things(Plain), max_size=8))
 def test_many_objects_are_encoded_as_one_by_one(objects: list[DiffSyncModel]) -> None:
