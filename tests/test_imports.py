@@ -97,6 +97,7 @@ LAYERS = (
     {"adapters"},
     {"project", "testing"},
     {"runs"},
+    {"notify"},
     {"serve"},
     {"cli"},
 )
@@ -131,6 +132,7 @@ PUBLIC_MODULES = {
     "diffsync_store.exceptions",
     "diffsync_store.guards",
     "diffsync_store.logging",
+    "diffsync_store.notify",
     "diffsync_store.redaction",
     "diffsync_store.lifecycle",
     "diffsync_store.operation",

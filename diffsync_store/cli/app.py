@@ -102,8 +102,8 @@ def command(function: C) -> C:
     return register(function, run)
 
 
-def project_command(function: C, *, cls: type[TyperCommand] | None = None) -> C:
-    """Register a command that runs adapters of the YAML file. It takes `file` too."""
+def project_command(function: C, *, cls: type[TyperCommand] | None = None, group: typer.Typer | None = None) -> C:
+    """Register a command that uses the YAML file, in a group of commands if one is given. It takes `file` too."""
 
     def run(*args: Any, traceback: bool, **kwargs: Any) -> Any:
         silence_library_log()
@@ -124,11 +124,16 @@ def project_command(function: C, *, cls: type[TyperCommand] | None = None) -> C:
                 echo_error("Use --traceback to see where it was raised.")
             raise typer.Exit(1) from None
 
-    return register(function, run, cls=cls, traceback=Traceback)
+    return register(function, run, cls=cls, traceback=Traceback, group=group)
 
 
 def register(
-    function: C, run: Callable[..., Any], *, cls: type[TyperCommand] | None = None, traceback: Any = None
+    function: C,
+    run: Callable[..., Any],
+    *,
+    cls: type[TyperCommand] | None = None,
+    traceback: Any = None,
+    group: typer.Typer | None = None,
 ) -> C:
     """Register a command that takes the YAML file too, and prints an expected error as one line.
 
@@ -137,6 +142,7 @@ def register(
         run: is called with these options, `file`, and `traceback`.
         cls: the class of the command.
         traceback: the type of the option `traceback`, if there is one.
+        group: the group of the command; by default it has none.
     """
 
     @wraps(function)
@@ -159,7 +165,7 @@ def register(
     parameters = [*own, *more]
     reporting.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     reporting.__annotations__ = {each.name: each.annotation for each in parameters}
-    app.command(cls=cls)(reporting)
+    (group or app).command(cls=cls)(reporting)
     return function
 
 

@@ -19,6 +19,7 @@ from diffsync_store.cli.catalog import known_diffs
 from diffsync_store.cli.connection import Context, is_embedded, open_context
 from diffsync_store.cli.documents import print_result
 from diffsync_store.cli.formatting import close_output, console, while_read
+from diffsync_store.cli.notifying import notified_failure, notify_end, notify_refusal
 from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Shown
 from diffsync_store.cli.plan_view import show_plan, shown_note, totals
 from diffsync_store.cli.planning import compare, drop
@@ -102,9 +103,12 @@ def apply(
                     _rehearse(context, replace(request, sync_name=""), is_quiet=as_json)
                 _ask(plan, request, is_yes=yes, by=by or person())
         if plan.refusal:
+            notify_refusal(context, plan)
             _end(plan, None, as_json=as_json)
         if plan.has_changes:
-            result = _apply(context, request, plan, by=by or person(), wait=wait, agents=agents)
+            with notified_failure(context, plan.sync_name, plan.saved.record.diff_id):
+                result = _apply(context, request, plan, by=by or person(), wait=wait, agents=agents)
+            notify_end(context, plan, request, result)
         if is_sync or is_embedded(context.project):
             _tidy(context, plan, result)
         _end(plan, result or plan.result, as_json=as_json)
@@ -135,7 +139,7 @@ def _apply(context: Context, request: SyncRequest, plan: Plan, *, by: str, wait:
 
 def _plan(context: Context, request: SyncRequest) -> Plan:
     if request.sync_name:
-        with progress_bars() as bars:
+        with progress_bars() as bars, notified_failure(context, request.sync_name, request.diff_id):
             return compare(context, request, bars)
     try:
         return make_plan(context, request)

@@ -12,6 +12,7 @@ from diffsync_store.cli.app import EXIT_DIFFERENCES, echo, echo_error, project_c
 from diffsync_store.cli.connection import Context, open_context
 from diffsync_store.cli.documents import print_plan
 from diffsync_store.cli.formatting import console, while_read
+from diffsync_store.cli.notifying import notified_failure, notify_approval
 from diffsync_store.cli.plan_view import show_plan, shown_note
 from diffsync_store.cli.planning import compare, drop
 from diffsync_store.cli.progress import progress_bars
@@ -78,7 +79,7 @@ def plan(
     )
     with open_context(file) as context:
         _require_free(context, request, is_named=bool(out))
-        with progress_bars() as bars:
+        with progress_bars() as bars, notified_failure(context, sync, request.diff_id):
             found = compare(context, request, bars)
         try:
             with while_read():
@@ -89,6 +90,8 @@ def plan(
         finally:
             if out is None:
                 drop(context, found)
+            else:
+                notify_approval(context, found)
     if exit_code and found.has_changes:
         raise typer.Exit(EXIT_DIFFERENCES)
 

@@ -7,6 +7,7 @@ import time
 from diffsync_store.cli.app import echo_error
 from diffsync_store.cli.connection import Context
 from diffsync_store.cli.formatting import one_line
+from diffsync_store.cli.notifying import notify_loads
 from diffsync_store.cli.progress import Bars, error_console
 from diffsync_store.runs import Plan, SyncRequest, compare_stores, drop_stores, load_both, make_plan, new_id
 from diffsync_store.store.record import StoreRecord
@@ -25,6 +26,7 @@ def compare(context: Context, request: SyncRequest, bars: Bars) -> Plan:
     started = time.monotonic()
     try:
         loaded = load_both(context, store_ids, bars.watch_load(context))
+        notify_loads(context, loaded.values())
         for name in store_ids:
             _report_load(loaded[name], time.monotonic() - started)
         compare_stores(context, request.sync_name, store_ids, request.diff_id, bars)

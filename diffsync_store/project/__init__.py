@@ -11,6 +11,8 @@ from diffsync_store.project.declaration import Declaration
 from diffsync_store.project.duration import DAY, LONGEST, Seconds, format_duration
 from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Location, Problem, UserError, WrongSync
 from diffsync_store.project.json_schema import json_schema
+from diffsync_store.project.messages import suggestion
+from diffsync_store.project.notify import EVENTS, EventName, NotifyAddress
 from diffsync_store.project.project import BaseProject, Project
 from diffsync_store.project.schema import (
     MAX_AGENTS,
@@ -28,6 +30,7 @@ from diffsync_store.project.serve import Role, ServeSettings, is_loopback
 
 __all__ = [
     "DAY",
+    "EVENTS",
     "EXPECTED_ERRORS",
     "LONGEST",
     "MAX_AGENTS",
@@ -38,9 +41,11 @@ __all__ = [
     "ConfigError",
     "Declaration",
     "Declarations",
+    "EventName",
     "Housekeeping",
     "Location",
     "Name",
+    "NotifyAddress",
     "Problem",
     "Project",
     "Role",
@@ -56,4 +61,5 @@ __all__ = [
     "format_duration",
     "is_loopback",
     "json_schema",
+    "suggestion",
 ]

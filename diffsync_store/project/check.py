@@ -20,6 +20,8 @@ def _find_problems(project: BaseProject[Any]) -> Iterator[Problem]:
     yield from _problems_of(project.factory.models.classes)
     for name in project.adapters:
         yield from _problems_of(partial(project.factory.check, name))
+    for name in project.declared.notify:
+        yield from _problems_of(partial(project.notify_address, name))
     for name in project.syncs:
         yield from problems_of_sync(project, name)
 

@@ -13,7 +13,7 @@ from diffsync_store.project.project import BaseProject
 from diffsync_store.redaction import redact_url_passwords
 from diffsync_store.retention import Retention
 from diffsync_store.store.record import StoreRecord
-from diffsync_store.store.redis import Connection, RedisLeases, RedisStore, RedisStores
+from diffsync_store.store.redis import Connection, RedisInSync, RedisLeases, RedisNotices, RedisStore, RedisStores
 from diffsync_store.transient import is_transient
 
 P = TypeVar("P", bound=BaseProject[Any])
@@ -63,6 +63,14 @@ class SyncContext(Generic[P]):
     def stores(self) -> RedisStores:
         """Return the catalog of the project's stores."""
         return RedisStores(connection=self.connection, namespace=self.project.namespace)
+
+    def in_sync(self) -> RedisInSync:
+        """Return when the syncs were last in sync."""
+        return RedisInSync(self.connection, self.project.namespace)
+
+    def notices(self) -> RedisNotices:
+        """Return which notifications were sent."""
+        return RedisNotices(self.connection, self.project.namespace)
 
     def retention(self, pending_approvals: Collection[str] = ()) -> Retention:
         """Return the retention that `housekeeping` declares; the diffs of pending approvals are in use."""

@@ -11,6 +11,7 @@ from diffsync_store.guards import Guards
 from diffsync_store.project.adapter_factory import AdapterFactory
 from diffsync_store.project.errors import WrongSync
 from diffsync_store.project.models import DeclaredModels
+from diffsync_store.project.notify import NotifyAddress, secrets_in
 from diffsync_store.project.schema import PROJECT, STORE_TTL, AdapterEntry, Declarations, StoreSettings, SyncEntry
 from diffsync_store.project.secrets import Secrets
 from diffsync_store.project.serve import ServeSettings
@@ -71,6 +72,10 @@ class BaseProject(Generic[S]):
         if name not in self.syncs:
             raise self.file.undeclared("sync", name, self.syncs)
         return self.syncs[name]
+
+    def syncs_of(self, adapter: str) -> tuple[str, ...]:
+        """Return the names of the syncs that have an adapter as source or target."""
+        return tuple(name for name, each in self.syncs.items() if adapter in {each.source, each.target})
 
     def sync_between(self, source: str, target: str) -> tuple[str, S]:
         """Return name and entry of the sync between two adapters; if none is declared, an entry with the defaults."""
@@ -163,6 +168,17 @@ class BaseProject(Generic[S]):
             ConfigError: a variable is not set, or its value is wrong.
         """
         return self._reader.read(ServeSettings, ("serve",))
+
+    def notify_address(self, name: str) -> NotifyAddress:
+        """Return an address of `notify`, with its variables expanded. From then on, its URL is redacted.
+
+        Raises:
+            ConfigError: a variable is not set.
+        """
+        address = self._reader.read(NotifyAddress, ("notify", name))
+        if address.secret is not None:
+            self.secrets.add(list(secrets_in(address.secret.get_secret_value())))
+        return address
 
     def store_address(self) -> str:
         """Return the URL of the store without its password."""

@@ -23,6 +23,7 @@ from diffsync_store.project.declaration import Declaration
 from diffsync_store.project.duration import DAY, Pause, Seconds
 from diffsync_store.project.errors import Location
 from diffsync_store.project.messages import suggestion
+from diffsync_store.project.notify import NotifyAddress
 from diffsync_store.project.serve import ServeSettings
 from diffsync_store.sync import SyncOptions
 
@@ -181,6 +182,8 @@ class SyncEntry(Declaration):
     `never`. `*` stands for the other attributes of the model."""
     deletes: Literal["all", "own"] | dict[str, Literal["all", "own"]] = Field("all", examples=["own"])
     """What the sync deletes: `all` that the source lacks, or only objects that it has created itself (`own`); also by model."""
+    stale_after: Seconds | None = None
+    """Time without a moment in which source and target were equal, after which `notify` says so; never by default."""
     diff_retention: Seconds | None = None
     """Time to keep the sync's diffs with their approvals and results; the store's `ttl` if not given."""
     agents: Annotated[int, Field(strict=True, ge=1, le=MAX_AGENTS)] = 1
@@ -243,8 +246,16 @@ class Declarations(Declaration):
     """How long data in Redis are kept."""
     serve: ServeSettings = ServeSettings()
     """The review page of `diffsync-store serve`."""
+    notify: Mapping[Name, NotifyAddress] = Field({}, examples=[{"on-call": {"url": "${SLACK_URL}"}}])
+    """Who is notified of approvals that wait and of syncs that need somebody, by name."""
 
     def inconsistencies(self) -> Iterator[tuple[Location, str]]:
         """Yield locations and messages of values that contradict each other."""
         for place in self.serve.plain_secrets():
             yield ("serve", *place), "a secret stands in the file. Take it from the environment: write ${VAR}."
+        for name, address in self.notify.items():
+            if key := address.plain_secret():
+                yield ("notify", name, key), "an address is a secret. Take it from the environment: write ${VAR}."
+            for at, sync in address.undeclared(self.syncs):
+                hint = suggestion(sync, self.syncs, "Declared")
+                yield ("notify", name, "syncs", at), f"no sync {sync!r} is declared{hint}"

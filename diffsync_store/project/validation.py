@@ -74,11 +74,13 @@ def _misplaced_variables(data: Any, location: Location) -> Iterator[tuple[Locati
         return
     if location[0:1] + location[2:3] == ("adapters", "settings"):
         return
+    if location[0:1] == ("notify",) and location[2:] in {("url",), ("webhook",)}:
+        return
     if isinstance(data, dict | list):
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             yield from _misplaced_variables(value, (*location, key))
     elif isinstance(data, str) and (names := names_in(data)):
-        places = "the store's url and block, an adapter's settings, and serve"
+        places = "the store's url and block, an adapter's settings, serve, and the addresses of notify"
         yield location, f"${{{names[0]}}} is not expanded here. Variables work only in {places}."
 
 

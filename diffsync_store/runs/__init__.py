@@ -5,6 +5,7 @@ from diffsync_store.runs.approval import needs_approval, uncovered_by
 from diffsync_store.runs.comparing import compare_stores, drop_stores
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
 from diffsync_store.runs.ids import new_id
+from diffsync_store.runs.in_sync import record_in_sync
 from diffsync_store.runs.leasing import wait_for_lease
 from diffsync_store.runs.loading import (
     LoadProgress,
@@ -60,6 +61,7 @@ __all__ = [
     "preview_store",
     "previewed_models",
     "progress_of_shards",
+    "record_in_sync",
     "refuse_stale",
     "rehearse",
     "require_any",

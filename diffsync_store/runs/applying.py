@@ -8,6 +8,7 @@ from diffsync_store.agents import Agent
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import SyncContext
 from diffsync_store.result import SyncResult
+from diffsync_store.runs.in_sync import record_in_sync
 from diffsync_store.runs.stale_diffs import refuse_other_rules, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync
@@ -64,7 +65,7 @@ def apply_saved(
     _, declared = find_sync(context.project, saved.record)
     refuse_other_rules(saved.record, declared.own_rules)
     suppressions = find_suppressions(context, saved, record, request.allow)
-    return saved.apply(
+    result = saved.apply(
         StoredAdapter(source),
         target,
         options=declared.options(
@@ -80,6 +81,9 @@ def apply_saved(
         lease=lease,
         agent=agent,
     )
+    if not result.applied_before:  # since then, another diff may have changed the target
+        record_in_sync(context, saved)
+    return result
 
 
 def group_of(diff_id: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.project import SyncContext
+from diffsync_store.runs.in_sync import record_in_sync
 from diffsync_store.stored_adapter import StoredAdapter
 
 
@@ -30,7 +31,7 @@ def compare_stores(
         context.open_store(store_ids[declared.source]) as source,
         context.open_store(store_ids[declared.target]) as target,
     ):
-        context.diffs(declared.diff_retention).compare(
+        found = context.diffs(declared.diff_retention).compare(
             StoredAdapter(source),
             StoredAdapter(target),
             diff_id,
@@ -39,6 +40,7 @@ def compare_stores(
             rules=context.project.field_rules(declared.source, declared.target),
             callback=callback,
         )
+    record_in_sync(context, found)
 
 
 def drop_stores(context: SyncContext[Any], *store_ids: str) -> None:

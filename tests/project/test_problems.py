@@ -14,12 +14,15 @@ from diffsync_store.project import ConfigError, Project, find_problems
 from tests.project.conftest import Problems
 from tests.project.files import ADAPTER, ADAPTERS, PAIR, PLAIN, STORE
 
-DECLARATIONS = "project, store, models, adapters, syncs, housekeeping, serve, metrics"
-SYNC = "source, target, description, flags, guards, approval, fields, deletes, diff_retention, agents, apply"
+DECLARATIONS = "project, store, models, adapters, syncs, housekeeping, serve, notify, metrics"
+SYNC = (
+    "source, target, description, flags, guards, approval, fields, deletes, stale_after, diff_retention, agents, apply"
+)
 NAME = "a name has 1 to 64 letters, digits, '.', '_' or '-', and starts with a letter or a digit"
 DURATION = "expected a duration such as 30s, 2m, 1h30m or 7d, or a number of seconds"
 NO_VARIABLES = (
-    "is not expanded here. Variables work only in the store's url and block, an adapter's settings, and serve."
+    "is not expanded here. Variables work only in the store's url and block, an adapter's settings, serve, and the addresses of "
+    "notify."
 )
 MALFORMED = "invalid variable. Write ${NAME} with letters, digits and _; write $${ for a literal ${."
 CLASS = "my_adapters.netbox:NetBox"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from diffsync_store.notify import Notifier, loaded
 from diffsync_store.project import SyncContext
 from diffsync_store.runs import compare_stores, drop_stores, load_both, new_id
 
@@ -18,7 +19,10 @@ def load_and_compare(
     declared = context.project.sync(sync_name)
     store_ids = {name: new_id(name) for name in (declared.source, declared.target)}
     try:
-        load_both(context, store_ids)
+        records = load_both(context, store_ids)
+        notifier = Notifier(context)
+        for name, record in records.items():
+            notifier.send(loaded(name, record, context.project.syncs_of(name), link=notifier.link_to()))
         compare_stores(context, sync_name, store_ids, diff_id, callback)
     except BaseException:
         drop_stores(context, *store_ids.values())

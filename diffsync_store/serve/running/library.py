@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from diffsync_store.lifecycle import opened
+from diffsync_store.notify import Notifier, approval_waits, sync_ended, sync_failed
 from diffsync_store.project import EXPECTED_ERRORS, SyncContext, UserError
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import (
@@ -64,6 +65,7 @@ class LibraryRunner:
         self._runs: OrderedDict[str, RunStatus] = OrderedDict()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._notifier = Notifier(context)
 
     def resume(self, diff_id: str, *, is_approved: bool, by: str, comment: str) -> list[RunStatus]:
         """Apply an approved diff; nothing waits for a rejection."""
@@ -135,6 +137,9 @@ class LibraryRunner:
             text = str(error) if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {error}"
             message = secrets.redact(" ".join([text, *getattr(error, "__notes__", ())]))
             _log.warning("The run %s failed: %s", run_id, message)
+            if status.kind != "dry-run":
+                link = self._notifier.link_to(status.diff_id)
+                self._notifier.send(sync_failed(status.sync_name, status.diff_id, message, link=link))
             self._update(run_id, state="failed", message=message, ended=_now())
 
     def _apply(self, status: RunStatus) -> None:
@@ -166,6 +171,10 @@ class LibraryRunner:
                     **self._more,
                 )
         self._end(status.run_id, result)
+        link = self._notifier.link_to(status.diff_id)
+        self._notifier.send(
+            sync_ended(plan.sync_name, saved.record, result.counts(), stopped=result.stopped, link=link)
+        )
 
     def _dry_run(self, status: RunStatus) -> None:
         plan = make_plan(self._context, SyncRequest(status.diff_id))
@@ -175,6 +184,10 @@ class LibraryRunner:
         load_and_compare(self._context, status.sync_name, status.diff_id, self._watch(status.run_id))
         plan = make_plan(self._context, SyncRequest(status.diff_id))
         self._end(status.run_id, plan.result, plan.refusal or f"Saved the diff {status.diff_id}.")
+        if plan.needs_approval and plan.has_changes and not plan.refusal:
+            link = self._notifier.link_to(status.diff_id)
+            event = approval_waits(plan.sync_name, plan.saved.record, checksum=plan.saved.checksum(), link=link)
+            self._notifier.send(event)
 
     def _watch(self, run_id: str) -> Callable[[str, int, int], None]:
         def watch(_stage: str, done: int, total: int) -> None:

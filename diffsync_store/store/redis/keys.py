@@ -37,12 +37,14 @@ a pattern.
     dss:{memory TARGET}:record   hash: the salt of digests, and `model:MODEL` for each model of the memory of a target
     dss:{memory TARGET}:objects:MODEL
                                  hash: unique id to what syncs have written to the object, as JSON; never expires
+    dss:in-sync                  hash: source and target of a sync to the time at which they were last equal; never expires
+    dss:notice:DIGEST            string: a notification that is being sent, or was sent; DIGEST is of its name
     dss:users                    hash: id of a recent user of this Redis to time and description
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
 
 A namespace NS separates one project from the rest of a Redis: its keys begin with `dss:NS:{ID}:` and
-`dsd:NS:{ID}:`, its ids are in `dss:NS:stores` and `dsd:NS:diffs`, its users in `dss:NS:users`. Without a namespace, the keys
-are those above.
+`dsd:NS:{ID}:`, its ids are in `dss:NS:stores` and `dsd:NS:diffs`, its users in `dss:NS:users`; `dss:NS:in-sync` and
+`dss:NS:notice:DIGEST` too. Without a namespace, the keys are those above.
 """
 
 from __future__ import annotations
@@ -122,6 +124,16 @@ def index_of_diffs(namespace: str) -> str:
 def users_of(namespace: str) -> str:
     """Return the key of the hash of the users of a namespace."""
     return f"{_space('dss', namespace)}users"
+
+
+def in_sync_of(namespace: str) -> str:
+    """Return the key of the times at which the syncs of a namespace were last in sync."""
+    return f"{_space('dss', namespace)}in-sync"
+
+
+def notice_of(digest: str, namespace: str) -> str:
+    """Return the key of a notification."""
+    return f"{_space('dss', namespace)}notice:{digest}"
 
 
 class StoreKeys:

@@ -1,0 +1,88 @@
+"""What people are notified of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from diffsync_store.diffs import DiffRecord
+from diffsync_store.enum import StoreState
+from diffsync_store.project import EventName
+from diffsync_store.store.record import StoreRecord
+
+Kind = EventName | Literal["test"]
+_APPLIED = ("deleted", "updated", "created", "moved")
+_NOT_APPLIED = ("failed", "conflicts", "blocked", "unknown", "suppressed", "skipped")
+_ACTIONS = ("delete", "update", "create")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a person should know. It is the same event, which is sent once, if its kind and its `occurrence` are the same."""
+
+    kind: Kind
+    subject: str
+    """The sync, or the adapter of a load."""
+    occurrence: str
+    """What tells it from other events of the kind, such as the id of the diff."""
+    syncs: tuple[str, ...] = ()
+    """The syncs that it concerns."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """The totals, in the order in which they are shown: deletes first."""
+    reason: str = ""
+    diff_id: str = ""
+    store_id: str = ""
+    link: str = ""
+    """Where to look or to decide."""
+
+
+def approval_waits(sync: str, record: DiffRecord, *, checksum: str, link: str = "") -> Event:
+    """Return the event that a diff waits for a decision; one that asks about other operations is another event."""
+    counts = _ordered(record.summary, _ACTIONS)
+    occurrence = f"{record.diff_id} {checksum}"
+    return Event("approval", sync, occurrence, (sync,), counts, diff_id=record.diff_id, link=link)
+
+
+def sync_ended(
+    sync: str, record: DiffRecord, counts: Mapping[str, int], *, stopped: str = "", link: str = ""
+) -> Event | None:
+    """Return the event of a sync that did not do all of its work; None if it did.
+
+    Args:
+        sync: its name.
+        record: the record of its diff.
+        counts: the operations by how they ended, as `SyncResult.counts` returns them.
+        stopped: why it was stopped; empty if it was not.
+        link: where to look.
+    """
+    shown = _ordered(counts, (*_APPLIED, *_NOT_APPLIED))
+    if not stopped and not any(shown.get(name) for name in _NOT_APPLIED):
+        return None
+    kind: Kind = "stopped" if stopped else "partial"
+    return Event(kind, sync, record.diff_id, (sync,), shown, stopped, record.diff_id, link=link)
+
+
+def sync_failed(sync: str, diff_id: str, reason: str, *, link: str = "") -> Event:
+    """Return the event of a sync that failed, or of its diff."""
+    return Event("failed", sync, diff_id, (sync,), reason=reason, diff_id=diff_id, link=link)
+
+
+def loaded(adapter: str, record: StoreRecord, syncs: tuple[str, ...], *, link: str = "") -> Event | None:
+    """Return the event of a partial load; None if the load is complete."""
+    if record.state is not StoreState.PARTIAL:
+        return None
+    counts = {"objects": sum(record.counts.values())}
+    return Event("partial_load", adapter, record.store_id, syncs, counts, record.reason, "", record.store_id, link)
+
+
+def load_failed(adapter: str, store_id: str, syncs: tuple[str, ...], reason: str, *, link: str = "") -> Event:
+    """Return the event of a load that failed: its syncs cannot run."""
+    return Event("failed", adapter, store_id, syncs, reason=reason, store_id=store_id, link=link)
+
+
+def trial_message(name: str, occurrence: str) -> Event:
+    """Return an event for a trial of an address."""
+    return Event("test", name, occurrence, reason="This is a test: nothing has happened.")
+
+
+def _ordered(counts: Mapping[str, int], names: tuple[str, ...]) -> dict[str, int]:
+    return {name: counts[name] for name in names if counts.get(name)}
