@@ -33,6 +33,7 @@ _SECTIONS = {
     "Limits": "limits",
     "Limit": "limit",
     "ServeSettings": "serve",
+    "NotifyAddress": "notify",
     "ProxyIdentity": "proxy",
     "OidcIdentity": "oidc",
     "TokenIdentity": "tokens",

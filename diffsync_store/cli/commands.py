@@ -12,6 +12,7 @@ __all__ = [
     "diffs",
     "init",
     "leases",
+    "notify",
     "plan",
     "preview",
     "rehearse",

@@ -37,7 +37,8 @@ def notified_failure(context: Context, sync: str, diff_id: str) -> Iterator[None
 def notify_loads(context: Context, records: Iterable[StoreRecord]) -> None:
     """Notify of the loads that are partial."""
     for record in records:
-        notifier_of(context).send(loaded(record.name, record, context.project.syncs_of(record.name)))
+        notifier = notifier_of(context)
+        notifier.send(loaded(record.name, record, context.project.syncs_of(record.name), link=notifier.link_to()))
 
 
 def notify_refusal(context: Context, plan: Plan) -> None:
@@ -51,7 +52,9 @@ def notify_approval(context: Context, plan: Plan) -> None:
     record, notifier = plan.saved.record, notifier_of(context)
     if plan.needs_approval and plan.has_changes and not plan.is_approved and not plan.refusal:
         link = notifier.link_to(record.diff_id)
-        notifier.send(approval_waits(plan.sync_name, record, checksum=plan.saved.checksum(), link=link))
+        notifier.send(
+            approval_waits(plan.sync_name, record, checksum=plan.saved.checksum(), allow=plan.allow, link=link)
+        )
 
 
 def notify_end(context: Context, plan: Plan, request: SyncRequest, result: SyncResult) -> None:

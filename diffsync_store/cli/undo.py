@@ -11,6 +11,7 @@ from diffsync_store.cli.app import EXIT_DIFFERENCES, echo, echo_error, project_c
 from diffsync_store.cli.connection import Context, open_context
 from diffsync_store.cli.documents import print_plan
 from diffsync_store.cli.formatting import console, while_read
+from diffsync_store.cli.notifying import notify_approval
 from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Shown
 from diffsync_store.cli.plan_view import show_plan, shown_note
 from diffsync_store.cli.planning import drop, warn_of_running_sync
@@ -48,6 +49,7 @@ def undo(
                 print_plan(plan, request.diff_id if plan.saved.record.operations else None, with_changes=True)
             else:
                 _show(plan, limit)
+        notify_approval(context, plan)
     if exit_code and plan.has_changes:
         raise typer.Exit(EXIT_DIFFERENCES)
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from diffsync_store.notify.message import Message
 from diffsync_store.project import UserError
@@ -75,7 +76,7 @@ class WebhookChannel:
 
     def __init__(self, url: str) -> None:
         _library()
-        self._url = f"json{url.removeprefix('http')}"
+        self._url = _as_json_address(url)
         self._make({})
 
     def send(self, message: Message) -> None:
@@ -100,6 +101,13 @@ class WebhookChannel:
             )
         sender.payload_extras = {"attachments": "", **data}
         return sender
+
+
+def _as_json_address(url: str) -> str:
+    """Return apprise's address of a URL: it sends on a parameter only if its name has a minus in front."""
+    parts = urlsplit(url)
+    query = urlencode([(f"-{name}", value) for name, value in parse_qsl(parts.query, keep_blank_values=True)])
+    return urlunsplit((parts.scheme.replace("http", "json"), parts.netloc, parts.path, query, ""))
 
 
 def _library() -> Any:

@@ -50,6 +50,7 @@ def message_of(event: Event, project: str, secrets: Any) -> Message:
         event.diff_id and f"Diff: {event.diff_id}",
         event.store_id and f"Store: {event.store_id}",
         event.link and f"{'Decide' if event.kind == 'approval' else 'See'}: {event.link}",
+        event.run and f"Flow run: {event.run}",
     ]
     body = "\n".join(line for line in lines if line) or about
     data = {
@@ -62,6 +63,7 @@ def message_of(event: Event, project: str, secrets: Any) -> Message:
         "diff_id": event.diff_id,
         "store_id": event.store_id,
         "link": event.link,
+        "run": event.run,
     }
     return Message(title, body, data)
 

@@ -47,15 +47,9 @@ class Notifier:
         return [name for name, address in self._wanted(event) if self._send_once(name, address, event)]
 
     def link_to(self, diff_id: str = "") -> str:
-        """Return the page of a diff, or the first page, on the server of `diffsync-store serve`; empty if the file has no base_url."""
-        base = self._context.project.declared.serve.base_url
-        if base is None:
-            return ""
-        try:
-            origin = self._context.project.serve_settings().origin
-        except UserError:
-            return ""
-        return f"{origin}/diffs/{diff_id}" if diff_id else origin
+        """Return the page of a diff, or the first page, on the server of `diffsync-store serve`; empty if the file has no `base_url`."""
+        page = self._context.project.page_address()
+        return f"{page}/diffs/{diff_id}" if page and diff_id else page
 
     def test(self, name: str, event: Event) -> None:
         """Send an event to one address, whatever it wants.
@@ -114,7 +108,7 @@ class Notifier:
         if address.webhook is not None:
             return WebhookChannel(address.webhook.get_secret_value())
         if self._find_block is None:
-            raise UserError("Only a flow can send to a block of Prefect. Try it with the flow housekeeping.")
+            raise UserError("Only a flow can send to a block of Prefect.")
         return self._find_block(str(address.block))
 
     def _message(self, event: Event) -> Message:

@@ -1,8 +1,8 @@
-"""The keys of notifications: who is told about what."""
+"""The keys of notifications: who is notified of what."""
 
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, Self, get_args
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -27,10 +27,11 @@ def validate_webhook(url: SecretStr) -> SecretStr:
 def secrets_in(url: str) -> Iterator[str]:
     """Yield what nobody may read of an address: all of it, and each long part that may be a token. The name of a host is none."""
     parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    tokens = [*parts.path.split("/"), *parts.netloc.rpartition("@")[0].split(":"), host if "." not in host else ""]
-    yield url
-    yield from (token for token in tokens if len(token) >= _MIN_TOKEN)
+    user, _, host = parts.netloc.rpartition("@")
+    tokens = [*parts.path.split("/"), *user.split(":"), host if "." not in host else ""]
+    tokens += [value for _, value in parse_qsl(parts.query)]
+    yield from (url, *user.split(":")[1:], unquote(user.partition(":")[2]))
+    yield from (each for token in tokens for each in (token, unquote(token)) if len(each) >= _MIN_TOKEN)
 
 
 def _no_repetition(names: list[EventName]) -> list[EventName]:

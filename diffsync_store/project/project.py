@@ -9,7 +9,7 @@ from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.field_rules import FieldRules
 from diffsync_store.guards import Guards
 from diffsync_store.project.adapter_factory import AdapterFactory
-from diffsync_store.project.errors import WrongSync
+from diffsync_store.project.errors import ConfigError, WrongSync
 from diffsync_store.project.models import DeclaredModels
 from diffsync_store.project.notify import NotifyAddress, secrets_in
 from diffsync_store.project.schema import PROJECT, STORE_TTL, AdapterEntry, Declarations, StoreSettings, SyncEntry
@@ -168,6 +168,13 @@ class BaseProject(Generic[S]):
             ConfigError: a variable is not set, or its value is wrong.
         """
         return self._reader.read(ServeSettings, ("serve",))
+
+    def page_address(self) -> str:
+        """Return the address of the review page that people open; empty if the file names none, or its variable is not set."""
+        try:
+            return str(self._reader.expand(self.declared.serve.base_url or "", ("serve", "base_url")))
+        except ConfigError:
+            return ""
 
     def notify_address(self, name: str) -> NotifyAddress:
         """Return an address of `notify`, with its variables expanded. From then on, its URL is redacted.

@@ -31,7 +31,8 @@ def compare_stores(
         context.open_store(store_ids[declared.source]) as source,
         context.open_store(store_ids[declared.target]) as target,
     ):
-        found = context.diffs(declared.diff_retention).compare(
+        diffs = context.diffs(declared.diff_retention)
+        diffs.compare(
             StoredAdapter(source),
             StoredAdapter(target),
             diff_id,
@@ -40,7 +41,7 @@ def compare_stores(
             rules=context.project.field_rules(declared.source, declared.target),
             callback=callback,
         )
-    record_in_sync(context, found)
+    record_in_sync(context, diffs.open(diff_id))
 
 
 def drop_stores(context: SyncContext[Any], *store_ids: str) -> None:

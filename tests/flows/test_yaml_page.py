@@ -64,7 +64,8 @@ def test_the_examples_together_are_a_file_without_a_problem(tmp_path: Path, monk
     file = tmp_path / "syncs.yaml"
     with file.open("w", encoding="utf-8") as text:
         yaml.dump(merged([yaml.load(block) for block in blocks("yaml")]), text)
-    check_file(Config(file, {"REDIS_PASSWORD": "hunter22", "NETBOX_TOKEN": "s3cr3t"}))
+    addresses = dict.fromkeys(("SLACK_URL", "MAIL_URL", "PIPELINE_URL"), "https://hooks.example.com/1")
+    check_file(Config(file, {"REDIS_PASSWORD": "hunter22", "NETBOX_TOKEN": "s3cr3t", **addresses}))
     for name in [name for name in sys.modules if name.split(".")[0] == "my_adapters"]:
         del sys.modules[name]
 

@@ -14,9 +14,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from airports.demo.ports import free_port
 from diffsync_store.project import Project, SyncContext
 from tests.http_service import HttpService
-from tests.servers import free_port
 
 FILE = """
 project: %s

@@ -155,7 +155,7 @@ class LibraryRunner:
                 pause=self._stopping.wait,
             ) as lease,
         ):
-            _, declared = find_sync(self._context.project, saved.record)
+            sync_name, declared = find_sync(self._context.project, saved.record)
             with open_source(self._context, saved.record) as source, opened(target):
                 result = apply_saved(
                     self._context,
@@ -172,9 +172,7 @@ class LibraryRunner:
                 )
         self._end(status.run_id, result)
         link = self._notifier.link_to(status.diff_id)
-        self._notifier.send(
-            sync_ended(plan.sync_name, saved.record, result.counts(), stopped=result.stopped, link=link)
-        )
+        self._notifier.send(sync_ended(sync_name, saved.record, result.counts(), stopped=result.stopped, link=link))
 
     def _dry_run(self, status: RunStatus) -> None:
         plan = make_plan(self._context, SyncRequest(status.diff_id))
