@@ -159,6 +159,8 @@ class NodeCounts:
                         self._open.setdefault(model, set()).add(uid)
                     continue
                 found = known.get(child_uid)
+                if found is _OPEN:  # it is below itself, which is the reason not to use the index
+                    continue
                 if found is not None:
                     counted += found[0]
                     skipped += found[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from diffsync_store.store.digest import SIZE
@@ -83,6 +83,7 @@ def decoded_edges(text: bytes) -> Iterator[tuple[str, str, str]]:
         yield packed.decode_uid(child), packed.decode_uid(model), packed.decode_uid(parent)
 
 
+@example([("site", "a", bytes(12) + b"-", {"site": ["a", "b"]})], 3)
 @given(changes(), st.sampled_from([1, 3]))
 def test_it_equals_a_naive_index(done: list[tuple[str, str, bytes | None, dict[str, list[str]]]], shards: int) -> None:
     index, naive = apply(done)
