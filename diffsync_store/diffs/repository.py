@@ -15,6 +15,7 @@ from diffsync_store.differ import Differ
 from diffsync_store.diffs.comparison import Comparison
 from diffsync_store.diffs.history import OperationHistory
 from diffsync_store.diffs.namespaces import require_namespace
+from diffsync_store.diffs.outline import OutlineBuilder
 from diffsync_store.diffs.ruled_elements import RuledElements
 from diffsync_store.diffs.saved_diff import SavedDiff
 from diffsync_store.diffs.summary import DiffSummary
@@ -24,11 +25,11 @@ from diffsync_store.exceptions import DiffNotFound, ObjectNotFound, ObjectStoreE
 from diffsync_store.field_rules import FieldRules
 from diffsync_store.guards.guards import Guards
 from diffsync_store.journal import PENDING
-from diffsync_store.operation import Operation, OperationFilter, operations_at, operations_of
+from diffsync_store.operation import Operation, operations_at, operations_of
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
-from diffsync_store.store.redis.diffs.diff import PAGE
+from diffsync_store.store.redis.diffs.diff import PAGE, digest_of
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.diffs.writer import DiffWriter, SavedElsewhere
 from diffsync_store.store.redis.keys import DEFAULT_TTL, DiffKeys
@@ -282,16 +283,13 @@ class RedisDiffs(DiffCatalog):
         return diff_id
 
     def history(self, model: str, unique_id: str) -> Iterator[OperationHistory]:
-        """Yield the operations of the saved diffs on one object, newest first.
-
-        Reads every element of every diff that changes objects of the model.
-        """
+        """Yield the operations of the saved diffs on one object, newest first."""
         for record in self.list():
             if model not in record.by_model:
                 continue
             saved = self.from_record(record)
             with suppress(DiffNotFound):  # it has expired meanwhile
-                for operation in saved.operations(matching=OperationFilter(model, unique_id=unique_id)):
+                for operation in saved.operations_on(model, unique_id):
                     journal = saved.journal()
                     entry = journal.read([operation.id]).get(operation.id, PENDING)
                     yield OperationHistory(record, operation, entry, journal.approval(), journal.last_writer())
@@ -311,12 +309,15 @@ class RedisDiffs(DiffCatalog):
 
 
 def _write_elements(operations: Iterator[Operation], writer: DiffWriter, ruled: RuledElements | None) -> DiffSummary:
-    counts = DiffSummary()
+    counts, outline = DiffSummary(), OutlineBuilder(writer.write_outline)
     while batch := list(islice(operations, PAGE)):
-        writer.append([operation.text() for operation in batch])
+        texts = [operation.text() for operation in batch]
+        writer.append(texts)
         counts.add(batch)
+        outline.add(batch, digest_of([text.encode() for text in texts]))
         _write_left_alone(writer, ruled)
     _write_left_alone(writer, ruled)
+    outline.finish()
     return counts
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.agents import Agent, Unit
 from diffsync_store.diff import Diff
 from diffsync_store.diffs.namespaces import require_namespace
+from diffsync_store.diffs.outline import Outline, OutlineBuilder
 from diffsync_store.diffs.streamed_diff import StreamedDiff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.guards.guards import Guards, count_operations
 from diffsync_store.lifecycle import opened
-from diffsync_store.operation import diff_of
+from diffsync_store.operation import Operation, diff_of
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.store.record import StoreRecord
-from diffsync_store.store.redis.diffs.diff import RedisDiff
+from diffsync_store.store.redis.diffs.diff import PAGE, RedisDiff, digest_of
+from diffsync_store.store.redis.diffs.outline import OutlineFields
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.agents import AgentSync
@@ -28,6 +31,7 @@ from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.rehearsal import SECONDS, Rehearsal, Rehearsed
 from diffsync_store.sync.sync import Sync, applied_before
+from diffsync_store.values.readable import canonical
 
 _REJECT_STATES = {State.FAILED: "failed", State.CONFLICT: "conflict", State.BLOCKED: "blocked", State.SENT: "unknown"}
 """States of operations that a sync did not apply, as `Reject.state` names them."""
@@ -38,6 +42,28 @@ class SavedDiff(RedisDiff):
 
     Threads may share it; another process opens it by its `diff_id`.
     """
+
+    def outline(self) -> Outline:
+        """Return what pages need of the whole diff. A diff that was saved without an outline gets one: this reads all elements."""
+        created, ttl = self.record.created, self.record.ttl
+        fields = OutlineFields.find(self._redis, self._keys, created)
+        if fields is None:
+            fields = OutlineFields(self._redis, self._keys)
+            builder = OutlineBuilder(lambda some: fields.write(some, ttl))
+            texts = self.texts()
+            while page := list(islice(texts, PAGE)):
+                builder.add(map(Operation.model_validate_json, page), digest_of(page))
+            builder.finish()
+            fields.publish(created, ttl)
+        return Outline(self, fields)
+
+    def operations_on(self, model: str, unique_id: str) -> Iterator[Operation]:
+        """Yield the operations on one object."""
+        model, unique_id = canonical(model), canonical(unique_id)
+        for position in self.outline().positions(model, unique_id):
+            found = next(self.elements(position, 1))
+            if (found.model, found.unique_id) == (model, unique_id):
+                yield found
 
     def streamed(self, suppressions: Suppressions | None = None) -> StreamedDiff:
         """Return the diff for a sync: each element is read when the sync reaches it, and freed after it.

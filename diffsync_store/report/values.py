@@ -1,6 +1,7 @@
 """Show old and new values side by side, with what differs inside of them marked."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -11,8 +12,9 @@ from diffsync_store.printable import printable_lines
 
 MAX_SHOWN = 2000
 """Characters of a value that a page shows."""
-_MAX_MARKED = 600
-"""Longer values are not compared letter by letter: it would take long."""
+_WORDS = re.compile(r"\w+|\s+|.", re.DOTALL)
+_MAX_WORDS = 200
+"""Longer values are marked from the first to the last difference: to compare their words would take long."""
 _TOO_DIFFERENT = 0.3
 """Ratio below which a value counts as replaced."""
 
@@ -54,18 +56,39 @@ def text_of(value: Any) -> str:
 
 
 def marked(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
-    """Return the pieces of two values."""
-    if len(old) + len(new) > _MAX_MARKED:
-        return [Piece(printable_lines(old))], [Piece(printable_lines(new))]
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    if matcher.quick_ratio() < _TOO_DIFFERENT:
-        return [Piece(printable_lines(old), True)], [Piece(printable_lines(new), True)]
+    """Return the pieces of two values. What both begin and end with is not marked; between, words are compared."""
+    start = _common(old, new)
+    stop = _common(old[start:][::-1], new[start:][::-1])
+    left, right = _marked_words(old[start : len(old) - stop], new[start : len(new) - stop])
+    before, after = ([Piece(printable_lines(text))] if text else [] for text in (old[:start], old[len(old) - stop :]))
+    return [*before, *left, *after], [*before, *right, *after]
+
+
+def _common(one: str, other: str) -> int:
+    """Return the number of characters that both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _marked_words(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
+    words, others = _WORDS.findall(old), _WORDS.findall(new)
     left, right = list[Piece](), list[Piece]()
-    for tag, start, stop, first, last in matcher.get_opcodes():
-        for pieces, text in ((left, old[start:stop]), (right, new[first:last])):
+    for is_changed, some, their in _pairs(words, others):
+        for pieces, text in ((left, "".join(some)), (right, "".join(their))):
             if text:
-                pieces.append(Piece(printable_lines(text), tag != "equal"))
+                pieces.append(Piece(printable_lines(text), is_changed))
     return left, right
+
+
+def _pairs(words: list[str], others: list[str]) -> Iterator[tuple[bool, list[str], list[str]]]:
+    """Yield whether they differ, and the words of both sides."""
+    if max(len(words), len(others)) <= _MAX_WORDS:
+        matcher = SequenceMatcher(None, words, others, autojunk=False)
+        if matcher.ratio() >= _TOO_DIFFERENT:
+            for tag, start, stop, first, last in matcher.get_opcodes():
+                yield tag != "equal", words[start:stop], others[first:last]
+            return
+    yield True, words, others
 
 
 def _plain(text: str | None) -> list[Piece] | None:

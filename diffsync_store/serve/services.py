@@ -1,10 +1,9 @@
 """What the routes of the page and of the API work with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from diffsync_store.project import SyncContext
-from diffsync_store.serve.checksums import Checksums
 from diffsync_store.serve.running import Runner
 from diffsync_store.serve.security.protection import Protection
 
@@ -16,4 +15,3 @@ class Services:
     context: SyncContext[Any]
     runner: Runner
     protection: Protection
-    checksums: Checksums = field(default_factory=Checksums)

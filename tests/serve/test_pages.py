@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from diffsync_store.diffs import repository
 from diffsync_store.report.values import Piece, marked
 from diffsync_store.serve.pages import operations
+from diffsync_store.store.redis.diffs import diff as diff_module
 from tests.serve.conftest import Served
 
 NAME = "<script>alert(1)</script>\u202e"
@@ -96,13 +98,22 @@ def test_marks_are_kept_on_the_way_to_another_page(served: Served, diff: dict[st
     assert refused.status_code == 422
 
 
-def test_a_page_reads_a_part_of_a_long_diff(
+def test_a_search_ends_in_time_and_continues(
     served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "_MOST", 2)
-    text = page(served, f"/diffs/{diff['diff_id']}?text=none-of-them", "carol")
-    assert "No operation of this part of the diff fits." in text
-    assert 'href="?text=none-of-them&amp;start=2" rel="next">Search on' in text
+    monkeypatch.setattr(operations, "_SECONDS", -1)
+    for module in (operations, diff_module, repository):
+        monkeypatch.setattr(module, "PAGE", 2)
+    served.context.diffs().open(diff["diff_id"]).drop()
+    diff = served.new_diff()
+    path, parts = f"/diffs/{diff['diff_id']}", 0
+    query = "?text=par"
+    while "No operation of this part of the diff fits." in (text := page(served, path + query, "carol")):
+        following = re.search(r'href="([^"]*)" rel="next">Search on', text)
+        assert following, text
+        query, parts = html.unescape(following[1]), parts + 1
+    assert parts
+    assert text.count('<li class="delete">') == 1
 
 
 def test_the_overview_shows_diffs_loads_and_since_when_both_sides_are_equal(served: Served) -> None:

@@ -1,24 +1,15 @@
-"""What the threads of a server share: the runs of the library, and the checksums that pages show."""
+"""What the threads of a server share: the runs of the library."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
 from diffsync_store.project import UserError
-from diffsync_store.serve.checksums import Checksums
 from diffsync_store.serve.running import LibraryRunner, RunStatus, Start
 from tests.serve.conftest import Served
 from tests.servers import wait_until
 
 THREADS = 8
-
-
-def test_threads_share_the_checksums(served: Served) -> None:
-    diff = served.new_diff()
-    checksums = Checksums()
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(lambda _: checksums.of(served.context.diffs().open(diff["diff_id"])), range(4 * THREADS)))
-    assert set(found) == {diff["checksum"]}
 
 
 def test_of_several_people_who_apply_a_diff_at_once_one_does(served: Served) -> None:

@@ -517,7 +517,7 @@ def test_a_diff_expires_and_is_kept_by_being_used(diffs: RedisDiffs, diff_id: st
     diffs.save(target().diff_from(source()), diff_id)
     with closing(redis_server.client()) as client:
         keys = keys_of(client, diff_id)
-        assert len(keys) == 2
+        assert len(keys) == 3
         for key in keys:
             assert f"{{{diff_id}}}" in key
             assert 3500 < client.ttl(key) <= 3600

@@ -61,7 +61,7 @@ def list_diffs(call: Call) -> models.DiffList:
 def read_diff(call: Call) -> models.DiffDetail:
     """Return a saved diff with its checksum."""
     saved = call.context.diffs().open(call.path("diff_id"))
-    return diff_detail(call.context, saved, call.services.checksums.of(saved))
+    return diff_detail(call.context, saved, saved.outline().checksum())
 
 
 def list_operations(call: Call) -> models.OperationList:

@@ -1,20 +1,24 @@
-"""The operations of a diff on one page. A page reads a limited part of the diff, from a position on."""
+"""The operations of a diff on one page. A page reads the part of the diff that it needs, and searches for a limited time."""
 
+import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from diffsync_store.diffs import SavedDiff
+from diffsync_store.diffs.outline import Outline
+from diffsync_store.enum import OperationState
 from diffsync_store.journal import PENDING, Entry
-from diffsync_store.operation import Operation
+from diffsync_store.operation import Operation, OperationFilter, id_in
 from diffsync_store.report.values import Row, rows_of
 from diffsync_store.serve.api.models import OperationQuery
 from diffsync_store.serve.api.views import shows
+from diffsync_store.store.redis.diffs.diff import PAGE
 from diffsync_store.suppression import Suppressions
 
-_READ = 500
-"""Elements that are read together."""
-_MOST = 3000
-"""Elements that are read for a page. If too few of them fit, the page says so and links to the next part."""
+_SECONDS = 0.08
+"""How long a page searches. If too few operations fit, it says so and continues from there."""
+_WORD = re.compile(r"[\w./-]+")
 
 
 @dataclass(frozen=True)
@@ -35,49 +39,70 @@ class Page:
     operations: list[ShownOperation] = field(default_factory=list)
     next_start: int | None = None
     is_cut: bool = False
-    """Whether the page is not full, and the rest of the diff was not read."""
+    """Whether the page is not full, and the rest of the diff was not searched."""
 
 
-def page_of(saved: SavedDiff, query: OperationQuery) -> Page:
+def page_of(saved: SavedDiff, outline: Outline, query: OperationQuery) -> Page:
     """Return a page.
 
     Args:
         saved: the diff.
+        outline: its outline: it says which parts of the diff cannot fit.
         query: which operations; `start` is a position among all elements of the diff.
     """
-    page, last = Page(), min(query.start + _MOST, saved.record.elements)
-    for first in range(query.start, last, _READ):
-        for position, shown in _shown(saved, first, min(_READ, last - first), query):
+    page, search, end = Page(), _Search(saved, query), time.monotonic() + _SECONDS
+    first = query.start // PAGE
+    for number in outline.pages(query.model, query.action, query.attribute, first=first):
+        if number > first and time.monotonic() > end:
+            page.next_start, page.is_cut = number * PAGE, True
+            break
+        for position, operation, entry in search.found(number):
             if len(page.operations) == query.limit:
                 page.next_start = position
                 return page
-            page.operations.append(shown)
-    if last < saved.record.elements:
-        page.next_start, page.is_cut = last, True
+            page.operations.append(_shown(saved, operation, entry))
     return page
 
 
-def _shown(saved: SavedDiff, first: int, limit: int, query: OperationQuery) -> Iterator[tuple[int, ShownOperation]]:
-    found = [(at, each) for at, each in enumerate(saved.elements(first, limit), first) if matches(each, query)]
-    entries = saved.journal().read([each.id for _, each in found])
-    suppressions = Suppressions(saved.record.suppressions)
-    for position, each in found:
-        entry = entries.get(each.id, PENDING)
-        if query.state and entry.state.value != query.state:
-            continue
-        places = (*each.parents, (each.model, each.unique_id or each.name))
-        reason = suppressions.reason(each.model, each.action, places) or ""
-        yield position, ShownOperation(each.redacted(), list(rows_of(each)), entry, reason)
+class _Search:
+    """Finds the operations that fit, reading as little of them as it can. For one thread."""
+
+    def __init__(self, saved: SavedDiff, query: OperationQuery) -> None:
+        self._saved = saved
+        self._query = query
+        self._journal = saved.journal()
+        self._filter = OperationFilter(query.model, query.action)
+        self._words = _WORD.findall(query.text.casefold())
+        """Each of them is in the JSON of an operation that fits."""
+        is_begun = bool(query.state) and not self._journal.is_empty()
+        self._is_vain = bool(query.state) and query.state != OperationState.PENDING.value and not is_begun
+
+    def found(self, number: int) -> Iterator[tuple[int, Operation, Entry]]:
+        """Yield the operations of a page of elements that fit, with their positions and journal entries."""
+        if self._is_vain:
+            return
+        start = number * PAGE
+        texts = [(at, text) for at, text in enumerate(self._saved.texts(start, PAGE), start) if at >= self._query.start]
+        texts = [(at, text) for at, text in self._with_words(texts) if text in self._filter]
+        entries = self._journal.read([id_in(text) for _, text in texts]) if texts else {}
+        for at, text in texts:
+            entry = entries.get(id_in(text), PENDING)
+            if self._query.state in {"", entry.state.value}:
+                operation = Operation.model_validate_json(text)
+                if shows(operation, self._query):
+                    yield at, operation, entry
+
+    def _with_words(self, texts: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        if not self._words or not all(word in _folded(b"\n".join(text for _, text in texts)) for word in self._words):
+            return [] if self._words else texts
+        return [(at, text) for at, text in texts if all(word in _folded(text) for word in self._words)]
 
 
-def matches(operation: Operation, query: OperationQuery) -> bool:
-    """Whether an operation fits, except for its state. A secret value cannot be searched for."""
-    if (
-        operation.action is None
-        or query.model not in {"", operation.model}
-        or query.action not in {"", operation.action}
-    ):
-        return False
-    if query.unique_id and operation.unique_id != query.unique_id:
-        return False
-    return shows(operation, query)
+def _folded(text: bytes) -> str:
+    return text.decode("utf-8", "replace").casefold()
+
+
+def _shown(saved: SavedDiff, operation: Operation, entry: Entry) -> ShownOperation:
+    places = (*operation.parents, (operation.model, operation.unique_id or operation.name))
+    reason = Suppressions(saved.record.suppressions).reason(operation.model, operation.action, places) or ""
+    return ShownOperation(operation.redacted(), list(rows_of(operation)), entry, reason)

@@ -69,8 +69,9 @@ def diff(request: Request) -> Response:
         raise wrong_input(error, "The filter") from None
     try:
         saved = services.context.diffs().open(request.path_params["diff_id"])
-        detail = diff_detail(services.context, saved, services.checksums.of(saved))
-        found = page_of(saved, query)
+        outline = saved.outline()
+        detail = diff_detail(services.context, saved, outline.checksum())
+        found = page_of(saved, outline, query)
         result = result_view(saved) if saved.record.operations <= _COUNTED else None
     except EXPECTED_ERRORS as error:
         raise _refusal(services, error) from None

@@ -229,6 +229,7 @@ class DiffKeys:
         self.approval = f"{prefix}journal:approval"
         self.approval_requests = f"{prefix}journal:approval-requests"
         self.left_alone = f"{prefix}left-alone"
+        self.outline = f"{prefix}outline"
         self.round = f"{prefix}round"
         self.units = f"{prefix}units"
         self.claims = f"{prefix}claims"
@@ -237,7 +238,7 @@ class DiffKeys:
     def all(self) -> list[str]:
         """Return every key of the diff."""
         of_journal = [self.journal, self.writer, self.application, self.approval, self.approval_requests]
-        return [self.record, self.elements, self.left_alone, *of_journal, *self.of_agents()]
+        return [self.record, self.elements, self.left_alone, self.outline, *of_journal, *self.of_agents()]
 
     def of_agents(self) -> list[str]:
         """Return the keys of the agents that apply the diff together."""

@@ -63,7 +63,7 @@ class RedisDiff:
         Raises:
             DiffNotFound: the diff was dropped or has expired.
         """
-        return map(Operation.model_validate_json, self._texts(start, limit))
+        return map(Operation.model_validate_json, self.texts(start, limit))
 
     def elements_backwards(self) -> Iterator[Operation]:
         """Yield the same as `elements`, last first."""
@@ -96,7 +96,7 @@ class RedisDiff:
             matching: selects by model, action and object, without parsing the others.
             state: selects by state; reads the journal entry of each matching operation.
         """
-        texts = (text for text in self._texts() if text in matching)
+        texts = (text for text in self.texts() if text in matching)
         if state is not None:
             texts = self._in_state(texts, state)
         return map(Operation.model_validate_json, islice(texts, start, None if limit is None else start + limit))
@@ -116,13 +116,14 @@ class RedisDiff:
 
     def plan_elements(self) -> Iterator[Element]:
         """Yield what the plan of several agents has to know of each element."""
-        for text in self._texts():
+        for text in self.texts():
             fields = from_json(text)
             yield Element(
                 not fields.get("parents"), fields["model"], fields["unique_id"] or fields["name"], fields["action"]
             )
 
-    def _texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
+    def texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
+        """Yield the same as `elements`, as JSON that is not parsed."""
         stop = self.record.elements if limit is None else min(self.record.elements, start + limit)
         for number in range(start // PAGE, -(-stop // PAGE)):
             first = number * PAGE
@@ -130,7 +131,7 @@ class RedisDiff:
 
     def _checked_page(self, number: int) -> list[bytes]:
         texts = self._page(number)
-        if self._digests is not None and self._digests[number] != _digest_of(texts):
+        if self._digests is not None and self._digests[number] != digest_of(texts):
             first = number * PAGE
             raise DiffNotApproved(
                 f"Elements {first} to {first + len(texts) - 1} of diff {self.record.diff_id!r} were changed in Redis after "
@@ -197,17 +198,22 @@ class RedisDiff:
         Afterwards this object checks each page that it reads against the checksum: a page with a changed element raises
         `DiffNotApproved`.
         """
+        return self.checksum_of(self.read_digests())
+
+    def checksum_of(self, digests: list[bytes]) -> str:
+        """Return the checksum of the record and of elements whose pages have these digests; otherwise as `checksum`."""
+        self._digests = digests
         facts = self.record.model_dump_json(exclude_defaults=True).encode()
-        return hashlib.sha256(facts + b"\n" + self._content()).hexdigest()
+        return hashlib.sha256(facts + b"\n" + b"".join(digests)).hexdigest()
 
     def content(self) -> str:
         """Return the checksum of the elements alone, which two diffs of the same changes share; otherwise as `checksum`."""
-        return hashlib.sha256(self._content()).hexdigest()
+        self._digests = self.read_digests()
+        return hashlib.sha256(b"".join(self._digests)).hexdigest()
 
-    def _content(self) -> bytes:
-        pages = range(-(-self.record.elements // PAGE))
-        self._digests = [_digest_of(self._page(number)) for number in pages]
-        return b"".join(self._digests)
+    def read_digests(self) -> list[bytes]:
+        """Return the digest of each page; reads all elements."""
+        return [digest_of(self._page(number)) for number in range(-(-self.record.elements // PAGE))]
 
     # Journal and decisions
 
@@ -298,8 +304,8 @@ class RedisDiff:
             self._redis.zrem(index_of_diffs(self.namespace), self.record.diff_id)
 
 
-def _digest_of(texts: list[bytes]) -> bytes:
-    """Return the digest of a page; lengths are part of it, so that no two different pages feed it the same bytes."""
+def digest_of(texts: Sequence[bytes]) -> bytes:
+    """Return the digest of a page of elements as JSON; lengths are part of it, so that no two different pages feed it the same bytes."""
     digest = hashlib.sha256()
     for text in texts:
         digest.update(b"%d:%b" % (len(text), text))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from diffsync_store.exceptions import DiffExists, ObjectStoreException, StoreInUse
 from diffsync_store.store.redis.connection import translated_errors
+from diffsync_store.store.redis.diffs.outline import OutlineFields
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
 from diffsync_store.store.redis.scripts import diffs as scripts
@@ -25,6 +27,7 @@ class DiffWriter:
         self._ttl = ttl
         self._written = {keys.elements: 0, keys.left_alone: 0}
         """Number of entries of each list."""
+        self._outline = OutlineFields(client, keys)
 
     def require_free(self) -> None:
         """Remove a diff that was saved under the id before.
@@ -47,7 +50,7 @@ class DiffWriter:
         """Remove the diff that is saved under the id; return why it is kept, or an empty string."""
         keys = self._keys
         saved = [keys.approval, keys.journal, keys.writer, keys.application, keys.record, keys.elements]
-        saved.append(keys.left_alone)
+        saved += [keys.left_alone, keys.outline]
         with translated_errors():
             reason: bytes = scripts.CLEAR(self._redis, saved, [])
         return reason.decode()
@@ -65,6 +68,10 @@ class DiffWriter:
         """Append a page of what is left alone as JSON. Raises the same as `append`."""
         self._append(self._keys.left_alone, texts)
 
+    def write_outline(self, fields: Mapping[str, bytes]) -> None:
+        """Write fields of the outline."""
+        self._outline.write(fields, max(self._ttl, LOADING_TTL))
+
     def _append(self, key: str, texts: list[str]) -> None:
         life = max(self._ttl, LOADING_TTL)
         with translated_errors():
@@ -79,11 +86,12 @@ class DiffWriter:
         self._written[key] += len(texts)
 
     def finish(self, record: DiffRecord) -> None:
-        """Write the record, and list the diff.
+        """Write the record, and list the diff. The outline is complete.
 
         Raises:
             SavedElsewhere: another process has written here.
         """
+        self._outline.publish(record.created, self._ttl)
         keys = [self._keys.elements, self._keys.record]
         with translated_errors():
             if not scripts.FINISH(self._redis, keys, [record.elements, self._ttl, record.model_dump_json()]):
