@@ -1,9 +1,10 @@
 """Run a sync of a project: load both sides, compare them, plan, apply. What runs it, a terminal or Prefect, reports it."""
 
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
-from diffsync_store.runs.approval import needs_approval, uncovered_by
+from diffsync_store.runs.approval import approved_request, needs_approval, uncovered_by
 from diffsync_store.runs.comparing import compare_stores, drop_stores
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
+from diffsync_store.runs.held import Held, find_held, require_releasable
 from diffsync_store.runs.ids import new_id
 from diffsync_store.runs.in_sync import record_in_sync
 from diffsync_store.runs.leasing import wait_for_lease
@@ -26,6 +27,7 @@ from diffsync_store.runs.undo import make_undo, open_undoable
 
 __all__ = [
     "LEASE_SECONDS",
+    "Held",
     "LoadProgress",
     "NewerChange",
     "Plan",
@@ -35,10 +37,12 @@ __all__ = [
     "Shards",
     "SyncRequest",
     "apply_saved",
+    "approved_request",
     "can_load_at_once",
     "compare_stores",
     "count_matching",
     "drop_stores",
+    "find_held",
     "find_newer_change",
     "find_shards",
     "find_suppressions",
@@ -65,6 +69,7 @@ __all__ = [
     "refuse_stale",
     "rehearse",
     "require_any",
+    "require_releasable",
     "require_stores",
     "uncovered_by",
     "wait_for_lease",

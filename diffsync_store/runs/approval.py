@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from diffsync_store.diffs import DiffRecord
+from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.guards import Completeness
 from diffsync_store.journal import Approval
 from diffsync_store.project import SyncEntry
@@ -30,6 +30,14 @@ def _is_all_suppressed(record: DiffRecord, completeness: Completeness) -> bool:
     }
     found = [(model, action) for model, actions in record.by_model.items() for action in actions if actions[action]]
     return bool(found) and suppressed.issuperset(found)
+
+
+def approved_request(saved: SavedDiff, *, sync_name: str = "", retry_rejected: bool = False) -> SyncRequest:
+    """Return the request to apply what the approval of a diff covers; the whole diff within the guards if nobody has approved it."""
+    approval, diff_id = saved.journal().approval(), saved.record.diff_id
+    if approval is None or approval.is_rejected:
+        return SyncRequest(diff_id, sync_name, retry_rejected=retry_rejected)
+    return SyncRequest(diff_id, sync_name, approval.allowed, approval.selected, retry_rejected=retry_rejected)
 
 
 def uncovered_by(approval: Approval | None, request: SyncRequest) -> tuple[str, ...]:

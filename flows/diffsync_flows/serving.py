@@ -1,6 +1,7 @@
 """Resume and start flow runs for the review page of `diffsync-store serve`."""
 
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,8 +21,9 @@ from diffsync_flows.config.config import Config
 from diffsync_flows.prefect_api import translated_api_errors
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG
 from diffsync_flows.runtime.context import SyncContext
+from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
-from diffsync_store.runs import find_sync
+from diffsync_store.runs import SyncRequest, approved_request, find_sync
 from diffsync_store.serve.running import Runner, RunState, RunStatus, Start
 
 TAG = "diffsync-review-page"
@@ -73,6 +75,11 @@ class PrefectRunner:
             raise UserError(
                 "The approval is recorded, and no flow run waits for this diff. Start a run that applies it."
             )
+        if is_approved and not all(_covers(run, saved) for run in runs):
+            raise UserError(
+                "The run that waited continues without what guards hold, because it was started without it. When it has ended, "
+                "start a run that applies the diff: it applies what you have released."
+            )
         name, _ = self._config.sync_between(saved.record.source_name, saved.record.target_name)
         return [_status(run, Start("apply", name, diff_id), by) for run in runs]
 
@@ -90,9 +97,12 @@ class PrefectRunner:
                 f"Prefect has no deployment for {start.kind!r}. Start it with `diffsync-store {start.kind}`."
             )
         with SyncContext(self._config) as context:
-            name, _ = find_sync(self._config, context.diffs().open(start.diff_id).record)
+            saved = context.diffs().open(start.diff_id)
+            name, _ = find_sync(self._config, saved.record)
+            approved = approved_request(saved)
         start = Start(start.kind, name, start.diff_id)
-        return self._run(f"sync/{name}", {"diff_id": start.diff_id, **_FLAGS[start.kind]}, start, by)
+        parameters = {"diff_id": start.diff_id, **_FLAGS[start.kind], **_overrides(approved)}
+        return self._run(f"sync/{name}", parameters, start, by)
 
     def runs(self) -> list[RunStatus]:
         """Return the runs that the page has started, the newest first."""
@@ -118,6 +128,17 @@ class PrefectRunner:
                     f"Prefect has no deployment {deployment}. Run `diffsync-flows deploy` with the file that declares it."
                 ) from None
         return _status(cast("FlowRun", run), start, by)  # it is a coroutine only in an event loop
+
+
+def _covers(run: FlowRun, saved: SavedDiff) -> bool:
+    """Whether a run releases all that the approval of its diff releases."""
+    return set(approved_request(saved).allow) <= set(run.parameters.get("allow") or ())
+
+
+def _overrides(approved: SyncRequest) -> dict[str, Any]:
+    """Return the parameters of a run that applies what was approved, and no more."""
+    found = {"allow": list(approved.allow), "select": [asdict(each) for each in approved.select]}
+    return {name: values for name, values in found.items() if values}
 
 
 def _status(run: FlowRun, start: Start, by: str) -> RunStatus:

@@ -8,6 +8,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airports.demo.runs import finish
+from diffsync_flows.config.config import Config
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.serving import prefect_runner
 from diffsync_store.project import UserError
 from diffsync_store.serve.deciding import Decision, record_decision
@@ -44,7 +46,8 @@ def test_a_decision_on_the_page_resumes_the_waiting_run(project: Project) -> Non
         started = runner.start(Start("apply", "", diff_id), by="bob")
         assert (started.sync_name, started.has_ended) == ("on-page", False)
         wait_until(lambda: shown_request(project, started.run_id), 120, "it waits for approval")
-        record_decision(saved, Decision("approve", saved.checksum(), "CHG-1"), "alice")
+        with SyncContext(Config(Path(variables["DIFFSYNC_CONFIG"]))) as context:
+            record_decision(context, saved, Decision("approve", saved.checksum(), "CHG-1"), "alice")
         [resumed] = runner.resume(diff_id, is_approved=True, by="alice", comment="CHG-1")
         assert resumed.run_id == started.run_id
         run = finish(project.stack, started.run_id, seconds=120)

@@ -60,6 +60,7 @@ class ApprovalView(Answer):
     at: datetime
     comment: str
     excluded: list[str]
+    allowed: list[str] = Field(description="What the guards hold and the approval releases")
     is_current: bool = Field(description="Whether it is about the diff as it is now")
 
 
@@ -97,8 +98,17 @@ class DiffView(Answer):
     waiting: list[WaitingView]
 
 
+class HeldView(Answer):
+    """Operations that guards hold: a sync does not apply them, unless an approval allows it."""
+
+    allowance: str = Field(description="Send it in `allow` of a decision to release them")
+    reasons: list[str]
+
+
 class DiffDetail(DiffView):
-    """A saved diff with its checksum."""
+    """A saved diff with its checksum and what guards hold of it."""
+
+    held: list[HeldView]
 
     checksum: str = Field(description="Send it with a decision: it says what was decided about")
 
@@ -202,6 +212,12 @@ class DecisionBody(Question):
         [],
         max_length=MAX_EXCLUSIONS,
         description='What the approval leaves out: ids of operations, `MODEL`, `MODEL:UNIQUE_ID` with wildcards, or `{"action": "delete"}`',
+    )
+
+    allow: list[str] = Field(
+        [],
+        max_length=100,
+        description="What the guards hold and the approval releases: `allowance` of an entry of `held`",
     )
 
 

@@ -12,13 +12,14 @@ from diffsync_store.enum import OperationState
 from diffsync_store.journal import PENDING, Application, Approval, Entry
 from diffsync_store.operation import Operation, OperationFilter
 from diffsync_store.project import SyncContext
-from diffsync_store.runs import needs_approval
+from diffsync_store.runs import find_held, needs_approval
 from diffsync_store.serve.api.models import (
     ApplicationView,
     ApprovalView,
     Change,
     DiffDetail,
     DiffView,
+    HeldView,
     OperationList,
     OperationQuery,
     OperationView,
@@ -54,8 +55,11 @@ def diff_view(context: SyncContext[Any], saved: SavedDiff) -> DiffView:
 
 
 def diff_detail(context: SyncContext[Any], saved: SavedDiff, checksum: str) -> DiffDetail:
-    """Return a diff with its checksum."""
-    return DiffDetail(**_facts(context, saved, checksum), checksum=checksum)
+    """Return a diff with its checksum and what guards hold of it."""
+    facts = _facts(context, saved, checksum)
+    held = find_held(context, saved) if facts["application"] is None else ()
+    views = [HeldView(allowance=each.allowance, reasons=list(each.reasons)) for each in held]
+    return DiffDetail(**facts, checksum=checksum, held=views)
 
 
 def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) -> dict[str, Any]:
@@ -88,6 +92,7 @@ def approval_view(approval: Approval, checksum: str | None) -> ApprovalView:
         at=approval.at,
         comment=approval.reason,
         excluded=list(map(str, approval.excluded)),
+        allowed=list(approval.allowed),
         is_current=approval.is_rejected or checksum is None or approval.checksum == checksum,
     )
 

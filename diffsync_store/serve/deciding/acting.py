@@ -25,8 +25,10 @@ def act_on_decision(
     user, audit = request.user, services.protection.audit
     require_attempt(services.protection.decisions, request, user.identity)
     facts = {"diff_id": diff_id, "decision": decision.decision, "comment": decision.comment}
+    if decision.allow:
+        facts["allow"] = ", ".join(decision.allow)
     try:
-        approval = record_decision(services.context.diffs().open(diff_id), decision, user.name)
+        approval = record_decision(services.context, services.context.diffs().open(diff_id), decision, user.name)
     except EXPECTED_ERRORS as error:
         audit.record(request, "decision", outcome="refused", reason=_safe(services, error), **facts)
         raise

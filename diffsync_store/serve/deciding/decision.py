@@ -1,13 +1,14 @@
 """Record what a person has decided about a diff."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.exceptions import DiffNotApproved
 from diffsync_store.journal import Approval
 from diffsync_store.printable import printable_lines
-from diffsync_store.project import UserError
+from diffsync_store.project import SyncContext, UserError
+from diffsync_store.runs import require_releasable
 from diffsync_store.serve.deciding.exclusions import parse_exclusions
 
 MAX_COMMENT = 2000
@@ -26,19 +27,23 @@ class Decision:
     """The checksum of the diff as it was shown to the person."""
     comment: str = ""
     exclude: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    """What the guards hold and the approval releases."""
 
 
-def record_decision(saved: SavedDiff, decision: Decision, by: str) -> Approval:
+def record_decision(context: SyncContext[Any], saved: SavedDiff, decision: Decision, by: str) -> Approval:
     """Save a decision with its diff.
 
     Args:
+        context: the project.
         saved: the diff.
         decision: what was sent.
         by: who decides, as the identity says.
 
     Raises:
         StaleForm: the decision is about another diff, or the diff has changed.
-        UserError: the diff was applied already, the comment is too long, or an exclusion matches nothing.
+        UserError: the diff was applied already, the comment is too long, an exclusion matches nothing, an allowance releases nothing,
+            or the change limits refuse the diff.
     """
     if decision.checksum != saved.checksum():
         raise StaleForm(
@@ -55,5 +60,7 @@ def record_decision(saved: SavedDiff, decision: Decision, by: str) -> Approval:
     comment = printable_lines(decision.comment.replace("\r\n", "\n").strip())
     if decision.decision == "reject":
         return saved.reject(by=by, reason=comment)
+    allow = tuple(dict.fromkeys(decision.allow))
+    require_releasable(context, saved, allow)
     excluded = parse_exclusions(saved, decision.exclude)
-    return saved.approve(by=by, reason=comment, checksum=decision.checksum, exclude=excluded)
+    return saved.approve(by=by, reason=comment, checksum=decision.checksum, exclude=excluded, allow=allow)

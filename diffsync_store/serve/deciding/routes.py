@@ -6,6 +6,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -34,18 +35,25 @@ def deciding_routes() -> list[Route]:
 async def decide(request: Request) -> Response:
     """Approve or reject a diff.
 
-    Fields: `decision`, `checksum` (of the diff as it was shown), `comment`, `exclude` (repeated), `csrf_token`.
+    Fields: `decision`, `checksum` (of the diff as it was shown), `comment`, `exclude` and `allow` (repeated), `csrf_token`.
     """
     form = await request.form(max_fields=MAX_EXCLUSIONS + 10)
     try:
         body = DecisionBody.model_validate(
-            {**_texts(form, "decision", "checksum", "comment"), "exclude": [t for t in form.getlist("exclude") if t]}
+            {**_texts(form, "decision", "checksum", "comment"), **_lists(form, "exclude", "allow")}
         )
     except ValidationError as error:
         raise wrong_input(error, "The form") from None
     diff_id = request.path_params["diff_id"]
-    decision = Decision(body.decision, body.checksum, body.comment, tuple(body.exclude))
-    return await _acted(request, f"/diffs/{quote(diff_id)}", act_on_decision, diff_id, decision)
+    decision = Decision(body.decision, body.checksum, body.comment, tuple(body.exclude), tuple(body.allow))
+    return await _acted(request, f"/diffs/{quote(diff_id)}", _decide, diff_id, decision)
+
+
+def _decide(request: Request, services: Services, diff_id: str, decision: Decision) -> None:
+    """Decide, and name a problem of what comes after it."""
+    _, _, problem = act_on_decision(request, services, diff_id, decision)
+    if problem:
+        raise HTTPException(409, f"The decision is recorded. {problem}")
 
 
 @requires_role("start")
@@ -71,6 +79,10 @@ async def start_sync_run(request: Request) -> Response:
 
 def _texts(form: FormData, *names: str) -> dict[str, object]:
     return {name: form[name] for name in names if name in form}
+
+
+def _lists(form: FormData, *names: str) -> dict[str, object]:
+    return {name: [text for text in form.getlist(name) if text] for name in names}
 
 
 async def _acted(request: Request, path: str, act: Callable[..., object], *arguments: object) -> Response:

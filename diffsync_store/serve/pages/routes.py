@@ -29,6 +29,7 @@ _HISTORY = 100
 _COUNTED = 10_000
 """Operations of a diff whose states a page counts: this reads all of them."""
 _FILTERS = ("model", "action", "attribute", "text", "state")
+_MARKED = ("exclude", "allow")
 _MARKS = 500
 """Operations that a person may mark one by one: the address of the page holds them."""
 
@@ -61,8 +62,8 @@ def overview(request: Request) -> Response:
 def diff(request: Request) -> Response:
     """Show a diff: totals, operations by filter, and the form to decide."""
     services: Services = request.app.state.services
-    given = {name: value for name, value in request.query_params.items() if value and name != "exclude"}
-    marks = list(dict.fromkeys(request.query_params.getlist("exclude")))
+    given = {name: value for name, value in request.query_params.items() if value and name not in _MARKED}
+    marks, released = (list(dict.fromkeys(request.query_params.getlist(name))) for name in _MARKED)
     try:
         query = OperationQuery.model_validate(given)
     except ValidationError as error:
@@ -87,6 +88,7 @@ def diff(request: Request) -> Response:
         page=found,
         filters=filters,
         marks=marks,
+        released=released,
         marks_elsewhere=[mark for mark in marks if mark not in shown and not mark.startswith("{")],
         next_page=found.next_start is not None and urlencode({**kept, "start": found.next_start}),
         first_page=query.start and (urlencode(kept) or "model="),
@@ -101,7 +103,7 @@ def diff(request: Request) -> Response:
 async def keep_marks(request: Request) -> Response:
     """Lead to another part of the diff with what was marked so far in its address."""
     form = await request.form(max_fields=MAX_EXCLUSIONS + 20)
-    marks = [("exclude", str(mark)) for mark in dict.fromkeys(form.getlist("exclude")) if mark]
+    marks = [(name, str(mark)) for name in _MARKED for mark in dict.fromkeys(form.getlist(name)) if mark]
     if len(marks) > _MARKS:
         raise HTTPException(
             422, f"{len(marks):,} marks are too many. Leave out all changes of a model, or make {_MARKS} marks at most."

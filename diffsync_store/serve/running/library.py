@@ -18,6 +18,7 @@ from diffsync_store.runs import (
     Plan,
     SyncRequest,
     apply_saved,
+    approved_request,
     find_sync,
     make_plan,
     needs_approval,
@@ -100,7 +101,7 @@ class LibraryRunner:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _checked_plan(self, start: Start) -> Plan:
-        plan = make_plan(self._context, _request(start))
+        plan = make_plan(self._context, self._request(start.diff_id, start.kind))
         if start.kind == "dry-run":
             return plan
         if plan.refusal:
@@ -108,6 +109,10 @@ class LibraryRunner:
         if plan.needs_approval and not plan.is_approved:
             raise UserError(f"The diff {start.diff_id} needs an approval, and nobody has approved it as it is now.")
         return plan
+
+    def _request(self, diff_id: str, kind: str) -> SyncRequest:
+        """Return what a run applies: what the approval covers. Who starts a run cannot allow more."""
+        return approved_request(self._context.diffs().open(diff_id), retry_rejected=kind == "retry-rejected")
 
     def _submit(self, start: Start, by: str, run: Callable[[RunStatus], None]) -> RunStatus:
         status = RunStatus(new_id("run"), start.kind, start.sync_name, start.diff_id, by)
@@ -143,7 +148,7 @@ class LibraryRunner:
             self._update(run_id, state="failed", message=message, ended=_now())
 
     def _apply(self, status: RunStatus) -> None:
-        request = SyncRequest(status.diff_id, retry_rejected=status.kind == "retry-rejected")
+        request = self._request(status.diff_id, status.kind)
         with (
             open_target(self._context, status.diff_id) as (saved, target),
             wait_for_lease(
@@ -165,7 +170,7 @@ class LibraryRunner:
                     target,
                     lease=lease,
                     by=status.by,
-                    require_approval=needs_approval(declared, saved.record),
+                    require_approval=needs_approval(declared, saved.record, request.allow),
                     should_stop=self._stopping.is_set,
                     callback=self._watch(status.run_id),
                     **self._more,
@@ -175,7 +180,7 @@ class LibraryRunner:
         self._notifier.send(sync_ended(sync_name, saved.record, result.counts(), stopped=result.stopped, link=link))
 
     def _dry_run(self, status: RunStatus) -> None:
-        plan = make_plan(self._context, SyncRequest(status.diff_id))
+        plan = make_plan(self._context, self._request(status.diff_id, status.kind))
         self._end(status.run_id, plan.result, plan.refusal or "Dry run: nothing was changed.")
 
     def _plan(self, status: RunStatus) -> None:
@@ -203,10 +208,6 @@ class LibraryRunner:
         with self._lock:
             self._runs[run_id] = replace(self._runs[run_id], **changes)
             return self._runs[run_id]
-
-
-def _request(start: Start) -> SyncRequest:
-    return SyncRequest(start.diff_id, start.sync_name, retry_rejected=start.kind == "retry-rejected")
 
 
 def _is_busy_with(run: RunStatus, start: Start) -> bool:

@@ -1,0 +1,68 @@
+"""What guards hold of a saved diff, and what a person has to allow to release it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from diffsync_store.diffs import SavedDiff
+from diffsync_store.exceptions import ChangeLimitExceeded, ObjectStoreException
+from diffsync_store.project import SyncContext, UserError
+from diffsync_store.runs.target import find_suppressions, require_stores
+
+
+@dataclass(frozen=True)
+class Held:
+    """Operations that guards hold, by the allowance that releases them."""
+
+    allowance: str
+    reasons: tuple[str, ...]
+    """How many operations, and why; a line for each model and action."""
+
+
+def find_held(context: SyncContext[Any], saved: SavedDiff) -> tuple[Held, ...]:
+    """Return what guards hold: what they suppressed when the diff was made, then what exceeds the change limits.
+
+    The limits count what is applied without an allowance, and what is applied with all of them.
+    """
+    record = saved.record
+    reasons: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for one in record.suppressions:
+        reasons[one.allowance][f"{one.count_in(record.by_model):,} {one.action}s of {one.model}: {one.reason}"] = None
+    for allow in ((), tuple(reasons)) if reasons else ((),):
+        for allowance, reason in _excesses(context, saved, allow):
+            reasons[allowance][reason] = None
+    return tuple(Held(allowance, tuple(found)) for allowance, found in reasons.items())
+
+
+def require_releasable(context: SyncContext[Any], saved: SavedDiff, allow: Sequence[str]) -> None:
+    """Refuse to approve allowances of which one releases nothing, or with which the change limits refuse the diff.
+
+    Raises:
+        UserError: an allowance releases nothing.
+        ChangeLimitExceeded: the limits refuse the diff; the message has the allowances that are missing.
+    """
+    known = {held.allowance for held in find_held(context, saved)} if allow else set()
+    for each in allow:
+        others = [other for other in allow if other != each]
+        if each not in known and each not in dict(_excesses(context, saved, others)):
+            advice = f"Allow any of: {', '.join(sorted(known))}." if known else "Allow nothing."
+            raise UserError(
+                f"Nothing is approved: the guards hold nothing of this diff that {each!r} releases. {advice}"
+            )
+    if excesses := list(_excesses(context, saved, allow)):
+        missing = ", ".join(allowance for allowance, _ in excesses)
+        raise UserError(
+            f"Nothing is approved: {'; '.join(text for _, text in excesses)}. Allow also {missing}, or reject the diff."
+        )
+
+
+def _excesses(context: SyncContext[Any], saved: SavedDiff, allow: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the allowance and the text of each change limit that the diff exceeds; nothing if its stores are gone."""
+    with suppress(ObjectStoreException, UserError):
+        _, target = require_stores(context, saved.record)
+        try:
+            find_suppressions(context, saved, target, allow)
+        except ChangeLimitExceeded as error:
+            yield from ((excess.allowance, str(excess)) for excess in error.excesses)
