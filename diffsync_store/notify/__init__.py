@@ -1,6 +1,6 @@
 """Notify people: of approvals that wait, of syncs that need somebody, and of syncs that are stale."""
 
-from diffsync_store.notify.channel import Channel
+from diffsync_store.notify.channel import Channel, NotSent, hidden_log
 from diffsync_store.notify.event import (
     Event,
     approval_waits,
@@ -18,8 +18,10 @@ __all__ = [
     "Channel",
     "Event",
     "Message",
+    "NotSent",
     "Notifier",
     "approval_waits",
+    "hidden_log",
     "load_failed",
     "loaded",
     "stale_syncs",

@@ -11,7 +11,7 @@ from diffsync_store.notify.message import Message
 from diffsync_store.project import UserError
 
 _INSTALL = "Notifications need the library apprise: pip install 'diffsync-store[notify]'"
-_LOGGERS = ("apprise", "urllib3.connectionpool", "requests")
+_LOGGERS = ("apprise", "urllib3.connectionpool", "requests", "httpx", "httpcore.connection", "httpcore.http11")
 """Loggers of what sends. Their messages may contain addresses, which are secret."""
 
 
@@ -44,7 +44,7 @@ class AppriseChannel:
         apprise = _library()
         self._text = apprise.NotifyFormat.TEXT
         self._sender = apprise.Apprise()
-        with _log_of_sending():
+        with hidden_log():
             is_known = self._sender.add(url)
         if not is_known or not len(self._sender):
             raise UserError(
@@ -58,7 +58,7 @@ class AppriseChannel:
         Raises:
             NotSent: the service did not accept it.
         """
-        with _log_of_sending() as reasons:
+        with hidden_log() as reasons:
             is_sent = self._sender.notify(title=message.title, body=message.body, body_format=self._text)
         if not is_sent:
             raise NotSent("; ".join(reasons) or "the service did not accept it")
@@ -85,7 +85,7 @@ class WebhookChannel:
         Raises:
             NotSent: the server did not accept it.
         """
-        with _log_of_sending() as reasons:
+        with hidden_log() as reasons:
             is_sent = self._make(message.data).notify(title=message.title, body=message.body)
         if not is_sent:
             raise NotSent("; ".join(reasons) or "the server did not accept it")
@@ -93,7 +93,7 @@ class WebhookChannel:
     def _make(self, data: dict[str, Any]) -> Any:
         from apprise import Apprise
 
-        with _log_of_sending():
+        with hidden_log():
             sender: Any = Apprise.instantiate(self._url)
         if sender is None:
             raise UserError(
@@ -135,7 +135,7 @@ class _OnlyReasons(logging.Filter):
 
 
 @contextmanager
-def _log_of_sending() -> Iterator[list[str]]:
+def hidden_log() -> Iterator[list[str]]:
     """Yield the warnings that the body logs. No handler gets them."""
     only = _OnlyReasons()
     loggers = [logging.getLogger(name) for name in _LOGGERS]

@@ -12,7 +12,7 @@ from diffsync_store.project.duration import DAY, LONGEST, Seconds, format_durati
 from diffsync_store.project.errors import EXPECTED_ERRORS, ConfigError, Location, Problem, UserError, WrongSync
 from diffsync_store.project.json_schema import json_schema
 from diffsync_store.project.messages import suggestion
-from diffsync_store.project.notify import EVENTS, EventName, NotifyAddress
+from diffsync_store.project.notify import EVENTS, EventName, NotifyAddress, secrets_in
 from diffsync_store.project.project import BaseProject, Project
 from diffsync_store.project.schema import (
     MAX_AGENTS,
@@ -61,5 +61,6 @@ __all__ = [
     "format_duration",
     "is_loopback",
     "json_schema",
+    "secrets_in",
     "suggestion",
 ]

@@ -228,7 +228,7 @@ class Housekeeping(Declaration):
 class Declarations(Declaration):
     """The whole file."""
 
-    prefect_keys = frozenset({"metrics"})
+    prefect_keys = frozenset({"metrics", "prefect_ui"})
     sync_entry: ClassVar[type[SyncEntry]] = SyncEntry
     """The class of the syncs."""
 

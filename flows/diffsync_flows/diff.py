@@ -1,6 +1,7 @@
 from prefect import flow
 
 from diffsync_flows.config.config import read_config
+from diffsync_flows.reporting.notifications import RunNotifications
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
 from diffsync_flows.runtime.ids import new_id
@@ -31,5 +32,5 @@ def diff(
             given.
     """
     diff_id = diff_id or new_id(sync_name or "diff")
-    with SyncContext(read_config()) as context:
+    with SyncContext(read_config()) as context, RunNotifications(context).diff_failure(sync_name, diff_id):
         return run_diff(context, source_store_id, target_store_id, diff_id, sync_name).diff_id

@@ -7,6 +7,7 @@ from diffsync_flows.config.config import read_config
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts import publish_housekeeping
 from diffsync_flows.reporting.metrics import run_metrics
+from diffsync_flows.reporting.notifications import RunNotifications
 from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
@@ -21,7 +22,7 @@ from diffsync_store.retention import ExpiredItem
 def housekeeping(dry_run: Switch = False) -> dict[str, int]:
     """Drop the stores and saved diffs past their retention that are not in use.
 
-    A diff is in use while a suspended sync waits for its approval.
+    A diff is in use while a suspended sync waits for its approval. Syncs that are stale are notified of.
 
     Args:
         dry_run: Drop nothing; list what would be dropped.
@@ -39,6 +40,7 @@ def housekeeping(dry_run: Switch = False) -> dict[str, int]:
         run.gauge("housekeeping_items", "Stores and diffs of the last housekeeping", "outcome", counts)
         if not dry_run:
             resume_approved(context)
+            RunNotifications(context).stale_syncs()
     rename_run("housekeeping", f"· {counts['dropped']:,} {'would be dropped' if dry_run else 'dropped'}")
     publish_housekeeping(expired, counts, dry_run=dry_run)
     return counts

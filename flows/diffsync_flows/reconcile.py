@@ -3,6 +3,7 @@ from prefect.client.schemas import State
 
 from diffsync_flows.config.config import read_config
 from diffsync_flows.reporting.metrics import run_metrics
+from diffsync_flows.reporting.notifications import RunNotifications
 from diffsync_flows.reporting.run_metadata import mark_own_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
@@ -28,6 +29,7 @@ def reconcile(sync_name: str, dry_run: Switch = False) -> State[dict[str, str]]:
     with (
         SyncContext(read_config()) as context,
         run_metrics("reconcile", sync_name, context.project.declared.metrics) as metrics,
+        RunNotifications(context).stale_check(),
     ):
         lock_reason = f"reconcile {sync_name}, flow run {runtime.flow_run.id}"
         try:

@@ -275,6 +275,10 @@ class Project:
 
     def run_with(self, environment: Mapping[str, str], deployment: str, **parameters: Any) -> Run:
         """Run a deployment in a process with more environment variables than its worker."""
+        return finish(self.stack, self.start_with(environment, deployment, **parameters), seconds=RUN_SECONDS)
+
+    def start_with(self, environment: Mapping[str, str], deployment: str, **parameters: Any) -> str:
+        """Start such a run; return its id."""
         found = self.stack.get(f"/deployments/name/{deployment}")
         run = self.stack.post(
             f"/deployments/{found['id']}/create_flow_run",
@@ -282,7 +286,7 @@ class Project:
             state={"type": "SCHEDULED"},
             job_variables={"env": dict(environment)},
         )
-        return finish(self.stack, run["id"], seconds=RUN_SECONDS)
+        return str(run["id"])
 
     def children(self, run: Run) -> list[Run]:
         return children(self.stack, run.id)

@@ -14,7 +14,7 @@ from diffsync_store.project import ConfigError, Project, find_problems
 from tests.project.conftest import Problems
 from tests.project.files import ADAPTER, ADAPTERS, PAIR, PLAIN, STORE
 
-DECLARATIONS = "project, store, models, adapters, syncs, housekeeping, serve, notify, metrics"
+DECLARATIONS = "project, store, models, adapters, syncs, housekeeping, serve, notify, metrics, prefect_ui"
 SYNC = (
     "source, target, description, flags, guards, approval, fields, deletes, stale_after, diff_retention, agents, apply"
 )

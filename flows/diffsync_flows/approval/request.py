@@ -15,6 +15,7 @@ from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.reporting.artifacts import link_request, review
 from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.reporting.events import RECONCILE
+from diffsync_flows.reporting.notifications import RunNotifications
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_store import Select
@@ -120,6 +121,7 @@ class ApprovalRequest:
             earlier_decision=previous.at if previous is not None else None,
         )
         link_request(self._saved.record.diff_id, UUID(runtime.flow_run.id))
+        RunNotifications(self._context).approval(self._saved, self._sync_name, self._request)
         get_run_logger().info(HOW_TO_DECIDE, self._saved.record.diff_id)
 
 

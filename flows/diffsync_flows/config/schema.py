@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
@@ -53,6 +54,20 @@ def validate_pushgateway(url: str) -> str:
     if not re.match(r"(https?://)?[^\s/:]", url) or ("://" in url and not url.startswith("http")):
         raise ValueError("give the URL of the Pushgateway, e.g. http://pushgateway:9091")
     return url
+
+
+def validate_page(url: str) -> str:
+    """Check the address of a page; return it without a slash at its end."""
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
+        raise ValueError("give an address such as https://prefect.example.com, without user, password and query")
+    return url.rstrip("/")
 
 
 WorkPool = Annotated[str, AfterValidator(validate_work_pool)]
@@ -212,6 +227,9 @@ class PrefectDeclarations(Declarations):
     """How long data in Redis is kept."""
     metrics: Metrics = Metrics()
     """Where Prometheus metrics go."""
+    prefect_ui: Annotated[str, AfterValidator(validate_page)] | None = None
+    """Address of Prefect's UI that people open, such as https://prefect.example.com, for the links in notifications; by
+    default the one in Prefect's settings."""
 
     def named_pools(self, sync_name: str) -> dict[str, str]:
         """Return the work pools that the file names for the steps of a sync, by key; the default of a load if the other one is named."""

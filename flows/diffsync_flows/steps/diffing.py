@@ -18,7 +18,7 @@ from diffsync_store import StoredAdapter
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.printable import printable
 from diffsync_store.project import UserError
-from diffsync_store.runs import needs_approval
+from diffsync_store.runs import needs_approval, record_in_sync
 
 
 def run_diff(
@@ -77,6 +77,7 @@ def save_diff(
             context.diffs(sync.diff_retention).compare_once(
                 source, target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback, rules=rules
             )
+        record_in_sync(context, context.diffs().open(diff_id))
         return source_store.record().updated
 
 

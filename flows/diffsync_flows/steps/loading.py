@@ -7,6 +7,7 @@ from prefect import get_run_logger, task
 from diffsync_flows.reporting.artifacts import publish_load
 from diffsync_flows.reporting.events import store_loaded
 from diffsync_flows.reporting.metrics import run_metrics
+from diffsync_flows.reporting.notifications import RunNotifications
 from diffsync_flows.reporting.progress import ProgressState, progress
 from diffsync_flows.reporting.run_log import library_log
 from diffsync_flows.reporting.run_metadata import rename_run
@@ -26,16 +27,19 @@ from diffsync_store.store.redis import RedisStore
 
 
 def run_load(context: SyncContext, adapter: str, store_id: str) -> tuple[StoreRecord, Ending]:
-    """Load a system into a store; report it as metrics, an artifact and an event."""
+    """Load a system into a store; report it as metrics, an artifact, an event and notifications."""
     before = context.last_count(adapter)
     with run_metrics("load", adapter, context.project.declared.metrics) as run:
+        notifications = RunNotifications(context)
         load = load_in_shards if context.project.has_shards(adapter) else load_records
-        record = load(context, adapter, store_id)
+        with notifications.load_failure(adapter, store_id):
+            record = load(context, adapter, store_id)
         run.add_load(adapter, record)
     ending = load_ending(record, before)
     rename_run("load", load_title(adapter, record, before), outcome=ending.outcome, store=store_id)
     publish_load(adapter, record, count_loaded(record, before), ending, context.project.syncs)
     store_loaded(adapter, record)
+    notifications.load_end(adapter, record)
     return record, ending
 
 

@@ -7,6 +7,7 @@ from prefect import get_run_logger
 from diffsync_flows.approval.superseding import supersede_older
 from diffsync_flows.approval.waiting_reconciles import ending_of_sync, resumed_diff, wait_for_sync
 from diffsync_flows.reporting.artifacts import publish_reconcile
+from diffsync_flows.reporting.notifications import RunNotifications
 from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.ids import new_id
@@ -37,8 +38,9 @@ def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) -> End
     if declared.steps == "together":
         name_run(outcome=begun)  # the artifacts of the steps link to this run by its tags
         steps = TogetherSteps(context, sync_name, ids)
-    ended_steps = [*steps.load(), *steps.diff()]
-    record = read_diff(context, ids["diff_id"])
+    with RunNotifications(context).sync_failure(sync_name, ids["diff_id"]):
+        ended_steps = [*steps.load(), *steps.diff()]
+        record = read_diff(context, ids["diff_id"])
     if record.operations:
         ended_steps += steps.sync(record, dry_run=dry_run)
     else:

@@ -6,6 +6,7 @@ from diffsync_flows.approval.request import has_requested_approval, request_appr
 from diffsync_flows.approval.superseding import supersede_older
 from diffsync_flows.reporting.events import SyncEnd, report_failure
 from diffsync_flows.reporting.metrics import RunMetrics, run_metrics
+from diffsync_flows.reporting.notifications import RunNotifications
 from diffsync_flows.reporting.run_metadata import rename_run
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import Ending, Outcome
@@ -43,7 +44,8 @@ def run_sync(context: SyncContext, request: SyncRequest) -> Ending:
         SyncStopped: Too many operations failed.
     """
     with run_metrics("sync", request.sync_name, context.project.declared.metrics) as metrics:
-        with report_failure(request.diff_id, request.sync_name) as end:
+        failure = RunNotifications(context).sync_failure(request.sync_name, request.diff_id)
+        with report_failure(request.diff_id, request.sync_name) as end, failure:
             ended = _apply_approved(context, request, metrics, end)
             if isinstance(ended, Ending):
                 metrics.is_published = False
@@ -92,6 +94,8 @@ def _report(
 ) -> None:
     metrics.add_sync(outcome.counts, is_partial=bool(outcome.not_applied), in_sync_with=outcome.in_sync_with)
     end.emit("stopped" if outcome.stop_reason else metrics.state, outcome.counts)
+    if end.record:
+        RunNotifications(context).sync_end(metrics.name, end.record, request, outcome.counts, outcome.stop_reason)
     if request.is_whole_diff and end.record:
         supersede_older(context, end.record, metrics.name, f"The newer diff {request.diff_id} was applied")
     if outcome.stop_reason:

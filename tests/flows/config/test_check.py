@@ -40,7 +40,7 @@ NO_CRON = "is not a cron line. Give five fields, e.g. 30 2 * * 1-5, or @daily."
 WORK_POOL = "Prefect does not accept this as the name of a work pool. Use letters, and none of / % & > <"
 
 PROBLEMS = {
-    "hello": "1:1: expected a mapping with the keys project, store, models, adapters, syncs, housekeeping, serve, notify, metrics; got 'hello'",
+    "hello": "1:1: expected a mapping with the keys project, store, models, adapters, syncs, housekeeping, serve, notify, metrics, prefect_ui; got 'hello'",
     "": '1:1: store: required key is missing, e.g. {url: "${REDIS_URL}"}',
     f"{STORE}models: {{a: {{identifiers: {{x: strr}}}}}}": (
         "2:28: models.a.identifiers.x.type: There is no type 'strr'. Did you mean 'str'? Use one of str, int, float, number, "
