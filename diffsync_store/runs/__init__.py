@@ -16,6 +16,7 @@ from diffsync_store.runs.loading import (
     load_progress,
     progress_of_shards,
 )
+from diffsync_store.runs.operations import MAX_CHOSEN, parse_operations
 from diffsync_store.runs.plan import Plan, make_plan
 from diffsync_store.runs.preview import PreviewedRecord, preview, preview_store, previewed_models
 from diffsync_store.runs.rehearsal import rehearse
@@ -24,9 +25,11 @@ from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refu
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, open_source, open_target, require_stores
 from diffsync_store.runs.undo import make_undo, open_undoable
+from diffsync_store.runs.waiting import Waiting, find_waiting
 
 __all__ = [
     "LEASE_SECONDS",
+    "MAX_CHOSEN",
     "Held",
     "LoadProgress",
     "NewerChange",
@@ -36,6 +39,7 @@ __all__ = [
     "ShardLoad",
     "Shards",
     "SyncRequest",
+    "Waiting",
     "apply_saved",
     "approved_request",
     "can_load_at_once",
@@ -47,6 +51,7 @@ __all__ = [
     "find_shards",
     "find_suppressions",
     "find_sync",
+    "find_waiting",
     "group_of",
     "load",
     "load_both",
@@ -60,6 +65,7 @@ __all__ = [
     "open_source",
     "open_target",
     "open_undoable",
+    "parse_operations",
     "parse_selection",
     "preview",
     "preview_store",

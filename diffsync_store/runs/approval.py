@@ -7,6 +7,7 @@ from diffsync_store.guards import Completeness
 from diffsync_store.journal import Approval
 from diffsync_store.project import SyncEntry
 from diffsync_store.runs.sync_request import SyncRequest
+from diffsync_store.selection import Select
 from diffsync_store.sync.approval import uncovered
 
 
@@ -32,12 +33,20 @@ def _is_all_suppressed(record: DiffRecord, completeness: Completeness) -> bool:
     return bool(found) and suppressed.issuperset(found)
 
 
-def approved_request(saved: SavedDiff, *, sync_name: str = "", retry_rejected: bool = False) -> SyncRequest:
-    """Return the request to apply what the approval of a diff covers; the whole diff within the guards if nobody has approved it."""
+def approved_request(saved: SavedDiff, *, select: tuple[Select, ...] = (), retry_rejected: bool = False) -> SyncRequest:
+    """Return the request to apply what the approval of a diff covers; the whole diff within the guards if nobody has approved it.
+
+    Args:
+        saved: the diff.
+        select: only these operations.
+        retry_rejected: only those that were rejected.
+    """
     approval, diff_id = saved.journal().approval(), saved.record.diff_id
     if approval is None or approval.is_rejected:
-        return SyncRequest(diff_id, sync_name, retry_rejected=retry_rejected)
-    return SyncRequest(diff_id, sync_name, approval.allowed, approval.selected, retry_rejected=retry_rejected)
+        return SyncRequest(diff_id, select=select, retry_rejected=retry_rejected)
+    return SyncRequest(
+        diff_id, allow=approval.allowed, select=select or approval.selected, retry_rejected=retry_rejected
+    )
 
 
 def uncovered_by(approval: Approval | None, request: SyncRequest) -> tuple[str, ...]:

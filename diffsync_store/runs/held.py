@@ -29,6 +29,8 @@ def find_held(context: SyncContext[Any], saved: SavedDiff) -> tuple[Held, ...]:
     record = saved.record
     reasons: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for one in record.suppressions:
+        if not one.count_in(record.by_model):
+            continue
         reasons[one.allowance][f"{one.count_in(record.by_model):,} {one.action}s of {one.model}: {one.reason}"] = None
     for allow in ((), tuple(reasons)) if reasons else ((),):
         for allowance, reason in _excesses(context, saved, allow):

@@ -23,7 +23,7 @@ from diffsync_flows.reporting.run_metadata import PROJECT_TAG
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
-from diffsync_store.runs import SyncRequest, approved_request, find_sync
+from diffsync_store.runs import SyncRequest, approved_request, find_sync, parse_operations
 from diffsync_store.serve.running import Runner, RunState, RunStatus, Start
 
 TAG = "diffsync-review-page"
@@ -99,7 +99,7 @@ class PrefectRunner:
         with SyncContext(self._config) as context:
             saved = context.diffs().open(start.diff_id)
             name, _ = find_sync(self._config, saved.record)
-            approved = approved_request(saved)
+            approved = approved_request(saved, select=parse_operations(saved, start.select))
         start = Start(start.kind, name, start.diff_id)
         parameters = {"diff_id": start.diff_id, **_FLAGS[start.kind], **_overrides(approved)}
         return self._run(f"sync/{name}", parameters, start, by)

@@ -233,7 +233,7 @@ def test_every_answer_is_as_openapi_says(served: Served, diff: dict[str, Any]) -
         *(
             served.api("GET", each)
             for each in (
-                "/me", "/syncs", "/syncs/inventory", "/diffs", path, f"{path}/operations", f"{path}/result", "/runs",
+                "/me", "/syncs", "/syncs/inventory", "/waiting", "/diffs", path, f"{path}/operations", f"{path}/result", "/runs",
                 f"/runs/{run['run_id']}", "/diffs/none", "/diffs?limit=0",
             )
         ),

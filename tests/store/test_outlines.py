@@ -103,6 +103,10 @@ def test_the_tree_has_each_element_once(either: SavedDiff) -> None:
     def walk(parent: int | None, depth: int) -> Iterator[int]:
         for node in found.children(parent):
             assert len(elements[node.position].parents) == depth
+            assert [elements[each.position].name for each in found.path(node.position)] == [
+                *(name for _, name in elements[node.position].parents),
+                elements[node.position].name,
+            ]
             below = list(walk(node.position, depth + 1))
             assert len(below) == node.below
             yield from (node.position, *below)

@@ -114,6 +114,21 @@ class Outline:
             yield Node(at, end - at - 1)
             at = end
 
+    def path(self, position: int) -> list[Node]:
+        """Return the elements above the one at a position, outermost first, and itself."""
+        depth = self._depths(position // BLOCK)[position % BLOCK]
+        found = [position]
+        for level in range(depth - 1, -1, -1):
+            found.append(self._last_before(found[-1], level))
+        return [Node(at, self._end_of(at) - at - 1) for at in reversed(found)]
+
+    def _last_before(self, position: int, depth: int) -> int:
+        """Return the last position before another one that has a depth."""
+        block, stop = position // BLOCK, position % BLOCK
+        while (at := self._depths(block).rfind(depth, 0, stop)) < 0 < block:
+            block, stop = block - 1, BLOCK
+        return block * BLOCK + max(at, 0)
+
     def _end_of(self, position: int) -> int:
         """Return the position after an element and all that is below it."""
         depth = self._depths(position // BLOCK)[position % BLOCK]

@@ -5,12 +5,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from diffsync_store.enum import OperationState
 from diffsync_store.project import Role
+from diffsync_store.runs import MAX_CHOSEN
 from diffsync_store.serve.deciding.decision import MAX_COMMENT
-from diffsync_store.serve.deciding.exclusions import MAX_EXCLUSIONS
 from diffsync_store.serve.running.runner import Kind, RunState
 
 MAX_PAGE = 1000
+REJECTED = frozenset({OperationState.FAILED, OperationState.CONFLICT, OperationState.BLOCKED, OperationState.SENT})
+"""States of operations that were tried and not done."""
 
 
 class Answer(BaseModel):
@@ -79,6 +82,30 @@ class WaitingView(Answer):
     by: str
     link: str
     until: datetime | None
+
+
+class WaitingDiff(Answer):
+    """A diff that waits for somebody."""
+
+    diff_id: str
+    sync: str
+    reason: Literal["approval", "held", "not applied", "not finished"] = Field(
+        description="`approval`: nobody has decided. `held`: guards hold what is left. `not applied`: it is approved, or needs no "
+        "approval. `not finished`: a sync has ended before its end, or has rejects"
+    )
+    role: Role = Field(description="The role that it waits for")
+    people: list[str] = Field(description="Who has the role by the file: groups, `user:NAME`, or `*`")
+    since: datetime = Field(description="When the diff was made")
+    until: datetime | None = Field(description="When the first run stops to wait; null if none waits, or without end")
+    summary: dict[str, int]
+    newer: int = Field(description="Number of newer diffs of the sync")
+    runs: list[WaitingView]
+
+
+class WaitingList(Answer):
+    """What waits for whom, the newest diff first."""
+
+    waiting: list[WaitingDiff]
 
 
 class DiffView(Answer):
@@ -210,7 +237,7 @@ class DecisionBody(Question):
     comment: str = Field("", max_length=MAX_COMMENT)
     exclude: list[str] = Field(
         [],
-        max_length=MAX_EXCLUSIONS,
+        max_length=MAX_CHOSEN,
         description='What the approval leaves out: ids of operations, `MODEL`, `MODEL:UNIQUE_ID` with wildcards, or `{"action": "delete"}`',
     )
 
@@ -225,6 +252,11 @@ class DiffRunBody(Question):
     """What to do with a diff."""
 
     kind: Literal["apply", "dry-run", "retry-rejected"]
+    select: list[str] = Field(
+        [],
+        max_length=MAX_CHOSEN,
+        description="Only these operations, of those that were approved; written as in `exclude` of a decision. All by default",
+    )
 
 
 class SyncRunBody(Question):
@@ -253,6 +285,15 @@ class OperationQuery(Question):
     unique_id: str = Field("", description="Needs `model`")
     attribute: str = Field("", description="Name of an attribute that is changed")
     text: str = Field("", max_length=200, description="Part of an identifier or of a value, without case")
-    state: Literal["", "pending", "sent", "done", "failed", "conflict", "blocked", "suppressed"] = ""
+    state: Literal["", "pending", "sent", "done", "failed", "conflict", "blocked", "suppressed", "rejected"] = Field(
+        "", description="`rejected`: failed, conflict, blocked or sent"
+    )
     start: int = Field(0, ge=0)
     limit: int = Field(100, ge=1, le=MAX_PAGE)
+
+    @property
+    def states(self) -> frozenset[OperationState]:
+        """The states that fit; none if all do."""
+        if self.state == "rejected":
+            return REJECTED
+        return frozenset({OperationState(self.state)} if self.state else ())

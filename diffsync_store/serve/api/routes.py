@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from diffsync_store.runs import find_waiting
 from diffsync_store.serve.api import models
 from diffsync_store.serve.api.endpoint import PREFIX, Call, Endpoint
 from diffsync_store.serve.api.openapi import openapi_document
@@ -18,6 +19,7 @@ from diffsync_store.serve.api.views import (
     result_view,
     run_view,
     sync_view,
+    waiting_diff,
 )
 from diffsync_store.serve.deciding.acting import act_on_decision, act_on_start
 from diffsync_store.serve.deciding.decision import Decision
@@ -41,6 +43,13 @@ def list_syncs(call: Call) -> models.SyncList:
 def read_sync(call: Call) -> models.SyncView:
     """Return a declared sync."""
     return sync_view(call.context, call.path("sync_name"))
+
+
+def list_waiting(call: Call) -> models.WaitingList:
+    """Return what waits for whom."""
+    holders = call.services.protection.holders
+    found = find_waiting(call.context)
+    return models.WaitingList(waiting=[waiting_diff(each, holders(each.role)) for each in found])
 
 
 def list_diffs(call: Call) -> models.DiffList:
@@ -89,7 +98,8 @@ def decide(call: Call) -> models.DecisionAnswer:
 def start_diff_run(call: Call) -> models.RunView:
     """Apply a diff, or rehearse it."""
     body: models.DiffRunBody = call.body
-    return run_view(act_on_start(call.request, call.services, Start(body.kind, "", call.path("diff_id"))))
+    diff_id = call.path("diff_id")
+    return run_view(act_on_start(call.request, call.services, Start(body.kind, "", diff_id, tuple(body.select))))
 
 
 def start_sync_run(call: Call) -> models.RunView:
@@ -120,6 +130,7 @@ ENDPOINTS = (
         "POST", "/syncs/{sync_name}/runs", "start", "Load both sides of a sync and save their diff", models.RunView,
         start_sync_run, body=models.SyncRunBody, status=202,
     ),
+    Endpoint("GET", "/waiting", "read", "List what waits for whom", models.WaitingList, list_waiting),
     Endpoint("GET", "/diffs", "read", "List the saved diffs, the newest first", models.DiffList, list_diffs, models.DiffQuery),
     Endpoint("GET", "/diffs/{diff_id}", "read", "Read a diff and its checksum", models.DiffDetail, read_diff),
     Endpoint(

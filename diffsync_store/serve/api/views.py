@@ -2,17 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
 from diffsync_store.diffs import SavedDiff
-from diffsync_store.enum import OperationState
-from diffsync_store.journal import PENDING, Application, Approval, Entry
+from diffsync_store.journal import PENDING, Application, Approval, ApprovalRequest, Entry
 from diffsync_store.operation import Operation, OperationFilter
 from diffsync_store.project import SyncContext
-from diffsync_store.runs import find_held, needs_approval
+from diffsync_store.runs import Waiting, find_held, needs_approval
 from diffsync_store.serve.api.models import (
     ApplicationView,
     ApprovalView,
@@ -26,6 +25,7 @@ from diffsync_store.serve.api.models import (
     ResultView,
     RunView,
     SyncView,
+    WaitingDiff,
     WaitingView,
 )
 from diffsync_store.serve.running import RunStatus
@@ -78,10 +78,29 @@ def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) ->
         "needs_approval": needs_approval(declared, record),
         "approval": approval and approval_view(approval, checksum),
         "application": application and _application_view(application),
-        "waiting": [
-            WaitingView(by=each.by, link=each.link, until=each.until) for each in journal.approval_requests().values()
-        ],
+        "waiting": _waiting_views(journal.approval_requests().values()),
     }
+
+
+def waiting_diff(waiting: Waiting, people: list[str]) -> WaitingDiff:
+    """Return a diff that waits for these people."""
+    record = waiting.record
+    return WaitingDiff(
+        diff_id=record.diff_id,
+        sync=waiting.sync,
+        reason=waiting.reason,
+        role=waiting.role,
+        people=people,
+        since=record.created,
+        until=waiting.until,
+        summary=record.summary,
+        newer=waiting.newer,
+        runs=_waiting_views(waiting.requests),
+    )
+
+
+def _waiting_views(requests: Iterable[ApprovalRequest]) -> list[WaitingView]:
+    return [WaitingView(by=each.by, link=each.link, until=each.until) for each in requests]
 
 
 def approval_view(approval: Approval, checksum: str | None) -> ApprovalView:
@@ -106,13 +125,12 @@ def _application_view(application: Application) -> ApplicationView:
 def operation_list(saved: SavedDiff, query: OperationQuery) -> OperationList:
     """Return a page of operations. A filter by attribute or text reads each operation."""
     matching = OperationFilter(query.model, query.action, query.unique_id)
-    state = OperationState(query.state) if query.state else None
     start, stop = query.start, query.start + query.limit + 1
     if query.attribute or query.text:
-        every = saved.operations(matching=matching, state=state)
+        every = saved.operations(matching=matching, state=query.states or None)
         found = list(islice((each for each in every if shows(each, query)), start, stop))
     else:
-        found = list(saved.operations(start, query.limit + 1, matching=matching, state=state))
+        found = list(saved.operations(start, query.limit + 1, matching=matching, state=query.states or None))
     page = found[: query.limit]
     entries = saved.journal().read([each.id for each in page])
     return OperationList(

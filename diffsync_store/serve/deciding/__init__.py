@@ -1,6 +1,5 @@
 """Approve, reject and start, for the page and for the API."""
 
 from diffsync_store.serve.deciding.decision import MAX_COMMENT, Decision, StaleForm, record_decision
-from diffsync_store.serve.deciding.exclusions import parse_exclusions
 
-__all__ = ["MAX_COMMENT", "Decision", "StaleForm", "parse_exclusions", "record_decision"]
+__all__ = ["MAX_COMMENT", "Decision", "StaleForm", "record_decision"]

@@ -8,8 +8,7 @@ from diffsync_store.exceptions import DiffNotApproved
 from diffsync_store.journal import Approval
 from diffsync_store.printable import printable_lines
 from diffsync_store.project import SyncContext, UserError
-from diffsync_store.runs import require_releasable
-from diffsync_store.serve.deciding.exclusions import parse_exclusions
+from diffsync_store.runs import parse_operations, require_releasable
 
 MAX_COMMENT = 2000
 
@@ -62,5 +61,5 @@ def record_decision(context: SyncContext[Any], saved: SavedDiff, decision: Decis
         return saved.reject(by=by, reason=comment)
     allow = tuple(dict.fromkeys(decision.allow))
     require_releasable(context, saved, allow)
-    excluded = parse_exclusions(saved, decision.exclude)
+    excluded = parse_operations(saved, decision.exclude)
     return saved.approve(by=by, reason=comment, checksum=decision.checksum, exclude=excluded, allow=allow)

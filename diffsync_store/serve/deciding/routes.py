@@ -12,11 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from diffsync_store.project import EXPECTED_ERRORS
+from diffsync_store.runs import MAX_CHOSEN
 from diffsync_store.serve.api.errors import refusal_of, wrong_input
 from diffsync_store.serve.api.models import DecisionBody, DiffRunBody, SyncRunBody
 from diffsync_store.serve.deciding.acting import act_on_decision, act_on_start
 from diffsync_store.serve.deciding.decision import Decision
-from diffsync_store.serve.deciding.exclusions import MAX_EXCLUSIONS
 from diffsync_store.serve.identity import requires_role
 from diffsync_store.serve.running import Start
 from diffsync_store.serve.services import Services
@@ -37,7 +37,7 @@ async def decide(request: Request) -> Response:
 
     Fields: `decision`, `checksum` (of the diff as it was shown), `comment`, `exclude` and `allow` (repeated), `csrf_token`.
     """
-    form = await request.form(max_fields=MAX_EXCLUSIONS + 10)
+    form = await request.form(max_fields=MAX_CHOSEN + 10)
     try:
         body = DecisionBody.model_validate(
             {**_texts(form, "decision", "checksum", "comment"), **_lists(form, "exclude", "allow")}
@@ -58,13 +58,19 @@ def _decide(request: Request, services: Services, diff_id: str, decision: Decisi
 
 @requires_role("start")
 async def start_diff_run(request: Request) -> Response:
-    """Apply a diff, retry its rejects, or try it without changes. Field: `kind`."""
+    """Apply a diff, retry its rejects, or try it without changes. Fields: `kind`, `select` (repeated), `scope` (`marked` or `all`)."""
+    form = await request.form(max_fields=MAX_CHOSEN + 10)
     try:
-        body = DiffRunBody.model_validate(_texts(await request.form(), "kind"))
+        chosen = {} if form.get("scope") == "all" else _lists(form, "select")
+        body = DiffRunBody.model_validate({**_texts(form, "kind"), **chosen})
     except ValidationError as error:
         raise wrong_input(error, "The form") from None
+    if form.get("scope") == "marked" and not body.select:
+        raise HTTPException(422, "Nothing is marked. Mark what to retry, or choose to retry all.")
     diff_id = request.path_params["diff_id"]
-    return await _acted(request, f"/diffs/{quote(diff_id)}", act_on_start, Start(body.kind, "", diff_id))
+    return await _acted(
+        request, f"/diffs/{quote(diff_id)}", act_on_start, Start(body.kind, "", diff_id, tuple(body.select))
+    )
 
 
 @requires_role("start")

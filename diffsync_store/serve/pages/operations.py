@@ -74,8 +74,8 @@ class _Search:
         self._filter = OperationFilter(query.model, query.action)
         self._words = _WORD.findall(query.text.casefold())
         """Each of them is in the JSON of an operation that fits."""
-        is_begun = bool(query.state) and not self._journal.is_empty()
-        self._is_vain = bool(query.state) and query.state != OperationState.PENDING.value and not is_begun
+        self._states = query.states
+        self._is_vain = bool(self._states) and OperationState.PENDING not in self._states and self._journal.is_empty()
 
     def found(self, number: int) -> Iterator[tuple[int, Operation, Entry]]:
         """Yield the operations of a page of elements that fit, with their positions and journal entries."""
@@ -87,7 +87,7 @@ class _Search:
         entries = self._journal.read([id_in(text) for _, text in texts]) if texts else {}
         for at, text in texts:
             entry = entries.get(id_in(text), PENDING)
-            if self._query.state in {"", entry.state.value}:
+            if not self._states or entry.state in self._states:
                 operation = Operation.model_validate_json(text)
                 if shows(operation, self._query):
                     yield at, operation, entry

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from diffsync_store.printable import printable_lines
+from diffsync_store.report.values import text_of
 from diffsync_store.serve.identity import ROLES
 from diffsync_store.serve.security.csrf import csrf_token
 
@@ -20,6 +21,7 @@ _environment = Environment(
 )
 
 _environment.filters["number"] = lambda number: f"{number:,}"
+_environment.filters["value"] = text_of
 _environment.filters["time"] = lambda time: f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
 
 

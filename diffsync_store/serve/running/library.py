@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from diffsync_store.lifecycle import opened
@@ -25,6 +26,7 @@ from diffsync_store.runs import (
     new_id,
     open_source,
     open_target,
+    parse_operations,
     wait_for_lease,
 )
 from diffsync_store.serve.running.comparison import load_and_compare
@@ -88,7 +90,8 @@ class LibraryRunner:
             raise UserError(f"This server cannot start {start.kind!r}.")
         plan = self._checked_plan(start)
         start = replace(start, sync_name=plan.sync_name)
-        return self._submit(start, by, self._dry_run if start.kind == "dry-run" else self._apply)
+        run = self._dry_run if start.kind == "dry-run" else self._apply
+        return self._submit(start, by, partial(run, start))
 
     def runs(self) -> list[RunStatus]:
         """Return the runs of this process, the newest first."""
@@ -101,7 +104,7 @@ class LibraryRunner:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _checked_plan(self, start: Start) -> Plan:
-        plan = make_plan(self._context, self._request(start.diff_id, start.kind))
+        plan = make_plan(self._context, self._request(start))
         if start.kind == "dry-run":
             return plan
         if plan.refusal:
@@ -110,9 +113,11 @@ class LibraryRunner:
             raise UserError(f"The diff {start.diff_id} needs an approval, and nobody has approved it as it is now.")
         return plan
 
-    def _request(self, diff_id: str, kind: str) -> SyncRequest:
+    def _request(self, start: Start) -> SyncRequest:
         """Return what a run applies: what the approval covers. Who starts a run cannot allow more."""
-        return approved_request(self._context.diffs().open(diff_id), retry_rejected=kind == "retry-rejected")
+        saved = self._context.diffs().open(start.diff_id)
+        select = parse_operations(saved, start.select)
+        return approved_request(saved, select=select, retry_rejected=start.kind == "retry-rejected")
 
     def _submit(self, start: Start, by: str, run: Callable[[RunStatus], None]) -> RunStatus:
         status = RunStatus(new_id("run"), start.kind, start.sync_name, start.diff_id, by)
@@ -147,8 +152,8 @@ class LibraryRunner:
                 self._notifier.send(sync_failed(status.sync_name, status.diff_id, message, link=link))
             self._update(run_id, state="failed", message=message, ended=_now())
 
-    def _apply(self, status: RunStatus) -> None:
-        request = self._request(status.diff_id, status.kind)
+    def _apply(self, start: Start, status: RunStatus) -> None:
+        request = self._request(start)
         with (
             open_target(self._context, status.diff_id) as (saved, target),
             wait_for_lease(
@@ -179,8 +184,8 @@ class LibraryRunner:
         link = self._notifier.link_to(status.diff_id)
         self._notifier.send(sync_ended(sync_name, saved.record, result.counts(), stopped=result.stopped, link=link))
 
-    def _dry_run(self, status: RunStatus) -> None:
-        plan = make_plan(self._context, self._request(status.diff_id, status.kind))
+    def _dry_run(self, start: Start, status: RunStatus) -> None:
+        plan = make_plan(self._context, self._request(start))
         self._end(status.run_id, plan.result, plan.refusal or "Dry run: nothing was changed.")
 
     def _plan(self, status: RunStatus) -> None:

@@ -17,6 +17,8 @@ class Start:
     sync_name: str
     diff_id: str = ""
     """Which diff; of a `plan`, the id that the new diff gets."""
+    select: tuple[str, ...] = ()
+    """Only these operations, as for `runs.parse_operations`; all that are approved if empty."""
 
 
 @dataclass(frozen=True)

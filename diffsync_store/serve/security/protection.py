@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from diffsync_store.project import ServeSettings
+from diffsync_store.project import Role, ServeSettings
 from diffsync_store.serve.identity.backend import IdentityBackend
 from diffsync_store.serve.identity.oidc import OidcProvider
 from diffsync_store.serve.identity.proxy import ProxyHeaders
@@ -72,6 +72,10 @@ class Protection:
         if identity.oidc is not None and sessions is not None:
             provider = OidcProvider(identity.oidc)
             self._sign_in = SignIn(provider, sessions, settings.origin, RateLimits(*ATTEMPTS), self.audit)
+
+    def holders(self, role: Role) -> list[str]:
+        """Return the groups that have a role, and `user:NAME` for single people; the tokens of pipelines are not listed."""
+        return list(self._settings.identity.roles.get(role, ()))
 
     def routes(self) -> list[Route]:
         """Return the routes to sign in and out; none without an OIDC provider."""

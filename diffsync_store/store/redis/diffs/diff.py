@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -86,7 +86,7 @@ class RedisDiff:
         limit: int | None = None,
         *,
         matching: OperationFilter = _EVERY_OPERATION,
-        state: OperationState | None = None,
+        state: OperationState | Collection[OperationState] | None = None,
     ) -> Iterator[Operation]:
         """Yield creates, updates and deletes in the order of a sync.
 
@@ -94,11 +94,11 @@ class RedisDiff:
             start: number of matching operations to skip.
             limit: maximum number of operations.
             matching: selects by model, action and object, without parsing the others.
-            state: selects by state; reads the journal entry of each matching operation.
+            state: selects by one or several states; reads the journal entry of each matching operation.
         """
         texts = (text for text in self.texts() if text in matching)
         if state is not None:
-            texts = self._in_state(texts, state)
+            texts = self._in_states(texts, {state} if isinstance(state, OperationState) else {*state})
         return map(Operation.model_validate_json, islice(texts, start, None if limit is None else start + limit))
 
     def outcomes(self) -> Iterator[tuple[Operation, Entry]]:
@@ -108,11 +108,11 @@ class RedisDiff:
             entries = journal.read([operation.id for operation in batch])
             yield from ((operation, entries.get(operation.id, PENDING)) for operation in batch)
 
-    def _in_state(self, texts: Iterator[bytes], state: OperationState) -> Generator[bytes]:
+    def _in_states(self, texts: Iterator[bytes], states: set[OperationState]) -> Generator[bytes]:
         journal = self.journal()
         while batch := list(islice(texts, PAGE)):
             entries = journal.read([id_in(text) for text in batch])
-            yield from (text for text in batch if entries.get(id_in(text), PENDING).state is state)
+            yield from (text for text in batch if entries.get(id_in(text), PENDING).state in states)
 
     def plan_elements(self) -> Iterator[Element]:
         """Yield what the plan of several agents has to know of each element."""

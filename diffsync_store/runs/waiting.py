@@ -1,0 +1,82 @@
+"""What waits for whom: decisions that are due, and diffs that are approved but not applied."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Literal
+
+from diffsync_store.diffs import DiffRecord, SavedDiff
+from diffsync_store.journal import ApprovalRequest
+from diffsync_store.project import Role, SyncContext, SyncEntry
+from diffsync_store.runs.approval import needs_approval
+
+_RECORDS = 500
+"""Newest diffs that are looked at."""
+_OF_A_SYNC = 5
+"""Newest diffs of a sync that are looked at."""
+Reason = Literal["approval", "held", "not applied", "not finished"]
+_ROLES: dict[Reason, Role] = {"approval": "approve", "held": "approve", "not applied": "start", "not finished": "start"}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A diff that waits for somebody."""
+
+    record: DiffRecord
+    sync: str
+    reason: Reason
+    """`approval`: nobody has decided. `held`: guards hold all of it, or what is left of it. `not applied`: it is approved, or needs no approval. `not
+    finished`: a sync has ended before its end, or has rejects."""
+    requests: tuple[ApprovalRequest, ...]
+    """The runs that wait with it."""
+    newer: int
+    """How many newer diffs the sync has: it may be better to decide about the newest."""
+
+    @property
+    def role(self) -> Role:
+        """The role that it waits for."""
+        return _ROLES[self.reason]
+
+    @property
+    def until(self) -> datetime | None:
+        """When the first run stops to wait."""
+        return min((each.until for each in self.requests if each.until), default=None)
+
+
+def find_waiting(context: SyncContext[Any]) -> list[Waiting]:
+    """Return what waits, the newest first: of each sync the newest diff, and older ones for which a run waits."""
+    seen: dict[str, int] = {}
+    found = list[Waiting]()
+    for record in islice(context.diffs().list(), _RECORDS):
+        name, declared = context.project.sync_between(record.source_name, record.target_name)
+        newer = seen.get(name, 0)
+        if name and newer < _OF_A_SYNC:
+            seen[name] = newer + 1
+            found += _waiting(context.diffs().from_record(record), name, declared, newer)
+    return found
+
+
+def _waiting(saved: SavedDiff, name: str, declared: SyncEntry, newer: int) -> Iterator[Waiting]:
+    requests = tuple(saved.journal().approval_requests().values())
+    reason = _reason(saved, declared, requests)
+    if reason and (requests or not newer):
+        yield Waiting(saved.record, name, reason, requests, newer)
+
+
+def _reason(saved: SavedDiff, declared: SyncEntry, requests: Sequence[ApprovalRequest]) -> Reason | None:
+    record, journal = saved.record, saved.journal()
+    if not record.operations or journal.application() is not None or journal.is_running():
+        return None
+    approval = journal.approval()
+    if requests or (approval is None and needs_approval(declared, record)):
+        return "approval"
+    if approval is not None and approval.is_rejected:
+        return None
+    if journal.last_writer():
+        allowed = approval.allowed if approval is not None else ()
+        is_held = any(one.allowance not in allowed for one in record.suppressions)
+        return "held" if is_held else "not finished"
+    if approval is None and declared.needs_approval(record.summary):  # asks nobody, because all of it is held
+        return "held"
+    return "not applied"
