@@ -162,6 +162,8 @@ class DiffElement:
         """Id of the saved operation."""
         self.flags = 0
         """Model flags of the source and the target object, combined as a number."""
+        self.absent_loads = 0
+        """Loads of the source in a row, up to the one of the diff, that lacked an object to delete; 0 if not counted."""
 
     def __lt__(self, other: DiffElement) -> bool:
         return (self.type, self.name) < (other.type, other.name)

@@ -92,6 +92,15 @@ class OperationState(enum.Enum):
     """The operation on its parent was not done."""
     SUPPRESSED = "suppressed"
     """Left out; it can be applied later."""
+    WAITING = "waiting"
+    """Left out until it is approved, by a rule."""
+    IGNORED = "ignored"
+    """Left out by a rule, and only counted."""
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether a sync has left it out without trying it."""
+        return self in {OperationState.SUPPRESSED, OperationState.WAITING, OperationState.IGNORED}
 
 
 class StoreState(enum.Enum):

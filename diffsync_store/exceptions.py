@@ -29,6 +29,7 @@ SyncStopped                     a guard ended a sync
     SyncTakenOver               another sync of the same diff has started
     JournalLost                 Redis lost the journal of this sync
 InvalidOptions                  an option of a sync is out of range; a ValueError
+InvalidRule                     a rule of a sync names what does not exist; a ValueError
 """
 
 from __future__ import annotations
@@ -237,6 +238,10 @@ class JournalLost(SyncStopped):
 
 class InvalidOptions(ValueError):
     """An option of a sync is out of range."""
+
+
+class InvalidRule(ValueError):
+    """A rule of a sync names what does not exist."""
 
 
 class DiffException(Exception):

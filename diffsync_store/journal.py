@@ -88,6 +88,22 @@ class Approval(BaseModel):
     """It covers only these operations and those that they depend on; all operations if empty."""
     is_rejected: bool = False
     """True if the diff was rejected."""
+    earlier: tuple[Approval, ...] = ()
+    """Approvals of the same operations by other people, which count where a rule asks for several; newest first."""
+
+    def after(self, before: Approval | None) -> Approval:
+        """Return this approval with those of other people that count beside it; a rejection ends the ones before it."""
+        if before is None or before.is_rejected or self.is_rejected:
+            return self
+        given = (before.model_copy(update={"earlier": ()}), *before.earlier)
+        own = _person(self.by)
+        counting = tuple(one for one in given if one.checksum == self.checksum and _person(one.by) != own)
+        return self.model_copy(update={"earlier": counting})
+
+
+def _person(name: str) -> str:
+    """Return a name without what does not tell people apart."""
+    return " ".join(name.casefold().split())
 
 
 class ApprovalRequest(BaseModel):
@@ -181,4 +197,4 @@ class MemoryJournal(Journal):
         return self._approval
 
     def approve(self, approval: Approval) -> None:
-        self._approval = approval
+        self._approval = approval.after(self._approval)

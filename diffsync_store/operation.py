@@ -46,6 +46,8 @@ class Operation(BaseModel):
     equal: tuple[str, ...] = ()
     """Attributes that are equal by their declared comparison, though their values differ."""
     flags: DiffSyncModelFlags = DiffSyncModelFlags.NONE
+    absent_loads: int = 0
+    """Loads of the source in a row, up to the one of the diff, that lacked an object to delete; 0 if not counted."""
     position: int = 0
     """Position among its siblings in the text of the diff. The order of a sync may differ."""
     secrets: tuple[str, ...] = ()
@@ -99,6 +101,7 @@ class Operation(BaseModel):
             target=target,
             equal=tuple(sorted(element.equal)),
             flags=DiffSyncModelFlags(element.flags),
+            absent_loads=element.absent_loads,
             position=position,
             secrets=tuple(sorted(element._secrets)),
             exact={part: values for part, values in exact.items() if values},
@@ -159,6 +162,7 @@ class Operation(BaseModel):
         element.equal = frozenset(self.equal)
         element.flags = self.flags.value
         element.operation_id = self.id
+        element.absent_loads = self.absent_loads
         if self.secrets:
             element._secrets = self.secrets
         return element

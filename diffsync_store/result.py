@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -14,10 +14,11 @@ _NEXT_STEPS = {
     "again, make a new diff and check it.",
     "unknown": "unknown: check each in the target, report it with saved.resolve(operation_id, is_done=...) or "
     "`diffsync-store resolve DIFF_ID OPERATION_ID --done` (--not-done), and apply the diff again.",
+    "waiting": "waiting for an approval: approve the diff, then apply it again.",
     "suppressed": "suppressed: allow or select them, as their reasons say, and apply the diff again.",
 }
 _COUNTS = ("created", "updated", "deleted", "skipped", "blocked", "failed")
-_GUARDED_COUNTS = ("conflicts", "suppressed", "unknown", "moved", "done_before")
+_GUARDED_COUNTS = ("conflicts", "suppressed", "waiting", "ignored", "unknown", "moved", "done_before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Reject:
     identifiers: dict[str, Any]
     reason: str
     state: str = "failed"
-    """`failed`, `conflict`, `blocked`, `suppressed`, `unknown` (sent, and its answer was lost), or `left alone` (by a field rule)."""
+    """`failed`, `conflict`, `blocked`, `suppressed`, `waiting`, `unknown` (sent, and its answer was lost), or `left alone` (by a field rule)."""
     operation_id: str = ""
     payload: dict[str, Any] = field(default_factory=dict)
     """Old values under "-", new ones under "+", without secrets; in a guarded sync only."""
@@ -56,6 +57,10 @@ class SyncResult:
     """Operations whose record has changed since the diff was made; not applied."""
     suppressed: int = 0
     """Operations that a guard or the selection left out; they can be applied later."""
+    waiting: int = 0
+    """Operations that a rule lets wait for an approval."""
+    ignored: int = 0
+    """Operations that a rule ignores; they are not listed."""
     unknown: int = 0
     """Operations that were sent, and whose outcome cannot be found out."""
     moved: int = 0
@@ -63,6 +68,7 @@ class SyncResult:
     done_before: int = 0
     """Operations that an earlier sync of the same diff has done."""
     suppressed_operations: list[Reject] = field(default_factory=list)
+    """What is suppressed or waits."""
     left_alone: list[Reject] = field(default_factory=list)
     """Values that a person changed in the target, and foreign objects, that the field rules of the sync leave alone. The values that
     a sync wrote last, of the target and of the source are in `payload`. They are no operations, and are not counted."""
@@ -87,7 +93,18 @@ class SyncResult:
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left to do."""
-        return not (self.rejects or self.failed or self.blocked or self.suppressed or self.stopped)
+        return not (self.rejects or self.failed or self.blocked or self.suppressed or self.waiting or self.stopped)
+
+    def leave_out(self, state: str, reject: Callable[[], Reject]) -> None:
+        """Count an operation that is left out, and list it unless it is ignored.
+
+        Args:
+            state: `suppressed`, `waiting` or `ignored`.
+            reject: returns its entry of the list.
+        """
+        setattr(self, state, getattr(self, state) + 1)
+        if state != "ignored":
+            self.suppressed_operations.append(reject())
 
     def next_steps(self) -> list[str]:
         """Return a remedy for each kind of operation that was not done."""

@@ -40,7 +40,12 @@ def apply(
         str, typer.Argument(metavar="SYNC|DIFF_ID", help="A sync of the YAML file, or a saved diff (`plan --out`).")
     ],
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; apply what the plan shows.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Do not ask; apply what the plan shows. With `rules`, what they review waits."
+        ),
+    ] = False,
     select: Selected = None,
     exclude: Excluded = None,
     allow: Allow = None,
@@ -184,7 +189,7 @@ def _ask(plan: Plan, request: SyncRequest, *, is_yes: bool, by: str) -> None:
     Raises:
         typer.Abort: the person refuses.
     """
-    must_approve = plan.needs_approval and not plan.is_approved
+    must_approve = plan.needs_approval and not plan.is_approved and not (is_yes and plan.applies_unasked)
     checksum = plan.saved.checksum() if must_approve else ""
     earlier = plan.approval if must_approve else None
     if earlier is not None and plan.uncovered:
@@ -220,4 +225,4 @@ def _end(plan: Plan, result: SyncResult | None, *, as_json: bool) -> NoReturn:
             show_steps(console(), steps)
         elif result is not None:
             show_result(console(), plan, result, steps)
-    raise typer.Exit(0 if status in {"applied", "no changes"} else 1)
+    raise typer.Exit(0 if status in {"applied", "waiting", "no changes"} else 1)

@@ -1,6 +1,6 @@
 """All commands. Importing this module registers them in `app`."""
 
-from diffsync_store.cli import init, check, preview, plan, rehearse, apply, undo  # isort: skip  # the order of the help
+from diffsync_store.cli import init, check, preview, plan, rehearse, apply, undo, rules  # isort: skip  # the order of the help
 from diffsync_store.cli import stores, diffs, report, agents, leases, serve, token, notify  # isort: skip
 from diffsync_store.cli.app import app
 
@@ -17,6 +17,7 @@ __all__ = [
     "preview",
     "rehearse",
     "report",
+    "rules",
     "serve",
     "stores",
     "token",

@@ -87,7 +87,7 @@ def show_suppressed(console: Console, operations: Iterable[Reject], plan: Plan) 
     if not counted:
         return
     known = {str(one): one for one in plan.suppressions.all}
-    print_line(console, Text("Suppressed, so they are not applied:", "yellow"))
+    print_line(console, Text("Not applied:", "yellow"))
     for (model, action, reason), count in counted.items():
         why = known[reason].reason if reason in known else reason
         text = f"{count:,} {action}{'s' * (count != 1)} of {model}: {why}"
@@ -122,6 +122,8 @@ def totals(result: SyncResult) -> str:
     line = ", ".join(f"{count:,} to {verb}" for count, verb in zip(counts, verbs, strict=True))
     more = {
         "suppressed": result.suppressed,
+        "waiting for an approval": result.waiting,
+        "ignored": result.ignored,
         "done before": result.done_before,
         "unknown": result.unknown,
         "not retried": result.failed + result.conflicts + result.blocked,
@@ -200,7 +202,19 @@ def _show_models(console: Console, plan: Plan) -> None:
         console.print()
 
 
+def _show_rulings(console: Console, plan: Plan) -> None:
+    """Print how many operations each rule decides."""
+    rows = [
+        (one.rule or "approval of the sync", one.decision.value, one.action, one.model, one.count)
+        for one in plan.saved.record.rulings
+    ]
+    if rows:
+        console.print(table(("rule", "decision", "action", "model", "operations"), rows))
+        console.print()
+
+
 def _show_left_out(console: Console, plan: Plan) -> None:
+    _show_rulings(console, plan)
     for note in plan.saved.record.notes:
         print_line(console, Line(Text(one_line(note), "yellow"), "! "))
     if plan.saved.record.notes:

@@ -25,24 +25,29 @@ _NAMES = (
     "blocked",
     "unknown",
     "suppressed",
+    "waiting",
+    "ignored",
 )
 
 
 def status_of(plan: Plan, result: SyncResult | None) -> str:
-    """Return the outcome in a word: `refused`, `no changes`, `stopped`, `partial` or `applied`."""
+    """Return the outcome in a word: `refused`, `no changes`, `stopped`, `partial`, `waiting` or `applied`."""
     if result is None:
         return "refused"
     if result is plan.result:
-        return "partial" if result.rejects else "no changes"
+        return "partial" if result.rejects else "waiting" if result.waiting else "no changes"
     if result.stopped:
         return "stopped"
-    return "partial" if result.rejects or result.failed or result.blocked else "applied"
+    if result.rejects or result.failed or result.blocked:
+        return "partial"
+    return "waiting" if result.waiting else "applied"
 
 
 def next_steps(plan: Plan, result: SyncResult) -> list[str]:
     """Return what to do about the operations that were not applied."""
     diff_id = str(plan.saved.record.diff_id)
     steps = {
+        "waiting": f"waiting for an approval. Then: diffsync-store approve {diff_id} --by NAME, diffsync-store apply {diff_id}",
         "failed": f"failed. Fix the causes, then: diffsync-store apply {diff_id} --retry-rejected",
         "blocked": "blocked, because an operation that they depend on failed. `--retry-rejected` applies them too.",
         "conflicts": "in conflict: the records have changed since the diff was made, and were not overwritten. Plan again.",

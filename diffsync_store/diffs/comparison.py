@@ -12,6 +12,8 @@ from diffsync_store.diff import DiffElement, paths
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.field_rules import NO_RULES, FieldRules
 from diffsync_store.guards.guards import Guards
+from diffsync_store.rules import NO_RULES as NO_OPERATION_RULES
+from diffsync_store.rules import Rules
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.suppression import Suppression, Suppressions, place_of
@@ -29,6 +31,7 @@ class Comparison:
     flags: int
     suppressions: tuple[Suppression, ...] = ()
     field_rules: FieldRules = NO_RULES
+    operation_rules: Rules = NO_OPERATION_RULES
 
     @classmethod
     def of(
@@ -37,7 +40,9 @@ class Comparison:
         target: Adapter,
         flags: DiffSyncFlags,
         guards: Guards | None,
+        *,
         rules: FieldRules | None = None,
+        operation_rules: Rules | None = None,
     ) -> Self:
         """Return the facts about two adapters, before their comparison.
 
@@ -45,11 +50,12 @@ class Comparison:
             StoreNotFound, StoreNotComplete: one of the stores cannot be compared.
         """
         names, rules = (str(source.name), str(target.name)), rules or NO_RULES
+        decided = operation_rules or NO_OPERATION_RULES
         if guards is None:
             records = source.store.require_complete(), target.store.require_complete()
-            return cls(*names, *records, flags.value, field_rules=rules)
+            return cls(*names, *records, flags.value, field_rules=rules, operation_rules=decided)
         records = source.store.require_loaded(), target.store.require_loaded()
-        return cls(*names, *records, flags.value, guards.suppressions(*records).all, rules)
+        return cls(*names, *records, flags.value, guards.suppressions(*records).all, rules, decided)
 
     def facts(self) -> dict[str, Any]:
         """Return the fields of the diff's record."""
@@ -64,6 +70,7 @@ class Comparison:
             "flags": self.flags,
             "suppressions": self.suppressions,
             "field_rules": self.field_rules,
+            "operation_rules": self.operation_rules,
         }
 
     def matches(self, record: DiffRecord) -> bool:

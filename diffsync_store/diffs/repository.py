@@ -12,10 +12,12 @@ from uuid import uuid4
 from diffsync_store.adapter import Adapter
 from diffsync_store.diff import Diff
 from diffsync_store.differ import Differ
+from diffsync_store.diffs.absences import note_absences
 from diffsync_store.diffs.comparison import Comparison
 from diffsync_store.diffs.history import OperationHistory
 from diffsync_store.diffs.namespaces import require_namespace
 from diffsync_store.diffs.outline import OutlineBuilder
+from diffsync_store.diffs.rule_names import require_known_names
 from diffsync_store.diffs.ruled_elements import RuledElements
 from diffsync_store.diffs.saved_diff import SavedDiff
 from diffsync_store.diffs.summary import DiffSummary
@@ -26,6 +28,7 @@ from diffsync_store.field_rules import FieldRules
 from diffsync_store.guards.guards import Guards
 from diffsync_store.journal import PENDING
 from diffsync_store.operation import Operation, operations_at, operations_of
+from diffsync_store.rules import Rules, RulingCounter
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
@@ -116,6 +119,7 @@ class RedisDiffs(DiffCatalog):
         callback: Callable[[str, int, int], None] | None = None,
         guards: Guards | None = None,
         rules: FieldRules | None = None,
+        operation_rules: Rules | None = None,
     ) -> str:
         """Compare two adapters over complete stores and save the diff piece by piece: it need not fit in memory.
 
@@ -131,6 +135,7 @@ class RedisDiffs(DiffCatalog):
             callback: called with stage ("diff"), number of objects done, total number.
             guards: what to suppress.
             rules: the field rules: what they leave alone is no operation, and is listed in `SavedDiff.left_alone`.
+            operation_rules: what becomes of each operation when the diff is applied.
 
         Returns:
             The `diff_id`.
@@ -140,13 +145,16 @@ class RedisDiffs(DiffCatalog):
             StoreReloaded: one of them was loaded again during the comparison.
             ObjectStoreException: a store is in another namespace than the diffs.
             DiffExists: a diff has this id and is not replaced.
+            InvalidRule: a rule names a field that no object of its models has.
         """
         require_namespace(self.namespace, source=source, target=target)
-        comparison = Comparison.of(source, target, flags, guards, rules)
+        require_known_names(operation_rules, source, target)
+        comparison = Comparison.of(source, target, flags, guards, rules=rules, operation_rules=operation_rules)
         differ = Differ(source, target, flags, callback=callback)
         totals: Counter[str] = Counter()
         suppressed: Counter[Suppression] = Counter()
         ruled = RuledElements(self._redis, self.namespace, comparison, target) if rules else None
+        rulings = RulingCounter(comparison.operation_rules)
 
         def require_same_loads() -> None:
             for side, record in ((source, comparison.source), (target, comparison.target)):
@@ -156,7 +164,11 @@ class RedisDiffs(DiffCatalog):
         def operations() -> Iterator[Operation]:
             try:
                 elements = differ.elements()
-                for position, element in enumerate(elements if ruled is None else ruled.of(elements)):
+                elements = elements if ruled is None else ruled.of(elements)
+                if comparison.operation_rules.needs_absences:
+                    elements = note_absences(elements, comparison, self._redis, self.namespace)
+                for position, element in enumerate(elements):
+                    rulings.add(element)
                     totals.update(element.summary())
                     suppressed.update(comparison.suppressed_in(element))
                     yield from operations_at(element, position)
@@ -169,7 +181,10 @@ class RedisDiffs(DiffCatalog):
             counts = differ.diff.summary()
             return {action: count + totals[action] for action, count in counts.items()}
 
-        return self._save(diff_id, operations(), summary, comparison, suppressed, ruled=ruled)
+        def facts() -> dict[str, Any]:
+            return {"rulings": rulings.counts()}
+
+        return self._save(diff_id, operations(), summary, comparison, suppressed, more=facts, ruled=ruled)
 
     def compare_once(
         self,
@@ -181,18 +196,30 @@ class RedisDiffs(DiffCatalog):
         callback: Callable[[str, int, int], None] | None = None,
         guards: Guards | None = None,
         rules: FieldRules | None = None,
+        operation_rules: Rules | None = None,
     ) -> str:
         """Do the same as `compare`, unless the diff of this id was made by the same comparison; for tasks that are retried.
 
-        A diff of the same loads of the same two stores, with the same flags, suppressions and field rules, is kept with its approval and its
+        A diff of the same loads of the same two stores, with the same flags, suppressions and rules, is kept with its approval and its
         journal. Changes that a sync has made to the stores since the loads do not count.
         """
         require_namespace(self.namespace, source=source, target=target)
         with suppress(DiffNotFound):
             record = self.open(diff_id).record
-            if Comparison.of(source, target, flags, guards, rules).matches(record):
+            if Comparison.of(source, target, flags, guards, rules=rules, operation_rules=operation_rules).matches(
+                record
+            ):
                 return diff_id
-        return self.compare(source, target, diff_id, flags=flags, callback=callback, guards=guards, rules=rules)
+        return self.compare(
+            source,
+            target,
+            diff_id,
+            flags=flags,
+            callback=callback,
+            guards=guards,
+            rules=rules,
+            operation_rules=operation_rules,
+        )
 
     def undo(
         self, saved: SavedDiff, target: Adapter, diff_id: str | None = None, *, guards: Guards | None = None
@@ -217,13 +244,22 @@ class RedisDiffs(DiffCatalog):
         store = target.store.require_complete() if guards is None else target.store.require_loaded()
         found = () if guards is None else guards.suppressions(store, store).all
         comparison = Comparison(
-            record.source_name, record.target_name, store, store, record.flags, found, record.field_rules
+            record.source_name,
+            record.target_name,
+            store,
+            store,
+            record.flags,
+            found,
+            record.field_rules,
+            record.operation_rules,
         )
+        rulings = RulingCounter(comparison.operation_rules)
         undo, totals = Undo(saved, target), Counter[str]()
         suppressed: Counter[Suppression] = Counter()
 
         def operations() -> Iterator[Operation]:
             for position, element in enumerate(undo.elements()):
+                rulings.add(element)
                 totals.update(element.summary())
                 suppressed.update(comparison.suppressed_in(element))
                 yield from operations_at(element, position)
@@ -238,7 +274,7 @@ class RedisDiffs(DiffCatalog):
             summary,
             comparison,
             suppressed,
-            more=lambda: {"undoes": record.diff_id, "notes": undo.notes()},
+            more=lambda: {"undoes": record.diff_id, "notes": undo.notes(), "rulings": rulings.counts()},
         )
         return undo
 

@@ -30,11 +30,14 @@ from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected, re
 from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.rehearsal import SECONDS, Rehearsal, Rehearsed
+from diffsync_store.sync.rulings import Rulings
 from diffsync_store.sync.sync import Sync, applied_before
 from diffsync_store.values.readable import canonical
 
 _REJECT_STATES = {State.FAILED: "failed", State.CONFLICT: "conflict", State.BLOCKED: "blocked", State.SENT: "unknown"}
 """States of operations that a sync did not apply, as `Reject.state` names them."""
+_LEFT_OUT = {State.SUPPRESSED: "suppressed", State.WAITING: "waiting"}
+"""States of operations that a sync did not try."""
 
 
 class SavedDiff(RedisDiff):
@@ -127,6 +130,7 @@ class SavedDiff(RedisDiff):
             approval = self.journal().approval()
             require_covered(approval, select=options.select)
             options = suppress_unapproved(approval, options, self.record.suppressions)
+        options = self._ruled(options)
         how: dict[str, Any] = {
             "flags": flags,
             "callback": callback,
@@ -141,6 +145,14 @@ class SavedDiff(RedisDiff):
         else:
             result = Sync(diff, source, target, options, journal=self.journal(), **how).run()
         return self._with_left_alone(result)
+
+    def _ruled(self, options: SyncOptions) -> SyncOptions:
+        """Return options that also leave out what the rules of the diff say."""
+        rules, approval = self.record.operation_rules, self.journal().approval()
+        if not rules:
+            return options
+        checksum = self.checksum() if approval is not None and not approval.is_rejected else ""
+        return replace(options, rulings=Rulings.of(rules, approval, checksum, options.select))
 
     def _with_left_alone(self, result: SyncResult) -> SyncResult:
         result.left_alone = [one.to_reject() for one in self.left_alone() if one.needs_person]
@@ -158,8 +170,8 @@ class SavedDiff(RedisDiff):
         result = SyncResult.of(found.counts, found.stopped)
         if result.failed or result.blocked or result.conflicts or result.unknown:
             result.rejects = list(self._left_out(_REJECT_STATES))
-        if result.suppressed:
-            result.suppressed_operations = list(self._left_out({State.SUPPRESSED: "suppressed"}))
+        if result.suppressed or result.waiting:
+            result.suppressed_operations = list(self._left_out(_LEFT_OUT))
         return self._with_left_alone(result)
 
     def result_of_all(self, own: SyncResult, agent: Agent) -> SyncResult:
@@ -219,7 +231,7 @@ class SavedDiff(RedisDiff):
             return applied_before(before)
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
-        options = suppress_unapproved(approval, options, self.record.suppressions)
+        options = self._ruled(suppress_unapproved(approval, options, self.record.suppressions))
         result = DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
         return self._with_left_alone(result)
 
@@ -252,7 +264,7 @@ class SavedDiff(RedisDiff):
         options, journal = options or SyncOptions(), self.journal()
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
-        options = exclude_unapproved(journal.approval(), options)
+        options = self._ruled(exclude_unapproved(journal.approval(), options))
         with opened(target):
             return Rehearsal(self.streamed(Suppressions()), target, journal, options, flags, seconds=seconds).run()
 

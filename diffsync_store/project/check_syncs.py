@@ -10,6 +10,7 @@ from diffsync_store.mapping import FieldMapping, RecordMapping
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.project.errors import ConfigError, Problem
 from diffsync_store.project.project import BaseProject
+from diffsync_store.store.reported_values import reported_values_of
 from diffsync_store.suggestion import did_you_mean
 
 
@@ -23,6 +24,7 @@ def problems_of_sync(project: BaseProject[Any], name: str) -> Iterator[Problem]:
         return
     yield from _unknown_models(project, name, {*source, *target})
     yield from _wrong_field_rules(project, name, target)
+    yield from _wrong_operation_rules(project, name, {*source, *target})
     if source and target and not {*source} & {*target}:
         message = f"{sync.source} and {sync.target} have no model in common. {_models(sync.source, source)} {_models(sync.target, target)}"
         yield project.file.problem(("syncs", name), message)
@@ -84,6 +86,26 @@ def _wrong_attributes(
         ):
             message = f"{attribute} is required to create a {model_name}, and `never` leaves it out. Use fill_empty or unless_changed, or give the field a default."
             yield project.file.problem(where, message)
+
+
+def _wrong_operation_rules(project: BaseProject[Any], name: str, models: set[str]) -> Iterator[Problem]:
+    """Yield a problem for each rule of a model or a field that neither adapter has."""
+    sync = project.syncs[name]
+    rules = sync.operation_rules
+    fields = {model: _fields(project, (sync.source, sync.target), model) for model in models}
+    for position, message in (*rules.unknown_models(models), *rules.unknown_fields(fields)):
+        yield project.file.problem(("syncs", name, "rules", position), message)
+
+
+def _fields(project: BaseProject[Any], sides: tuple[str, str], model: str) -> frozenset[str] | None:
+    """Return the names of the fields that a diff shows of a model; None if methods of a class decide."""
+    names: set[str] = set()
+    for side in sides:
+        found = project.factory.model(side, model) if model in project.factory.model_names(side) else None
+        if found is not None and reported_values_of(found):
+            return None
+        names.update(() if found is None else (*found._identifiers, *found._attributes))
+    return frozenset(names)
 
 
 def _unwritable(project: BaseProject[Any], name: str, records: Mapping[str, RecordMapping]) -> Iterator[Problem]:

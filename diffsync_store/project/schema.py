@@ -25,6 +25,7 @@ from diffsync_store.project.errors import Location
 from diffsync_store.project.messages import suggestion
 from diffsync_store.project.notify import NotifyAddress
 from diffsync_store.project.serve import ServeSettings
+from diffsync_store.rules import NO_RULES, Rule, Rules
 from diffsync_store.sync import SyncOptions
 
 PROJECT = "diffsync"
@@ -177,6 +178,9 @@ class SyncEntry(Declaration):
     )
     approval: Literal["never", "deletes", "always"] = "never"
     """Which diffs a person must approve before they are applied: none, those that delete, or all."""
+    rules: tuple[Rule, ...] = Field((), examples=[[{"action": "delete", "then": "review", "approvers": 2}]])
+    """What becomes of each operation: the first rule that fits decides, else `approval`. What may be applied is applied at once, the
+    rest waits."""
     fields: dict[str, dict[str, RuleName]] = Field({}, examples=[{"device": {"description": "unless_changed"}}])
     """When the sync may write an attribute that the target has: by model and attribute, `source`, `fill_empty`, `unless_changed` or
     `never`. `*` stands for the other attributes of the model."""
@@ -203,6 +207,11 @@ class SyncEntry(Declaration):
         declared = {model: rule for model, rule in deletes.items() if rule != "all" or EVERY in deletes}
         rules = {model: {name: FieldRule(rule) for name, rule in of.items()} for model, of in self.fields.items()}
         return FieldRules(fields=rules, deletes={} if self.deletes == "all" else declared)
+
+    @property
+    def operation_rules(self) -> Rules:
+        """The rules that decide each operation; false without `rules`."""
+        return Rules(all=self.rules, approval=self.approval) if self.rules else NO_RULES
 
     def needs_approval(self, summary: Mapping[str, int]) -> bool:
         """Return whether a person must approve a diff with these counts by action."""

@@ -1,7 +1,14 @@
 """Run a sync of a project: load both sides, compare them, plan, apply. What runs it, a terminal or Prefect, reports it."""
 
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
-from diffsync_store.runs.approval import approved_request, needs_approval, uncovered_by
+from diffsync_store.runs.approval import (
+    applies_unasked,
+    approved_request,
+    has_all_approvals,
+    needs_approval,
+    required_people,
+    uncovered_by,
+)
 from diffsync_store.runs.comparing import compare_stores, drop_stores
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
 from diffsync_store.runs.held import Held, find_held, require_releasable
@@ -20,6 +27,7 @@ from diffsync_store.runs.operations import MAX_CHOSEN, parse_operations
 from diffsync_store.runs.plan import Plan, make_plan
 from diffsync_store.runs.preview import PreviewedRecord, preview, preview_store, previewed_models
 from diffsync_store.runs.rehearsal import rehearse
+from diffsync_store.runs.rule_cases import RuleCase, differing, read_cases, record_cases
 from diffsync_store.runs.sharding import ShardLoad, Shards, find_shards, load_shard, missing_shards, require_any
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
@@ -35,16 +43,19 @@ __all__ = [
     "NewerChange",
     "Plan",
     "PreviewedRecord",
+    "RuleCase",
     "Selection",
     "ShardLoad",
     "Shards",
     "SyncRequest",
     "Waiting",
+    "applies_unasked",
     "apply_saved",
     "approved_request",
     "can_load_at_once",
     "compare_stores",
     "count_matching",
+    "differing",
     "drop_stores",
     "find_held",
     "find_newer_change",
@@ -53,6 +64,7 @@ __all__ = [
     "find_sync",
     "find_waiting",
     "group_of",
+    "has_all_approvals",
     "load",
     "load_both",
     "load_progress",
@@ -71,12 +83,15 @@ __all__ = [
     "preview_store",
     "previewed_models",
     "progress_of_shards",
+    "read_cases",
+    "record_cases",
     "record_in_sync",
     "refuse_stale",
     "rehearse",
     "require_any",
     "require_releasable",
     "require_stores",
+    "required_people",
     "uncovered_by",
     "wait_for_lease",
 ]

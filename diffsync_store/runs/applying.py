@@ -8,8 +8,9 @@ from diffsync_store.agents import Agent
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import SyncContext
 from diffsync_store.result import SyncResult
+from diffsync_store.runs.approval import applies_unasked
 from diffsync_store.runs.in_sync import record_in_sync
-from diffsync_store.runs.stale_diffs import refuse_other_rules, refuse_stale
+from diffsync_store.runs.stale_diffs import refuse_other_operation_rules, refuse_other_rules, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync
 from diffsync_store.store.redis import Lease, RedisStore
@@ -45,7 +46,7 @@ def apply_saved(
         target: the adapter of its target, open.
         lease: the lease on the target.
         by: who applies it.
-        require_approval: refuse a diff that is not approved.
+        require_approval: refuse a diff that is not approved, unless rules decide each of its operations.
         should_stop: called before each operation; the sync stops if it returns True.
         callback: called with stage ("sync"), number done, total number.
         agent: apply it together with other agents; the lease is shared with them.
@@ -60,10 +61,12 @@ def apply_saved(
     record = target.store.record()
     refuse_stale(context.diffs(), saved.record, record.created)
     target.store.fencing_token = lease.token
+    require_approval = require_approval and not applies_unasked(saved.record, request.allow)
     if require_approval:
         require_covered(saved.journal().approval(), allow=request.allow, select=request.select)
     _, declared = find_sync(context.project, saved.record)
     refuse_other_rules(saved.record, declared.own_rules)
+    refuse_other_operation_rules(saved.record, declared.operation_rules)
     suppressions = find_suppressions(context, saved, record, request.allow)
     result = saved.apply(
         StoredAdapter(source),

@@ -1,25 +1,51 @@
 """Whether a person must approve what a sync would apply."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.guards import Completeness
 from diffsync_store.journal import Approval
 from diffsync_store.project import SyncEntry
+from diffsync_store.rules import Decision
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.selection import Select
 from diffsync_store.sync.approval import uncovered
 
 
 def needs_approval(declared: SyncEntry, record: DiffRecord, allow: Sequence[str] = ()) -> bool:
-    """Return whether the file requires an approval; a diff of which guards suppress every operation needs none."""
-    return declared.needs_approval(record.summary) and (
-        bool(allow) or not _is_all_suppressed(record, declared.guards.completeness)
-    )
+    """Return whether a person must approve some of a diff; one of which guards suppress all that is reviewed needs nobody."""
+    if record.operation_rules:
+        reviewed = {(one.model, one.action) for one in record.rulings if one.decision is Decision.REVIEW}
+        is_asked = bool(reviewed) or (bool(allow) and record.operation_rules.asks)
+    else:
+        reviewed = {(model, action) for model, of in record.by_model.items() for action in of if of[action]}
+        is_asked = declared.needs_approval(record.summary)
+    return is_asked and (bool(allow) or not _are_suppressed(reviewed, record, declared.guards.completeness))
 
 
-def _is_all_suppressed(record: DiffRecord, completeness: Completeness) -> bool:
-    """Return whether the guards suppress every operation of a diff, also as the file declares them now."""
+def applies_unasked(record: DiffRecord, allow: Sequence[str] = ()) -> bool:
+    """Return whether a sync applies at once what its rules let through, and only the rest waits for an approval.
+
+    What guards suppress is not let through by a rule: a sync with allowances waits as a whole.
+    """
+    return bool(record.operation_rules) and not allow
+
+
+def has_all_approvals(approval: Approval | None, record: DiffRecord) -> bool:
+    """Return whether as many people have approved a diff as its rules ask for. Whether the diff has changed is not checked."""
+    if approval is None or approval.is_rejected:
+        return False
+    return 1 + len(approval.earlier) >= required_people(record)
+
+
+def required_people(record: DiffRecord) -> int:
+    """Return how many different people must approve a diff, so that nothing of it waits."""
+    needed = (one.approvers for one in record.rulings if one.decision is Decision.REVIEW)
+    return max(needed, default=1)
+
+
+def _are_suppressed(operations: Collection[tuple[str, str]], record: DiffRecord, completeness: Completeness) -> bool:
+    """Return whether the guards suppress all operations of these models and actions, also as the file declares them now."""
     lifted = {
         *(f"partial:{model}" for model in completeness.allow_partial),
         *(f"empty:{model}" for model in completeness.allow_empty),
@@ -29,8 +55,7 @@ def _is_all_suppressed(record: DiffRecord, completeness: Completeness) -> bool:
         for one in record.suppressions
         if not one.below and one.allowance not in lifted and one.model not in completeness.allow_partial
     }
-    found = [(model, action) for model, actions in record.by_model.items() for action in actions if actions[action]]
-    return bool(found) and suppressed.issuperset(found)
+    return bool(operations) and suppressed.issuperset(operations)
 
 
 def approved_request(saved: SavedDiff, *, select: tuple[Select, ...] = (), retry_rejected: bool = False) -> SyncRequest:

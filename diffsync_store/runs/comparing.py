@@ -39,6 +39,7 @@ def compare_stores(
             flags=declared.combined_flags,
             guards=declared.guards,
             rules=context.project.field_rules(declared.source, declared.target),
+            operation_rules=declared.operation_rules,
             callback=callback,
         )
     record_in_sync(context, diffs.open(diff_id))

@@ -10,7 +10,7 @@ from diffsync_store.guards import Suppressions
 from diffsync_store.journal import Approval
 from diffsync_store.project import SyncContext, SyncEntry
 from diffsync_store.result import SyncResult
-from diffsync_store.runs.approval import needs_approval, uncovered_by
+from diffsync_store.runs.approval import applies_unasked, has_all_approvals, needs_approval, uncovered_by
 from diffsync_store.runs.filters import count_matching
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, require_stores
@@ -53,12 +53,18 @@ class Plan:
             and not self.uncovered
             and not self.approval.is_rejected
             and self.approval.checksum == self.saved.checksum()
+            and has_all_approvals(self.approval, self.saved.record)
         )
+
+    @property
+    def applies_unasked(self) -> bool:
+        """Whether what the rules let through is applied before the rest is approved."""
+        return applies_unasked(self.saved.record, self.allow)
 
     @property
     def has_changes(self) -> bool:
         """Whether applying the diff would change the target."""
-        return bool(self.refusal or self.result.applied or self.result.unknown)
+        return bool(self.refusal or self.result.applied or self.result.unknown or self.result.waiting)
 
 
 def make_plan(context: SyncContext[Any], request: SyncRequest) -> Plan:

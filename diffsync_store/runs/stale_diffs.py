@@ -6,6 +6,7 @@ from typing import NamedTuple
 from diffsync_store.diffs import DiffRecord, RedisDiffs
 from diffsync_store.field_rules import FieldRules
 from diffsync_store.project import UserError
+from diffsync_store.rules import Rules
 
 
 class NewerChange(NamedTuple):
@@ -69,6 +70,24 @@ def refuse_other_rules(record: DiffRecord, rules: FieldRules) -> None:
         f"Diff {record.diff_id} was made with other field rules (`fields`, `deletes`) than the file declares for its sync now. "
         "Nothing was applied. Make a new diff: `diffsync-store plan`, or a run of the deployment of the diff."
     )
+
+
+def refuse_other_operation_rules(record: DiffRecord, rules: Rules) -> None:
+    """Refuse a diff that was shown under other rules than the file declares for its sync now.
+
+    Args:
+        record: Record of the diff.
+        rules: The rules that the file declares now.
+
+    Raises:
+        UserError: The rules are others.
+    """
+    if record.operation_rules != rules:
+        raise UserError(
+            f"Diff {record.diff_id} was made with other `rules` than the file declares for its sync now, or `approval` has "
+            "changed beside them. Nothing was applied. Make a new diff: `diffsync-store plan`, or a run of the deployment of "
+            "the diff."
+        )
 
 
 def _format_time(moment: datetime) -> str:

@@ -74,6 +74,6 @@ def _not_retried(entry: Entry | None, options: SyncOptions) -> str:
     """Return why `retry_rejected` leaves an operation out; empty if it does not."""
     if not options.retry_rejected:
         return ""
-    if entry is not None and entry.state is not State.PENDING and entry.state is not State.SUPPRESSED:
+    if entry is not None and entry.state is not State.PENDING and not entry.state.is_left_out:
         return ""
     return entry.reason if entry is not None and entry.reason else NOT_REJECTED

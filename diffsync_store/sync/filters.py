@@ -9,6 +9,7 @@ from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.selection import Select
 from diffsync_store.suppression import Suppressions, place_of
+from diffsync_store.sync.rulings import Rulings
 
 Path = tuple[tuple[str, str], ...]
 NOT_SELECTED = "not selected"
@@ -27,11 +28,13 @@ class Selection:
     exclude: Sequence[Select] = ()
     suppress: Callable[[DiffElement], str | None] | Suppressions | None = None
     """Returns the reason to leave an operation out, or None."""
+    rulings: Rulings | None = None
+    """What the rules of the diff leave out."""
 
     @property
     def has_rules(self) -> bool:
         """Whether anything may be left out."""
-        return bool(self.select or self.exclude or self.suppress)
+        return bool(self.select or self.exclude or self.suppress or self.rulings)
 
     def _excluded(self, element: DiffElement, path: Path) -> str:
         if element.action is None:
@@ -39,11 +42,12 @@ class Selection:
         for rule in self.exclude:
             if rule.matches(element):
                 return f"excluded: {rule}"
+        return self._suppressed(element, path) or (self.rulings(element) if self.rulings is not None else None) or ""
+
+    def _suppressed(self, element: DiffElement, path: Path) -> str | None:
         if self.suppress is None:
-            return ""
-        return (
-            self.suppress(element, path) if isinstance(self.suppress, Suppressions) else self.suppress(element)
-        ) or ""
+            return None
+        return self.suppress(element, path) if isinstance(self.suppress, Suppressions) else self.suppress(element)
 
     def suppressed(self, top: DiffElement, path: Path = ()) -> dict[str, str]:
         """Return the operations at and below an element that are left out, by id, with the reason.

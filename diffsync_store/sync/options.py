@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from diffsync_store.diff import DiffElement
 from diffsync_store.exceptions import InvalidOptions
 from diffsync_store.selection import Select
+from diffsync_store.sync.rulings import Rulings
 
 _MINIMUM = {"workers": 1, "batch_size": 1, "retries": 0, "backoff": 0, "failure_ratio_after": 1}
 
@@ -26,6 +27,8 @@ class SyncOptions:
     """Leave out these operations and those that depend on them."""
     suppress: Callable[[DiffElement], str | None] | None = None
     """Return the reason to leave an operation out; None to apply it."""
+    rulings: Rulings | None = None
+    """What the rules of a saved diff leave out; `SavedDiff.apply` sets it."""
     retry_rejected: bool = False
     """Apply only the operations that failed, were in conflict or were blocked before."""
     require_approval: bool = False

@@ -16,6 +16,7 @@ from diffsync_store.sync.filters import Selection
 from diffsync_store.sync.moves import Key, Move, merge
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.references import ReferenceOrder
+from diffsync_store.sync.rulings import state_of
 from diffsync_store.sync.steps import MOVE, Step, backwards, stages_of, windows
 from diffsync_store.sync_elements import SyncElements
 
@@ -44,8 +45,8 @@ class Scheduler(ABC):
         self.flags = DiffSyncFlags(flags)
         self.elements = elements
         self.result = SyncResult()
-        has_rules = options.select or options.exclude or options.suppress
-        self.selection = Selection(options.select, options.exclude, options.suppress) if has_rules else None
+        selection = Selection(options.select, options.exclude, options.suppress, options.rulings)
+        self.selection = selection if selection.has_rules else None
         self.is_resumed = not journal.is_empty()
         self.entries: dict[str, Entry] = {}
         """Journal entries of the operations in the window."""
@@ -246,11 +247,11 @@ class Scheduler(ABC):
         self.finish(step, not entry.is_skipped)
 
     def suppress(self, step: Step, reason: str) -> None:
-        """List a suppressed operation."""
-        self.result.suppressed += 1
-        self.result.suppressed_operations.append(self.elements.reject(step.element, step.id, "suppressed", reason))
+        """Count an operation that is left out, and list it unless a rule ignores it."""
+        state = state_of(reason)
+        self.result.leave_out(state.value, lambda: self.elements.reject(step.element, step.id, state.value, reason))
         if not self.options.retry_rejected:
-            self.record(step, Entry(State.SUPPRESSED, reason))
+            self.record(step, Entry(state, str(reason)))
         self.advance()
         if step.action != DiffSyncActions.DELETE:
             step.is_suppressed_create = step.action == DiffSyncActions.CREATE

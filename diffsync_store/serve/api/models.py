@@ -285,9 +285,19 @@ class OperationQuery(Question):
     unique_id: str = Field("", description="Needs `model`")
     attribute: str = Field("", description="Name of an attribute that is changed")
     text: str = Field("", max_length=200, description="Part of an identifier or of a value, without case")
-    state: Literal["", "pending", "sent", "done", "failed", "conflict", "blocked", "suppressed", "rejected"] = Field(
-        "", description="`rejected`: failed, conflict, blocked or sent"
-    )
+    state: Literal[
+        "",
+        "pending",
+        "sent",
+        "done",
+        "failed",
+        "conflict",
+        "blocked",
+        "suppressed",
+        "waiting",
+        "ignored",
+        "rejected",
+    ] = Field("", description="`rejected`: failed, conflict, blocked or sent")
     start: int = Field(0, ge=0)
     limit: int = Field(100, ge=1, le=MAX_PAGE)
 

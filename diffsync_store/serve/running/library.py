@@ -46,6 +46,8 @@ _COUNTS = (
     "blocked",
     "conflicts",
     "suppressed",
+    "waiting",
+    "ignored",
     "unknown",
 )
 _log = logging.getLogger(__name__)
@@ -109,7 +111,7 @@ class LibraryRunner:
             return plan
         if plan.refusal:
             raise UserError(plan.refusal)
-        if plan.needs_approval and not plan.is_approved:
+        if plan.needs_approval and not plan.is_approved and not plan.applies_unasked:
             raise UserError(f"The diff {start.diff_id} needs an approval, and nobody has approved it as it is now.")
         return plan
 

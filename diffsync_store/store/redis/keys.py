@@ -39,6 +39,10 @@ a pattern.
                                  hash: unique id to what syncs have written to the object, as JSON; never expires
     dss:in-sync                  hash: source and target of a sync to the time at which they were last equal; never expires
     dss:notice:DIGEST            string: a notification that is being sent, or was sent; DIGEST is of its name
+    dss:{absent SOURCE TARGET}:record
+                                 hash: `number` and `generation` of the last load of a source that was compared, and `models:NUMBER`, as JSON
+    dss:{absent SOURCE TARGET}:objects:NUMBER:MODEL
+                                 hash: unique id to the number of loads in a row that lacked the object; of the last two loads
     dss:users                    hash: id of a recent user of this Redis to time and description
     ds:stores, ds:diffs          sorted sets: the ids in use, by time of last write
 
@@ -255,6 +259,18 @@ class MemoryKeys:
     def objects(self, model: str) -> str:
         """Return the key of what is known about the objects of a model."""
         return f"{self._prefix}objects:{model}"
+
+
+class AbsenceKeys:
+    """The keys of the objects that the last loads of a source lacked. They never expire."""
+
+    def __init__(self, source_name: str, target_name: str, namespace: str = "") -> None:
+        self._prefix = f"{_space('dss', namespace)}{{absent {_tag(source_name)} {_tag(target_name)}}}:"
+        self.record = f"{self._prefix}record"
+
+    def objects(self, number: int, model: str) -> str:
+        """Return the key of what one load lacked of a model."""
+        return f"{self._prefix}objects:{number}:{model}"
 
 
 def _tag(name: str) -> str:

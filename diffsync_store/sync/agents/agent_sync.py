@@ -135,7 +135,10 @@ class AgentSync(Sync):
         """Return a digest of what decides about the operations: it is the same for all agents."""
         options = self.options
         suppressions = str(options.suppress) if isinstance(options.suppress, Suppressions) else ""
+        rules: tuple[object, ...]
         rules = options.select, options.exclude, suppressions, options.retry_rejected, options.deletes_last
+        if options.rulings is not None:
+            rules = (*rules, options.rulings)
         return hashlib.sha256(repr((rules, self.flags)).encode()).hexdigest()
 
     @contextmanager

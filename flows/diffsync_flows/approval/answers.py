@@ -12,7 +12,7 @@ from diffsync_flows.approval.waiting_reconciles import settle_all
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import DiffNotFound, Select
 from diffsync_store.diffs import SavedDiff
-from diffsync_store.runs import Selection, SyncRequest, uncovered_by
+from diffsync_store.runs import Selection, SyncRequest, has_all_approvals, uncovered_by
 
 Answer = dict[str, str]
 """The values of a run's form."""
@@ -92,6 +92,10 @@ def _answer_to(run: FlowRun, saved: SavedDiff) -> Answer | None:
         is_answer = request is not None and decision.at != request.earlier_decision
     else:
         is_answer = decision.checksum == saved.checksum() and not uncovered_by(decision, _request_of(run))
+        if not has_all_approvals(
+            decision, saved.record
+        ):  # the run has been resumed with this one, and asks for another
+            is_answer = is_answer and request is not None and decision.at != request.earlier_decision
     answer = {
         "decision": "reject" if decision.is_rejected else "approve",
         "by": decision.by,

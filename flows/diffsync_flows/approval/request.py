@@ -21,7 +21,7 @@ from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_store import Select
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
-from diffsync_store.runs import SyncRequest, count_matching, uncovered_by
+from diffsync_store.runs import SyncRequest, count_matching, has_all_approvals, required_people, uncovered_by
 
 HOW_TO_DECIDE = (
     "Waiting for approval. Choose Resume in the menu of this run's page, or run: diffsync-flows approve %s --by NAME"
@@ -31,17 +31,6 @@ NO_REASON = "no reason given"
 
 class Rejected(RuntimeError):
     """A person rejected the diff."""
-
-
-def request_approval(context: SyncContext, request: SyncRequest, sync_name: str) -> Ending | None:
-    """Return None once the diff is approved, or how the run ends without applying it."""
-    try:
-        ApprovalRequest(context, request, sync_name).require()
-    except PendingElsewhere as pending:
-        return Ending(Outcome.ALREADY_PENDING, str(pending))
-    except Rejected as rejection:
-        return Ending(Outcome.REJECTED, str(rejection))
-    return None
 
 
 def has_requested_approval() -> bool:
@@ -69,8 +58,27 @@ class ApprovalRequest:
         self._timeout = context.project.sync(sync_name).approval_timeout
         self._saved = context.diffs().open(request.diff_id)
         self._checksum = self._saved.checksum()
+        self._is_answered = False
+        """Whether the answer that the run was resumed with is saved."""
 
-    def require(self) -> None:
+    def answer(self) -> Ending | None:
+        """Return None if the diff is approved, or how the run ends without applying it; suspend the run until somebody decides.
+
+        If rules ask for several people, one that approves is enough to return: the caller applies what is covered, and asks again.
+        """
+        try:
+            self._require()
+        except PendingElsewhere as pending:
+            return Ending(Outcome.ALREADY_PENDING, str(pending))
+        except Rejected as rejection:
+            return Ending(Outcome.REJECTED, str(rejection))
+        return None
+
+    def is_complete(self) -> bool:
+        """Return whether as many people have approved the diff as its rules ask for."""
+        return has_all_approvals(self._saved.journal().approval(), self._saved.record)
+
+    def _require(self) -> None:
         """Return if the diff is approved, by this run's form or before it; otherwise suspend the run.
 
         Raises:
@@ -81,7 +89,8 @@ class ApprovalRequest:
         approval = journal.approval()
         is_current = approval is not None and not approval.is_rejected and approval.checksum == self._checksum
         request = self._request
-        if is_current and not uncovered_by(approval, request):
+        is_enough = is_current and has_all_approvals(approval, self._saved.record)
+        if is_enough and not uncovered_by(approval, request):
             journal.withdraw_request(runtime.flow_run.id)
             return
         decision = self._await_decision()
@@ -93,19 +102,33 @@ class ApprovalRequest:
         """Return what a person decided; suspend the flow run until then."""
         log, form, complaint = get_run_logger(), decision_form(self._saved.record), ""
         for key, is_answered in _keys(f"approval-{self._checksum[:16]}"):
+            if is_answered and self._is_answered:
+                continue
             if not is_answered:
                 self._announce()
-                description = complaint + INSTRUCTIONS + review(self._saved, self._request.overrides)
+                description = complaint + self._people() + INSTRUCTIONS + review(self._saved, self._request.overrides)
                 form = form.with_initial_data(description=description)
             decision = suspend_flow_run(wait_for_input=form, timeout=self._timeout, key=key)
             try:
                 count_matching(self._saved, decision.excluded)
             except UserError as error:
                 log.warning("The decision was not accepted: %s Asking again.", error)
+                self._is_answered = True
                 complaint = f"**Your decision was not accepted.** {escape_markdown(error)}\n\n"
             else:
+                self._is_answered = True
                 return decision
         raise AssertionError("there is always another key")
+
+    def _people(self) -> str:
+        """Return how many people must approve, and who has, if rules ask for several."""
+        number = required_people(self._saved.record)
+        approval = self._saved.journal().approval()
+        if number == 1:
+            return ""
+        given = [] if approval is None or approval.is_rejected else [approval, *approval.earlier]
+        names = ", ".join(escape_markdown(one.by) for one in given if one.checksum == self._checksum)
+        return f"**{number} different people must approve.** {f'Approved by: {names}.' if names else ''}\n\n"
 
     def _announce(self) -> None:
         """Record the request with the diff, unless an older run asks about the same changes."""
@@ -157,7 +180,9 @@ def _save(saved: SavedDiff, decision: Decision, checksum: str, request: SyncRequ
 
 
 def _keys(base: str) -> Iterator[tuple[str, bool]]:
-    """Yield the keys under which this flow run asks, and whether each was answered; skip those of an earlier attempt.
+    """Yield the key of the last answer of this flow run, if there is one, and then new keys; skip those of an earlier attempt.
+
+    Answers before the last one were saved before the run asked again.
 
     Prefect keeps the form of a question, but when an ended run is retried it forgets that the question was asked.
     """
@@ -165,10 +190,14 @@ def _keys(base: str) -> Iterator[tuple[str, bool]]:
         answered = _answered_keys(client)
         inputs = client.filter_flow_run_input(runtime.flow_run.id, f"suspended-{base}", limit=PAGE, exclude_keys=set())
     used = {found.key for found in inputs}
+    mine = [
+        key for key in (f"{base}-{number}" for number in range(1, len(answered) + len(used) + 2)) if key in answered
+    ]
+    yield from ((key, True) for key in mine[-1:])
     for number in count(1):
         key = f"{base}-{number}"
-        if key in answered or f"suspended-{key}-schema" not in used:
-            yield key, key in answered
+        if key not in answered and f"suspended-{key}-schema" not in used:
+            yield key, False
 
 
 def _answered_keys(client: SyncPrefectClient) -> set[str]:

@@ -5,7 +5,7 @@
 | `diffsync.store.loaded` | `diffsync.store.STORE_ID` | `diffsync.adapter.NAME` | store_id, adapter, state (complete, partial), objects |
 | `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME`, `diffsync.adapter.NAME` of both sides | diff_id, sync_name, source_store_id, target_store_id, operations, create, update, delete, suppressed, needs_approval |
 | `diffsync.diff.empty` | the same, for a diff without operations | | |
-| `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, suppressed, unknown, done_before |
+| `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, suppressed, waiting, ignored, unknown, done_before |
 
 Each resource has two labels. `diffsync.project` is the project of the YAML file. `diffsync.reconcile` is `yes` if a
 reconcile started the step and takes the next one itself, else `no`. It is also `no` for a sync that asks for approval.
@@ -61,8 +61,8 @@ RECONCILE = "reconcile"
 RECONCILE_LABEL, PROJECT_LABEL = "diffsync.reconcile", "diffsync.project"
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
-NOT_APPLIED = ("skipped", "failed", "blocked", "conflicts", "suppressed", "unknown")
-OUTCOMES = ("created", "updated", "deleted", "moved", *NOT_APPLIED, "done_before")
+NOT_APPLIED = ("skipped", "failed", "blocked", "conflicts", "suppressed", "waiting", "unknown")
+OUTCOMES = ("created", "updated", "deleted", "moved", *NOT_APPLIED, "ignored", "done_before")
 
 
 def store_loaded(adapter: str, record: StoreRecord) -> None:

@@ -75,7 +75,14 @@ def save_diff(
         rules = config.field_rules(source.name, target.name)
         with progress(artifact_key("diff", source.name, target.name)) as callback:
             context.diffs(sync.diff_retention).compare_once(
-                source, target, diff_id, flags=sync.combined_flags, guards=sync.guards, callback=callback, rules=rules
+                source,
+                target,
+                diff_id,
+                flags=sync.combined_flags,
+                guards=sync.guards,
+                callback=callback,
+                rules=rules,
+                operation_rules=sync.operation_rules,
             )
         record_in_sync(context, context.diffs().open(diff_id))
         return source_store.record().updated

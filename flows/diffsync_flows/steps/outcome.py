@@ -26,6 +26,11 @@ class SyncOutcome:
         return sum(self.counts.get(name, 0) for name in NOT_APPLIED)
 
     @property
+    def waiting(self) -> int:
+        """Number of operations that wait for an approval, and that no stop has kept from being applied."""
+        return 0 if self.stop_reason else self.counts.get("waiting", 0)
+
+    @property
     def is_complete(self) -> bool:
         """Whether the whole diff is applied, by this run or an earlier one."""
         return not (self.not_applied or self.stop_reason)

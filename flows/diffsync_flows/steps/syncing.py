@@ -2,7 +2,7 @@
 
 from prefect import get_run_logger
 
-from diffsync_flows.approval.request import has_requested_approval, request_approval
+from diffsync_flows.approval.request import ApprovalRequest, has_requested_approval
 from diffsync_flows.approval.superseding import supersede_older
 from diffsync_flows.reporting.events import SyncEnd, report_failure
 from diffsync_flows.reporting.metrics import RunMetrics, run_metrics
@@ -15,7 +15,7 @@ from diffsync_flows.steps.applying import apply_as_agent, apply_diff, check_sync
 from diffsync_flows.steps.outcome import SyncOutcome
 from diffsync_store import LeaseHeld, SyncStopped
 from diffsync_store.diffs import DiffRecord
-from diffsync_store.runs import SyncRequest, find_sync, needs_approval
+from diffsync_store.runs import SyncRequest, applies_unasked, find_sync, needs_approval
 from diffsync_store.store.redis import Holder
 
 Counts = dict[str, int]
@@ -67,19 +67,35 @@ def _apply_approved(
         get_run_logger().warning("Nobody is asked for an approval: the guards suppress every operation of this diff.")
     if not is_resumed:
         check_sync(context, request)
-    if must_ask and (ended := request_approval(context, request, metrics.name)):
-        if ended.outcome is Outcome.REJECTED:
-            end.emit("rejected")
-        return ended
-    if is_resumed:  # after the answer has been saved
-        check_sync(context, request)
     try:
-        return apply_diff(context, request, require_approval=must_ask)
+        if not must_ask:
+            return apply_diff(context, request, require_approval=False)
+        if not is_resumed and applies_unasked(record, request.allow):
+            outcome = apply_diff(context, request, require_approval=False)
+            if not outcome.waiting:
+                return outcome
+        return _apply_when_approved(context, request, metrics.name, end)
     except LeaseHeld as held:
         if not isinstance(held.holder, Holder) or held.holder.until is not None:
             raise
         end.emit("skipped")
         return _locked(record, held.holder)
+
+
+def _apply_when_approved(
+    context: SyncContext, request: SyncRequest, sync_name: str, end: SyncEnd
+) -> SyncOutcome | Ending:
+    """Ask for an approval and apply what it covers, until nothing waits for another one."""
+    approval = ApprovalRequest(context, request, sync_name)
+    while True:
+        if ended := approval.answer():
+            if ended.outcome is Outcome.REJECTED:
+                end.emit("rejected")
+            return ended
+        check_sync(context, request)  # after the answer has been saved
+        outcome = apply_diff(context, request, require_approval=True)
+        if not outcome.waiting or approval.is_complete():
+            return outcome
 
 
 def _locked(record: DiffRecord, holder: Holder) -> Ending:

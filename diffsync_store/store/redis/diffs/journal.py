@@ -23,6 +23,8 @@ from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.values.readable import readable
 
 _BATCH = 1000
+_CHANGED = 2
+"""Answer of the script that records a decision, if there is another one than was read."""
 _RENEW_AFTER = 60.0
 """Seconds after which a write renews the time to live."""
 
@@ -219,8 +221,13 @@ class RedisJournal(Journal):
     def approve(self, approval: Approval) -> None:
         approval = approval.model_copy(update={"by": readable(approval.by), "reason": readable(approval.reason)})
         keys = [self._keys.record, self._keys.approval]
-        with translated_errors():
-            is_set = scripts.APPROVE(self._redis, keys, [self._created, approval.model_dump_json(), self._ttl])
+        is_set: Any = [_CHANGED]
+        while is_set and is_set[0] == _CHANGED:  # another person has decided meanwhile
+            with translated_errors():
+                before = self._redis.get(self._keys.approval) or b""
+                whole = approval.after(Approval.model_validate_json(before) if before else None)
+                arguments = [self._created, whole.model_dump_json(), self._ttl, before]
+                is_set = scripts.APPROVE(self._redis, keys, arguments)
         self._renew()
         if not is_set:
             self._raise_gone()

@@ -7,6 +7,8 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from diffsync_store.field_rules.rules import NO_RULES, FieldRules
+from diffsync_store.rules import NO_RULES as NO_OPERATION_RULES
+from diffsync_store.rules import RuledCount, Rules
 from diffsync_store.suppression import Suppression
 
 
@@ -55,6 +57,10 @@ class DiffRecord(BaseModel):
     """Number of values and objects that the field rules leave alone, by model and reason (see `field_rules.Why`)."""
     had_memory: bool = True
     """Whether anything was known of what syncs have written to the target; true if the field rules do not need it."""
+    operation_rules: Rules = NO_OPERATION_RULES
+    """The rules that decide each operation."""
+    rulings: tuple[RuledCount, ...] = ()
+    """Number of operations that each rule decides; empty without rules."""
     elements: int
     """Number of elements stored: the operations and the objects above them."""
     created: datetime
