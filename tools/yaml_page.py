@@ -28,6 +28,8 @@ _SECTIONS = {
     "Reference": "references",
     "RecordMapping": "records",
     "FieldMapping": "fields-of-records",
+    "Rule": "rules",
+    "Unless": "rules",
     "WorkPools": "work-pools",
     "ChangeLimits": "change-limits",
     "Limits": "limits",
@@ -76,7 +78,10 @@ def _kind(part: dict[str, Any]) -> str:  # noqa: PLR0911  # one return for each 
     if words := option.get("enum") or [option[key] for key in ("const",) if key in option]:
         return ", ".join(f"`{each}`" for each in words)
     if option.get("type") == "array":
-        return "list of texts" if option.get("items", {}).get("type") == "string" else "list"
+        items = option.get("items", {})
+        if "$ref" in items:
+            return f"list of {_kind(items).replace('mapping', 'mappings')}"
+        return "list of texts" if items.get("type") == "string" else "list"
     inner = option.get("additionalProperties")
     if isinstance(inner, dict):
         return "mapping" if "oneOf" in inner else f"name: {_kind(inner)}"

@@ -34,7 +34,7 @@ Runs = Annotated[
 class Unless(BaseModel):
     """When a rule does not apply although it fits."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     older_than: Runs
     """The source has lacked the object in this many loads in a row, the one of the diff included."""
@@ -51,7 +51,7 @@ class Rule(BaseModel):
     fits if one of the attributes, and one of the values, is concerned.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str = Field("", max_length=100, examples=["lab-vlans"])
     """Name of the rule in lists and messages; what it says by default."""
@@ -65,7 +65,7 @@ class Rule(BaseModel):
     """Values of identifiers and attributes, by name: a pattern, a value, or a list of these, of which one has to fit."""
     unless: Unless | None = Field(None, examples=[{"older_than": "3 runs"}])
     """When the rule does not apply."""
-    then: Decision
+    then: Annotated[Decision, WithJsonSchema({"type": "string", "enum": [each.value for each in Decision]})]
     """What becomes of the operation: `apply`, `review`, `hold` or `ignore`."""
     approvers: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
     """Number of different people who must approve it, with `then: review`."""

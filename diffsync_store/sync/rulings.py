@@ -69,7 +69,7 @@ class Rulings:
             return None
         by = f"by the rule {ruling.rule!r}"
         if ruling.decision is Decision.HOLD:
-            return RuledOut(f"held {by}", State.SUPPRESSED)
+            return RuledOut(f"suppressed {by}", State.SUPPRESSED)
         if ruling.decision is Decision.IGNORE:
             return RuledOut(f"ignored {by}", State.IGNORED)
         return self._review(element, ruling)

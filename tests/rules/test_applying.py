@@ -92,7 +92,7 @@ def test_what_the_rules_let_through_is_applied_at_once_and_the_rest_once_it_is_a
     assert {(each.unique_id, each.state, each.reason) for each in world.result.suppressed_operations} == {
         ("lab__c", "waiting", "waits for 1 approval (rule 'deletes')"),
         ("old__a", "waiting", "waits for 1 approval (rule 'deletes')"),
-        ("old", "suppressed", "held by the rule 'sites stay'"),
+        ("old", "suppressed", "suppressed by the rule 'sites stay'"),
     }
     assert not world.result.is_complete
     assert world.states()["create lab__b"] == "ignored"
