@@ -222,7 +222,13 @@ class RedisDiffs(DiffCatalog):
         )
 
     def undo(
-        self, saved: SavedDiff, target: Adapter, diff_id: str | None = None, *, guards: Guards | None = None
+        self,
+        saved: SavedDiff,
+        target: Adapter,
+        diff_id: str | None = None,
+        *,
+        guards: Guards | None = None,
+        operation_rules: Rules | None = None,
     ) -> Undo:
         """Save a diff that takes back what the syncs of another one have done, and return what it could not take back.
 
@@ -233,6 +239,7 @@ class RedisDiffs(DiffCatalog):
             target: the adapter of its target, over a store that was loaded since.
             diff_id: as for `save`.
             guards: what to suppress.
+            operation_rules: what becomes of each operation; by default the rules of the other diff decide.
 
         Raises:
             StoreNotFound, StoreNotComplete: the store cannot be compared.
@@ -251,7 +258,7 @@ class RedisDiffs(DiffCatalog):
             record.flags,
             found,
             record.field_rules,
-            record.operation_rules,
+            record.operation_rules if operation_rules is None else operation_rules,
         )
         rulings = RulingCounter(comparison.operation_rules)
         undo, totals = Undo(saved, target), Counter[str]()

@@ -65,4 +65,5 @@ def make_undo(context: SyncContext[Any], saved: SavedDiff, target_store_id: str,
                 f"{record.target_name}. Load {record.target_name} and give that store."
             )
         target = context.project.make_adapter(record.target_name, store)
-        return context.diffs(declared.diff_retention).undo(saved, target, undo_id, guards=declared.guards)
+        diffs, rules = context.diffs(declared.diff_retention), declared.operation_rules
+        return diffs.undo(saved, target, undo_id, guards=declared.guards, operation_rules=rules)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from diffsync_store.diff import DiffElement
 from diffsync_store.enum import DiffSyncActions
+from diffsync_store.enum import OperationState as State
 from diffsync_store.selection import Select
 from diffsync_store.suppression import Suppressions, place_of
-from diffsync_store.sync.rulings import Rulings
+from diffsync_store.sync.rulings import RuledOut, Rulings, state_of
 
 Path = tuple[tuple[str, str], ...]
 NOT_SELECTED = "not selected"
@@ -79,7 +80,7 @@ class Selection:
         if action == DiffSyncActions.CREATE:
             why = above or excluded
             below = [
-                self._visit(child, path, why and _parent_left_out(element), False, suppressed)
+                self._visit(child, path, why and _as(why, _parent_left_out(element)), False, suppressed)
                 for child in _below(element)
             ]
             done = not why and (selected or any(below))
@@ -88,7 +89,7 @@ class Selection:
         below = [self._visit(child, path, above, included, suppressed) for child in _below(element)]
         if action == DiffSyncActions.DELETE:
             done = included and not above and all(below)
-            why = above or excluded or ("a delete below it is left out" if included else NOT_SELECTED)
+            why = above or excluded or (_kept_below(element, suppressed) if included else NOT_SELECTED)
             return self._note(element, why, done, suppressed)
         if action is None:
             return any(below)
@@ -103,6 +104,20 @@ class Selection:
 
 def _parent_left_out(element: DiffElement) -> str:
     return f"{element.type} {element.uid or element.name} above it is left out"
+
+
+def _as(reason: str, text: str) -> str:
+    """Return a text as the reason of an operation that is left out together with another one, for the same state."""
+    return RuledOut(text, reason.state) if isinstance(reason, RuledOut) else text
+
+
+def _kept_below(element: DiffElement, suppressed: Mapping[str, str]) -> str:
+    """Return the reason of a delete that is left out because one below it is."""
+    reasons = [suppressed[below.operation_id] for below in _below(element) if below.operation_id in suppressed]
+    states = {state_of(reason) for reason in reasons} - {State.IGNORED}
+    state = State.WAITING if states == {State.WAITING} else State.SUPPRESSED if states else State.IGNORED
+    text = "a delete below it is left out"
+    return text if not reasons or state is State.SUPPRESSED else RuledOut(text, state)
 
 
 def _below(element: DiffElement) -> Iterator[DiffElement]:

@@ -152,6 +152,9 @@ adapters:
   decided:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/decided"}
+  ruled:
+    class: tests.flows.systems:CountingAdapter
+    settings: {file: "${FOLDER}/ruled"}
   repeated:
     class: tests.flows.systems:CountingAdapter
     settings: {file: "${FOLDER}/repeated"}
@@ -207,6 +210,10 @@ syncs:
   skipped-too: {source: seven, target: waited-for, overlap: skip}
   overtaken: {source: seven, target: overtaken}
   decided: {source: seven, target: decided, approval: always}
+  ruled:
+    source: seven
+    target: ruled
+    rules: [{where: {name: "item [0-3]"}, then: apply}, {then: review, approvers: 2, name: others}]
   repeated: {source: seven, target: repeated, approval: always}
   repeated-too: {source: five, target: repeated}
   eased: {source: seven, target: eased, approval: deletes}
@@ -270,8 +277,8 @@ class Project:
                 return StoredAdapter(store)
 
             source, target = loaded(declared.source, "source"), loaded(declared.target, "target")
-            flags, guards = declared.combined_flags, declared.guards
-            return context.diffs().compare(source, target, diff_id, flags=flags, guards=guards)
+            flags, guards, rules = declared.combined_flags, declared.guards, declared.operation_rules
+            return context.diffs().compare(source, target, diff_id, flags=flags, guards=guards, operation_rules=rules)
 
     def run_with(self, environment: Mapping[str, str], deployment: str, **parameters: Any) -> Run:
         """Run a deployment in a process with more environment variables than its worker."""

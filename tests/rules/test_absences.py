@@ -58,7 +58,7 @@ def nightly(redis_connection: Connection) -> Iterator[Nightly]:
         side.store.drop()
 
 
-def test_loads_in_a_row_count_and_a_record_that_comes_back_begins_anew(nightly: Nightly) -> None:
+def test_loads_in_a_row_count_and_a_record_that_comes_back_begins_again(nightly: Nightly) -> None:
     found = [
         nightly.absent({"lab": dict.fromkeys(names, "leaf"), "old": {}}) for names in ("bz", "z", "bz", "z", "az", "z")
     ]

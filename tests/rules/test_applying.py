@@ -144,6 +144,20 @@ def test_an_approval_of_another_selection_does_not_count(make: Any) -> None:
     assert world.apply(select=(Select(model="device"),))
 
 
+def test_what_is_left_out_with_a_waiting_or_ignored_operation_waits_or_is_ignored_too(make: Any) -> None:
+    world = make(
+        rules(
+            {"model": "site", "action": "create", "then": "review"},
+            {"action": "delete", "model": "device", "then": "ignore"},
+        )
+    )
+    world.apply()
+    states = world.states()
+    assert (states["create new"], states["create new__a"]) == ("waiting", "waiting")
+    assert (states["delete old__a"], states["delete old"]) == ("ignored", "ignored")
+    assert (world.result.waiting, world.result.ignored, world.result.suppressed) == (2, 3, 0)
+
+
 def test_a_dry_run_says_the_same_as_the_sync(make: Any) -> None:
     world = make(rules({"action": "delete", "then": "review"}, {"action": "update", "then": "ignore"}))
     told = world.saved.dry_run()

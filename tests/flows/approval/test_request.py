@@ -94,6 +94,24 @@ def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Pro
     project.expect_outcomes(diff_id, "rejected", "complete")
 
 
+def test_a_sync_with_rules_applies_what_they_let_through_and_asks_two_people_about_the_rest(project: Project) -> None:
+    diff_id = project.compare("ruled", "ruled")
+    run_id = start_run(project.stack, "sync/ruled", diff_id=diff_id)
+    wait_until(lambda: shown_request(project, run_id), 120, "it waits for approval")
+    first = shown_request(project, run_id)
+    assert "**2 different people must approve.**" in first
+    assert lines(project.folder / "ruled") == [f"item {number}" for number in range(4)]
+    send_answer(project, run_id, {"decision": "approve", "by": "ann"})
+    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 120, "it asks the second person")
+    assert "Approved by: ann." in shown_request(project, run_id)
+    assert len(lines(project.folder / "ruled")) == 4
+    send_answer(project, run_id, {"decision": "approve", "by": "bob"})
+    run = finish(project.stack, run_id, seconds=120)
+    assert (run.state, run.message) == ("Completed", "")
+    assert len(lines(project.folder / "ruled")) == 7
+    project.expect_outcomes(diff_id, "complete")
+
+
 def test_a_rejected_diff_is_not_applied_by_a_sync_that_needs_no_approval(project: Project) -> None:
     project.compare("cleared", "rejected")
     with project.diffs() as diffs:
