@@ -1,8 +1,7 @@
-"""Many objects are encoded as each of them is alone: the same bytes and digests, and an error at the object that has it."""
+"""Objects with plain values are encoded together as each of them is alone: the same bytes and digests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -11,6 +10,9 @@ from hypothesis import strategies as st
 
 from diffsync_store import DiffSyncModel, DiffSyncModelFlags
 from diffsync_store.exceptions import ObjectNotStorable
+from diffsync_store.store.local import LocalStore
+from diffsync_store.store.redis.writing.batch import Batch
+from diffsync_store.store.redis.writing.model_buffer import ModelBuffer
 from diffsync_store.store.serialization import encode_all, encode_with_digest
 from tests.store.test_digest_of_objects import FLAGS, SCALARS, Plain, things
 
@@ -51,50 +53,61 @@ def ports(draw: st.DrawFn) -> Port:
     return obj
 
 
-def until_error(encoded: Iterator[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], str]:
-    """Return what is encoded before an error, and the error."""
-    found = []
-    try:
-        for pair in encoded:
-            found.append(pair)  # noqa: PERF402  # keeps those before the error
-    except ObjectNotStorable as error:
-        return found, str(error)
-    return found, ""
-
-
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of what was assigned without being validated
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(objects=st.lists(ports(), max_size=8) | st.lists(things(Plain), max_size=8))
 def test_many_objects_are_encoded_as_one_by_one(objects: list[DiffSyncModel]) -> None:
     declared = Plain if objects and isinstance(objects[0], Plain) else Port
-    together, error = until_error(encode_all(objects, declared))
-    alone, expected = until_error(encode_with_digest(obj, declared) for obj in objects)
-    assert error == expected
-    assert [data for data, _ in together] == [data for data, _ in alone]
-    for (_, digest), (_, other), obj in zip(together, alone, objects, strict=False):
+    together = encode_all(objects, declared)
+    if together is None:  # one needs more
+        return
+    for obj, data, digest in zip(objects, *together, strict=True):
+        alone, other = encode_with_digest(obj, declared)
+        assert data == alone
         if encode_with_digest(obj, declared)[1] == other:  # an object that cannot be digested has a random one
             assert digest == other
 
 
-def test_more_objects_than_are_encoded_at_once() -> None:
-    objects = [Port(device="d", name=str(number), tags=["a"]) for number in range(1234)]
-    objects[777].model_flags = DiffSyncModelFlags.IGNORE
-    assert list(encode_all(iter(objects), Port)) == [encode_with_digest(obj, Port) for obj in objects]
-    assert list(encode_all([], Port)) == []
-    assert list(encode_all(objects[:3], None)) == [encode_with_digest(obj) for obj in objects[:3]]
+def test_objects_that_need_more_are_not_encoded_together() -> None:
+    objects = [Port(device="d", name=str(number), tags=["a"]) for number in range(300)]
+    alone = [encode_with_digest(obj, Port) for obj in objects]
+    assert encode_all(objects, Port) == ([data for data, _ in alone], [digest for _, digest in alone])
+    objects[77].model_flags = DiffSyncModelFlags.IGNORE
+    assert encode_all(objects, Port) is None
+    objects[77] = FastPort(device="d", name="77")
+    assert encode_all(objects, Port) is None
 
 
-def test_objects_before_one_that_cannot_be_stored_are_encoded() -> None:
-    objects = [Port(device="d", name=str(number)) for number in range(150)]
-    objects[120].__dict__["tags"] = [object()]
-    encoded = encode_all(objects, Port)
-    assert [next(encoded) for _ in range(120)] == [encode_with_digest(obj, Port) for obj in objects[:120]]
-    with pytest.raises(ObjectNotStorable, match="d__120"):
-        next(encoded)
+def test_objects_before_one_that_cannot_be_stored_are_written() -> None:
+    store = LocalStore(adapter=None)
+    buffer = ModelBuffer(store, "port", Port, Port)
+    objects = [Port(device="d", name=str(number)) for number in range(700)]
+    objects[620].__dict__["tags"] = [object()]
+    for obj in objects:
+        buffer.add(obj.get_unique_id(), obj)
+    queue = Queue()
+    with pytest.raises(ObjectNotStorable, match="d__620"):
+        list(buffer.write_to(queue, lambda _: None))
+    written = [pair for batch in queue.batches for pair in zip(batch.values, batch.digests, strict=True)]
+    assert written == [encode_with_digest(obj, Port) for obj in objects[:620]]
+    assert list(buffer.adds.values()) == objects[620:]
+
+
+class Queue:
+    """Keeps the batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def put(self, batch: Batch) -> None:
+        self.batches.append(batch)
+
+    def contains(self, batch: Batch) -> bool:
+        return batch in self.batches
 
 
 @pytest.mark.parametrize("value", [10**3000, [10**3000], {"a": 10**3000}])
 def test_an_integer_too_long_for_the_parser_is_tagged(value: Any) -> None:
     objects = [Plain(name=str(number), value=value if number == 1 else 1) for number in range(3)]
-    assert [data for data, _ in encode_all(objects, Plain)] == [encode_with_digest(obj, Plain)[0] for obj in objects]
-    assert b"~int" in list(encode_all(objects, Plain))[1][0]
+    assert encode_all(objects, Plain) is None
+    assert b"~int" in encode_with_digest(objects[1], Plain)[0]

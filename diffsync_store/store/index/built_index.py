@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
-from struct import Struct
+from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 from zlib import crc32
 
@@ -17,11 +19,12 @@ from diffsync_store.store.index.format import (
     MAX_TEXT,
     MISSING,
     NODE,
-    bucket_of,
+    encode_all_uids,
     encode_uid,
     fits,
     level_of_shard,
     pack_edge,
+    with_lengths,
 )
 from diffsync_store.store.index.node_counts import Digests, NodeCounts
 from diffsync_store.store.index.open_nodes import pack_open_node
@@ -31,10 +34,11 @@ CHUNK = 500_000
 
 _MAX_CHARACTERS = MAX_TEXT // 4
 """Characters that fit in any case."""
-_LENGTHS = [Struct(">H").pack(length) for length in range(256)]
 _LANE = 256**SIZE
-_DIGEST = slice(-SIZE - 1, -1)
-"""Where an entry has its digest."""
+_DIGEST_OF = itemgetter(slice(-SIZE - 1, -1))
+"""Returns the digest in an entry."""
+_AT_ONCE = 10_000
+"""Objects whose entries are made at once."""
 
 K = TypeVar("K", int, bytes)
 
@@ -72,8 +76,8 @@ class BuiltModel:
 class _Listed:
     """The listed children of one model."""
 
-    edges: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """Child and packed edge."""
+    edges: list[tuple[list[bytes], bytes]] = field(default_factory=list)
+    """Children of one object, and the end of their packed edges, which names the object."""
     missing: dict[bytes, bytes] = field(default_factory=dict)
     """Random digest, with flag, of each listed child that is not stored anywhere."""
 
@@ -145,31 +149,33 @@ class BuiltIndex:
         listed = self._listed(name, digests)
         level = level_of_shard(len(digests) + len(listed.missing), self._shards)
         buckets: list[Any] = [[] for _ in range(1 << level)]
-        _fill(buckets, level, ((encode_uid(uid), digest) for uid, digest in digests.items()))
-        _fill(buckets, level, listed.missing.items())
-        edges: dict[int, list[bytes]] = {}
-        for child, edge in listed.edges:
-            edges.setdefault(bucket_of(child, level), []).append(edge)
+        _fill(buckets, level, digests)
+        _fill(buckets, level, listed.missing)
+        edges = _edges(listed, level)
         counted, skipped = self._node_counts.total(name)
         return BuiltModel(name, level, len(digests), counted, skipped, _pack(buckets), buckets, edges)
 
     def _listed(self, name: str, digests: Mapping[str, bytes]) -> _Listed:
-        """Return the listed children of a model with these objects. `pack_edge` is written out for speed."""
-        listed, can_be_elsewhere, lengths = _Listed(), self._shards > 1, _LENGTHS
+        """Return the listed children of a model with these objects."""
+        listed = _Listed()
         for parent_model, of_model in self._children.get(name, {}).items():
             model = encode_uid(parent_model)
             for parent_uid, joined in of_model.items():
-                of_parent = pack_edge(b"", model, encode_uid(parent_uid))[len(lengths[0]) :]
-                for uid in split_ids(joined):
-                    child = encode_uid(uid)
-                    if uid not in digests and can_be_elsewhere:
-                        continue
-                    length = len(child)
-                    packed = (lengths[length] if length < 256 else length.to_bytes(2, "big")) + child + of_parent
-                    listed.edges.append((child, packed))
-                    if uid not in digests and child not in listed.missing:
-                        listed.missing[child] = os.urandom(SIZE) + MISSING
+                uids = split_ids(joined)
+                stored = digests.keys() & uids.keys()
+                if len(stored) < len(uids):
+                    uids = self._without_missing(uids, stored, listed)
+                of_parent = pack_edge(b"", model, encode_uid(parent_uid))[2:]
+                listed.edges.append((encode_all_uids(uids), of_parent))
         return listed
+
+    def _without_missing(self, uids: dict[str, None], stored: AbstractSet[str], listed: _Listed) -> dict[str, None]:
+        """Return the children whose edges this shard has. Those that are nowhere are listed as missing."""
+        if self._shards > 1:  # they may be in another shard
+            return {uid: None for uid in uids if uid in stored}
+        for uid in map(encode_uid, uids.keys() - stored):
+            listed.missing.setdefault(uid, os.urandom(SIZE) + MISSING)
+        return uids
 
 
 def _may_have_long(ids: JoinedIds) -> bool:
@@ -180,24 +186,31 @@ def _long(ids: Iterable[str]) -> list[str]:
     return [uid for uid in ids if len(uid) > _MAX_CHARACTERS]
 
 
-def _fill(buckets: list[list[bytes]], level: int, entries: Iterable[tuple[bytes, bytes]]) -> None:
-    """Add packed entries to their buckets: `pack_entry` and `bucket_of`, written out for speed."""
-    lengths, shift = _LENGTHS, 32 - level
-    for uid, digest in entries:
-        length = len(uid)
-        buckets[crc32(uid) >> shift].append(
-            (lengths[length] if length < 256 else length.to_bytes(2, "big")) + uid + digest
-        )
+def _fill(buckets: list[list[bytes]], level: int, digests: Mapping[Any, bytes]) -> None:
+    """Add packed entries to their buckets, with few calls for each. The ids are text or bytes."""
+    rest, shift = iter(digests.items()), 32 - level
+    while some := dict(islice(rest, _AT_ONCE)):
+        uids = list(some) if isinstance(next(iter(some)), bytes) else encode_all_uids(some)
+        entries = map(bytes.__add__, with_lengths(uids), some.values())
+        for hashed, entry in zip(map(crc32, uids), entries, strict=True):
+            buckets[hashed >> shift].append(entry)
+
+
+def _edges(listed: _Listed, level: int) -> Mapping[int, list[bytes]]:
+    """Return packed edges by the bucket of the child."""
+    edges, shift = defaultdict[int, list[bytes]](list), 32 - level
+    for children, of_parent in listed.edges:
+        for hashed, child in zip(map(crc32, children), with_lengths(children), strict=True):
+            edges[hashed >> shift].append(child + of_parent)
+    return edges
 
 
 def _pack(buckets: list[Any]) -> bytes:
     """Replace the list of entries of each bucket by its bytes, and return the sums: `pack_entries` and `sum_of` in one pass."""
-    number, sums = int.from_bytes, bytearray()
+    sums = bytearray()
     for bucket, entries in enumerate(buckets):
         entries.sort()
-        total = 0
-        for entry in entries:
-            total += number(entry[_DIGEST])
+        total = sum(map(int.from_bytes, map(_DIGEST_OF, entries)))
         sums += (total % _LANE).to_bytes(SIZE, "big")
         buckets[bucket] = b"".join(entries)
     return bytes(sums)

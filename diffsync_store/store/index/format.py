@@ -17,7 +17,7 @@ The entries of a bucket are in the order of their bytes, so equal buckets have e
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Self
@@ -47,6 +47,7 @@ LEAF = (1, 0)
 """The node of an object that is not kept."""
 
 _LENGTH = struct.Struct(">H")
+_LENGTHS = [_LENGTH.pack(length) for length in range(256)]
 _DIGEST = SIZE + 1
 _MASK = (1 << 8 * SIZE) - 1
 _LANE = 16
@@ -58,6 +59,14 @@ def encode_uid(uid: str) -> bytes:
     return uid.encode("utf-8", "surrogatepass")
 
 
+def encode_all_uids(uids: Collection[str]) -> list[bytes]:
+    """Return the bytes of unique ids, as `encode_uid` does."""
+    try:
+        return list(map(str.encode, uids))
+    except UnicodeEncodeError:
+        return list(map(encode_uid, uids))
+
+
 def decode_uid(uid: bytes) -> str:
     """Return the unique id of these bytes."""
     return uid.decode("utf-8", "surrogatepass")
@@ -66,6 +75,14 @@ def decode_uid(uid: bytes) -> str:
 def fits(*texts: bytes) -> bool:
     """Whether unique ids and model names are short enough for an index."""
     return all(len(text) <= MAX_TEXT for text in texts)
+
+
+def with_lengths(texts: Collection[bytes]) -> Iterator[bytes]:
+    """Yield each text with its '>H' length before it."""
+    sizes = list(map(len, texts))
+    if max(sizes, default=0) < len(_LENGTHS):
+        return map(bytes.__add__, map(_LENGTHS.__getitem__, sizes), texts)
+    return map(bytes.__add__, map(_LENGTH.pack, sizes), texts)
 
 
 # Buckets

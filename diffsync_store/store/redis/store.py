@@ -154,6 +154,7 @@ class RedisStore(BaseStore):
         self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
+        self._most_pending = _BATCH * self._share
         self._flush_due = _NEVER
         self._is_loading = False
         self._shard: ShardLoad | None = None
@@ -631,7 +632,8 @@ class RedisStore(BaseStore):
 
     def _knows_all_uids(self, buffer: ModelBuffer, now: float) -> bool:
         """Whether this process is the only writer and knows all unique ids of the model."""
-        return now < self._writer.claim_until and buffer.uids.are_valid(self._writer.epoch)
+        writer = self._writer
+        return now < writer.claim_until and buffer.uids.epoch == writer.epoch != b""
 
     def _prepare_to_add(self, buffer: ModelBuffer, now: float) -> None:
         """Become the only writer if there are no others, and fetch the existing unique ids if that is cheap."""
@@ -743,9 +745,9 @@ class RedisStore(BaseStore):
         if self._flush_due is _NEVER:
             self._flush_due = now + _FLUSH_AFTER
             register(self)  # it may have been closed
-        if self._writes_at_once:
+        if self._is_forked and self._writes_at_once:
             self._write()
-        elif self._pending >= _BATCH * self._share or now >= self._flush_due:
+        elif self._pending >= self._most_pending or now >= self._flush_due:
             self._write(ahead=True)
 
     def _write(self, *, ahead: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -64,6 +64,25 @@ class Batch:
         if children:
             self.children[uid] = children
         self.size += len(value) + 2 * len(uid)
+
+    def extend(
+        self,
+        uids: list[str],
+        values: Sequence[bytes],
+        digests: Sequence[bytes],
+        children: Iterable[Children | None] | None = None,
+    ) -> None:
+        """Append objects; `children` are those of each, or None if no object lists any."""
+        self.uids += uids
+        self.values += values
+        self.digests += digests
+        if children is not None:
+            self.children.update((uid, listed) for uid, listed in zip(uids, children, strict=True) if listed)
+        self.size += sum(map(len, values)) + 2 * sum(map(len, uids))
+
+    def has_room(self, values: Sequence[bytes]) -> bool:
+        """Whether these values do not fill the batch, whatever their ids are."""
+        return self.size + 2 * sum(map(len, values)) < MAX_BYTES
 
     def split(self, number: int, partition_of: Callable[[str], int]) -> list[Batch]:
         """Return the parts for the partitions; the batch itself if there is one partition."""

@@ -13,6 +13,11 @@ def children_of(obj: Any) -> dict[str, list[str]] | None:
     return {model: _ids(getattr(obj, field, None)) for model, field in fields} if fields else None
 
 
+def has_children(kind: Any) -> bool:
+    """Whether objects of a class may list children."""
+    return bool(_children_fields(kind))
+
+
 @per_class
 def _children_fields(model: Any) -> tuple[tuple[str, str], ...]:
     return tuple(model.get_children_mapping().items())

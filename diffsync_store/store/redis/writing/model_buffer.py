@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import compress, islice
+from operator import is_, itemgetter
 from typing import Any, Protocol
 
 from diffsync_store.store.redis.writing.batch import MAX_OBJECTS, Batch, Kind
-from diffsync_store.store.redis.writing.children import children_of
+from diffsync_store.store.redis.writing.children import children_of, has_children
 from diffsync_store.store.redis.writing.identity_map import IdentityMap
 from diffsync_store.store.redis.writing.known_uids import KnownUids
-from diffsync_store.store.redis.writing.references import is_held_elsewhere
+from diffsync_store.store.redis.writing.references import are_held_elsewhere, is_held_elsewhere
 from diffsync_store.store.redis.writing.tracked_object import TrackedObject
-from diffsync_store.store.serialization import decode, encode, encode_all, is_encoded_as
+from diffsync_store.store.serialization import decode, encode, encode_all, encode_with_digest, is_encoded_as
 
 
 class _Queue(Protocol):
@@ -21,6 +23,10 @@ class _Queue(Protocol):
 
     def contains(self, batch: Batch) -> bool: ...
 
+
+_AT_ONCE = 250
+"""Maximum objects that are encoded at once."""
+_UID, _OBJECT = itemgetter(0), itemgetter(1)
 
 _Moved = tuple[str, Any, int]
 """The unique id and the object that was pending (None for a delete), and the hash of the value in the batch."""
@@ -245,23 +251,46 @@ class ModelBuffer:
     def _next_batch(self, kind: Kind, pending: dict[str, Any]) -> tuple[Batch, list[_Moved], Exception | None]:
         """Return the next batch, its objects, and the error of the first object that cannot be encoded. The batch ends before it."""
         batch, moved = Batch(self.model, kind, known_in=self.uids.epoch), list[_Moved]()
+        if kind == "deletes":
+            batch.uids += islice(pending, self.batch_objects)
+            moved += ((uid, None, 0) for uid in batch.uids)
+            return batch, moved, None
         objects = list(islice(pending.items(), self.batch_objects))
-        encoded = encode_all((obj for _, obj in objects if obj is not None), self.declared)
+        for start in range(0, len(objects), _AT_ONCE):
+            some = objects[start : start + _AT_ONCE]
+            failure = None
+            if not self._append_plain(batch, moved, some):
+                failure = self._append_each(batch, moved, some)
+            if failure is not None or batch.is_full:
+                return batch, moved, failure
+        return batch, moved, None
+
+    def _append_plain(self, batch: Batch, moved: list[_Moved], objects: list[tuple[str, Any]]) -> bool:
+        """Append objects with plain values at once; return False if one needs more, or if they may not fit."""
+        uids, found = map(_UID, objects), list(map(_OBJECT, objects))
+        encoded = None if self.declared is None else encode_all(found, self.declared)
+        if encoded is None or not batch.has_room(encoded[0]):
+            return False
+        self.classes.add(self.declared)
+        values, digests = encoded
+        children = map(children_of, found) if has_children(self.declared) else None
+        batch.extend(list(uids), values, digests, children)
+        moved += zip(map(_UID, objects), found, map(hash, values), strict=True)
+        return True
+
+    def _append_each(self, batch: Batch, moved: list[_Moved], objects: list[tuple[str, Any]]) -> Exception | None:
+        """Append objects until the batch is full; return the error of the first one that cannot be encoded."""
         for uid, obj in objects:
-            if obj is None:
-                batch.uids.append(uid)
-                moved.append((uid, None, 0))
-                continue
             try:
-                data, digest = next(encoded)
+                data, digest = encode_with_digest(obj, self.declared)
             except Exception as error:  # noqa: BLE001  # any code of the class may fail
-                return batch, moved, error
+                return error
             self.classes.add(type(obj))
             batch.append(uid, data, digest, children_of(obj))
             moved.append((uid, obj, hash(data)))
             if batch.is_full:
                 break
-        return batch, moved, None
+        return None
 
     def finish_move(self, queue: _Queue, *, is_late: bool = False) -> None:
         """Remove the objects of the moving batch from the pending ones, if the batch is in the queue.
@@ -282,6 +311,8 @@ class ModelBuffer:
 
     def _drop_moved(self, pending: dict[str, Any], moved: list[_Moved], *, is_late: bool) -> None:
         self._track_just_written()
+        if not is_late and pending is not self.deletes:
+            _drop_unheld(pending, moved)
         while moved:
             uid, obj, written = moved[-1]
             if pending.get(uid, self) is obj:
@@ -306,3 +337,17 @@ class ModelBuffer:
             if is_late and self._is_changed(uid, obj, written):
                 self._set_dirty(uid, obj)
         self._just_written = None
+
+
+def _drop_unheld(pending: dict[str, Any], moved: list[_Moved]) -> None:
+    """Remove the objects that the program cannot change any more from both, with few calls for each.
+
+    They are removed from the pending ones in one step, so that an interrupt comes before or after it. Those that are left are looked
+    at one by one.
+    """
+    held = are_held_elsewhere(moved)
+    if held is None or not all(map(is_, map(pending.get, map(_UID, moved)), map(_OBJECT, moved))):
+        return
+    dropped = [item[0] for item, is_held in zip(moved, held, strict=True) if not is_held]
+    deque(map(pending.__delitem__, dropped), maxlen=0)
+    moved[:] = compress(moved, held)

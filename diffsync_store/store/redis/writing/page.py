@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from diffsync_store.store.index.format import with_lengths
+
 _SEPARATOR = b"__"
 """Between the identifiers in a unique id."""
 
@@ -25,7 +27,7 @@ def pack_page(first: int, uids: Sequence[bytes], places: Sequence[int] | None = 
     for head, rests in _groups(uids):
         size = len(head)
         parts += (size.to_bytes(2, "big"), head, len(rests).to_bytes(2, "big"))
-        parts += [len(rest).to_bytes(2, "big") + rest for rest in rests]
+        parts += with_lengths(rests)
     return b"".join(parts)
 
 

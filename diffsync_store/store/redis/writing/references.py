@@ -6,6 +6,9 @@ CPython counts references. An object that nothing else refers to, nor to its lis
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter, gt, itemgetter
 from typing import Any
 
 from diffsync_store.introspection.field_types import is_scalar
@@ -14,6 +17,8 @@ from diffsync_store.store.redis.writing.tracked_object import has_more_values
 from diffsync_store.values.plain import PLAIN
 
 _CAN_COUNT = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
+_SECOND, _DICT = itemgetter(1), attrgetter("__dict__")
+_LIST = {list}
 
 
 def is_held_elsewhere(obj: Any) -> bool:
@@ -34,6 +39,37 @@ def is_held_elsewhere(obj: Any) -> bool:
         if type(value) is not list or sys.getrefcount(value) > _VALUE or not PLAIN.issuperset(map(type, value)):
             return True
     return False
+
+
+def are_held_elsewhere(moved: list[tuple[str, Any, int]]) -> list[bool] | None:
+    """Return `is_held_elsewhere` for each object of these moved ones, which are pending too; None if it must be asked for each.
+
+    It takes few calls for each object.
+    """
+    kinds = set(map(type, map(_SECOND, moved)))
+    names = _mutable_fields(kinds.pop()) if len(kinds) == 1 else None
+    if names is None:
+        return None
+    counts = _counts_of_all(moved, names)
+    return None if counts is None else [any(map(gt, found, _OF_ALL)) for found in zip(*counts, strict=True)]
+
+
+def _counts_of_all(moved: list[tuple[str, Any, int]], names: Sequence[str]) -> list[list[int]] | None:
+    """Return how often Python counts the objects, their fields, and most of the lists in them."""
+    fields = list(map(_DICT, map(_SECOND, moved)))
+    values = [0] * len(moved)
+    for name in names:
+        of_name = itemgetter(name)
+        try:
+            kinds = set(map(type, map(of_name, fields)))
+        except KeyError:
+            return None
+        if kinds <= PLAIN:
+            continue
+        if kinds != _LIST or not PLAIN.issuperset(map(type, chain.from_iterable(map(of_name, fields)))):
+            return None
+        values = list(map(max, values, map(sys.getrefcount, map(of_name, fields))))
+    return [list(map(sys.getrefcount, map(_SECOND, moved))), list(map(sys.getrefcount, fields)), values]
 
 
 @per_class
@@ -66,3 +102,17 @@ def _counts(obj: Any) -> tuple[int, int, int]:
 
 
 _OBJECT, _FIELDS, _VALUE = _count_of_held() if _CAN_COUNT else (0, 0, 0)
+
+
+def _count_of_all_held() -> tuple[int, ...]:
+    """Return the counts of `_counts_of_all` for an object that nobody else has."""
+    obj = _Held()
+    obj.__dict__ = {"value": []}
+    pending, moved = {"": obj}, [("", obj, 0)]
+    del obj
+    [*counts] = zip(*(_counts_of_all(moved, ["value"]) or []), strict=True)
+    del pending
+    return counts[0]
+
+
+_OF_ALL = _count_of_all_held() if _CAN_COUNT else (0, 0, 0)

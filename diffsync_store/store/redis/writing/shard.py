@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from struct import Struct, pack
 from typing import Any
 
 from diffsync_store.exceptions import ObjectStoreException
-from diffsync_store.store.index.format import MAX_TEXT, encode_uid, fits
+from diffsync_store.store.index.format import MAX_TEXT, encode_all_uids, fits
 from diffsync_store.store.index.shard_index import ShardIndex
 from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.page import pack_page
@@ -15,6 +16,8 @@ from diffsync_store.store.redis.writing.page import pack_page
 _POSITIONS = 1 << 40
 """Positions of one shard. Those from 2^52 on, of the shard 4,096, are of objects that were added outside of a load."""
 
+
+_POSITION = Struct("8s")
 
 _SHORT = MAX_TEXT // 4
 """Characters that fit in any case."""
@@ -46,7 +49,7 @@ class Shard:
         Raises:
             ObjectStoreException: so it is, and the shard is one of several: nothing can be written outside of them.
         """
-        if batch.kind == "adds" and not all(len(uid) <= _SHORT or fits(encode_uid(uid)) for uid in batch.uids):
+        if batch.kind == "adds" and not _fit(batch.uids):
             if self.shards > 1:
                 raise ObjectStoreException(
                     f"A unique id of a {batch.model} has more than {MAX_TEXT:,} bytes, which a load in shards cannot store. Shorten "
@@ -57,17 +60,16 @@ class Shard:
 
     def arguments(self, batch: Batch, values: Sequence[bytes]) -> list[Any]:
         """Return the arguments for a batch: number and content of the page, unique ids, values; the same each time."""
-        uids = [encode_uid(uid) for uid in batch.uids]
+        uids = encode_all_uids(batch.uids)
         if batch.kind == "deletes":
             return ["", "", *uids]
         if batch.kind != "adds":
             return ["", "", *chain.from_iterable(zip(uids, values, strict=True))]
         first = self._place(batch)
         places = batch.places if batch.whole else range(len(uids))
-        items = chain.from_iterable(
-            (uid, (first + place).to_bytes(8, "big") + value)
-            for uid, place, value in zip(uids, places, values, strict=True)
-        )
+        positions = _POSITION.iter_unpack(pack(f">{len(places)}Q", *map(first.__add__, places)))
+        placed = map(bytes.__add__, chain.from_iterable(positions), values)
+        items = chain.from_iterable(zip(uids, placed, strict=True))
         return [batch.page, pack_page(first, uids, batch.places if batch.whole else None), *items]
 
     def _place(self, batch: Batch) -> int:
@@ -91,3 +93,8 @@ class Shard:
                 index.remove(model, uid)
         else:
             index.add_all(model, batch.uids, batch.digests, batch.children)
+
+
+def _fit(uids: Sequence[str]) -> bool:
+    """Whether a page has room for these ids."""
+    return max(map(len, uids), default=0) <= _SHORT or fits(*encode_all_uids(uids))
