@@ -76,9 +76,21 @@ def digests_of_plain(model: type[DiffSyncModel], objects: Sequence[Mapping[str, 
         for child, field in reader.children:
             below = [_to_json((child, sorted({*fields[field]}))) for fields in objects]
             contents = map(bytes.__add__, contents, below)
-        return [blake2b(reader.head + content, digest_size=SIZE).digest() + b"-" for content in contents]
+        return list(map(_digests_after(reader.head), contents))
     except _NO_CONTENT:
         return None
+
+
+def _digests_after(head: bytes) -> Callable[[bytes], bytes]:
+    """Return a function that returns the digest of a content after a head, without flags. The head is hashed once."""
+    begun = blake2b(head, digest_size=SIZE)
+
+    def digest(content: bytes) -> bytes:
+        hashed = begun.copy()
+        hashed.update(content)
+        return hashed.digest() + b"-"
+
+    return digest
 
 
 @per_class

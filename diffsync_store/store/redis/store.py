@@ -50,7 +50,10 @@ from diffsync_store.store.stored_model import stored_model
 from diffsync_store.values.plain import is_unicode
 
 _BATCH = 1000
-"""Objects that are read at once, or buffered before they are written."""
+"""Objects that are read at once, or added before they are written."""
+_ENCODE_AFTER = MAX_OBJECTS // 4
+"""Added objects of one model that are encoded at once. With more of them, Python's garbage collector would often visit all objects of
+the process."""
 _POSITION = 8
 """Bytes of the position before each stored value."""
 _BATCH_BYTES = 4_000_000
@@ -151,10 +154,10 @@ class RedisStore(BaseStore):
         self._ttl = ttl or int(own_ttl or DEFAULT_TTL)
         self.fencing_token = None if lease is None else lease.token
         self._writer = Writer(self._redis, self._partitions, generation or b"", self._ttl, self.fencing_token)
-        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
+        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection), MAX_OBJECTS * self._share)
         self._buffers: dict[str, ModelBuffer] = {}
         self._pending = 0
-        self._most_pending = _BATCH * self._share
+        self._most_pending, self._most_adds = _BATCH * self._share, _ENCODE_AFTER * self._share
         self._flush_due = _NEVER
         self._is_loading = False
         self._shard: ShardLoad | None = None
@@ -237,7 +240,7 @@ class RedisStore(BaseStore):
             scripts.DROP(self._redis, [self._keys.record], [])  # last: it names the others
             self._redis.zrem(index_of_stores(self.namespace), self.store_id)
         self._writer = Writer(self._redis, self._partitions, b"", self._ttl, self.fencing_token)
-        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
+        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection), MAX_OBJECTS * self._share)
 
     @synchronized
     def _start_load(self) -> None:
@@ -336,7 +339,7 @@ class RedisStore(BaseStore):
         for buffer in self._buffers.values():
             buffer.drop_pending()
         self._writer.change_token()
-        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection))
+        self._send_queue = SendQueue(self._writer, new_pipeline(self._connection), MAX_OBJECTS * self._share)
         self._pending, self._flush_due = 0, _NEVER
         self._writing = Lock()
         self._is_loading = False
@@ -431,11 +434,11 @@ class RedisStore(BaseStore):
                 found[uid] = obj
             elif uid not in buffer.deletes:
                 missing.append(uid)
-        if self._shard is not None:
-            missing = [uid for uid in missing if self._shard.has(model, uid)]
         if not missing:
             return found
         self._await_answers()
+        if self._shard is not None:
+            missing = [uid for uid in missing if self._shard.has(model, uid)]
         self._require_layout()
         self._renew()
         for names, uids_of, values in self._ask_for(scripts.FETCH, model, missing):
@@ -617,7 +620,7 @@ class RedisStore(BaseStore):
             now = time.monotonic()
             if self._is_sharing and buffer.find(uid) is None:
                 buffer.put(uid, obj)
-                self._count_pending(now)
+                self._count_pending(buffer, now)
                 return
             if not self._knows_all_uids(buffer, now):
                 self._prepare_to_add(buffer, now)
@@ -628,7 +631,7 @@ class RedisStore(BaseStore):
                 self._refuse_duplicate(buffer, uid, obj)
             else:
                 buffer.add(uid, obj)
-                self._count_pending(now)
+                self._count_pending(buffer, now)
 
     def _knows_all_uids(self, buffer: ModelBuffer, now: float) -> bool:
         """Whether this process is the only writer and knows all unique ids of the model."""
@@ -705,7 +708,7 @@ class RedisStore(BaseStore):
             if buffer.adds and not knows_all_uids:
                 self._write()  # keeps the order of insertion, because this object may be new too
             buffer.put(uid, obj)
-        self._count_pending(now)
+        self._count_pending(buffer, now)
 
     @synchronized
     def _delete(self, model: str, uid: str) -> bool:
@@ -717,7 +720,7 @@ class RedisStore(BaseStore):
             if not self._is_stored(model, uid):
                 return False
         buffer.delete(uid)
-        self._count_pending(time.monotonic())
+        self._count_pending(buffer, time.monotonic())
         return True
 
     def _is_stored(self, model: str, uid: str) -> bool:
@@ -740,7 +743,7 @@ class RedisStore(BaseStore):
         """How many times as many objects are written at once, so that the parts for the partitions of a cluster are not small."""
         return min(len(self._partitions), _MOST_AT_ONCE)
 
-    def _count_pending(self, now: float) -> None:
+    def _count_pending(self, buffer: ModelBuffer, now: float) -> None:
         self._pending += 1
         if self._flush_due is _NEVER:
             self._flush_due = now + _FLUSH_AFTER
@@ -749,6 +752,9 @@ class RedisStore(BaseStore):
             self._write()
         elif self._pending >= self._most_pending or now >= self._flush_due:
             self._write(ahead=True)
+        elif len(buffer.adds) >= self._most_adds and not self._writing.locked():
+            with self._writing:
+                buffer.encode_adds(self._send_queue, partial(self._set_schema, buffer))
 
     def _write(self, *, ahead: bool = False) -> None:
         """Write the pending changes. Unlike `flush`, this does not look for in-place changes of objects.

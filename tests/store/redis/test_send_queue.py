@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from diffsync_store.store.redis import store as redis_store
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.writing import writer as redis_writer
+from diffsync_store.store.redis.writing.batch import MAX_BYTES, MAX_OBJECTS, Batch, Kind, joined
 from diffsync_store.store.redis.writing.writer import CLAIM_SECONDS
 from tests.proxy import Proxy
 from tests.servers import RedisServer, wait_until
@@ -172,3 +174,67 @@ def test_released_new_objects_can_be_read_changed_and_removed_before_they_are_wr
     expected = dict.fromkeys(names(0, 200), "leaf") | {"d00003": "changed again", "d00007": "replaced"}
     del expected["d00005"]
     assert list(read_flat(redis_url, store_id).items()) == list(expected.items())
+
+
+@pytest.mark.usefixtures("by_size_alone")
+@pytest.mark.parametrize("loading", [{}, {"shard": "all", "of": ["all"]}])
+def test_objects_that_wait_to_be_sent_are_found(
+    redis_server: RedisServer, store_id: str, loading: dict[str, Any]
+) -> None:
+    with RedisStore(url=redis_server.url, store_id=store_id) as store, store.loading(**loading):
+        adapter = flat(store)
+        for name in names(0, MAX_OBJECTS // 2):
+            adapter.add(Device(name=name))
+        adapter.get(Device, "d00000").role = "changed"
+        with pytest.raises(ObjectAlreadyExists):
+            adapter.add(Device(name="d00001"))
+        adapter.remove(adapter.get(Device, "d00002"))
+        adapter.add(Device(name="d00002", role="added again"))
+    if loading:
+        store = RedisStore(url=redis_server.url, store_id=store_id)
+        store.seal()
+        store.close()
+    expected = {**dict.fromkeys(names(0, MAX_OBJECTS // 2), "leaf"), "d00000": "changed", "d00002": "added again"}
+    found = read_flat(redis_server.url, store_id)
+    assert found == expected
+    assert list(found) == [name for name in expected if name != "d00002"] + ["d00002"]
+
+
+def batch(model: str, kind: Kind, *uids: str, number: int = 0) -> Batch:
+    found = Batch(model, kind, number=number)
+    for uid in uids:
+        found.append(uid, uid.encode(), b"digest", {"port": [uid]})
+    return found
+
+
+def test_batches_of_one_model_and_kind_that_follow_each_other_are_joined() -> None:
+    given = [
+        batch("site", "adds", "s", number=1),  # may have been sent
+        batch("site", "adds", "a"),
+        batch("device", "adds", "a", "b"),
+        batch("site", "adds", "b"),
+        batch("device", "adds", "c"),
+        batch("device", "adds", "d"),
+        batch("site", "deletes", "a"),
+        batch("site", "adds", "a"),
+    ]
+    found = joined(given, 3)
+    assert [(each.model, each.kind, each.uids) for each in found] == [
+        ("site", "adds", ["s"]),
+        ("site", "adds", ["a", "b"]),
+        ("device", "adds", ["a", "b", "c"]),
+        ("device", "adds", ["d"]),
+        ("site", "deletes", ["a"]),
+        ("site", "adds", ["a"]),
+    ]
+    assert found[0] is given[0]
+    assert found[2] == replace(batch("device", "adds", "a", "b", "c"), is_queued=True)
+    assert [each.uids for each in given[1:3]] == [["a"], ["a", "b"]]
+
+
+def test_joined_batches_are_not_too_long() -> None:
+    half = Batch("site", "adds")
+    half.append("a", bytes(MAX_BYTES // 2), b"digest")
+    assert len(joined([half, half, half], 10)) == 3
+    half.values, half.size = [bytes(MAX_BYTES // 2 - 2)], MAX_BYTES // 2
+    assert len(joined([half, half, half], 10)) == 2

@@ -45,8 +45,8 @@ class Batch:
     """The batch that this one is a part of, if the store has several partitions."""
     places: list[int] = field(default_factory=list)
     """Where the objects are in the whole batch."""
-    is_split: bool = False
-    """Whether its parts are in the queue."""
+    is_queued: bool = False
+    """Whether it is in the queue, or a batch that has its objects."""
     in_shard: bool = False
     """Whether it was sent last as a part of the writer's shard."""
     first: int = 0
@@ -111,3 +111,42 @@ class Batch:
     @property
     def is_full(self) -> bool:
         return self.size >= MAX_BYTES
+
+
+def joined(batches: Iterable[Batch], most: int) -> list[Batch]:
+    """Return fewer batches with the same objects, at most `most` in each. Those of one model stay in order.
+
+    Batches that may have been sent, and parts, stay as they are. No batch is changed.
+    """
+    groups: list[list[Batch]] = []
+    latest: dict[str, list[Batch]] = {}
+    for batch in batches:
+        group = latest.get(batch.model)
+        if group is not None and _fits(batch, group, most):
+            group.append(batch)
+        else:
+            groups.append([batch])
+            latest[batch.model] = groups[-1]
+    return [group[0] if len(group) == 1 else _join(group) for group in groups]
+
+
+def _fits(batch: Batch, group: Sequence[Batch], most: int) -> bool:
+    """Whether a batch can be joined with those before it."""
+    first, every = group[0], (*group, batch)
+    if (batch.kind, batch.known_in, batch.schema) != (first.kind, first.known_in, first.schema):
+        return False
+    if any(each.number or each.whole is not None for each in (first, batch)):
+        return False
+    return sum(len(each.uids) for each in every) <= most and sum(each.size for each in every) <= MAX_BYTES
+
+
+def _join(group: Sequence[Batch]) -> Batch:
+    first = group[0]
+    whole = Batch(first.model, first.kind, first.known_in, first.schema, is_queued=True)
+    for batch in group:
+        whole.uids += batch.uids
+        whole.values += batch.values
+        whole.digests += batch.digests
+        whole.children.update(batch.children)
+        whole.size += batch.size
+    return whole

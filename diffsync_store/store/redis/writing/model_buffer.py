@@ -233,6 +233,12 @@ class ModelBuffer:
         for kind, objects in pending:
             yield from self._move(kind, objects, queue, set_schema)
 
+    def encode_adds(self, queue: _Queue, set_schema: Callable[[Batch], None]) -> None:
+        """Move the new objects to the queue, unless something else must be written before them."""
+        self.finish_move(queue, is_late=True)
+        if not self.deletes:
+            deque(self._move("adds", self.adds, queue, set_schema), maxlen=0)
+
     def _move(
         self, kind: Kind, pending: dict[str, Any], queue: _Queue, set_schema: Callable[[Batch], None]
     ) -> Iterator[None]:
@@ -348,6 +354,9 @@ def _drop_unheld(pending: dict[str, Any], moved: list[_Moved]) -> None:
     held = are_held_elsewhere(moved)
     if held is None or not all(map(is_, map(pending.get, map(_UID, moved)), map(_OBJECT, moved))):
         return
-    dropped = [item[0] for item, is_held in zip(moved, held, strict=True) if not is_held]
-    deque(map(pending.__delitem__, dropped), maxlen=0)
+    if len(moved) == len(pending) and not any(held):
+        pending.clear()
+    else:
+        dropped = [item[0] for item, is_held in zip(moved, held, strict=True) if not is_held]
+        deque(map(pending.__delitem__, dropped), maxlen=0)
     moved[:] = compress(moved, held)

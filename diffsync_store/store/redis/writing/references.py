@@ -51,7 +51,11 @@ def are_held_elsewhere(moved: list[tuple[str, Any, int]]) -> list[bool] | None:
     if names is None:
         return None
     counts = _counts_of_all(moved, names)
-    return None if counts is None else [any(map(gt, found, _OF_ALL)) for found in zip(*counts, strict=True)]
+    if counts is None:
+        return None
+    if not any(map(gt, map(max, counts), _OF_ALL)):
+        return [False] * len(moved)
+    return [any(map(gt, found, _OF_ALL)) for found in zip(*counts, strict=True)]
 
 
 def _counts_of_all(moved: list[tuple[str, Any, int]], names: Sequence[str]) -> list[list[int]] | None:

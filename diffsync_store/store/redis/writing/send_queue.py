@@ -7,7 +7,7 @@ from collections import deque
 
 from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.scripts.pipeline import Pipeline
-from diffsync_store.store.redis.writing.batch import Batch
+from diffsync_store.store.redis.writing.batch import MAX_OBJECTS, Batch, joined
 from diffsync_store.store.redis.writing.writer import NotAdmitted, Writer
 
 Refused = list[tuple[str, str]]
@@ -20,11 +20,17 @@ class SendQueue:
     A batch stays in the queue until Redis has confirmed it. After a failure it is sent again with the next one; Redis writes it only
     once. While this process is the only writer of the store, batches may be sent ahead: their answers are read when the next ones are
     sent, so that Redis writes while this process encodes.
+
+    Args:
+        writer: the writer of the store.
+        pipe: the connections on which batches are sent ahead; None if they cannot be.
+        batch_objects: maximum objects that are sent in one batch, before it is split for the partitions.
     """
 
-    def __init__(self, writer: Writer, pipe: Pipeline | None) -> None:
+    def __init__(self, writer: Writer, pipe: Pipeline | None, batch_objects: int = MAX_OBJECTS) -> None:
         self._writer = writer
         self._pipe = pipe
+        self._batch_objects = batch_objects
         self._waiting: deque[Batch] = deque()
         self._sent: deque[tuple[Batch, float]] = deque()
         """Unanswered batches, each with the monotonic time at which it was sent."""
@@ -33,17 +39,18 @@ class SendQueue:
         return len(self._waiting) + len(self._sent)
 
     def put(self, batch: Batch) -> None:
-        """Append a batch, in parts if the store has several partitions."""
-        self._waiting += self._writer.split(batch)
-        batch.is_split = True
+        """Append a batch."""
+        self._waiting.append(batch)
+        batch.is_queued = True
 
     def contains(self, batch: Batch) -> bool:
-        """Whether the batch is in the queue or was sent."""
-        return batch.is_split or any(waiting is batch or waiting.whole is batch for waiting in self._waiting)
+        """Whether the objects of the batch are in the queue or were sent."""
+        return batch.is_queued or any(waiting is batch for waiting in self._waiting)
 
     def push(self) -> Refused:
         """Write all batches and wait for the answers."""
         refused = self._read_answers()
+        self._arrange()
         if len(self._waiting) > 1 and self._writer.has_partitions:
             self._send_all()
             refused += self._read_answers()
@@ -60,9 +67,23 @@ class SendQueue:
         are_all_answered = len(self._waiting) == new
         if self._pipe is None or not are_all_answered or time.monotonic() >= self._writer.claim_until:
             return refused + self.push()
+        self._arrange()
         if not self._send_all():
             return refused + self.push()
         return refused
+
+    def _arrange(self) -> None:
+        """Join small batches, and split what has not been sent yet into the parts for the partitions.
+
+        The waiting batches are replaced in one step, so that an interrupt loses none.
+        """
+        for batch in self._waiting:
+            batch.is_queued = True
+        self._waiting = deque(
+            part
+            for batch in joined(self._waiting, self._batch_objects)
+            for part in ([batch] if batch.number or batch.whole is not None else self._writer.split(batch))
+        )
 
     def _send_all(self) -> bool:
         """Send all batches; return False if they could not be, and wait again."""

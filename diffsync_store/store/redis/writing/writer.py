@@ -177,7 +177,7 @@ class Writer:
         if self._schemas.get(batch.model) != batch.schema:
             self._schemas[batch.model] = batch.schema
             if all(part.partition for part in parts):
-                parts.insert(0, Batch(batch.model, "deletes", schema=batch.schema))
+                parts.insert(0, Batch(batch.model, "deletes", schema=batch.schema, whole=batch))
         return parts
 
     def call(self, batch: Batch) -> tuple[Script, list[str], list[Any]]:
