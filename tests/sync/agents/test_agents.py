@@ -186,10 +186,21 @@ def test_an_agent_that_is_asked_to_stop_leaves_its_work_to_the_others(bench: Inv
 def test_an_agent_that_leads_stops_all(bench: InventoryBench) -> None:
     saved = bench.prepare(random.Random(11))
     seen: list[str] = []
-    stopping = SyncOptions(should_stop=lambda: len(seen) > 3)
+    has_joined = threading.Event()
+    stopping = SyncOptions(should_stop=lambda: has_joined.is_set() and len(seen) > 3)
+
+    def lead(call: str) -> None:
+        seen.append(call)
+        if len(seen) > 3:
+            has_joined.wait(50)
+
+    def follow(_: str) -> None:
+        has_joined.set()
+        time.sleep(0.1)
+
     leader, other = in_threads(
-        lambda: apply(bench, Agent(name="one", leads=True, lease=0.3), stopping, seen.append),
-        lambda: apply(bench, Agent(name="two", lease=0.3), before=lambda _: time.sleep(0.1)),
+        lambda: apply(bench, Agent(name="one", leads=True, lease=0.3), stopping, lead),
+        lambda: apply(bench, Agent(name="two", lease=0.3), before=follow),
     )
     assert "Stopped on request" in leader.stopped
     assert "Stopped on request" in other.stopped
