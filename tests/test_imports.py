@@ -137,6 +137,7 @@ PUBLIC_MODULES = {
     "diffsync_store.lifecycle",
     "diffsync_store.operation",
     "diffsync_store.project",
+    "diffsync_store.rules",
     "diffsync_store.store",
     "diffsync_store.store.local",
     "diffsync_store.diffs",

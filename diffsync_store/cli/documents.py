@@ -75,6 +75,8 @@ def _plan(plan: Plan, diff_id: str | None) -> dict[str, Any]:
             "update": result.updated,
             "delete": result.deleted,
             "suppressed": result.suppressed,
+            "waiting": result.waiting,
+            "ignored": result.ignored,
             "done_before": result.done_before,
             "unknown": result.unknown,
             "rejected": result.failed + result.conflicts + result.blocked,
@@ -83,6 +85,7 @@ def _plan(plan: Plan, diff_id: str | None) -> dict[str, Any]:
             {"model": one.model, "action": one.action, "reason": one.reason, "allowance": one.allowance}
             for one in plan.suppressions.all
         ],
+        "rulings": [one.model_dump(mode="json") for one in plan.saved.record.rulings],
         "undoes": plan.saved.record.undoes or None,
         "notes": list(plan.saved.record.notes),
         "refused": plan.refusal or None,

@@ -38,6 +38,16 @@ def has_all_approvals(approval: Approval | None, record: DiffRecord) -> bool:
     return 1 + len(approval.earlier) >= required_people(record)
 
 
+def lacks_approvals(declared: SyncEntry, saved: SavedDiff) -> bool:
+    """Return whether a diff with rules has operations that wait for an approval, after what the rules let through was applied."""
+    record = saved.record
+    return (
+        bool(record.operation_rules)
+        and needs_approval(declared, record)
+        and not has_all_approvals(saved.journal().approval(), record)
+    )
+
+
 def required_people(record: DiffRecord) -> int:
     """Return how many different people must approve a diff, so that nothing of it waits."""
     needed = (one.approvers for one in record.rulings if one.decision is Decision.REVIEW)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.journal import ApprovalRequest
 from diffsync_store.project import Role, SyncContext, SyncEntry
-from diffsync_store.runs.approval import needs_approval
+from diffsync_store.runs.approval import lacks_approvals, needs_approval
 
 _RECORDS = 500
 """Newest diffs that are looked at."""
@@ -69,9 +69,11 @@ def _reason(saved: SavedDiff, declared: SyncEntry, requests: Sequence[ApprovalRe
     if not record.operations or journal.application() is not None or journal.is_running():
         return None
     approval = journal.approval()
-    if requests or (approval is None and needs_approval(declared, record)):
+    is_rejected = approval is not None and approval.is_rejected
+    is_undecided = approval is None and needs_approval(declared, record)
+    if requests or is_undecided or (lacks_approvals(declared, saved) and not is_rejected):
         return "approval"
-    if approval is not None and approval.is_rejected:
+    if is_rejected:
         return None
     if journal.last_writer():
         allowed = approval.allowed if approval is not None else ()

@@ -59,7 +59,7 @@ def test_the_documents_have_the_keys_that_the_page_lists(page: CommandLine) -> N
     plan: dict[str, Any] = json.loads(page.run("plan", "sites", "--json").stdout)
     assert set(plan) == keys_of("plan --json")
     assert plan["summary"] == {
-        "create": 2, "update": 1, "delete": 1, "suppressed": 0, "done_before": 0, "unknown": 0, "rejected": 0,
+        "create": 2, "update": 1, "delete": 1, "suppressed": 0, "waiting": 0, "ignored": 0, "done_before": 0, "unknown": 0, "rejected": 0,
     }  # fmt: skip
     [ams] = [change for change in plan["changes"] if change["action"] == "update"]
     assert ams | {"id": ""} == {

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from diffsync_store.cli.connection import open_context
+from diffsync_store.runs import find_waiting
+from diffsync_store.serve.pages.status import status_of
 from tests.cli.conftest import CommandLine
 from tests.cli.test_field_rules import declare
 from tests.cli.test_undo import planned, project
@@ -26,6 +29,14 @@ def states(project: CommandLine, diff_id: str) -> set[tuple[str, str]]:
     return found
 
 
+def waits(project: CommandLine, diff_id: str) -> tuple[str, str]:
+    """Return for what a diff waits, and its status on the review page."""
+    with open_context(project.folder / "syncs.yaml") as context:
+        found = next(each for each in find_waiting(context) if each.record.diff_id == diff_id)
+        saved = context.diffs().open(diff_id)
+        return found.reason, status_of(saved, context.project.sync("inventory")).text
+
+
 def test_what_the_rules_review_waits_for_as_many_people(project: CommandLine) -> None:
     declare(project, RULES)
     diff_id = planned(project)
@@ -36,11 +47,13 @@ def test_what_the_rules_review_waits_for_as_many_people(project: CommandLine) ->
     done = project.run("apply", diff_id, "--yes")
     assert f"waiting for an approval. Then: diffsync-store approve {diff_id} --by NAME" in done.stdout
     assert states(project, diff_id) == {("update", "done"), ("create", "waiting"), ("delete", "suppressed")}
+    assert waits(project, diff_id) == ("approval", "waits for approval")
     project.run("approve", diff_id, "--by", "ann")
     assert "approved by ann" in project.run("apply", diff_id, "--yes").stdout
     project.run("approve", diff_id, "--by", "bob")
     project.run("apply", diff_id, "--yes")
     assert states(project, diff_id) == {("update", "done"), ("create", "done"), ("delete", "suppressed")}
+    assert waits(project, diff_id)[0] != "approval"
 
 
 def test_a_diff_of_other_rules_is_refused(project: CommandLine) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import SyncEntry
-from diffsync_store.runs import needs_approval
+from diffsync_store.runs import lacks_approvals, needs_approval
 
 Tone = Literal["good", "bad", "waits", "plain"]
 
@@ -41,10 +41,13 @@ def _status_of_open(saved: SavedDiff, declared: SyncEntry) -> Status:
         return Status("is being applied", "plain")
     if approval is not None and approval.is_rejected:
         return Status(f"rejected by {approval.by}", "bad")
+    is_undecided = (
+        not begun and approval is None and (needs_approval(declared, saved.record) or journal.approval_requests())
+    )
+    if is_undecided or lacks_approvals(declared, saved):
+        return Status("waits for approval", "waits")
     if begun:
         return Status(f"not finished, last applied by {begun}", "bad")
     if approval is not None:
         return Status(f"approved by {approval.by}, not applied", "waits")
-    if needs_approval(declared, saved.record) or journal.approval_requests():
-        return Status("waits for approval", "waits")
     return Status("not applied", "plain")

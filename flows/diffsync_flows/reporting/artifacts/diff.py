@@ -17,6 +17,7 @@ from diffsync_flows.reporting.artifacts.text import (
     count_shown,
     format_totals,
     operation_row,
+    rulings_section,
     section,
     sides,
     suppressed_section,
@@ -96,7 +97,7 @@ def _page(record: DiffRecord, links: str, table_url: str) -> str:
         f"Id of the diff, `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
         f"[All operations]({table_url}) are in a table.\n\n"
         f"{markdown_table(('action', 'objects'), counts)}\n\n"
-        f"{table_by_model(record)}{_largest(record)}{suppressed_section(record)}"
+        f"{table_by_model(record)}{_largest(record)}{rulings_section(record)}{suppressed_section(record)}"
     )
 
 

@@ -7,6 +7,7 @@ from diffsync_flows.reporting.artifacts.text import (
     count_shown,
     format_totals,
     notes_section,
+    rulings_section,
     section,
     sides,
     suppressed_section,
@@ -30,7 +31,7 @@ def review(diff: SavedDiff, overrides: Mapping[str, Sequence[object]], limit: in
     return (
         f"# {format_totals(record)}: {sides(record)}\n\n"
         f"Diff {escape_markdown(record.diff_id)}. {sentence_with_links('Made by', 'diff', f'diff:{record.diff_id}')}\n\n"
-        f"{table_by_model(record)}{notes_section(record)}{suppressed_section(record)}{_overrides(overrides)}"
+        f"{table_by_model(record)}{notes_section(record)}{rulings_section(record)}{suppressed_section(record)}{_overrides(overrides)}"
         + "".join(_operations(diff, action, limit) for action in ACTIONS)
     )
 

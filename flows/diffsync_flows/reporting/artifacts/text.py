@@ -7,6 +7,7 @@ from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one
 from diffsync_flows.reporting.run_metadata import format_counts
 from diffsync_store import Operation
 from diffsync_store.diffs import DiffRecord
+from diffsync_store.rules import RuledCount
 
 MAX_ROWS = 1000
 MAX_REASON_LENGTH = 600
@@ -50,6 +51,20 @@ def notes_section(record: DiffRecord) -> str:
     """Return what a person has to know before the diff is applied, such as what an undo cannot take back."""
     heading = f"Undo of diff {escape_markdown(record.undoes)}" if record.undoes else "Notes"
     return section(heading, ("to know before",), [(note,) for note in record.notes])
+
+
+def rulings_section(record: DiffRecord) -> str:
+    """Return a table of how many operations each rule decides; empty without rules."""
+    rows = [
+        (one.rule or "approval of the sync", _decision(one), one.model, one.action, f"{one.count:,}")
+        for one in record.rulings
+    ]
+    note = "A sync applies what the rules let through, before the rest is approved."
+    return section("Rules", ("rule", "decision", "model", "action", "operations"), rows, note)
+
+
+def _decision(one: RuledCount) -> str:
+    return f"{one.decision} by {one.approvers} people" if one.approvers > 1 else str(one.decision)
 
 
 def suppressed_section(record: DiffRecord) -> str:
