@@ -9,6 +9,7 @@ from typing import Any
 
 from diffsync_store.operation import Operation
 from diffsync_store.printable import printable_lines
+from diffsync_store.redaction import CHANGED_SUFFIX
 
 MAX_SHOWN = 2000
 """Characters of a value that a page shows."""
@@ -43,7 +44,9 @@ def rows_of(operation: Operation) -> Iterator[Row]:
     for name in dict.fromkeys((*old, *new)):
         before = text_of(old[name]) if name in old else None
         after = text_of(new[name]) if name in new else None
-        if before is not None and after is not None:
+        if before is not None and before == after:  # a secret that changes
+            yield Row(name, _plain(before), [Piece(after), Piece(CHANGED_SUFFIX, True)])
+        elif before is not None and after is not None:
             yield Row(name, *marked(before, after))
         else:
             yield Row(name, _plain(before), _plain(after))

@@ -51,6 +51,7 @@ def change_target(project: CommandLine) -> None:
     with closing(sqlite3.connect(project.database)) as connection, connection:
         connection.execute("update site set region = 'xx' where name = 'ber'")
         connection.execute("insert or replace into site values ('osl', 'eu', null, null)")
+        connection.execute("insert or replace into device values ('ams', 'sw9', 'A9')")
 
 
 def fits(page: Page) -> bool:
@@ -80,13 +81,19 @@ def tell_the_story(page: Page, project: CommandLine, kept: str, approved: str) -
     assert fits(page)
     page.get_by_role("link", name="Newest diff").click()
     expect(page.get_by_text("Waits for approval.")).to_be_visible()
+    page.get_by_role("link", name="Tree").click()
+    page.get_by_text("below it").first.press("Enter")
+    expect(page.get_by_role("listitem").get_by_text("device").first).to_be_visible()
+    assert fits(page)
+    page.go_back()
+    page.get_by_label("Comment").fill("CHG-1 <b>bold</b>")
     page.get_by_label("Model").select_option("site")
     page.get_by_label("Text").fill(kept)
     page.get_by_role("button", name="Filter").press("Enter")
     found = page.get_by_role("listitem").filter(has_text="site")
     expect(found).to_have_count(1)
     found.get_by_label("leave out").check()
-    page.get_by_label("Comment").fill("CHG-1 <b>bold</b>")
+    expect(page.get_by_label("Comment")).to_have_value("CHG-1 <b>bold</b>")
     page.screenshot(path=SCREENSHOTS / f"review-diff-{width}.png", full_page=True)
     assert fits(page)
     page.get_by_role("button", name="Approve and apply").click()

@@ -1,4 +1,4 @@
-"""The pages of the review page, rendered on the server, without scripts."""
+"""The pages of the review page, rendered on the server. They work without scripts too."""
 
 from diffsync_store.serve.pages.routes import page_routes
 

@@ -18,8 +18,9 @@ from diffsync_store.serve.api.views import diff_detail, result_view, run_view
 from diffsync_store.serve.identity import requires_role
 from diffsync_store.serve.pages.operations import page_of
 from diffsync_store.serve.pages.refusal import refusal
+from diffsync_store.serve.pages.status import is_busy
 from diffsync_store.serve.pages.templates import render
-from diffsync_store.serve.pages.totals import attribute_totals
+from diffsync_store.serve.pages.totals import attribute_totals, heading
 from diffsync_store.serve.pages.tree import branch_of
 from diffsync_store.serve.services import Services
 
@@ -70,6 +71,7 @@ def diff(request: Request) -> Response:
         raise refusal(services, error) from None
     filters = {name: getattr(query, name) for name in _FILTERS}
     kept = {name: value for name, value in filters.items() if value}
+    runs = [run_view(run) for run in services.runner.runs() if run.diff_id == detail.diff_id]
     shown = {each.operation.id for each in found.operations}
     return render(
         request,
@@ -86,7 +88,10 @@ def diff(request: Request) -> Response:
         marks_elsewhere=[mark for mark in marks if mark not in shown and not mark.startswith("{")],
         next_page=found.next_start is not None and urlencode({**kept, "start": found.next_start}),
         first_page=query.start and (urlencode(kept) or "model="),
-        runs=[run_view(run) for run in services.runner.runs() if run.diff_id == detail.diff_id],
+        runs=runs,
+        is_busy=is_busy(runs),
+        here=f"/diffs/{quote(detail.diff_id)}",
+        heading=heading(saved.record),
         can_decide="approve" in request.user.roles and detail.application is None,
         can_start="start" in request.user.roles and detail.application is None,
         can_apply=not detail.needs_approval or (detail.approval is not None and detail.approval.decision == "approve"),

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from diffsync_store.project import SyncContext, SyncEntry
+from diffsync_store.runs import find_waiting
 from diffsync_store.serve.pages.status import Status, status_of
 from diffsync_store.serve.services import Services
 from diffsync_store.store.record import StoreRecord
@@ -60,7 +61,8 @@ def show_overview(services: Services) -> dict[str, Any]:
         loads[load.name].append(load)
     syncs = [_sync(context, name, entry, by_pair) for name, entry in context.project.syncs.items()]
     adapters = {name: loads.get(name, [])[:_LOADS] for name in context.project.declared.adapters}
-    return {"syncs": syncs, "adapters": adapters}
+    waiting = [(each, services.protection.holders(each.role)) for each in find_waiting(context)]
+    return {"syncs": syncs, "adapters": adapters, "waiting": waiting}
 
 
 def _sync(

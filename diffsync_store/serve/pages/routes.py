@@ -16,7 +16,9 @@ from diffsync_store.serve.identity import requires_role
 from diffsync_store.serve.pages.diff_routes import diff_routes
 from diffsync_store.serve.pages.overview import show_overview
 from diffsync_store.serve.pages.refusal import refusal
+from diffsync_store.serve.pages.status import is_busy
 from diffsync_store.serve.pages.templates import render
+from diffsync_store.serve.pages.totals import heading
 from diffsync_store.serve.services import Services
 
 _RUNS = 20
@@ -43,7 +45,7 @@ def overview(request: Request) -> Response:
         runs = [run_view(run) for run in services.runner.runs()[:_RUNS]]
     except EXPECTED_ERRORS as error:
         raise refusal(services, error) from None
-    return render(request, "overview.html", **values, runs=runs)
+    return render(request, "overview.html", **values, runs=runs, is_busy=is_busy(runs), here="/", heading=heading)
 
 
 @requires_role("read")

@@ -1,5 +1,6 @@
 """What became of a saved diff, in a few words."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import SyncEntry
 from diffsync_store.runs import lacks_approvals, needs_approval
+from diffsync_store.serve.api.models import RunView
 
 Tone = Literal["good", "bad", "waits", "plain"]
 
@@ -19,6 +21,11 @@ class Status:
     tone: Tone
     applied_at: datetime | None = None
     """When the diff was applied as a whole; None if it was not."""
+
+
+def is_busy(runs: Iterable[RunView]) -> bool:
+    """Whether one of the runs has not ended, so that the page will change."""
+    return any(run.state not in {"done", "failed", "stopped"} for run in runs)
 
 
 def status_of(saved: SavedDiff, declared: SyncEntry) -> Status:

@@ -29,5 +29,10 @@ def render(request: Request, template: str, **values: Any) -> Response:
     """Return a page."""
     user = request.user
     page = _environment.get_template(template)
+    headers = {}
+    if request.headers.get("HX-Target") == "runs" and not values.get(
+        "is_busy"
+    ):  # the last run has ended: all of the page changes
+        headers["HX-Refresh"] = "true"
     values |= {"user": user, "roles": [role for role in ROLES if role in user.roles], "csrf_token": csrf_token(request)}
-    return HTMLResponse(page.render(**values))
+    return HTMLResponse(page.render(**values), headers=headers)

@@ -1,8 +1,10 @@
-"""How many operations change each attribute."""
+"""How many operations a diff has."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
+from diffsync_store.diffs import DiffRecord
 from diffsync_store.diffs.outline import Outline
+from diffsync_store.report.facts import ACTIONS
 
 _MOST = 500
 
@@ -15,3 +17,16 @@ def attribute_totals(outline: Outline) -> list[tuple[str, str, dict[str, int]]]:
             found[total.model, total.attribute][total.action] = total.operations
     rows = [(model, attribute, actions) for (model, attribute), actions in found.items()]
     return sorted(rows, key=lambda row: (row[0], -row[2].get("update", 0), row[1]))[:_MOST]
+
+
+def heading(record: DiffRecord) -> str:
+    """Return the number of operations by action, deletes first, and how many of them guards hold."""
+    held: Counter[str] = Counter()
+    for one in record.suppressions:
+        held[one.action] += one.count_in(record.by_model)
+    return ", ".join(_counted(record.summary.get(action, 0), action, held[action]) for action in ACTIONS)
+
+
+def _counted(number: int, action: str, held: int) -> str:
+    text = f"{number:,} {action}{'s' * (number != 1)}"
+    return f"{text} ({'all' if held >= number else f'{held:,}'} held by guards)" if held else text
