@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain, islice
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 from zlib import crc32
 
 from diffsync_store.store.digest import SIZE
@@ -35,10 +34,9 @@ CHUNK = 500_000
 _MAX_CHARACTERS = MAX_TEXT // 4
 """Characters that fit in any case."""
 _LANE = 256**SIZE
-_DIGEST_OF = itemgetter(slice(-SIZE - 1, -1))
-"""Returns the digest in an entry."""
+_WITHOUT_FLAG = itemgetter(slice(SIZE))
 _AT_ONCE = 10_000
-"""Objects whose entries are made at once."""
+"""Unique ids that are encoded at once."""
 
 K = TypeVar("K", int, bytes)
 
@@ -61,25 +59,18 @@ class BuiltModel:
     sums: bytes
     """The sums of the 2^level buckets."""
     _entries: list[bytes]
-    _edges: Mapping[int, list[bytes]]
+    _make_edges: Callable[[], Mapping[int, bytearray]]
 
     def entries(self) -> Iterator[list[tuple[int, bytes]]]:
         """Yield the buckets that are not empty with their packed entries, in chunks."""
         return _chunks((bucket, entries) for bucket, entries in enumerate(self._entries) if entries)
 
     def edges(self) -> Iterator[list[tuple[int, bytes]]]:
-        """Yield the buckets with their packed edges, in chunks. A bucket is that of the child."""
-        return _chunks((bucket, b"".join(edges)) for bucket, edges in self._edges.items())
+        """Yield the buckets with their packed edges, in chunks. A bucket is that of the child.
 
-
-@dataclass
-class _Listed:
-    """The listed children of one model."""
-
-    edges: list[tuple[list[bytes], bytes]] = field(default_factory=list)
-    """Children of one object, and the end of their packed edges, which names the object."""
-    missing: dict[bytes, bytes] = field(default_factory=dict)
-    """Random digest, with flag, of each listed child that is not stored anywhere."""
+        They are made at each call, because those of many objects need much memory.
+        """
+        return _chunks((bucket, bytes(edges)) for bucket, edges in self._make_edges().items())
 
 
 class BuiltIndex:
@@ -146,36 +137,36 @@ class BuiltIndex:
 
     def _model(self, name: str) -> BuiltModel:
         digests = self._digests.get(name, {})
-        listed = self._listed(name, digests)
-        level = level_of_shard(len(digests) + len(listed.missing), self._shards)
-        buckets: list[Any] = [[] for _ in range(1 << level)]
-        _fill(buckets, level, digests)
-        _fill(buckets, level, listed.missing)
-        edges = _edges(listed, level)
+        missing = self._missing(name, digests)
+        level = level_of_shard(len(digests) + len(missing), self._shards)
+        sums, entries = _pack(_buckets(level, digests, missing), {**digests, **missing} if missing else digests)
         counted, skipped = self._node_counts.total(name)
-        return BuiltModel(name, level, len(digests), counted, skipped, _pack(buckets), buckets, edges)
+        make_edges = partial(self._edges, name, digests, level)
+        return BuiltModel(name, level, len(digests), counted, skipped, sums, entries, make_edges)
 
-    def _listed(self, name: str, digests: Mapping[str, bytes]) -> _Listed:
-        """Return the listed children of a model with these objects."""
-        listed = _Listed()
+    def _listed(self, name: str) -> Iterator[tuple[str, str, dict[str, None]]]:
+        """Yield model and unique id of each object that lists children of this model, and the children."""
         for parent_model, of_model in self._children.get(name, {}).items():
-            model = encode_uid(parent_model)
-            for parent_uid, joined in of_model.items():
-                uids = split_ids(joined)
-                stored = digests.keys() & uids.keys()
-                if len(stored) < len(uids):
-                    uids = self._without_missing(uids, stored, listed)
-                of_parent = pack_edge(b"", model, encode_uid(parent_uid))[2:]
-                listed.edges.append((encode_all_uids(uids), of_parent))
-        return listed
+            for parent, joined in of_model.items():
+                yield parent_model, parent, split_ids(joined)
 
-    def _without_missing(self, uids: dict[str, None], stored: AbstractSet[str], listed: _Listed) -> dict[str, None]:
-        """Return the children whose edges this shard has. Those that are nowhere are listed as missing."""
-        if self._shards > 1:  # they may be in another shard
-            return {uid: None for uid in uids if uid in stored}
-        for uid in map(encode_uid, uids.keys() - stored):
-            listed.missing.setdefault(uid, os.urandom(SIZE) + MISSING)
-        return uids
+    def _missing(self, name: str, digests: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return a random digest, with flag, of each listed child that is not stored anywhere."""
+        if self._shards > 1:  # it may be in another shard
+            return {}
+        uids = chain.from_iterable(uids for _, _, uids in self._listed(name))
+        return {uid: os.urandom(SIZE) + MISSING for uid in uids if uid not in digests}
+
+    def _edges(self, name: str, digests: Mapping[str, bytes], level: int) -> Mapping[int, bytearray]:
+        """Return packed edges by the bucket of the child. A child that may be in another shard has none."""
+        edges, shift = defaultdict[int, bytearray](bytearray), 32 - level
+        for parent_model, parent, uids in self._listed(name):
+            found = [uid for uid in uids if uid in digests] if self._shards > 1 else uids
+            children = encode_all_uids(found)
+            of_parent = pack_edge(b"", encode_uid(parent_model), encode_uid(parent))[2:]
+            for hashed, child in zip(map(crc32, children), with_lengths(children), strict=True):
+                edges[hashed >> shift] += child + of_parent
+        return edges
 
 
 def _may_have_long(ids: JoinedIds) -> bool:
@@ -186,34 +177,25 @@ def _long(ids: Iterable[str]) -> list[str]:
     return [uid for uid in ids if len(uid) > _MAX_CHARACTERS]
 
 
-def _fill(buckets: list[list[bytes]], level: int, digests: Mapping[Any, bytes]) -> None:
-    """Add packed entries to their buckets, with few calls for each. The ids are text or bytes."""
-    rest, shift = iter(digests.items()), 32 - level
-    while some := dict(islice(rest, _AT_ONCE)):
-        uids = list(some) if isinstance(next(iter(some)), bytes) else encode_all_uids(some)
-        entries = map(bytes.__add__, with_lengths(uids), some.values())
-        for hashed, entry in zip(map(crc32, uids), entries, strict=True):
-            buckets[hashed >> shift].append(entry)
+def _buckets(level: int, *ids: Iterable[str]) -> list[list[str]]:
+    """Return the unique ids of each bucket. They are not copied."""
+    buckets: list[list[str]] = [[] for _ in range(1 << level)]
+    rest, shift = chain(*ids), 32 - level
+    while some := list(islice(rest, _AT_ONCE)):
+        for hashed, uid in zip(map(crc32, encode_all_uids(some)), some, strict=True):
+            buckets[hashed >> shift].append(uid)
+    return buckets
 
 
-def _edges(listed: _Listed, level: int) -> Mapping[int, list[bytes]]:
-    """Return packed edges by the bucket of the child."""
-    edges, shift = defaultdict[int, list[bytes]](list), 32 - level
-    for children, of_parent in listed.edges:
-        for hashed, child in zip(map(crc32, children), with_lengths(children), strict=True):
-            edges[hashed >> shift].append(child + of_parent)
-    return edges
-
-
-def _pack(buckets: list[Any]) -> bytes:
-    """Replace the list of entries of each bucket by its bytes, and return the sums: `pack_entries` and `sum_of` in one pass."""
-    sums = bytearray()
-    for bucket, entries in enumerate(buckets):
-        entries.sort()
-        total = sum(map(int.from_bytes, map(_DIGEST_OF, entries)))
+def _pack(buckets: Iterable[list[str]], digests: Mapping[str, bytes]) -> tuple[bytes, list[bytes]]:
+    """Return the sums, and the packed entries of each bucket: `sum_of` and `pack_entries` with few calls for each object."""
+    sums, packed = bytearray(), []
+    for uids in buckets:
+        of_bucket = list(map(digests.__getitem__, uids))
+        total = sum(map(int.from_bytes, map(_WITHOUT_FLAG, of_bucket)))
         sums += (total % _LANE).to_bytes(SIZE, "big")
-        buckets[bucket] = b"".join(entries)
-    return bytes(sums)
+        packed.append(b"".join(sorted(map(bytes.__add__, with_lengths(encode_all_uids(uids)), of_bucket))))
+    return bytes(sums), packed
 
 
 def _chunks(pairs: Iterable[tuple[K, bytes]]) -> Iterator[list[tuple[K, bytes]]]:
