@@ -36,6 +36,7 @@ _SECTIONS = {
     "Limit": "limit",
     "ServeSettings": "serve",
     "NotifyAddress": "notify",
+    "Window": "windows",
     "ProxyIdentity": "proxy",
     "OidcIdentity": "oidc",
     "TokenIdentity": "tokens",

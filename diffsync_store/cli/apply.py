@@ -12,14 +12,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from diffsync_store.cli.agents import apply_together
-from diffsync_store.cli.app import echo, echo_error, project_command
+from diffsync_store.cli.app import EXIT_DIFFERENCES, echo, echo_error, project_command
 from diffsync_store.cli.applying import Applying, person
 from diffsync_store.cli.asking import confirm
 from diffsync_store.cli.catalog import known_diffs
 from diffsync_store.cli.connection import Context, is_embedded, open_context
-from diffsync_store.cli.documents import print_result
+from diffsync_store.cli.documents import print_plan, print_result
 from diffsync_store.cli.formatting import close_output, console, while_read
-from diffsync_store.cli.notifying import notified_failure, notify_end, notify_refusal
+from diffsync_store.cli.notifying import notified_failure, notify_approval, notify_end, notify_refusal
 from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Shown
 from diffsync_store.cli.plan_view import show_plan, shown_note, totals
 from diffsync_store.cli.planning import compare, drop
@@ -30,7 +30,7 @@ from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.project import MAX_AGENTS, UserError
 from diffsync_store.result import SyncResult
-from diffsync_store.runs import Plan, SyncRequest, drop_stores, make_plan, new_id, parse_selection
+from diffsync_store.runs import OpenWindow, Plan, SyncRequest, drop_stores, make_plan, new_id, parse_selection
 from diffsync_store.runs import rehearse as run_rehearsal
 
 
@@ -52,6 +52,12 @@ def apply(
     retry_rejected: Annotated[
         bool, typer.Option("--retry-rejected", help="Only operations that failed, were blocked or in conflict before.")
     ] = False,
+    outside_window: Annotated[
+        str,
+        typer.Option(
+            metavar="REASON", help="Apply it also if no window of the sync is open. The journal keeps the reason."
+        ),
+    ] = "",
     rehearse: Annotated[
         bool,
         typer.Option(
@@ -80,6 +86,8 @@ def apply(
 ) -> None:
     """Plan a sync, ask, and apply the plan; or apply a saved diff, also one whose sync was interrupted.
 
+    Outside of the windows of a sync, it shows and keeps the plan, and exits with 3.
+
     Operations that were applied before are not repeated. Ctrl-C stops after the calls that are running. Several commands that apply
     the same DIFF_ID share the work.
     """
@@ -95,8 +103,10 @@ def apply(
             tuple(map(parse_selection, select or ())),
             tuple(map(parse_selection, exclude or ())),
             retry_rejected,
+            outside_window,
         )
         plan = _plan(context, request)
+        _require_open_window(context, plan, request, limit, as_json=as_json)
         result = None
         with _dropped_unless_accepted(context, plan, request):
             if as_json:
@@ -117,6 +127,25 @@ def apply(
         if is_sync or is_embedded(context.project):
             _tidy(context, plan, result)
         _end(plan, result or plan.result, as_json=as_json)
+
+
+def _require_open_window(context: Context, plan: Plan, request: SyncRequest, limit: int, *, as_json: bool) -> None:
+    """Show and keep a plan that cannot be applied now.
+
+    Raises:
+        typer.Exit: no window of the sync is open.
+    """
+    refusal = OpenWindow(plan.sync_name, plan.declared, request).refusal
+    if plan.refusal or not (plan.has_changes and refusal):
+        return
+    with while_read():
+        if as_json:
+            print_plan(plan, plan.saved.record.diff_id, with_changes=False)
+        else:
+            _show(plan, limit)
+    echo_error(refusal)
+    notify_approval(context, plan)
+    raise typer.Exit(EXIT_DIFFERENCES)
 
 
 def _rehearse(context: Context, request: SyncRequest, *, is_quiet: bool) -> None:

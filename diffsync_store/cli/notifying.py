@@ -58,8 +58,14 @@ def notify_approval(context: Context, plan: Plan) -> None:
 
 
 def notify_end(context: Context, plan: Plan, request: SyncRequest, result: SyncResult) -> None:
-    """Notify of a sync that did not do all of its work. What the request left out was left out on purpose."""
+    """Notify of a sync that did not do all of its work, or part of whose diff waits for a decision.
+
+    What the request left out was left out on purpose.
+    """
     record, notifier = plan.saved.record, notifier_of(context)
     counts = result.counts() if request.is_whole_diff else {**result.counts(), "suppressed": 0}
     link = notifier.link_to(record.diff_id)
     notifier.send(sync_ended(plan.sync_name, record, counts, stopped=result.stopped, link=link))
+    if result.waiting:
+        checksum = plan.saved.checksum()
+        notifier.send(approval_waits(plan.sync_name, record, checksum=checksum, allow=plan.allow, link=link))

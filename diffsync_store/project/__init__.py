@@ -27,6 +27,7 @@ from diffsync_store.project.schema import (
 )
 from diffsync_store.project.secrets import Secrets
 from diffsync_store.project.serve import Role, ServeSettings, is_loopback
+from diffsync_store.project.windows import Window, closing, next_opening, validate_timezone
 
 __all__ = [
     "DAY",
@@ -56,11 +57,15 @@ __all__ = [
     "SyncContext",
     "SyncEntry",
     "UserError",
+    "Window",
     "WrongSync",
+    "closing",
     "find_problems",
     "format_duration",
     "is_loopback",
     "json_schema",
+    "next_opening",
     "secrets_in",
     "suggestion",
+    "validate_timezone",
 ]

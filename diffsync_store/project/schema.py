@@ -25,6 +25,7 @@ from diffsync_store.project.errors import Location
 from diffsync_store.project.messages import suggestion
 from diffsync_store.project.notify import NotifyAddress
 from diffsync_store.project.serve import ServeSettings
+from diffsync_store.project.windows import Window
 from diffsync_store.rules import NO_RULES, Rule, Rules
 from diffsync_store.sync import SyncOptions
 
@@ -186,6 +187,8 @@ class SyncEntry(Declaration):
     `never`. `*` stands for the other attributes of the model."""
     deletes: Literal["all", "own"] | dict[str, Literal["all", "own"]] = Field("all", examples=["own"])
     """What the sync deletes: `all` that the source lacks, or only objects that it has created itself (`own`); also by model."""
+    windows: list[Window] = Field([], examples=[[{"allow": "0 22 * * 1-5", "for": "6h"}]])
+    """When the sync may write to its target; at any time if none is given. Outside of them, it loads, compares and saves the diff."""
     stale_after: Seconds | None = None
     """Time without a moment in which source and target were equal, after which `notify` says so; never by default."""
     diff_retention: Seconds | None = None

@@ -35,6 +35,7 @@ from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, open_source, open_target, require_stores
 from diffsync_store.runs.undo import make_undo, open_undoable
 from diffsync_store.runs.waiting import Waiting, find_waiting
+from diffsync_store.runs.windows import OpenWindow, WindowClosed
 
 __all__ = [
     "LEASE_SECONDS",
@@ -42,6 +43,7 @@ __all__ = [
     "Held",
     "LoadProgress",
     "NewerChange",
+    "OpenWindow",
     "Plan",
     "PreviewedRecord",
     "RuleCase",
@@ -50,6 +52,7 @@ __all__ = [
     "Shards",
     "SyncRequest",
     "Waiting",
+    "WindowClosed",
     "applies_unasked",
     "apply_saved",
     "approved_request",

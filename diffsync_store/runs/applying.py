@@ -13,6 +13,7 @@ from diffsync_store.runs.in_sync import record_in_sync
 from diffsync_store.runs.stale_diffs import refuse_other_operation_rules, refuse_other_rules, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync
+from diffsync_store.runs.windows import OpenWindow
 from diffsync_store.store.redis import Lease, RedisStore
 from diffsync_store.stored_adapter import StoredAdapter
 from diffsync_store.sync.approval import require_covered
@@ -56,6 +57,7 @@ def apply_saved(
         UserError: the diff is stale or was made with other field rules, or no sync of its adapters is declared.
         DiffNotApproved: an approval is required, and it does not cover what the request applies.
         ChangeLimitExceeded: it changes more than the change limits allow; nothing was applied.
+        WindowClosed: no window of the sync is open, and the request has no reason to apply it anyway.
         SyncStopped: as for `SavedDiff.apply`.
     """
     record = target.store.record()
@@ -64,7 +66,9 @@ def apply_saved(
     require_approval = require_approval and not applies_unasked(saved.record, request.allow)
     if require_approval:
         require_covered(saved.journal().approval(), allow=request.allow, select=request.select)
-    _, declared = find_sync(context.project, saved.record)
+    sync_name, declared = find_sync(context.project, saved.record)
+    window = OpenWindow(sync_name, declared, request)
+    window.require()
     refuse_other_rules(saved.record, declared.own_rules)
     refuse_other_operation_rules(saved.record, declared.operation_rules)
     suppressions = find_suppressions(context, saved, record, request.allow)
@@ -73,17 +77,18 @@ def apply_saved(
         target,
         options=declared.options(
             suppress=suppressions,
-            should_stop=should_stop,
+            should_stop=lambda: should_stop() or window.is_closed,
             require_approval=require_approval,
             **request.options,
             **options,
         ),
         flags=declared.combined_flags,
         callback=callback,
-        by=by,
+        by=window.writer(by),
         lease=lease,
         agent=agent,
     )
+    result.stopped = window.stop_reason(result.stopped)
     if not result.applied_before:  # since then, another diff may have changed the target
         record_in_sync(context, saved)
     return result

@@ -18,6 +18,8 @@ class SyncRequest:
     select: tuple[Select, ...] = ()
     exclude: tuple[Select, ...] = ()
     retry_rejected: bool = False
+    outside_window: str = ""
+    """Why it is applied outside of the windows of the sync; empty if it waits for them."""
 
     @property
     def overrides(self) -> Mapping[str, Sequence[object]]:

@@ -23,6 +23,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     select: Selections = (),
     exclude: Selections = (),
     retry_rejected: Switch = False,
+    outside_window: Text = "",
     sync_name: Text = "",
     agent_of: Text = "",
 ) -> dict[str, int] | State[dict[str, int]]:
@@ -45,6 +46,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         select: Apply only these operations and the ones they depend on; by default all. Each item must match something.
         exclude: Leave these operations out; they can be applied later. Each item must match something.
         retry_rejected: Apply only operations that failed, were blocked or were in conflict before.
+        outside_window: Reason to apply the diff although no window of the sync is open. The journal and the run keep it.
         sync_name: Name of the sync in the YAML file; a diff of other adapters is refused.
         agent_of: Set by a run of a sync with `agents` in the runs that it starts: they apply the diff together with it.
     """
@@ -55,6 +57,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         select=tuple(each.to_select() for each in select),
         exclude=tuple(each.to_select() for each in exclude),
         retry_rejected=retry_rejected,
+        outside_window=outside_window,
     )
     with SyncContext(read_config()) as context:
         if agent_of:

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from diffsync_store.cli.commands import app
 from diffsync_store.notify import notifier as sending
-from tests.cli.conftest import CommandLine, make_project
+from tests.cli.conftest import CommandLine
+from tests.cli.in_process import InProcess, diff_id_in, in_process
 from tests.http_service import HttpService
 from tests.notify.conftest import documents
 
 PAGE = "https://diffs.example.com"
 TOKEN = "T0KENT0KENT0KEN"
-
-
-class InProcess(CommandLine):
-    """Runs its commands in this process, over the Redis of the tests."""
-
-    def run(self, *words: str, code: int = 0, answer: str | None = None) -> subprocess.CompletedProcess[str]:
-        done = CliRunner().invoke(app, [*words, "--file", str(self.folder / "syncs.yaml")], input=answer)
-        assert done.exit_code == code, done.output
-        assert TOKEN not in done.output
-        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -41,12 +29,8 @@ def make(
     monkeypatch.setenv("HOOK", f"{web_server.url}/hooks/{TOKEN}")
 
     def make_one(keys: str) -> InProcess:
-        made = InProcess(make_project(tmp_path, **{"target: database": f"target: database, {keys}"}).folder)
-        file = tmp_path / "syncs.yaml"
-        head = f"project: {tmp_path.name}\nstore: {{url: '{redis_url}'}}\nserve: {{base_url: '{PAGE}'}}\n"
-        notify = "notify: {on-call: {webhook: '${HOOK}'}}\n"
-        file.write_text(head + notify + file.read_text("utf-8"), "utf-8")
-        return made
+        more = f"serve: {{base_url: '{PAGE}'}}\nnotify: {{on-call: {{webhook: '${{HOOK}}'}}}}\n"
+        return in_process(tmp_path, redis_url, keys, more)
 
     return make_one
 
@@ -60,7 +44,7 @@ def test_a_saved_diff_that_waits_is_announced_and_one_that_is_applied_is_not(
     make: Callable[[str], InProcess], web_server: HttpService
 ) -> None:
     project = make("approval: always, stale_after: 1d")
-    diff_id = project.run("plan", "inventory", "--out").stdout.splitlines()[-1].removeprefix("diff_id: ")
+    diff_id = project.plan()
     (found,) = documents(web_server)
     assert found["title"].endswith("inventory waits for approval: 1 delete, 1 update, 4 create")
     assert found["link"] == f"{PAGE}/diffs/{diff_id}"
@@ -96,9 +80,9 @@ def test_a_sync_that_the_guards_refuse_is_announced(make: Callable[[str], InProc
 
 def test_an_undo_that_waits_is_announced(make: Callable[[str], InProcess], web_server: HttpService) -> None:
     project = make("approval: always")
-    diff_id = project.run("plan", "inventory", "--out").stdout.splitlines()[-1].removeprefix("diff_id: ")
+    diff_id = project.plan()
     project.run("apply", diff_id, "--yes")
-    undo_id = project.run("undo", diff_id).stdout.splitlines()[-1].removeprefix("diff_id: ")
+    undo_id = diff_id_in(project.run("undo", diff_id).stdout)
     assert [found["diff_id"] for found in documents(web_server)] == [diff_id, undo_id]
 
 
@@ -109,6 +93,7 @@ def test_a_message_that_is_not_accepted_fails_no_sync(
     execute(project, "create trigger t before delete on site begin select raise(abort, 'in use'); end;")
     web_server.failures[:] = [500, 500, 500]
     done = project.run("apply", "inventory", "--yes", code=1)
+    assert TOKEN not in done.stderr + done.stdout
     assert "on-call was not notified that inventory is partial" in done.stderr
     assert ("ams", "eu") in project.rows()
 

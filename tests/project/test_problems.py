@@ -16,7 +16,7 @@ from tests.project.files import ADAPTER, ADAPTERS, PAIR, PLAIN, STORE
 
 DECLARATIONS = "project, store, models, adapters, syncs, housekeeping, serve, notify, metrics, prefect_ui"
 SYNC = (
-    "source, target, description, flags, guards, approval, rules, fields, deletes, stale_after, diff_retention, agents, "
+    "source, target, description, flags, guards, approval, rules, fields, deletes, windows, stale_after, diff_retention, agents, "
     "apply"
 )
 NAME = "a name has 1 to 64 letters, digits, '.', '_' or '-', and starts with a letter or a digit"

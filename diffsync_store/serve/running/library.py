@@ -18,6 +18,7 @@ from diffsync_store.runs import (
     LEASE_SECONDS,
     Plan,
     SyncRequest,
+    WindowClosed,
     apply_saved,
     approved_request,
     find_sync,
@@ -145,6 +146,8 @@ class LibraryRunner:
         try:
             with secrets.redacted_errors():
                 run(status)
+        except WindowClosed as closed:
+            self._update(run_id, state="stopped", message=str(closed), ended=_now())
         except Exception as error:  # noqa: BLE001  # the status of the run has it
             text = str(error) if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {error}"
             message = secrets.redact(" ".join([text, *getattr(error, "__notes__", ())]))

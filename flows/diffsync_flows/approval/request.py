@@ -1,6 +1,6 @@
 """Suspend a sync until a person decides about its diff; no worker is busy meanwhile."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from uuid import UUID
 
@@ -106,7 +106,7 @@ class ApprovalRequest:
                 continue
             if not is_answered:
                 self._announce()
-                description = complaint + self._people() + INSTRUCTIONS + review(self._saved, self._request.overrides)
+                description = complaint + self._people() + INSTRUCTIONS + review(self._saved, self._shown_parameters())
                 form = form.with_initial_data(description=description)
             decision = suspend_flow_run(wait_for_input=form, timeout=self._timeout, key=key)
             try:
@@ -129,6 +129,10 @@ class ApprovalRequest:
         given = [] if approval is None or approval.is_rejected else [approval, *approval.earlier]
         names = ", ".join(escape_markdown(one.by) for one in given if one.checksum == self._checksum)
         return f"**{number} different people must approve.** {f'Approved by: {names}.' if names else ''}\n\n"
+
+    def _shown_parameters(self) -> dict[str, Sequence[object]]:
+        reason = self._request.outside_window
+        return {**self._request.overrides, "outside_window": (reason,) if reason else ()}
 
     def _announce(self) -> None:
         """Record the request with the diff, unless an older run asks about the same changes."""

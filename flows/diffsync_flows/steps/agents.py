@@ -102,6 +102,7 @@ def _parameters(request: SyncRequest) -> Parameters:
         "select": [asdict(each) for each in request.select],
         "exclude": [asdict(each) for each in request.exclude],
         "retry_rejected": request.retry_rejected,
+        "outside_window": request.outside_window,
     }
 
 

@@ -15,7 +15,7 @@ from diffsync_flows.steps.applying import apply_as_agent, apply_diff, check_sync
 from diffsync_flows.steps.outcome import SyncOutcome
 from diffsync_store import LeaseHeld, SyncStopped
 from diffsync_store.diffs import DiffRecord
-from diffsync_store.runs import SyncRequest, applies_unasked, find_sync, needs_approval
+from diffsync_store.runs import OpenWindow, SyncRequest, applies_unasked, find_sync, needs_approval
 from diffsync_store.store.redis import Holder
 
 Counts = dict[str, int]
@@ -67,14 +67,17 @@ def _apply_approved(
         get_run_logger().warning("Nobody is asked for an approval: the guards suppress every operation of this diff.")
     if not is_resumed:
         check_sync(context, request)
+    window = OpenWindow(metrics.name, declared, request)
+    if not must_ask and window.refusal:
+        return _closed(window, end)
     try:
         if not must_ask:
             return apply_diff(context, request, require_approval=False)
-        if not is_resumed and applies_unasked(record, request.allow):
+        if not is_resumed and not window.is_closed and applies_unasked(record, request.allow):
             outcome = apply_diff(context, request, require_approval=False)
             if not outcome.waiting:
                 return outcome
-        return _apply_when_approved(context, request, metrics.name, end)
+        return _apply_when_approved(context, request, window, end)
     except LeaseHeld as held:
         if not isinstance(held.holder, Holder) or held.holder.until is not None:
             raise
@@ -83,19 +86,27 @@ def _apply_approved(
 
 
 def _apply_when_approved(
-    context: SyncContext, request: SyncRequest, sync_name: str, end: SyncEnd
+    context: SyncContext, request: SyncRequest, window: OpenWindow, end: SyncEnd
 ) -> SyncOutcome | Ending:
-    """Ask for an approval and apply what it covers, until nothing waits for another one."""
-    approval = ApprovalRequest(context, request, sync_name)
+    """Ask for an approval and apply what it covers, until nothing waits for another one, or the windows are closed."""
+    approval = ApprovalRequest(context, request, end.sync_name)
     while True:
         if ended := approval.answer():
             if ended.outcome is Outcome.REJECTED:
                 end.emit("rejected")
             return ended
         check_sync(context, request)  # after the answer has been saved
+        if window.is_closed:
+            return _closed(window, end)
         outcome = apply_diff(context, request, require_approval=True)
         if not outcome.waiting or approval.is_complete():
             return outcome
+
+
+def _closed(window: OpenWindow, end: SyncEnd) -> Ending:
+    """Return how a sync ends that no window lets write."""
+    end.emit("skipped")
+    return Ending(Outcome.SKIPPED, window.refusal, is_cancelled=True)
 
 
 def _locked(record: DiffRecord, holder: Holder) -> Ending:

@@ -1,0 +1,91 @@
+"""Keep a sync from writing outside of its windows."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from diffsync_store.printable import printable
+from diffsync_store.project import SyncEntry, UserError, closing, format_duration, next_opening
+from diffsync_store.redaction import truncate
+from diffsync_store.runs.sync_request import SyncRequest
+
+_MAX_REASON = 300
+_STOPPED = "Stopped, because the window has closed. The remaining operations are pending. "
+
+
+class WindowClosed(UserError):
+    """No window of the sync is open. Nothing was applied."""
+
+
+class OpenWindow:
+    """Whether a sync may still write. Threads may share it: one that reads an old closing only looks at the windows once more.
+
+    Args:
+        sync_name: the sync.
+        declared: its entry in the file.
+        request: the request to apply its diff; one with a reason may write at any time.
+        clock: returns the time.
+    """
+
+    def __init__(
+        self,
+        sync_name: str,
+        declared: SyncEntry,
+        request: SyncRequest,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._sync_name = sync_name
+        self._windows = declared.windows
+        self._is_limited = bool(declared.windows) and not request.outside_window
+        self._request = request
+        self._clock = clock
+        self._until = datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the sync must not write now."""
+        now = self._clock()
+        if not self._is_limited or now < self._until:
+            return False
+        self._until = closing(self._windows, now) or self._until
+        return now >= self._until
+
+    @property
+    def remedy(self) -> str:
+        """When the next window opens, and what to do then."""
+        now = self._clock()
+        opening = next_opening(self._windows, now)
+        when = "No window of it opens any more."
+        if opening is not None:
+            seconds = (opening.astimezone(UTC) - now).total_seconds()
+            left = format_duration(max(60, seconds // 60 * 60))
+            when = f"The next window opens at {opening:%Y-%m-%d %H:%M} {opening.tzinfo} (in {left})."
+        return (
+            f"{when} Apply the diff {self._request.diff_id} then. To apply it now, give a reason: `diffsync-store apply "
+            f"{self._request.diff_id} --outside-window REASON`, or the parameter `outside_window` of a sync's flow run."
+        )
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing may be applied now; empty if a window is open."""
+        if not self.is_closed:
+            return ""
+        return f"Nothing was applied: no window of the sync {self._sync_name} is open. {self.remedy}"
+
+    def require(self) -> None:
+        """Check that a window is open.
+
+        Raises:
+            WindowClosed: none is.
+        """
+        if text := self.refusal:
+            raise WindowClosed(text)
+
+    def writer(self, by: str) -> str:
+        """Return who applies the diff, for its journal: with the reason, if there is one and no window is open."""
+        reason = truncate(printable(self._request.outside_window.strip().replace("\n", " ")), _MAX_REASON)
+        is_outside = bool(self._windows and reason) and closing(self._windows, self._clock()) is None
+        return f"{by}, outside of the windows: {reason}" if is_outside else by
+
+    def stop_reason(self, stopped: str) -> str:
+        """Return why a sync stopped, if it was because the window has closed; otherwise the given reason."""
+        return f"{_STOPPED}{self.remedy}" if stopped and self.is_closed else stopped

@@ -1,0 +1,114 @@
+"""A sync with windows: commands, the review page, and a window that closes while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from diffsync_store.project import Project, SyncContext, Window, closing
+from diffsync_store.runs import OpenWindow, SyncRequest, windows
+from diffsync_store.serve.running import LibraryRunner, Start
+from tests.cli.in_process import InProcess, in_process
+from tests.servers import wait_until
+
+CLOSED = 'windows: [{allow: "0 0 29 2 *", for: 1s, timezone: Europe/Zurich}]'
+OPEN = 'windows: [{allow: "* * * * *", for: 1d}]'
+
+
+@pytest.fixture
+def closed(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    monkeypatch.delenv("DIFFSYNC_STORE_URL", raising=False)
+    return in_process(tmp_path, redis_url, CLOSED)
+
+
+def reopen(project: InProcess) -> None:
+    file = project.folder / "syncs.yaml"
+    file.write_text(file.read_text("utf-8").replace(CLOSED, OPEN), "utf-8")
+
+
+def test_outside_of_its_windows_a_sync_saves_its_diff_and_writes_nothing(closed: InProcess) -> None:
+    before = closed.rows()
+    done = closed.run("apply", "inventory", "--yes", code=3)
+    assert "Nothing was applied: no window of the sync inventory is open." in done.stderr
+    assert "The next window opens at " in done.stderr
+    assert "-02-29 00:00 Europe/Zurich (in " in done.stderr
+    assert closed.rows() == before
+    diff_id = done.stderr.split("Apply the diff ")[1].split(" then")[0]
+    assert closed.run("apply", diff_id, "--yes", code=3).returncode == 3
+    reopen(closed)
+    closed.run("apply", diff_id, "--yes")
+    assert closed.rows() != before
+
+
+def test_a_reason_lets_a_sync_write_and_is_kept_in_the_journal(closed: InProcess, redis_url: str) -> None:
+    diff_id = closed.plan()
+    reason = "outage of\nthe core\u202e" + "x" * 1000
+    closed.run("apply", diff_id, "--yes", "--by", "ann", "--outside-window", reason)
+    with SyncContext(Project(closed.folder / "syncs.yaml", {})) as context:
+        application = context.diffs().open(diff_id).journal().application()
+    assert application is not None
+    assert application.by.startswith("ann, outside of the windows: outage of the core\\u202exxx")
+    assert len(application.by) < 400
+    assert "outside of the windows: outage" in closed.run("diffs").stdout + closed.run("apply", diff_id, "-y").stdout
+
+
+def test_without_changes_no_window_is_needed(closed: InProcess) -> None:
+    closed.run("apply", "inventory", "--yes", "--outside-window", "first load")
+    assert closed.run("apply", "inventory", "--yes").returncode == 0
+
+
+def test_a_sync_stops_when_its_window_closes_and_goes_on_in_the_next_one(
+    closed: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reopen(closed)
+    looks: list[datetime] = []
+
+    def closes_soon(_: Sequence[Window], now: datetime) -> datetime | None:
+        looks.append(now)
+        return now + timedelta(microseconds=1) if len(looks) < 5 else None
+
+    monkeypatch.setattr(windows, "closing", closes_soon)
+    diff_id = closed.plan()
+    stopped = closed.run("apply", diff_id, "--yes", code=1)
+    assert "Stopped, because the window has closed." in stopped.stdout + stopped.stderr
+    monkeypatch.setattr(windows, "closing", closing)
+    closed.run("apply", diff_id, "--yes")
+    assert ("ams", "eu") in closed.rows()
+
+
+def test_the_review_page_does_not_write_outside_of_the_windows(closed: InProcess) -> None:
+    before, diff_id = closed.rows(), closed.plan()
+    with SyncContext(Project(closed.folder / "syncs.yaml", {})) as context:
+        runner = LibraryRunner(context)
+        run = runner.start(Start("apply", "inventory", diff_id), by="ann")
+        wait_until(lambda: next(each for each in runner.runs() if each.run_id == run.run_id).has_ended, 120, "it ends")
+        ended = next(each for each in runner.runs() if each.run_id == run.run_id)
+        runner.close()
+    assert ended.state == "stopped"
+    assert "no window of the sync inventory is open" in ended.message
+    assert closed.rows() == before
+
+
+def test_the_windows_are_looked_at_only_when_the_known_one_has_closed(tmp_path: Path) -> None:
+    """It is asked before each operation of a sync."""
+    file = tmp_path / "syncs.yaml"
+    file.write_text(
+        "adapters:\n  a: {type: files, settings: {folder: .}}\n  b: {type: files, settings: {folder: .}}\n"
+        'syncs: {nightly: {source: a, target: b, windows: [{allow: "0 22 * * *", for: 6h}, {allow: "0 3 * * *", for: 2h}]}}\n',
+        "utf-8",
+    )
+    declared = Project(file, {}).sync("nightly")
+    now = datetime(2026, 11, 27, 23, 0, tzinfo=UTC)
+    window = OpenWindow("nightly", declared, SyncRequest("d"), clock=lambda: now)
+    started = monotonic()
+    assert not any(window.is_closed for _ in range(100_000))
+    assert monotonic() - started < 30
+    now += timedelta(hours=5)  # the second window is open
+    assert window.refusal == ""
+    now += timedelta(hours=1)
+    assert "opens at 2026-11-28 22:00 UTC (in 17h)" in window.refusal
+    assert not OpenWindow("nightly", declared, SyncRequest("d", outside_window="x"), clock=lambda: now).is_closed
