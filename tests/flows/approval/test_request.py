@@ -140,7 +140,11 @@ def test_a_reconcile_waits_without_a_process_and_ends_as_its_sync(project: Proje
     assert (reconciled.state, reconciled.outcome) == ("Completed", ""), reconciled.message
     assert reconciled.name == "reconcile decided · 7 create"
     assert sync["id"] in reconciled.message
-    assert reconciled.summary == "Complete: 7 create"
+    wait_until(
+        lambda: project.artifacts(run_id)["reconcile-decided"]["description"] == "Complete: 7 create",
+        120,
+        "the artifact follows the state",
+    )
     shown = project.artifacts(run_id)["reconcile-decided"]
     assert "waits for approval" not in shown["data"]
     assert "| Complete | [open](" in shown["data"]
