@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from starlette.testclient import TestClient
+
 from diffsync_store.field_rules.left_alone import LeftAlone, Why
+from diffsync_store.project import Project, ServeSettings, SyncContext
+from diffsync_store.serve.app import create_app
+from diffsync_store.serve.pages import page_routes
 from diffsync_store.store.redis.keys import DiffKeys
-from tests.serve.conftest import Served
+from tests.serve.conftest import IDENTITY, Served
+from tests.serve.small_app import ORIGIN
 
 
 def page(served: Served, path: str, person: str = "bob", status: int = 200) -> str:
@@ -134,3 +142,36 @@ def test_what_waits_for_whom_is_in_the_api(served: Served) -> None:
     assert described["responses"]["200"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/WaitingList"
     }
+
+
+def test_what_the_rules_decide_is_shown_and_filtered(served: Served, tmp_path: Path, redis_server: Any) -> None:
+    file = tmp_path / "syncs.yaml"
+    rules = "[{model: device, then: apply}, {action: delete, then: hold}, {action: update, then: review, approvers: 2}]"
+    file.write_text(file.read_text("utf-8").replace("approval: always", f"approval: always, rules: {rules}"), "utf-8")
+    with SyncContext(Project(file, {}), redis_server.url) as context:
+        app = create_app(context, ServeSettings.model_validate({"identity": IDENTITY}), pages=page_routes())
+        with TestClient(app, base_url=ORIGIN, client=("127.0.0.1", 50001), follow_redirects=False) as client:
+            again = replace(served, app=app, client=client, context=context)
+            diff = again.new_diff()
+            path = f"/diffs/{diff['diff_id']}"
+            assert {(each["model"], each["action"], each["decision"]) for each in diff["rulings"]} == {
+                ("device", "create", "apply"),
+                ("site", "create", "review"),
+                ("site", "update", "review"),
+                ("site", "delete", "hold"),
+            }
+            assert diff["approvers"] == 2
+            text = page(again, path)
+            assert "What the rules decide" in text
+            assert "review</a> by 2 people" in text
+            held = page(again, f"{path}?decision=hold")
+            assert held.count('<li class="delete">') == 1
+            assert '<li class="create">' not in held
+            [one] = again.get(f"{path}/operations", decision="hold")["operations"]
+            assert (one["unique_id"], one["decision"]) == ("par", "hold")
+            assert "delete" in one["rule"]
+            again.post(f"{path}/decision", "approve", {"decision": "approve", "checksum": diff["checksum"]})
+            for run in again.get("/runs")["runs"]:
+                assert again.wait_for(run)["state"] == "done"
+            assert "2 different people must approve it" in page(again, path)
+            assert [each["reason"] for each in again.get("/waiting")["waiting"]] == ["approval"]

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from diffsync_store.enum import OperationState
 from diffsync_store.project import Role
+from diffsync_store.rules import Decision
 from diffsync_store.runs import MAX_CHOSEN
 from diffsync_store.serve.deciding.decision import MAX_COMMENT
 from diffsync_store.serve.running.runner import Kind, RunState
@@ -62,6 +63,7 @@ class ApprovalView(Answer):
     by: str
     at: datetime
     comment: str
+    others: list[str] = Field(description="Other people whose approval counts beside it, where a rule asks for several")
     excluded: list[str]
     allowed: list[str] = Field(description="What the guards hold and the approval releases")
     is_current: bool = Field(description="Whether it is about the diff as it is now")
@@ -120,6 +122,8 @@ class DiffView(Answer):
     summary: dict[str, int]
     by_model: dict[str, dict[str, int]]
     needs_approval: bool
+    approvers: int = Field(description="Number of different people who must approve it")
+    rulings: list["RuledView"] = Field(description="What the rules of the sync decide; empty without rules")
     approval: ApprovalView | None
     application: ApplicationView | None
     waiting: list[WaitingView]
@@ -167,6 +171,19 @@ class OperationView(Answer):
     changes: list[Change]
     state: str
     reason: str
+    decision: Decision | None = Field(description="What a rule of the sync decides; null without rules")
+    rule: str = Field(description="The rule; empty if the sync's `approval` decides, or without rules")
+
+
+class RuledView(Answer):
+    """How many operations of one action on one model a rule decides."""
+
+    rule: str = Field(description="Empty for the sync's `approval`")
+    decision: Decision
+    approvers: int
+    model: str
+    action: str
+    count: int
 
 
 class OperationList(Answer):
@@ -298,6 +315,9 @@ class OperationQuery(Question):
         "ignored",
         "rejected",
     ] = Field("", description="`rejected`: failed, conflict, blocked or sent")
+    decision: Literal["", "apply", "review", "hold", "ignore"] = Field(
+        "", description="What a rule of the sync decides"
+    )
     start: int = Field(0, ge=0)
     limit: int = Field(100, ge=1, le=MAX_PAGE)
 

@@ -11,7 +11,8 @@ from diffsync_store.diffs import SavedDiff
 from diffsync_store.journal import PENDING, Application, Approval, ApprovalRequest, Entry
 from diffsync_store.operation import Operation, OperationFilter
 from diffsync_store.project import SyncContext
-from diffsync_store.runs import Waiting, find_held, needs_approval
+from diffsync_store.rules import Ruling
+from diffsync_store.runs import Waiting, find_held, needs_approval, required_people
 from diffsync_store.serve.api.models import (
     ApplicationView,
     ApprovalView,
@@ -23,6 +24,7 @@ from diffsync_store.serve.api.models import (
     OperationQuery,
     OperationView,
     ResultView,
+    RuledView,
     RunView,
     SyncView,
     WaitingDiff,
@@ -76,6 +78,8 @@ def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) ->
         "summary": record.summary,
         "by_model": record.by_model,
         "needs_approval": needs_approval(declared, record),
+        "approvers": required_people(record),
+        "rulings": [RuledView(**each.model_dump()) for each in record.rulings],
         "approval": approval and approval_view(approval, checksum),
         "application": application and _application_view(application),
         "waiting": _waiting_views(journal.approval_requests().values()),
@@ -110,6 +114,7 @@ def approval_view(approval: Approval, checksum: str | None) -> ApprovalView:
         by=approval.by,
         at=approval.at,
         comment=approval.reason,
+        others=[each.by for each in approval.earlier],
         excluded=list(map(str, approval.excluded)),
         allowed=list(approval.allowed),
         is_current=approval.is_rejected or checksum is None or approval.checksum == checksum,
@@ -126,15 +131,17 @@ def operation_list(saved: SavedDiff, query: OperationQuery) -> OperationList:
     """Return a page of operations. A filter by attribute or text reads each operation."""
     matching = OperationFilter(query.model, query.action, query.unique_id)
     start, stop = query.start, query.start + query.limit + 1
-    if query.attribute or query.text:
+    if query.attribute or query.text or query.decision:
         every = saved.operations(matching=matching, state=query.states or None)
-        found = list(islice((each for each in every if shows(each, query)), start, stop))
+        found = list(
+            islice((each for each in every if shows(each, query) and is_ruled(saved, each, query)), start, stop)
+        )
     else:
         found = list(saved.operations(start, query.limit + 1, matching=matching, state=query.states or None))
     page = found[: query.limit]
     entries = saved.journal().read([each.id for each in page])
     return OperationList(
-        operations=[_operation_view(each, entries.get(each.id, PENDING)) for each in page],
+        operations=[_operation_view(each, entries.get(each.id, PENDING), ruling_of(saved, each)) for each in page],
         next_start=start + query.limit if len(found) > query.limit else None,
     )
 
@@ -153,7 +160,21 @@ def shows(operation: Operation, query: OperationQuery) -> bool:
     return query.text.casefold() in texts.casefold()
 
 
-def _operation_view(operation: Operation, entry: Entry) -> OperationView:
+def ruling_of(saved: SavedDiff, operation: Operation) -> Ruling | None:
+    """Return what the rules of the sync decide about an operation; None without rules."""
+    record = saved.record
+    if not record.operation_rules:
+        return None
+    return record.operation_rules.ruling(operation.element(record.source_name, record.target_name))
+
+
+def is_ruled(saved: SavedDiff, operation: Operation, query: OperationQuery) -> bool:
+    """Whether the rules decide about an operation what a query asks for."""
+    ruling = ruling_of(saved, operation) if query.decision else None
+    return not query.decision or (ruling is not None and ruling.decision.value == query.decision)
+
+
+def _operation_view(operation: Operation, entry: Entry, ruling: Ruling | None) -> OperationView:
     shown = operation.redacted()
     return OperationView(
         id=operation.id,
@@ -165,6 +186,8 @@ def _operation_view(operation: Operation, entry: Entry) -> OperationView:
         changes=list(_changes(operation)),
         state=entry.state.value,
         reason=entry.reason,
+        decision=None if ruling is None else ruling.decision,
+        rule="" if ruling is None else ruling.rule,
     )
 
 

@@ -26,7 +26,7 @@ from diffsync_store.serve.services import Services
 
 _COUNTED = 10_000
 """Operations of a diff whose states a page counts: this reads all of them."""
-_FILTERS = ("model", "action", "attribute", "text", "state")
+_FILTERS = ("model", "action", "attribute", "text", "state", "decision")
 _MARKED = ("exclude", "allow")
 _MARKS = 500
 """Operations that a person may mark one by one: the address of the page holds them."""
@@ -94,7 +94,9 @@ def diff(request: Request) -> Response:
         heading=heading(saved.record),
         can_decide="approve" in request.user.roles and detail.application is None,
         can_start="start" in request.user.roles and detail.application is None,
-        can_apply=not detail.needs_approval or (detail.approval is not None and detail.approval.decision == "approve"),
+        can_apply=bool(saved.record.operation_rules)  # what the rules let through is applied without a question
+        or not detail.needs_approval
+        or (detail.approval is not None and detail.approval.decision == "approve"),
     )
 
 

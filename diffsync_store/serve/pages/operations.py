@@ -11,8 +11,9 @@ from diffsync_store.enum import OperationState
 from diffsync_store.journal import PENDING, Entry
 from diffsync_store.operation import Operation, OperationFilter, id_in
 from diffsync_store.report.values import Row, rows_of
+from diffsync_store.rules import Ruling
 from diffsync_store.serve.api.models import OperationQuery
-from diffsync_store.serve.api.views import shows
+from diffsync_store.serve.api.views import is_ruled, ruling_of, shows
 from diffsync_store.store.redis.diffs.diff import PAGE
 from diffsync_store.suppression import Suppressions
 
@@ -30,6 +31,8 @@ class ShownOperation:
     entry: Entry
     suppression: str
     """Why a sync leaves it out; empty if it does not."""
+    ruling: Ruling | None
+    """What the rules of the sync decide; None without rules."""
 
 
 @dataclass
@@ -89,7 +92,7 @@ class _Search:
             entry = entries.get(id_in(text), PENDING)
             if not self._states or entry.state in self._states:
                 operation = Operation.model_validate_json(text)
-                if shows(operation, self._query):
+                if shows(operation, self._query) and is_ruled(self._saved, operation, self._query):
                     yield at, operation, entry
 
     def _with_words(self, texts: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
@@ -105,4 +108,4 @@ def _folded(text: bytes) -> str:
 def _shown(saved: SavedDiff, operation: Operation, entry: Entry) -> ShownOperation:
     places = (*operation.parents, (operation.model, operation.unique_id or operation.name))
     reason = Suppressions(saved.record.suppressions).reason(operation.model, operation.action, places) or ""
-    return ShownOperation(operation.redacted(), list(rows_of(operation)), entry, reason)
+    return ShownOperation(operation.redacted(), list(rows_of(operation)), entry, reason, ruling_of(saved, operation))
