@@ -92,9 +92,8 @@ def show_suppressed(console: Console, operations: Iterable[Reject], plan: Plan) 
         why = known[reason].reason if reason in known else reason
         text = f"{count:,} {action}{'s' * (count != 1)} of {model}: {why}"
         print_line(console, Line(Text(one_line(text)), "- "), _INDENT)
-    allowances = dict.fromkeys(known[reason].allowance for _, _, reason in counted if reason in known)
-    if allowances:
-        options = " ".join(f"--allow {shlex.quote(each)}" for each in allowances)
+    if any(reason in known for _, _, reason in counted):
+        options = " ".join(f"--allow {shlex.quote(each)}" for each in plan.allow_all)
         print_line(console, Text(one_line(f"If they are correct, apply them once with {options}")), _INDENT)
     console.print()
 

@@ -12,7 +12,7 @@ from diffsync_store.runs.approval import (
 )
 from diffsync_store.runs.comparing import compare_stores, drop_stores
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
-from diffsync_store.runs.held import Held, find_held, require_releasable
+from diffsync_store.runs.held import Held, allowances_for_all, find_held, require_releasable
 from diffsync_store.runs.ids import new_id
 from diffsync_store.runs.in_sync import record_in_sync
 from diffsync_store.runs.leasing import wait_for_lease
@@ -53,6 +53,7 @@ __all__ = [
     "SyncRequest",
     "Waiting",
     "WindowClosed",
+    "allowances_for_all",
     "applies_unasked",
     "apply_saved",
     "approved_request",

@@ -38,6 +38,11 @@ def find_held(context: SyncContext[Any], saved: SavedDiff) -> tuple[Held, ...]:
     return tuple(Held(allowance, tuple(found)) for allowance, found in reasons.items())
 
 
+def allowances_for_all(context: SyncContext[Any], saved: SavedDiff, allow: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the allowances with which guards let the whole diff through, those that are given included."""
+    return tuple(dict.fromkeys((*allow, *(one.allowance for one in find_held(context, saved)))))
+
+
 def require_releasable(context: SyncContext[Any], saved: SavedDiff, allow: Sequence[str]) -> None:
     """Refuse to approve allowances of which one releases nothing, or with which the change limits refuse the diff.
 

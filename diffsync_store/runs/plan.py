@@ -12,6 +12,7 @@ from diffsync_store.project import SyncContext, SyncEntry
 from diffsync_store.result import SyncResult
 from diffsync_store.runs.approval import applies_unasked, has_all_approvals, needs_approval, uncovered_by
 from diffsync_store.runs.filters import count_matching
+from diffsync_store.runs.held import allowances_for_all
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, require_stores
 from diffsync_store.store.record import StoreRecord
@@ -37,6 +38,8 @@ class Plan:
     """The decision of a person about the diff, if there is one."""
     allow: tuple[str, ...] = ()
     """What the plan lets through the guards."""
+    allow_all: tuple[str, ...] = ()
+    """The allowances with which guards let the whole diff through; empty if they hold nothing of it."""
     uncovered: tuple[str, ...] = ()
     """What the approval does not cover of the plan."""
 
@@ -109,6 +112,7 @@ def make_plan(context: SyncContext[Any], request: SyncRequest) -> Plan:
         allowances,
         approval,
         request.allow,
+        allowances_for_all(context, saved, request.allow) if suppressions.all or refusal else (),
         uncovered_by(approval, request),
     )
 

@@ -309,6 +309,18 @@ def test_a_guard_suppresses_and_an_allowance_lets_through(project: CommandLine) 
     assert len(project.rows()) == 1
 
 
+def test_the_allowances_that_a_plan_offers_let_the_whole_diff_through(tmp_path: Path) -> None:
+    limits = "target: database, guards: {change_limits: {per_model: {delete: {absolute: 0, floor: 0}}}}"
+    project = make_project(tmp_path, **{"target: database": limits})
+    (project.folder / "data/sites.csv").write_text("name,region,note,password\nams,us,old,secret-0\nbad,,,\n", "utf-8")
+    (project.folder / "data/devices.csv").write_text("site,name,serial\n", "utf-8")
+    plan = project.run("plan", "inventory").stdout
+    offered = re.search(r"apply them once with (.*)", plan)
+    assert offered is not None
+    assert offered[1] == "--allow partial:site --allow delete:1:site"
+    assert "1 deleted" in project.run("apply", "inventory", "--yes", *offered[1].split()).stdout
+
+
 def test_an_allowance_is_asked_about_although_the_diff_is_approved(tmp_path: Path) -> None:
     project = make_project(tmp_path, **{"target: database": "target: database, approval: always"})
     (project.folder / "data/sites.csv").write_text("name,region,note,password\nams,us,old,secret-0\nbad,,,\n", "utf-8")

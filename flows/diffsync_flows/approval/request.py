@@ -21,7 +21,14 @@ from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_store import Select
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
-from diffsync_store.runs import SyncRequest, count_matching, has_all_approvals, required_people, uncovered_by
+from diffsync_store.runs import (
+    SyncRequest,
+    allowances_for_all,
+    count_matching,
+    has_all_approvals,
+    required_people,
+    uncovered_by,
+)
 
 HOW_TO_DECIDE = (
     "Waiting for approval. Choose Resume in the menu of this run's page, or run: diffsync-flows approve %s --by NAME"
@@ -106,7 +113,7 @@ class ApprovalRequest:
                 continue
             if not is_answered:
                 self._announce()
-                description = complaint + self._people() + INSTRUCTIONS + review(self._saved, self._shown_parameters())
+                description = complaint + self._people() + INSTRUCTIONS + self._review()
                 form = form.with_initial_data(description=description)
             decision = suspend_flow_run(wait_for_input=form, timeout=self._timeout, key=key)
             try:
@@ -119,6 +126,12 @@ class ApprovalRequest:
                 self._is_answered = True
                 return decision
         raise AssertionError("there is always another key")
+
+    def _review(self) -> str:
+        allow_all: tuple[str, ...] = ()
+        if self._saved.record.suppressions:
+            allow_all = allowances_for_all(self._context, self._saved, self._request.allow)
+        return review(self._saved, self._shown_parameters(), allow_all=allow_all)
 
     def _people(self) -> str:
         """Return how many people must approve, and who has, if rules ask for several."""

@@ -18,7 +18,7 @@ from diffsync_store import StoredAdapter
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.printable import printable
 from diffsync_store.project import UserError
-from diffsync_store.runs import needs_approval, record_in_sync
+from diffsync_store.runs import allowances_for_all, needs_approval, record_in_sync
 
 
 def run_diff(
@@ -96,5 +96,6 @@ def report_diff(context: SyncContext, diff_id: str) -> DiffRecord:
     for suppression in saved.record.suppressions:
         log.warning("%s", printable(str(suppression)))
     name, declared = context.project.sync_between(saved.record.source_name, saved.record.target_name)
-    publish_diff(saved, name, needs_approval=needs_approval(declared, saved.record))
+    allow_all = allowances_for_all(context, saved) if name and saved.record.suppressions else ()
+    publish_diff(saved, name, needs_approval=needs_approval(declared, saved.record), allow_all=allow_all)
     return saved.record

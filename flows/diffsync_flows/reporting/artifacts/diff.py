@@ -1,6 +1,6 @@
 """The artifacts of a diff: its totals, and a table of its operations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 from uuid import UUID
 
@@ -35,13 +35,14 @@ APPROVE = f"approve: a link appears here when a sync of this diff asks; then {RE
 
 
 @best_effort(NOT_PUBLISHED)
-def publish_diff(diff: SavedDiff, sync_name: str, *, needs_approval: bool) -> None:
+def publish_diff(diff: SavedDiff, sync_name: str, *, needs_approval: bool, allow_all: Sequence[str] = ()) -> None:
     """Publish the totals of a diff, with links to apply it, and its first operations.
 
     Args:
         diff: The diff.
         sync_name: The sync that may apply it; empty if none is declared.
         needs_approval: Whether a person has to approve it first.
+        allow_all: The allowances with which guards let the whole diff through.
     """
     record = diff.record
     key = artifact_key("diff", record.source_name, record.target_name)
@@ -53,7 +54,7 @@ def publish_diff(diff: SavedDiff, sync_name: str, *, needs_approval: bool) -> No
     )
     links = _links(record.diff_id, sync_name, needs_approval=needs_approval) if record.operations and sync_name else []
     create_markdown_artifact(
-        _page(record, next_steps(links), artifact_url(cast("UUID", table))),
+        _page(record, next_steps(links), artifact_url(cast("UUID", table)), allow_all),
         key=of_this_run(f"{key}-totals"),
         description=f"{totals}: {sides(record)}, diff `{record.diff_id}`",
     )
@@ -86,7 +87,7 @@ def first_rows(diff: SavedDiff, action: str, limit: int) -> Iterator[dict[str, s
     return map(operation_row, diff.operations(limit=limit, matching=OperationFilter(action=action)))
 
 
-def _page(record: DiffRecord, links: str, table_url: str) -> str:
+def _page(record: DiffRecord, links: str, table_url: str, allow_all: Sequence[str]) -> str:
     tags = (f"store:{record.source_store_id}", f"store:{record.target_store_id}")
     counts = [(name, f"{count:,}") for name, count in record.summary.items()]
     return (
@@ -97,7 +98,7 @@ def _page(record: DiffRecord, links: str, table_url: str) -> str:
         f"Id of the diff, `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
         f"[All operations]({table_url}) are in a table.\n\n"
         f"{markdown_table(('action', 'objects'), counts)}\n\n"
-        f"{table_by_model(record)}{_largest(record)}{rulings_section(record)}{suppressed_section(record)}"
+        f"{table_by_model(record)}{_largest(record)}{rulings_section(record)}{suppressed_section(record, allow_all)}"
     )
 
 

@@ -19,19 +19,22 @@ from diffsync_flows.reporting.run_metadata import ACTIONS
 from diffsync_store.diffs import SavedDiff
 
 
-def review(diff: SavedDiff, overrides: Mapping[str, Sequence[object]], limit: int = 5) -> str:
+def review(
+    diff: SavedDiff, overrides: Mapping[str, Sequence[object]], limit: int = 5, *, allow_all: Sequence[str] = ()
+) -> str:
     """Return a diff as Markdown for the person who approves it.
 
     Args:
         diff: The diff.
         overrides: Parameters of the run that apply more or less than the whole diff within the guards.
         limit: Maximum operations to show of each action.
+        allow_all: The allowances with which guards let the whole diff through.
     """
     record = diff.record
     return (
         f"# {format_totals(record)}: {sides(record)}\n\n"
         f"Diff {escape_markdown(record.diff_id)}. {sentence_with_links('Made by', 'diff', f'diff:{record.diff_id}')}\n\n"
-        f"{table_by_model(record)}{notes_section(record)}{rulings_section(record)}{suppressed_section(record)}{_overrides(overrides)}"
+        f"{table_by_model(record)}{notes_section(record)}{rulings_section(record)}{suppressed_section(record, allow_all)}{_overrides(overrides)}"
         + "".join(_operations(diff, action, limit) for action in ACTIONS)
     )
 

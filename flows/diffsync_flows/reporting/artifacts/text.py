@@ -1,6 +1,7 @@
 """Texts and tables that several artifacts use."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one_line
@@ -67,11 +68,18 @@ def _decision(one: RuledCount) -> str:
     return f"{one.decision} by {one.approvers} people" if one.approvers > 1 else str(one.decision)
 
 
-def suppressed_section(record: DiffRecord) -> str:
-    """Return a table of the operations that the guards suppress, and how to allow them."""
+def suppressed_section(record: DiffRecord, allow_all: Sequence[str] = ()) -> str:
+    """Return a table of the operations that the guards suppress, and how to allow them.
+
+    Args:
+        record: The record of the diff.
+        allow_all: The allowances with which guards let the whole diff through.
+    """
     counted = ((each, each.count_in(record.by_model)) for each in record.suppressions)
     rows = [(each.model, each.action, f"{count:,}", each.reason, each.allowance) for each, count in counted if count]
     note = "A sync leaves these out, unless it is started with `allow`."
+    if allow_all:
+        note += f" To apply all of them:\n\n```\nallow = {json.dumps([one_line(each) for each in allow_all])}\n```"
     return section("Suppressed", ("model", "action", "operations", "reason", "allow"), rows, note)
 
 
