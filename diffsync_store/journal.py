@@ -91,6 +91,11 @@ class Approval(BaseModel):
     earlier: tuple[Approval, ...] = ()
     """Approvals of the same operations by other people, which count where a rule asks for several; newest first."""
 
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who approves it; nobody if it was rejected."""
+        return () if self.is_rejected else (self.by, *(one.by for one in self.earlier))
+
     def after(self, before: Approval | None) -> Approval:
         """Return this approval with those of other people that count beside it; a rejection ends the ones before it."""
         if before is None or before.is_rejected or self.is_rejected:

@@ -68,4 +68,8 @@ def notify_end(context: Context, plan: Plan, request: SyncRequest, result: SyncR
     notifier.send(sync_ended(plan.sync_name, record, counts, stopped=result.stopped, link=link))
     if result.waiting:
         checksum = plan.saved.checksum()
-        notifier.send(approval_waits(plan.sync_name, record, checksum=checksum, allow=plan.allow, link=link))
+        approval = plan.saved.journal().approval()
+        event = approval_waits(
+            plan.sync_name, record, checksum=checksum, allow=plan.allow, approval=approval, link=link
+        )
+        notifier.send(event)

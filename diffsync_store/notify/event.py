@@ -7,6 +7,7 @@ from typing import Literal
 
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.enum import StoreState
+from diffsync_store.journal import Approval
 from diffsync_store.project import EventName
 from diffsync_store.store.record import StoreRecord
 
@@ -39,14 +40,22 @@ class Event:
 
 
 def approval_waits(
-    sync: str, record: DiffRecord, *, checksum: str, allow: Sequence[str] = (), link: str = "", run: str = ""
+    sync: str,
+    record: DiffRecord,
+    *,
+    checksum: str,
+    allow: Sequence[str] = (),
+    approval: Approval | None = None,
+    link: str = "",
+    run: str = "",
 ) -> Event:
-    """Return the event that a diff waits for a decision; one that asks about other operations is another event.
+    """Return the event that a diff waits for a decision; one that asks about other operations, or another person, is another event.
 
     Args:
         sync: its name.
         record: the record of the diff.
         checksum: that of the diff.
+        approval: the approval that it has, if rules ask for several people.
         allow: what the guards let through; all else that they suppress is counted as `suppressed`.
         link: where to decide.
         run: the page of the flow run.
@@ -56,6 +65,8 @@ def approval_waits(
         if each.allowance not in allow:
             counts.subtract({each.action: (held := each.count_in(record.by_model)), "suppressed": -held})
     shown, occurrence = _ordered(counts, (*_ACTIONS, "suppressed")), " ".join((record.diff_id, checksum, *allow))
+    if approval is not None and approval.checksum == checksum:
+        occurrence += f" after {', '.join(sorted(approval.people))}"
     return Event("approval", sync, occurrence, (sync,), shown, diff_id=record.diff_id, link=link, run=run)
 
 

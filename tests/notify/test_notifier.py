@@ -12,6 +12,7 @@ import pytest
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.enum import StoreState
 from diffsync_store.guards import Suppression
+from diffsync_store.journal import Approval
 from diffsync_store.notify import (
     Event,
     Notifier,
@@ -91,6 +92,15 @@ def test_an_approval_counts_what_the_guards_let_through(open_context: OpenContex
     allowed = approval_waits("nightly", record, checksum="c", allow=["partial:device"])
     assert list(allowed.counts.items()) == [("delete", 1200), ("update", 3), ("create", 5)]
     assert allowed.occurrence != waits.occurrence
+
+
+def test_an_approval_that_needs_another_person_is_another_event() -> None:
+    given = [Approval(by=name, at=datetime.now(UTC), reason="", checksum="c") for name in ("ann", "bob")]
+    events = [None, given[0], given[0], given[1].after(given[0]), given[0].after(given[1])]
+    found = [approval_waits("nightly", RECORD, checksum="c", approval=each).occurrence for each in events]
+    assert found[1] == found[2]
+    assert found[3] == found[4]
+    assert len(set(found)) == 3
 
 
 @pytest.mark.parametrize(

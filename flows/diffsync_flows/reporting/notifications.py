@@ -44,7 +44,11 @@ class RunNotifications:
         """Notify that a diff waits for a decision."""
         link, run = self._links(request.diff_id)
         checksum, allow = saved.checksum(), request.allow
-        self._notifier.send(approval_waits(sync, saved.record, checksum=checksum, allow=allow, link=link, run=run))
+        approval = saved.journal().approval() if saved.record.operation_rules else None
+        event = approval_waits(
+            sync, saved.record, checksum=checksum, allow=allow, approval=approval, link=link, run=run
+        )
+        self._notifier.send(event)
 
     def sync_end(
         self, sync: str, record: DiffRecord, request: SyncRequest, counts: Mapping[str, int], stopped: str
