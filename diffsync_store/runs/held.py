@@ -21,10 +21,19 @@ class Held:
     """How many operations, and why; a line for each model and action."""
 
 
-def find_held(context: SyncContext[Any], saved: SavedDiff) -> tuple[Held, ...]:
+_COUNTED = 5000
+"""Elements of a diff that are counted for a page, where guards hold operations below certain objects."""
+
+
+def find_held(context: SyncContext[Any], saved: SavedDiff, *, counts_all: bool = False) -> tuple[Held, ...]:
     """Return what guards hold: what they suppressed when the diff was made, then what exceeds the change limits.
 
     The limits count what is applied without an allowance, and what is applied with all of them.
+
+    Args:
+        context: the project.
+        saved: the diff.
+        counts_all: check the limits even if that reads all of a large diff.
     """
     record = saved.record
     reasons: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -32,7 +41,8 @@ def find_held(context: SyncContext[Any], saved: SavedDiff) -> tuple[Held, ...]:
         if not one.count_in(record.by_model):
             continue
         reasons[one.allowance][f"{one.count_in(record.by_model):,} {one.action}s of {one.model}: {one.reason}"] = None
-    for allow in ((), tuple(reasons)) if reasons else ((),):
+    is_read = any(one.below for one in record.suppressions) and record.elements > _COUNTED
+    for allow in dict.fromkeys([(), tuple(reasons)]) if counts_all or not is_read else ():
         for allowance, reason in _excesses(context, saved, allow):
             reasons[allowance][reason] = None
     return tuple(Held(allowance, tuple(found)) for allowance, found in reasons.items())
@@ -50,7 +60,7 @@ def require_releasable(context: SyncContext[Any], saved: SavedDiff, allow: Seque
         UserError: an allowance releases nothing.
         ChangeLimitExceeded: the limits refuse the diff; the message has the allowances that are missing.
     """
-    known = {held.allowance for held in find_held(context, saved)} if allow else set()
+    known = {held.allowance for held in find_held(context, saved, counts_all=True)} if allow else set()
     for each in allow:
         others = [other for other in allow if other != each]
         if each not in known and each not in dict(_excesses(context, saved, others)):

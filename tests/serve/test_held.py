@@ -6,10 +6,12 @@ import html
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from diffsync_store.runs import held
 from tests.serve.conftest import Served
 
 DELETES = 125
@@ -88,3 +90,19 @@ def test_an_approval_releases_only_what_guards_hold(served: Served, diff: dict[s
         assert "Allow any of: partial:site" in answer.text
     assert served.get(f"/diffs/{diff['diff_id']}")["approval"] is None
     assert sites(served) == DELETES
+
+
+def test_a_page_of_a_large_diff_does_not_count_what_is_held_below_certain_objects(
+    served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = served.context.diffs().open(diff["diff_id"])
+    [one] = [each for each in saved.record.suppressions if each.model == "site"]
+    below = (replace(one, below=(("site", "s1"),), count=1),)
+    saved.record = saved.record.model_copy(update={"suppressions": below})
+    calls = list[Any]()
+    monkeypatch.setattr(held, "find_suppressions", lambda *given: calls.append(given))
+    monkeypatch.setattr(held, "_COUNTED", 10)
+    assert [each.allowance for each in held.find_held(served.context, saved)] == [one.allowance]
+    assert not calls
+    held.find_held(served.context, saved, counts_all=True)
+    assert len(calls) == 2
