@@ -76,4 +76,5 @@ def _not_retried(entry: Entry | None, options: SyncOptions) -> str:
         return ""
     if entry is not None and entry.state is not State.PENDING and not entry.state.is_left_out:
         return ""
-    return entry.reason if entry is not None and entry.reason else NOT_REJECTED
+    reason = entry.reason if entry is not None and entry.state is State.SUPPRESSED else ""
+    return reason or NOT_REJECTED

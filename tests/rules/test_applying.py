@@ -158,6 +158,15 @@ def test_what_is_left_out_with_a_waiting_or_ignored_operation_waits_or_is_ignore
     assert (world.result.waiting, world.result.ignored, world.result.suppressed) == (2, 3, 0)
 
 
+def test_a_retry_leaves_out_what_was_never_tried_and_says_so(make: Any) -> None:
+    world = make(rules({"then": "review"}))
+    world.apply()
+    world.saved.approve(by="ann", reason="")
+    assert world.apply(retry_rejected=True) == set()
+    assert {each.reason for each in world.result.suppressed_operations} == {"not rejected before, so not retried"}
+    assert len(world.apply()) == 7
+
+
 def test_a_dry_run_says_the_same_as_the_sync(make: Any) -> None:
     world = make(rules({"action": "delete", "then": "review"}, {"action": "update", "then": "ignore"}))
     told = world.saved.dry_run()
