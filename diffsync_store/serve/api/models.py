@@ -268,7 +268,9 @@ class DecisionBody(Question):
 class DiffRunBody(Question):
     """What to do with a diff."""
 
-    kind: Literal["apply", "dry-run", "retry-rejected"]
+    kind: Literal["apply", "dry-run", "retry-rejected", "undo"] = Field(
+        description="`undo` loads the target and saves a diff that takes back what syncs of this one have done"
+    )
     select: list[str] = Field(
         [],
         max_length=MAX_CHOSEN,

@@ -93,6 +93,7 @@ def diff(request: Request) -> Response:
         here=f"/diffs/{quote(detail.diff_id)}",
         heading=heading(saved.record),
         can_decide="approve" in request.user.roles and detail.application is None,
+        can_undo="start" in request.user.roles and not saved.journal().is_empty(),
         can_start="start" in request.user.roles and detail.application is None,
         can_apply=bool(saved.record.operation_rules)  # what the rules let through is applied without a question
         or not detail.needs_approval

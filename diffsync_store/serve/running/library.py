@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from diffsync_store.diffs import SavedDiff
 from diffsync_store.lifecycle import opened
 from diffsync_store.notify import Notifier, approval_waits, sync_ended, sync_failed
 from diffsync_store.project import EXPECTED_ERRORS, SyncContext, UserError
@@ -21,16 +22,18 @@ from diffsync_store.runs import (
     WindowClosed,
     apply_saved,
     approved_request,
+    drop_stores,
     find_sync,
     make_plan,
     needs_approval,
     new_id,
     open_source,
     open_target,
+    open_undoable,
     parse_operations,
     wait_for_lease,
 )
-from diffsync_store.serve.running.comparison import load_and_compare
+from diffsync_store.serve.running.comparison import load_and_compare, load_and_undo
 from diffsync_store.serve.running.runner import RunState, RunStatus, Start
 
 MAX_RUNS = 1000
@@ -89,6 +92,10 @@ class LibraryRunner:
             self._context.project.sync(start.sync_name)
             start = replace(start, diff_id=start.diff_id or new_id(start.sync_name))
             return self._submit(start, by, self._plan)
+        if start.kind == "undo":
+            saved = open_undoable(self._context, start.diff_id)
+            start = replace(start, sync_name=find_sync(self._context.project, saved.record)[0])
+            return self._submit(start, by, partial(self._undo, saved))
         if start.kind not in {"apply", "retry-rejected", "dry-run"}:
             raise UserError(f"This server cannot start {start.kind!r}.")
         plan = self._checked_plan(start)
@@ -201,6 +208,18 @@ class LibraryRunner:
             link = self._notifier.link_to(status.diff_id)
             event = approval_waits(plan.sync_name, plan.saved.record, checksum=plan.saved.checksum(), link=link)
             self._notifier.send(event)
+
+    def _undo(self, saved: SavedDiff, status: RunStatus) -> None:
+        undo_id = new_id("undo")
+        load_and_undo(self._context, saved, undo_id)
+        plan = make_plan(self._context, SyncRequest(undo_id))
+        if not plan.saved.record.operations:
+            plan.saved.drop()
+            drop_stores(self._context, plan.target.store_id)
+            self._end(status.run_id, plan.result, "Nothing is left to undo.")
+            return
+        self._update(status.run_id, link=f"/diffs/{undo_id}")
+        self._end(status.run_id, plan.result, plan.refusal or f"Saved the undo {undo_id}.")
 
     def _watch(self, run_id: str) -> Callable[[str, int, int], None]:
         def watch(_stage: str, done: int, total: int) -> None:

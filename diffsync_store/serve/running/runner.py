@@ -38,7 +38,7 @@ class RunStatus:
     counts: dict[str, int] = field(default_factory=dict)
     """Number of operations by outcome."""
     link: str = ""
-    """Where a scheduler shows it."""
+    """Where a scheduler shows it, or the diff that it has made."""
     started: datetime | None = None
     ended: datetime | None = None
 
