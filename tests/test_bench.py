@@ -113,6 +113,7 @@ COMMANDS = {
     "memory": [],
     "orchestration": ["--rounds", "1", "reconcile/together"],
     "pages": ["20"],
+    "review_page": ["200"],
     "shards": ["1980", "--shards", "2", "--compare", "--shape", "tree"],
     "sql": ["200", "--on", "sqlite"],
 }
