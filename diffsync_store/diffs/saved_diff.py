@@ -264,7 +264,9 @@ class SavedDiff(RedisDiff):
         options, journal = options or SyncOptions(), self.journal()
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
-        options = self._ruled(exclude_unapproved(journal.approval(), options))
+        approval = journal.approval()
+        options = suppress_unapproved(approval, options, self.record.suppressions)
+        options = self._ruled(exclude_unapproved(approval, options))
         with opened(target):
             return Rehearsal(self.streamed(Suppressions()), target, journal, options, flags, seconds=seconds).run()
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from diffsync_store.project import SyncContext
+from diffsync_store.runs.approval import needs_approval
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, open_target
 from diffsync_store.sync.rehearsal import SECONDS, Rehearsed
@@ -24,5 +25,6 @@ def rehearse(context: SyncContext[Any], request: SyncRequest, *, seconds: float 
     with open_target(context, request.diff_id) as (saved, target), context.project.secrets.redacted_errors():
         _, declared = find_sync(context.project, saved.record)
         suppressions = find_suppressions(context, saved, target.store.record(), request.allow)
-        options = declared.options(suppress=suppressions, **request.options)
+        must_approve = needs_approval(declared, saved.record, request.allow)
+        options = declared.options(suppress=suppressions, require_approval=must_approve, **request.options)
         return saved.rehearse(target, options, flags=declared.combined_flags, seconds=seconds)

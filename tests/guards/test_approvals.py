@@ -31,6 +31,8 @@ def test_held_deletes_are_not_released_without_another_approval(
     saved.approve(by="ann", reason="all deletes are held")
     released = replace(CAREFUL, suppress=nothing)
     expected = saved.dry_run(released)
+    rehearsed = saved.rehearse(sides[1], released).result
+    assert (rehearsed.updated, rehearsed.deleted, rehearsed.suppressed) == (1, 0, 7)
     result = saved.apply(*sides, options=released)
     assert (result.updated, result.deleted, result.suppressed) == (1, 0, 7)
     assert (expected.updated, expected.deleted, expected.suppressed) == (1, 0, 7)
