@@ -10,10 +10,9 @@ from typing import Any, Self
 from diffsync_store.adapter import Adapter
 from diffsync_store.diff import DiffElement, paths
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.field_rules import NO_RULES, FieldRules
+from diffsync_store.field_rules import NO_FIELD_RULES, FieldRules
 from diffsync_store.guards.guards import Guards
-from diffsync_store.rules import NO_RULES as NO_OPERATION_RULES
-from diffsync_store.rules import Rules
+from diffsync_store.rules import NO_OPERATION_RULES, Rules
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.suppression import Suppression, Suppressions, place_of
@@ -30,7 +29,7 @@ class Comparison:
     target: StoreRecord | None
     flags: int
     suppressions: tuple[Suppression, ...] = ()
-    field_rules: FieldRules = NO_RULES
+    field_rules: FieldRules = NO_FIELD_RULES
     operation_rules: Rules = NO_OPERATION_RULES
 
     @classmethod
@@ -49,7 +48,7 @@ class Comparison:
         Raises:
             StoreNotFound, StoreNotComplete: one of the stores cannot be compared.
         """
-        names, rules = (str(source.name), str(target.name)), rules or NO_RULES
+        names, rules = (str(source.name), str(target.name)), rules or NO_FIELD_RULES
         decided = operation_rules or NO_OPERATION_RULES
         if guards is None:
             records = source.store.require_complete(), target.store.require_complete()

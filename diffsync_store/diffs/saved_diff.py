@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -130,11 +131,12 @@ class SavedDiff(RedisDiff):
             approval = self.journal().approval()
             require_covered(approval, select=options.select)
             options = suppress_unapproved(approval, options, self.record.suppressions)
-        options = self._ruled(options)
+        checksum = cache(self.checksum)
+        options = self._ruled(options, checksum)
         how: dict[str, Any] = {
             "flags": flags,
             "callback": callback,
-            "checksum": self.checksum,
+            "checksum": checksum,
             "by": by,
             "lease": lease,
             "recorder": self.recorder(),
@@ -146,12 +148,18 @@ class SavedDiff(RedisDiff):
             result = Sync(diff, source, target, options, journal=self.journal(), **how).run()
         return self._with_left_alone(result)
 
-    def _ruled(self, options: SyncOptions) -> SyncOptions:
-        """Return options that also leave out what the rules of the diff say."""
+    def _ruled(self, options: SyncOptions, checksum_of_diff: Callable[[], str] | None = None) -> SyncOptions:
+        """Return options that also leave out what the rules of the diff say.
+
+        Args:
+            options: how to apply.
+            checksum_of_diff: returns the checksum of the diff; by default it is computed, if there is an approval to compare it with.
+        """
         rules, approval = self.record.operation_rules, self.journal().approval()
         if not rules:
             return options
-        checksum = self.checksum() if approval is not None and not approval.is_rejected else ""
+        is_approved = approval is not None and not approval.is_rejected
+        checksum = (checksum_of_diff or self.checksum)() if is_approved else ""
         return replace(options, rulings=Rulings.of(rules, approval, checksum, options.select))
 
     def _with_left_alone(self, result: SyncResult) -> SyncResult:

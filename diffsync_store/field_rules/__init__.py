@@ -4,10 +4,10 @@ from diffsync_store.field_rules.filtering import RuleFilter, apply_rules
 from diffsync_store.field_rules.left_alone import LeftAlone, Why
 from diffsync_store.field_rules.memory import LocalTargetMemory, Remembered, TargetMemory
 from diffsync_store.field_rules.recording import Recorder
-from diffsync_store.field_rules.rules import NO_RULES, FieldRule, FieldRules
+from diffsync_store.field_rules.rules import NO_FIELD_RULES, FieldRule, FieldRules
 
 __all__ = [
-    "NO_RULES",
+    "NO_FIELD_RULES",
     "FieldRule",
     "FieldRules",
     "LeftAlone",

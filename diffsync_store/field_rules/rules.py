@@ -78,5 +78,5 @@ class FieldRules(BaseModel):
         return self.model_copy(update={"remembered": remembered})
 
 
-NO_RULES = FieldRules()
+NO_FIELD_RULES = FieldRules()
 """The source decides about everything, and nothing is remembered."""

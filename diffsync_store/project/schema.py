@@ -26,7 +26,7 @@ from diffsync_store.project.messages import suggestion
 from diffsync_store.project.notify import NotifyAddress
 from diffsync_store.project.serve import ServeSettings
 from diffsync_store.project.windows import Window
-from diffsync_store.rules import NO_RULES, Rule, Rules
+from diffsync_store.rules import NO_OPERATION_RULES, Rule, Rules
 from diffsync_store.sync import SyncOptions
 
 PROJECT = "diffsync"
@@ -214,7 +214,7 @@ class SyncEntry(Declaration):
     @property
     def operation_rules(self) -> Rules:
         """The rules that decide each operation; false without `rules`."""
-        return Rules(all=self.rules, approval=self.approval) if self.rules else NO_RULES
+        return Rules(all=self.rules, approval=self.approval) if self.rules else NO_OPERATION_RULES
 
     def needs_approval(self, summary: Mapping[str, int]) -> bool:
         """Return whether a person must approve a diff with these counts by action."""

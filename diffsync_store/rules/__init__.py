@@ -3,10 +3,10 @@
 from diffsync_store.rules.counts import RuledCount, RulingCounter, count_decided
 from diffsync_store.rules.decision import Decision, Ruling
 from diffsync_store.rules.rule import Rule, Unless
-from diffsync_store.rules.rules import NO_RULES, Rules
+from diffsync_store.rules.rules import NO_OPERATION_RULES, Rules
 
 __all__ = [
-    "NO_RULES",
+    "NO_OPERATION_RULES",
     "Decision",
     "Rule",
     "RuledCount",

@@ -74,5 +74,5 @@ class Rules(BaseModel):
                 yield position, f"{has} no field {name!r}. The fields are: {', '.join(sorted(known))}"
 
 
-NO_RULES = Rules()
+NO_OPERATION_RULES = Rules()
 """No operation is decided on its own: the sync's `approval` is about the whole diff."""

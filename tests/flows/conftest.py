@@ -1,5 +1,6 @@
 import csv
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -373,6 +374,15 @@ def end_left_runs(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if project is not None:
         project.end_runs()
+
+
+@pytest.fixture(autouse=True)
+def empty_systems(request: pytest.FixtureRequest) -> None:
+    """Empty the systems that are a file, so that each test finds them as if it ran alone."""
+    if "project" in request.fixturenames:
+        project: Project = request.getfixturevalue("project")
+        for name in re.findall(r'file: "\$\{FOLDER\}/([\w-]+)"', CONFIG):
+            (project.folder / name).unlink(missing_ok=True)
 
 
 def id_of(run: Run | str) -> str:

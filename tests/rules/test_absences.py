@@ -6,11 +6,14 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.guards import Guards
 from diffsync_store.rules import Rule, Rules
 from diffsync_store.store.redis import Connection, RedisStore
+from diffsync_store.store.redis.absences import RedisAbsences
 from tests.rules.inventory import Inventory, Tree
 from tests.servers import RedisServer
 
@@ -110,3 +113,55 @@ def test_counts_of_old_loads_are_dropped(own_redis: RedisServer) -> None:
         keys = own_redis.client().keys("*absent*")
         assert len(keys) == 3
         assert all(own_redis.client().ttl(key) == -1 for key in keys)
+
+
+ABSENT = st.dictionaries(st.sampled_from("abc"), st.booleans())
+"""The objects that a load lacks, each with whether it is partial there."""
+
+
+def counted(absences: RedisAbsences, absent: dict[str, bool]) -> dict[str, int]:
+    return absences.count("device", absent) if absent else {}
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(ABSENT, st.integers(0, 2)), max_size=6))
+def test_only_comparisons_that_end_count(
+    redis_connection: Connection, nights: list[tuple[dict[str, bool], int]]
+) -> None:
+    source, last = uuid.uuid4().hex, dict[str, int]()
+    for number, (absent, comparisons) in enumerate(nights):
+        expected = {uid: last.get(uid, 0) + (not is_doubtful) for uid, is_doubtful in absent.items()}
+        for end in (False, *(True,) * comparisons, False):
+            absences = RedisAbsences(redis_connection.client, source, "target", f"generation-{number}")
+            assert counted(absences, absent) == expected
+            if end:
+                absences.end()
+        if comparisons:
+            last = expected
+
+
+def test_comparisons_of_one_load_at_the_same_time_count_it_once(redis_connection: Connection) -> None:
+    source = uuid.uuid4().hex
+    one, other, late = (RedisAbsences(redis_connection.client, source, "target", "first") for _ in range(3))
+    assert [one.count("device", {"a": False}), other.count("rack", {"r": False})] == [{"a": 1}, {"r": 1}]
+    one.end()
+    other.end()
+    late.count("device", {"a": False})  # and does not end
+    newer, older = (RedisAbsences(redis_connection.client, source, "target", name) for name in ("third", "second"))
+    assert older.count("device", {"a": False}) == newer.count("device", {"a": False}) == {"a": 2}
+    assert newer.count("rack", {"r": False}) == {"r": 2}
+    newer.end()
+    older.end()
+    last = RedisAbsences(redis_connection.client, source, "target", "fourth")
+    assert last.count("device", {"a": False}) == {"a": 3}
+
+
+def test_what_a_comparison_that_does_not_end_has_counted_expires(own_redis: RedisServer) -> None:
+    with Connection(url=own_redis.url) as connection:
+        for number in range(3):
+            absences = RedisAbsences(connection.client, "source", "target", str(number))
+            absences.count("device", {"a": False})
+        client = own_redis.client()
+        [*keys] = client.keys("*absent*")
+        assert len(keys) == 3
+        assert all(0 < client.ttl(key) <= 7 * 86400 for key in keys)

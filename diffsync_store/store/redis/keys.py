@@ -262,15 +262,15 @@ class MemoryKeys:
 
 
 class AbsenceKeys:
-    """The keys of the objects that the last loads of a source lacked. They never expire."""
+    """The keys of the objects that the last loads of a source lacked."""
 
     def __init__(self, source_name: str, target_name: str, namespace: str = "") -> None:
         self._prefix = f"{_space('dss', namespace)}{{absent {_tag(source_name)} {_tag(target_name)}}}:"
         self.record = f"{self._prefix}record"
 
-    def objects(self, number: int, model: str) -> str:
+    def objects(self, generation: str, model: str) -> str:
         """Return the key of what one load lacked of a model."""
-        return f"{self._prefix}objects:{number}:{model}"
+        return f"{self._prefix}objects:{generation}:{model}"
 
 
 def _tag(name: str) -> str:

@@ -20,7 +20,6 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_a_suspended_sync_has_no_process_and_resumes_on_another_worker(project: Project) -> None:
-    (project.folder / "reviewed").unlink(missing_ok=True)
     diff_id = project.compare("reviewed", "reviewed")
     run_id = start_run(project.stack, "sync/reviewed", diff_id=diff_id)
     wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")

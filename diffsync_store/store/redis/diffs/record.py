@@ -6,9 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from diffsync_store.field_rules.rules import NO_RULES, FieldRules
-from diffsync_store.rules import NO_RULES as NO_OPERATION_RULES
-from diffsync_store.rules import RuledCount, Rules
+from diffsync_store.field_rules.rules import NO_FIELD_RULES, FieldRules
+from diffsync_store.rules import NO_OPERATION_RULES, RuledCount, Rules
 from diffsync_store.suppression import Suppression
 
 
@@ -51,7 +50,7 @@ class DiffRecord(BaseModel):
     """The `diff_id` of the diff that this one undoes; empty for any other."""
     notes: tuple[str, ...] = ()
     """What a person has to know before the diff is applied, such as what an undo cannot take back."""
-    field_rules: FieldRules = NO_RULES
+    field_rules: FieldRules = NO_FIELD_RULES
     """The field rules that the diff was made with; a sync of it remembers what they need."""
     left_alone: dict[str, dict[str, int]] = {}
     """Number of values and objects that the field rules leave alone, by model and reason (see `field_rules.Why`)."""
