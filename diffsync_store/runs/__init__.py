@@ -4,6 +4,7 @@ from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
 from diffsync_store.runs.approval import (
     applies_unasked,
     approved_request,
+    asks_nobody,
     has_all_approvals,
     lacks_approvals,
     needs_approval,
@@ -57,6 +58,7 @@ __all__ = [
     "applies_unasked",
     "apply_saved",
     "approved_request",
+    "asks_nobody",
     "can_load_at_once",
     "compare_stores",
     "count_matching",

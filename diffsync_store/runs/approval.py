@@ -14,13 +14,28 @@ from diffsync_store.sync.approval import uncovered
 
 def needs_approval(declared: SyncEntry, record: DiffRecord, allow: Sequence[str] = ()) -> bool:
     """Return whether a person must approve some of a diff; one of which guards suppress all that is reviewed needs nobody."""
+    return _is_asked(declared, record, allow) and not asks_nobody(declared, record, allow)
+
+
+def asks_nobody(declared: SyncEntry, record: DiffRecord, allow: Sequence[str] = ()) -> bool:
+    """Return whether nobody has to approve a diff only because guards suppress all that would need it."""
+    if allow or not _is_asked(declared, record):
+        return False
+    return _are_suppressed(_reviewed(record), record, declared.guards.completeness)
+
+
+def _is_asked(declared: SyncEntry, record: DiffRecord, allow: Sequence[str] = ()) -> bool:
+    """Return whether a diff needs an approval, whatever guards suppress of it."""
+    if not record.operation_rules:
+        return declared.needs_approval(record.summary)
+    return bool(_reviewed(record)) or (bool(allow) and record.operation_rules.asks)
+
+
+def _reviewed(record: DiffRecord) -> set[tuple[str, str]]:
+    """Return the models and actions that an approval of a diff is about."""
     if record.operation_rules:
-        reviewed = {(one.model, one.action) for one in record.rulings if one.decision is Decision.REVIEW}
-        is_asked = bool(reviewed) or (bool(allow) and record.operation_rules.asks)
-    else:
-        reviewed = {(model, action) for model, of in record.by_model.items() for action in of if of[action]}
-        is_asked = declared.needs_approval(record.summary)
-    return is_asked and (bool(allow) or not _are_suppressed(reviewed, record, declared.guards.completeness))
+        return {(one.model, one.action) for one in record.rulings if one.decision is Decision.REVIEW}
+    return {(model, action) for model, of in record.by_model.items() for action in of if of[action]}
 
 
 def applies_unasked(record: DiffRecord, allow: Sequence[str] = ()) -> bool:

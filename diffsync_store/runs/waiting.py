@@ -9,7 +9,7 @@ from typing import Any, Literal
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.journal import ApprovalRequest
 from diffsync_store.project import Role, SyncContext, SyncEntry
-from diffsync_store.runs.approval import lacks_approvals, needs_approval
+from diffsync_store.runs.approval import asks_nobody, lacks_approvals, needs_approval
 
 _RECORDS = 500
 """Newest diffs that are looked at."""
@@ -79,6 +79,6 @@ def _reason(saved: SavedDiff, declared: SyncEntry, requests: Sequence[ApprovalRe
         allowed = approval.allowed if approval is not None else ()
         is_held = any(one.allowance not in allowed for one in record.suppressions)
         return "held" if is_held else "not finished"
-    if approval is None and declared.needs_approval(record.summary):  # asks nobody, because all of it is held
+    if approval is None and asks_nobody(declared, record):
         return "held"
     return "not applied"

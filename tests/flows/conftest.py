@@ -97,6 +97,11 @@ adapters:
   rejecting:
     class: tests.flows.systems:RejectingAdapter
     settings: {label: "${PASSWORD}"}
+  truncated:
+    class: tests.flows.systems:RejectingAdapter
+  kept:
+    class: tests.flows.systems:KeptAdapter
+    settings: {file: "${FOLDER}/kept"}
   five:
     schedule: {interval: 86400, active: false}
     class: tests.flows.systems:PlainAdapter
@@ -236,6 +241,7 @@ syncs:
   held: {source: held-source, target: held-target, steps: together, work_pools: {reconcile: diffsync-load}}
   asked-jointly: {source: seven, target: asked-jointly, approval: always, steps: together, work_pools: {reconcile: diffsync-load}}
   refused-jointly: {source: refusing-jointly, target: flaky-jointly, steps: together, work_pools: {reconcile: diffsync-load}}
+  truncated: {source: truncated, target: kept, approval: always, guards: {change_limits: {per_model: {delete: {absolute: 100}}}}}
   lacking: {source: rejecting, target: five, guards: {change_limits: {per_model: {delete: {absolute: 1}}}}}
 """
 

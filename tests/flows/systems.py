@@ -70,6 +70,22 @@ class CountingAdapter(PlainAdapter):
             self.add(self.item(name=name))
 
 
+class KeptItem(CountedItem):
+    """A delete removes the line of its item."""
+
+    def delete(self) -> Any:
+        adapter: Any = self.adapter
+        left = [line for line in adapter.lines() if line != self.name]
+        adapter.file.write_text("".join(f"{line}\n" for line in left), "utf-8")
+        return super().delete()
+
+
+class KeptAdapter(CountingAdapter):
+    """Records its deletes too."""
+
+    item = KeptItem
+
+
 class HeldAdapter(CountingAdapter):
     """Counts its loads in a file with the suffix `.loads`, and waits in each while a file with the suffix `.hold` exists.
 

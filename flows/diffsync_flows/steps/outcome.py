@@ -9,6 +9,8 @@ from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_store import StoreRecord, SyncResult
 from diffsync_store.diffs import SavedDiff
 
+NOBODY_ASKED = "Nobody was asked for an approval, because guards suppress everything that needs one."
+
 
 @dataclass(frozen=True)
 class SyncOutcome:
@@ -17,6 +19,8 @@ class SyncOutcome:
     counts: Mapping[str, int]
     stop_reason: str = ""
     """Why the sync stopped early; empty if it did not."""
+    asks_nobody: bool = False
+    """Whether nobody was asked for an approval only because guards suppress all that needs one."""
     in_sync_with: datetime | None = None
     """Load time of the source that the target now equals; None if they may differ."""
 
@@ -40,6 +44,8 @@ class SyncOutcome:
         if not self.not_applied:
             return Ending(data=dict(self.counts))
         text = f"{self.not_applied:,} operations were not applied. The artifact lists them with the reasons."
+        if self.asks_nobody:
+            text = f"{text} {NOBODY_ASKED}"
         return Ending(Outcome.PARTIAL, text, dict(self.counts))
 
 

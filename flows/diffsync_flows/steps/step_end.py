@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from diffsync_flows.reporting.artifacts.reconcile import WAITING
 from diffsync_flows.runtime.states import Ending, Outcome
+from diffsync_flows.steps.outcome import NOBODY_ASKED
 from diffsync_store.project import UserError
 
 NOTHING_APPLIED = (Outcome.ALREADY_PENDING, Outcome.SUPERSEDED, Outcome.REJECTED, Outcome.SKIPPED)
@@ -57,5 +58,7 @@ def _partial_text(partial: Sequence[StepEnd]) -> str:
     }
     texts = [f"{what}: {', '.join(names)}." for what, names in found.items() if names]
     if texts:
+        if any(NOBODY_ASKED in step.message for step in partial):
+            texts.append(NOBODY_ASKED)
         texts.append(f"The artifacts of {'this step' if len(partial) == 1 else 'these steps'} list them.")
     return " ".join(texts)

@@ -1,6 +1,6 @@
 """The steps of a sync run: check, ask for approval, apply, report."""
 
-from prefect import get_run_logger
+from dataclasses import replace
 
 from diffsync_flows.approval.request import ApprovalRequest, has_requested_approval
 from diffsync_flows.approval.superseding import supersede_older
@@ -15,7 +15,7 @@ from diffsync_flows.steps.applying import apply_as_agent, apply_diff, check_sync
 from diffsync_flows.steps.outcome import SyncOutcome
 from diffsync_store import LeaseHeld, SyncStopped
 from diffsync_store.diffs import DiffRecord
-from diffsync_store.runs import OpenWindow, SyncRequest, applies_unasked, find_sync, needs_approval
+from diffsync_store.runs import OpenWindow, SyncRequest, applies_unasked, asks_nobody, find_sync, needs_approval
 from diffsync_store.store.redis import Holder
 
 Counts = dict[str, int]
@@ -63,8 +63,6 @@ def _apply_approved(
     end.sync_name = metrics.name
     is_resumed = has_requested_approval()
     must_ask = is_resumed or needs_approval(declared, record, request.allow)
-    if not must_ask and declared.needs_approval(record.summary):
-        get_run_logger().warning("Nobody is asked for an approval: the guards suppress every operation of this diff.")
     if not is_resumed:
         check_sync(context, request)
     window = OpenWindow(metrics.name, declared, request)
@@ -72,7 +70,8 @@ def _apply_approved(
         return _closed(window, end)
     try:
         if not must_ask:
-            return apply_diff(context, request, require_approval=False)
+            outcome = apply_diff(context, request, require_approval=False)
+            return replace(outcome, asks_nobody=asks_nobody(declared, record, request.allow))
         if not is_resumed and not window.is_closed and applies_unasked(record, request.allow):
             outcome = apply_diff(context, request, require_approval=False)
             if not outcome.waiting:

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 from diffsync_flows.runtime.states import Outcome
 from diffsync_flows.steps.load_ending import load_ending, load_title
+from diffsync_flows.steps.outcome import NOBODY_ASKED
 from diffsync_flows.steps.step_end import StepEnd, reconcile_ending
 from diffsync_store import StoreRecord, StoreState
 from diffsync_store.store.load_report import Gap
@@ -47,6 +48,11 @@ def test_a_reconcile_is_partial_if_a_step_is() -> None:
     assert ending.message == (
         "Some records were not loaded: load netbox · 3 of about 12 objects. The artifacts of this step list them."
     )
+
+
+def test_a_reconcile_says_that_nobody_was_asked() -> None:
+    step = StepEnd("PARTIAL: sync a → b · 2 delete", Outcome.PARTIAL, f"2 operations were not applied. {NOBODY_ASKED}")
+    assert NOBODY_ASKED in reconcile_ending([step], {}, dry_run=False).message
 
 
 def test_a_dry_run_is_named_as_one_and_still_says_what_is_partial() -> None:
