@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.http_service import Answer, Failure, HttpService, Request
 
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 BAD = "bad"
 """A record whose name begins with this is refused."""
 
@@ -30,6 +31,8 @@ class JsonApi(HttpService):
         bulk: whether lists are written in one request.
         names_bad: whether a refused list is answered with an error for each record, in order.
         drops: keys that are dropped without an error.
+        described: what `OPTIONS` says of the fields, as in Django REST Framework; without it, `OPTIONS` is refused.
+        openapi: the document at `openapi.json`.
         failures: as for HttpService.
     """
 
@@ -43,6 +46,8 @@ class JsonApi(HttpService):
         bulk: bool = True,
         names_bad: bool = True,
         drops: Sequence[str] = (),
+        described: Mapping[str, Any] | None = None,
+        openapi: Mapping[str, Any] | None = None,
         failures: Sequence[Failure] = (),
     ) -> None:
         super().__init__(failures=failures)
@@ -55,6 +60,8 @@ class JsonApi(HttpService):
         self.bulk = bulk
         self.names_bad = names_bad
         self.drops = drops
+        self.described = described
+        self.openapi = openapi
         self.before: Callable[[Request], object] = lambda _: None
         """Called before each request is answered, to change the records meanwhile."""
         self._lock = threading.Lock()
@@ -75,7 +82,7 @@ class JsonApi(HttpService):
 
     def writes(self) -> list[tuple[str, Any]]:
         """Method and body of each request that changes something."""
-        return [(each.method, json.loads(each.body or b"null")) for each in self.received if each.method != "GET"]
+        return [(each.method, json.loads(each.body or b"null")) for each in self.received if each.method not in _READS]
 
     def respond(self, request: Request) -> Answer:
         with self._lock:
@@ -83,8 +90,12 @@ class JsonApi(HttpService):
             parts = urlsplit(request.path)
             query = parse_qs(parts.query)
             _, place, *rest = [unquote(part) for part in parts.path.split("/")]
+            if place == "openapi.json" and self.openapi is not None:
+                return _json(self.openapi)
             if place != "devices":
                 return _json({"detail": "Not found."}, 404)
+            if request.method == "OPTIONS":
+                return _json({"actions": {"POST": self.described}}) if self.described else _json({}, 405)
             if rest and rest[0]:
                 return self._single(request, rest[0])
             return self._page(query, parts.path) if request.method == "GET" else self._write_list(request)

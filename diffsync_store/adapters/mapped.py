@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from diffsync_store.adapter import Adapter
 from diffsync_store.adapters.mapped_model import MappedModel
 from diffsync_store.adapters.model_classes import bound_models, model_variant, with_models
+from diffsync_store.adapters.rehearsal import RecordRehearsal
 from diffsync_store.adapters.resolver import Resolver
 from diffsync_store.adapters.shard_checks import Cutting, require_fitting_shards
 from diffsync_store.adapters.shards import AUTO, NULL, SHARDS, Cut, Part, Scalar, WrongShards, names_of, parts_of
@@ -51,10 +52,6 @@ MOST_HELD = 50_000
 """Parents and distinct objects that a load keeps in memory, so that it does not ask the store for each record."""
 
 __all__ = ["AdapterSettings", "Answer", "Change", "MappedAdapter", "MappedModel"]
-
-
-REHEARSED = "rehearsed"
-"""The system id of a record that is created in a rehearsal."""
 
 
 class AdapterSettings(BaseModel):
@@ -128,6 +125,7 @@ class MappedAdapter(Adapter):
         self._referenced = {found.model for model in self.models.values() for found in model._references.values()}
         self._resolver = Resolver(self._find_system_ids)
         self._writer = RecordWriter(self, self._resolver)
+        self._rehearsal = RecordRehearsal(self, self._resolver, self._writer)
         self._start_counting()
         self._declared_shards = SHARDS.validate_python(shards) if shards else ()
         self._check_shards()
@@ -453,21 +451,16 @@ class MappedAdapter(Adapter):
 
     @contextmanager
     def rehearsing(self) -> Iterator[None]:
-        """Forget the ids of records that were created in the rehearsal."""
+        """Look up what the system has now; at the end, forget the records that were created in the rehearsal."""
+        self._resolver.clear()
         try:
             yield
         finally:
             self._resolver.clear()
 
     def rehearse_many(self, operations: Sequence[RehearsedOperation]) -> list[Exception | None]:
-        """Check operations of one model and action: by the model, the mapping, the references, and `check_payloads`."""
-        mapper, action = self._mapper(operations[0].model), operations[0].action
-
-        def send(mapper: Mapper, payloads: Sequence[Any]) -> Sequence[Answer]:
-            return [each or REHEARSED for each in self.check_payloads(mapper, action, payloads)]
-
-        answers = self._writer.rehearse(mapper, operations, send)
-        return [answer if isinstance(answer, Exception) else None for answer in answers]
+        """Check operations of one model and action: by the model, the mapping, the system's records, and `check_payloads`."""
+        return self._rehearsal.run(self._mapper(operations[0].model), operations, self.check_payloads)
 
     def check_payloads(self, mapper: Mapper, action: str, payloads: Sequence[Any]) -> Sequence[Exception | None]:
         """Return why the system would refuse each payload, as far as it says so without a write; None if it does not.
@@ -514,17 +507,23 @@ class MappedAdapter(Adapter):
     ) -> list[JsonValue]:
         """Return the system ids of records, from the store or else from the system; None for a record that does not exist."""
         uids = [model.create_unique_id(**ids) for ids in identifiers]
-        stored = {} if from_system else self.store.fetch(model._modelname, uids)
-        found: dict[str, JsonValue] = {uid: getattr(obj, "system_id", None) for uid, obj in stored.items()}
+        found = {} if from_system else self._stored_ids(model, uids)
         missing = [(uid, ids) for uid, ids in zip(uids, identifiers, strict=True) if found.get(uid) is None]
         if missing and model._modelname in self.mappers:
+            mapper = self._mapper(model)
+            wanted = [(uid, ids) for uid, ids in missing if not self._rehearsal.names_rehearsed(mapper, ids)]
             try:
-                records = self.find(self._mapper(model), [ids for _, ids in missing])
+                records = self.find(mapper, [ids for _, ids in wanted]) if wanted else []
             except NotImplementedError:
-                records = [None] * len(missing)
-            for (uid, _), record in zip(missing, records, strict=True):
+                return [(found or self._stored_ids(model, uids)).get(uid) for uid in uids]
+            for (uid, _), record in zip(wanted, records, strict=True):
                 found[uid] = None if record is None else record.get(self.id_key)
         return [found.get(uid) for uid in uids]
+
+    def _stored_ids(self, model: type[MappedModel], uids: Sequence[str]) -> dict[str, JsonValue]:
+        return {
+            uid: getattr(obj, "system_id", None) for uid, obj in self.store.fetch(model._modelname, list(uids)).items()
+        }
 
     def _mapper(self, model: type[MappedModel]) -> Mapper:
         found = self.mappers.get(model._modelname)

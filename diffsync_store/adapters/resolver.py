@@ -69,14 +69,21 @@ class Resolver:
             raise unknown(model, unique_id)
         return found
 
-    def system_ids(self, model: Any, identifiers: Sequence[dict[str, Any]]) -> dict[str, JsonValue]:
+    def known_id(self, model: str, unique_id: str) -> JsonValue:
+        """Return the id of a record if it is known here; otherwise None."""
+        with self._lock:
+            return self._ids.get(model, {}).get(unique_id)
+
+    def system_ids(
+        self, model: Any, identifiers: Sequence[dict[str, Any]], *, from_system: bool = False
+    ) -> dict[str, JsonValue]:
         """Return the system ids of records by unique id, without records that do not exist. Unknown ids are looked up in one call."""
         wanted = {model.create_unique_id(**ids): ids for ids in identifiers}
         with self._lock:
             ids = self._ids.get(model._modelname, {})
             known: dict[str, JsonValue] = {uid: ids[uid] for uid in wanted if uid in ids}
         return known | self._look_up(
-            model, {uid: ids for uid, ids in wanted.items() if uid not in known}, from_system=False
+            model, {uid: ids for uid, ids in wanted.items() if uid not in known}, from_system=from_system
         )
 
     def system_ids_now(self, model: Any, identifiers: Sequence[dict[str, Any]]) -> dict[str, JsonValue]:
@@ -102,4 +109,11 @@ def unknown(model: Any, unique_id: str) -> UnknownReference:
     """Return the error for a record that does not exist."""
     return UnknownReference(
         f"The system has no {model._modelname} {unique_id!r}. Create it first, or correct the record that names it."
+    )
+
+
+def gone(model: Any, unique_id: str) -> UnknownReference:
+    """Return the error for a record that is to be changed and does not exist."""
+    return UnknownReference(
+        f"The {model._modelname} {unique_id!r} is gone from the system. Load the target again, and make a new diff."
     )

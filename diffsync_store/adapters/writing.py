@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import JsonValue
 
 from diffsync_store.adapters.mapped_model import MappedModel
-from diffsync_store.adapters.resolver import Resolver, unknown
+from diffsync_store.adapters.resolver import Resolver, gone, unknown
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated, OutcomeUnknown
 from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.models import Reference
@@ -96,6 +97,9 @@ class RecordWriter:
     ) -> list[Any]:
         """Prepare operations of one action as if they were written. Return the object or an exception for each.
 
+        The records that they change or name are looked up in the system, except for those that the rehearsal has created. A record
+        that is deleted is not: one that is gone counts as deleted.
+
         Args:
             mapper: the mapper of their model.
             operations: the operations.
@@ -108,7 +112,8 @@ class RecordWriter:
             items = [self._change(mapper, each.obj, each.attrs) for each in operations]
         else:
             items = [self._deletion(mapper, each.obj) for each in operations]
-        return self._attempt(mapper, items, self._ids(items), send, _REFUSED[action])
+        known = self._ids(items) if action == "delete" else self._ids_in_rehearsal(items)
+        return self._attempt(mapper, items, known, send, _REFUSED[action])
 
     # The records of a batch
 
@@ -161,7 +166,7 @@ class RecordWriter:
     def _key(self, own: Iterable[Need], obj: MappedModel, known: Ids) -> JsonValue:
         for need in own:
             if known.get(need) is None:
-                raise unknown(type(obj), need[1])
+                raise gone(type(obj), need[1])
             return known[need]
         return None
 
@@ -205,17 +210,26 @@ class RecordWriter:
             self._adapter.put_reference(mapper, payload, target, system_id)
         return payload
 
-    def _ids(self, items: Iterable[_Item], *, from_system: bool = False) -> Ids:
+    def _ids(self, items: Sequence[_Item], *, from_system: bool = False) -> Ids:
         """Return the system ids that the records of a batch need. Those of one model are looked up in one call."""
+        known: Ids = {}
+        for item in () if from_system else items:
+            known |= item.known
+        return self._looked_up(
+            items, known, self._resolver.system_ids_now if from_system else self._resolver.system_ids
+        )
+
+    def _ids_in_rehearsal(self, items: Sequence[_Item]) -> Ids:
+        """Return the same from the system, and from what was rehearsed before."""
+        return self._looked_up(items, {}, partial(self._resolver.system_ids, from_system=True))
+
+    def _looked_up(self, items: Iterable[_Item], known: Ids, find: Callable[..., dict[str, JsonValue]]) -> Ids:
         by_model: dict[str, dict[str, dict[str, Any]]] = {}
-        found: Ids = {}
         for item in items:
-            if not from_system:
-                found |= item.known
             for need, identifiers in item.needs.items():
-                if need not in found:
+                if need not in known:
                     by_model.setdefault(need[0], {})[need[1]] = identifiers
-        find = self._resolver.system_ids_now if from_system else self._resolver.system_ids
+        found = dict(known)
         for model, wanted in by_model.items():
             ids = find(self._adapter.models[model], list(wanted.values()))
             found |= {(model, uid): system_id for uid, system_id in ids.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any, cast
 
@@ -14,14 +15,17 @@ from diffsync_store.adapters.nautobot.fields import ListFields
 from diffsync_store.adapters.nautobot.graphql import GraphqlList
 from diffsync_store.adapters.nautobot.mapper import NautobotMapper
 from diffsync_store.adapters.nautobot.payloads import as_nautobot_takes
-from diffsync_store.adapters.nautobot.rights import explain
+from diffsync_store.adapters.nautobot.related import RelatedNames
+from diffsync_store.adapters.nautobot.rights import explain, missing_right, model_of
 from diffsync_store.adapters.nautobot.schema import CannotSelect, Schema
 from diffsync_store.adapters.nautobot.settings import NautobotSettings
 from diffsync_store.adapters.nautobot.writer import Learned, NautobotWriter
 from diffsync_store.adapters.resolver import UnknownReference
 from diffsync_store.adapters.rest import RestAdapter
+from diffsync_store.adapters.rest.described import DescribedFields
 from diffsync_store.adapters.rest.shards import ListedFilter, values_of_filter
 from diffsync_store.adapters.shards import Scalar
+from diffsync_store.exceptions import ObjectNotCreated, ObjectNotUpdated
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
 
@@ -51,6 +55,8 @@ class NautobotAdapter(RestAdapter):
     settings: NautobotSettings
     shard_is = "a filter"
     learned: Learned
+    _related: RelatedNames | None = None
+    """The names that the rehearsal that goes on has looked up."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lock = Lock()
@@ -148,6 +154,9 @@ class NautobotAdapter(RestAdapter):
 
     # Looking up
 
+    def reads_whole_list(self, mapper: Mapper) -> bool:
+        return False
+
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
         for params in self._filters(mapper, identifiers):
             yield from (self.record_of(mapper, record) for record in self.pages(mapper, params))
@@ -185,14 +194,49 @@ class NautobotAdapter(RestAdapter):
     # Writing
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
-        taken = [as_nautobot_takes(payload, _own(mapper).nested) for payload in payloads]
-        with_values = [{name: value for name, value in payload.items() if value is not None} for payload in taken]
-        return super().send_creates(mapper, with_values)
+        return super().send_creates(mapper, [self.body_of(mapper, payload, is_new=True) for payload in payloads])
 
     def send_updates(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
-        nested = _own(mapper).nested
-        taken = [change._replace(payload=as_nautobot_takes(change.payload, nested)) for change in changes]
+        taken = [change._replace(payload=self.body_of(mapper, change.payload, is_new=False)) for change in changes]
         return super().send_updates(mapper, taken)
+
+    def body_of(self, mapper: Mapper, payload: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
+        taken = as_nautobot_takes(payload, _own(mapper).nested)
+        return {name: value for name, value in taken.items() if value is not None} if is_new else taken
+
+    # Rehearsing
+
+    def describe(self, mapper: Mapper) -> DescribedFields:
+        return self.fields_of(mapper).described()
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        with super().rehearsing():
+            self._related = None
+            yield
+
+    def check_payloads(self, mapper: Mapper, action: str, payloads: Sequence[Any]) -> Sequence[Exception | None]:
+        """Return why Nautobot would refuse each payload: by its description of the fields, and by the names in it."""
+        found = super().check_payloads(mapper, action, payloads)
+        if action == "delete" or self.settings.graphql == "never":
+            return found
+        is_new = action == "create"
+        bodies = [self.body_of(mapper, each if is_new else each.payload, is_new=is_new) for each in payloads]
+        problems = self._check_names(mapper, [body for body, why in zip(bodies, found, strict=True) if why is None])
+        kind = ObjectNotCreated if is_new else ObjectNotUpdated
+        return [why or (kind(" ".join(names)) if (names := next(problems)) else None) for why in found]
+
+    def _check_names(self, mapper: Mapper, bodies: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+        if self._related is None:
+            _ = self.client
+            self._related = RelatedNames(self._schema)
+        model = model_of(self.path_of(mapper))
+        problems = self._related.problems(model, _own(mapper).nested, bodies)
+        self._related.note(model, [body for body, why in zip(bodies, problems, strict=True) if not why])
+        return iter(problems)
+
+    def missing_right(self, mapper: Mapper, fields: DescribedFields, action: str) -> str:
+        return missing_right(fields.methods, action, self.path_of(mapper))
 
     def fields_of(self, mapper: Mapper) -> ListFields:
         """Return Nautobot's description of the fields of a model's list. It is requested once."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diffsync_store.adapters.http import HttpClient
+from diffsync_store.adapters.rest.described import DescribedFields
 
 
 class ListFields:
@@ -21,6 +22,10 @@ class ListFields:
     def read(cls, client: HttpClient, path: str) -> ListFields:
         """Ask Nautobot for the fields of a list."""
         return cls(client.send("OPTIONS", path).json())
+
+    def described(self) -> DescribedFields:
+        """Return the fields, and what is said of their values."""
+        return DescribedFields.from_options({"actions": self.actions})
 
     def may_create(self) -> bool:
         """True if the token may create records of the list."""

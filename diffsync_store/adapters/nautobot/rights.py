@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from diffsync_store.adapters.http import HttpError
 
 _FORBIDDEN = 403
+_RIGHTS = {"create": ("POST", "add"), "update": ("PUT", "change")}
 _PLURALS = ((r"ies$", "y"), (r"(ss|us|x|ch|sh)es$", r"\1"), (r"(?<![su])s$", ""))
 
 
@@ -28,10 +30,29 @@ def explain(error: HttpError, action: str, path: str) -> HttpError:
     return error
 
 
+def missing_right(methods: Collection[str], action: str, path: str) -> str:
+    """Return the right that a token lacks for the creates or updates of a list; empty if it has it.
+
+    Args:
+        methods: the methods that Nautobot offers to the token.
+        action: `create`, `update` or `delete`, of which Nautobot says nothing.
+        path: the path of the list.
+    """
+    method, right = _RIGHTS.get(action, ("", ""))
+    return (
+        f"Give the token's user the permission {permission(right, path)}." if method and method not in methods else ""
+    )
+
+
 def permission(action: str, path: str) -> str:
     """Return the name of the permission for an action on a list, such as `dcim.add_devicetype`."""
-    *above, name = path.strip("/").split("/")
-    return f"{above[-1] if above else ''}.{action}_{_singular(name).replace('-', '')}"
+    *above, _ = path.strip("/").split("/")
+    return f"{above[-1] if above else ''}.{action}_{model_of(path)}"
+
+
+def model_of(path: str) -> str:
+    """Return the model of a list, as Nautobot writes it in one word: `devicetype`."""
+    return _singular(path.strip("/").rpartition("/")[2]).replace("-", "")
 
 
 def _remedy(error: HttpError, action: str, path: str) -> str:

@@ -58,13 +58,27 @@ class Schema:
         Raises:
             CannotSelect: there is none.
         """
-        with self._lock:
-            if self._lists is None:
-                self._lists = self._read_lists()
-        for name, type_name in self._lists.items():
+        for name, type_name in self._all_lists().items():
             if type_name.lower() == f"{model}type":
                 return name, type_name
         raise CannotSelect(f"GraphQL has no list of {model}")
+
+    def list_of_type(self, wanted: str) -> str:
+        """Return the field of a query that lists the records of a type.
+
+        Raises:
+            CannotSelect: there is none.
+        """
+        for name, type_name in self._all_lists().items():
+            if type_name == wanted:
+                return name
+        raise CannotSelect(f"GraphQL has no list of {wanted}")
+
+    def _all_lists(self) -> dict[str, str]:
+        with self._lock:
+            if self._lists is None:
+                self._lists = self._read_lists()
+            return self._lists
 
     def fields_of(self, type_name: str) -> dict[str, GraphqlField]:
         """Return the fields of a type, by name."""

@@ -16,7 +16,7 @@ from diffsync_store.adapters.netbox import fields, parts
 from diffsync_store.adapters.netbox.client import NetBoxClient
 from diffsync_store.adapters.netbox.filters import require_filters
 from diffsync_store.adapters.netbox.identities import Distant, Identities, distant_fields
-from diffsync_store.adapters.netbox.object_types import object_type
+from diffsync_store.adapters.netbox.object_types import object_type, permission
 from diffsync_store.adapters.netbox.paging import RecordList
 from diffsync_store.adapters.netbox.queries import filters_of, queries
 from diffsync_store.adapters.netbox.rear_ports import RearPorts
@@ -24,6 +24,7 @@ from diffsync_store.adapters.netbox.settings import NetBoxRecords, NetBoxSetting
 from diffsync_store.adapters.netbox.writing import NetBoxWriter
 from diffsync_store.adapters.resolver import UnknownReference
 from diffsync_store.adapters.rest import RestAdapter
+from diffsync_store.adapters.rest.described import DescribedFields
 from diffsync_store.adapters.rest.shards import ListedFilter, values_of_filter
 from diffsync_store.adapters.shards import Scalar
 from diffsync_store.mapping.paths import Getter, Record
@@ -116,6 +117,9 @@ class NetBoxAdapter(RestAdapter):
     def total_of(self, mapper: Mapper, params: Mapping[str, Any]) -> int:
         return self._list(mapper, params).count
 
+    def reads_whole_list(self, mapper: Mapper) -> bool:
+        return False
+
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
         filters = list(self._filters(mapper, identifiers))
         for query in queries(filters) if all(filters) else [{}]:
@@ -178,6 +182,21 @@ class NetBoxAdapter(RestAdapter):
     def send_deletes(self, mapper: Mapper, changes: Sequence[Change]) -> Sequence[Answer]:
         writer = NetBoxWriter(self, mapper)
         return parts.delete(writer, changes, self._nothing(mapper)) if _is_part(mapper) else writer.delete(changes)
+
+    # Rehearsing
+
+    def describe(self, mapper: Mapper) -> DescribedFields:
+        if not _is_part(mapper):
+            return super().describe(mapper)
+        return super().describe(mapper).without_required()
+
+    def missing_right(self, mapper: Mapper, fields: DescribedFields, action: str) -> str:
+        if action != "create" or _is_part(mapper) or "POST" in fields.methods:
+            return ""
+        return f"The user of the token needs the permission `{permission('POST', self.path_of(mapper))}`."
+
+    def body_of(self, mapper: Mapper, payload: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
+        return NetBoxWriter(self, mapper).body_of(payload, is_new=is_new and not _is_part(mapper))
 
     def _nothing(self, mapper: Mapper) -> dict[str, Any]:
         """Return the payload that empties the fields of a part."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diffsync_store.adapters.http import HttpError
 from diffsync_store.adapters.mapped import Answer, Change
+from diffsync_store.adapters.netbox import parts, slugs
 from diffsync_store.adapters.netbox.client import NetBoxClient
 from diffsync_store.adapters.netbox.object_types import FRONT_PORTS
 from diffsync_store.adapters.rest.writing import Writer
@@ -29,6 +30,16 @@ class NetBoxWriter(Writer):
         if error.response.status_code == 403 and not self._may(error.response.request.method):
             return dict.fromkeys(range(number), str(error))
         return super().blame(error, number)
+
+    def body_of(self, payload: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
+        """Return a record in NetBox's form, without what depends on records of the target."""
+        if not is_new:
+            return {key: value for key, value in self._formed(dict(payload)).items() if key != parts.KEY}
+        bodies = [
+            {key: value for key, value in self._formed(self._in_scope(dict(payload))).items() if value is not None}
+        ]
+        slugs.add_slugs(bodies, self.path)
+        return bodies[0]
 
     def _changed(self, change: Change) -> Change:
         change = self._with_whole_port(change)

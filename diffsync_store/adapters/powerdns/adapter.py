@@ -82,6 +82,9 @@ class PowerDnsAdapter(RestAdapter):
     def record_of(self, mapper: Mapper, record: Any) -> Record:
         return super().record_of(mapper, {**record, "name": self._name(record["name"])})
 
+    def reads_whole_list(self, mapper: Mapper) -> bool:
+        return _is_zones(mapper)
+
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
         if _is_zones(mapper):
             yield from self.read(mapper)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from diffsync_store.adapters.http import HttpError, NotJson
 from diffsync_store.adapters.mapped import Answer, Change, MappedModel
+from diffsync_store.adapters.rest.described import DescribedFields
 from diffsync_store.adapters.rest.reading import RestReader
+from diffsync_store.adapters.rest.rehearsal import RestRehearsal
 from diffsync_store.adapters.rest.templates import require_template
 from diffsync_store.adapters.rest.writing import Writer
+from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
 
 
@@ -17,6 +22,8 @@ class RestAdapter(RestReader):
 
     Writer: ClassVar[type[Writer]] = Writer
     """What writes the records of a model; a subclass may have its own."""
+    _asked: RestRehearsal | None = None
+    """What the rehearsal that goes on has read."""
 
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
         mapper = super().make_mapper(model, mapping)
@@ -26,6 +33,47 @@ class RestAdapter(RestReader):
         for template in self.templates_of_find(mapper):
             require_template(template, names - {"id"})
         return mapper
+
+    # Rehearsing
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        with super().rehearsing():
+            self._asked = RestRehearsal(self)
+            try:
+                yield
+            finally:
+                self._asked = None
+
+    def check_payloads(self, mapper: Mapper, action: str, payloads: Sequence[Any]) -> Sequence[Exception | None]:
+        return (self._asked or RestRehearsal(self)).check(mapper, action, payloads)
+
+    def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
+        if self._asked is not None and self.reads_whole_list(mapper):
+            return self._asked.find_in_list(mapper, identifiers)
+        return super().find(mapper, identifiers)
+
+    def describe(self, mapper: Mapper) -> DescribedFields:
+        """Return what the API says of the fields of a model's records, without a write; without fields if it says nothing."""
+        writing, path = self.writing_of(mapper), self.path_of(mapper)
+        if writing.wrap or writing.call("create") != ("POST", "{path}"):
+            return DescribedFields()
+        if self.api is not None:
+            return self.api.described(self.client.url_of(path))
+        try:
+            return DescribedFields.from_options(self.client.json_of(self.client.send("OPTIONS", path)))
+        except (HttpError, NotJson):
+            return DescribedFields()
+
+    def body_of(self, mapper: Mapper, payload: Mapping[str, Any], *, is_new: bool) -> Mapping[str, Any]:
+        """Return a record in the form in which it is sent."""
+        return payload
+
+    def missing_right(self, mapper: Mapper, fields: DescribedFields, action: str) -> str:
+        """Return why the token may not do an action, as far as the API says it; empty if it may."""
+        return ""
+
+    # Writing
 
     def send_creates(self, mapper: Mapper, payloads: Sequence[dict[str, Any]]) -> Sequence[Answer]:
         return self.Writer(self, mapper).create(payloads)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
+from diffsync_store.adapters.rest.described import DescribedFields
 from diffsync_store.mapping.paths import is_plain
 from diffsync_store.mapping.records import FieldMapping, Mapper
 
@@ -51,12 +52,21 @@ class ApiDescription:
 
     def unwritten(self, mapper: Mapper, url: str) -> list[str]:
         """Return the fields that the API requires of a new record and that the mapping does not write."""
+        written = {path.partition(".")[0] for path in _written_paths(mapper)}
+        return sorted(set(self._new_record(url).get("required", ())) - written)
+
+    def described(self, url: str) -> DescribedFields:
+        """Return what the document says of the fields of a new record; without fields if it says nothing."""
+        found = self._new_record(url)
+        properties = {name: self._resolved(one) for name, one in found.get("properties", {}).items()}
+        return DescribedFields.from_schema({**found, "properties": properties})
+
+    def _new_record(self, url: str) -> Mapping[str, Any]:
+        """Return the schema of a new record; empty if the document has none."""
         create = (self._operations(url) or {}).get("post")
         body = self._schema_in(create.get("requestBody")) if isinstance(create, Mapping) else {}
         variants = [self._resolved(each) for each in body.get("oneOf") or body.get("anyOf") or [body]]
-        single = next((each for each in variants if each.get("properties")), {})
-        written = {path.partition(".")[0] for path in _written_paths(mapper)}
-        return sorted(set(single.get("required", ())) - written)
+        return next((each for each in variants if each.get("properties")), {})
 
     def _operations(self, url: str) -> Mapping[str, Any] | None:
         wanted = _segments(urlsplit(url).path)

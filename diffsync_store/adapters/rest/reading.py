@@ -34,6 +34,8 @@ class RestReader(MappedAdapter):
     settings: RestSettings
     id_key: ClassVar[str] = "$id"
     shard_is = "a parameter of the list"
+    api: ApiDescription | None = None
+    """The API's own description, where there is one."""
 
     @cached_property
     def checked_deletes(self) -> set[str]:
@@ -50,7 +52,8 @@ class RestReader(MappedAdapter):
         """
         client = self.client
         if self.settings.openapi:
-            self._check(ApiDescription(client.get_json(self.settings.openapi)))
+            self.api = ApiDescription(client.get_json(self.settings.openapi))
+            self._check(self.api)
 
     def _check(self, described: ApiDescription) -> None:
         problems: list[str] = []
@@ -187,7 +190,7 @@ class RestReader(MappedAdapter):
         wanted = [mapper.model.create_unique_id(**ids) for ids in identifiers]
         missing, found = set(wanted), {}
         for record in self.read_some(mapper, identifiers):
-            unique_id = _unique_id(mapper, record)
+            unique_id = unique_id_in(mapper, record)
             if unique_id in missing:
                 found[unique_id] = record
                 missing.discard(unique_id)
@@ -200,10 +203,14 @@ class RestReader(MappedAdapter):
         find = _declared(mapper).find
         return [find] if isinstance(find, str) else list(find.values())
 
+    def reads_whole_list(self, mapper: Mapper) -> bool:
+        """Whether the whole list is read to find some of its records."""
+        return not _declared(mapper).find
+
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Iterable[Record]:
         """Return records that include those with these identifiers. A subclass whose API has filters requests fewer than all."""
         find = _declared(mapper).find
-        if not find:
+        if self.reads_whole_list(mapper):
             yield from (self.record_of(mapper, record) for record in self.pages(mapper))
         for ids in identifiers if find else ():
             if isinstance(find, str):
@@ -230,7 +237,7 @@ class RestReader(MappedAdapter):
 _getter = lru_cache(maxsize=256)(compile_getter)
 
 
-def _unique_id(mapper: Mapper, record: Record) -> str | None:
+def unique_id_in(mapper: Mapper, record: Record) -> str | None:
     """Return the unique id of a record; None if it does not fit its model."""
     try:
         return mapper.model(**mapper.fields_of(record)).get_unique_id()

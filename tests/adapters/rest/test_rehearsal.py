@@ -1,0 +1,127 @@
+"""A rehearsal of a JSON API reads what the API says, and sends no write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.adapters.rest.conftest import MakeAdapter, loaded, source_of
+from tests.http_service import DROP
+from tests.json_api import JsonApi
+from tests.rehearsing import reasons, rehearsed
+from tests.targets.given import count_requests, synced
+
+DESCRIBED = {
+    "id": {"type": "integer", "read_only": True},
+    "name": {"type": "string", "required": True, "max_length": 8},
+    "site": {"type": "choice", "choices": [{"value": "oslo"}, {"value": "bergen"}]},
+    "rack": {"type": "integer", "min_value": 0},
+}
+PRESENT: list[dict[str, Any]] = [{"name": f"d{number}", "site": "oslo", "rack": 1} for number in range(20)]
+FIND = {"find": {"name": "{name}"}}
+
+
+def requests(api: JsonApi) -> Counter[str]:
+    return Counter(method for method, _ in api.requests)
+
+
+def test_what_the_api_says_is_named_and_nothing_is_written(adapter_of: MakeAdapter) -> None:
+    with JsonApi(*PRESENT, described=DESCRIBED) as api:
+        target = loaded(adapter_of(api))
+        api.requests.clear()
+        changed: list[dict[str, Any]] = [{**PRESENT[0], "site": "nowhere"}, {**PRESENT[1], "rack": 2}]
+        new: list[dict[str, Any]] = [{"name": "new"}, {"name": "much too long"}, {"name": "low", "rack": -1}]
+        found = rehearsed(source_of(*changed, *new), target)
+        assert reasons(found) == {
+            "d0": "site: 'nowhere' is not a choice. Choices are oslo, bergen.",
+            "much too long": "name: The text has 13 characters. The API takes 8 at most.",
+            "low": "rack: -1 is less than 0.",
+        }
+        assert (found.result.created, found.result.updated, found.result.deleted) == (1, 1, 18)
+        assert not api.writes()
+        assert len(api.records) == 20
+
+
+def test_a_description_and_a_list_are_read_once(adapter_of: MakeAdapter) -> None:
+    with JsonApi(*PRESENT, described=DESCRIBED) as api:
+        target = loaded(adapter_of(api, paging={"kind": "offset", "size": 100, "total": "count"}))
+        api.requests.clear()
+        new = [{"name": f"n{number}"} for number in range(50)]
+        rehearsed(source_of(*PRESENT, *new), target, batch_size=5)
+        assert requests(api) == {"OPTIONS": 1, "GET": 1}
+
+
+def test_records_that_came_or_went_since_the_load_are_named(adapter_of: MakeAdapter) -> None:
+    for records in ({}, FIND):
+        with JsonApi(*PRESENT, described=DESCRIBED) as api:
+            target = loaded(adapter_of(api, records))
+            api.add({"name": "new"})
+            del api.records[1], api.records[3]
+            source = source_of({**PRESENT[0], "rack": 2}, {**PRESENT[1], "rack": 2}, {"name": "new"})
+            found = rehearsed(source, target)
+            assert {name: reason.split(".")[0] for name, reason in reasons(found).items()} == {
+                "d0": "The device 'd0' is gone from the system",
+                "new": "The system has a record with these identifiers already",
+            }
+            assert found.result.deleted == 18  # one that is gone counts as deleted
+            assert not api.writes()
+
+
+def test_a_later_sync_refuses_what_the_rehearsal_named(adapter_of: MakeAdapter) -> None:
+    with JsonApi(*PRESENT, described={**DESCRIBED, "name": {"type": "string", "max_length": 3}}) as api:
+        source = source_of(*PRESENT, {"name": "bad name"}, {"name": "n1"})
+        named = set(reasons(rehearsed(source, loaded(adapter_of(api)))))
+        result = synced(source, loaded(adapter_of(api)))
+        assert named == {each.unique_id for each in result.rejects} == {"bad name"}
+        assert (len(api.records), api.names[-1]) == (21, "n1")
+
+
+def test_an_api_without_a_description_says_less(adapter_of: MakeAdapter) -> None:
+    with JsonApi(*PRESENT) as api:
+        found = rehearsed(source_of(*PRESENT, {"name": "much too long"}), loaded(adapter_of(api)))
+        assert not found.result.rejects
+        assert found.asks_target
+        assert not api.writes()
+
+
+def test_openapi_is_read_in_place_of_options(adapter_of: MakeAdapter) -> None:
+    schema = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "maxLength": 8}}}
+    listed = {"type": "array", "items": {"type": "object", "properties": {key: {} for key in ("name", "site", "rack")}}}
+    of_list = {"content": {"application/json": {"schema": listed}}}
+    document = {
+        "paths": {
+            "/devices/": {
+                "get": {"responses": {"200": of_list}},
+                "post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/schemas/Device"}}}}},
+            }
+        },
+        "schemas": {"Device": schema},
+    }
+    with JsonApi(*PRESENT, items="", openapi=document) as api:
+        target = adapter_of(api, openapi="openapi.json")
+        target.open()
+        found = rehearsed(source_of(*PRESENT, {"name": "much too long"}), loaded(target))
+        assert list(reasons(found)) == ["much too long"]
+        assert requests(api)["OPTIONS"] == 0
+
+
+def test_an_unreachable_api_ends_the_rehearsal(adapter_of: MakeAdapter) -> None:
+    with JsonApi(*PRESENT, described=DESCRIBED) as api:
+        target = loaded(adapter_of(api, attempts=1))
+        api.failures = [DROP] * 10
+        with pytest.raises(httpx.TransportError):
+            rehearsed(source_of(*PRESENT, {"name": "new"}), target)
+
+
+def test_the_ids_of_a_rehearsal_are_forgotten(adapter_of: MakeAdapter) -> None:
+    with JsonApi(*PRESENT, described=DESCRIBED) as api:
+        target, source = adapter_of(api), source_of(*PRESENT, {"name": "new"})
+        loaded(target)
+        first = rehearsed(source, target)
+        assert rehearsed(source, target) == first
+        counted = count_requests(target)
+        assert synced(source, target).created == 1
+        assert counted["POST"] == 1
