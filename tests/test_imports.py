@@ -110,7 +110,7 @@ FLOW_LAYERS = (
     {"reporting"},
     {"approval"},
     {"steps"},
-    {"diff", "housekeeping", "load", "load_shard", "reconcile", "sync"},
+    {"diff", "housekeeping", "load", "load_shard", "reconcile", "sync", "undo"},
     {"deploy"},
     {"scaffold"},
     {"serving"},

@@ -82,11 +82,7 @@ class Undo:
 
     def notes(self) -> tuple[str, ...]:
         """Return what a person has to know before the undo is applied."""
-        lines = [
-            f"{count:,} deleted {model} {'record is' if count == 1 else 'records are'} created again, with the fields of the "
-            "model only. The system may give new ids."
-            for model, count in self.recreated.items()
-        ]
+        lines = [*self.recreation_notes()]
         lines += [
             f"Not undone ({each.state}): {each.action} of {each.model} {each.unique_id}: {each.reason}"
             for each in self.not_undone[:MAX_NOTES]
@@ -94,6 +90,14 @@ class Undo:
         if len(self.not_undone) > MAX_NOTES:
             lines.append(f"Not undone: {len(self.not_undone) - MAX_NOTES:,} more.")
         return tuple(lines)
+
+    def recreation_notes(self) -> tuple[str, ...]:
+        """Return what a person has to know about the records that are created again."""
+        return tuple(
+            f"{count:,} deleted {model} {'record is' if count == 1 else 'records are'} created again, with the fields of the "
+            "model only. The system may give new ids."
+            for model, count in self.recreated.items()
+        )
 
     # Reading
 

@@ -23,7 +23,7 @@ from diffsync_flows.reporting.run_metadata import PROJECT_TAG
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
-from diffsync_store.runs import SyncRequest, approved_request, find_sync, parse_operations
+from diffsync_store.runs import SyncRequest, approved_request, find_sync, new_id, open_undoable, parse_operations
 from diffsync_store.serve.running import Runner, RunState, RunStatus, Start
 
 TAG = "diffsync-review-page"
@@ -92,10 +92,8 @@ class PrefectRunner:
         if start.kind == "plan":
             self._config.sync(start.sync_name)
             return self._run(f"reconcile/{start.sync_name}", {"dry_run": True}, start, by)
-        if start.kind not in _FLAGS:
-            raise UserError(
-                f"Prefect has no deployment for {start.kind!r}. Start it with `diffsync-store {start.kind}`."
-            )
+        if start.kind == "undo":
+            return self._undo(start, by)
         with SyncContext(self._config) as context:
             saved = context.diffs().open(start.diff_id)
             name, _ = find_sync(self._config, saved.record)
@@ -117,6 +115,13 @@ class PrefectRunner:
 
     def close(self) -> None:
         """Do nothing: the runs are on workers."""
+
+    def _undo(self, start: Start, by: str) -> RunStatus:
+        with SyncContext(self._config) as context:
+            saved = open_undoable(context, start.diff_id)
+            name, _ = find_sync(self._config, saved.record)
+        parameters = {"diff_id": start.diff_id, "undo_id": new_id("undo")}
+        return self._run(f"undo/{name}", parameters, Start("undo", name, start.diff_id), by)
 
     def _run(self, deployment: str, parameters: dict[str, Any], start: Start, by: str) -> RunStatus:
         tags = [TAG, f"{PROJECT_TAG}{self._config.declared.project}"]
@@ -143,6 +148,7 @@ def _overrides(approved: SyncRequest) -> dict[str, Any]:
 
 def _status(run: FlowRun, start: Start, by: str) -> RunStatus:
     state = run.state
+    is_saved = start.kind == "undo" and state is not None and state.is_completed()
     return RunStatus(
         str(run.id),
         start.kind,
@@ -151,7 +157,7 @@ def _status(run: FlowRun, start: Start, by: str) -> RunStatus:
         by,
         _STATES.get(state.type.value, "waiting") if state else "waiting",
         message=": ".join(filter(None, (state.name, state.message))) if state else "",
-        link=url_for(run) or "",
+        link=f"/diffs/{run.parameters['undo_id']}" if is_saved else url_for(run) or "",
         started=run.start_time,
         ended=run.end_time,
     )
@@ -162,5 +168,7 @@ def _start_of(run: FlowRun) -> Start:
     parameters = run.parameters
     if "diff_id" not in parameters:
         return Start("plan", str(parameters.get("sync_name") or ""))
+    if "undo_id" in parameters:
+        return Start("undo", str(parameters.get("sync_name") or ""), str(parameters["diff_id"]))
     kinds = (kind for kind, flags in _FLAGS.items() if flags and all(parameters.get(name) for name in flags))
     return Start(next(kinds, "apply"), str(parameters.get("sync_name") or ""), str(parameters["diff_id"]))  # type: ignore[arg-type]

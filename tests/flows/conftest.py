@@ -56,6 +56,18 @@ adapters:
     records:
       site: {from: sites}
       device: {from: devices, fields: {site: site.name}, references: {site: site_id}}
+  books:
+    type: files
+    settings: {folder: undone}
+    records:
+      site: {from: sites.csv}
+      device: {from: devices.csv, fields: {units: height}}
+  shelves:
+    type: sql
+    settings: {url: "sqlite:///undone.db"}
+    records:
+      site: {from: sites}
+      device: {from: devices, fields: {site: site.name}, references: {site: site_id}}
   plugin-source:
     class: tests.written_for_diffsync.dcim:Inventory
     settings: {path: "${FOLDER}/plugin-source.json"}
@@ -205,6 +217,7 @@ syncs:
   divided-killed: {source: many, target: divided-killed, agents: 3}
   divided-cancelled: {source: many, target: divided-cancelled, agents: 2}
   devices: {source: sheets, target: tables}
+  undone: {source: books, target: shelves}
   plugin: {source: plugin-source, target: plugin-target, guards: {change_limits: {per_model: {delete: {percent: 90, floor: 1}}}}}
   reviewed: {source: seven, target: reviewed, approval: always}
   asked: {source: seven, target: asked, approval: always}

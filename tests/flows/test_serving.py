@@ -41,7 +41,7 @@ def test_a_decision_on_the_page_resumes_the_waiting_run(project: Project) -> Non
         saved = diffs.open(diff_id)
         with pytest.raises(UserError, match="no flow run waits"):
             runner.resume(diff_id, is_approved=True, by="alice", comment="")
-        with pytest.raises(UserError, match="no deployment"):
+        with pytest.raises(UserError, match="nothing to undo"):
             runner.start(Start("undo", "on-page", diff_id), by="bob")
         started = runner.start(Start("apply", "", diff_id), by="bob")
         assert (started.sync_name, started.has_ended) == ("on-page", False)

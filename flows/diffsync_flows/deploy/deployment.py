@@ -1,6 +1,6 @@
 """The deployments that the YAML file declares: one for each step of each sync.
 
-    load/ADAPTER    load-shard/ADAPTER    diff/SYNC    sync/SYNC    reconcile/SYNC    housekeeping/housekeeping
+    load/ADAPTER    load-shard/ADAPTER    diff/SYNC    sync/SYNC    undo/SYNC    reconcile/SYNC    housekeeping/housekeeping
 
 The entrypoint is a module path: a worker needs this package installed, and no checkout. Prefect's process worker starts each
 run in an empty folder, so paths in a worker's environment must be absolute.
@@ -29,6 +29,7 @@ from diffsync_flows.reconcile import reconcile
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
 from diffsync_flows.runtime.parameters import without_empty_defaults
 from diffsync_flows.sync import sync
+from diffsync_flows.undo import undo
 from diffsync_store.project import PROJECT
 
 HEARTBEAT_SECONDS = 30
@@ -37,6 +38,7 @@ FLOWS: dict[str, Flow[..., Any]] = {
     "load-shard": load_shard,
     "diff": diff,
     "sync": sync,
+    "undo": undo,
     "reconcile": reconcile,
     "housekeeping": housekeeping,
 }
@@ -104,9 +106,7 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
     project = config.declared.project
     make = partial(Deployment, project=project)
     for name, adapter in config.adapters.items():
-        of_adapter = partial(
-            make, name=name, work_pool=adapter.work_pool or f"{project}-load", parameters={"adapter": name}
-        )
+        of_adapter = partial(make, name=name, work_pool=_load_pool(config, name), parameters={"adapter": name})
         step = f"Load the records of {name} into a store."
         yield of_adapter(flow="load", description=describe_step(step, adapter.description), schedule=adapter.schedule)
         if config.has_shards(name):
@@ -114,7 +114,7 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
             yield of_adapter(flow="load-shard", description=describe_step(step, adapter.description))
     for name, entry in config.syncs.items():
         together = next(iter(config.declared.named_pools(name).values()), "") if entry.steps == "together" else ""
-        steps = _steps(entry, project, together, config.secrets.redact)
+        steps = _steps(entry, project, together, _load_pool(config, entry.target), config.secrets.redact)
         yield from (make(name=name, parameters={"sync_name": name}, **step) for step in steps)
     housekeeping_entry = config.declared.housekeeping
     yield make(
@@ -126,10 +126,24 @@ def declared_deployments(config: Config) -> Iterator[Deployment]:
     )
 
 
+def _load_pool(config: Config, adapter: str) -> str:
+    """Return the work pool whose workers load an adapter."""
+    declared = config.adapters.get(adapter)
+    return (declared.work_pool if declared else None) or f"{config.declared.project}-load"
+
+
 def _steps(
-    entry: PrefectSyncEntry, project: str, together: str, redact: Callable[[str], str]
+    entry: PrefectSyncEntry, project: str, together: str, load_pool: str, redact: Callable[[str], str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a sync; `together` is the work pool that the file names for all of them, or empty."""
+    """Yield the steps of a sync.
+
+    Args:
+        entry: The sync.
+        project: The project of the file.
+        together: The work pool that the file names for all steps; empty if it names none.
+        load_pool: The work pool whose workers load the target.
+        redact: Removes the secrets of the file.
+    """
     direction, pools = f"{entry.source} → {entry.target}", entry.work_pools
     yield {
         "flow": "diff",
@@ -141,6 +155,8 @@ def _steps(
         "description": describe_sync(f"Apply a saved diff, {direction}.", entry, redact),
         "work_pool": pools.sync or f"{project}-sync",
     }
+    step = f"Save a diff that takes back what the syncs of a saved diff have changed in {entry.target}, {direction}."
+    yield {"flow": "undo", "description": describe_step(step, entry.description), "work_pool": load_pool}
     yield {
         "flow": "reconcile",
         "description": describe_sync(f"Load both sides, diff them and sync, {direction}.", entry, redact),

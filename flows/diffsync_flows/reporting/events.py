@@ -3,12 +3,13 @@
 | event | resource | related | fields |
 | --- | --- | --- | --- |
 | `diffsync.store.loaded` | `diffsync.store.STORE_ID` | `diffsync.adapter.NAME` | store_id, adapter, state (complete, partial), objects |
-| `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME`, `diffsync.adapter.NAME` of both sides | diff_id, sync_name, source_store_id, target_store_id, operations, create, update, delete, suppressed, needs_approval |
+| `diffsync.diff.saved` | `diffsync.diff.DIFF_ID` | `diffsync.sync.NAME`, `diffsync.adapter.NAME` of both sides | diff_id, sync_name, source_store_id, target_store_id, operations, create, update, delete, suppressed, needs_approval, undoes |
 | `diffsync.diff.empty` | the same, for a diff without operations | | |
 | `diffsync.sync.ended` | as of a diff | as of a diff | diff_id, sync_name, state, created, updated, deleted, moved, skipped, failed, blocked, conflicts, suppressed, waiting, ignored, unknown, done_before |
 
 Each resource has two labels. `diffsync.project` is the project of the YAML file. `diffsync.reconcile` is `yes` if a
-reconcile started the step and takes the next one itself, else `no`. It is also `no` for a sync that asks for approval.
+reconcile started the step and takes the next one itself, else `no`. It is also `no` for a sync that asks for approval, and
+`yes` for the load and the diff of an undo, so that no chain applies an undo: a person takes the next step.
 
 The `state` of a sync:
 
@@ -58,6 +59,8 @@ DIFF_EMPTY = "diffsync.diff.empty"
 SYNC_ENDED = "diffsync.sync.ended"
 RECONCILE = "reconcile"
 """Name of the flow that may run all steps itself."""
+UNDO = "undo"
+"""Name of the flow that loads a target and saves an undo."""
 RECONCILE_LABEL, PROJECT_LABEL = "diffsync.reconcile", "diffsync.project"
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -74,7 +77,7 @@ def store_loaded(adapter: str, record: StoreRecord) -> None:
         "objects": sum(record.counts.values()),
     }
     related = [f"adapter.{adapter}"]
-    _emit(STORE_LOADED, f"store.{record.store_id}", record.store_id, related, payload, is_child=is_step())
+    _emit(STORE_LOADED, f"store.{record.store_id}", record.store_id, related, payload, is_child=_is_unchained())
 
 
 def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> None:
@@ -88,9 +91,10 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> No
         **{action: record.summary.get(action, 0) for action in ("create", "update", "delete")},
         "suppressed": count_suppressed(record),
         "needs_approval": needs_approval(sync, record),
+        "undoes": record.undoes,
     }
     event = DIFF_SAVED if record.operations else DIFF_EMPTY
-    _emit_of_diff(event, record.diff_id, record, sync_name, payload, is_child=is_step())
+    _emit_of_diff(event, record.diff_id, record, sync_name, payload, is_child=_is_unchained())
 
 
 def count_suppressed(record: DiffRecord) -> int:
@@ -113,6 +117,11 @@ def has_emitted(resource: str, *events: str) -> bool:
 def is_step() -> bool:
     """Return whether a reconcile takes the next step: it started this run, or it is this run."""
     return runtime.flow_run.flow_name == RECONCILE or bool(runtime.flow_run.parent_flow_run_id)
+
+
+def _is_unchained() -> bool:
+    """Return whether no chain takes the next step: a reconcile takes it, or a person after an undo."""
+    return is_step() or runtime.flow_run.flow_name == UNDO
 
 
 @dataclass

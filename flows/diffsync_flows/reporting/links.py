@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
 
 from diffsync_flows.reporting.escape import escape_markdown
-from diffsync_flows.reporting.events import RECONCILE
+from diffsync_flows.reporting.events import RECONCILE, UNDO
 
 
 def run_link(flow: str, tag: str) -> str:
@@ -28,7 +28,7 @@ def run_link(flow: str, tag: str) -> str:
     try:
         with get_client(sync_client=True) as client:
             runs = client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow, RECONCILE])),
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow, RECONCILE, UNDO])),
                 flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[tag])),
                 sort=FlowRunSort.START_TIME_DESC,
                 limit=1,

@@ -14,6 +14,8 @@ A flow run is too short to be scraped. Each metric is a gauge of the last run, a
 | `diffsync_diff_operations` | sync, action | operations of the last diff |
 | `diffsync_diff_suppressed_operations` | sync | operations of the last diff that the guards suppress |
 | `diffsync_sync_operations` | sync, outcome | operations of the last sync, counted as in the event `diffsync.sync.ended` |
+| `diffsync_undo_operations` | sync, action | operations of the last undo |
+| `diffsync_undo_not_undone` | sync | operations that the last undo does not take back |
 | `diffsync_housekeeping_items` | outcome | stores and diffs of the last housekeeping: dropped, or kept because they are in use |
 
 A run that fails early, for example because its diff or store does not exist, counts as failed. A run publishes nothing if
@@ -90,6 +92,14 @@ class RunMetrics:
         )
         if not record.operations:
             self._add_in_sync(source_loaded)
+
+    def add_undo(self, record: DiffRecord, not_undone: int) -> None:
+        """Add the gauges of an undo, and set the state of the run."""
+        self.state = "partial" if not_undone else "complete"
+        counts = {action: record.summary.get(action, 0) for action in ACTIONS}
+        self.gauge("undo_operations", "Operations of the last undo", "action", counts, sync=self.name)
+        description = "Operations that the last undo does not take back"
+        self.gauge("undo_not_undone", description, "sync", {self.name: not_undone})
 
     def add_sync(self, counts: Mapping[str, int], *, is_partial: bool, in_sync_with: datetime | None) -> None:
         """Add the gauges of a sync, and set the state of the run.

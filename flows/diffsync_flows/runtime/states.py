@@ -28,7 +28,8 @@ class Outcome(StrEnum):
     COMPLETE = "complete"
     """It did all of its work; such a run has no tag."""
     PARTIAL = "partial"
-    """A load that lacks records, a sync that did not apply every operation, or a reconcile with one of them."""
+    """A load that lacks records, a sync that did not apply every operation, a reconcile with one of them, or an undo that does
+    not take everything back."""
     DRY_RUN = "dry-run"
     """Nothing was changed, as asked."""
     ALREADY_PENDING = "already-pending"

@@ -85,7 +85,7 @@ def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: 
     result = saved.result_of_all(own, agent) if agent else own
     outcome = outcome_of(saved, result, source)
     applied = saved.record.operations if outcome.is_complete else count_applied(saved)
-    publish_sync(saved.record, result, applied, outcome.to_ending().outcome)
+    publish_sync(saved.record, result, applied, outcome.to_ending().outcome, name)
     return outcome
 
 

@@ -64,7 +64,7 @@ def test_deploying_twice_changes_nothing_and_removed_deployments_are_paused(proj
         config.write_text("\n".join(line for line in whole.splitlines() if "  cancelled: {source" not in line), "utf-8")
         output = flows_command(project, "diffsync_flows", "deploy", "--yes")
         paused = {line.split()[1] for line in output.splitlines() if line.split()[0] == "paused"}
-        assert paused == {"diff/cancelled", "sync/cancelled", "reconcile/cancelled"}
+        assert paused == {"diff/cancelled", "sync/cancelled", "undo/cancelled", "reconcile/cancelled"}
         assert deployments_of(project)["reconcile/cancelled"]["paused"]
     finally:
         config.write_text(whole, "utf-8")

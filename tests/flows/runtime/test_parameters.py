@@ -9,10 +9,16 @@ OPTIONAL: dict[str, dict[str, Any]] = {
     "load": {"store_id": ""},
     "diff": {"source_store_id": "", "target_store_id": "", "diff_id": "", "sync_name": ""},
     "sync": {"allow": (), "select": (), "exclude": (), "sync_name": "", "agent_of": "", "dry_run": False},
+    "undo": {"undo_id": "", "allow": (), "sync_name": ""},
     "reconcile": {"dry_run": False},
     "housekeeping": {"dry_run": False},
 }
-REQUIRED = {"load": {"adapter": "a"}, "sync": {"diff_id": "d"}, "reconcile": {"sync_name": "s"}}
+REQUIRED = {
+    "load": {"adapter": "a"},
+    "sync": {"diff_id": "d"},
+    "undo": {"diff_id": "d"},
+    "reconcile": {"sync_name": "s"},
+}
 
 
 def properties(flow: str) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from diffsync_flows.reporting.artifacts.reconcile import publish_reconcile, sett
 from diffsync_flows.reporting.artifacts.review import review
 from diffsync_flows.reporting.artifacts.shards import ShardTable
 from diffsync_flows.reporting.artifacts.sync import dry_run_heading, publish_dry_run, publish_sync
+from diffsync_flows.reporting.artifacts.undo import publish_undo
 
 __all__ = [
     "ShardTable",
@@ -21,6 +22,7 @@ __all__ = [
     "publish_load",
     "publish_reconcile",
     "publish_sync",
+    "publish_undo",
     "review",
     "settle_reconcile",
 ]

@@ -47,17 +47,25 @@ def publish_diff(diff: SavedDiff, sync_name: str, *, needs_approval: bool, allow
     record = diff.record
     key = artifact_key("diff", record.source_name, record.target_name)
     totals = format_totals(record)
-    table = create_table_artifact(
-        [row for action in ACTIONS for row in first_rows(diff, action, MAX_ROWS)],
-        key=of_this_run(key),
-        description=f"{totals}: {sides(record)}. {_shown_of_each(record.summary)}",
+    table_url = publish_operations(diff, key, f"{totals}: {sides(record)}.")
+    links = (
+        sync_links(record.diff_id, sync_name, needs_approval=needs_approval) if record.operations and sync_name else []
     )
-    links = _links(record.diff_id, sync_name, needs_approval=needs_approval) if record.operations and sync_name else []
     create_markdown_artifact(
-        _page(record, next_steps(links), artifact_url(cast("UUID", table)), allow_all),
+        _page(record, next_steps(links), table_url, allow_all),
         key=of_this_run(f"{key}-totals"),
         description=f"{totals}: {sides(record)}, diff `{record.diff_id}`",
     )
+
+
+def publish_operations(diff: SavedDiff, key: str, heading: str) -> str:
+    """Publish the first operations of each action as a table; return its address."""
+    table = create_table_artifact(
+        [row for action in ACTIONS for row in first_rows(diff, action, MAX_ROWS)],
+        key=of_this_run(key),
+        description=f"{heading} {_shown_of_each(diff.record.summary)}",
+    )
+    return artifact_url(cast("UUID", table))
 
 
 def link_request(diff_id: str, run_id: UUID) -> None:
@@ -71,11 +79,13 @@ def link_request(diff_id: str, run_id: UUID) -> None:
                 client.update_artifact(artifact.id, ArtifactUpdate(data=text.replace(APPROVE, f"{link}: {RESUME}", 1)))
 
 
-def _links(diff_id: str, sync_name: str, *, needs_approval: bool) -> Iterator[str]:
+def sync_links(diff_id: str, sync_name: str, *, needs_approval: bool, allow: Sequence[str] = ()) -> Iterator[str]:
+    """Yield links to the forms that apply a diff, with the allowances filled in."""
     deployment = f"sync/{sync_name}"
+    parameters = {"diff_id": diff_id, **({"allow": list(allow)} if allow else {})}
     asks = " (the run asks for an approval)" if needs_approval else ""
-    yield f"{form_link('apply this diff', deployment, {'diff_id': diff_id})}{asks}"
-    yield form_link("dry run", deployment, {"diff_id": diff_id, "dry_run": True})
+    yield f"{form_link('apply this diff', deployment, parameters)}{asks}"
+    yield form_link("dry run", deployment, {**parameters, "dry_run": True})
     if needs_approval:
         yield APPROVE
 
@@ -98,11 +108,11 @@ def _page(record: DiffRecord, links: str, table_url: str, allow_all: Sequence[st
         f"Id of the diff, `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
         f"[All operations]({table_url}) are in a table.\n\n"
         f"{markdown_table(('action', 'objects'), counts)}\n\n"
-        f"{table_by_model(record)}{_largest(record)}{rulings_section(record)}{suppressed_section(record, allow_all)}"
+        f"{table_by_model(record)}{largest_section(record)}{rulings_section(record)}{suppressed_section(record, allow_all)}"
     )
 
 
-def _largest(record: DiffRecord) -> str:
+def largest_section(record: DiffRecord) -> str:
     """Return the top-level objects with the most operations in their subtree, if one has more than one."""
     if all(tree.operations == 1 for tree in record.largest):
         return ""

@@ -8,7 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, count_shown, section, sides
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
-from diffsync_flows.reporting.links import sentence_with_links
+from diffsync_flows.reporting.links import form_link, next_steps, sentence_with_links
 from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_flows.runtime.states import Outcome
 from diffsync_store import Reject, SyncResult
@@ -23,10 +23,11 @@ RETRY_NOTE = "Fix the cause, then start a sync of this diff with `retry_rejected
 
 
 @best_effort(NOT_PUBLISHED)
-def publish_sync(record: DiffRecord, result: SyncResult, applied: int, outcome: Outcome) -> None:
+def publish_sync(record: DiffRecord, result: SyncResult, applied: int, outcome: Outcome, sync_name: str) -> None:
     """Publish the result of a sync; `applied` counts the operations that this run or an earlier one applied."""
     heading = f"{outcome.prefix}{applied:,} of {record.operations:,} applied{_earlier(result)}"
-    _publish(record, result, "outcome", heading)
+    undo = form_link("undo what this sync has changed", f"undo/{sync_name}", {"diff_id": record.diff_id})
+    _publish(record, result, "outcome", heading, next_steps([undo] if applied else []))
 
 
 @best_effort(NOT_PUBLISHED)
@@ -47,11 +48,11 @@ def _earlier(result: SyncResult) -> str:
     return f", {result.done_before:,} of them by an earlier run" if result.done_before else ""
 
 
-def _publish(record: DiffRecord, result: SyncResult, outcome_header: str, heading: str) -> None:
+def _publish(record: DiffRecord, result: SyncResult, outcome_header: str, heading: str, links: str = "") -> None:
     counts = [(name.replace("_", " "), f"{count:,}") for name, count in result.counts().items()]
     made_by = sentence_with_links("Made by", "diff", f"diff:{record.diff_id}")
     create_markdown_artifact(
-        f"# {heading}\n\nDiff {escape_markdown(record.diff_id)}, {sides(record)}. {made_by}\n\n"
+        f"# {heading}\n\nDiff {escape_markdown(record.diff_id)}, {sides(record)}. {made_by}\n\n{links}"
         f"{markdown_table((outcome_header, 'operations'), counts)}"
         + (f"\n\n{SKIPPED}" if result.skipped else "")
         + _rejects(result.rejects)
