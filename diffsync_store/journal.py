@@ -106,6 +106,17 @@ class Approval(BaseModel):
         return self.model_copy(update={"earlier": counting})
 
 
+class WindowOverride(BaseModel):
+    """Why a sync has written although no window of it was open, and who has applied the diff then."""
+
+    by: str
+    at: datetime
+    reason: str
+
+    def __str__(self) -> str:
+        return f"outside of the windows, by {self.by} at {self.at:%Y-%m-%d %H:%M} UTC: {self.reason}"
+
+
 def _person(name: str) -> str:
     """Return a name without what does not tell people apart."""
     return " ".join(name.casefold().split())

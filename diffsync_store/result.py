@@ -74,6 +74,8 @@ class SyncResult:
     a sync wrote last, of the target and of the source are in `payload`. They are no operations, and are not counted."""
     stopped: str = ""
     """Why the sync was stopped."""
+    outside_window: str = ""
+    """Why it was applied although no window of the sync was open; empty if one was."""
     applied_before: str = ""
     """Who has applied the diff before, and when; nothing was done then."""
 

@@ -52,6 +52,7 @@ def print_result(plan: Plan, result: SyncResult | None, status: str, next_steps:
         "counts": result.counts() if result else SyncResult().counts(),
         "stopped": result.stopped if result else plan.refusal,
         "applied_before": result.applied_before if result else "",
+        "outside_window": result.outside_window if result else "",
         "rejects": [_reject(each) for each in (result.rejects if result else ())],
         "suppressed": [_reject(each) for each in (result.suppressed_operations if result else ())],
         "next_steps": next_steps,

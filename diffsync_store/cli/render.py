@@ -104,6 +104,8 @@ def _decisions(saved: SavedDiff) -> Iterable[tuple[str, str]]:
         verb = "rejected" if approval.is_rejected else "approved"
         yield verb, f"by {approval.by} at {format_time(approval.at)}: {approval.reason or 'no reason given'}"
         yield from (("excluded", str(excluded)) for excluded in approval.excluded)
+    if override := journal.window_override():
+        yield "override", str(override)
     if applied := journal.application():
         yield "applied", f"by {applied.by} at {format_time(applied.at)}, {applied.operations:,} operations"
     elif last := journal.last_written():
@@ -148,12 +150,17 @@ def show_history(history: Iterable[OperationHistory]) -> None:
             entry.outcome,
             format_time(entry.at) if entry.at else "-",
             entry.by or "-",
-            entry.reason or "-",
+            _why(entry) or "-",
             _changes(entry.operation),
         )
         for entry in history
     ]
     console().print(table(("created", "diff_id", "action", "outcome", "at", "by", "reason", "changes"), rows))
+
+
+def _why(entry: OperationHistory) -> str:
+    """Return the reason of an outcome, and why its diff was applied outside of the windows."""
+    return "; ".join(filter(None, (entry.reason, str(entry.window_override or ""))))
 
 
 def no_history(records: Iterable[DiffRecord], model: str, unique_id: str) -> str:
@@ -182,6 +189,7 @@ def history_json(entry: OperationHistory) -> str:
         "at": entry.at.isoformat() if entry.at else None,
         "by": entry.by,
         "reason": entry.reason,
+        "outside_window": entry.window_override.model_dump(mode="json") if entry.window_override else None,
         "changes": entry.operation.redacted_changes(),
     }
     return json.dumps(content, ensure_ascii=False)

@@ -80,6 +80,8 @@ def show_result(console: Console, plan: Plan, result: SyncResult, steps: list[st
         ("Stopped", "yellow") if result.stopped else ("Partly applied", "yellow") if steps else ("Applied", "green")
     )
     console.print(Text.assemble((f"{title}: ", f"bold {style}"), f"{', '.join(counts) or 'nothing'}."))
+    if result.outside_window:
+        console.print(Text(one_line(f"Outside of the windows: {result.outside_window}")))
     if result.stopped:
         console.print(Text(one_line(result.stopped)))
     if (found := plan.saved.round()) and len(found.agents) > 1:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from diffsync_store.enum import OperationState
-from diffsync_store.journal import Approval, Entry
+from diffsync_store.journal import Approval, Entry, WindowOverride
 from diffsync_store.operation import Operation
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.suppression import Suppressions
@@ -21,6 +21,8 @@ class OperationHistory(NamedTuple):
     approval: Approval | None
     applied_by: str
     """Who last began to apply the diff."""
+    window_override: WindowOverride | None = None
+    """Why its diff was applied outside of the windows of its sync, if it was."""
 
     @property
     def outcome(self) -> str:

@@ -335,7 +335,10 @@ class RedisDiffs(DiffCatalog):
                 for operation in saved.operations_on(model, unique_id):
                     journal = saved.journal()
                     entry = journal.read([operation.id]).get(operation.id, PENDING)
-                    yield OperationHistory(record, operation, entry, journal.approval(), journal.last_writer())
+                    override = journal.window_override() if entry is not PENDING else None
+                    yield OperationHistory(
+                        record, operation, entry, journal.approval(), journal.last_writer(), override
+                    )
 
     def open(self, diff_id: str) -> SavedDiff:
         """Return the diff saved under this id, and renew its time to live.

@@ -25,6 +25,8 @@ def facts_of(saved: SavedDiff) -> Iterator[str]:
     elif approval is not None:
         verb = "Rejected" if approval.is_rejected else "Approved"
         yield f"{verb} by {approval.by} at {approval.at:%Y-%m-%d %H:%M} UTC: {approval.reason or 'no comment'}."
+    if override := journal.window_override():
+        yield f"Applied {override}."
     if record.undoes:
         yield f"It undoes the diff {record.undoes}."
     yield from record.notes

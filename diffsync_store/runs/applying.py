@@ -72,6 +72,9 @@ def apply_saved(
     refuse_other_rules(saved.record, declared.own_rules)
     refuse_other_operation_rules(saved.record, declared.operation_rules)
     suppressions = find_suppressions(context, saved, record, request.allow)
+    override = "" if saved.journal().application() else window.override
+    if override:
+        saved.journal().override_windows(by, override)
     result = saved.apply(
         StoredAdapter(source),
         target,
@@ -84,10 +87,11 @@ def apply_saved(
         ),
         flags=declared.combined_flags,
         callback=callback,
-        by=window.writer(by),
+        by=by,
         lease=lease,
         agent=agent,
     )
+    result.outside_window = override
     result.stopped = window.stop_reason(result.stopped)
     if not result.applied_before:  # since then, another diff may have changed the target
         record_in_sync(context, saved)

@@ -80,11 +80,12 @@ class OpenWindow:
         if text := self.refusal:
             raise WindowClosed(text)
 
-    def writer(self, by: str) -> str:
-        """Return who applies the diff, for its journal: with the reason, if there is one and no window is open."""
-        reason = truncate(printable(self._request.outside_window.strip().replace("\n", " ")), _MAX_REASON)
+    @property
+    def override(self) -> str:
+        """The reason to write although no window is open; empty if one is open, or there is no reason."""
+        reason = truncate(printable(" ".join(self._request.outside_window.split())), _MAX_REASON)
         is_outside = bool(self._windows and reason) and closing(self._windows, self._clock()) is None
-        return f"{by}, outside of the windows: {reason}" if is_outside else by
+        return reason if is_outside else ""
 
     def stop_reason(self, stopped: str) -> str:
         """Return why a sync stopped, if it was because the window has closed; otherwise the given reason."""

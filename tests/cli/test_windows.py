@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from diffsync_store.project import Project, SyncContext, Window, closing
 from diffsync_store.runs import OpenWindow, SyncRequest, windows
+from diffsync_store.serve.pages.status import status_of
 from diffsync_store.serve.running import LibraryRunner, Start
 from tests.cli.in_process import InProcess, in_process
 from tests.servers import wait_until
@@ -47,13 +49,27 @@ def test_outside_of_its_windows_a_sync_saves_its_diff_and_writes_nothing(closed:
 def test_a_reason_lets_a_sync_write_and_is_kept_in_the_journal(closed: InProcess, redis_url: str) -> None:
     diff_id = closed.plan()
     reason = "outage of\nthe core\u202e" + "x" * 1000
-    closed.run("apply", diff_id, "--yes", "--by", "ann", "--outside-window", reason)
+    done = closed.run("apply", diff_id, "--yes", "--by", "ann", "--outside-window", reason)
+    assert "Outside of the windows: outage of the core" in done.stdout
     with SyncContext(Project(closed.folder / "syncs.yaml", {})) as context:
-        application = context.diffs().open(diff_id).journal().application()
+        journal = context.diffs().open(diff_id).journal()
+        application, override = journal.application(), journal.window_override()
+        shown = status_of(context.diffs().open(diff_id), context.project.sync("inventory")).text
+        assert shown.startswith("applied by ann, outside of the windows: outage of the core")
     assert application is not None
-    assert application.by.startswith("ann, outside of the windows: outage of the core\\u202exxx")
-    assert len(application.by) < 400
-    assert "outside of the windows: outage" in closed.run("diffs").stdout + closed.run("apply", diff_id, "-y").stdout
+    assert application.by == "ann"
+    assert override is not None
+    assert override.by == "ann"
+    assert override.at <= application.at
+    assert override.reason.startswith("outage of the core\\u202exxx")
+    assert len(override.reason) <= 300
+    assert "outside of the windows, by ann at " in closed.run("show", diff_id).stdout
+    history = json.loads(closed.run("history", "site", "ams", "--json").stdout.splitlines()[0])
+    assert history["by"].startswith("ann:")
+    assert history["outside_window"]["reason"] == override.reason
+    assert "outside of the windows" in closed.run("report", diff_id, "--format", "markdown").stdout
+    again = json.loads(closed.run("apply", diff_id, "-y", "--json").stdout)
+    assert (again["applied_before"].split(" applied")[0], again["outside_window"]) == ("Nothing was done: ann", "")
 
 
 def test_without_changes_no_window_is_needed(closed: InProcess) -> None:

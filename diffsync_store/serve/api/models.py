@@ -78,6 +78,14 @@ class ApplicationView(Answer):
     skipped: int
 
 
+class WindowOverrideView(Answer):
+    """Why a sync has written although no window of it was open."""
+
+    by: str = Field(description="Who has applied the diff then")
+    at: datetime
+    reason: str
+
+
 class WaitingView(Answer):
     """A run that waits for a decision."""
 
@@ -126,6 +134,9 @@ class DiffView(Answer):
     rulings: list["RuledView"] = Field(description="What the rules of the sync decide; empty without rules")
     approval: ApprovalView | None
     application: ApplicationView | None
+    window_override: WindowOverrideView | None = Field(
+        description="Why it was applied, at least in part, outside of the windows of its sync"
+    )
     waiting: list[WaitingView]
 
 

@@ -29,6 +29,7 @@ from diffsync_store.serve.api.models import (
     SyncView,
     WaitingDiff,
     WaitingView,
+    WindowOverrideView,
 )
 from diffsync_store.serve.running import RunStatus
 from diffsync_store.store.redis import target_lease
@@ -67,7 +68,7 @@ def diff_detail(context: SyncContext[Any], saved: SavedDiff, checksum: str) -> D
 def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) -> dict[str, Any]:
     record, journal = saved.record, saved.journal()
     name, declared = context.project.sync_between(record.source_name, record.target_name)
-    approval, application = journal.approval(), journal.application()
+    approval, application, override = journal.approval(), journal.application(), journal.window_override()
     return {
         "diff_id": record.diff_id,
         "sync": name,
@@ -82,6 +83,7 @@ def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) ->
         "rulings": [RuledView(**each.model_dump()) for each in record.rulings],
         "approval": approval and approval_view(approval, checksum),
         "application": application and _application_view(application),
+        "window_override": override and WindowOverrideView(**override.model_dump()),
         "waiting": _waiting_views(journal.approval_requests().values()),
     }
 

@@ -36,7 +36,9 @@ def status_of(saved: SavedDiff, declared: SyncEntry) -> Status:
     if not saved.record.operations:
         return Status("no changes", "good", applied_at)
     if application is not None:
-        return Status(f"applied by {application.by}", "good", applied_at)
+        override = journal.window_override()
+        outside = f", outside of the windows: {override.reason}" if override else ""
+        return Status(f"applied by {application.by}{outside}", "good", applied_at)
     return _status_of_open(saved, declared)
 
 

@@ -232,6 +232,7 @@ class DiffKeys:
         self.application = f"{prefix}journal:application"
         self.approval = f"{prefix}journal:approval"
         self.approval_requests = f"{prefix}journal:approval-requests"
+        self.window_override = f"{prefix}journal:window-override"
         self.left_alone = f"{prefix}left-alone"
         self.outline = f"{prefix}outline"
         self.round = f"{prefix}round"
@@ -241,8 +242,9 @@ class DiffKeys:
 
     def all(self) -> list[str]:
         """Return every key of the diff."""
-        of_journal = [self.journal, self.writer, self.application, self.approval, self.approval_requests]
-        return [self.record, self.elements, self.left_alone, self.outline, *of_journal, *self.of_agents()]
+        of_journal = [self.journal, self.writer, self.application, self.window_override]
+        of_approval = [self.approval, self.approval_requests]
+        return [self.record, self.elements, self.left_alone, self.outline, *of_journal, *of_approval, *self.of_agents()]
 
     def of_agents(self) -> list[str]:
         """Return the keys of the agents that apply the diff together."""

@@ -37,6 +37,7 @@ def test_a_reconcile_outside_of_the_windows_saves_its_diff_and_a_reason_applies_
     assert applied.state == "Completed", applied.message
     assert len(lines(file)) == 7
     with project.diffs() as diffs:
-        application = diffs.open(diff_id).journal().application()
-    assert application is not None
-    assert application.by.endswith(", outside of the windows: outage of the core")
+        override = diffs.open(diff_id).journal().window_override()
+    assert override is not None
+    assert override.reason == "outage of the core"
+    assert "Outside of the windows: outage of the core" in project.artifacts(applied)["sync-seven-windowed"]["data"]

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, NoReturn
 
 from diffsync_store.exceptions import DiffNotFound, JournalLost, SyncTakenOver
-from diffsync_store.journal import Application, Approval, ApprovalRequest, Entry, Journal
+from diffsync_store.journal import Application, Approval, ApprovalRequest, Entry, Journal, WindowOverride
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.keys import DiffKeys
@@ -212,6 +212,19 @@ class RedisJournal(Journal):
         with translated_errors():
             self._redis.set(self._keys.application, application.model_dump_json(), ex=self._ttl)
         self._renew()
+
+    def window_override(self) -> WindowOverride | None:
+        """Return why a sync has last written outside of the windows; None if none has."""
+        with translated_errors():
+            text = self._redis.get(self._keys.window_override)
+        return WindowOverride.model_validate_json(text) if text else None
+
+    def override_windows(self, by: str, reason: str) -> None:
+        """Record that somebody applies the diff outside of the windows of its sync."""
+        key = self._keys.window_override
+        override = WindowOverride(by=readable(by), at=server_time(self._redis, key), reason=readable(reason))
+        with translated_errors():
+            self._redis.set(key, override.model_dump_json(), ex=self._ttl)
 
     def approval(self) -> Approval | None:
         with translated_errors():

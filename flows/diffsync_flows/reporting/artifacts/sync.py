@@ -54,6 +54,7 @@ def _publish(record: DiffRecord, result: SyncResult, outcome_header: str, headin
     create_markdown_artifact(
         f"# {heading}\n\nDiff {escape_markdown(record.diff_id)}, {sides(record)}. {made_by}\n\n{links}"
         f"{markdown_table((outcome_header, 'operations'), counts)}"
+        + (f"\n\nOutside of the windows: {escape_markdown(result.outside_window)}" if result.outside_window else "")
         + (f"\n\n{SKIPPED}" if result.skipped else "")
         + _rejects(result.rejects)
         + _suppressed(result.suppressed_operations),
