@@ -32,7 +32,7 @@ from diffsync_store.rules import Rules, RulingCounter
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection import Connection
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
-from diffsync_store.store.redis.diffs.diff import PAGE, digest_of
+from diffsync_store.store.redis.diffs.pages import PAGE, digest_of
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.diffs.writer import DiffWriter, SavedElsewhere
 from diffsync_store.store.redis.keys import DEFAULT_TTL, DiffKeys
@@ -357,10 +357,10 @@ class RedisDiffs(DiffCatalog):
 def _write_elements(operations: Iterator[Operation], writer: DiffWriter, ruled: RuledElements | None) -> DiffSummary:
     counts, outline = DiffSummary(), OutlineBuilder(writer.write_outline)
     while batch := list(islice(operations, PAGE)):
-        texts = [operation.text() for operation in batch]
+        texts = [operation.text().encode() for operation in batch]
         writer.append(texts)
         counts.add(batch)
-        outline.add(batch, digest_of([text.encode() for text in texts]))
+        outline.add(batch, digest_of(texts))
         _write_left_alone(writer, ruled)
     _write_left_alone(writer, ruled)
     outline.finish()

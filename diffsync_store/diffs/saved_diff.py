@@ -22,8 +22,9 @@ from diffsync_store.lifecycle import opened
 from diffsync_store.operation import Operation, diff_of
 from diffsync_store.result import Reject, SyncResult
 from diffsync_store.store.record import StoreRecord
-from diffsync_store.store.redis.diffs.diff import PAGE, RedisDiff, digest_of
+from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.diffs.outline import OutlineFields
+from diffsync_store.store.redis.diffs.pages import PAGE, digest_of
 from diffsync_store.store.redis.leases import Lease
 from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.agents import AgentSync

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from diffsync_store.serve.api.routes import ENDPOINTS
 from diffsync_store.serve.security.audit import LOGGER
+from tests.saved_pages import write_element
 from tests.serve.conftest import Served
 
 
@@ -87,8 +88,8 @@ def test_an_approval_is_refused_for_another_diff(served: Served, diff: dict[str,
 
 def test_an_approval_is_refused_after_the_diff_has_changed(served: Served, diff: dict[str, Any]) -> None:
     saved = served.context.diffs().open(diff["diff_id"])
-    texts = saved._redis.lrange(saved._keys.elements, 0, -1)
-    saved._redis.lset(saved._keys.elements, 0, texts[0].replace(b'"model"', b'"model" '))
+    [first, *_] = saved.texts()
+    write_element(saved._redis, saved._keys.elements, 0, first.decode().replace('"model"', '"model" '))
     served.post(f"/diffs/{diff['diff_id']}/decision", "approve", decision(diff), 409)
 
 

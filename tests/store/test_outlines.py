@@ -16,6 +16,7 @@ from diffsync_store import DiffNotApproved
 from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.diffs.outline import builder, layout, outline
 from diffsync_store.store.redis.keys import DiffKeys
+from tests.saved_pages import write_element
 from tests.servers import RedisServer
 from tests.store.inventory import Device, Inventory, Site, sites
 
@@ -123,7 +124,7 @@ def test_the_checksum_is_that_of_the_elements(either: SavedDiff, diffs: RedisDif
 def test_an_element_that_was_changed_in_redis_is_refused(saved: SavedDiff, redis_server: RedisServer) -> None:
     saved.outline().checksum()
     with closing(redis_server.client()) as client:
-        client.lset(DiffKeys(saved.record.diff_id).elements, PAGE, "{}")
+        write_element(client, DiffKeys(saved.record.diff_id).elements, PAGE, "{}")
     assert len(list(saved.elements(0, PAGE))) == PAGE
     with pytest.raises(DiffNotApproved, match="were changed in Redis"):
         list(saved.elements(PAGE, 1))

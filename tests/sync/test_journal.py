@@ -34,6 +34,7 @@ from diffsync_store.store.redis import RedisLeases, RedisStore
 from diffsync_store.store.redis.keys import DiffKeys
 from diffsync_store.sync import journal_writer, scheduler
 from diffsync_store.sync.options import SyncOptions
+from tests.saved_pages import write_element
 from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, say
 from tests.sync.conftest import Bench, Sites
@@ -146,7 +147,7 @@ def test_a_sync_that_asks_for_approval_refuses_without_one(bench: Bench) -> None
     approval = saved.approve(by="ann", reason="change 4711")
     assert (approval.by, approval.reason) == ("ann", "change 4711")
     first = next(saved.elements()).model_copy(update={"source": {"region": "theirs", "tags": []}})
-    bench.diffs._redis.lset(saved._keys.elements, 0, first.model_dump_json())
+    write_element(bench.diffs._redis, saved._keys.elements, 0, first.model_dump_json())
     with pytest.raises(DiffNotApproved, match="ann approved"):
         saved.apply(bench.source(), bench.target(), options=careful)
     assert bench.system.calls() == []
@@ -172,7 +173,7 @@ def test_an_approval_is_for_the_reviewed_content(bench: Bench) -> None:
     saved = bench.load(SOURCE, TARGET)
     seen = saved.checksum()
     first = next(saved.elements()).model_copy(update={"source": {"region": "theirs", "tags": []}})
-    bench.diffs._redis.lset(saved._keys.elements, 0, first.model_dump_json())
+    write_element(bench.diffs._redis, saved._keys.elements, 0, first.model_dump_json())
     saved.approve(by="ann", reason="read an hour ago", checksum=seen)
     with pytest.raises(DiffNotApproved, match="ann approved"):
         saved.apply(bench.source(), bench.target(), options=SyncOptions(require_approval=True))
@@ -188,7 +189,9 @@ def test_an_element_that_is_changed_between_approval_and_apply_is_not_applied(
     saved.approve(by="ann", reason="CHG-1")
     last = list(saved.elements())[-1]
     theirs = {"source": {"theirs": 1}, "flags": DiffSyncModelFlags.IGNORE, "identifiers": {"name": "theirs"}}
-    bench.diffs._redis.lset(saved._keys.elements, -1, last.model_copy(update={what: theirs[what]}).model_dump_json())
+    write_element(
+        bench.diffs._redis, saved._keys.elements, -1, last.model_copy(update={what: theirs[what]}).model_dump_json()
+    )
     with pytest.raises(DiffNotApproved, match="not the diff that ann approved"):
         bench.saved().apply(bench.source(), bench.target(), options=options)
     assert bench.system.calls() == []
@@ -222,7 +225,7 @@ def test_an_element_that_is_changed_during_the_apply_is_noticed_before_its_page_
 
     def change(call: str) -> None:
         if call.startswith("create site s0100"):
-            bench.diffs._redis.lset(saved._keys.elements, 1200, theirs.model_dump_json())
+            write_element(bench.diffs._redis, saved._keys.elements, 1200, theirs.model_dump_json())
 
     target = bench.target()
     bench.system.before = change
@@ -241,7 +244,9 @@ def test_what_is_looked_at_after_the_checksum_is_what_the_checksum_is_of(bench: 
     saved = bench.load(SOURCE, TARGET)
     saved.checksum()
     first = next(saved.elements())
-    bench.diffs._redis.lset(saved._keys.elements, 0, first.model_copy(update={"name": "theirs"}).model_dump_json())
+    write_element(
+        bench.diffs._redis, saved._keys.elements, 0, first.model_copy(update={"name": "theirs"}).model_dump_json()
+    )
     with pytest.raises(DiffNotApproved, match="Elements 0 to"):
         list(saved.operations(limit=1))
 

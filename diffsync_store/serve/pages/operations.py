@@ -14,7 +14,7 @@ from diffsync_store.report.values import Row, rows_of
 from diffsync_store.rules import Ruling
 from diffsync_store.serve.api.models import OperationQuery
 from diffsync_store.serve.api.views import is_ruled, ruling_of, shows
-from diffsync_store.store.redis.diffs.diff import PAGE
+from diffsync_store.store.redis.diffs.pages import PAGE
 from diffsync_store.suppression import Suppressions
 
 _SECONDS = 0.08

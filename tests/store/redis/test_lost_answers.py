@@ -19,6 +19,7 @@ from diffsync_store.operation import operations_of
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis.connection.retry import RETRIES
 from diffsync_store.store.redis.diffs import DiffWriter
+from diffsync_store.store.redis.diffs.pages import PAGE
 from diffsync_store.store.redis.keys import DiffKeys
 from tests.proxy import Proxy
 from tests.servers import RedisServer, wait_until
@@ -140,19 +141,19 @@ def test_a_diff_that_loses_answers_is_saved_right(redis_server: RedisServer, pro
 
 def test_two_simultaneous_saves_of_one_diff_id_do_not_mix(redis_server: RedisServer, store_id: str) -> None:
     target, source = flat(), flat()
-    for device in devices(1200):
+    for device in devices(PAGE + 100):
         source.add(device)
     diff = target.diff_from(source)
     keys = DiffKeys(store_id)
     with closing(redis_server.client()) as client:
         writer = DiffWriter(client, keys, 60)
-        texts = [operation.text() for operation in operations_of(diff)]
-        writer.append(texts[:600])
+        texts = [operation.text().encode() for operation in operations_of(diff)]
+        writer.append(texts[:PAGE])
         client.delete(keys.elements)
-        client.rpush(keys.elements, "of the other")
+        client.rpush(keys.elements, "of the other", "and more")
         with pytest.raises(StoreInUse, match="Another process is saving a diff"):
-            writer.append(texts[600:])
-        assert client.lrange(keys.elements, 0, -1) == [b"of the other"]
+            writer.append(texts[PAGE:])
+        assert client.lrange(keys.elements, 0, -1) == [b"of the other", b"and more"]
         client.delete(keys.elements)
 
 

@@ -23,14 +23,12 @@ from diffsync_store.selection import Select
 from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.diffs.agents import AgentJournal, RedisAgents, read_round
 from diffsync_store.store.redis.diffs.journal import RedisJournal
+from diffsync_store.store.redis.diffs.pages import PAGE, digest_of, pages, unpack
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
 from diffsync_store.store.redis.memory import RedisTargetMemory
 from diffsync_store.store.redis.record import server_time
 from diffsync_store.store.redis.scripts.pipeline import Pipeline, new_pipeline
-
-PAGE = 500
-"""Elements of a page: read in one round trip, with one digest in the checksum."""
 
 _EVERY_OPERATION = OperationFilter()
 
@@ -67,7 +65,7 @@ class RedisDiff:
 
     def elements_backwards(self) -> Iterator[Operation]:
         """Yield the same as `elements`, last first."""
-        for first in range((self.record.elements - 1) // PAGE * PAGE, -1, -PAGE):
+        for first in range((pages(self.record.elements) - 1) * PAGE, -1, -PAGE):
             yield from reversed(list(self.elements(first, PAGE)))
 
     def elements_in(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Operation]:
@@ -125,7 +123,7 @@ class RedisDiff:
     def texts(self, start: int = 0, limit: int | None = None) -> Iterator[bytes]:
         """Yield the same as `elements`, as JSON that is not parsed."""
         stop = self.record.elements if limit is None else min(self.record.elements, start + limit)
-        for number in range(start // PAGE, -(-stop // PAGE)):
+        for number in range(start // PAGE, pages(stop)):
             first = number * PAGE
             yield from self._checked_page(number)[max(0, start - first) : stop - first]
 
@@ -140,11 +138,10 @@ class RedisDiff:
         return texts
 
     def _page(self, number: int) -> list[bytes]:
-        first = number * PAGE
-        last = min(first + PAGE, self.record.elements) - 1
         with translated_errors():
-            texts: list[bytes] = self._redis.lrange(self._keys.elements, first, last)
-        if len(texts) != last - first + 1:
+            page: bytes | None = self._redis.lindex(self._keys.elements, number)
+        texts = [] if page is None else unpack(page)
+        if len(texts) != min(PAGE, self.record.elements - number * PAGE):
             raise DiffNotFound(
                 f"Diff {self.record.diff_id!r} was dropped or expired while it was read. Make a new diff."
             )
@@ -213,7 +210,7 @@ class RedisDiff:
 
     def read_digests(self) -> list[bytes]:
         """Return the digest of each page; reads all elements."""
-        return [digest_of(self._page(number)) for number in range(-(-self.record.elements // PAGE))]
+        return [digest_of(self._page(number)) for number in range(pages(self.record.elements))]
 
     # Journal and decisions
 
@@ -302,11 +299,3 @@ class RedisDiff:
         with translated_errors():
             self._redis.unlink(*self._keys.all())
             self._redis.zrem(index_of_diffs(self.namespace), self.record.diff_id)
-
-
-def digest_of(texts: Sequence[bytes]) -> bytes:
-    """Return the digest of a page of elements as JSON; lengths are part of it, so that no two different pages feed it the same bytes."""
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(b"%d:%b" % (len(text), text))
-    return digest.digest()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diffsync_store.exceptions import DiffExists, ObjectStoreException, StoreInUse
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.diffs.outline import OutlineFields
+from diffsync_store.store.redis.diffs.pages import pack, pages
 from diffsync_store.store.redis.diffs.record import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, command, index_of_diffs
 from diffsync_store.store.redis.scripts import diffs as scripts
@@ -55,14 +56,14 @@ class DiffWriter:
             reason: bytes = scripts.CLEAR(self._redis, saved, [])
         return reason.decode()
 
-    def append(self, elements: list[str]) -> None:
-        """Append a page of elements as JSON.
+    def append(self, elements: Sequence[bytes]) -> None:
+        """Append a page of elements as JSON. Each page but the last has `PAGE` elements.
 
         Raises:
             SavedElsewhere: another process has written here.
             ObjectStoreException: the pages before this one are gone.
         """
-        self._append(self._keys.elements, elements)
+        self._append(self._keys.elements, [pack(elements)])
 
     def append_left_alone(self, texts: list[str]) -> None:
         """Append a page of what is left alone as JSON. Raises the same as `append`."""
@@ -72,7 +73,7 @@ class DiffWriter:
         """Write fields of the outline."""
         self._outline.write(fields, max(self._ttl, LOADING_TTL))
 
-    def _append(self, key: str, texts: list[str]) -> None:
+    def _append(self, key: str, texts: Sequence[str | bytes]) -> None:
         life = max(self._ttl, LOADING_TTL)
         with translated_errors():
             answer = scripts.APPEND(self._redis, [key], [self._written[key], life, *texts])
@@ -94,7 +95,7 @@ class DiffWriter:
         self._outline.publish(record.created, self._ttl)
         keys = [self._keys.elements, self._keys.record]
         with translated_errors():
-            if not scripts.FINISH(self._redis, keys, [record.elements, self._ttl, record.model_dump_json()]):
+            if not scripts.FINISH(self._redis, keys, [pages(record.elements), self._ttl, record.model_dump_json()]):
                 raise self._saved_elsewhere()
             self._redis.zadd(index_of_diffs(self._keys.namespace), {record.diff_id: record.created.timestamp()})
 

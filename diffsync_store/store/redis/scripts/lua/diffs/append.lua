@@ -1,6 +1,6 @@
--- Appends elements to a diff; does nothing if an earlier call, whose answer was lost, has appended them.
--- KEYS: elements. ARGV: number of elements before these, seconds to live, elements.
--- Returns: 1; 0 if other elements are in their place; -1 if the elements before these are gone.
+-- Appends entries to a list of a diff; does nothing if an earlier call, whose answer was lost, has appended them.
+-- KEYS: list. ARGV: number of entries before these, seconds to live, entries.
+-- Returns: 1; 0 if other entries are in their place; -1 if the entries before these are gone.
 local there = redis.call('LRANGE', KEYS[1], ARGV[1], -1)
 if #there > 0 then
   if #there ~= #ARGV - 2 then return 0 end
