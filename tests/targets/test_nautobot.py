@@ -321,27 +321,6 @@ def test_many_records_are_looked_up_by_few_requests(nautobot: NautobotServer, ma
 # Rights
 
 
-@pytest.fixture
-def reader_token(nautobot: NautobotServer) -> str:
-    """The token of a user who may only view, and change manufacturers but not add any."""
-    token = "a" * 40
-    with nautobot.client() as client:
-        user = client.post(
-            "users/users/", json={"username": "reader", "password": "reader-Passw0rd!", "is_active": True}
-        )
-        assert user.is_success, user.text
-        for name, actions, types in (
-            ("view", ["view"], ["dcim.manufacturer", "dcim.devicetype", "dcim.interfacetemplate"]),
-            ("change", ["change"], ["dcim.manufacturer"]),
-        ):
-            right = {"name": name, "actions": actions, "object_types": types, "users": [user.json()["id"]]}
-            answer = client.post("users/permissions/", json=right)
-            assert answer.is_success, answer.text
-        assert client.post("users/tokens/", json={"key": token}).is_success
-    nautobot.run_sql(f"UPDATE users_token SET user_id = '{user.json()['id']}' WHERE key = '{token}'")
-    return token
-
-
 def test_a_right_that_is_missing_is_named_and_costs_one_request(
     nautobot: NautobotServer, make_adapter: MakeNautobot, reader_token: str
 ) -> None:
