@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from diffsync_store.values.readable import canonical
 
 _PAGE = 1000
@@ -103,6 +105,21 @@ def digest_of(value: Any, salt: bytes) -> str:
     return hashlib.blake2b(_text(value).encode(), key=salt, digest_size=16).hexdigest()
 
 
+class Adoption(BaseModel):
+    """That a person has adopted values and objects of a target. Threads may share it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: float
+    """In seconds since 1970."""
+    by: str
+    sync: str
+    values: dict[str, int] = {}
+    """The number of values, by model."""
+    objects: dict[str, int] = {}
+    """The number of objects that the source then owns, by model."""
+
+
 Changes = Mapping[tuple[str, str], "Remembered | None"]
 """What to remember by model and unique id; None to forget the object."""
 
@@ -136,6 +153,14 @@ class TargetMemory(ABC):
         """Return the models with known objects."""
 
     @abstractmethod
+    def note_adoption(self, adoption: Adoption) -> None:
+        """Keep who has adopted what."""
+
+    @abstractmethod
+    def adoptions(self) -> list[Adoption]:
+        """Return the adoptions, the oldest first."""
+
+    @abstractmethod
     def clear(self) -> None:
         """Forget everything."""
 
@@ -165,6 +190,7 @@ class LocalTargetMemory(TargetMemory):
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[str, Remembered]] = {}
+        self._adoptions: list[Adoption] = []
         self._lock = Lock()
 
     @property
@@ -198,6 +224,15 @@ class LocalTargetMemory(TargetMemory):
         with self._lock:
             return [model for model, known in self._objects.items() if known]
 
+    def note_adoption(self, adoption: Adoption) -> None:
+        with self._lock:
+            self._adoptions.append(adoption)
+
+    def adoptions(self) -> list[Adoption]:
+        with self._lock:
+            return list(self._adoptions)
+
     def clear(self) -> None:
         with self._lock:
             self._objects.clear()
+            self._adoptions.clear()

@@ -62,6 +62,18 @@ class FieldRules(BaseModel):
         """Whether any value of a model is remembered."""
         return model in self.remembered or FieldRule.UNLESS_CHANGED in self.fields.get(model, {}).values()
 
+    @property
+    def remembers_any_values(self) -> bool:
+        """Return whether any value is remembered."""
+        return bool(self.remembered) or any(
+            FieldRule.UNLESS_CHANGED in rules.values() for rules in self.fields.values()
+        )
+
+    @property
+    def deletes_any_own(self) -> bool:
+        """Return whether deletes of any model are limited to own objects."""
+        return "own" in self.deletes.values()
+
     def concerns(self, model: str) -> bool:
         """Whether anything is decided or remembered about objects of a model."""
         return model in self.fields or model in self.remembered or self.deletes_own(model)

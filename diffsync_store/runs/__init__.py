@@ -1,5 +1,6 @@
 """Run a sync of a project: load both sides, compare them, plan, apply. What runs it, a terminal or Prefect, reports it."""
 
+from diffsync_store.runs.adopting import Adopting
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
 from diffsync_store.runs.approval import (
     applies_unasked,
@@ -41,6 +42,7 @@ from diffsync_store.runs.windows import OpenWindow, WindowClosed
 __all__ = [
     "LEASE_SECONDS",
     "MAX_CHOSEN",
+    "Adopting",
     "Held",
     "LoadProgress",
     "NewerChange",

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import DiffSyncFlags
-from diffsync_store.field_rules import LeftAlone, LocalTargetMemory, Recorder, Why
+from diffsync_store.field_rules import Adopter, LeftAlone, LocalTargetMemory, Recorder, TargetMemory, Why
 from diffsync_store.store.redis import Connection, RedisStore
 from diffsync_store.store.redis.memory import RedisTargetMemory
 from diffsync_store.sync.ruled import diff_with_rules
 from diffsync_store.sync.sync import Sync
-from tests.field_rules.world import RULES, Key, Side, Values, World
+from tests.field_rules.world import PERSON, RULES, Key, Side, Values, World
 
 EXAMPLES = int(os.environ.get("HISTORIES", "0"))
 SOURCES = ("one", "two")
@@ -37,6 +37,7 @@ STEPS = st.one_of(
     st.tuples(st.just("port"), WHO, PORTS, DEVICES, TEXTS),
     st.tuples(st.just("remove"), WHO, st.one_of(DEVICES, PORTS)),
     st.tuples(st.just("sync"), st.sampled_from(SOURCES)),
+    st.tuples(st.just("adopt"), st.sampled_from(SOURCES), st.booleans()),
     st.just(("lose",)),
 )
 HISTORIES = st.lists(STEPS, min_size=3, max_size=30)
@@ -56,11 +57,12 @@ def of_test(examples: int) -> settings:
 class History:
     """What happens to a system, step by step."""
 
-    def __init__(self, sync: Callable[[History, str, Side], list[LeftAlone]], lose: Callable[[], None]) -> None:
+    def __init__(self, sync: Callable[[History, str, Side], list[LeftAlone]], memory: TargetMemory) -> None:
         self.world = World()
         self.sources: dict[str, dict[Key, Values]] = {name: {} for name in SOURCES}
         self._sync = sync
-        self._lose = lose
+        self._memory = memory
+        self._has_lost = False
 
     def run(self, steps: list[Any]) -> None:
         for step in steps:
@@ -68,7 +70,28 @@ class History:
             assert not self.world.violations, self.world.violations
 
     def lose(self) -> None:
-        self._lose()
+        self._memory.clear()
+        self._has_lost = True
+
+    def adopt(self, who: str, objects: bool) -> None:
+        """A person adopts what a source and the system have in common: nothing else, and nothing that another source owns."""
+        source = Side(who, self.sources[who], self.world)
+        target = Side("target", {key: one.values for key, one in self.world.records.items()}, self.world)
+        source.load()
+        target.load()
+        adopter = Adopter(RULES, self._memory, who, objects=objects)
+        found = list(adopter.find(source.store, target.store))
+        adopter.adopt(source.store, target.store, sync=who, by=PERSON)
+        for one in found:
+            key, record = (one.model, one.unique_id), self.world.records[one.model, one.unique_id]
+            assert set(one.attributes) <= {"description"}
+            for name in one.attributes:
+                assert str(record.values[name]).casefold() == str(self.sources[who][key][name]).casefold()
+                record.written[name] = record.values[name]
+            if one.is_object:
+                assert objects
+                assert self._has_lost or record.created_by not in SOURCES
+                record.created_by = who
 
     def device(self, who: str, name: str, description: Any, serial: Any, notes: Any) -> None:
         self._put(who, ("device", name), {"description": description, "serial": serial, "notes": notes})
@@ -153,7 +176,7 @@ def test_nothing_foreign_is_changed_in_memory(steps: list[Any]) -> None:
         assert result.is_complete, result
         return left
 
-    History(sync, memory.clear).run(steps)
+    History(sync, memory).run(steps)
 
 
 @pytest.fixture
@@ -188,7 +211,7 @@ def test_nothing_foreign_is_changed_in_redis(redis_connection: Connection, diffs
     @given(HISTORIES)
     def run(steps: list[Any]) -> None:
         memory.clear()
-        History(sync, memory.clear).run(steps)
+        History(sync, memory).run(steps)
 
     run()
     memory.clear()

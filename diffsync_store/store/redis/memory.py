@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
-from diffsync_store.field_rules.memory import Changes, Remembered, TargetMemory
+from diffsync_store.field_rules.memory import Adoption, Changes, Remembered, TargetMemory
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.keys import MemoryKeys, encode_uids
 from diffsync_store.store.redis.record import server_time
@@ -15,6 +16,7 @@ _BATCH = 1000
 """Objects of one command."""
 _SALT = "salt"
 _MODEL = "model:"
+_ADOPTION = "adoption:"
 
 
 class RedisTargetMemory(TargetMemory):
@@ -89,6 +91,16 @@ class RedisTargetMemory(TargetMemory):
                 yield [uid.decode("utf-8", "surrogatepass") for uid in found]
             if not cursor:
                 return
+
+    def note_adoption(self, adoption: Adoption) -> None:
+        with translated_errors():
+            self._redis.hset(self._keys.record, f"{_ADOPTION}{uuid4().hex}", adoption.model_dump_json())
+
+    def adoptions(self) -> list[Adoption]:
+        with translated_errors():
+            facts = self._redis.hgetall(self._keys.record)
+        texts = [text for name, text in facts.items() if name.startswith(_ADOPTION.encode())]
+        return sorted(map(Adoption.model_validate_json, texts), key=lambda adoption: adoption.at)
 
     def clear(self) -> None:
         models = self.models()
