@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any
 
@@ -10,12 +11,14 @@ from diffsync_store.adapters.mapped import Answer, Change, MappedModel
 from diffsync_store.adapters.powerdns.contents import Contents
 from diffsync_store.adapters.powerdns.names import absolute, canonical, relative, without_dot
 from diffsync_store.adapters.powerdns.record_sets import Edit, Key, Raw, RecordSets, ZoneMissing
+from diffsync_store.adapters.powerdns.rehearsal import ZonesNow
 from diffsync_store.adapters.powerdns.settings import PowerDnsSettings
 from diffsync_store.adapters.rest import RestAdapter
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
 
+_REFUSED = {"create": ObjectNotCreated, "update": ObjectNotUpdated, "delete": ObjectNotDeleted}
 ZONES, RECORD_SETS = "zones", "rrsets"
 _LONGEST_TTL = 2**31 - 1
 """PowerDNS stores the lowest bits of a larger one, without an error."""
@@ -27,6 +30,8 @@ class PowerDnsAdapter(RestAdapter):
     Settings = PowerDnsSettings
     settings: PowerDnsSettings
     shard_is = ""
+    _zones_now: ZonesNow | None = None
+    """The zones as they would be at this point of the rehearsal that goes on."""
 
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
         if mapping.source.strip("/") not in {ZONES, RECORD_SETS}:
@@ -91,9 +96,56 @@ class PowerDnsAdapter(RestAdapter):
             return
         for ids in identifiers:
             key = self._key_in(mapper.payload_of(ids))
-            found = self._record_sets.get(key)
+            found = self._set_now(key)
             if found is not None and _enabled(found):
                 yield self._record(key.zone, found)
+
+    def _set_now(self, key: Key) -> Raw | None:
+        """Return one record set; in a rehearsal, as it would be now."""
+        if self._zones_now is None:
+            return self._record_sets.get(key)
+        try:
+            return self._zones_now.get(key)
+        except ZoneMissing:
+            return None
+
+    # Rehearsing
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        with super().rehearsing():
+            self._zones_now = ZonesNow(self._record_sets)
+            try:
+                yield
+            finally:
+                self._zones_now = None
+
+    def check_payloads(self, mapper: Mapper, action: str, payloads: Sequence[Any]) -> list[Exception | None]:
+        """Return why PowerDNS would refuse each payload, as far as its zones and the forms of names and contents say it."""
+        zones = self._zones_now or ZonesNow(self._record_sets)
+        if _is_zones(mapper):
+            return [self._check_zone(zones, payload) if action == "create" else None for payload in payloads]
+        makers: dict[str, Callable[[Any], Edit]] = {
+            "create": self._create,
+            "update": self._update,
+            "delete": self._delete,
+        }
+        return [self._check_set(zones, partial(makers[action], payload), _REFUSED[action]) for payload in payloads]
+
+    def _check_zone(self, zones: ZonesNow, payload: Mapping[str, Any]) -> Exception | None:
+        refused = self._refusal_of_zone(payload)
+        if refused is None:
+            zones.note_new_zone(canonical(str(payload["name"])))
+        return refused
+
+    def _check_set(self, zones: ZonesNow, make: Callable[[], Edit], refused: type[Exception]) -> Exception | None:
+        try:
+            zones.apply(make())
+        except ValueError as error:
+            return refused(str(error))
+        except ZoneMissing as error:  # what was in a zone that is gone is gone
+            return None if refused is ObjectNotDeleted else refused(str(error))
+        return None
 
     # Writing zones
 

@@ -112,7 +112,7 @@ class RecordSets:
             present = self._present(zone, [edit.key for edit in edits])
             for number, edit in enumerate(edits):
                 try:
-                    body = _body(edit, present.get((edit.key.name, edit.key.type)))
+                    body = body_of(edit, present.get((edit.key.name, edit.key.type)))
                 except ValueError as error:
                     answers[number] = refused(str(error))
                 else:
@@ -147,7 +147,7 @@ class RecordSets:
         return f"{self._path}/{quote(zone_id(zone), safe='')}"
 
 
-def _body(edit: Edit, present: Raw | None) -> Raw | None:
+def body_of(edit: Edit, present: Raw | None) -> Raw | None:
     """Return the body for a record set, with its disabled records; None if nothing changes.
 
     Raises:
