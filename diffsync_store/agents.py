@@ -49,6 +49,8 @@ class Task(enum.Enum):
 
     PLAN = "plan"
     """Divide the diff into units."""
+    CANARY = "canary"
+    """Apply and check the operations that come before all others."""
     CHANGES = "changes"
     """Everything but the deletes that come last."""
     DELETES = "deletes"

@@ -37,6 +37,80 @@ class Reject:
     """Old values under "-", new ones under "+", without secrets; in a guarded sync only."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A value, or a whole object, that the target does not have as a canary has written it. Secrets are redacted."""
+
+    action: str
+    model: str
+    unique_id: str
+    attribute: str
+    """Empty if the object is missing, is still there, or cannot be read."""
+    written: Any
+    """What was written; for a whole object, what it should be."""
+    found: Any
+    """What the target has now."""
+
+    def __str__(self) -> str:
+        name = f"{self.model} {self.unique_id}"
+        if not self.attribute:
+            return f"{name} is {self.found}, and should be {self.written} after its {self.action}"
+        if self.written == self.found:
+            return f"{name}: {self.attribute} has another value than was written"
+        return f"{name}: {self.attribute} is {self.found!r}, and {self.written!r} was written"
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryReport:
+    """What became of the operations that a sync applies first. Threads may share it."""
+
+    state: str
+    """`planned` (in a dry run), `open` (being applied or checked), `passed`, `failed`, `skipped` (on request), or `none` (no operation fits)."""
+    operations: int = 0
+    applied: int = 0
+    skipped: int = 0
+    """Operations whose model returned None."""
+    failed: int = 0
+    conflicts: int = 0
+    blocked: int = 0
+    unknown: int = 0
+    settled: int = 0
+    """Objects that were read back and have what was written."""
+    not_read: int = 0
+    """Objects that were not read back, because their models have no `lookup`, or it does not know."""
+    without_lookup: tuple[str, ...] = ()
+    """The models of those."""
+    not_settled: int = 0
+    """Objects that were read back and do not have what was written."""
+    unsettled: tuple[Unsettled, ...] = ()
+    """The first of those, with both values."""
+    reason: str = ""
+    """Why it did not pass, was skipped, or has no operations; of a planned one, the first operations."""
+    by: str = ""
+    """Who skipped it."""
+
+    @property
+    def not_applied(self) -> int:
+        """Operations that were tried and not done."""
+        return self.failed + self.conflicts + self.blocked + self.unknown
+
+    @property
+    def text(self) -> str:
+        """One line about it, such as `10 of 10 applied, settled`."""
+        if self.state in {"skipped", "none"}:
+            return f"{self.state}{' by ' if self.by else ''}{self.by}: {self.reason}"
+        if self.state == "planned":
+            return f"{self.operations:,} applied and checked first: {self.reason}"
+        parts = [f"{self.applied} of {self.operations} applied"]
+        counts = {"skipped": self.skipped, "not applied": self.not_applied, "not settled": self.not_settled}
+        parts += [f"{number} {name}" for name, number in counts.items() if number]
+        if self.settled and not self.not_settled:
+            parts.append(f"{self.settled} settled" if self.not_read else "settled")
+        if self.not_read:
+            parts.append(f"{self.not_read} not read back (no `lookup`: {', '.join(self.without_lookup)})")
+        return ", ".join(parts) + ("; not checked yet" if self.state == "open" else "")
+
+
 @dataclass(slots=True)
 class SyncResult:
     """Counts of operations by how they ended, and the list of rejects.
@@ -72,6 +146,8 @@ class SyncResult:
     left_alone: list[Reject] = field(default_factory=list)
     """Values that a person changed in the target, and foreign objects, that the field rules of the sync leave alone. The values that
     a sync wrote last, of the target and of the source are in `payload`. They are no operations, and are not counted."""
+    canary: CanaryReport | None = None
+    """What became of the operations that were applied first; None if the sync has no canary."""
     stopped: str = ""
     """Why the sync was stopped."""
     outside_window: str = ""
@@ -109,8 +185,10 @@ class SyncResult:
             self.suppressed_operations.append(reject())
 
     def next_steps(self) -> list[str]:
-        """Return a remedy for each kind of operation that was not done."""
-        return [f"{number} {_NEXT_STEPS[kind]}" for kind in _NEXT_STEPS if (number := getattr(self, kind))]
+        """Return a remedy for each kind of operation that was not done, unless `stopped` has it."""
+        said = {"failed", "blocked"} if self.canary is not None and self.canary.state == "failed" else ()
+        kinds = [kind for kind in _NEXT_STEPS if kind not in said]
+        return [f"{number} {_NEXT_STEPS[kind]}" for kind in kinds if (number := getattr(self, kind))]
 
     def counts(self) -> dict[str, int]:
         """Return the counts as a dict; those of a guarded sync only if they are not zero."""

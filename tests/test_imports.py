@@ -85,6 +85,7 @@ LAYERS = (
     {"diff", "model", "redaction"},
     {"agents", "compare", "operation", "rules", "selection", "suppression"},
     {"field_rules", "journal", "mapping"},
+    {"canary"},
     {"store"},
     {"_adapter_like", "guards"},
     {"sync_elements"},

@@ -22,7 +22,6 @@ INSTEAD = {
     r"the side that is right": "source of truth",
     r"mov(?:e|es|ing) over": "migrate",
     r"objects? of the top": "top-level object",
-    r"settl(?:e|es|ed|ing)": "resolve; in sync",
     r"(?:is|are|was|were|be|been) told(?! apart)": "say who reports what to whom",
     r"at hand": "available, cached",
     r"lets? go": "release",

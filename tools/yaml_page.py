@@ -37,6 +37,7 @@ _SECTIONS = {
     "ServeSettings": "serve",
     "NotifyAddress": "notify",
     "Window": "windows",
+    "CanaryEntry": "canary",
     "ProxyIdentity": "proxy",
     "OidcIdentity": "oidc",
     "TokenIdentity": "tokens",

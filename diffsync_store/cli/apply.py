@@ -58,6 +58,13 @@ def apply(
             metavar="REASON", help="Apply it also if no window of the sync is open. The journal keeps the reason."
         ),
     ] = "",
+    skip_canary: Annotated[
+        str,
+        typer.Option(
+            metavar="REASON",
+            help="Apply everything at once, without the canary of the sync. The journal keeps the reason.",
+        ),
+    ] = "",
     rehearse: Annotated[
         bool,
         typer.Option(
@@ -104,6 +111,7 @@ def apply(
             tuple(map(parse_selection, exclude or ())),
             retry_rejected,
             outside_window,
+            skip_canary,
         )
         plan = _plan(context, request)
         _require_open_window(context, plan, request, limit, as_json=as_json)

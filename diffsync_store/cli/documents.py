@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -55,6 +56,7 @@ def print_result(plan: Plan, result: SyncResult | None, status: str, next_steps:
         "outside_window": result.outside_window if result else "",
         "rejects": [_reject(each) for each in (result.rejects if result else ())],
         "suppressed": [_reject(each) for each in (result.suppressed_operations if result else ())],
+        "canary": _canary(result),
         "next_steps": next_steps,
         "round": round_json(plan.saved, found) if (found := plan.saved.round()) else None,
     }
@@ -95,8 +97,13 @@ def _plan(plan: Plan, diff_id: str | None) -> dict[str, Any]:
             "required": plan.needs_approval,
             "approved_by": plan.approval.by if plan.approval and plan.is_approved else None,
         },
+        "canary": _canary(result),
         "applied_before": result.applied_before or None,
     }
+
+
+def _canary(result: SyncResult | None) -> dict[str, Any] | None:
+    return None if result is None or result.canary is None else asdict(result.canary)
 
 
 def _load(record: StoreRecord) -> dict[str, Any]:

@@ -239,6 +239,8 @@ def _show_totals(console: Console, plan: Plan) -> None:
     if plan.result.applied_before:
         console.print(Text(one_line(plan.result.applied_before)))
         return
+    if plan.result.canary is not None and not plan.refusal:
+        print_line(console, Text(one_line(f"Canary: {plan.result.canary.text}")))
     console.print(Text(totals(plan.result), "bold"))
     if plan.refusal:
         console.print(Text("\n".join(map(one_line, plan.refusal.splitlines())), "red"))

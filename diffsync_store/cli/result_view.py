@@ -54,6 +54,8 @@ def next_steps(plan: Plan, result: SyncResult) -> list[str]:
         "unknown": "unknown: their answers were lost. Check each in the target, then: diffsync-store resolve "
         f"{diff_id} OPERATION_ID --done (or --not-done); ids: diffsync-store changes {diff_id} --state sent --json",
     }
+    if result.canary is not None and result.canary.state == "failed":  # `stopped` says how they are tried again
+        del steps["failed"], steps["blocked"]
     found = [f"{count:,} {text}" for name, text in steps.items() if (count := getattr(result, name))]
     if result.stopped:
         found.append(f"Continue where it stopped: diffsync-store apply {diff_id}")
@@ -79,6 +81,8 @@ def show_result(console: Console, plan: Plan, result: SyncResult, steps: list[st
     title, style = (
         ("Stopped", "yellow") if result.stopped else ("Partly applied", "yellow") if steps else ("Applied", "green")
     )
+    if result.canary is not None:
+        print_line(console, Text(one_line(f"Canary: {result.canary.text}")))
     console.print(Text.assemble((f"{title}: ", f"bold {style}"), f"{', '.join(counts) or 'nothing'}."))
     if result.outside_window:
         console.print(Text(one_line(f"Outside of the windows: {result.outside_window}")))

@@ -10,6 +10,7 @@ from typing import Any
 
 from diffsync_store.adapter import Adapter
 from diffsync_store.agents import Agent, Unit
+from diffsync_store.canary import read_canary
 from diffsync_store.diff import Diff
 from diffsync_store.diffs.namespaces import require_namespace
 from diffsync_store.diffs.outline import Outline, OutlineBuilder
@@ -20,7 +21,7 @@ from diffsync_store.exceptions import ObjectStoreException
 from diffsync_store.guards.guards import Guards, count_operations
 from diffsync_store.lifecycle import opened
 from diffsync_store.operation import Operation, diff_of
-from diffsync_store.result import Reject, SyncResult
+from diffsync_store.result import CanaryReport, Reject, SyncResult
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.diffs.diff import RedisDiff
 from diffsync_store.store.redis.diffs.outline import OutlineFields
@@ -29,6 +30,7 @@ from diffsync_store.store.redis.leases import Lease
 from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.agents import AgentSync
 from diffsync_store.sync.approval import exclude_unapproved, refuse_rejected, require_covered, suppress_unapproved
+from diffsync_store.sync.canary import planned
 from diffsync_store.sync.dry_run import DryRun
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.rehearsal import SECONDS, Rehearsal, Rehearsed
@@ -101,7 +103,7 @@ class SavedDiff(RedisDiff):
             options: how to apply.
             guards: the change limits for the whole diff, and what to suppress.
             flags: how to apply; `CONTINUE_ON_FAILURE` lists what the target refuses and applies the rest.
-            callback: called with stage ("sync"), number done, total number.
+            callback: called with stage ("canary" if there is one, then "sync"), number done, total number.
             by: who applies it; host and process by default.
             lease: the lease on the target, if there is one.
             agent: apply the diff together with other processes or threads that call this too; the result is what this one has
@@ -181,7 +183,13 @@ class SavedDiff(RedisDiff):
             result.rejects = list(self._left_out(_REJECT_STATES))
         if result.suppressed or result.waiting:
             result.suppressed_operations = list(self._left_out(_LEFT_OUT))
+        result.canary = self.canary()
         return self._with_left_alone(result)
+
+    def canary(self) -> CanaryReport | None:
+        """Return what became of the operations that a sync has applied first; None if no sync of the diff had a canary."""
+        record = read_canary(self.journal())
+        return None if record is None else record.report
 
     def result_of_all(self, own: SyncResult, agent: Agent) -> SyncResult:
         """Return what an agent has done together with the others of its round; its own result if there were none.
@@ -242,7 +250,9 @@ class SavedDiff(RedisDiff):
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
         options = self._ruled(suppress_unapproved(approval, options, self.record.suppressions))
-        result = DryRun(self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags).run()
+        how = self.streamed(Suppressions()), journal, exclude_unapproved(approval, options), flags
+        result = DryRun(*how).run()
+        result.canary = planned(*how)
         return self._with_left_alone(result)
 
     def rehearse(

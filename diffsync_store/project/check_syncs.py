@@ -89,10 +89,12 @@ def _wrong_attributes(
 
 
 def _wrong_operation_rules(project: BaseProject[Any], name: str, models: set[str]) -> Iterator[Problem]:
-    """Yield a problem for each rule of a model or a field that neither adapter has."""
+    """Yield a problem for each rule, and for the canary, of a model or a field that neither adapter has."""
     sync = project.syncs[name]
     rules = sync.operation_rules
     fields = {model: _fields(project, (sync.source, sync.target), model) for model in models}
+    for message in sync.canary.problems(fields) if sync.canary is not None else ():
+        yield project.file.problem(("syncs", name, "canary"), message)
     for position, message in (*rules.unknown_models(models), *rules.unknown_fields(fields)):
         yield project.file.problem(("syncs", name, "rules", position), message)
 

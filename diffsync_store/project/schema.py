@@ -19,6 +19,7 @@ from diffsync_store.field_rules import FieldRule, FieldRules
 from diffsync_store.field_rules.rules import EVERY
 from diffsync_store.guards import Guards
 from diffsync_store.mapping import ModelDefinition
+from diffsync_store.project.canary import CanaryEntry
 from diffsync_store.project.declaration import Declaration
 from diffsync_store.project.duration import DAY, Pause, Seconds
 from diffsync_store.project.errors import Location
@@ -195,6 +196,8 @@ class SyncEntry(Declaration):
     """Time to keep the sync's diffs with their approvals and results; the store's `ttl` if not given."""
     agents: Annotated[int, Field(strict=True, ge=1, le=MAX_AGENTS)] = 1
     """Number of processes that apply a diff together, each some of its top-level objects. `workers` is the number of calls of each."""
+    canary: CanaryEntry | None = Field(None, examples=[{"first": 10, "settle": "30s"}])
+    """Operations that are applied first: the rest follows only if they succeed and the target has what was written."""
     apply: Apply = Apply()
     """How a diff is applied."""
 
@@ -222,7 +225,7 @@ class SyncEntry(Declaration):
 
     def options(self, **more: Any) -> SyncOptions:
         """Return the library's options for applying one of its diffs."""
-        return SyncOptions(**{**self.apply.model_dump(), **more})
+        return SyncOptions(**{**self.apply.model_dump(), "canary": self.canary, **more})
 
 
 class Housekeeping(Declaration):

@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from diffsync_store.printable import printable
+from diffsync_store.redaction import truncate
 from diffsync_store.selection import Select
+
+_MAX_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class SyncRequest:
     retry_rejected: bool = False
     outside_window: str = ""
     """Why it is applied outside of the windows of the sync; empty if it waits for them."""
+    skip_canary: str = ""
+    """Why everything is applied at once although the sync has a canary; empty if the canary comes first."""
 
     @property
     def overrides(self) -> Mapping[str, Sequence[object]]:
@@ -39,4 +45,14 @@ class SyncRequest:
     @property
     def options(self) -> dict[str, Any]:
         """Options of the library's sync."""
-        return {"select": self.select, "exclude": self.exclude, "retry_rejected": self.retry_rejected}
+        return {
+            "select": self.select,
+            "exclude": self.exclude,
+            "retry_rejected": self.retry_rejected,
+            "skip_canary": override_reason(self.skip_canary),
+        }
+
+
+def override_reason(text: str) -> str:
+    """Return the reason of an override as one line for the journal."""
+    return truncate(printable(" ".join(text.split())), _MAX_REASON)

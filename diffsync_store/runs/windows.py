@@ -3,12 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from diffsync_store.printable import printable
 from diffsync_store.project import SyncEntry, UserError, closing, format_duration, next_opening
-from diffsync_store.redaction import truncate
-from diffsync_store.runs.sync_request import SyncRequest
+from diffsync_store.runs.sync_request import SyncRequest, override_reason
 
-_MAX_REASON = 300
 _STOPPED = "Stopped, because the window has closed. The remaining operations are pending. "
 
 
@@ -83,7 +80,7 @@ class OpenWindow:
     @property
     def override(self) -> str:
         """The reason to write although no window is open; empty if one is open, or there is no reason."""
-        reason = truncate(printable(" ".join(self._request.outside_window.split())), _MAX_REASON)
+        reason = override_reason(self._request.outside_window)
         is_outside = bool(self._windows and reason) and closing(self._windows, self._clock()) is None
         return reason if is_outside else ""
 

@@ -11,7 +11,7 @@ from diffsync_store.journal import Entry
 from diffsync_store.sync.options import SyncOptions
 
 NOT_REJECTED = "not rejected before, so not retried"
-_REJECTED = {State.FAILED, State.CONFLICT, State.BLOCKED}
+REJECTED = {State.FAILED, State.CONFLICT, State.BLOCKED}
 
 
 class Decision(enum.Enum):
@@ -67,7 +67,7 @@ def decide(
 def _stays_rejected(state: State, options: SyncOptions, flags: DiffSyncFlags) -> bool:
     if state is State.FAILED and DiffSyncFlags.CONTINUE_ON_FAILURE not in flags:
         return False  # the sync stopped there, and resumes there
-    return not options.retry_rejected and state in _REJECTED
+    return not options.retry_rejected and state in REJECTED
 
 
 def _not_retried(entry: Entry | None, options: SyncOptions) -> str:

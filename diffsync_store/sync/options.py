@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from diffsync_store.canary import Canary
 from diffsync_store.diff import DiffElement
+from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import InvalidOptions
 from diffsync_store.selection import Select
+from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.rulings import Rulings
 
 _MINIMUM = {"workers": 1, "batch_size": 1, "retries": 0, "backoff": 0, "failure_ratio_after": 1}
@@ -35,6 +39,10 @@ class SyncOptions:
     """Refuse a diff that is not approved, or that differs from the approved one."""
     trust_journal: bool = False
     """Resume a sync after a restart or failover of Redis. Set it only if Redis keeps every write."""
+    canary: Canary | None = None
+    """Apply these operations first, and the rest only if they pass their check."""
+    skip_canary: str = ""
+    """Why this sync applies everything at once although it has a canary; the journal keeps it."""
     lookup_first: bool = False
     """Call the model's `lookup` before each operation, and report a record that has changed as a conflict."""
     workers: int = 1
@@ -76,3 +84,14 @@ class SyncOptions:
             )
         if ratio is not None and not 0 <= ratio <= 1:
             raise InvalidOptions(f"SyncOptions.max_failure_ratio must be a number from 0 to 1, not {ratio}.")
+
+    def fingerprint(self, flags: DiffSyncFlags) -> str:
+        """Return a digest of what decides which operations a sync applies: it is the same for all that apply a diff together."""
+        suppressions = str(self.suppress) if isinstance(self.suppress, Suppressions) else ""
+        rules: tuple[object, ...]
+        rules = self.select, self.exclude, suppressions, self.retry_rejected, self.deletes_last
+        if self.rulings is not None:
+            rules = (*rules, self.rulings)
+        if self.canary is not None:
+            rules = (*rules, self.canary, self.skip_canary)
+        return hashlib.sha256(repr((rules, flags)).encode()).hexdigest()

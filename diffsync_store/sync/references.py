@@ -57,6 +57,13 @@ class ReferenceOrder:
             references = self._references(element.type) if element.type in self._models else []
             yield from zip((one.model for one in references), self._uids(element, references), strict=True)
 
+    def named_before(self, element: DiffElement) -> Iterator[tuple[str, Uid]]:
+        """Yield model and unique id of the records that the record of an update or a delete has referred to."""
+        if element.action is not None and element.dest_attrs is not None and element.type in self._models:
+            references = self._references(element.type)
+            uids = self._uids_of({**element.keys, **element.dest_attrs}, references)
+            yield from zip((one.model for one in references), uids, strict=True)
+
     def _needs(self, stage: list[Step], references: list[Any]) -> list[set[int]]:
         """Return, for each step, the numbers of the steps that have to come before it."""
         numbers: dict[str | None, dict[Uid, int]] = {DiffSyncActions.CREATE: {}, DiffSyncActions.DELETE: {}}
@@ -75,7 +82,9 @@ class ReferenceOrder:
 
     def _uids(self, element: DiffElement, references: list[Any]) -> Iterator[Uid]:
         attrs = element.dest_attrs if element.action == DiffSyncActions.DELETE else element.source_attrs
-        values = {**element.keys, **(attrs or {})}
+        return self._uids_of({**element.keys, **(attrs or {})}, references)
+
+    def _uids_of(self, values: Mapping[str, Any], references: list[Any]) -> Iterator[Uid]:
         for reference in references:
             yield self._models[reference.model].create_unique_id(
                 **{identifier: values.get(field) for identifier, field in reference.fields.items()}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions, DiffSyncFlags
 from diffsync_store.enum import OperationState as State
 from diffsync_store.journal import Entry, Journal
 from diffsync_store.result import SyncResult
-from diffsync_store.sync.decide import Decision, decide
+from diffsync_store.sync.decide import REJECTED, Decision, decide
 from diffsync_store.sync.filters import Selection
 from diffsync_store.sync.moves import Key, Move, merge
 from diffsync_store.sync.options import SyncOptions
@@ -58,6 +58,10 @@ class Scheduler(ABC):
         """Operations that were handled before their turn; whether they are done."""
         self.is_early = False
         """Operations are being handled before their turn."""
+        self.handled: Collection[str] = ()
+        """Ids of operations that a canary of this sync has handled, and counted."""
+        self.tries_again = False
+        """Operations that were rejected before are tried again beside the others."""
         self.references = ReferenceOrder(elements.models(), lambda step: elements.uid(step.element))
         self._block_reasons: dict[str, str] = {}
         """Why nothing below an element can be done, by operation id; also of windows before."""
@@ -102,6 +106,11 @@ class Scheduler(ABC):
     def contains_moved(self, element: DiffElement) -> bool:
         """Whether an object below one that is deleted moves to another parent."""
         return False
+
+    def skip_handled(self, ids: Collection[str]) -> None:
+        """Leave operations as they are that a canary of this sync has handled and counted."""
+        self.handled = ids
+        self.is_resumed = self.is_resumed or bool(ids)
 
     # The order
 
@@ -218,6 +227,11 @@ class Scheduler(ABC):
 
     def _decide(self, step: Step, blocked: str, to_send: list[Step], to_recover: list[Step]) -> None:
         entry = self.entries.get(step.id)
+        if entry is not None and step.id in self.handled:
+            self._finish_handled(step, entry, blocked)
+            return
+        if self.tries_again and entry is not None and entry.state in REJECTED:
+            entry = None
         suppressed = self.suppression_of(step)
         decision, reason, state = decide(entry, self.options, self.flags, suppressed=suppressed, blocked=blocked)
         if decision is Decision.SEND:
@@ -237,6 +251,12 @@ class Scheduler(ABC):
         if step.move is not None and not reason:
             return self.suppressed.get(step.move.delete.operation_id, "")
         return reason
+
+    def _finish_handled(self, step: Step, entry: Entry, blocked: str) -> None:
+        """Handle the end of an operation that was handled and counted before."""
+        if entry.is_applied and not blocked:  # who did it may have been killed before it wrote to the store
+            self.restore_done(step, entry)
+        self.finish(step, entry.is_applied, entry.reason if entry.state is State.BLOCKED else "")
 
     def _skip_done(self, step: Step, entry: Entry) -> None:
         self.result.done_before += entry.is_applied

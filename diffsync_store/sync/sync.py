@@ -7,11 +7,13 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
 from diffsync_store.adapter import Adapter
+from diffsync_store.canary import end_canary
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import ObjectStoreException
@@ -21,9 +23,13 @@ from diffsync_store.lifecycle import opened
 from diffsync_store.operation import SavedOrderDiff, diff_of, operations_of
 from diffsync_store.result import SyncResult
 from diffsync_store.sync.approval import check_approval, exclude_unapproved
-from diffsync_store.sync.executor import Executor, interrupted, is_unavailable
+from diffsync_store.sync.canary import FirstWave, Wave
+from diffsync_store.sync.executor import Executor, interrupted, is_unavailable, new_throttle
+from diffsync_store.sync.journal_gaps import require_lookups
 from diffsync_store.sync.options import SyncOptions
-from diffsync_store.sync.throttle import Ended
+from diffsync_store.sync.throttle import Ended, Throttle
+
+Callback = Callable[[str, int, int], None]
 
 
 class TargetLease(Protocol):
@@ -59,7 +65,7 @@ class Sync:
         *,
         journal: Journal | None = None,
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
-        callback: Callable[[str, int, int], None] | None = None,
+        callback: Callback | None = None,
         checksum: Callable[[], str] | None = None,
         by: str = "",
         lease: TargetLease | None = None,
@@ -76,6 +82,9 @@ class Sync:
         self.by = by or f"{socket.gethostname()}:{os.getpid()}"
         self.lease = lease
         self.recorder = recorder
+        self._may_lack_entries = False
+        self._executors: list[Executor] = []
+        self._first: FirstWave | None = None
 
     def run(self) -> SyncResult:
         """Apply the operations that are not done yet.
@@ -93,27 +102,76 @@ class Sync:
             check_approval(approval, self.checksum, is_required=self.options.require_approval)
             if before is not None:
                 return self._report(applied_before(before))
-            may_lack_entries = self.journal.begin(self.by) and not self.options.trust_journal
-            executor = Executor(
-                self._with_operation_ids(),
-                self.source,
-                self.target,
-                self.flags,
-                self.callback,
-                options=exclude_unapproved(approval, self.options),
-                journal=self.journal,
-                may_lack_entries=may_lack_entries,
-                check_lease=self.lease.check if self.lease is not None else None,
-                recorder=self.recorder,
-            )
-            with opened(self.target), self._completing(executor):
-                executor.run()
-            result = self._report(executor.result)
+            self._may_lack_entries = self.journal.begin(self.by) and not self.options.trust_journal
+            with opened(self.target):
+                stopped = self._complete(exclude_unapproved(approval, self.options))
+            result = self._report(self._total(stopped))
             if result.is_complete:
                 done = result.applied + result.skipped + result.done_before
                 now = datetime.now(UTC)
                 self.journal.conclude(Application(by=self.by, at=now, operations=done, skipped=result.skipped))
             return result
+
+    def _apply_diff(self, diff: Diff, options: SyncOptions) -> None:
+        """Apply the operations: all at once, or the canary and, if it passes, the rest."""
+        throttle = new_throttle(options, self.target)
+        if options.canary is None:
+            self._new_executor(diff, options, throttle).run()
+            return
+        check = partial(self._check_limits, throttle)
+        first = self._first = FirstWave(
+            diff, self.source, self.target, self.journal, options, self.flags, check, throttle, self.by
+        )
+        wave = first.begin()
+        if wave is not None:
+            self._apply_wave(diff, wave, first.wave_options, throttle)
+            first.check(wave)
+        rest = self._new_executor(diff, options, throttle)
+        if wave is not None:
+            rest.skip_handled(wave.ids)
+            rest.processed = len(wave.ids)
+        rest.run()
+        end_canary(self.journal)
+
+    def _apply_wave(self, diff: Diff, wave: Wave, options: SyncOptions, throttle: Throttle) -> None:
+        executor = self._new_executor(wave, options, throttle)
+        diff.result = executor.result
+        executor.callback = canary_progress(self.callback, len(wave.ids))
+        executor.handled, executor.tries_again = wave.above, True
+        if self._may_lack_entries:
+            require_lookups(diff, self.journal, executor.can_look_up)
+        executor.apply()
+
+    def _new_executor(self, diff: Diff, options: SyncOptions, throttle: Throttle) -> Executor:
+        executor = Executor(
+            diff,
+            self.source,
+            self.target,
+            self.flags,
+            self.callback,
+            options=options,
+            journal=self.journal,
+            may_lack_entries=self._may_lack_entries,
+            check_lease=self.lease.check if self.lease is not None else None,
+            throttle=throttle,
+            recorder=self.recorder,
+        )
+        self._executors.append(executor)
+        return executor
+
+    def _check_limits(self, throttle: Throttle) -> None:
+        throttle.check()
+        if self.lease is not None:
+            self.lease.check()
+
+    def _total(self, stopped: str = "") -> SyncResult:
+        """Return what was done so far."""
+        result = self._executors[0].result if self._executors else SyncResult()
+        for executor in self._executors[1:]:
+            result.add(executor.result)
+        result.canary = self._first.report if self._first is not None else None
+        result.stopped = stopped
+        return result
 
     @contextmanager
     def _journal_errors(self) -> Iterator[None]:
@@ -127,21 +185,23 @@ class Sync:
             with suppress(ObjectStoreException):  # Redis notices the end when the sync stops writing
                 self.journal.end()
 
-    @contextmanager
-    def _completing(self, executor: Executor) -> Iterator[None]:
-        """Call the target's `sync_complete` after the sync, also if its options have stopped it."""
+    def _complete(self, options: SyncOptions) -> str:
+        """Apply the operations, and call the target's `sync_complete`; return why the options have stopped the sync."""
+        stopped = ""
         try:
-            yield
+            self._apply_diff(self._with_operation_ids(), options)
         except Ended as stop:
-            executor.result.stopped = str(stop)
+            stopped = str(stop)
         except Exception as error:
-            if executor.result.failed:  # otherwise it is not the exception of a model
-                error.add_note(remedy(executor.result))
+            result = self._total()
+            if result.failed:  # otherwise it is not the exception of a model
+                error.add_note(remedy(result))
             raise
-        if executor.attempted:
+        if any(executor.attempted for executor in self._executors):
             logger = structlog.get_logger().new(src=self.source, dst=self.target, flags=self.flags)
             self.target.sync_complete(self.source, self.diff, self.flags, logger)
             self.target.store.flush()
+        return stopped
 
     def _with_operation_ids(self) -> Diff:
         if self.diff.has_operation_ids:
@@ -159,6 +219,14 @@ class Sync:
             if text:
                 logger.warning(text)
         return result
+
+
+def canary_progress(callback: Callback | None, total: int) -> Callback | None:
+    """Return a callback for the executor of a canary with this number of operations."""
+    if callback is None:
+        return None
+    report = callback
+    return lambda _stage, done, _total: report("canary", min(done, total), total)
 
 
 def applied_before(before: Application) -> SyncResult:

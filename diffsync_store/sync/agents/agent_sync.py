@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,20 +13,22 @@ from typing import Any, Protocol
 import structlog
 
 from diffsync_store.agents import Agent, Claim, Element, Round, RoundOver, Task, Unit
+from diffsync_store.canary import end_canary, read_canary
 from diffsync_store.diff import Diff
 from diffsync_store.exceptions import ObjectStoreException, SyncInterrupted, SyncTakenOver
 from diffsync_store.hooks import takes_many
 from diffsync_store.journal import Application
 from diffsync_store.lifecycle import opened
 from diffsync_store.result import SyncResult
-from diffsync_store.suppression import Suppressions
 from diffsync_store.sync.agents.heartbeat import Heartbeat
 from diffsync_store.sync.agents.plan import Planner, dependencies, read_tops
 from diffsync_store.sync.agents.unit_executor import UnitExecutor
 from diffsync_store.sync.approval import check_approval, exclude_unapproved
+from diffsync_store.sync.canary import FirstWave
 from diffsync_store.sync.executor import interrupted, is_unavailable, new_throttle
+from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.references import ReferenceOrder
-from diffsync_store.sync.sync import Sync, applied_before, remedy
+from diffsync_store.sync.sync import Sync, applied_before, canary_progress, remedy
 from diffsync_store.sync.throttle import Ended
 from diffsync_store.sync_elements import TargetElements
 
@@ -117,7 +118,7 @@ class AgentSync(Sync):
             if before is not None:
                 return self._report(applied_before(before))
             self.options = exclude_unapproved(approval, self.options)
-            self._agents.join(self._fingerprint())
+            self._agents.join(self.options.fingerprint(self.flags))
         except RoundOver as over:
             self._result.stopped = over.reason
             return self._report(self._result)
@@ -129,17 +130,9 @@ class AgentSync(Sync):
             self._logger.info("Beginning sync")
             with opened(self.target), self.target.store.sharing():
                 self._apply_units()
+        if self.options.canary is not None and (record := read_canary(self.journal)) is not None:
+            self._result.canary = record.report
         return self._report(self._result)
-
-    def _fingerprint(self) -> str:
-        """Return a digest of what decides about the operations: it is the same for all agents."""
-        options = self.options
-        suppressions = str(options.suppress) if isinstance(options.suppress, Suppressions) else ""
-        rules: tuple[object, ...]
-        rules = options.select, options.exclude, suppressions, options.retry_rejected, options.deletes_last
-        if options.rulings is not None:
-            rules = (*rules, options.rulings)
-        return hashlib.sha256(repr((rules, self.flags)).encode()).hexdigest()
 
     @contextmanager
     def _leaving(self) -> Iterator[None]:
@@ -185,7 +178,7 @@ class AgentSync(Sync):
         Raises:
             RoundOver: Everything is done, or another agent has stopped the round.
         """
-        work = {Task.PLAN: self._plan, Task.CLOSE: self._close}
+        work = {Task.PLAN: self._plan, Task.CANARY: self._apply_canary, Task.CLOSE: self._close}
         wait = _MIN_WAIT
         while True:
             claim = self._agents.claim()
@@ -214,17 +207,48 @@ class AgentSync(Sync):
         has_batches = any(takes_many(model, action) for model in models for action in ("create", "update", "delete"))
         at_once = self.options.workers * (self.options.batch_size if has_batches else 1)
         planner = Planner(tops, needs, agents=self._agent.of, at_once=at_once)
-        self._finish(claim, plan=list(planner.phases()))
+        self._finish(claim, plan=[*self._canary_phase(), *planner.phases()])
+
+    def _canary_phase(self) -> Iterator[list[Unit]]:
+        """Yield the phase of the canary: one agent applies and checks it, while the others wait."""
+        if self.options.canary is None:
+            return
+        if self.options.skip_canary:
+            self._new_first_wave().begin()
+        else:
+            yield [Unit(task=Task.CANARY)]
+
+    def _new_first_wave(self) -> FirstWave:
+        how = self.options, self.flags, self._check_all, self._limits, self.by
+        return FirstWave(self.diff, self.source, self.target, self.journal, *how)
+
+    def _apply_canary(self, claim: Claim) -> None:
+        first = self._new_first_wave()
+        wave = first.begin()
+        if wave is None:
+            self._finish(claim)
+            return
+        unit = self._new_unit(claim, wave, first.wave_options)
+        unit.handled, unit.tries_again = wave.above, True
+        unit.callback = canary_progress(self.callback, len(wave.ids)) or unit.callback
+        self._run(unit, claim, lambda: first.check(wave))
 
     def _apply(self, claim: Claim) -> None:
+        unit = self._new_unit(claim, self._parts.part(claim.unit), self.options)
+        if self.options.canary is not None and not self.options.skip_canary:
+            record = read_canary(self.journal)
+            unit.skip_handled(record.ids if record is not None else ())
+        self._run(unit, claim)
+
+    def _new_unit(self, claim: Claim, part: Diff, options: SyncOptions) -> UnitExecutor:
         self._limits.share(claim.agents, claim.tried, claim.failed)
-        unit = self._unit = UnitExecutor(
-            self._parts.part(claim.unit),
+        return UnitExecutor(
+            part,
             self.source,
             self.target,
             self.flags,
             self._progress(claim),
-            options=self.options,
+            options=options,
             journal=self.journal,
             may_lack_entries=self._agents.may_lack_entries and not self.options.trust_journal,
             check_lease=self._check,
@@ -235,8 +259,12 @@ class AgentSync(Sync):
             is_taken_over=bool(claim.taken_from),
             check_unit=self._heartbeat.check,
         )
+
+    def _run(self, unit: UnitExecutor, claim: Claim, check: Callable[[], None] = lambda: None) -> None:
+        self._unit = unit
         try:
             unit.apply()
+            check()
             self._finish(claim, self._counts(unit, claim))
         except BaseException:
             self._unfinished = self._counts(unit, claim)
@@ -257,6 +285,8 @@ class AgentSync(Sync):
                 done = total.applied + total.skipped + total.done_before
                 now = datetime.now(UTC)
                 self.journal.conclude(Application(by=self.by, at=now, operations=done, skipped=total.skipped))
+        if self.options.canary is not None:
+            end_canary(self.journal)
         self._finish(claim)
         self._logger.info("Sync complete")
 
@@ -270,6 +300,10 @@ class AgentSync(Sync):
         self._heartbeat.check()
         if self.lease is not None:
             self.lease.check()
+
+    def _check_all(self) -> None:
+        self._limits.check()
+        self._check()
 
     def _should_stop(self) -> bool:
         self._is_asked = self._is_asked or (self._caller_stops is not None and self._caller_stops())

@@ -21,10 +21,10 @@ _BLOCKS = {State.FAILED, State.CONFLICT, State.SENT}
 
 
 class UnitExecutor(Executor):
-    """Applies the subtrees of one unit, all in memory: either their deletes that come last, or everything else.
+    """Applies the subtrees of one unit, all in memory: either their deletes that come last, or everything else; both of a canary.
 
     Args:
-        task: which of the two.
+        task: which of these.
         began: when the round began, by the clock of the journal.
         is_taken_over: whether another agent may have applied a part of the unit.
         check_unit: raises an error if another agent has the unit.
@@ -41,6 +41,7 @@ class UnitExecutor(Executor):
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
+        self._is_canary = task is Task.CANARY
         self._is_of_deletes = task is Task.DELETES
         self._began = began
         self._is_taken_over = is_taken_over
@@ -48,6 +49,10 @@ class UnitExecutor(Executor):
         self.is_resumed = self.is_resumed or is_taken_over
 
     def stages(self) -> Iterator[list[Step]]:
+        if self._is_canary:
+            yield from super().stages()
+            self._check_unit()
+            return
         stages = self._begin_window(list(changed(self.diff.get_children())))
         if self._is_of_deletes:
             self._restore_blocks(stages)
@@ -103,9 +108,7 @@ class UnitExecutor(Executor):
     def _decide(self, step: Step, blocked: str, to_send: list[Step], to_recover: list[Step]) -> None:
         entry = self.entries.get(step.id)
         if entry is not None and self._was_handled_early(entry):
-            if entry.is_applied and not blocked:  # who did it may have been killed before it wrote to the store
-                self.restore_done(step, entry)
-            self.finish(step, entry.is_applied)
+            self._finish_handled(step, entry, blocked)
         else:
             super()._decide(step, blocked, to_send, to_recover)
 

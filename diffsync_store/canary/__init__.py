@@ -1,0 +1,6 @@
+"""The canary of a sync as data: which operations it applies first, and what became of them. No I/O but the journal's."""
+
+from diffsync_store.canary.record import CanaryRecord, CanarySkip, end_canary, read_canary, write_canary
+from diffsync_store.canary.settings import Canary
+
+__all__ = ["Canary", "CanaryRecord", "CanarySkip", "end_canary", "read_canary", "write_canary"]

@@ -1,0 +1,135 @@
+"""Choose the operations of a canary: those that a sync would apply, with what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from diffsync_store.canary import Canary
+from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.exceptions import InvalidRule
+from diffsync_store.journal import Journal
+from diffsync_store.store.reported_values import reported_values_of
+from diffsync_store.sync.canary.needs import Needs
+from diffsync_store.sync.options import SyncOptions
+from diffsync_store.sync.simulation import Simulation
+from diffsync_store.sync.steps import Step
+from diffsync_store.sync_elements import SyncElements
+
+
+class _Enough(Exception):
+    """All operations are found."""
+
+
+class _Search(Simulation):
+    """Goes through a diff as a sync would, and finds operations.
+
+    Args:
+        fits: Whether an operation is found that the sync applies now.
+        limit: How many operations are found; all if it is None.
+        again: Operations that are found in any state, unless the sync leaves them out.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        fits: Callable[[DiffElement], bool],
+        limit: int | None = None,
+        again: Collection[str] = (),
+    ) -> None:
+        super().__init__(*arguments)
+        self._fits = fits
+        self._limit = limit
+        self._again = again
+        self.found: dict[str, DiffElement] = {}
+        """In the order of the sync."""
+
+    def run(self) -> dict[str, DiffElement]:
+        """Return the operations by id."""
+        try:
+            for stage in self.stages():
+                self.handle(stage)
+        except _Enough:
+            pass
+        return self.found
+
+    def send(self, steps: list[Step]) -> None:
+        for step in steps:
+            if self._fits(step.element):
+                self._add(step)
+            self.finish(step, True)
+
+    def recover(self, steps: list[Step]) -> list[Step]:
+        self.send(steps)
+        return []
+
+    def _decide(self, step: Step, blocked: str, to_send: list[Step], to_recover: list[Step]) -> None:
+        if step.id in self._again and not blocked and not self.suppression_of(step):
+            self._add(step)
+            self.finish(step, True)
+        else:
+            super()._decide(step, blocked, to_send, to_recover)
+
+    def _add(self, step: Step) -> None:
+        self.found[step.id] = step.element
+        if len(self.found) == self._limit:
+            raise _Enough
+
+
+def choose(
+    diff: Diff,
+    journal: Journal,
+    options: SyncOptions,
+    flags: DiffSyncFlags,
+    elements: SyncElements,
+    *,
+    canary: Canary,
+    needs: Needs | None = None,
+    ids: Collection[str] = (),
+) -> dict[str, DiffElement]:
+    """Return the operations of a canary by id, in the order of the sync.
+
+    Args:
+        diff: the diff, with the ids of its operations.
+        journal: its journal.
+        options: how the diff is applied. What they leave out is no canary.
+        flags: how the diff is applied.
+        elements: its elements.
+        canary: which operations to choose.
+        needs: finds what chosen operations need; None if that does not matter.
+        ids: operations that an earlier sync has chosen; they are chosen again, as far as this one applies them.
+
+    Raises:
+        InvalidRule: The canary names a field that no model has.
+    """
+    arguments = diff, journal, options, flags, elements
+    if ids and (again := _Search(*arguments, fits=_nothing, limit=len(ids), again=set(ids)).run()):
+        return again
+    _require_known_names(canary, elements)
+    found = _Search(*arguments, fits=canary.fits, limit=canary.first).run()
+    asked = set(found)
+    while needs is not None and (more := needs.of(found) - asked):
+        asked |= more
+        found = _Search(*arguments, fits=_is_in(asked), limit=len(asked)).run()
+    return found
+
+
+def _is_in(ids: Collection[str]) -> Callable[[DiffElement], bool]:
+    return lambda element: element.operation_id in ids
+
+
+def _nothing(_element: DiffElement) -> bool:
+    return False
+
+
+def _require_known_names(canary: Canary, elements: SyncElements) -> None:
+    models = elements.models()
+    if not models or not canary.is_limited:
+        return
+    fields = {
+        name: None if reported_values_of(model) else frozenset({*model._identifiers, *model._attributes})
+        for name, model in models.items()
+    }
+    for message in canary.problems(fields):
+        raise InvalidRule(f"The canary ({canary}) fits nothing: {message}. Nothing was applied. Correct it.")

@@ -1,0 +1,305 @@
+"""A sync applies its canary first, checks it, and applies the rest only if it has passed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from diffsync_store import Agent, SyncResult
+from diffsync_store.canary import Canary
+from diffsync_store.enum import DiffSyncFlags
+from diffsync_store.exceptions import InvalidRule, ObjectNotCreated
+from diffsync_store.sync import SyncOptions
+from tests.servers import RedisServer
+from tests.sync.conftest import Bench, Sites
+from tests.sync.systems import Mute, System
+
+SITES: Sites = {f"s{number}": ("eu", {f"d{number}": "leaf"}) for number in range(10)}
+GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
+
+
+@pytest.fixture
+def filled(bench: Bench) -> Bench:
+    """Ten sites with a device each, of which the target has none."""
+    bench.load(SITES, {"old": ("eu", {"gone": "leaf"})})
+    return bench
+
+
+def apply(
+    bench: Bench, canary: Canary | None, *, flags: Any = GO_ON, agent: Agent | None = None, **more: Any
+) -> SyncResult:
+    source, target = bench.source(), bench.target()
+    try:
+        options = SyncOptions(canary=canary, **more)
+        return bench.saved().apply(source, target, options=options, flags=flags, agent=agent)
+    finally:
+        source.store.close()
+        target.store.close()
+
+
+def written(bench: Bench) -> list[str]:
+    return [call.split(" ", 1)[1] for call in bench.system.calls()]
+
+
+def lose(system: System, *lost: str) -> None:
+    """Let the system forget what it has acknowledged."""
+
+    def after(call: str) -> None:
+        action, model, uid = call.split(" ", 2)
+        if uid in lost and action != "delete":
+            system.call_many("delete", model, [(uid, {})])
+
+    system.after = after
+
+
+def test_a_canary_that_passes_changes_only_the_order(filled: Bench) -> None:
+    seen: list[tuple[int, int]] = []
+    result = apply(filled, Canary(first=3))
+    assert seen == []
+    assert result.canary is not None
+    assert result.canary.state == "passed"
+    assert result.canary.text == "3 of 3 applied, settled"
+    assert result.is_complete
+    assert (result.created, result.deleted, result.done_before) == (20, 2, 0)
+    assert written(filled)[:3] == ["site s0", "site s1", "site s2"]
+    assert filled.is_in_sync()
+    assert filled.saved().journal().application() is not None
+
+
+def test_nothing_else_is_written_if_the_target_does_not_hold_what_was_written(filled: Bench) -> None:
+    lose(filled.system, "s1")
+    result = apply(filled, Canary(first=3))
+    assert written(filled) == ["site s0", "site s1", "site s1", "site s2"]
+    assert result.canary is not None
+    assert result.canary.state == "failed"
+    assert (result.canary.settled, result.canary.not_settled) == (2, 1)
+    assert "site s1 is missing, and should be there after its create" in result.stopped
+    assert "Nothing else was written" in result.stopped
+    assert "--skip-canary" in result.stopped
+    assert not result.is_complete
+    assert filled.saved().journal().application() is None
+
+
+def test_the_same_operations_are_checked_again_by_the_next_sync(filled: Bench) -> None:
+    lose(filled.system, "s1")
+    apply(filled, Canary(first=3))
+    again = apply(filled, Canary(first=3))
+    assert "site s1 is missing" in again.stopped
+    assert len(filled.system.calls()) == 4
+    filled.system.after = lambda _: None
+    filled.system.call("create", "site", "s1", {"region": "eu", "tags": []})  # a person puts it right
+    result = apply(filled, Canary(first=3))
+    assert result.is_complete
+    assert (result.created, result.deleted, result.done_before) == (17, 2, 3)
+    assert filled.is_in_sync()
+
+
+def test_a_value_that_is_not_what_was_written_is_listed_with_both(bench: Bench) -> None:
+    bench.load({"a": ("eu", {}), "b": ("us", {})}, {"a": ("x", {}), "b": ("y", {})})
+
+    def after(call: str) -> None:
+        if call == "update site a":
+            bench.system.after = lambda _: None
+            bench.system.call("update", "site", "a", {"region": "moon"})
+
+    bench.system.after = after
+    result = apply(bench, Canary(first=1))
+    assert "site a: region is 'moon', and 'eu' was written" in result.stopped
+    assert result.canary is not None
+    [found] = result.canary.unsettled
+    assert (found.attribute, found.written, found.found) == ("region", "eu", "moon")
+    assert "site b" not in written(bench)
+
+
+def test_an_object_that_is_still_there_after_its_delete_is_listed(bench: Bench) -> None:
+    bench.load({"a": ("eu", {})}, {"a": ("eu", {}), "b": ("us", {}), "c": ("us", {})})
+
+    def after(call: str) -> None:
+        if call == "delete site c":
+            bench.system.call("create", "site", "c", {})
+
+    bench.system.after = after
+    result = apply(bench, Canary(action="delete", first=1))
+    assert "site c is still there, and should be gone after its delete" in result.stopped
+    assert "site b" not in written(bench)
+
+
+def test_one_failure_is_too_many_unless_the_canary_allows_it(filled: Bench) -> None:
+    def refuse(call: str) -> None:
+        if call == "create site s1":
+            raise ObjectNotCreated("no room")
+
+    filled.system.before = refuse
+    result = apply(filled, Canary(first=4))
+    assert written(filled) == ["site s0", "site s2", "site s3"]
+    assert result.failed == 1
+    assert "1 of 4 operations were not applied" in result.stopped
+    assert "create of site s1: no room" in result.stopped
+    again = apply(filled, Canary(first=4, failures=0.25))
+    assert again.canary is not None
+    assert again.canary.text == "3 of 4 applied, 1 not applied, settled"
+    assert not again.stopped
+    assert (again.failed, again.blocked) == (1, 1)
+    assert len(again.rejects) == 2
+
+
+def test_failed_operations_are_tried_again_by_the_next_sync(filled: Bench) -> None:
+    def refuse(call: str) -> None:
+        if call == "create site s1":
+            raise ObjectNotCreated("no room")
+
+    filled.system.before = refuse
+    apply(filled, Canary(first=4))
+    filled.system.before = lambda _: None
+    result = apply(filled, Canary(first=4))
+    assert result.is_complete
+    assert result.created == 17
+    assert filled.is_in_sync()
+
+
+def test_without_the_flag_to_go_on_the_first_failure_ends_the_sync(filled: Bench) -> None:
+    def refuse(call: str) -> None:
+        if call == "create site s1":
+            raise ObjectNotCreated("no room")
+
+    filled.system.before = refuse
+    with pytest.raises(ObjectNotCreated):
+        apply(filled, Canary(first=4, failures=0.5), flags=DiffSyncFlags.NONE)
+    assert written(filled) == ["site s0"]
+
+
+def test_where_chooses_operations_and_what_they_need(filled: Bench) -> None:
+    result = apply(filled, Canary(model="device", where={"name": "d[78]"}))
+    assert result.canary is not None
+    assert result.canary.operations == 4
+    assert sorted(written(filled)[:4]) == ["device s7__d7", "device s8__d8", "site s7", "site s8"]
+    assert filled.is_in_sync()
+
+
+def test_where_that_fits_nothing_is_no_canary_and_is_said(filled: Bench) -> None:
+    result = apply(filled, Canary(model="device", where={"name": "lab-*"}))
+    assert result.is_complete
+    assert result.canary is not None
+    assert result.canary.text == "none: this sync applies no operation that fits (device where name is lab-*)"
+    assert filled.is_in_sync()
+
+
+def test_a_field_that_no_model_has_is_refused_before_anything_is_written(filled: Bench) -> None:
+    with pytest.raises(InvalidRule, match="device has no field 'colour'"):
+        apply(filled, Canary(model="device", where={"colour": "red"}))
+    with pytest.raises(InvalidRule, match="no model has the name 'vlan'"):
+        apply(filled, Canary(model="vlan"))
+    assert written(filled) == []
+
+
+def test_a_model_without_lookup_is_not_read_back_and_that_is_said(filled: Bench) -> None:
+    filled.adapter_class = Mute
+    result = apply(filled, Canary(first=3))
+    assert result.is_complete
+    assert result.canary is not None
+    assert result.canary.text == "3 of 3 applied, 3 not read back (no `lookup`: site)"
+
+
+def test_a_canary_that_cannot_be_read_back_does_not_pass(filled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(model: str, uid: str) -> None:
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setattr(filled.system, "read", refuse)
+    result = apply(filled, Canary(first=2))
+    assert "site s0 is unreadable (ConnectionError: nobody answers)" in result.stopped
+    assert written(filled) == ["site s0", "site s1"]
+
+
+def test_a_canary_can_be_skipped_for_a_reason_that_the_journal_keeps(filled: Bench) -> None:
+    lose(filled.system, "s1")
+    assert apply(filled, Canary(first=3)).stopped
+    filled.system.after = lambda _: None
+    result = apply(filled, Canary(first=3), skip_canary="checked by hand")
+    assert result.is_complete
+    canary = filled.saved().canary()
+    assert canary is not None
+    assert canary.text == f"skipped by {canary.by}: checked by hand"
+    assert canary.by
+
+
+def test_a_sync_that_is_killed_after_its_canary_checks_it_again(filled: Bench) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(call: str) -> None:
+        if call == "create site s3":
+            raise Killed
+
+    filled.system.before = kill
+    with pytest.raises(Killed):
+        apply(filled, Canary(first=3))
+    filled.system.before = lambda _: None
+    filled.system.call_many("delete", "site", [("s0", {})])
+    result = apply(filled, Canary(first=3))
+    assert "site s0 is missing" in result.stopped
+    filled.system.call("create", "site", "s0", {"region": "eu", "tags": []})
+    result = apply(filled, Canary(first=3))
+    assert result.is_complete
+    assert filled.is_in_sync()
+
+
+def test_a_stop_while_the_target_settles_leaves_the_check_to_the_next_sync(filled: Bench) -> None:
+    result = apply(filled, Canary(first=3, settle=3600), should_stop=lambda: len(filled.system.calls()) == 3)
+    assert "Stopped on request" in result.stopped
+    assert result.canary is not None
+    assert result.canary.state == "open"
+    assert len(filled.system.calls()) == 3
+    assert apply(filled, Canary(first=3)).is_complete
+    assert len(filled.system.calls()) == 22
+
+
+@pytest.mark.parametrize("agents", [1, 3])
+def test_agents_wait_for_the_canary(redis_server: RedisServer, tmp_path: Path, agents: int) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    bench = Bench(redis_server.url, tmp_path)
+    bench.load(SITES, {})
+    lose(bench.system, "s1")
+    with ThreadPoolExecutor(agents) as pool:
+        found = [pool.submit(apply, bench, Canary(first=3), agent=Agent(of=agents, group="one")) for _ in range(agents)]
+        results = [each.result() for each in found]
+    assert all("site s1 is missing" in result.stopped for result in results)
+    assert len(bench.system.calls()) == 4
+    bench.system.after = lambda _: None
+    bench.system.call("create", "site", "s1", {"region": "eu", "tags": []})
+    with ThreadPoolExecutor(agents) as pool:
+        found = [pool.submit(apply, bench, Canary(first=3), agent=Agent(of=agents, group="two")) for _ in range(agents)]
+        results = [each.result() for each in found]
+    total = bench.saved().round_result()
+    assert total is not None
+    assert (total.created, total.done_before) == (17, 3)
+    assert total.canary is not None
+    assert total.canary.text == "3 of 3 applied, settled"
+    assert bench.is_in_sync()
+    bench.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({}, "it names no operations"),
+        ({"first": 0}, "greater than or equal to 1"),
+        ({"first": "10"}, "valid integer"),
+        ({"first": 1, "failures": "200%"}, "a percent from 0% to 100%"),
+        ({"first": 1, "failures": 5}, "a ratio from 0 to 1"),
+        ({"first": 1, "failures": True}, "a ratio from 0 to 1"),
+        ({"first": 1, "settle": -1}, "greater than or equal to 0"),
+        ({"first": 1, "last": 1}, "Extra inputs"),
+        ({"action": "destroy"}, "'create', 'update' or 'delete'"),
+    ],
+)
+def test_nonsense_is_refused(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Canary.model_validate(wrong)
+
+
+def test_a_ratio_may_be_a_percent() -> None:
+    assert Canary(first=1, failures="5%").failures == 0.05  # type: ignore[arg-type]  # as in the file
