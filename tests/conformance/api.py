@@ -44,6 +44,8 @@ class InventoryApi(HttpService):
         with self.lock:
             if model not in self.tables:
                 return _json({"detail": "Not found."}, 404)
+            if request.method == "OPTIONS":
+                return _json({"detail": "Method not allowed."}, 405)
             if number:
                 return self._single(request, model, int(number))
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from diffsync_store.adapters.http import HttpError, NotJson
+from diffsync_store.adapters.http.libraries import httpx
 from diffsync_store.adapters.mapped import Answer, Change, MappedModel
 from diffsync_store.adapters.rest.described import DescribedFields
 from diffsync_store.adapters.rest.reading import RestReader
@@ -62,7 +63,7 @@ class RestAdapter(RestReader):
             return self.api.described(self.client.url_of(path))
         try:
             return DescribedFields.from_options(self.client.json_of(self.client.send("OPTIONS", path)))
-        except (HttpError, NotJson):
+        except (HttpError, NotJson, httpx.TransportError):  # an API that is away fails at the next lookup too
             return DescribedFields()
 
     def body_of(self, mapper: Mapper, payload: Mapping[str, Any], *, is_new: bool) -> Mapping[str, Any]:

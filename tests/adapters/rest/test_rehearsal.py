@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.adapters.rest.conftest import MakeAdapter, loaded, source_of
-from tests.http_service import DROP
+from tests.http_service import DROP, Request
 from tests.json_api import JsonApi
 from tests.rehearsing import reasons, rehearsed
 from tests.targets.given import count_requests, synced
@@ -85,6 +85,19 @@ def test_an_api_without_a_description_says_less(adapter_of: MakeAdapter) -> None
         assert not found.result.rejects
         assert found.asks_target
         assert not api.writes()
+
+
+def test_an_api_that_breaks_off_at_options_is_rehearsed_by_its_records(adapter_of: MakeAdapter) -> None:
+    def break_off(request: Request) -> None:
+        if request.method == "OPTIONS":
+            raise ConnectionAbortedError
+
+    with JsonApi(*PRESENT, described=DESCRIBED) as api:
+        target = loaded(adapter_of(api, attempts=1))
+        api.add({"name": "there"})
+        api.before = break_off
+        found = rehearsed(source_of(*PRESENT, {"name": "there"}, {"name": "much too long"}), target)
+        assert list(reasons(found)) == ["there"]
 
 
 def test_openapi_is_read_in_place_of_options(adapter_of: MakeAdapter) -> None:
