@@ -8,13 +8,13 @@ from typing import Any
 
 import structlog
 
-from diffsync_store._adapter_like import AdapterLike
+from diffsync_store._adapter_like import AdapterLike, is_stored
 from diffsync_store._tree_depth import require_depth
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.diffing.elements import ElementBuilder, Pair
 from diffsync_store.diffing.object_comparer import ObjectComparer
 from diffsync_store.diffing.pruning import IndexPruner, pruner_for
-from diffsync_store.diffing.readers import NO_PARENT, Objects, reader_for
+from diffsync_store.diffing.readers import NO_PARENT, NOTHING, Objects, reader_for
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.model import DiffSyncModel
 
@@ -129,9 +129,19 @@ class Differ:
         on_source = source.store.positions(model, marked)
         only_target = target.store.positions(model, [uid for uid in marked if uid not in on_source])
         for uids in self._chunks(_in_order(on_source)):
-            yield source.objects(model, uids), target.objects(model, uids)
+            found = source.objects(model, uids)
+            yield found, target.objects(model, uids, self._equal_on_target(model, found))
         for uids in self._chunks(_in_order(only_target)):
             yield {}, target.objects(model, uids)
+
+    def _equal_on_target(self, model: str, *found: Objects) -> Objects:
+        """Return those objects of the source that the target has as they are, so that they need not be read there."""
+        pruner, sides = self.pruner, (self.source, self.target)
+        if pruner is None or not pruner.covers(model) or not all(map(is_stored, sides)):
+            return NOTHING
+        if getattr(self.source, model, None) is not getattr(self.target, model, None):
+            return NOTHING
+        return {uid: obj for objects in found for uid, obj in objects.items() if pruner.is_equal(model, uid)}
 
     def _chunks(self, uids: Iterator[str]) -> Iterator[list[str]]:
         """Yield chunks of unique ids. The size follows from the number of objects below those of earlier chunks."""
@@ -190,7 +200,8 @@ class Differ:
 
     def _compare_groups(self, model: str, groups: list[Siblings]) -> None:
         sources = self.sides[0].children(model, [uids for _, uids, _ in groups])
-        targets = self.sides[1].children(model, [uids for _, _, uids in groups])
+        known = self._equal_on_target(model, *sources)
+        targets = self.sides[1].children(model, [uids for _, _, uids in groups], known)
         compared: list[tuple[Pair, list[Pair]]] = []
         all_pairs: list[Pair] = []
         for (parent, _, _), source, target in zip(groups, sources, targets, strict=True):

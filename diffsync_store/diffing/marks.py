@@ -33,6 +33,7 @@ class Marks:
         self.side = target if isinstance(target, LocalIndex) else source
         """The side that edges and nodes are read from."""
         self._flags: dict[str, dict[str, str]] = {model: {} for model in models}
+        self._only_above: dict[str, set[str]] = {model: set() for model in self._flags}
         self._written_on_both: dict[str, set[str]] = {}
         self._most = most
         for model, flags in self._flags.items():
@@ -51,6 +52,10 @@ class Marks:
     def stored(self, model: str) -> list[str]:
         """Return the marked objects of a model that the index of `side` has as objects."""
         return [uid for uid, flag in self._flags[model].items() if flag in _STORED]
+
+    def is_equal(self, model: str, uid: str) -> bool:
+        """Whether a marked object is equal on both sides: it is marked only because objects below it are."""
+        return uid in self._only_above[model]
 
     def was_written_on_both(self, model: str, uid: str) -> bool:
         """Whether an object was written on both sides since the indexes were built."""
@@ -84,5 +89,6 @@ class Marks:
                 known = self._flags.get(parent)
                 if known is not None and uid not in known:
                     known[uid] = _STORED[0]
+                    self._only_above[parent].add(uid)
                     new.setdefault(parent, []).append(uid)
             ahead += new.items()

@@ -48,6 +48,10 @@ class IndexPruner:
         """Return the objects of a covered model that have to be compared, with those that they are below."""
         return self._marks.of(model)
 
+    def is_equal(self, model: str, uid: str) -> bool:
+        """Whether an object that has to be compared is equal on both sides, without those below it."""
+        return self._marks.is_equal(model, uid)
+
     def counts_of_unmarked(self, model: str) -> Counts:
         """Return the nodes of all other objects of a covered model, added up."""
         totals = self._marks.side.totals.get(model)

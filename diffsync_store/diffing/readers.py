@@ -12,6 +12,8 @@ from diffsync_store.model import DiffSyncModel
 Objects = Mapping[str, "DiffSyncModel"]
 """Objects by unique id."""
 
+NOTHING: Objects = {}
+
 NO_PARENT: Sequence[str] = []
 """The list of children on a side that lacks the parent. Compare it by identity: a parent may have an empty list."""
 
@@ -47,18 +49,29 @@ class StoreReader:
         found = self.store.positions(model, uids)
         return [uid for uid in uids if uid not in found]
 
-    def objects(self, model: str, uids: Sequence[str]) -> Objects:
-        """Return the objects with these unique ids, without those that are missing."""
-        return self.store.snapshot(model, uids)
+    def objects(self, model: str, uids: Sequence[str], known: Objects = NOTHING) -> Objects:
+        """Return the objects with these unique ids, without those that are missing.
 
-    def children(self, model: str, groups: Sequence[Sequence[str]]) -> list[Objects]:
+        Args:
+            model: the model.
+            uids: the unique ids.
+            known: objects of the other side that are equal on this one. They need not be read.
+        """
+        return self._read_unknown(model, uids, known)
+
+    def children(self, model: str, groups: Sequence[Sequence[str]], known: Objects = NOTHING) -> list[Objects]:
         """Return the objects of each group of siblings, in the order of their parent's list.
+
+        Args:
+            model: the model.
+            groups: the unique ids of each group.
+            known: objects of the other side that are equal on this one. They need not be read.
 
         Raises:
             ObjectNotFound: a listed child is missing.
         """
         uids = [uid for group in groups for uid in group]
-        found = self.store.snapshot(model, uids) if uids else {}
+        found = self._read_unknown(model, uids, known)
         if len(found) < len(uids):
             for uid in uids:
                 if uid not in found:
@@ -66,6 +79,11 @@ class StoreReader:
                         f"{model} {uid} not present in {self.store}, although an object of {self.adapter} lists it as child"
                     )
         return [self._select(found, group) for group in groups]
+
+    def _read_unknown(self, model: str, uids: Sequence[str], known: Objects) -> Objects:
+        wanted = [uid for uid in uids if uid not in known] if known else uids
+        read = self.store.snapshot(model, wanted) if wanted else {}
+        return read | {uid: known[uid] for uid in uids if uid in known} if known else read
 
     def _select(self, found: Objects, uids: Sequence[str]) -> Objects:
         return {uid: found[uid] for uid in uids}
@@ -94,7 +112,7 @@ class IndexedReader(StoreReader):
         objects = self._index(model)
         return [uid for uid in uids if uid not in objects]
 
-    def objects(self, model: str, uids: Sequence[str]) -> Objects:
+    def objects(self, model: str, uids: Sequence[str], known: Objects = NOTHING) -> Objects:  # it has all
         objects = self._index(model)
         return {uid: objects[uid] for uid in uids if uid in objects}
 
@@ -113,7 +131,9 @@ class AdapterReader(IndexedReader):
     def _read(self, model: str) -> Iterable[DiffSyncModel]:
         return self.adapter.get_all(model)
 
-    def children(self, model: str, groups: Sequence[Sequence[str]]) -> list[Objects]:
+    def children(
+        self, model: str, groups: Sequence[Sequence[str]], known: Objects = NOTHING
+    ) -> list[Objects]:  # it asks the adapter
         return [{} if uids is NO_PARENT else self._get(model, uids) for uids in groups]
 
     def _get(self, model: str, uids: Sequence[str]) -> Objects:

@@ -826,7 +826,9 @@ def test_after_a_sync_without_code_only_what_it_wrote_is_read(open_two: OpenTwo)
     with counting_reads(read, "pruned"):
         assert target.diff_from(StoredAdapter(open_two(0))).summary()["no-change"] == 120
         assert reading.adapter(1).diff_from(reading.adapter(0)).dict() == {}
-    assert read["pruned"] == 2 * 2 * 4  # h7, h9 and what is below them
+    assert (
+        read["pruned"] == 2 * 2 * 4 - 1
+    )  # h7, h9 and what is below them; the first diff reads h9, which is equal, once
 
 
 @pytest.mark.slow
@@ -857,7 +859,10 @@ def test_a_diff_of_ten_changes_among_many_objects_reads_few_objects(
     assert diff.summary() == {
         "create": 0, "update": 10, "delete": 0, "no-change": 19_990 + 200 * (kind == "tree"), "skip": 0
     }  # fmt: skip
-    assert read["pruned"] < 300
+    above = (
+        10 * (1 if stored else 2) if kind == "tree" else 0
+    )  # without code, one side is enough for what both sides have
+    assert read["pruned"] == 20 + above
     assert sent < 500_000
     for store in stores:
         store.drop()
