@@ -47,15 +47,29 @@ class OpenWindow:
         return now >= self._until
 
     @property
+    def next_opening(self) -> datetime | None:
+        """When the next window opens, in its time zone; None if none does."""
+        return next_opening(self._windows, self._clock())
+
+    @property
+    def waits(self) -> str:
+        """What an approved sync waits for."""
+        opening = self.next_opening
+        return (
+            f"Approved, waits for the window that opens at {_shown(opening)}."
+            if opening
+            else "No window opens any more."
+        )
+
+    @property
     def remedy(self) -> str:
         """When the next window opens, and what to do then."""
-        now = self._clock()
-        opening = next_opening(self._windows, now)
+        opening = self.next_opening
         when = "No window of it opens any more."
         if opening is not None:
-            seconds = (opening.astimezone(UTC) - now).total_seconds()
+            seconds = (opening.astimezone(UTC) - self._clock()).total_seconds()
             left = format_duration(max(60, seconds // 60 * 60))
-            when = f"The next window opens at {opening:%Y-%m-%d %H:%M} {opening.tzinfo} (in {left})."
+            when = f"The next window opens at {_shown(opening)} (in {left})."
         return (
             f"{when} Apply the diff {self._request.diff_id} then. To apply it now, give a reason: `diffsync-store apply "
             f"{self._request.diff_id} --outside-window REASON`, or the parameter `outside_window` of a sync's flow run."
@@ -87,3 +101,7 @@ class OpenWindow:
     def stop_reason(self, stopped: str) -> str:
         """Return why a sync stopped, if it was because the window has closed; otherwise the given reason."""
         return f"{_STOPPED}{self.remedy}" if stopped and self.is_closed else stopped
+
+
+def _shown(opening: datetime) -> str:
+    return f"{opening:%Y-%m-%d %H:%M} {opening.tzinfo}"

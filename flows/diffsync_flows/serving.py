@@ -1,6 +1,5 @@
 """Resume and start flow runs for the review page of `diffsync-store serve`."""
 
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -11,12 +10,12 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.flow_runs import resume_flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
-from diffsync_flows.approval.answers import ALREADY_RESUMED
+from diffsync_flows.approval.answers import resume
 from diffsync_flows.approval.pending import pending_runs
+from diffsync_flows.approval.window_wait import end_scheduled
 from diffsync_flows.config.config import Config
 from diffsync_flows.prefect_api import translated_api_errors
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG
@@ -64,13 +63,12 @@ class PrefectRunner:
         Raises:
             UserError: The diff is approved and no run waits for it, or Prefect does not answer.
         """
-        answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": comment}
         with translated_api_errors(), SyncContext(self._config) as context:
             saved = context.diffs().open(diff_id)
             runs = pending_runs(saved.record, self._config.declared.project)
-            for run in runs:
-                with suppress(*ALREADY_RESUMED):
-                    resume_flow_run(run.id, run_input=answer)
+            resume(runs, is_approved=is_approved, by=by, comment=comment)
+            if not is_approved:
+                end_scheduled(diff_id, self._config.declared.project, f"{by} rejected the diff: {comment}")
         if is_approved and not runs:
             raise UserError(
                 "The approval is recorded, and no flow run waits for this diff. Start a run that applies it."

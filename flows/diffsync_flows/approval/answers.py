@@ -1,6 +1,6 @@
 """Save decisions that are made outside of Prefect's UI, and resume the flow runs that wait for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from prefect.client.schemas import FlowRun
@@ -9,6 +9,7 @@ from prefect.flow_runs import resume_flow_run
 
 from diffsync_flows.approval.pending import pending_runs, suspended_runs
 from diffsync_flows.approval.waiting_reconciles import settle_all
+from diffsync_flows.approval.window_wait import end_scheduled
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import DiffNotFound, Select
 from diffsync_store.diffs import SavedDiff
@@ -49,11 +50,17 @@ def decide(
         saved.approve(by=by, reason=reason, checksum=checksum, exclude=exclude)
     else:
         saved.reject(by=by, reason=reason)
-    answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": reason}
-    for run in runs:
-        with suppress(NotPausedError):
-            resume_flow_run(run.id, run_input=answer)
+        end_scheduled(saved.record.diff_id, project, f"{by} rejected the diff: {reason}")
+    resume(runs, is_approved=is_approved, by=by, comment=reason)
     return [run.name for run in runs]
+
+
+def resume(runs: Iterable[FlowRun], *, is_approved: bool, by: str, comment: str) -> None:
+    """Resume flow runs with a decision that is saved with their diff; skip those that another process has resumed or ended."""
+    answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": comment}
+    for run in runs:
+        with suppress(*ALREADY_RESUMED):
+            resume_flow_run(run.id, run_input=answer)
 
 
 def resume_decided(context: SyncContext) -> list[str]:

@@ -1,16 +1,23 @@
-"""Find the flow runs that are suspended until a person decides about their diff."""
+"""Find the flow runs that wait: suspended until a person decides about their diff, or scheduled for a window."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName, FlowRunFilterTags
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
-from diffsync_flows.runtime.states import SUSPENDED
+from diffsync_flows.runtime.states import OUTCOME_TAG, SUSPENDED, Outcome
 from diffsync_store.diffs import DiffRecord
 
 OVERRIDES = ("allow", "select", "exclude")
@@ -23,8 +30,9 @@ def pending_runs(record: DiffRecord, project: str) -> list[FlowRun]:
 
 
 def pending_diff_ids() -> frozenset[str]:
-    """Return the ids of the diffs that wait for a decision, in any project: projects may share a Redis."""
-    return frozenset(str(run.parameters["diff_id"]) for run in suspended_runs() if "diff_id" in run.parameters)
+    """Return the ids of the diffs that wait for a decision or for a window, in any project: projects may share a Redis."""
+    waiting = (*suspended_runs(), *scheduled_runs())
+    return frozenset(str(run.parameters["diff_id"]) for run in waiting if "diff_id" in run.parameters)
 
 
 def run_options(runs: Sequence[FlowRun]) -> dict[str, Sequence[object]]:
@@ -36,14 +44,21 @@ def run_options(runs: Sequence[FlowRun]) -> dict[str, Sequence[object]]:
 
 def suspended_runs(project: str = "") -> Iterator[FlowRun]:
     """Yield the flow runs that wait for a decision, of one project or of all."""
-    tags = [TAG, f"{PROJECT_TAG}{project}"] if project else [TAG]
-    suspended = FlowRunFilter(
-        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[SUSPENDED])),
-        tags=FlowRunFilterTags(all_=tags),
-    )
+    return _runs(FlowRunFilterState(name=FlowRunFilterStateName(any_=[SUSPENDED])), project)
+
+
+def scheduled_runs(project: str = "") -> Iterator[FlowRun]:
+    """Yield the flow runs that are approved and wait for a window, of one project or of all."""
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+    return _runs(state, project, f"{OUTCOME_TAG}{Outcome.WAITS_FOR_WINDOW}")
+
+
+def _runs(state: FlowRunFilterState, project: str, *tags: str) -> Iterator[FlowRun]:
+    all_tags = [TAG, *([f"{PROJECT_TAG}{project}"] if project else []), *tags]
+    chosen = FlowRunFilter(state=state, tags=FlowRunFilterTags(all_=all_tags))
     with get_client(sync_client=True) as client:
         for offset in count(0, PAGE):
-            runs = client.read_flow_runs(flow_run_filter=suspended, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset)
+            runs = client.read_flow_runs(flow_run_filter=chosen, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset)
             yield from runs
             if len(runs) < PAGE:
                 return

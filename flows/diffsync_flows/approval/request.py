@@ -56,16 +56,24 @@ class ApprovalRequest:
 
     The run is suspended: its process ends, and when it is resumed the flow starts again from the top, on any worker. An
     answer is about the operations that were shown: if the diff has others by then, the run asks again.
+
+    Args:
+        context: The project.
+        request: What the run applies.
+        sync_name: Name of the sync.
+        is_answered: Whether an earlier process of the run has saved the answer. A decision since then counts.
     """
 
-    def __init__(self, context: SyncContext, request: SyncRequest, sync_name: str) -> None:
+    def __init__(
+        self, context: SyncContext, request: SyncRequest, sync_name: str, *, is_answered: bool = False
+    ) -> None:
         self._context = context
         self._request = request
         self._sync_name = sync_name
         self._timeout = context.project.sync(sync_name).approval_timeout
         self._saved = context.diffs().open(request.diff_id)
         self._checksum = self._saved.checksum()
-        self._is_answered = False
+        self._is_answered = is_answered
         """Whether the answer that the run was resumed with is saved."""
 
     def answer(self) -> Ending | None:
@@ -95,6 +103,8 @@ class ApprovalRequest:
         journal = self._saved.journal()
         approval = journal.approval()
         is_current = approval is not None and not approval.is_rejected and approval.checksum == self._checksum
+        if self._is_answered and approval is not None and approval.is_rejected:
+            raise Rejected(f"{one_line(approval.by)} rejected the diff: {one_line(approval.reason or NO_REASON)}")
         request = self._request
         is_enough = is_current and has_all_approvals(approval, self._saved.record)
         if is_enough and not uncovered_by(approval, request):

@@ -4,17 +4,17 @@ Two runs that ask at the same moment may both stay pending. The next diff, or th
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from prefect import get_run_logger, runtime
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import FlowRun
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import PrefectException
 from prefect.utilities.urls import url_for
 
-from diffsync_flows.approval.pending import OVERRIDES, suspended_runs
+from diffsync_flows.approval.pending import OVERRIDES, scheduled_runs, suspended_runs
 from diffsync_flows.approval.waiting_reconciles import settle_diff
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.events import SyncEnd
@@ -77,24 +77,40 @@ def supersede_older(context: SyncContext, newer: DiffRecord, sync_name: str, rea
         for run, other in _older_requests(context, newer):
             approval = other.journal().approval()
             is_approved = approval is not None and not approval.is_rejected
-            if is_approved or client.read_flow_run(run.id).state_name != SUSPENDED:
-                continue
-            if (
-                client.set_flow_run_state(run.id, cancelled(Outcome.SUPERSEDED, reason)).status
-                is not SetStateStatus.ACCEPT
-            ):
-                continue
-            mark_run(run.id, Outcome.SUPERSEDED)
-            settle_diff(other.record.diff_id)
-            other.journal().withdraw_request(str(run.id))
-            get_run_logger().info("%s no longer waits for approval: %s", run.name, reason)
-            SyncEnd(other.record.diff_id, sync_name, other.record, is_child=False).emit("superseded")
+            if not is_approved and client.read_flow_run(run.id).state_name == SUSPENDED:
+                _end(client, run, other, sync_name, reason)
+
+
+def supersede_scheduled(context: SyncContext, newer: DiffRecord, sync_name: str, reason: str) -> None:
+    """End the runs that wait for a window with an older diff of a sync, because a newer one is approved or applied.
+
+    The arguments are those of `supersede_older`.
+    """
+    runs = scheduled_runs(context.project.declared.project)
+    with _best_effort(), get_client(sync_client=True) as client:
+        for run, other in _older(context, newer, list(runs)):
+            _end(client, run, other, sync_name, reason)
+
+
+def _end(client: SyncPrefectClient, run: FlowRun, other: SavedDiff, sync_name: str, reason: str) -> None:
+    if client.set_flow_run_state(run.id, cancelled(Outcome.SUPERSEDED, reason)).status is not SetStateStatus.ACCEPT:
+        return
+    mark_run(run.id, Outcome.SUPERSEDED)
+    settle_diff(other.record.diff_id)
+    other.journal().withdraw_request(str(run.id))
+    get_run_logger().info("%s no longer waits: %s", run.name, reason)
+    SyncEnd(other.record.diff_id, sync_name, other.record, is_child=False).emit("superseded")
 
 
 def _older_requests(context: SyncContext, newer: DiffRecord) -> Iterator[tuple[FlowRun, SavedDiff]]:
     """Yield the other runs that wait for the approval of a whole diff of the same two adapters, no newer than this one."""
+    return _older(context, newer, list(suspended_runs(context.project.declared.project)))
+
+
+def _older(context: SyncContext, newer: DiffRecord, runs: Iterable[FlowRun]) -> Iterator[tuple[FlowRun, SavedDiff]]:
+    """Yield those of the runs that apply a whole diff of the same two adapters, no newer than this one."""
     diffs = context.diffs()
-    for run in list(suspended_runs(context.project.declared.project)):
+    for run in runs:
         if str(run.id) == runtime.flow_run.id or any(
             run.parameters.get(name) for name in (*OVERRIDES, "retry_rejected")
         ):

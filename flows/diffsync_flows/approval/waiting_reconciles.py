@@ -19,14 +19,15 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateName,
     FlowRunFilterTags,
 )
+from prefect.client.schemas.objects import StateDetails
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Pause
 from prefect.states import Suspended
 from prefect.utilities.urls import url_for
 
-from diffsync_flows.prefect_api import PAGE
-from diffsync_flows.reporting.artifacts import settle_reconcile
+from diffsync_flows.prefect_api import PAGE, best_effort
+from diffsync_flows.reporting.artifacts import WAITS_FOR_WINDOW, settle_reconcile
 from diffsync_flows.reporting.events import RECONCILE
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG, mark_run
 from diffsync_flows.runtime.states import SUSPENDED, Ending, Outcome, outcome_of
@@ -34,6 +35,9 @@ from diffsync_flows.runtime.states import SUSPENDED, Ending, Outcome, outcome_of
 DIFF_TAG = "diff:"
 LONGER_SECONDS = 60
 """How long after its sync a reconcile times out; the sync asks a little later than the reconcile begins to wait."""
+WINDOW_SECONDS = 86400
+"""How long after the opening of its window a sync may take, before a reconcile that waits for it times out."""
+NOT_PROLONGED = "Cannot let the reconcile wait for the window of this sync"
 NOT_SETTLED = "Cannot end the reconcile that waits for this sync"
 
 
@@ -50,6 +54,15 @@ def wait_for_sync(diff_id: str, message: str, timeout: int) -> None:
         return
     settle_diff(diff_id)  # the sync may have ended meanwhile
     raise Pause(state=answer.state)
+
+
+def wait_longer(diff_id: str, seconds: float, message: str) -> None:
+    """Let the reconciles that wait for the sync of a diff wait until a window has opened."""
+    with best_effort(NOT_PROLONGED), get_client(sync_client=True) as client:
+        for run in _runs(client, RECONCILE, f"{DIFF_TAG}{diff_id}", SUSPENDED):
+            state: State[Any] = Suspended(timeout_seconds=int(seconds) + WINDOW_SECONDS, message=message)
+            client.set_flow_run_state(run.id, state, force=True)
+            settle_reconcile(run.id, WAITS_FOR_WINDOW, message)
 
 
 def resumed_diff() -> str:
@@ -143,5 +156,8 @@ def _runs(client: SyncPrefectClient, flow: str, tag: str, state: str = "") -> It
 
 
 def _seconds_left(sync: FlowRun) -> int:
-    until = sync.state.state_details.pause_timeout if sync.state else None
-    return 0 if until is None else max(0, int(until.timestamp() - time.time()))
+    """Return how long a sync waits at most: for a person, or for its window and then for its end."""
+    details = sync.state.state_details if sync.state else StateDetails()
+    if details.scheduled_time is not None:
+        return max(0, int(details.scheduled_time.timestamp() - time.time())) + WINDOW_SECONDS
+    return 0 if details.pause_timeout is None else max(0, int(details.pause_timeout.timestamp() - time.time()))

@@ -28,9 +28,9 @@ CRASHED_AFTER_SECONDS = 3 * HEARTBEAT_SECONDS
 RESTART_AFTER_SECONDS = 15
 """A worker reports the end of a process twice, some seconds apart. The second report must not end the next attempt."""
 
-ALIVE = ("heartbeat", SUSPENDED, "Cancelling", COMPLETED, FAILED, CANCELLED, CRASHED)
-"""Events that keep a run from being marked as crashed. A suspended run waits for an approval and has no process; a run that is
-being cancelled must not be restarted.
+ALIVE = ("heartbeat", SUSPENDED, "Scheduled", "Cancelling", COMPLETED, FAILED, CANCELLED, CRASHED)
+"""Events that keep a run from being marked as crashed. A suspended run waits for an approval, a scheduled one for a window, and
+both have no process; a run that is being cancelled must not be restarted.
 """
 NEVER_RESUMED = [f"The flow was {state.lower()} and never resumed." for state in ("paused", SUSPENDED, CANCELLED)]
 """Prefect's messages for a run that was not resumed in time."""

@@ -20,12 +20,12 @@ The `state` of a sync:
 | `stopped` | Too many operations failed, so the sync stopped. |
 | `refused` | The diff exceeds the change limits. |
 | `rejected` | A person rejected the diff. |
-| `skipped` | The target is locked for maintenance; nothing was applied. |
-| `superseded` | The sync waited for approval, and a newer diff replaced its diff. |
+| `skipped` | The target is locked for maintenance, or no window of the sync is open; nothing was applied. |
+| `superseded` | The sync waited for approval or for a window, and a newer diff replaced its diff. |
 | `cancelled` | The run was cancelled. |
 | `failed` | Anything else. If the diff does not exist, its adapters are unknown and no adapter is related. |
 
-There is no event while a sync waits for approval, when its changes already wait for approval in another run, after a dry
+There is no event while a sync waits for approval or for a window, when its changes already wait for approval in another run, after a dry
 run, and when its process is killed. For a killed process, Prefect emits `prefect.flow-run.Crashed`, caused by the automation for dead runs.
 
 `created`, `updated`, `deleted` and `moved` count what this run applied; `done_before` counts what earlier runs applied.

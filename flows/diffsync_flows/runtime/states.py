@@ -38,6 +38,8 @@ class Outcome(StrEnum):
     """The target is locked for maintenance, or another reconcile of it was running."""
     REJECTED = "rejected"
     """A sync whose diff was rejected, or its reconcile."""
+    WAITS_FOR_WINDOW = "waits-for-window"
+    """A sync that is approved and scheduled for the next window of its sync; it has not ended."""
     SUPERSEDED = "superseded"
     """A sync that waited for the approval of a diff which a newer one has replaced, or its reconcile."""
 

@@ -76,7 +76,10 @@ def try_each(steps: Sequence[Step], attempt: int, watch: Callable[[list[FlowRun]
 
 
 def _to_end(run: FlowRun) -> StepEnd:
-    outcome, url, is_waiting = outcome_of(run.tags), url_for(run) or "", _state_name(run) == SUSPENDED
+    outcome, url = outcome_of(run.tags), url_for(run) or ""
+    if _waits_for_window(run):
+        return StepEnd(run.name, outcome, f"{_message(run)} {url}", url, is_waiting=True)
+    is_waiting = _state_name(run) == SUSPENDED
     message = (
         f"Waiting for approval: {url or run.id}" if is_waiting else _message(run).removeprefix(f"{outcome.label}: ")
     )
@@ -84,8 +87,13 @@ def _to_end(run: FlowRun) -> StepEnd:
 
 
 def _is_pending(run: FlowRun) -> bool:
-    """Return whether the run waits for a person, or ended because another one does or nothing may be applied."""
-    return _state_name(run) == SUSPENDED or _ended_without_applying(run)
+    """Return whether the run waits for a person or a window, or ended because another one does or nothing may be applied."""
+    return _state_name(run) == SUSPENDED or _waits_for_window(run) or _ended_without_applying(run)
+
+
+def _waits_for_window(run: FlowRun) -> bool:
+    is_scheduled = run.state is not None and run.state.is_scheduled()
+    return is_scheduled and outcome_of(run.tags) is Outcome.WAITS_FOR_WINDOW
 
 
 def _message(run: FlowRun) -> str:

@@ -19,7 +19,7 @@ from diffsync_flows.steps.together import TogetherSteps
 from diffsync_store.diffs import DiffRecord
 
 
-def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) -> Ending:
+def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool, outside_window: str = "") -> Ending:
     """Run the steps one after the other, and return how the reconcile ends.
 
     Raises:
@@ -34,10 +34,10 @@ def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool) -> End
         rename_run, "reconcile", sync_name, sync=sync_name, diff=ids["diff_id"], store=tuple(stores.values())
     )
     begun = Outcome.DRY_RUN if dry_run else Outcome.COMPLETE
-    steps: SeparateSteps | TogetherSteps = SeparateSteps(sync_name, declared, ids)
+    steps: SeparateSteps | TogetherSteps = SeparateSteps(sync_name, declared, ids, outside_window)
     if declared.steps == "together":
         name_run(outcome=begun)  # the artifacts of the steps link to this run by its tags
-        steps = TogetherSteps(context, sync_name, ids)
+        steps = TogetherSteps(context, sync_name, ids, outside_window)
     with RunNotifications(context).sync_failure(sync_name, ids["diff_id"]):
         ended_steps = [*steps.load(), *steps.diff()]
         record = read_diff(context, ids["diff_id"])

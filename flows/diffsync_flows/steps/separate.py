@@ -16,12 +16,16 @@ class SeparateSteps:
         sync_name: Name of the sync.
         declared: The sync.
         ids: Ids of the stores and the diff, by the parameters of the flow `diff`.
+        outside_window: Why the diff is applied outside of the windows of the sync; empty if it waits for them.
     """
 
-    def __init__(self, sync_name: str, declared: PrefectSyncEntry, ids: Mapping[str, str]) -> None:
+    def __init__(
+        self, sync_name: str, declared: PrefectSyncEntry, ids: Mapping[str, str], outside_window: str = ""
+    ) -> None:
         self._sync_name = sync_name
         self._declared = declared
         self._ids = ids
+        self._outside_window = outside_window
 
     def load(self) -> list[StepEnd]:
         """Load both sides at the same time."""
@@ -37,4 +41,5 @@ class SeparateSteps:
     def sync(self, record: DiffRecord, *, dry_run: bool) -> list[StepEnd]:
         """Apply the diff, or start the run that asks a person first."""
         is_child = dry_run or not needs_approval(self._declared, record)
-        return run_steps(Step(f"sync/{self._sync_name}", {"diff_id": record.diff_id, "dry_run": dry_run}, is_child))
+        parameters = {"diff_id": record.diff_id, "dry_run": dry_run, "outside_window": self._outside_window}
+        return run_steps(Step(f"sync/{self._sync_name}", parameters, is_child))

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from diffsync_flows.approval.request import ApprovalRequest, has_requested_approval
-from diffsync_flows.approval.superseding import supersede_older
+from diffsync_flows.approval.superseding import supersede_older, supersede_scheduled
+from diffsync_flows.approval.window_wait import has_waited_for_window, wait_for_window
 from diffsync_flows.reporting.events import SyncEnd, report_failure
 from diffsync_flows.reporting.metrics import RunMetrics, run_metrics
 from diffsync_flows.reporting.notifications import RunNotifications
@@ -58,6 +59,7 @@ def _apply_approved(
     context: SyncContext, request: SyncRequest, metrics: RunMetrics, end: SyncEnd
 ) -> SyncOutcome | Ending:
     """Apply the diff, or return how the run ends without applying it."""
+    has_waited = has_waited_for_window()
     record = end.record = _begin(context, request)
     metrics.name, declared = find_sync(context.project, record)
     end.sync_name = metrics.name
@@ -76,7 +78,8 @@ def _apply_approved(
             outcome = apply_diff(context, request, require_approval=False)
             if not outcome.waiting:
                 return outcome
-        return _apply_when_approved(context, request, window, end)
+        approval = ApprovalRequest(context, request, end.sync_name, is_answered=has_waited)
+        return _apply_when_approved(context, request, approval, window, end)
     except LeaseHeld as held:
         if not isinstance(held.holder, Holder) or held.holder.until is not None:
             raise
@@ -85,10 +88,13 @@ def _apply_approved(
 
 
 def _apply_when_approved(
-    context: SyncContext, request: SyncRequest, window: OpenWindow, end: SyncEnd
+    context: SyncContext, request: SyncRequest, approval: ApprovalRequest, window: OpenWindow, end: SyncEnd
 ) -> SyncOutcome | Ending:
-    """Ask for an approval and apply what it covers, until nothing waits for another one, or the windows are closed."""
-    approval = ApprovalRequest(context, request, end.sync_name)
+    """Ask for an approval and apply what it covers, until nothing waits for another one.
+
+    Raises:
+        Pause: A person has to decide, or the run waits for the next window.
+    """
     while True:
         if ended := approval.answer():
             if ended.outcome is Outcome.REJECTED:
@@ -96,6 +102,8 @@ def _apply_when_approved(
             return ended
         check_sync(context, request)  # after the answer has been saved
         if window.is_closed:
+            assert end.record is not None  # noqa: S101  # for the type checker
+            wait_for_window(context, end.record, end.sync_name, window)
             return _closed(window, end)
         outcome = apply_diff(context, request, require_approval=True)
         if not outcome.waiting or approval.is_complete():
@@ -123,7 +131,9 @@ def _report(
     if end.record:
         RunNotifications(context).sync_end(metrics.name, end.record, request, outcome.counts, outcome.stop_reason)
     if request.is_whole_diff and end.record:
-        supersede_older(context, end.record, metrics.name, f"The newer diff {request.diff_id} was applied")
+        reason = f"The newer diff {request.diff_id} was applied"
+        supersede_older(context, end.record, metrics.name, reason)
+        supersede_scheduled(context, end.record, metrics.name, reason)
     if outcome.stop_reason:
         raise SyncStopped(outcome.stop_reason)
 

@@ -35,13 +35,15 @@ class TogetherSteps:
         context: The project.
         sync_name: Name of the sync.
         ids: Ids of the stores and the diff, by the parameters of the flow `diff`.
+        outside_window: Why the diff is applied outside of the windows of the sync; empty if it waits for them.
     """
 
-    def __init__(self, context: SyncContext, sync_name: str, ids: Mapping[str, str]) -> None:
+    def __init__(self, context: SyncContext, sync_name: str, ids: Mapping[str, str], outside_window: str = "") -> None:
         self._context = context
         self._sync_name = sync_name
         self._declared = context.project.sync(sync_name)
         self._ids = ids
+        self._outside_window = outside_window
 
     def load(self) -> list[StepEnd]:
         """Load both sides: at the same time if their adapters allow it.
@@ -79,8 +81,9 @@ class TogetherSteps:
             StepFailed: The sync failed.
         """
         if not dry_run and needs_approval(self._declared, record):
-            return SeparateSteps(self._sync_name, self._declared, self._ids).sync(record, dry_run=dry_run)
-        request = SyncRequest(record.diff_id, self._sync_name)
+            steps = SeparateSteps(self._sync_name, self._declared, self._ids, self._outside_window)
+            return steps.sync(record, dry_run=dry_run)
+        request = SyncRequest(record.diff_id, self._sync_name, outside_window=self._outside_window)
         with _step(f"sync {self._sync_name}"):
             ended = dry_run_sync(self._context, request) if dry_run else run_sync(self._context, request)
         return [StepEnd(f"sync {_subject(record)}", ended.outcome, ended.message)]

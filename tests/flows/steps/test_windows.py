@@ -1,13 +1,23 @@
 """Syncs with windows on real workers."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.flows.conftest import Project
-from tests.flows.runs import diff_of_reconcile, lines
-
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
+from airports.demo.runs import finish
+from diffsync_flows.approval.window_wait import end_scheduled
+from diffsync_flows.config.schema import PrefectSyncEntry
+from diffsync_flows.steps import separate
+from diffsync_flows.steps.child_runs import Step
+from diffsync_store.diffs import DiffRecord
+from diffsync_store.project import PROJECT
+from tests.flows.conftest import RUN_SECONDS, Project
+from tests.flows.runs import diff_of_reconcile, lines, send_answer, shown_request, state_of
+from tests.servers import wait_until
 
 FILE = """
 store: {url: "${REDIS_URL}"}
@@ -15,29 +25,101 @@ adapters:
   seven: {class: "tests.flows.systems:PlainAdapter", settings: {objects: 7}}
   windowed: {class: "tests.flows.systems:CountingAdapter", settings: {file: "${FOLDER}/windowed"}}
 syncs:
-  busy: {source: seven, target: windowed, steps: together, windows: [{allow: "0 0 29 2 *", for: 1s}]}
+  busy: {source: seven, target: windowed, steps: together, approval: never, windows: [{allow: "0 0 29 2 *", for: 1s}]}
 """
+WAITS = "Approved, waits for the window that opens at "
 
 
-def test_a_reconcile_outside_of_the_windows_saves_its_diff_and_a_reason_applies_it(
-    project: Project, tmp_path: Path
-) -> None:
+@pytest.mark.prefect
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_outside_of_its_windows_a_sync_is_skipped_or_waits_or_has_a_reason(project: Project, tmp_path: Path) -> None:
     file, config = tmp_path / "windowed", tmp_path / "syncs.yaml"
     config.write_text(FILE, "utf-8")
     environment = {"DIFFSYNC_CONFIG": str(config), "FOLDER": str(tmp_path)}
     skipped = project.run_with(environment, "reconcile/busy", sync_name="busy")
     assert skipped.name.startswith("SKIPPED: ")
     assert "no window of the sync busy is open. The next window opens at " in skipped.message
-    assert lines(file) == []
     diff_id = diff_of_reconcile(project, "busy")
-    again = project.run_with(environment, "sync/busy", diff_id=diff_id)
-    assert again.name.startswith("SKIPPED: ")
+
+    config.write_text(FILE.replace("approval: never", "approval: always"), "utf-8")
+    reconcile = waiting_reconcile(project, diff_id)
+    run_id = project.start_with(environment, "sync/busy", diff_id=diff_id)
+    wait_until(lambda: shown_request(project, run_id), 120, "it waits for approval")
+    send_answer(project, run_id, {"decision": "approve", "by": "ann"})
+    wait_until(
+        lambda: message_of(project, reconcile).startswith(WAITS), 120, "it and its reconcile wait for the window"
+    )
+    run = project.stack.get(f"/flow_runs/{run_id}")
+    assert run["state_name"] == "Scheduled"
+    assert run["state"]["message"].startswith(WAITS)
+    assert "-02-29T00:00:00" in run["state"]["state_details"]["scheduled_time"]
+    assert run["name"].startswith("WAITS FOR WINDOW: ")
+    assert project.artifacts(run_id)["sync-seven-windowed"]["description"].startswith(WAITS)
     assert lines(file) == []
-    applied = project.run_with(environment, "sync/busy", diff_id=diff_id, outside_window="outage of the core")
+
+    config.write_text(FILE.replace("0 0 29 2 *", "* * * * *").replace("1s", "1h"), "utf-8")
+    project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "SCHEDULED"})  # the window opens
+    run = finish(project.stack, run_id, seconds=RUN_SECONDS)
+    assert (run.state, run.name) == ("Completed", "sync seven → windowed · 7 create"), run.message
+    assert len(lines(file)) == 7
+    wait_until(lambda: state_of(project, reconcile) == "Completed", 120, "the reconcile ends as its sync")
+
+    config.write_text(FILE, "utf-8")
+    file.unlink()
+    older, rejected = scheduled_sync(project, diff_id), scheduled_sync(project, "rejected")
+    with temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}):
+        end_scheduled("rejected", PROJECT, "bob rejected the diff: not tonight")
+    assert message_of(project, rejected) == "Rejected: bob rejected the diff: not tonight"
+    applied = project.run_with(environment, "reconcile/busy", sync_name="busy", outside_window="outage of the core")
     assert applied.state == "Completed", applied.message
     assert len(lines(file)) == 7
+    assert message_of(project, older).startswith("Superseded: The newer diff ")
     with project.diffs() as diffs:
-        override = diffs.open(diff_id).journal().window_override()
+        override = diffs.open(diff_of_reconcile(project, "busy")).journal().window_override()
     assert override is not None
     assert override.reason == "outage of the core"
     assert "Outside of the windows: outage of the core" in project.artifacts(applied)["sync-seven-windowed"]["data"]
+
+
+def message_of(project: Project, run_id: str) -> str:
+    return str(project.stack.get(f"/flow_runs/{run_id}")["state"]["message"])
+
+
+def scheduled_run(project: Project, deployment: str, *tags: str, **parameters: str) -> str:
+    """Return a run that begins on another day."""
+    found = project.stack.get(f"/deployments/name/{deployment}")
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
+    path, all_tags = f"/deployments/{found['id']}/create_flow_run", [*found["tags"], *tags]
+    return str(project.stack.post(path, state=later, tags=all_tags, parameters=parameters)["id"])
+
+
+def scheduled_sync(project: Project, diff_id: str) -> str:
+    """Return a run of a sync that waits for a window."""
+    return scheduled_run(project, "sync/busy", "outcome:waits-for-window", f"diff:{diff_id}", diff_id=diff_id)
+
+
+def waiting_reconcile(project: Project, diff_id: str) -> str:
+    """Return a run of a reconcile that is suspended until the sync of a diff ends."""
+    run_id = scheduled_run(project, "reconcile/busy", f"diff:{diff_id}")
+    suspended = {"type": "PAUSED", "name": "Suspended", "state_details": {"pause_timeout": "2099-01-01T00:00:00Z"}}
+    project.stack.post(f"/flow_runs/{run_id}/set_state", state=suspended, force=True)
+    return run_id
+
+
+def test_a_reconcile_hands_its_reason_to_its_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one in its own process is tried above."""
+    started: list[Step] = []
+
+    def start(*steps: Step) -> Sequence[Any]:
+        started.extend(steps)
+        return []
+
+    monkeypatch.setattr(separate, "run_steps", start)
+    declared = PrefectSyncEntry(source="a", target="b")
+    now = datetime.now(UTC)
+    record = DiffRecord(
+        diff_id="d", source_name="a", target_name="b", summary={}, operations=0, elements=0, created=now, ttl=60
+    )
+    separate.SeparateSteps("nightly", declared, {}, "outage").sync(record, dry_run=True)
+    assert started[0].parameters["outside_window"] == "outage"

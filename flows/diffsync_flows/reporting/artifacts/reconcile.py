@@ -17,6 +17,7 @@ from diffsync_flows.runtime.states import Ending
 from diffsync_store.diffs import DiffRecord
 
 WAITING = "waits for approval"
+WAITS_FOR_WINDOW = "approved, waits for a window"
 MAX_MESSAGE_LENGTH = 2000
 
 
@@ -42,20 +43,22 @@ def publish_reconcile(
 
 
 def settle_reconcile(run_id: UUID, result: str, message: str) -> None:
-    """Write into the artifact of a reconcile that waited what became of its sync."""
+    """Write into the artifact of a reconcile that waited what became of its sync, or what it waits for now."""
     of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
     with best_effort(NOT_PUBLISHED), get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=of_run, sort=ArtifactSort.CREATED_DESC)
         for artifact in found:
-            if (artifact.key or "").startswith("reconcile") and WAITING in str(artifact.description):
-                text = _settled(str(artifact.data), result, message)
-                about = str(artifact.description).replace(WAITING, result, 1)
+            about = str(artifact.description)
+            waiting = next((each for each in (WAITING, WAITS_FOR_WINDOW) if each in about), "")
+            if (artifact.key or "").startswith("reconcile") and waiting:
+                text = _settled(str(artifact.data), waiting, result, message)
+                about = about.replace(waiting, result, 1)
                 client.update_artifact(artifact.id, ArtifactUpdate(data=text, description=about))
 
 
-def _settled(text: str, result: str, message: str) -> str:
+def _settled(text: str, waiting: str, result: str, message: str) -> str:
     heading, _, rest = text.partition("\n\n")
     _, _, steps = rest.partition("\n\n")  # after the note that it waits
     note = escape_markdown(message, MAX_MESSAGE_LENGTH)
-    steps = steps.replace(f"| {WAITING} |", f"| {escape_markdown(result)} |")
-    return f"{heading.replace(WAITING, result, 1)}\n\n{note}\n\n{steps}"
+    steps = steps.replace(f"| {waiting} |", f"| {escape_markdown(result)} |")
+    return f"{heading.replace(waiting, result, 1)}\n\n{note}\n\n{steps}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from prefect.artifacts import create_markdown_artifact
 
 from diffsync_flows.prefect_api import best_effort
-from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, count_shown, section, sides
+from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, count_shown, format_totals, section, sides
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
 from diffsync_flows.reporting.links import form_link, next_steps, sentence_with_links
 from diffsync_flows.runtime.ids import artifact_key, of_this_run
@@ -19,6 +19,10 @@ SKIPPED = (
     "a new diff contains them again."
 )
 SUPPRESSED_NOTE = "If the reason names an allowance, start a sync of this diff with it in `allow` to apply them."
+WINDOW_NOTE = (
+    "This run starts by itself then. To apply the diff now, start a sync of it with a reason in `outside_window`. To prevent it, "
+    "reject the diff or cancel this run."
+)
 RETRY_NOTE = "Fix the cause, then start a sync of this diff with `retry_rejected`: it applies only these operations."
 
 
@@ -28,6 +32,18 @@ def publish_sync(record: DiffRecord, result: SyncResult, applied: int, outcome: 
     heading = f"{outcome.prefix}{applied:,} of {record.operations:,} applied{_earlier(result)}"
     undo = form_link("undo what this sync has changed", f"undo/{sync_name}", {"diff_id": record.diff_id})
     _publish(record, result, "outcome", heading, next_steps([undo] if applied else []))
+
+
+@best_effort(NOT_PUBLISHED)
+def publish_window_wait(record: DiffRecord, message: str) -> None:
+    """Publish what an approved sync waits for."""
+    made_by = sentence_with_links("Made by", "diff", f"diff:{record.diff_id}")
+    create_markdown_artifact(
+        f"# {escape_markdown(message)}\n\nDiff {escape_markdown(record.diff_id)}, {sides(record)}: {format_totals(record)}. "
+        f"{made_by}\n\n{WINDOW_NOTE}",
+        key=of_this_run(artifact_key("sync", record.source_name, record.target_name)),
+        description=f"{message} {format_totals(record)}",
+    )
 
 
 @best_effort(NOT_PUBLISHED)
