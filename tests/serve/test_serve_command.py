@@ -9,11 +9,16 @@ import httpx2
 import pytest
 
 from tests.cli.conftest import CommandLine
+from tests.http_service import HttpService
+from tests.notify.conftest import documents, web_server
 from tests.serve.server_process import ServerProcess
 from tests.servers import wait_until
 
+__all__ = ["web_server"]
+
 pytestmark = pytest.mark.slow
 
+HOOK = "T0KENT0KENT0KEN"
 IDENTITY = "serve: {identity: {tokens: {file: tokens.toml}}}\n"
 
 
@@ -27,11 +32,11 @@ def raw(port: int, request: bytes) -> bytes:
         return b"".join(parts)
 
 
-def test_a_pipeline_approves_and_a_restart_loses_nothing(project: CommandLine) -> None:
+def test_a_pipeline_approves_and_a_restart_loses_nothing(project: CommandLine, web_server: HttpService) -> None:
     file = project.folder / "syncs.yaml"
-    file.write_text(
-        IDENTITY + file.read_text("utf-8").replace("target: database}", "target: database, approval: always}")
-    )
+    declared = file.read_text("utf-8").replace("target: database}", "target: database, approval: always}")
+    file.write_text(f"{IDENTITY}notify: {{on-call: {{webhook: '${{HOOK}}'}}}}\n{declared}", "utf-8")
+    project.variables = {"HOOK": f"{web_server.url}/hooks/{HOOK}"}
     token = project.run("token", "ci", "--role", "start", "--role", "approve").stdout.strip()
     headers = {"Authorization": f"Bearer {token}"}
 
@@ -44,6 +49,7 @@ def test_a_pipeline_approves_and_a_restart_loses_nothing(project: CommandLine) -
         run = call("POST", "/syncs/inventory/runs", {"kind": "plan"})
         wait_until(lambda: call("GET", f"/runs/{run['run_id']}")["state"] == "done", 120)
         path = f"/diffs/{run['diff_id']}"
+        wait_until(lambda: documents(web_server), 120)
         server.stop()
         server.start()
         assert call("GET", "/runs")["runs"] == []
@@ -55,6 +61,9 @@ def test_a_pipeline_approves_and_a_restart_loses_nothing(project: CommandLine) -
     assert ("nyc", "us") in project.rows()
     assert 'audit decision {"by": "ci", "source": "token", "address": "127.0.0.1", "outcome": "done"' in log
     assert token not in log
+    assert HOOK not in log
+    [notice] = documents(web_server)  # sent once: neither a restart nor the decision sends it again
+    assert (notice["event"], notice["subject"], notice["diff_id"]) == ("approval", "inventory", run["diff_id"])
 
 
 def test_without_identity_the_server_is_read_only_and_believes_no_header(project: CommandLine) -> None:
