@@ -27,6 +27,7 @@ from diffsync_store.cli.progress import progress_bars
 from diffsync_store.cli.rehearse import show_rehearsal
 from diffsync_store.cli.result_view import next_steps, show_result, show_steps, status_of
 from diffsync_store.cli.suggestions import suggestion
+from diffsync_store.cli.window_wait import wait_for_window as wait_until_open
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.project import MAX_AGENTS, UserError
 from diffsync_store.result import SyncResult
@@ -65,6 +66,12 @@ def apply(
             help="Apply everything at once, without the canary of the sync. The journal keeps the reason.",
         ),
     ] = "",
+    wait_for_window: Annotated[
+        bool,
+        typer.Option(
+            "--wait-for-window", help="Outside of the windows of the sync, wait after the question until one opens."
+        ),
+    ] = False,
     rehearse: Annotated[
         bool,
         typer.Option(
@@ -93,7 +100,7 @@ def apply(
 ) -> None:
     """Plan a sync, ask, and apply the plan; or apply a saved diff, also one whose sync was interrupted.
 
-    Outside of the windows of a sync, it shows and keeps the plan, and exits with 3.
+    Outside of the windows of a sync, it shows and keeps the plan, and exits with 3; with --wait-for-window, it waits.
 
     Operations that were applied before are not repeated. Ctrl-C stops after the calls that are running. Several commands that apply
     the same DIFF_ID share the work.
@@ -114,7 +121,9 @@ def apply(
             skip_canary,
         )
         plan = _plan(context, request)
-        _require_open_window(context, plan, request, limit, as_json=as_json)
+        window = OpenWindow(plan.sync_name, plan.declared, request)
+        if not wait_for_window:
+            _require_open_window(context, plan, window, limit, as_json=as_json)
         result = None
         with _dropped_unless_accepted(context, plan, request):
             if as_json:
@@ -129,6 +138,7 @@ def apply(
             notify_refusal(context, plan)
             _end(plan, None, as_json=as_json)
         if plan.has_changes:
+            wait_until_open(window, str(plan.saved.record.diff_id))
             with notified_failure(context, plan.sync_name, plan.saved.record.diff_id):
                 result = _apply(context, request, plan, by=by or person(), wait=wait, agents=agents)
             notify_end(context, plan, request, result)
@@ -137,13 +147,13 @@ def apply(
         _end(plan, result or plan.result, as_json=as_json)
 
 
-def _require_open_window(context: Context, plan: Plan, request: SyncRequest, limit: int, *, as_json: bool) -> None:
+def _require_open_window(context: Context, plan: Plan, window: OpenWindow, limit: int, *, as_json: bool) -> None:
     """Show and keep a plan that cannot be applied now.
 
     Raises:
         typer.Exit: no window of the sync is open.
     """
-    refusal = OpenWindow(plan.sync_name, plan.declared, request).refusal
+    refusal = window.refusal
     if plan.refusal or not (plan.has_changes and refusal):
         return
     with while_read():

@@ -51,6 +51,12 @@ class OpenWindow:
         """When the next window opens, in its time zone; None if none does."""
         return next_opening(self._windows, self._clock())
 
+    def seconds_left(self, most: float) -> float:
+        """Return the seconds until the next window opens, if they are not more than `most`."""
+        opening = self.next_opening
+        left = most if opening is None else (opening - self._clock()).total_seconds()
+        return min(max(0.0, left), most)
+
     @property
     def waits(self) -> str:
         """What an approved sync waits for."""
@@ -62,16 +68,20 @@ class OpenWindow:
         )
 
     @property
+    def opens(self) -> str:
+        """When the next window opens, as a sentence."""
+        opening = self.next_opening
+        if opening is None:
+            return "No window of it opens any more."
+        seconds = (opening.astimezone(UTC) - self._clock()).total_seconds()
+        left = format_duration(max(60, seconds // 60 * 60))
+        return f"The next window opens at {_shown(opening)} (in {left})."
+
+    @property
     def remedy(self) -> str:
         """When the next window opens, and what to do then."""
-        opening = self.next_opening
-        when = "No window of it opens any more."
-        if opening is not None:
-            seconds = (opening.astimezone(UTC) - self._clock()).total_seconds()
-            left = format_duration(max(60, seconds // 60 * 60))
-            when = f"The next window opens at {_shown(opening)} (in {left})."
         return (
-            f"{when} Apply the diff {self._request.diff_id} then. To apply it now, give a reason: `diffsync-store apply "
+            f"{self.opens} Apply the diff {self._request.diff_id} then. To apply it now, give a reason: `diffsync-store apply "
             f"{self._request.diff_id} --outside-window REASON`, or the parameter `outside_window` of a sync's flow run."
         )
 

@@ -1,6 +1,7 @@
 """Resume and start flow runs for the review page of `diffsync-store serve`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,12 +23,23 @@ from diffsync_flows.reporting.run_metadata import PROJECT_TAG
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
-from diffsync_store.runs import SyncRequest, approved_request, find_sync, new_id, open_undoable, parse_operations
+from diffsync_store.runs import (
+    OpenWindow,
+    SyncRequest,
+    approved_request,
+    find_sync,
+    needs_approval,
+    new_id,
+    open_undoable,
+    parse_operations,
+)
 from diffsync_store.serve.running import Runner, RunState, RunStatus, Start
 
 TAG = "diffsync-review-page"
 """Marks the runs that the page has started."""
 _SHOWN = 50
+_SOON = timedelta(minutes=1)
+"""A run that begins within this time waits for a worker, not for a window."""
 _FLAGS: dict[str, dict[str, bool]] = {
     "apply": {},
     "dry-run": {"dry_run": True},
@@ -96,9 +108,11 @@ class PrefectRunner:
             saved = context.diffs().open(start.diff_id)
             name, _ = find_sync(self._config, saved.record)
             approved = approved_request(saved, select=parse_operations(saved, start.select))
-        start = Start(start.kind, name, start.diff_id)
+            begins = self._begins(start, saved, approved)
         parameters = {"diff_id": start.diff_id, **_FLAGS[start.kind], **_overrides(approved)}
-        return self._run(f"sync/{name}", parameters, start, by)
+        if start.outside_window:
+            parameters["outside_window"] = f"{start.outside_window} (given by {by} on the review page)"
+        return self._run(f"sync/{name}", parameters, Start(start.kind, name, start.diff_id), by, begins)
 
     def runs(self) -> list[RunStatus]:
         """Return the runs that the page has started, the newest first."""
@@ -121,11 +135,39 @@ class PrefectRunner:
         parameters = {"diff_id": start.diff_id, "undo_id": new_id("undo")}
         return self._run(f"undo/{name}", parameters, Start("undo", name, start.diff_id), by)
 
-    def _run(self, deployment: str, parameters: dict[str, Any], start: Start, by: str) -> RunStatus:
+    def _begins(self, start: Start, saved: SavedDiff, approved: SyncRequest) -> datetime | None:
+        """Return when a run begins; None for at once.
+
+        A run that asks a person begins at once, and waits for the window when it is approved.
+
+        Raises:
+            WindowClosed: no window of the sync is open, and the run has no reason and does not wait.
+        """
+        name, declared = find_sync(self._config, saved.record)
+        window = OpenWindow(name, declared, replace(approved, outside_window=start.outside_window))
+        approval = saved.journal().approval()
+        is_approved = approval is not None and not approval.is_rejected
+        asks = needs_approval(declared, saved.record, approved.allow) and not is_approved
+        if start.kind == "dry-run" or asks or not window.is_closed:
+            return None
+        if not start.waits_for_window:
+            window.require()
+        return window.next_opening
+
+    def _run(
+        self, deployment: str, parameters: dict[str, Any], start: Start, by: str, begins: datetime | None = None
+    ) -> RunStatus:
         tags = [TAG, f"{PROJECT_TAG}{self._config.declared.project}"]
         with translated_api_errors():
             try:
-                run = run_deployment(deployment, parameters=parameters, timeout=0, as_subflow=False, tags=tags)
+                run = run_deployment(
+                    deployment,
+                    parameters=parameters,
+                    scheduled_time=begins,
+                    timeout=0,
+                    as_subflow=False,
+                    tags=tags,
+                )
             except ObjectNotFound:
                 raise UserError(
                     f"Prefect has no deployment {deployment}. Run `diffsync-flows deploy` with the file that declares it."
@@ -156,9 +198,16 @@ def _status(run: FlowRun, start: Start, by: str) -> RunStatus:
         _STATES.get(state.type.value, "waiting") if state else "waiting",
         message=": ".join(filter(None, (state.name, state.message))) if state else "",
         link=f"/diffs/{run.parameters['undo_id']}" if is_saved else url_for(run) or "",
+        waits_until=_waits_until(run),
         started=run.start_time,
         ended=run.end_time,
     )
+
+
+def _waits_until(run: FlowRun) -> datetime | None:
+    """Return when a run begins, if that is later."""
+    until = run.state.state_details.scheduled_time if run.state and run.state.is_scheduled() else None
+    return until if until is not None and until > datetime.now(UTC) + _SOON else None
 
 
 def _start_of(run: FlowRun) -> Start:

@@ -10,12 +10,12 @@ from time import monotonic
 
 import pytest
 
+from diffsync_store.cli import window_wait
 from diffsync_store.project import Project, SyncContext, Window, closing
-from diffsync_store.runs import OpenWindow, SyncRequest, windows
+from diffsync_store.runs import OpenWindow, SyncRequest, WindowClosed, windows
 from diffsync_store.serve.pages.status import status_of
 from diffsync_store.serve.running import LibraryRunner, Start
 from tests.cli.in_process import InProcess, in_process
-from tests.servers import wait_until
 
 CLOSED = 'windows: [{allow: "0 0 29 2 *", for: 1s, timezone: Europe/Zurich}]'
 OPEN = 'windows: [{allow: "* * * * *", for: 1d}]'
@@ -72,6 +72,36 @@ def test_a_reason_lets_a_sync_write_and_is_kept_in_the_journal(closed: InProcess
     assert (again["applied_before"].split(" applied")[0], again["outside_window"]) == ("Nothing was done: ann", "")
 
 
+def test_a_command_waits_for_the_window(closed: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, looks = closed.rows(), list[datetime]()
+
+    def opens_late(_: Sequence[Window], now: datetime) -> datetime | None:
+        looks.append(now)
+        return now + timedelta(hours=1) if len(looks) > 3 else None
+
+    monkeypatch.setattr(windows, "closing", opens_late)
+    monkeypatch.setattr(windows, "next_opening", lambda _, now: now + timedelta(seconds=0.1))
+    done = closed.run("apply", "inventory", "--yes", "--wait-for-window")
+    assert "Approved, waits for the window that opens at " in done.stderr
+    assert closed.rows() != before
+
+
+def test_ctrl_c_ends_the_wait_for_a_window_and_keeps_the_diff(
+    closed: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    before = closed.rows()
+    monkeypatch.setattr(window_wait, "sleep", interrupt)
+    ended = closed.run("apply", "inventory", "--yes", "--wait-for-window", code=3)
+    assert closed.rows() == before
+    diff_id = ended.stderr.rsplit("diffsync-store apply ", 1)[1].split()[0]
+    reopen(closed)
+    closed.run("apply", diff_id, "--yes")
+    assert closed.rows() != before
+
+
 def test_without_changes_no_window_is_needed(closed: InProcess) -> None:
     closed.run("apply", "inventory", "--yes", "--outside-window", "first load")
     assert closed.run("apply", "inventory", "--yes").returncode == 0
@@ -100,12 +130,9 @@ def test_the_review_page_does_not_write_outside_of_the_windows(closed: InProcess
     before, diff_id = closed.rows(), closed.plan()
     with SyncContext(Project(closed.folder / "syncs.yaml", {})) as context:
         runner = LibraryRunner(context)
-        run = runner.start(Start("apply", "inventory", diff_id), by="ann")
-        wait_until(lambda: next(each for each in runner.runs() if each.run_id == run.run_id).has_ended, 120, "it ends")
-        ended = next(each for each in runner.runs() if each.run_id == run.run_id)
+        with pytest.raises(WindowClosed, match="no window of the sync inventory is open"):
+            runner.start(Start("apply", "inventory", diff_id), by="ann")
         runner.close()
-    assert ended.state == "stopped"
-    assert "no window of the sync inventory is open" in ended.message
     assert closed.rows() == before
 
 

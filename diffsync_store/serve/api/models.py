@@ -10,7 +10,7 @@ from diffsync_store.project import Role
 from diffsync_store.rules import Decision
 from diffsync_store.runs import MAX_CHOSEN
 from diffsync_store.serve.deciding.decision import MAX_COMMENT
-from diffsync_store.serve.running.runner import Kind, RunState
+from diffsync_store.serve.running.runner import Kind, RunState, Start
 
 MAX_PAGE = 1000
 REJECTED = frozenset({OperationState.FAILED, OperationState.CONFLICT, OperationState.BLOCKED, OperationState.SENT})
@@ -228,6 +228,7 @@ class RunView(Answer):
     message: str
     counts: dict[str, int]
     link: str
+    waits_until: datetime | None = Field(description="When the window opens that it waits for")
     started: datetime | None
     ended: datetime | None
 
@@ -287,6 +288,18 @@ class DiffRunBody(Question):
         max_length=MAX_CHOSEN,
         description="Only these operations, of those that were approved; written as in `exclude` of a decision. All by default",
     )
+
+    outside_window: str = Field(
+        "", max_length=300, description="Why the diff is applied although no window of its sync is open"
+    )
+    wait_for_window: bool = Field(
+        False, description="Wait for the next window if none is open. By default the run is refused then"
+    )
+
+    def start(self, diff_id: str) -> Start:
+        """Return what to start for a diff."""
+        reason = self.outside_window.strip()
+        return Start(self.kind, "", diff_id, tuple(self.select), reason, self.wait_for_window)
 
 
 class SyncRunBody(Question):

@@ -96,10 +96,9 @@ def decide(call: Call) -> models.DecisionAnswer:
 
 
 def start_diff_run(call: Call) -> models.RunView:
-    """Apply a diff, or rehearse it."""
+    """Apply a diff, retry its rejects, try it without changes, or undo it."""
     body: models.DiffRunBody = call.body
-    diff_id = call.path("diff_id")
-    return run_view(act_on_start(call.request, call.services, Start(body.kind, "", diff_id, tuple(body.select))))
+    return run_view(act_on_start(call.request, call.services, body.start(call.path("diff_id"))))
 
 
 def start_sync_run(call: Call) -> models.RunView:

@@ -51,6 +51,8 @@ def act_on_start(request: Request, services: Services, start: Start) -> RunStatu
     user, audit = request.user, services.protection.audit
     require_attempt(services.protection.decisions, request, user.identity)
     facts = {"kind": start.kind, "sync": start.sync_name, "diff_id": start.diff_id}
+    if start.outside_window:
+        facts["outside_window"] = start.outside_window
     try:
         run = services.runner.start(start, by=user.name)
     except EXPECTED_ERRORS as error:

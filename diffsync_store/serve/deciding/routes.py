@@ -58,19 +58,20 @@ def _decide(request: Request, services: Services, diff_id: str, decision: Decisi
 
 @requires_role("start")
 async def start_diff_run(request: Request) -> Response:
-    """Apply a diff, retry its rejects, or try it without changes. Fields: `kind`, `select` (repeated), `scope` (`marked` or `all`)."""
+    """Apply a diff, retry its rejects, try it without changes, or undo it.
+
+    Fields: `kind`, `select` (repeated), `scope` (`marked` or `all`), `outside_window` (a reason), `wait_for_window` (`true`), `csrf_token`.
+    """
     form = await request.form(max_fields=MAX_CHOSEN + 10)
     try:
         chosen = {} if form.get("scope") == "all" else _lists(form, "select")
-        body = DiffRunBody.model_validate({**_texts(form, "kind"), **chosen})
+        body = DiffRunBody.model_validate({**_texts(form, "kind", "outside_window", "wait_for_window"), **chosen})
     except ValidationError as error:
         raise wrong_input(error, "The form") from None
     if form.get("scope") == "marked" and not body.select:
         raise HTTPException(422, "Nothing is marked. Mark what to retry, or choose to retry all.")
     diff_id = request.path_params["diff_id"]
-    return await _acted(
-        request, f"/diffs/{quote(diff_id)}", act_on_start, Start(body.kind, "", diff_id, tuple(body.select))
-    )
+    return await _acted(request, f"/diffs/{quote(diff_id)}", act_on_start, body.start(diff_id))
 
 
 @requires_role("start")

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import EXPECTED_ERRORS
-from diffsync_store.runs import MAX_CHOSEN
+from diffsync_store.runs import MAX_CHOSEN, OpenWindow, SyncRequest
 from diffsync_store.serve.api.errors import wrong_input
 from diffsync_store.serve.api.models import OperationQuery
 from diffsync_store.serve.api.views import diff_detail, result_view, run_view
@@ -95,6 +96,7 @@ def diff(request: Request) -> Response:
         can_decide="approve" in request.user.roles and detail.application is None,
         can_undo="start" in request.user.roles and not saved.journal().is_empty(),
         can_start="start" in request.user.roles and detail.application is None,
+        closed_window=_closed_window(services, saved),
         can_apply=bool(saved.record.operation_rules)  # what the rules let through is applied without a question
         or not detail.needs_approval
         or (detail.approval is not None and detail.approval.decision == "approve"),
@@ -160,6 +162,14 @@ def left_alone(request: Request) -> Response:
     next_start = start + _SHOWN if len(entries) > _SHOWN else 0
     values = {"diff_id": saved.record.diff_id, "entries": entries[:_SHOWN], "next_start": next_start}
     return render(request, "left_alone.html", **values)
+
+
+def _closed_window(services: Services, saved: SavedDiff) -> str:
+    """Return when a sync may apply the diff next; empty if it may now."""
+    project, record = services.context.project, saved.record
+    name, declared = project.sync_between(record.source_name, record.target_name)
+    window = OpenWindow(name, declared, SyncRequest(record.diff_id))
+    return window.opens if window.is_closed else ""
 
 
 def _place(request: Request) -> Place:

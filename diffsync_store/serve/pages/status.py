@@ -24,8 +24,8 @@ class Status:
 
 
 def is_busy(runs: Iterable[RunView]) -> bool:
-    """Whether one of the runs has not ended, so that the page will change."""
-    return any(run.state not in {"done", "failed", "stopped"} for run in runs)
+    """Whether one of the runs has not ended and waits for no window, so that the page will change."""
+    return any(run.state not in {"done", "failed", "stopped"} and run.waits_until is None for run in runs)
 
 
 def status_of(saved: SavedDiff, declared: SyncEntry) -> Status:

@@ -17,6 +17,7 @@ from diffsync_store.project import EXPECTED_ERRORS, SyncContext, UserError
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import (
     LEASE_SECONDS,
+    OpenWindow,
     Plan,
     SyncRequest,
     WindowClosed,
@@ -35,6 +36,7 @@ from diffsync_store.runs import (
 )
 from diffsync_store.serve.running.comparison import load_and_compare, load_and_undo
 from diffsync_store.serve.running.runner import RunState, RunStatus, Start
+from diffsync_store.serve.running.window_waits import WindowWaits
 
 MAX_RUNS = 1000
 """Runs that are remembered. Their results stay with the diffs."""
@@ -75,18 +77,21 @@ class LibraryRunner:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._notifier = Notifier(context)
+        self._waits = WindowWaits()
 
     def resume(self, diff_id: str, *, is_approved: bool, by: str, comment: str) -> list[RunStatus]:
         """Apply an approved diff; nothing waits for a rejection."""
         if not is_approved:
+            self._end_waiting(diff_id, f"{by} rejected the diff.")
             return []
-        return [self.start(Start("apply", "", diff_id), by=by)]
+        return [self.start(Start("apply", "", diff_id, waits_for_window=True), by=by)]
 
     def start(self, start: Start, *, by: str) -> RunStatus:
         """Start a run in a thread.
 
         Raises:
             UserError: a run of the diff is not finished, the diff cannot be applied now, or the kind is unknown here.
+            WindowClosed: no window of the sync is open, and the run has no reason and does not wait.
         """
         if start.kind == "plan":
             self._context.project.sync(start.sync_name)
@@ -100,8 +105,14 @@ class LibraryRunner:
             raise UserError(f"This server cannot start {start.kind!r}.")
         plan = self._checked_plan(start)
         start = replace(start, sync_name=plan.sync_name)
-        run = self._dry_run if start.kind == "dry-run" else self._apply
-        return self._submit(start, by, partial(run, start))
+        if start.kind == "dry-run":
+            return self._submit(start, by, partial(self._dry_run, start))
+        window = OpenWindow(plan.sync_name, plan.declared, self._request(start))
+        is_waiting = start.waits_for_window and window.is_closed and window.next_opening is not None
+        if not is_waiting:
+            window.require()
+        self._end_waiting(start.diff_id, f"{by} has started another run of the diff.")
+        return self._submit(start, by, partial(self._apply, start), window if is_waiting else None)
 
     def runs(self) -> list[RunStatus]:
         """Return the runs of this process, the newest first."""
@@ -111,6 +122,9 @@ class LibraryRunner:
     def close(self) -> None:
         """Stop after the running calls, and wait for the threads."""
         self._stopping.set()
+        for run_id in self._waits.close():
+            message = "The server stopped before the window opened. Start the run again."
+            self._update(run_id, state="stopped", message=message, waits_until=None, ended=_now())
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _checked_plan(self, start: Start) -> Plan:
@@ -127,10 +141,22 @@ class LibraryRunner:
         """Return what a run applies: what the approval covers. Who starts a run cannot allow more."""
         saved = self._context.diffs().open(start.diff_id)
         select = parse_operations(saved, start.select)
-        return approved_request(saved, select=select, retry_rejected=start.kind == "retry-rejected")
+        request = approved_request(saved, select=select, retry_rejected=start.kind == "retry-rejected")
+        return replace(request, outside_window=start.outside_window)
 
-    def _submit(self, start: Start, by: str, run: Callable[[RunStatus], None]) -> RunStatus:
+    def _end_waiting(self, diff_id: str, message: str) -> None:
+        """End the runs of a diff that wait for a window."""
+        for run in self.runs():
+            if run.diff_id == diff_id and self._waits.drop(run.run_id):
+                self._update(run.run_id, state="stopped", message=message, waits_until=None, ended=_now())
+
+    def _submit(
+        self, start: Start, by: str, run: Callable[[RunStatus], None], window: OpenWindow | None = None
+    ) -> RunStatus:
+        """Run it in a thread, when the window is open if one is given."""
         status = RunStatus(new_id("run"), start.kind, start.sync_name, start.diff_id, by)
+        if window is not None:
+            status = replace(status, message=window.waits, waits_until=window.next_opening)
         with self._lock:
             busy = next((each for each in self._runs.values() if _is_busy_with(each, start)), None)
             if busy is not None:
@@ -140,15 +166,21 @@ class LibraryRunner:
             self._runs[status.run_id] = status
             while len(self._runs) > MAX_RUNS and next(iter(self._runs.values())).has_ended:
                 self._runs.popitem(last=False)
+        if window is None:
+            self._launch(status, run)
+        else:
+            self._waits.add(status.run_id, window, partial(self._launch, status, run))
+        return status
+
+    def _launch(self, status: RunStatus, run: Callable[[RunStatus], None]) -> None:
         try:
             self._pool.submit(self._run, status.run_id, run)
         except RuntimeError:
             self._update(status.run_id, state="stopped", message="The server stops.", ended=_now())
             raise UserError("The server stops. Start the run again when it is up.") from None
-        return status
 
     def _run(self, run_id: str, run: Callable[[RunStatus], None]) -> None:
-        status = self._update(run_id, state="running", started=_now())
+        status = self._update(run_id, state="running", message="", waits_until=None, started=_now())
         secrets = self._context.project.secrets
         try:
             with secrets.redacted_errors():

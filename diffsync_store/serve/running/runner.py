@@ -19,6 +19,10 @@ class Start:
     """Which diff; of a `plan`, the id that the new diff gets."""
     select: tuple[str, ...] = ()
     """Only these operations, as for `runs.parse_operations`; all that are approved if empty."""
+    outside_window: str = ""
+    """Why the diff is applied although no window of its sync is open."""
+    waits_for_window: bool = False
+    """Whether the run waits if no window is open; otherwise it is refused."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,13 @@ class RunStatus:
     done: int = 0
     total: int = 0
     message: str = ""
-    """How it ended, without secrets."""
+    """How it ended, or what it waits for, without secrets."""
     counts: dict[str, int] = field(default_factory=dict)
     """Number of operations by outcome."""
     link: str = ""
     """Where a scheduler shows it, or the diff that it has made."""
+    waits_until: datetime | None = None
+    """When the window opens that it waits for."""
     started: datetime | None = None
     ended: datetime | None = None
 

@@ -1,0 +1,31 @@
+"""Wait in a terminal until a window of a sync opens."""
+
+from time import sleep
+
+import typer
+
+from diffsync_store.cli.app import EXIT_DIFFERENCES, echo_error
+from diffsync_store.runs import OpenWindow
+
+_LOOK_SECONDS = 30.0
+"""Pause between two looks at the clock at most: it may be changed meanwhile."""
+
+
+def wait_for_window(window: OpenWindow, diff_id: str) -> None:
+    """Return when a window is open.
+
+    Raises:
+        typer.Exit: no window opens any more, or the person interrupts.
+    """
+    if not window.is_closed:
+        return
+    if window.next_opening is None:
+        echo_error(window.refusal)
+        raise typer.Exit(EXIT_DIFFERENCES)
+    echo_error(f"{window.waits} Ctrl-C ends this; the diff {diff_id} is kept.")
+    try:
+        while window.is_closed:
+            sleep(window.seconds_left(_LOOK_SECONDS))
+    except KeyboardInterrupt:
+        echo_error(f"Nothing was applied. Apply it in a window: diffsync-store apply {diff_id}")
+        raise typer.Exit(EXIT_DIFFERENCES) from None
