@@ -16,6 +16,7 @@ from diffsync_store.serve.pages import operations
 from diffsync_store.serve.pages.totals import heading
 from diffsync_store.serve.running import RunStatus
 from diffsync_store.store.redis.diffs import diff as diff_module
+from diffsync_store.store.redis.diffs import pages
 from diffsync_store.suppression import Suppression
 from tests.serve.conftest import Served
 
@@ -109,7 +110,7 @@ def test_a_search_ends_in_time_and_continues(
     served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(operations, "_SECONDS", -1)
-    for module in (operations, diff_module, repository):
+    for module in (operations, diff_module, repository, pages):
         monkeypatch.setattr(module, "PAGE", 2)
     served.context.diffs().open(diff["diff_id"]).drop()
     diff = served.new_diff()
