@@ -10,8 +10,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from airports.demo.runs import finish
 from diffsync_flows.config.config import Config
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.serving import prefect_runner
-from diffsync_store.project import UserError
+from diffsync_flows.serving import PrefectRunner, prefect_runner
+from diffsync_store.project import UserError, Window
+from diffsync_store.runs import WindowClosed
 from diffsync_store.serve.deciding import Decision, record_decision
 from diffsync_store.serve.running import Start, find_runner
 from tests.flows.conftest import Project
@@ -58,3 +59,14 @@ def test_a_decision_on_the_page_resumes_the_waiting_run(project: Project) -> Non
         assert (approval.by, approval.reason) == ("alice", "CHG-1")
         [shown] = [each for each in runner.runs() if each.run_id == started.run_id]
         assert (shown.kind, shown.state, shown.diff_id) == ("apply", "done", diff_id)
+        config = Config(Path(variables["DIFFSYNC_CONFIG"]))
+        closed = Window.model_validate({"allow": "0 0 29 2 *", "for": "1s"})
+        with mock.patch.dict(vars(config.sync("on-page")), {"windows": [closed]}):
+            with pytest.raises(WindowClosed, match="no window of the sync on-page is open"):
+                PrefectRunner(config).start(Start("apply", "", diff_id), by="bob")
+            later = PrefectRunner(config).start(Start("apply", "", diff_id, waits_for_window=True), by="bob")
+            assert later.state == "waiting"
+            assert later.waits_until is not None
+            reason = PrefectRunner(config).start(Start("apply", "", diff_id, outside_window="outage"), by="bob")
+        given = project.stack.get(f"/flow_runs/{reason.run_id}")["parameters"]["outside_window"]
+        assert given == "outage (given by bob on the review page)"
