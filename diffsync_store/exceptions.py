@@ -224,6 +224,10 @@ class SyncStopped(Exception):
     """A guard ended a sync. The operations that were not tried are pending."""
 
 
+class RehearsalRefused(SyncStopped):
+    """A rehearsal found operations that the target would refuse, and nobody has decided about them. Nothing was applied."""
+
+
 class SyncInterrupted(SyncStopped, ObjectStoreException):
     """The store or the journal failed during a sync. The redis error is in the chain of causes."""
 

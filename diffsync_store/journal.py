@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from diffsync_store.enum import OperationState
 from diffsync_store.selection import Select
@@ -135,6 +135,61 @@ class ApprovalRequest(BaseModel):
     """Time of the decision that the diff had before the request; it does not answer the request."""
 
 
+class RefusedOperation(BaseModel):
+    """An operation that a target would refuse, without secrets. Threads may share it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    operation_id: str
+    action: str
+    model: str
+    unique_id: str
+    state: str
+    """`failed`, `conflict` or `blocked`."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.action} of {self.model} {self.unique_id}: {self.reason}"
+
+
+class RehearsalReport(BaseModel):
+    """What the rehearsal of a diff found before it is applied. Threads may share it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    checksum: str
+    """Checksum of the diff that was rehearsed."""
+    scope: str
+    """Which operations were rehearsed: the `scope` of the request."""
+    accepted: int
+    """Number of operations that the target would accept."""
+    refused: int
+    """Number of operations that the target would refuse."""
+    operations: tuple[RefusedOperation, ...] = ()
+    """The first of those."""
+    stopped: str = ""
+    """Why not all operations were rehearsed; empty if all were."""
+    asks_target: bool
+    """Whether the target was asked; otherwise only the models have checked the values."""
+    not_rehearsed: int = 0
+    """Operations that cannot be rehearsed: objects that move to another parent."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was refused, and all was rehearsed."""
+        return not (self.refused or self.stopped)
+
+    def is_answered_by(self, approval: Approval | None) -> bool:
+        """Return whether somebody has approved the same diff after the rehearsal."""
+        return (
+            approval is not None
+            and not approval.is_rejected
+            and approval.checksum == self.checksum
+            and approval.at >= self.at
+        )
+
+
 class Journal(ABC):
     """The states of the operations of one diff, by their ids. An operation without an entry is pending."""
 
@@ -185,6 +240,14 @@ class Journal(ABC):
     def approve(self, approval: Approval) -> None:
         """Record an approval or a rejection."""
 
+    @abstractmethod
+    def rehearsal(self) -> RehearsalReport | None:
+        """Return what the last rehearsal before an application found; None if there was none."""
+
+    @abstractmethod
+    def record_rehearsal(self, report: RehearsalReport) -> None:
+        """Record what a rehearsal found."""
+
 
 class MemoryJournal(Journal):
     """A journal that lives as long as the process."""
@@ -193,6 +256,7 @@ class MemoryJournal(Journal):
         self._entries: dict[str, Entry] = {}
         self._application: Application | None = None
         self._approval: Approval | None = None
+        self._rehearsal: RehearsalReport | None = None
 
     def is_empty(self) -> bool:
         return not self._entries
@@ -214,3 +278,9 @@ class MemoryJournal(Journal):
 
     def approve(self, approval: Approval) -> None:
         self._approval = approval.after(self._approval)
+
+    def rehearsal(self) -> RehearsalReport | None:
+        return self._rehearsal
+
+    def record_rehearsal(self, report: RehearsalReport) -> None:
+        self._rehearsal = report

@@ -24,15 +24,28 @@ from diffsync_store.cli.plan import DEFAULT_SHOWN, Allow, Excluded, Selected, Sh
 from diffsync_store.cli.plan_view import show_plan, shown_note, totals
 from diffsync_store.cli.planning import compare, drop
 from diffsync_store.cli.progress import progress_bars
-from diffsync_store.cli.rehearse import show_rehearsal
+from diffsync_store.cli.rehearsal_view import show_rehearsal
+from diffsync_store.cli.rehearsing import ask_to_leave_out, rehearse_before_apply
 from diffsync_store.cli.result_view import next_steps, show_result, show_steps, status_of
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.cli.window_wait import wait_for_window as wait_until_open
 from diffsync_store.exceptions import DiffNotFound, StoreNotFound
 from diffsync_store.project import MAX_AGENTS, UserError
 from diffsync_store.result import SyncResult
-from diffsync_store.runs import OpenWindow, Plan, SyncRequest, drop_stores, make_plan, new_id, parse_selection
+from diffsync_store.runs import (
+    OpenWindow,
+    Plan,
+    RehearsalReport,
+    SyncRequest,
+    drop_stores,
+    make_plan,
+    may_ask,
+    new_id,
+    parse_selection,
+    refusal_text,
+)
 from diffsync_store.runs import rehearse as run_rehearsal
+from diffsync_store.selection import Select
 
 
 @project_command
@@ -133,7 +146,13 @@ def apply(
             if plan.has_changes and not plan.refusal:
                 if rehearse:
                     _rehearse(context, replace(request, sync_name=""), is_quiet=as_json)
-                _ask(plan, request, is_yes=yes, by=by or person())
+                report = rehearse_before_apply(context, plan, request, wait=wait, is_quiet=as_json)
+                result = _stop_for(plan, report, is_yes=yes)
+                if result is None:
+                    _ask(plan, request, report, is_yes=yes, by=by or person())
+        if result is not None:
+            notify_end(context, plan, request, result)
+            _end(plan, result, as_json=as_json)
         if plan.refusal:
             notify_refusal(context, plan)
             _end(plan, None, as_json=as_json)
@@ -179,6 +198,14 @@ def _rehearse(context: Context, request: SyncRequest, *, is_quiet: bool) -> None
         first = next(iter(found.result.rejects), None)
         reason = f"{first.action} of {first.model} {first.unique_id}: {first.reason}" if first else found.result.stopped
         raise UserError(f"Nothing was applied, because of the rehearsal: {reason}")
+
+
+def _stop_for(plan: Plan, report: RehearsalReport | None, *, is_yes: bool) -> SyncResult | None:
+    """Return the result if a rehearsal found what nobody is asked about; None if the diff may be applied, or somebody is asked."""
+    is_asked = may_ask(plan.declared, plan.saved.record)
+    if report is None or (is_asked and not is_yes):
+        return None
+    return SyncResult(stopped=refusal_text(report, asks=is_asked))
 
 
 def _apply(context: Context, request: SyncRequest, plan: Plan, *, by: str, wait: int, agents: int | None) -> SyncResult:
@@ -230,24 +257,27 @@ def _dropped_unless_accepted(context: Context, plan: Plan, request: SyncRequest)
         raise typer.Exit(1) from None
 
 
-def _ask(plan: Plan, request: SyncRequest, *, is_yes: bool, by: str) -> None:
-    """Ask the person, and record the approval if the file requires one.
+def _ask(plan: Plan, request: SyncRequest, report: RehearsalReport | None, *, is_yes: bool, by: str) -> None:
+    """Ask the person, and record the approval if the file or the report of a rehearsal requires one.
 
     Raises:
         typer.Abort: the person refuses.
     """
     must_approve = plan.needs_approval and not plan.is_approved and not (is_yes and plan.applies_unasked)
+    must_approve = must_approve or report is not None
     checksum = plan.saved.checksum() if must_approve else ""
     earlier = plan.approval if must_approve else None
     if earlier is not None and plan.uncovered:
         echo_error(f"The approval by {earlier.by} does not cover {' and '.join(plan.uncovered)}.")
+    refused: tuple[Select, ...] = ()
     if not is_yes:
         question = f"Approve and apply these changes as {by}?" if must_approve else "Apply these changes?"
+        refused = ask_to_leave_out(plan.saved, report)
         confirm(question)
     if must_approve:
         reason = "apply --yes" if is_yes else "answered the question of apply"
         kept = () if earlier is None else earlier.excluded  # the plan leaves them out, so nobody has approved them now
-        exclude = tuple(dict.fromkeys((*kept, *request.exclude)))
+        exclude = tuple(dict.fromkeys((*kept, *request.exclude, *refused)))
         plan.saved.approve(
             by=by, reason=reason, checksum=checksum, exclude=exclude, allow=request.allow, select=request.select
         )

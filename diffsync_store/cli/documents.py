@@ -11,23 +11,26 @@ import typer
 
 from diffsync_store.cli.agents_view import round_json
 from diffsync_store.cli.formatting import escape_json
+from diffsync_store.cli.rehearsal_view import rehearsal_document
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
-from diffsync_store.runs import Plan
+from diffsync_store.runs import Plan, Rehearsed
 from diffsync_store.store.record import StoreRecord
 
 VERSION = 1
 
 
-def print_plan(plan: Plan, diff_id: str | None, *, with_changes: bool) -> None:
+def print_plan(plan: Plan, diff_id: str | None, *, with_changes: bool, rehearsed: Rehearsed | None = None) -> None:
     """Print a plan as one JSON document. The changes are read piece by piece, so that the document may be large.
 
     Args:
         plan: the plan.
         diff_id: the id under which the diff is kept; None if it is not.
         with_changes: whether to list the operations.
+        rehearsed: what a rehearsal has found.
     """
-    head = _text(_plan(plan, diff_id))
+    rehearsal = None if rehearsed is None else rehearsal_document(plan.saved.record.diff_id, rehearsed)
+    head = _text(_plan(plan, diff_id) | {"rehearsal": rehearsal})
     if not with_changes:
         typer.echo(head)
         return

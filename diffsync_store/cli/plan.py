@@ -16,8 +16,10 @@ from diffsync_store.cli.notifying import notified_failure, notify_approval
 from diffsync_store.cli.plan_view import show_plan, shown_note
 from diffsync_store.cli.planning import compare, drop
 from diffsync_store.cli.progress import progress_bars
+from diffsync_store.cli.rehearsal_view import show_rehearsal
+from diffsync_store.cli.rehearsing import rehearse_plan
 from diffsync_store.project import UserError
-from diffsync_store.runs import Plan, SyncRequest, new_id, parse_selection
+from diffsync_store.runs import Plan, Rehearsed, SyncRequest, new_id, parse_selection
 from diffsync_store.store.redis.keys import DiffKeys
 
 Allow = Annotated[
@@ -82,11 +84,14 @@ def plan(
         with progress_bars() as bars, notified_failure(context, sync, request.diff_id):
             found = compare(context, request, bars)
         try:
+            rehearsed = rehearse_plan(context, found, request)
             with while_read():
                 if as_json:
-                    print_plan(found, None if out is None else request.diff_id, with_changes=not summary)
+                    print_plan(
+                        found, None if out is None else request.diff_id, with_changes=not summary, rehearsed=rehearsed
+                    )
                 else:
-                    _show(found, 0 if summary else limit, is_saved=out is not None)
+                    _show(found, 0 if summary else limit, rehearsed, is_saved=out is not None)
         finally:
             if out is None:
                 drop(context, found)
@@ -108,10 +113,12 @@ def _require_free(context: Context, request: SyncRequest, *, is_named: bool) -> 
             raise UserError(f"{request.diff_id} is the name of a sync. Give another diff_id.")
 
 
-def _show(found: Plan, limit: int, *, is_saved: bool) -> None:
+def _show(found: Plan, limit: int, rehearsed: Rehearsed | None, *, is_saved: bool) -> None:
     show_plan(console(), found, limit)
     if note := shown_note(found.saved.record.summary, limit):
         echo(note)
+    if rehearsed is not None:
+        show_rehearsal(rehearsed)
     if found.needs_approval and found.has_changes:
         echo("The file requires an approval: `apply` asks for it.")
     if is_saved:

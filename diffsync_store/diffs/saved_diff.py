@@ -262,6 +262,7 @@ class SavedDiff(RedisDiff):
         *,
         flags: DiffSyncFlags = DiffSyncFlags.NONE,
         seconds: float = SECONDS,
+        assumes_approval: bool = False,
     ) -> Rehearsed:
         """Find what the target would refuse now, without a change of the target, of its store and of the journal.
 
@@ -272,6 +273,7 @@ class SavedDiff(RedisDiff):
             options: how to apply.
             flags: how to apply.
             seconds: how long it may take.
+            assumes_approval: rehearse also what waits for an approval. What a present approval leaves out stays left out.
 
         Raises:
             CannotRehearse: the target cannot be rehearsed without side effects.
@@ -285,8 +287,14 @@ class SavedDiff(RedisDiff):
         if options.suppress is None and self.record.suppressions:
             options = replace(options, suppress=Suppressions(self.record.suppressions))
         approval = journal.approval()
-        options = suppress_unapproved(approval, options, self.record.suppressions)
-        options = self._ruled(exclude_unapproved(approval, options))
+        if assumes_approval:
+            is_current = approval is not None and approval.checksum == self.checksum()
+            options = self._ruled(exclude_unapproved(approval if is_current else None, options))
+            if options.rulings is not None:
+                options = replace(options, rulings=replace(options.rulings, assumes_approval=True))
+        else:
+            options = suppress_unapproved(approval, options, self.record.suppressions)
+            options = self._ruled(exclude_unapproved(approval, options))
         with opened(target):
             return Rehearsal(self.streamed(Suppressions()), target, journal, options, flags, seconds=seconds).run()
 

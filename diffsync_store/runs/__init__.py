@@ -1,6 +1,7 @@
 """Run a sync of a project: load both sides, compare them, plan, apply. What runs it, a terminal or Prefect, reports it."""
 
 from diffsync_store.runs.adopting import Adopting
+from diffsync_store.journal import RefusedOperation, RehearsalReport
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
 from diffsync_store.runs.approval import (
     applies_unasked,
@@ -8,6 +9,8 @@ from diffsync_store.runs.approval import (
     asks_nobody,
     has_all_approvals,
     lacks_approvals,
+    may_ask,
+    may_wait,
     needs_approval,
     required_people,
     uncovered_by,
@@ -29,7 +32,19 @@ from diffsync_store.runs.loading import (
 from diffsync_store.runs.operations import MAX_CHOSEN, parse_operations
 from diffsync_store.runs.plan import Plan, make_plan
 from diffsync_store.runs.preview import PreviewedRecord, preview, preview_store, previewed_models
-from diffsync_store.runs.rehearsal import rehearse
+from diffsync_store.runs.rehearsal import (
+    MAX_REFUSED,
+    find_refused,
+    find_rehearsal,
+    must_rehearse,
+    refusal_text,
+    refused_operations,
+    rehearse,
+    rehearse_first,
+    rehearse_now,
+    require_decided,
+    undecided_refusal,
+)
 from diffsync_store.runs.rule_cases import RuleCase, differing, read_cases, record_cases
 from diffsync_store.runs.sharding import ShardLoad, Shards, find_shards, load_shard, missing_shards, require_any
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
@@ -38,17 +53,22 @@ from diffsync_store.runs.target import find_suppressions, find_sync, open_source
 from diffsync_store.runs.undo import make_undo, open_undoable
 from diffsync_store.runs.waiting import Waiting, find_waiting
 from diffsync_store.runs.windows import OpenWindow, WindowClosed
+from diffsync_store.sync.rehearsal import Rehearsed
 
 __all__ = [
     "LEASE_SECONDS",
     "MAX_CHOSEN",
     "Adopting",
+    "MAX_REFUSED",
     "Held",
     "LoadProgress",
     "NewerChange",
     "OpenWindow",
     "Plan",
     "PreviewedRecord",
+    "RefusedOperation",
+    "RehearsalReport",
+    "Rehearsed",
     "RuleCase",
     "Selection",
     "ShardLoad",
@@ -68,6 +88,8 @@ __all__ = [
     "drop_stores",
     "find_held",
     "find_newer_change",
+    "find_refused",
+    "find_rehearsal",
     "find_shards",
     "find_suppressions",
     "find_sync",
@@ -81,7 +103,10 @@ __all__ = [
     "load_shard",
     "make_plan",
     "make_undo",
+    "may_ask",
+    "may_wait",
     "missing_shards",
+    "must_rehearse",
     "needs_approval",
     "new_id",
     "open_source",
@@ -96,12 +121,18 @@ __all__ = [
     "read_cases",
     "record_cases",
     "record_in_sync",
+    "refusal_text",
     "refuse_stale",
+    "refused_operations",
     "rehearse",
+    "rehearse_first",
+    "rehearse_now",
     "require_any",
+    "require_decided",
     "require_releasable",
     "require_stores",
     "required_people",
     "uncovered_by",
+    "undecided_refusal",
     "wait_for_lease",
 ]

@@ -10,6 +10,7 @@ from diffsync_store.project import SyncContext
 from diffsync_store.result import SyncResult
 from diffsync_store.runs.approval import applies_unasked
 from diffsync_store.runs.in_sync import record_in_sync
+from diffsync_store.runs.rehearsal import require_decided
 from diffsync_store.runs.stale_diffs import refuse_other_operation_rules, refuse_other_rules, refuse_stale
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync
@@ -57,6 +58,7 @@ def apply_saved(
         UserError: the diff is stale or was made with other field rules, or no sync of its adapters is declared.
         DiffNotApproved: an approval is required, and it does not cover what the request applies.
         ChangeLimitExceeded: it changes more than the change limits allow; nothing was applied.
+        RehearsalRefused: a rehearsal found what the target would refuse, and nobody has decided about it.
         WindowClosed: no window of the sync is open, and the request has no reason to apply it anyway.
         SyncStopped: as for `SavedDiff.apply`.
     """
@@ -71,6 +73,7 @@ def apply_saved(
     window.require()
     refuse_other_rules(saved.record, declared.own_rules)
     refuse_other_operation_rules(saved.record, declared.operation_rules)
+    require_decided(saved, declared, request)
     suppressions = find_suppressions(context, saved, record, request.allow)
     override = "" if saved.journal().application() else window.override
     if override:

@@ -38,6 +38,16 @@ def _reviewed(record: DiffRecord) -> set[tuple[str, str]]:
     return {(model, action) for model, of in record.by_model.items() for action in of if of[action]}
 
 
+def may_ask(declared: SyncEntry, record: DiffRecord) -> bool:
+    """Return whether a person may be asked about a diff of a sync."""
+    return declared.approval != "never" or (bool(record.operation_rules) and record.operation_rules.asks)
+
+
+def may_wait(declared: SyncEntry, record: DiffRecord) -> bool:
+    """Return whether a sync of a diff waits for a person, or will if a rehearsal finds that the target would refuse something."""
+    return needs_approval(declared, record) or (declared.rehearse and may_ask(declared, record))
+
+
 def applies_unasked(record: DiffRecord, allow: Sequence[str] = ()) -> bool:
     """Return whether a sync applies at once what its rules let through, and only the rest waits for an approval.
 

@@ -1,7 +1,8 @@
 """The request to apply a saved diff, or a part of it."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from diffsync_store.printable import printable
@@ -36,6 +37,12 @@ class SyncRequest:
     def is_whole_diff(self) -> bool:
         """Whether the run applies the whole diff within the guards."""
         return not (self.retry_rejected or any(self.overrides.values()))
+
+    @property
+    def scope(self) -> str:
+        """Return which operations of the diff it applies, as text to compare."""
+        chosen = [[asdict(each) for each in rules] for rules in (self.select, self.exclude)]
+        return json.dumps([sorted(self.allow), *chosen, self.retry_rejected])
 
     @property
     def rules(self) -> tuple[Select, ...]:

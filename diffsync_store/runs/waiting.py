@@ -9,7 +9,9 @@ from typing import Any, Literal
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.journal import ApprovalRequest
 from diffsync_store.project import Role, SyncContext, SyncEntry
-from diffsync_store.runs.approval import asks_nobody, lacks_approvals, needs_approval
+from diffsync_store.runs.approval import asks_nobody, lacks_approvals, may_ask, needs_approval
+from diffsync_store.runs.rehearsal import undecided_refusal
+from diffsync_store.runs.sync_request import SyncRequest
 
 _RECORDS = 500
 """Newest diffs that are looked at."""
@@ -26,7 +28,7 @@ class Waiting:
     record: DiffRecord
     sync: str
     reason: Reason
-    """`approval`: nobody has decided. `held`: guards hold all of it, or what is left of it. `not applied`: it is approved, or needs no approval. `not
+    """`approval`: nobody has decided, or a rehearsal found since what the target would refuse. `held`: guards hold all of it, or what is left of it. `not applied`: it is approved, or needs no approval. `not
     finished`: a sync has ended before its end, or has rejects."""
     requests: tuple[ApprovalRequest, ...]
     """The runs that wait with it."""
@@ -71,7 +73,10 @@ def _reason(saved: SavedDiff, declared: SyncEntry, requests: Sequence[ApprovalRe
     approval = journal.approval()
     is_rejected = approval is not None and approval.is_rejected
     is_undecided = approval is None and needs_approval(declared, record)
-    if requests or is_undecided or (lacks_approvals(declared, saved) and not is_rejected):
+    is_refused = (
+        declared.rehearse and may_ask(declared, record) and undecided_refusal(saved, SyncRequest(record.diff_id))
+    )
+    if requests or is_undecided or is_refused or (lacks_approvals(declared, saved) and not is_rejected):
         return "approval"
     if is_rejected:
         return None

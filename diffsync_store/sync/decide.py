@@ -12,6 +12,7 @@ from diffsync_store.sync.options import SyncOptions
 
 NOT_REJECTED = "not rejected before, so not retried"
 REJECTED = {State.FAILED, State.CONFLICT, State.BLOCKED}
+"""States of operations that a sync tried and did not do."""
 
 
 class Decision(enum.Enum):

@@ -41,6 +41,8 @@ class Rulings:
     rules: Rules
     approvals: tuple[Approval, ...] = ()
     """Approvals of different people that cover what is applied."""
+    assumes_approval: bool = False
+    """What waits for an approval is applied too."""
 
     @classmethod
     def of(cls, rules: Rules, approval: Approval | None, checksum: str, select: Iterable[Select]) -> Rulings:
@@ -77,7 +79,7 @@ class Rulings:
     def _review(self, element: DiffElement, ruling: Ruling) -> RuledOut | None:
         people = [one.by for one in self.approvals if not any(each.matches(element) for each in one.excluded)]
         lacking = ruling.approvers - len(people)
-        if lacking <= 0:
+        if lacking <= 0 or self.assumes_approval:
             return None
         rule = f" (rule {ruling.rule!r})" if ruling.rule else ""
         what = "approval" if lacking == 1 else "approvals"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.cli.test_apply import in_terminal
 from tests.cli.test_undo import InProcess, planned, project
 
 __all__ = ["project"]
@@ -51,3 +53,60 @@ def test_the_file_is_not_changed_by_a_rehearsal(project: InProcess, tmp_path: Pa
     before = (tmp_path / "inventory.db").read_bytes()
     project.run("rehearse", diff_id)
     assert (tmp_path / "inventory.db").read_bytes() == before
+
+
+@pytest.fixture
+def rehearsing(refusing: InProcess) -> Callable[[str], None]:
+    """Return a function that sets `rehearse` and more keys of the sync."""
+
+    def declare(keys: str) -> None:
+        file = refusing.folder / "syncs.yaml"
+        text = file.read_text("utf-8")
+        file.write_text(text.replace("target: database}", f"target: database, rehearse: true, {keys}}}"), "utf-8")
+
+    return declare
+
+
+def test_a_sync_of_the_file_stops_before_the_first_write_if_nobody_may_be_asked(
+    refusing: InProcess, rehearsing: Callable[[str], None]
+) -> None:
+    rehearsing("approval: never")
+    before = refusing.rows("select * from site")
+    stopped = refusing.run("apply", "inventory", "--yes", code=1).stdout
+    assert "no room" in stopped
+    assert "The target would refuse 2 of 6 operations: create of site nyc: no room" in " ".join(stopped.split())
+    document = json.loads(refusing.run("apply", "inventory", "--yes", "--json", code=1).stdout)
+    assert document["status"] == "stopped"
+    assert "leave them out with `exclude`" in document["stopped"]
+    assert refusing.rows("select * from site") == before
+    rest = ("--exclude", "site:nyc", "--exclude", "device:nyc__*")
+    assert "Applied: " in refusing.run("apply", "inventory", "--yes", *rest).stdout
+
+
+@pytest.mark.slow
+def test_a_person_who_is_asked_may_leave_out_what_would_be_refused(
+    refusing: InProcess, rehearsing: Callable[[str], None]
+) -> None:
+    rehearsing("approval: deletes")
+    diff_id = planned(refusing)
+    refused = refusing.run("apply", diff_id, "--yes", code=1)
+    assert "approve the diff, where you can leave them out" in " ".join(refused.stdout.split())
+    assert len(refusing.rows("select * from site")) == 2
+    with in_terminal(refusing, "apply", diff_id, "--by", "ann") as terminal:
+        terminal.read_until("Leave out what the target would refuse? [Y/n]: ")
+        terminal.press("\n")
+        terminal.read_until("Approve and apply these changes as ann? [y/N]: ")
+        terminal.press("y\n")
+        assert terminal.wait() == 0, terminal.plain
+    assert [row[0] for row in refusing.rows("select name from site order by name")] == ["ams", "ber"]
+    again = refusing.run("apply", diff_id, "--yes", code=0)  # what was left out waits for another decision
+    assert "excluded" in again.stdout
+
+
+def test_a_plan_is_rehearsed_and_says_what_would_be_refused(
+    refusing: InProcess, rehearsing: Callable[[str], None]
+) -> None:
+    rehearsing("approval: never")
+    assert "4 operations would be applied, 2 would not." in refusing.run("plan", "inventory").stdout
+    document = json.loads(refusing.run("plan", "inventory", "--summary", "--json").stdout)
+    assert [each["unique_id"] for each in document["rehearsal"]["rejects"]] == ["nyc", "nyc__sw2"]

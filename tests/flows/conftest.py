@@ -68,6 +68,22 @@ adapters:
     records:
       site: {from: sites}
       device: {from: devices, fields: {site: site.name}, references: {site: site_id}}
+  crates:
+    type: files
+    settings: {folder: crates}
+    records:
+      site: {from: sites.csv}
+      device: {from: devices.csv, fields: {units: height}}
+  vault:
+    type: sql
+    settings: {url: "sqlite:///stock.db"}
+    records: {device: {from: devices, fields: {site: site.name}, references: {site: site_id}}, site: {from: sites}}
+  stock:
+    type: sql
+    settings: {url: "sqlite:///stock.db"}
+    records:
+      site: {from: sites}
+      device: {from: devices, fields: {site: site.name}, references: {site: site_id}}
   plugin-source:
     class: tests.written_for_diffsync.dcim:Inventory
     settings: {path: "${FOLDER}/plugin-source.json"}
@@ -218,6 +234,9 @@ syncs:
   divided-cancelled: {source: many, target: divided-cancelled, agents: 2}
   devices: {source: sheets, target: tables}
   undone: {source: books, target: shelves}
+  rehearsed:
+    {source: crates, target: stock, approval: deletes, rehearse: true, steps: together, work_pools: {reconcile: diffsync-load}}
+  strict: {source: crates, target: vault, rehearse: true}
   plugin: {source: plugin-source, target: plugin-target, guards: {change_limits: {per_model: {delete: {percent: 90, floor: 1}}}}}
   reviewed: {source: seven, target: reviewed, approval: always}
   asked: {source: seven, target: asked, approval: always}

@@ -83,10 +83,13 @@ def project(tmp_path: Path) -> Iterator[CommandLine]:
 
 
 @pytest.fixture
-def served(tmp_path: Path, redis_server: RedisServer | RedisClusterServers) -> Iterator[Served]:
-    project = make_project(tmp_path)
+def served(
+    request: pytest.FixtureRequest, tmp_path: Path, redis_server: RedisServer | RedisClusterServers
+) -> Iterator[Served]:
+    """A server; a test may give the keys of its sync as the parameter of this fixture."""
+    project, keys = make_project(tmp_path), getattr(request, "param", "approval: always")
     file = tmp_path / "syncs.yaml"
-    text = file.read_text("utf-8").replace("target: database}", "target: database, approval: always}")
+    text = file.read_text("utf-8").replace("target: database}", f"target: database, {keys}}}")
     file.write_text(f"project: p{uuid4().hex[:8]}\n{text}", "utf-8")
     roles = ("read", "start", "approve")
     tokens = {role: add_token(tmp_path / "tokens.toml", f"ci-{role}", (role,)) for role in roles}  # type: ignore[arg-type]

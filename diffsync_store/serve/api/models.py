@@ -147,10 +147,33 @@ class HeldView(Answer):
     reasons: list[str]
 
 
+class RefusedView(Answer):
+    """An operation that the target would refuse."""
+
+    operation_id: str
+    action: str
+    model: str
+    unique_id: str
+    state: str
+    reason: str
+
+
+class RehearsalView(Answer):
+    """What the target would refuse of a diff."""
+
+    at: datetime
+    accepted: int
+    refused: int
+    operations: list[RefusedView] = Field(description="The first 50 that it would refuse")
+    stopped: str = Field(description="Why not all operations were rehearsed; empty if all were")
+    is_decided: bool = Field(description="Whether somebody has approved the diff since, or nothing is refused")
+
+
 class DiffDetail(DiffView):
-    """A saved diff with its checksum and what guards hold of it."""
+    """A saved diff with its checksum, what guards hold of it, and what a rehearsal found."""
 
     held: list[HeldView]
+    rehearsal: RehearsalView | None = Field(description="Null if the diff was not rehearsed before it is applied")
 
     checksum: str = Field(description="Send it with a decision: it says what was decided about")
 
@@ -274,6 +297,9 @@ class DecisionBody(Question):
         [],
         max_length=100,
         description="What the guards hold and the approval releases: `allowance` of an entry of `held`",
+    )
+    exclude_refused: bool = Field(
+        False, description="Whether the approval also leaves out all that the `rehearsal` found to be refused"
     )
 
 

@@ -89,7 +89,9 @@ def read_result(call: Call) -> models.ResultView:
 def decide(call: Call) -> models.DecisionAnswer:
     """Approve or reject a diff."""
     body: models.DecisionBody = call.body
-    decision = Decision(body.decision, body.checksum, body.comment, tuple(body.exclude), tuple(body.allow))
+    decision = Decision(
+        body.decision, body.checksum, body.comment, tuple(body.exclude), tuple(body.allow), body.exclude_refused
+    )
     approval, runs, problem = act_on_decision(call.request, call.services, call.path("diff_id"), decision)
     view = approval_view(approval, body.checksum)
     return models.DecisionAnswer(approval=view, runs=[run_view(run) for run in runs], problem=problem)

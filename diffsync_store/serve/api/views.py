@@ -23,6 +23,8 @@ from diffsync_store.serve.api.models import (
     OperationList,
     OperationQuery,
     OperationView,
+    RefusedView,
+    RehearsalView,
     ResultView,
     RuledView,
     RunView,
@@ -33,6 +35,9 @@ from diffsync_store.serve.api.models import (
 )
 from diffsync_store.serve.running import RunStatus
 from diffsync_store.store.redis import target_lease
+
+_REFUSED = 50
+"""Refused operations of a rehearsal that are shown."""
 
 
 def sync_view(context: SyncContext[Any], name: str) -> SyncView:
@@ -62,7 +67,21 @@ def diff_detail(context: SyncContext[Any], saved: SavedDiff, checksum: str) -> D
     facts = _facts(context, saved, checksum)
     held = find_held(context, saved) if facts["application"] is None else ()
     views = [HeldView(allowance=each.allowance, reasons=list(each.reasons)) for each in held]
-    return DiffDetail(**facts, checksum=checksum, held=views)
+    return DiffDetail(**facts, checksum=checksum, held=views, rehearsal=_rehearsal_view(saved))
+
+
+def _rehearsal_view(saved: SavedDiff) -> RehearsalView | None:
+    journal = saved.journal()
+    if (report := journal.rehearsal()) is None:
+        return None
+    return RehearsalView(
+        at=report.at,
+        accepted=report.accepted,
+        refused=report.refused,
+        operations=[RefusedView(**each.model_dump()) for each in report.operations[:_REFUSED]],
+        stopped=report.stopped,
+        is_decided=report.is_clean or report.is_answered_by(journal.approval()),
+    )
 
 
 def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from diffsync_store.exceptions import DiffNotApproved
 from diffsync_store.journal import Approval
 from diffsync_store.printable import printable_lines
 from diffsync_store.project import SyncContext, UserError
-from diffsync_store.runs import parse_operations, require_releasable
+from diffsync_store.runs import parse_operations, refused_operations, require_releasable
 
 MAX_COMMENT = 2000
 
@@ -28,6 +28,8 @@ class Decision:
     exclude: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     """What the guards hold and the approval releases."""
+    exclude_refused: bool = False
+    """Leave out what a rehearsal found to be refused."""
 
 
 def record_decision(context: SyncContext[Any], saved: SavedDiff, decision: Decision, by: str) -> Approval:
@@ -62,4 +64,6 @@ def record_decision(context: SyncContext[Any], saved: SavedDiff, decision: Decis
     allow = tuple(dict.fromkeys(decision.allow))
     require_releasable(context, saved, allow)
     excluded = parse_operations(saved, decision.exclude)
+    if decision.exclude_refused:
+        excluded = tuple(dict.fromkeys((*excluded, *refused_operations(saved))))
     return saved.approve(by=by, reason=comment, checksum=decision.checksum, exclude=excluded, allow=allow)

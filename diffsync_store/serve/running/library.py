@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from diffsync_store.diffs import SavedDiff
+from diffsync_store.exceptions import LeaseHeld, RehearsalRefused
 from diffsync_store.lifecycle import opened
 from diffsync_store.notify import Notifier, approval_waits, sync_ended, sync_failed
 from diffsync_store.project import EXPECTED_ERRORS, SyncContext, UserError
@@ -24,19 +25,24 @@ from diffsync_store.runs import (
     apply_saved,
     approved_request,
     drop_stores,
+    find_refused,
     find_sync,
     make_plan,
+    must_rehearse,
     needs_approval,
     new_id,
     open_source,
     open_target,
     open_undoable,
     parse_operations,
+    rehearse_first,
+    rehearse_now,
     wait_for_lease,
 )
 from diffsync_store.serve.running.comparison import load_and_compare, load_and_undo
 from diffsync_store.serve.running.runner import RunState, RunStatus, Start
 from diffsync_store.serve.running.window_waits import WindowWaits
+from diffsync_store.store.redis import Lease
 
 MAX_RUNS = 1000
 """Runs that are remembered. Their results stay with the diffs."""
@@ -187,6 +193,9 @@ class LibraryRunner:
                 run(status)
         except WindowClosed as closed:
             self._update(run_id, state="stopped", message=str(closed), ended=_now())
+        except RehearsalRefused as refused:
+            self._end(run_id, SyncResult(stopped=str(refused)))
+            self._notify_end(status, SyncResult(stopped=str(refused)))
         except Exception as error:  # noqa: BLE001  # the status of the run has it
             text = str(error) if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {error}"
             message = secrets.redact(" ".join([text, *getattr(error, "__notes__", ())]))
@@ -200,16 +209,10 @@ class LibraryRunner:
         request = self._request(start)
         with (
             open_target(self._context, status.diff_id) as (saved, target),
-            wait_for_lease(
-                self._context.leases(),
-                target.name,
-                f"apply {status.diff_id}, by {status.by}",
-                seconds=_LEASE_WAIT,
-                ttl=LEASE_SECONDS,
-                pause=self._stopping.wait,
-            ) as lease,
+            self._lease(target.name, f"apply {status.diff_id}, by {status.by}") as lease,
         ):
-            sync_name, declared = find_sync(self._context.project, saved.record)
+            _, declared = find_sync(self._context.project, saved.record)
+            rehearse_first(self._context, request)
             with open_source(self._context, saved.record) as source, opened(target):
                 result = apply_saved(
                     self._context,
@@ -225,21 +228,52 @@ class LibraryRunner:
                     **self._more,
                 )
         self._end(status.run_id, result)
-        link = self._notifier.link_to(status.diff_id)
-        self._notifier.send(sync_ended(sync_name, saved.record, result.counts(), stopped=result.stopped, link=link))
+        self._notify_end(status, result)
+
+    def _notify_end(self, status: RunStatus, result: SyncResult) -> None:
+        record, link = self._context.diffs().open(status.diff_id).record, self._notifier.link_to(status.diff_id)
+        event = sync_ended(status.sync_name, record, result.counts(), stopped=result.stopped, link=link)
+        self._notifier.send(event)
+
+    def _lease(self, target: str, reason: str) -> Lease:
+        leases, pause = self._context.leases(), self._stopping.wait
+        return wait_for_lease(leases, target, reason, seconds=_LEASE_WAIT, ttl=LEASE_SECONDS, pause=pause)
 
     def _dry_run(self, start: Start, status: RunStatus) -> None:
-        plan = make_plan(self._context, self._request(start))
-        self._end(status.run_id, plan.result, plan.refusal or "Dry run: nothing was changed.")
+        request = self._request(start)
+        plan = make_plan(self._context, request)
+        found = self._rehearsed(plan, request, keeps=False)
+        self._end(status.run_id, plan.result, plan.refusal or f"Dry run: nothing was changed.{found}")
 
     def _plan(self, status: RunStatus) -> None:
         load_and_compare(self._context, status.sync_name, status.diff_id, self._watch(status.run_id))
-        plan = make_plan(self._context, SyncRequest(status.diff_id))
-        self._end(status.run_id, plan.result, plan.refusal or f"Saved the diff {status.diff_id}.")
+        request = SyncRequest(status.diff_id)
+        plan = make_plan(self._context, request)
+        found = self._rehearsed(plan, request, keeps=True)
+        self._end(status.run_id, plan.result, plan.refusal or f"Saved the diff {status.diff_id}.{found}")
         if plan.needs_approval and plan.has_changes and not plan.refusal:
             link = self._notifier.link_to(status.diff_id)
             event = approval_waits(plan.sync_name, plan.saved.record, checksum=plan.saved.checksum(), link=link)
             self._notifier.send(event)
+
+    def _rehearsed(self, plan: Plan, request: SyncRequest, *, keeps: bool) -> str:
+        """Rehearse a diff if its sync does; return what was found.
+
+        Args:
+            plan: the plan of the diff.
+            request: what is rehearsed of it.
+            keeps: keep what was found with the diff, for those who decide about it.
+        """
+        if plan.refusal or not must_rehearse(self._context, plan.saved, request):
+            return ""
+        run = rehearse_first if keeps else rehearse_now
+        try:
+            with self._lease(plan.saved.record.target_name, f"rehearsal of diff {request.diff_id}"):
+                found = run(self._context, request)
+        except LeaseHeld as held:
+            return f" Not rehearsed: {held}"
+        number = len(find_refused(plan.saved, request, found)) if found is not None else 0
+        return f" The target would refuse {number:,} operations." if number else ""
 
     def _undo(self, saved: SavedDiff, status: RunStatus) -> None:
         undo_id = new_id("undo")

@@ -27,8 +27,8 @@ a pattern.
     dsd:{ID}:elements            list: a saved diff's elements in order, as JSON
     dsd:{ID}:journal             hash: id of an operation to its state, as JSON
     dsd:{ID}:journal:writer      hash: the sync that applies the diff, and the last number of each stream of batches
-    dsd:{ID}:journal:application, journal:approval
-                                 strings: who has applied the diff, who has approved it, as JSON
+    dsd:{ID}:journal:application, journal:approval, journal:rehearsal
+                                 strings: who has applied the diff, who has approved it, what a rehearsal found, as JSON
     dsd:{ID}:round, units, claims, agents
                                  hash, list, hash, hash: agents that apply the diff together, see `scripts/agents.py`
     dsd:{ID}:journal:approval-requests
@@ -233,6 +233,7 @@ class DiffKeys:
         self.approval = f"{prefix}journal:approval"
         self.approval_requests = f"{prefix}journal:approval-requests"
         self.window_override = f"{prefix}journal:window-override"
+        self.rehearsal = f"{prefix}journal:rehearsal"
         self.left_alone = f"{prefix}left-alone"
         self.outline = f"{prefix}outline"
         self.round = f"{prefix}round"
@@ -243,7 +244,7 @@ class DiffKeys:
     def all(self) -> list[str]:
         """Return every key of the diff."""
         of_journal = [self.journal, self.writer, self.application, self.window_override]
-        of_approval = [self.approval, self.approval_requests]
+        of_approval = [self.approval, self.approval_requests, self.rehearsal]
         return [self.record, self.elements, self.left_alone, self.outline, *of_journal, *of_approval, *self.of_agents()]
 
     def of_agents(self) -> list[str]:

@@ -13,7 +13,7 @@ from diffsync_flows.approval.window_wait import end_scheduled
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import DiffNotFound, Select
 from diffsync_store.diffs import SavedDiff
-from diffsync_store.runs import Selection, SyncRequest, has_all_approvals, uncovered_by
+from diffsync_store.runs import Selection, SyncRequest, has_all_approvals, uncovered_by, undecided_refusal
 
 Answer = dict[str, str]
 """The values of a run's form."""
@@ -66,7 +66,8 @@ def resume(runs: Iterable[FlowRun], *, is_approved: bool, by: str, comment: str)
 def resume_decided(context: SyncContext) -> list[str]:
     """Resume the project's flow runs whose diffs were approved or rejected since they asked; return a line for each.
 
-    An approval of other operations than the diff now has, or without what the run allows, does not count: its run keeps waiting.
+    An approval of other operations than the diff now has, without what the run allows, or from before the rehearsal of the run, does
+    not count: its run keeps waiting.
     """
     settle_all(context.project.declared.project)
     lines = []
@@ -98,7 +99,9 @@ def _answer_to(run: FlowRun, saved: SavedDiff) -> Answer | None:
     if decision.is_rejected:  # a retried run asks again, although its diff was rejected before
         is_answer = request is not None and decision.at != request.earlier_decision
     else:
-        is_answer = decision.checksum == saved.checksum() and not uncovered_by(decision, _request_of(run))
+        asked = _request_of(run)
+        is_answer = decision.checksum == saved.checksum() and not uncovered_by(decision, asked)
+        is_answer = is_answer and undecided_refusal(saved, asked) is None
         if not has_all_approvals(
             decision, saved.record
         ):  # the run has been resumed with this one, and asks for another

@@ -9,8 +9,13 @@ from pydantic import Field, create_model
 from diffsync_flows.reporting.run_metadata import ACTIONS
 from diffsync_store import Select
 from diffsync_store.diffs import DiffRecord
+from diffsync_store.runs import MAX_REFUSED, RehearsalReport
 
 INSTRUCTIONS = "**Choose a decision below.** Without one, Resume is refused and the run keeps waiting.\n\n"
+
+EXCLUDE_REFUSED = Field(
+    False, description="Approve all but the operations that the target would refuse; they can be approved later"
+)
 
 
 class Decision(RunInput):
@@ -29,14 +34,24 @@ class Decision(RunInput):
     )
 
     @property
+    def excludes_refused(self) -> bool:
+        """Whether the approval leaves out what the target would refuse."""
+        return bool(getattr(self, "exclude_refused", False))
+
+    @property
     def excluded(self) -> tuple[Select, ...]:
         """The operations that the approval leaves out."""
         actions = [Select(action=action) for action in self.exclude_actions]
         return (*actions, *(Select(model=escape(model)) for model in self.exclude_models))
 
 
-def decision_form(record: DiffRecord) -> type[Decision]:
-    """Return the form for a diff: it offers only the actions and models that the diff has."""
+def decision_form(record: DiffRecord, rehearsal: RehearsalReport | None = None) -> type[Decision]:
+    """Return the form for a diff: it offers only the actions and models that the diff has.
+
+    Args:
+        record: The record of the diff.
+        rehearsal: What a rehearsal of it found.
+    """
     choices = {
         "exclude_actions": tuple(filter(record.summary.get, ACTIONS)),
         "exclude_models": tuple(record.by_model),
@@ -46,5 +61,7 @@ def decision_form(record: DiffRecord) -> type[Decision]:
         for name, names in choices.items()
         if names
     }
+    if rehearsal is not None and 0 < rehearsal.refused <= MAX_REFUSED:
+        fields["exclude_refused"] = (bool, EXCLUDE_REFUSED)
     form: type[Decision] = create_model(Decision.__name__, __base__=Decision, **fields)
     return form

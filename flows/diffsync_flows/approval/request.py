@@ -22,12 +22,16 @@ from diffsync_store import Select
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
 from diffsync_store.runs import (
+    RehearsalReport,
     SyncRequest,
     allowances_for_all,
     count_matching,
+    find_rehearsal,
     has_all_approvals,
+    refused_operations,
     required_people,
     uncovered_by,
+    undecided_refusal,
 )
 
 HOW_TO_DECIDE = (
@@ -107,41 +111,52 @@ class ApprovalRequest:
             raise Rejected(f"{one_line(approval.by)} rejected the diff: {one_line(approval.reason or NO_REASON)}")
         request = self._request
         is_enough = is_current and has_all_approvals(approval, self._saved.record)
-        if is_enough and not uncovered_by(approval, request):
+        if is_enough and not uncovered_by(approval, request) and undecided_refusal(self._saved, request) is None:
             journal.withdraw_request(runtime.flow_run.id)
             return
-        decision = self._await_decision()
+        decision, excluded = self._await_decision()
         journal.withdraw_request(runtime.flow_run.id)
         kept = approval.excluded if approval is not None and is_current else ()
-        _save(self._saved, decision, self._checksum, request, kept)
+        _save(self._saved, decision, self._checksum, request, (*kept, *excluded))
 
-    def _await_decision(self) -> Decision:
-        """Return what a person decided; suspend the flow run until then."""
-        log, form, complaint = get_run_logger(), decision_form(self._saved.record), ""
+    def _await_decision(self) -> tuple[Decision, tuple[Select, ...]]:
+        """Return what a person decided, and what that leaves out; suspend the flow run until then."""
+        log, complaint = get_run_logger(), ""
+        rehearsal = find_rehearsal(self._saved, self._request)
+        form = decision_form(self._saved.record, rehearsal)
         for key, is_answered in _keys(f"approval-{self._checksum[:16]}"):
             if is_answered and self._is_answered:
                 continue
             if not is_answered:
                 self._announce()
-                description = complaint + self._people() + INSTRUCTIONS + self._review()
+                description = complaint + self._people() + INSTRUCTIONS + self._review(rehearsal)
                 form = form.with_initial_data(description=description)
             decision = suspend_flow_run(wait_for_input=form, timeout=self._timeout, key=key)
             try:
-                count_matching(self._saved, decision.excluded)
+                excluded = self._excluded(decision)
             except UserError as error:
                 log.warning("The decision was not accepted: %s Asking again.", error)
                 self._is_answered = True
                 complaint = f"**Your decision was not accepted.** {escape_markdown(error)}\n\n"
             else:
                 self._is_answered = True
-                return decision
+                return decision, excluded
         raise AssertionError("there is always another key")
 
-    def _review(self) -> str:
+    def _excluded(self, decision: Decision) -> tuple[Select, ...]:
+        """Return what a decision leaves out.
+
+        Raises:
+            UserError: A part of it matches nothing.
+        """
+        count_matching(self._saved, decision.excluded)
+        return (*decision.excluded, *(refused_operations(self._saved) if decision.excludes_refused else ()))
+
+    def _review(self, rehearsal: RehearsalReport | None) -> str:
         allow_all: tuple[str, ...] = ()
         if self._saved.record.suppressions:
             allow_all = allowances_for_all(self._context, self._saved, self._request.allow)
-        return review(self._saved, self._shown_parameters(), allow_all=allow_all)
+        return review(self._saved, self._shown_parameters(), allow_all=allow_all, rehearsal=rehearsal)
 
     def _people(self) -> str:
         """Return how many people must approve, and who has, if rules ask for several."""
@@ -175,7 +190,9 @@ class ApprovalRequest:
         get_run_logger().info(HOW_TO_DECIDE, self._saved.record.diff_id)
 
 
-def _save(saved: SavedDiff, decision: Decision, checksum: str, request: SyncRequest, kept: tuple[Select, ...]) -> None:
+def _save(
+    saved: SavedDiff, decision: Decision, checksum: str, request: SyncRequest, exclude: tuple[Select, ...]
+) -> None:
     """Save a decision with the diff.
 
     Args:
@@ -183,7 +200,7 @@ def _save(saved: SavedDiff, decision: Decision, checksum: str, request: SyncRequ
         decision: What the person decided.
         checksum: That of the diff that was shown.
         request: What was shown of it.
-        kept: What an earlier approval leaves out.
+        exclude: What the approval leaves out.
 
     Raises:
         Rejected: The decision is to reject the diff.
@@ -191,12 +208,11 @@ def _save(saved: SavedDiff, decision: Decision, checksum: str, request: SyncRequ
     by = decision.by or "somebody in Prefect's UI"
     name, reason = one_line(by), one_line(decision.comment or NO_REASON)
     if decision.decision == "approve":
-        exclude = tuple(dict.fromkeys((*kept, *decision.excluded)))
         saved.approve(
             by=by,
             reason=decision.comment,
             checksum=checksum,
-            exclude=exclude,
+            exclude=tuple(dict.fromkeys(exclude)),
             allow=request.allow,
             select=request.select,
         )

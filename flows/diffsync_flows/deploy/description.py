@@ -15,7 +15,7 @@ APPROVAL = {
 COMPLETENESS = "**Guards:** deletes that a partial or empty load does not prove are left out{exceptions}."
 NO_LIMITS = "No limit is declared for the number of changes."
 LIMITS = "The file declares:"
-SAFETY_KEYS = frozenset({"guards", "rules", "fields", "deletes", "canary", "windows"})
+SAFETY_KEYS = frozenset({"guards", "rules", "fields", "deletes", "canary", "windows", "rehearse"})
 """Keys of a sync that restrict what it changes, and when. Those that the sync does not have are ignored."""
 
 

@@ -66,6 +66,8 @@ class Ending:
     data: Any = field(default_factory=dict)
     is_cancelled: bool = False
     """Whether the state is Cancelled, also if the outcome does not imply it."""
+    must_ask: bool = False
+    """Whether nothing was done, because a person has to decide first, and this run cannot ask."""
 
     def to_state(self) -> State[Any]:
         """Return the state in which the run ends."""

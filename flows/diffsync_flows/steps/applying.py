@@ -57,8 +57,14 @@ def check_sync(context: SyncContext, request: SyncRequest) -> None:
 
 
 @task(task_run_name="simulate the sync", **IO_RETRIES)
-def simulate_sync(context: SyncContext, request: SyncRequest) -> tuple[str, dict[str, int]]:
-    """Count what a sync would do, in words and by outcome; change nothing."""
+def simulate_sync(context: SyncContext, request: SyncRequest, refused: int | None = None) -> tuple[str, dict[str, int]]:
+    """Count what a sync would do, in words and by outcome; change nothing.
+
+    Args:
+        context: The project.
+        request: What it would apply.
+        refused: Number of operations that a rehearsal found the target to refuse; None if there was no rehearsal.
+    """
     with open_target(context, request.diff_id) as (saved, target):
         _, declared = find_sync(context.project, saved.record)
         options = declared.options(
@@ -69,8 +75,8 @@ def simulate_sync(context: SyncContext, request: SyncRequest) -> tuple[str, dict
         result = saved.dry_run(options, flags=declared.combined_flags)
     counts = result.counts()
     get_run_logger().info("Dry run of diff %s: %s", request.diff_id, result.applied_before or counts)
-    publish_dry_run(saved.record, result)
-    return dry_run_heading(saved.record, result), counts
+    publish_dry_run(saved.record, result, refused)
+    return dry_run_heading(saved.record, result, refused), counts
 
 
 @task(task_run_name="apply the diff", **NO_RETRIES)

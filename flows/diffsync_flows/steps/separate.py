@@ -6,7 +6,7 @@ from diffsync_flows.config.schema import PrefectSyncEntry
 from diffsync_flows.steps.child_runs import Step, run_steps
 from diffsync_flows.steps.step_end import StepEnd
 from diffsync_store.diffs import DiffRecord
-from diffsync_store.runs import needs_approval
+from diffsync_store.runs import may_wait
 
 
 class SeparateSteps:
@@ -40,6 +40,6 @@ class SeparateSteps:
 
     def sync(self, record: DiffRecord, *, dry_run: bool) -> list[StepEnd]:
         """Apply the diff, or start the run that asks a person first."""
-        is_child = dry_run or not needs_approval(self._declared, record)
+        is_child = dry_run or not may_wait(self._declared, record)
         parameters = {"diff_id": record.diff_id, "dry_run": dry_run, "outside_window": self._outside_window}
         return run_steps(Step(f"sync/{self._sync_name}", parameters, is_child))

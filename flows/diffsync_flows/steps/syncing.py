@@ -1,6 +1,8 @@
 """The steps of a sync run: check, ask for approval, apply, report."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from diffsync_flows.approval.request import ApprovalRequest, has_requested_approval
 from diffsync_flows.approval.superseding import supersede_older, supersede_scheduled
@@ -14,19 +16,33 @@ from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_flows.steps.agents import parse_place
 from diffsync_flows.steps.applying import apply_as_agent, apply_diff, check_sync, read_diff, simulate_sync
 from diffsync_flows.steps.outcome import SyncOutcome
+from diffsync_flows.steps.rehearsing import rehearse_dry_run, rehearse_sync
 from diffsync_store import LeaseHeld, SyncStopped
 from diffsync_store.diffs import DiffRecord
-from diffsync_store.runs import OpenWindow, SyncRequest, applies_unasked, asks_nobody, find_sync, needs_approval
+from diffsync_store.runs import (
+    OpenWindow,
+    RehearsalReport,
+    SyncRequest,
+    applies_unasked,
+    asks_nobody,
+    find_sync,
+    may_ask,
+    needs_approval,
+    refusal_text,
+)
 from diffsync_store.store.redis import Holder
 
 Counts = dict[str, int]
+Ask = Callable[[], SyncOutcome | Ending]
+"""Asks for an approval and applies what it covers."""
 
 
 def dry_run_sync(context: SyncContext, request: SyncRequest) -> Ending:
     """Check that a sync could start, and count what it would do."""
     _begin(context, request, Outcome.DRY_RUN)
     check_sync(context, request)
-    heading, counts = simulate_sync(context, request)
+    refused = rehearse_dry_run(context, request)
+    heading, counts = simulate_sync(context, request, refused)
     return Ending(Outcome.DRY_RUN, f"{heading}.", counts)
 
 
@@ -38,8 +54,13 @@ def run_agent(context: SyncContext, request: SyncRequest, agent_of: str) -> Coun
     return apply_as_agent(context, request, group, number)
 
 
-def run_sync(context: SyncContext, request: SyncRequest) -> Ending:
+def run_sync(context: SyncContext, request: SyncRequest, *, asks: bool = True) -> Ending:
     """Apply a diff once it is approved; report the end as an event and as metrics.
+
+    Args:
+        context: The project.
+        request: What to apply.
+        asks: Whether this run asks a person because of a rehearsal; otherwise it ends with `must_ask` then.
 
     Raises:
         SyncStopped: Too many operations failed.
@@ -47,7 +68,7 @@ def run_sync(context: SyncContext, request: SyncRequest) -> Ending:
     with run_metrics("sync", request.sync_name, context.project.declared.metrics) as metrics:
         failure = RunNotifications(context).sync_failure(request.sync_name, request.diff_id)
         with report_failure(request.diff_id, request.sync_name) as end, failure:
-            ended = _apply_approved(context, request, metrics, end)
+            ended = _apply_approved(context, request, metrics, end, asks=asks)
             if isinstance(ended, Ending):
                 metrics.is_published = False
                 return ended
@@ -56,7 +77,7 @@ def run_sync(context: SyncContext, request: SyncRequest) -> Ending:
 
 
 def _apply_approved(
-    context: SyncContext, request: SyncRequest, metrics: RunMetrics, end: SyncEnd
+    context: SyncContext, request: SyncRequest, metrics: RunMetrics, end: SyncEnd, *, asks: bool
 ) -> SyncOutcome | Ending:
     """Apply the diff, or return how the run ends without applying it."""
     has_waited = has_waited_for_window()
@@ -71,15 +92,15 @@ def _apply_approved(
     if not must_ask and window.refusal:
         return _closed(window, end)
     try:
-        if not must_ask:
-            outcome = apply_diff(context, request, require_approval=False)
-            return replace(outcome, asks_nobody=asks_nobody(declared, record, request.allow))
-        if not is_resumed and not window.is_closed and applies_unasked(record, request.allow):
-            outcome = apply_diff(context, request, require_approval=False)
-            if not outcome.waiting:
-                return outcome
-        approval = ApprovalRequest(context, request, end.sync_name, is_answered=has_waited)
-        return _apply_when_approved(context, request, approval, window, end)
+        ask = partial(_apply_when_approved, context, request, window, end, has_waited=has_waited)
+        report = None if is_resumed else rehearse_sync(context, request)
+        if report is not None:
+            return _apply_without_refused(context, end, report, ask if asks else None)
+        if must_ask:
+            is_begun = is_resumed or window.is_closed or not applies_unasked(record, request.allow)
+            return ask() if is_begun else _apply_and_ask(context, request, ask)
+        outcome = apply_diff(context, request, require_approval=False)
+        return replace(outcome, asks_nobody=asks_nobody(declared, record, request.allow))
     except LeaseHeld as held:
         if not isinstance(held.holder, Holder) or held.holder.until is not None:
             raise
@@ -87,14 +108,38 @@ def _apply_approved(
         return _locked(record, held.holder)
 
 
+def _apply_without_refused(
+    context: SyncContext, end: SyncEnd, report: RehearsalReport, ask: Ask | None
+) -> SyncOutcome | Ending:
+    """Ask what to do about the operations that the target would refuse; stop before anything is written if nobody is asked.
+
+    Args:
+        context: The project.
+        end: The end of the sync.
+        report: What a rehearsal found.
+        ask: Asks; None if this run cannot.
+    """
+    if end.record and not may_ask(context.project.sync(end.sync_name), end.record):
+        text = refusal_text(report, asks=False)
+        return SyncOutcome({}, f"{text} The artifact of this run lists all that was refused.")
+    return ask() if ask else Ending(must_ask=True)
+
+
+def _apply_and_ask(context: SyncContext, request: SyncRequest, ask: Ask) -> SyncOutcome | Ending:
+    """Apply what the rules let through, then ask about the rest."""
+    outcome = apply_diff(context, request, require_approval=False)
+    return ask() if outcome.waiting else outcome
+
+
 def _apply_when_approved(
-    context: SyncContext, request: SyncRequest, approval: ApprovalRequest, window: OpenWindow, end: SyncEnd
+    context: SyncContext, request: SyncRequest, window: OpenWindow, end: SyncEnd, *, has_waited: bool
 ) -> SyncOutcome | Ending:
     """Ask for an approval and apply what it covers, until nothing waits for another one.
 
     Raises:
         Pause: A person has to decide, or the run waits for the next window.
     """
+    approval = ApprovalRequest(context, request, end.sync_name, is_answered=has_waited)
     while True:
         if ended := approval.answer():
             if ended.outcome is Outcome.REJECTED:
@@ -105,6 +150,8 @@ def _apply_when_approved(
             assert end.record is not None  # noqa: S101  # for the type checker
             wait_for_window(context, end.record, end.sync_name, window)
             return _closed(window, end)
+        if rehearse_sync(context, request):
+            continue
         outcome = apply_diff(context, request, require_approval=True)
         if not outcome.waiting or approval.is_complete():
             return outcome
@@ -126,11 +173,12 @@ def _locked(record: DiffRecord, holder: Holder) -> Ending:
 def _report(
     context: SyncContext, request: SyncRequest, metrics: RunMetrics, end: SyncEnd, outcome: SyncOutcome
 ) -> None:
-    metrics.add_sync(outcome.counts, is_partial=bool(outcome.not_applied), in_sync_with=outcome.in_sync_with)
+    is_partial = bool(outcome.not_applied or outcome.stop_reason)
+    metrics.add_sync(outcome.counts, is_partial=is_partial, in_sync_with=outcome.in_sync_with)
     end.emit("stopped" if outcome.stop_reason else metrics.state, outcome.counts)
     if end.record:
         RunNotifications(context).sync_end(metrics.name, end.record, request, outcome.counts, outcome.stop_reason)
-    if request.is_whole_diff and end.record:
+    if request.is_whole_diff and end.record and outcome.counts:  # without counts, nothing was begun
         reason = f"The newer diff {request.diff_id} was applied"
         supersede_older(context, end.record, metrics.name, reason)
         supersede_scheduled(context, end.record, metrics.name, reason)

@@ -80,12 +80,14 @@ class TogetherSteps:
         Raises:
             StepFailed: The sync failed.
         """
+        separate = SeparateSteps(self._sync_name, self._declared, self._ids, self._outside_window)
         if not dry_run and needs_approval(self._declared, record):
-            steps = SeparateSteps(self._sync_name, self._declared, self._ids, self._outside_window)
-            return steps.sync(record, dry_run=dry_run)
+            return separate.sync(record, dry_run=dry_run)
         request = SyncRequest(record.diff_id, self._sync_name, outside_window=self._outside_window)
         with _step(f"sync {self._sync_name}"):
-            ended = dry_run_sync(self._context, request) if dry_run else run_sync(self._context, request)
+            ended = dry_run_sync(self._context, request) if dry_run else run_sync(self._context, request, asks=False)
+        if ended.must_ask:
+            return separate.sync(record, dry_run=False)
         return [StepEnd(f"sync {_subject(record)}", ended.outcome, ended.message)]
 
     def _load(self, adapter: str, store_id: str) -> StepEnd | StepFailed:

@@ -12,7 +12,15 @@ from threading import Lock
 from typing import Any, NoReturn
 
 from diffsync_store.exceptions import DiffNotFound, JournalLost, SyncTakenOver
-from diffsync_store.journal import Application, Approval, ApprovalRequest, Entry, Journal, WindowOverride
+from diffsync_store.journal import (
+    Application,
+    Approval,
+    ApprovalRequest,
+    Entry,
+    Journal,
+    RehearsalReport,
+    WindowOverride,
+)
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.keys import DiffKeys
@@ -244,6 +252,17 @@ class RedisJournal(Journal):
         self._renew()
         if not is_set:
             self._raise_gone()
+
+    def rehearsal(self) -> RehearsalReport | None:
+        with translated_errors():
+            text = self._redis.get(self._keys.rehearsal)
+        return RehearsalReport.model_validate_json(text) if text else None
+
+    def record_rehearsal(self, report: RehearsalReport) -> None:
+        report = report.model_copy(update={"at": server_time(self._redis, self._keys.rehearsal)})
+        with translated_errors():
+            self._redis.set(self._keys.rehearsal, readable(report.model_dump_json()), ex=self._ttl)
+        self._renew()
 
     def approval_requests(self) -> dict[str, ApprovalRequest]:
         """Return the runs that wait for an approval, by the id of each; without those that have stopped waiting."""

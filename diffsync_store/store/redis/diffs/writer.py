@@ -51,7 +51,7 @@ class DiffWriter:
         """Remove the diff that is saved under the id; return why it is kept, or an empty string."""
         keys = self._keys
         saved = [keys.approval, keys.journal, keys.writer, keys.application, keys.record, keys.elements]
-        saved += [keys.left_alone, keys.outline]
+        saved += [keys.left_alone, keys.outline, keys.rehearsal]
         with translated_errors():
             reason: bytes = scripts.CLEAR(self._redis, saved, [])
         return reason.decode()

@@ -7,6 +7,7 @@ from diffsync_flows.reporting.artifacts.diff import link_request, publish_diff
 from diffsync_flows.reporting.artifacts.housekeeping import publish_housekeeping
 from diffsync_flows.reporting.artifacts.load import publish_load
 from diffsync_flows.reporting.artifacts.reconcile import WAITS_FOR_WINDOW, publish_reconcile, settle_reconcile
+from diffsync_flows.reporting.artifacts.rehearsal import publish_rehearsal
 from diffsync_flows.reporting.artifacts.review import review
 from diffsync_flows.reporting.artifacts.shards import ShardTable
 from diffsync_flows.reporting.artifacts.sync import dry_run_heading, publish_dry_run, publish_sync, publish_window_wait
@@ -22,6 +23,7 @@ __all__ = [
     "publish_housekeeping",
     "publish_load",
     "publish_reconcile",
+    "publish_rehearsal",
     "publish_sync",
     "publish_undo",
     "publish_window_wait",

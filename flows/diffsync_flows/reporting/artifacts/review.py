@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from diffsync_flows.reporting.artifacts.diff import first_rows
+from diffsync_flows.reporting.artifacts.rehearsal import rehearsal_section
 from diffsync_flows.reporting.artifacts.text import (
     count_shown,
     format_totals,
@@ -17,10 +18,16 @@ from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.reporting.links import sentence_with_links
 from diffsync_flows.reporting.run_metadata import ACTIONS
 from diffsync_store.diffs import SavedDiff
+from diffsync_store.runs import RehearsalReport
 
 
 def review(
-    diff: SavedDiff, overrides: Mapping[str, Sequence[object]], limit: int = 5, *, allow_all: Sequence[str] = ()
+    diff: SavedDiff,
+    overrides: Mapping[str, Sequence[object]],
+    limit: int = 5,
+    *,
+    allow_all: Sequence[str] = (),
+    rehearsal: RehearsalReport | None = None,
 ) -> str:
     """Return a diff as Markdown for the person who approves it.
 
@@ -29,12 +36,13 @@ def review(
         overrides: Parameters of the run that apply more or less than the whole diff within the guards.
         limit: Maximum operations to show of each action.
         allow_all: The allowances with which guards let the whole diff through.
+        rehearsal: What a rehearsal of it found.
     """
     record = diff.record
     return (
         f"# {format_totals(record)}: {sides(record)}\n\n"
         f"Diff {escape_markdown(record.diff_id)}. {sentence_with_links('Made by', 'diff', f'diff:{record.diff_id}')}\n\n"
-        f"{table_by_model(record)}{notes_section(record)}{rulings_section(record)}{suppressed_section(record, allow_all)}{_overrides(overrides)}"
+        f"{table_by_model(record)}{rehearsal_section(rehearsal)}{notes_section(record)}{rulings_section(record)}{suppressed_section(record, allow_all)}{_overrides(overrides)}"
         + "".join(_operations(diff, action, limit) for action in ACTIONS)
     )
 

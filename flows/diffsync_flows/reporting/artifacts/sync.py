@@ -47,15 +47,16 @@ def publish_window_wait(record: DiffRecord, message: str) -> None:
 
 
 @best_effort(NOT_PUBLISHED)
-def publish_dry_run(record: DiffRecord, result: SyncResult) -> None:
-    """Publish what a sync would do."""
-    _publish(record, result, "would be", f"{Outcome.DRY_RUN.prefix}{dry_run_heading(record, result)}")
+def publish_dry_run(record: DiffRecord, result: SyncResult, refused: int | None) -> None:
+    """Publish what a sync would do; `refused` is what a rehearsal found, if there was one."""
+    _publish(record, result, "would be", f"{Outcome.DRY_RUN.prefix}{dry_run_heading(record, result, refused)}")
 
 
-def dry_run_heading(record: DiffRecord, result: SyncResult) -> str:
+def dry_run_heading(record: DiffRecord, result: SyncResult, refused: int | None = None) -> str:
     """Return the result of a dry run in a few words."""
     before = f", {result.done_before:,} were applied before" if result.done_before else ""
-    return f"{result.applied:,} of {record.operations:,} would be applied{before}, nothing was changed"
+    more = "" if refused is None else f", the target would refuse {refused:,} of them"
+    return f"{result.applied:,} of {record.operations:,} would be applied{before}{more}, nothing was changed"
 
 
 def _earlier(result: SyncResult) -> str:
