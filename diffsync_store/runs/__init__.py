@@ -1,7 +1,7 @@
 """Run a sync of a project: load both sides, compare them, plan, apply. What runs it, a terminal or Prefect, reports it."""
 
-from diffsync_store.runs.adopting import Adopting
 from diffsync_store.journal import RefusedOperation, RehearsalReport
+from diffsync_store.runs.adopting import Adopting
 from diffsync_store.runs.applying import LEASE_SECONDS, apply_saved, group_of
 from diffsync_store.runs.approval import (
     applies_unasked,
@@ -58,8 +58,8 @@ from diffsync_store.sync.rehearsal import Rehearsed
 __all__ = [
     "LEASE_SECONDS",
     "MAX_CHOSEN",
-    "Adopting",
     "MAX_REFUSED",
+    "Adopting",
     "Held",
     "LoadProgress",
     "NewerChange",

@@ -138,10 +138,10 @@ def find_rehearsal(saved: SavedDiff, request: SyncRequest) -> RehearsalReport | 
 
 def undecided_refusal(saved: SavedDiff, request: SyncRequest) -> RehearsalReport | None:
     """Return the rehearsal of these operations that was not clean, if nobody has approved the diff since; None otherwise."""
-    report = find_rehearsal(saved, request)
-    if report is None or report.is_clean or report.is_answered_by(saved.journal().approval()):
+    report, journal = find_rehearsal(saved, request), saved.journal()
+    if report is None or report.is_clean or report.is_answered_by(journal.approval()):
         return None
-    return report
+    return report if journal.application() is None else None
 
 
 def refused_operations(saved: SavedDiff) -> tuple[Select, ...]:
