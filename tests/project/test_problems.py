@@ -17,7 +17,7 @@ from tests.project.files import ADAPTER, ADAPTERS, PAIR, PLAIN, STORE
 DECLARATIONS = "project, store, models, adapters, syncs, housekeeping, serve, notify, metrics, prefect_ui"
 SYNC = (
     "source, target, description, flags, guards, approval, rules, fields, deletes, rehearse, rehearsal_timeout, windows, "
-    "stale_after, diff_retention, agents, apply"
+    "stale_after, diff_retention, agents, canary, apply"
 )
 NAME = "a name has 1 to 64 letters, digits, '.', '_' or '-', and starts with a letter or a digit"
 DURATION = "expected a duration such as 30s, 2m, 1h30m or 7d, or a number of seconds"
