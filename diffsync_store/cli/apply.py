@@ -147,9 +147,7 @@ def apply(
                 if rehearse:
                     _rehearse(context, replace(request, sync_name=""), is_quiet=as_json)
                 report = rehearse_before_apply(context, plan, request, wait=wait, is_quiet=as_json)
-                result = _stop_for(plan, report, is_yes=yes)
-                if result is None:
-                    _ask(plan, request, report, is_yes=yes, by=by or person())
+                result = _ask_or_stop(plan, request, report, is_yes=yes, by=by or person())
         if result is not None:
             notify_end(context, plan, request, result)
             _end(plan, result, as_json=as_json)
@@ -200,12 +198,19 @@ def _rehearse(context: Context, request: SyncRequest, *, is_quiet: bool) -> None
         raise UserError(f"Nothing was applied, because of the rehearsal: {reason}")
 
 
-def _stop_for(plan: Plan, report: RehearsalReport | None, *, is_yes: bool) -> SyncResult | None:
-    """Return the result if a rehearsal found what nobody is asked about; None if the diff may be applied, or somebody is asked."""
+def _ask_or_stop(
+    plan: Plan, request: SyncRequest, report: RehearsalReport | None, *, is_yes: bool, by: str
+) -> SyncResult | None:
+    """Ask the person. Return the result instead if a rehearsal found what nobody is asked about.
+
+    Raises:
+        typer.Abort: the person refuses.
+    """
     is_asked = may_ask(plan.declared, plan.saved.record)
-    if report is None or (is_asked and not is_yes):
-        return None
-    return SyncResult(stopped=refusal_text(report, asks=is_asked))
+    if report is not None and (is_yes or not is_asked):
+        return SyncResult(stopped=refusal_text(report, asks=is_asked))
+    _ask(plan, request, report, is_yes=is_yes, by=by)
+    return None
 
 
 def _apply(context: Context, request: SyncRequest, plan: Plan, *, by: str, wait: int, agents: int | None) -> SyncResult:
