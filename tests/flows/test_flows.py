@@ -205,6 +205,7 @@ def test_a_retried_reconcile_starts_only_the_failed_steps(project: Project, refu
     assert started[1].startswith("diff ")
 
 
+@pytest.mark.timeout(900)
 def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_starts_again(project: Project) -> None:
     file = project.folder / "slow"
     file.unlink(missing_ok=True)
@@ -226,7 +227,7 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_star
     assert refused.state == "Failed"
     assert "Store 'killed' (slow) is loading, not complete." in refused.message
     assert "Wait for the load to end; if it is no longer running, load the store again." in refused.message
-    wait_until(lambda: project.stack.get(f"/flow_runs/{run_id}")["run_count"] == 2, 180, "it was started again")
+    wait_until(lambda: project.stack.get(f"/flow_runs/{run_id}")["run_count"] == 2, 400, "it was started again")
     states = project.stack.get(f"/flow_run_states/?flow_run_id={run_id}")
     dead = next(state for state in states if state["name"] == "Crashed")
     assert dead["message"].startswith("No heartbeat: the process or its worker is gone.")
