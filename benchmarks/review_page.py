@@ -5,6 +5,7 @@ the median and the longest of the rest, and the memory of the server.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -22,6 +23,9 @@ from tests.cli.conftest import CommandLine
 from tests.serve.server_process import ServerProcess
 from tests.servers import RedisServer
 
+os.environ.setdefault("BENCH_LIBRARY", "diffsync_store")
+from benchmarks.inventory import Interface
+
 FILE = """
 project: bench
 store: {{url: "{url}"}}
@@ -33,20 +37,6 @@ syncs:
 """
 ROUNDS = 15
 OF_DEVICE = 100
-
-
-class Interface(DiffSyncModel):
-    _modelname = "interface"
-    _identifiers = ("device_name", "name")
-    _attributes = ("description", "enabled", "mtu", "mac", "vlans")
-
-    device_name: str
-    name: str
-    description: str
-    enabled: bool
-    mtu: int
-    mac: str
-    vlans: list[int]
 
 
 class Device(DiffSyncModel):
