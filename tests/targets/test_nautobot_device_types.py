@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 from tests.device_types import EXAMPLE, declared, library, unpack
+from tests.rehearsing import rehearsed
 from tests.servers import wait_until
 from tests.targets.conftest import MakeNautobot
 from tests.targets.given import count_requests, loaded, synced
@@ -84,6 +85,9 @@ def test_no_more_requests_than_records_need(
     source = loaded(library(libraries / "2024"))
     target = loaded(make_adapter(project["models"], project["adapters"]["nautobot"]["records"]))
     requests = count_requests(target)
+    assert not rehearsed(source, target).result.rejects
+    assert (requests["OPTIONS"], requests["PATCH"], requests["DELETE"]) == (len(source.models), 0, 0)
+    requests.clear()
     result = synced(source, target, batch_size=30)
     assert (result.created, result.failed) == (sum(map(source.count, source.models)), 0)
     fewest = sum(-(-source.count(model) // 30) for model in source.models)

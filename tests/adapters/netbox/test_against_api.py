@@ -11,6 +11,7 @@ from diffsync_store.adapters.shards import WrongShards
 from tests.adapters.sharding import content, gaps, loaded_shards, require_same_as_whole
 from tests.http_service import Request
 from tests.netbox_api import TOKEN, NetBoxApi
+from tests.rehearsing import reasons, rehearsed
 from tests.targets.given import changes, given, loaded, synced
 
 MODELS: dict[str, Any] = {
@@ -183,3 +184,28 @@ def test_the_values_of_a_filter_are_listed(api: NetBoxApi, make_adapter: MakeAda
     with pytest.raises(WrongShards, match="The values of 'owner' cannot be listed, only those of site, region, "):
         make_adapter({"device_type": {**RECORDS["device_type"], "shard": "owner"}}, shards="auto").shards()
     assert list(make_adapter(shards="auto").shards()) == ["manufacturer", "device_type"]
+
+
+def test_a_rehearsal_reads_what_the_api_has_and_writes_nothing(api: NetBoxApi, make_adapter: MakeAdapter) -> None:
+    synced(given(MODELS, manufacturer=[ACME], device_type=device_types("X1", "X2")), loaded(make_adapter()))
+    target = loaded(make_adapter())
+    with api.client() as client:
+        client.post("dcim/manufacturers/", json={"name": "There", "slug": "there"})
+        gone = next(number for number, one in api.lists["dcim/device-types"].items() if one["model"] == "X2")
+        client.delete(f"dcim/device-types/{gone}/")
+    new = [{**ACME, "name": name} for name in ("New", "There")]
+    types = [*device_types("X1", "X2", airflow="passive"), {"manufacturer": "New", "model": "N1", "airflow": None}]
+    api.requests.clear()
+    found = rehearsed(given(MODELS, manufacturer=[ACME, *new], device_type=types), target)
+    assert {name: reason.partition(".")[0] for name, reason in reasons(found).items()} == {
+        "There": "The system has a record with these identifiers already",
+        "Acme__X2": "The device_type 'Acme__X2' is gone from the system",
+    }
+    assert {method for method, _ in api.requests} == {"GET", "OPTIONS"}
+    assert len(api.requests) <= 8
+
+
+def test_a_rehearsal_names_the_right_that_is_missing(api: NetBoxApi, make_adapter: MakeAdapter) -> None:
+    api.denied = {"POST"}
+    found = rehearsed(given(MODELS, manufacturer=[ACME]), loaded(make_adapter()))
+    assert "`dcim.add_manufacturer`" in reasons(found)["Acme"]

@@ -9,6 +9,7 @@ import pytest
 from diffsync_store.adapters.netbox import NetBoxAdapter
 from diffsync_store.adapters.netbox.client import NetBoxClient
 from tests.device_types import declared, library, unpack
+from tests.rehearsing import rehearsed
 from tests.targets.netbox.conftest import MakeNetBox
 from tests.targets.netbox.server import NetBoxServer
 from tests.targets.netbox.test_adapter import changes, loaded, synced
@@ -43,6 +44,8 @@ def test_two_years_of_the_library(
 ) -> None:
     for year, expected in {"2024": (1719, 0, 0), "2025": (1381, 29, 67)}.items():
         source, target = loaded(library(libraries / year)), make_target()
+        rehearsal = rehearsed(source, target).result
+        assert ((rehearsal.created, rehearsal.updated, rehearsal.deleted), rehearsal.rejects) == (expected, [])
         calls: list[str] = []
 
         def counted(self: NetBoxClient, method: str, path: str, *, calls: list[str] = calls, **options: Any) -> Any:
