@@ -17,7 +17,6 @@ from diffsync_store.runs.approval import (
 )
 from diffsync_store.runs.comparing import compare_stores, drop_stores
 from diffsync_store.runs.filters import Selection, count_matching, parse_selection
-from diffsync_store.runs.held import Held, allowances_for_all, find_held, require_releasable
 from diffsync_store.runs.ids import new_id
 from diffsync_store.runs.in_sync import record_in_sync
 from diffsync_store.runs.leasing import wait_for_lease
@@ -48,6 +47,7 @@ from diffsync_store.runs.rehearsal import (
 from diffsync_store.runs.rule_cases import RuleCase, differing, read_cases, record_cases
 from diffsync_store.runs.sharding import ShardLoad, Shards, find_shards, load_shard, missing_shards, require_any
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
+from diffsync_store.runs.suppressed import Suppressed, allowances_for_all, find_suppressed, require_releasable
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, open_source, open_target, require_stores
 from diffsync_store.runs.undo import make_undo, open_undoable
@@ -60,7 +60,6 @@ __all__ = [
     "MAX_CHOSEN",
     "MAX_REFUSED",
     "Adopting",
-    "Held",
     "LoadProgress",
     "NewerChange",
     "OpenWindow",
@@ -73,6 +72,7 @@ __all__ = [
     "Selection",
     "ShardLoad",
     "Shards",
+    "Suppressed",
     "SyncRequest",
     "Waiting",
     "WindowClosed",
@@ -86,11 +86,11 @@ __all__ = [
     "count_matching",
     "differing",
     "drop_stores",
-    "find_held",
     "find_newer_change",
     "find_refused",
     "find_rehearsal",
     "find_shards",
+    "find_suppressed",
     "find_suppressions",
     "find_sync",
     "find_waiting",

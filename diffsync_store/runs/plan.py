@@ -12,7 +12,7 @@ from diffsync_store.project import SyncContext, SyncEntry
 from diffsync_store.result import SyncResult
 from diffsync_store.runs.approval import applies_unasked, has_all_approvals, needs_approval, uncovered_by
 from diffsync_store.runs.filters import count_matching
-from diffsync_store.runs.held import allowances_for_all
+from diffsync_store.runs.suppressed import allowances_for_all
 from diffsync_store.runs.sync_request import SyncRequest
 from diffsync_store.runs.target import find_suppressions, find_sync, require_stores
 from diffsync_store.store.record import StoreRecord

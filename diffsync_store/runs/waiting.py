@@ -7,18 +7,29 @@ from itertools import islice
 from typing import Any, Literal
 
 from diffsync_store.diffs import DiffRecord, SavedDiff
+from diffsync_store.enum import OperationState
 from diffsync_store.journal import ApprovalRequest
 from diffsync_store.project import Role, SyncContext, SyncEntry
+from diffsync_store.rules import Decision
 from diffsync_store.runs.approval import asks_nobody, lacks_approvals, may_ask, needs_approval
 from diffsync_store.runs.rehearsal import undecided_refusal
 from diffsync_store.runs.sync_request import SyncRequest
+from diffsync_store.sync.filters import NOT_SELECTED
 
 _RECORDS = 500
 """Newest diffs that are looked at."""
 _OF_A_SYNC = 5
 """Newest diffs of a sync that are looked at."""
-Reason = Literal["approval", "held", "not applied", "not finished"]
-_ROLES: dict[Reason, Role] = {"approval": "approve", "held": "approve", "not applied": "start", "not finished": "start"}
+Reason = Literal["approval", "suppressed", "hold", "not applied", "not finished"]
+_ROLES: dict[Reason, Role] = {
+    "approval": "approve",
+    "suppressed": "approve",
+    "hold": "start",
+    "not applied": "start",
+    "not finished": "start",
+}
+_ENTRIES = 10_000
+"""Entries of a journal that are read to find out whether something is left to do."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,8 @@ class Waiting:
     record: DiffRecord
     sync: str
     reason: Reason
-    """`approval`: nobody has decided, or a rehearsal found since what the target would refuse. `held`: guards hold all of it, or what is left of it. `not applied`: it is approved, or needs no approval. `not
+    """`approval`: nobody has decided, or a rehearsal found since what the target would refuse. `suppressed`: guards suppress all of it, or
+    what is left of it. `hold`: a rule does, and a new diff may not. `not applied`: it is approved, or needs no approval. `not
     finished`: a sync has ended before its end, or has rejects."""
     requests: tuple[ApprovalRequest, ...]
     """The runs that wait with it."""
@@ -81,9 +93,30 @@ def _reason(saved: SavedDiff, declared: SyncEntry, requests: Sequence[ApprovalRe
     if is_rejected:
         return None
     if journal.last_writer():
-        allowed = approval.allowed if approval is not None else ()
-        is_held = any(one.allowance not in allowed for one in record.suppressions)
-        return "held" if is_held else "not finished"
+        left_out = _left_out_by(record, approval.allowed if approval is not None else ())
+        return left_out if left_out and _is_rest_left_out(saved) else "not finished"
     if approval is None and asks_nobody(declared, record):
-        return "held"
-    return "not applied"
+        return "suppressed"
+    return "hold" if {one.decision for one in record.rulings} == {Decision.HOLD} else "not applied"
+
+
+def _left_out_by(record: DiffRecord, allowed: Sequence[str]) -> Reason | None:
+    """Return what suppresses some of a diff: guards, or else a rule; None if nothing does."""
+    if any(one.allowance not in allowed for one in record.suppressions):
+        return "suppressed"
+    return "hold" if any(one.decision is Decision.HOLD for one in record.rulings) else None
+
+
+def _is_rest_left_out(saved: SavedDiff) -> bool:
+    """Return whether a sync has handled the whole diff, and all that it has not done is suppressed or ignored.
+
+    Of a diff with more entries than are read here, it is assumed.
+    """
+    entries = saved.journal().entries(_ENTRIES)
+    if entries is None:
+        return True
+    return len(entries) >= saved.record.operations and all(
+        each.state in {OperationState.DONE, OperationState.IGNORED}
+        or (each.state is OperationState.SUPPRESSED and each.reason != NOT_SELECTED)
+        for each in entries
+    )

@@ -87,7 +87,7 @@ class PrefectRunner:
             )
         if is_approved and not all(_covers(run, saved) for run in runs):
             raise UserError(
-                "The run that waited continues without what guards hold, because it was started without it. When it has ended, "
+                "The run that waited continues without what guards suppress, because it was started without it. When it has ended, "
                 "start a run that applies the diff: it applies what you have released."
             )
         name, _ = self._config.sync_between(saved.record.source_name, saved.record.target_name)

@@ -175,3 +175,10 @@ def test_what_the_rules_decide_is_shown_and_filtered(served: Served, tmp_path: P
                 assert again.wait_for(run)["state"] == "done"
             assert "2 different people must approve it" in page(again, path)
             assert [each["reason"] for each in again.get("/waiting")["waiting"]] == ["approval"]
+            decision = {"decision": "approve", "checksum": diff["checksum"]}
+            second = client.post(f"/api/v1{path}/decision", json=decision, headers=again.person("alice"))
+            assert second.status_code == 200, second.text
+            for run in again.get("/runs")["runs"]:
+                assert again.wait_for(run)["state"] == "done"
+            assert [each["reason"] for each in again.get("/waiting")["waiting"]] == ["hold"]
+            assert "a rule with hold suppresses what is left" in page(again, "/")

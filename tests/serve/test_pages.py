@@ -153,7 +153,7 @@ def test_the_heading_says_what_guards_hold() -> None:
         suppressions=(held,),
         created=datetime.now(UTC),
     )
-    assert heading(record) == "3 deletes (2 held by guards), 1 update, 0 creates"
+    assert heading(record) == "3 deletes (2 suppressed by guards), 1 update, 0 creates"
 
 
 def test_the_overview_shows_diffs_loads_and_since_when_both_sides_are_equal(served: Served) -> None:

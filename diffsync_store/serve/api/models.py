@@ -65,7 +65,7 @@ class ApprovalView(Answer):
     comment: str
     others: list[str] = Field(description="Other people whose approval counts beside it, where a rule asks for several")
     excluded: list[str]
-    allowed: list[str] = Field(description="What the guards hold and the approval releases")
+    allowed: list[str] = Field(description="What the guards suppress and the approval releases")
     is_current: bool = Field(description="Whether it is about the diff as it is now")
 
 
@@ -99,8 +99,9 @@ class WaitingDiff(Answer):
 
     diff_id: str
     sync: str
-    reason: Literal["approval", "held", "not applied", "not finished"] = Field(
-        description="`approval`: nobody has decided. `held`: guards hold what is left. `not applied`: it is approved, or needs no "
+    reason: Literal["approval", "suppressed", "hold", "not applied", "not finished"] = Field(
+        description="`approval`: nobody has decided. `suppressed`: guards suppress what is left. `hold`: a rule "
+        "does, and a new diff may not. `not applied`: it is approved, or needs no "
         "approval. `not finished`: a sync has ended before its end, or has rejects"
     )
     role: Role = Field(description="The role that it waits for")
@@ -140,8 +141,8 @@ class DiffView(Answer):
     waiting: list[WaitingView]
 
 
-class HeldView(Answer):
-    """Operations that guards hold: a sync does not apply them, unless an approval allows it."""
+class SuppressedView(Answer):
+    """Operations that guards suppress: a sync does not apply them, unless an approval allows it."""
 
     allowance: str = Field(description="Send it in `allow` of a decision to release them")
     reasons: list[str]
@@ -170,9 +171,9 @@ class RehearsalView(Answer):
 
 
 class DiffDetail(DiffView):
-    """A saved diff with its checksum, what guards hold of it, and what a rehearsal found."""
+    """A saved diff with its checksum, what guards suppress of it, and what a rehearsal found."""
 
-    held: list[HeldView]
+    suppressed: list[SuppressedView]
     rehearsal: RehearsalView | None = Field(description="Null if the diff was not rehearsed before it is applied")
 
     checksum: str = Field(description="Send it with a decision: it says what was decided about")
@@ -296,7 +297,7 @@ class DecisionBody(Question):
     allow: list[str] = Field(
         [],
         max_length=100,
-        description="What the guards hold and the approval releases: `allowance` of an entry of `held`",
+        description="What the guards suppress and the approval releases: `allowance` of an entry of `suppressed`",
     )
     exclude_refused: bool = Field(
         False, description="Whether the approval also leaves out all that the `rehearsal` found to be refused"

@@ -12,14 +12,13 @@ from diffsync_store.journal import PENDING, Application, Approval, ApprovalReque
 from diffsync_store.operation import Operation, OperationFilter
 from diffsync_store.project import SyncContext
 from diffsync_store.rules import Ruling
-from diffsync_store.runs import Waiting, find_held, needs_approval, required_people
+from diffsync_store.runs import Waiting, find_suppressed, needs_approval, required_people
 from diffsync_store.serve.api.models import (
     ApplicationView,
     ApprovalView,
     Change,
     DiffDetail,
     DiffView,
-    HeldView,
     OperationList,
     OperationQuery,
     OperationView,
@@ -28,6 +27,7 @@ from diffsync_store.serve.api.models import (
     ResultView,
     RuledView,
     RunView,
+    SuppressedView,
     SyncView,
     WaitingDiff,
     WaitingView,
@@ -63,11 +63,11 @@ def diff_view(context: SyncContext[Any], saved: SavedDiff) -> DiffView:
 
 
 def diff_detail(context: SyncContext[Any], saved: SavedDiff, checksum: str) -> DiffDetail:
-    """Return a diff with its checksum and what guards hold of it."""
+    """Return a diff with its checksum and what guards suppress of it."""
     facts = _facts(context, saved, checksum)
-    held = find_held(context, saved) if facts["application"] is None else ()
-    views = [HeldView(allowance=each.allowance, reasons=list(each.reasons)) for each in held]
-    return DiffDetail(**facts, checksum=checksum, held=views, rehearsal=_rehearsal_view(saved))
+    found = find_suppressed(context, saved) if facts["application"] is None else ()
+    views = [SuppressedView(allowance=each.allowance, reasons=list(each.reasons)) for each in found]
+    return DiffDetail(**facts, checksum=checksum, suppressed=views, rehearsal=_rehearsal_view(saved))
 
 
 def _rehearsal_view(saved: SavedDiff) -> RehearsalView | None:

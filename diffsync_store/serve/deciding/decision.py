@@ -27,7 +27,7 @@ class Decision:
     comment: str = ""
     exclude: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
-    """What the guards hold and the approval releases."""
+    """What the guards suppress and the approval releases."""
     exclude_refused: bool = False
     """Leave out what a rehearsal found to be refused."""
 

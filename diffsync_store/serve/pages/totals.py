@@ -20,13 +20,15 @@ def attribute_totals(outline: Outline) -> list[tuple[str, str, dict[str, int]]]:
 
 
 def heading(record: DiffRecord) -> str:
-    """Return the number of operations by action, deletes first, and how many of them guards hold."""
-    held: Counter[str] = Counter()
+    """Return the number of operations by action, deletes first, and how many of them guards suppress."""
+    suppressed: Counter[str] = Counter()
     for one in record.suppressions:
-        held[one.action] += one.count_in(record.by_model)
-    return ", ".join(_counted(record.summary.get(action, 0), action, held[action]) for action in ACTIONS)
+        suppressed[one.action] += one.count_in(record.by_model)
+    return ", ".join(_counted(record.summary.get(action, 0), action, suppressed[action]) for action in ACTIONS)
 
 
-def _counted(number: int, action: str, held: int) -> str:
+def _counted(number: int, action: str, suppressed: int) -> str:
     text = f"{number:,} {action}{'s' * (number != 1)}"
-    return f"{text} ({'all' if held >= number else f'{held:,}'} held by guards)" if held else text
+    return (
+        f"{text} ({'all' if suppressed >= number else f'{suppressed:,}'} suppressed by guards)" if suppressed else text
+    )

@@ -132,6 +132,13 @@ class RedisJournal(Journal):
             found.update((name, Entry.from_json(text)) for name, text in zip(batch, texts, strict=True) if text)
         return found
 
+    def entries(self, most: int) -> list[Entry] | None:
+        """Return all entries, in any order; None if there are more than `most`."""
+        with translated_errors():
+            if self._redis.hlen(self._keys.journal) > most:
+                return None
+            return [Entry.from_json(text) for text in self._redis.hvals(self._keys.journal)]
+
     def write(self, entries: Mapping[str, Entry]) -> None:
         if not entries:
             return

@@ -1,4 +1,4 @@
-"""What guards hold of a saved diff, and what a person has to allow to release it."""
+"""What guards suppress of a saved diff, and what a person has to allow to release it."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,8 @@ from diffsync_store.runs.target import find_suppressions, require_stores
 
 
 @dataclass(frozen=True)
-class Held:
-    """Operations that guards hold, by the allowance that releases them."""
+class Suppressed:
+    """Operations that guards suppress, by the allowance that releases them."""
 
     allowance: str
     reasons: tuple[str, ...]
@@ -22,11 +22,11 @@ class Held:
 
 
 _COUNTED = 5000
-"""Elements of a diff that are counted for a page, where guards hold operations below certain objects."""
+"""Elements of a diff that are counted for a page, where guards suppress operations below certain objects."""
 
 
-def find_held(context: SyncContext[Any], saved: SavedDiff, *, counts_all: bool = False) -> tuple[Held, ...]:
-    """Return what guards hold: what they suppressed when the diff was made, then what exceeds the change limits.
+def find_suppressed(context: SyncContext[Any], saved: SavedDiff, *, counts_all: bool = False) -> tuple[Suppressed, ...]:
+    """Return what guards suppress: what they suppressed when the diff was made, then what exceeds the change limits.
 
     The limits count what is applied without an allowance, and what is applied with all of them.
 
@@ -45,12 +45,12 @@ def find_held(context: SyncContext[Any], saved: SavedDiff, *, counts_all: bool =
     for allow in dict.fromkeys([(), tuple(reasons)]) if counts_all or not is_read else ():
         for allowance, reason in _excesses(context, saved, allow):
             reasons[allowance][reason] = None
-    return tuple(Held(allowance, tuple(found)) for allowance, found in reasons.items())
+    return tuple(Suppressed(allowance, tuple(found)) for allowance, found in reasons.items())
 
 
 def allowances_for_all(context: SyncContext[Any], saved: SavedDiff, allow: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the allowances with which guards let the whole diff through, those that are given included."""
-    return tuple(dict.fromkeys((*allow, *(one.allowance for one in find_held(context, saved)))))
+    return tuple(dict.fromkeys((*allow, *(one.allowance for one in find_suppressed(context, saved)))))
 
 
 def require_releasable(context: SyncContext[Any], saved: SavedDiff, allow: Sequence[str]) -> None:
@@ -60,13 +60,13 @@ def require_releasable(context: SyncContext[Any], saved: SavedDiff, allow: Seque
         UserError: an allowance releases nothing.
         ChangeLimitExceeded: the limits refuse the diff; the message has the allowances that are missing.
     """
-    known = {held.allowance for held in find_held(context, saved, counts_all=True)} if allow else set()
+    known = {one.allowance for one in find_suppressed(context, saved, counts_all=True)} if allow else set()
     for each in allow:
         others = [other for other in allow if other != each]
         if each not in known and each not in dict(_excesses(context, saved, others)):
             advice = f"Allow any of: {', '.join(sorted(known))}." if known else "Allow nothing."
             raise UserError(
-                f"Nothing is approved: the guards hold nothing of this diff that {each!r} releases. {advice}"
+                f"Nothing is approved: the guards suppress nothing of this diff that {each!r} releases. {advice}"
             )
     if excesses := list(_excesses(context, saved, allow)):
         missing = ", ".join(allowance for allowance, _ in excesses)

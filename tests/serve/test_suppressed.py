@@ -1,4 +1,4 @@
-"""A truncated source makes deletes that guards hold. On the page, only an approval releases them."""
+"""A truncated source makes deletes that guards suppress. On the page, only an approval releases them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from diffsync_store.runs import held
+from diffsync_store.runs import suppressed
 from tests.serve.conftest import Served
 
 DELETES = 125
@@ -53,7 +53,9 @@ def wait(served: Served) -> None:
         assert served.wait_for(run)["state"] == "done"
 
 
-def test_held_deletes_end_in_a_question_until_an_approval_releases_them(served: Served, diff: dict[str, Any]) -> None:
+def test_suppressed_deletes_end_in_a_question_until_an_approval_releases_them(
+    served: Served, diff: dict[str, Any]
+) -> None:
     assert diff["summary"]["delete"] == DELETES
     text = page(served, diff)
     assert f"{DELETES} deletes of site" in text
@@ -83,7 +85,7 @@ def test_held_deletes_end_in_a_question_until_an_approval_releases_them(served: 
     assert "Released: partial:site" in page(served, diff)
 
 
-def test_an_approval_releases_only_what_guards_hold(served: Served, diff: dict[str, Any]) -> None:
+def test_an_approval_releases_only_what_guards_suppress(served: Served, diff: dict[str, Any]) -> None:
     for allow in ("partial:device", "everything", "delete:1000000"):
         answer = decide(served, diff, allow)
         assert answer.status_code == 409
@@ -92,7 +94,7 @@ def test_an_approval_releases_only_what_guards_hold(served: Served, diff: dict[s
     assert sites(served) == DELETES
 
 
-def test_a_page_of_a_large_diff_does_not_count_what_is_held_below_certain_objects(
+def test_a_page_of_a_large_diff_does_not_count_what_is_suppressed_below_certain_objects(
     served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved = served.context.diffs().open(diff["diff_id"])
@@ -100,9 +102,9 @@ def test_a_page_of_a_large_diff_does_not_count_what_is_held_below_certain_object
     below = (replace(one, below=(("site", "s1"),), count=1),)
     saved.record = saved.record.model_copy(update={"suppressions": below})
     calls = list[Any]()
-    monkeypatch.setattr(held, "find_suppressions", lambda *given: calls.append(given))
-    monkeypatch.setattr(held, "_COUNTED", 10)
-    assert [each.allowance for each in held.find_held(served.context, saved)] == [one.allowance]
+    monkeypatch.setattr(suppressed, "find_suppressions", lambda *given: calls.append(given))
+    monkeypatch.setattr(suppressed, "_COUNTED", 10)
+    assert [each.allowance for each in suppressed.find_suppressed(served.context, saved)] == [one.allowance]
     assert not calls
-    held.find_held(served.context, saved, counts_all=True)
+    suppressed.find_suppressed(served.context, saved, counts_all=True)
     assert len(calls) == 2
