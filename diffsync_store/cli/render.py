@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from diffsync_store.canary import read_canary
 from diffsync_store.cli.agents_view import agents_table, progress_of
 from diffsync_store.cli.formatting import console, format_duration, format_time, one_line, properties, table
 from diffsync_store.cli.suggestions import suggestion
@@ -106,6 +107,9 @@ def _decisions(saved: SavedDiff) -> Iterable[tuple[str, str]]:
         yield from (("excluded", str(excluded)) for excluded in approval.excluded)
     if override := journal.window_override():
         yield "override", str(override)
+    if record := read_canary(journal):
+        yield "canary", record.report.text
+        yield from (("override", str(skip)) for skip in record.skips)
     if applied := journal.application():
         yield "applied", f"by {applied.by} at {format_time(applied.at)}, {applied.operations:,} operations"
     elif last := journal.last_written():

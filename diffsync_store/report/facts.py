@@ -27,6 +27,8 @@ def facts_of(saved: SavedDiff) -> Iterator[str]:
         yield f"{verb} by {approval.by} at {approval.at:%Y-%m-%d %H:%M} UTC: {approval.reason or 'no comment'}."
     if override := journal.window_override():
         yield f"Applied {override}."
+    if canary := saved.canary():
+        yield f"Canary: {canary.text}."
     if record.undoes:
         yield f"It undoes the diff {record.undoes}."
     yield from record.notes

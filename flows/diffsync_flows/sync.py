@@ -24,6 +24,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
     exclude: Selections = (),
     retry_rejected: Switch = False,
     outside_window: Text = "",
+    skip_canary: Text = "",
     sync_name: Text = "",
     agent_of: Text = "",
 ) -> dict[str, int] | State[dict[str, int]]:
@@ -47,6 +48,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         exclude: Leave these operations out; they can be applied later. Each item must match something.
         retry_rejected: Apply only operations that failed, were blocked or were in conflict before.
         outside_window: Reason to apply the diff although no window of the sync is open. The journal and the run keep it.
+        skip_canary: Reason to apply everything at once, without the canary of the sync. The journal and the run keep it.
         sync_name: Name of the sync in the YAML file; a diff of other adapters is refused.
         agent_of: Set by a run of a sync with `agents` in the runs that it starts: they apply the diff together with it.
     """
@@ -58,6 +60,7 @@ def sync(  # noqa: PLR0917  # a form of the UI has a field for each
         exclude=tuple(each.to_select() for each in exclude),
         retry_rejected=retry_rejected,
         outside_window=outside_window,
+        skip_canary=skip_canary,
     )
     with SyncContext(read_config()) as context:
         if agent_of:

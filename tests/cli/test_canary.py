@@ -11,7 +11,10 @@ import pytest
 
 from diffsync_store.canary import read_canary
 from diffsync_store.project import Project, SyncContext
+from diffsync_store.serve.api.views import diff_view
+from diffsync_store.serve.running import LibraryRunner, Start
 from tests.cli.in_process import InProcess, in_process
+from tests.servers import wait_until
 
 CANARY = "canary: {model: site, where: {name: ams}}"
 KEEP = "create trigger keep after update on site begin update site set region = 'us' where name = 'ams'; end"
@@ -102,3 +105,24 @@ def test_check_names_what_is_wrong(project: InProcess, canary: str, says: str) -
     done = project.run("check", code=1)
     assert says in done.stdout + done.stderr
     assert "syncs.inventory.canary" in done.stdout + done.stderr
+
+
+def test_a_run_of_the_review_page_stops_too_and_the_page_shows_the_canary(project: InProcess) -> None:
+    run_sql(project, KEEP)
+    diff_id = project.plan()
+    with SyncContext(Project(project.folder / "syncs.yaml", {})) as context:
+        runner = LibraryRunner(context)
+        try:
+            for _ in range(2):
+                runner.start(Start("apply", "", diff_id), by="ann")
+                wait_until(lambda: all(run.has_ended for run in runner.runs()), 120, "the run has ended")
+            first, again = runner.runs()
+        finally:
+            runner.close()
+        shown = diff_view(context, context.diffs().open(diff_id)).canary
+    assert (first.state, again.state) == ("stopped", "stopped")
+    assert "Stopped after the canary" in first.message
+    assert shown is not None
+    assert (shown.state, shown.not_settled) == ("failed", 1)
+    assert (shown.unsettled[0].written, shown.unsettled[0].found) == ("eu", "us")
+    assert "canary" in project.run("show", diff_id).stdout

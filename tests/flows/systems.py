@@ -70,6 +70,20 @@ class CountingAdapter(PlainAdapter):
             self.add(self.item(name=name))
 
 
+class LostItem(CountedItem):
+    """Cannot be found while a file with the suffix `.lost` exists."""
+
+    @classmethod
+    def lookup(cls, adapter: Any, ids: dict[str, Any]) -> dict[str, Any] | None:
+        return None if adapter.file.with_suffix(".lost").exists() else super().lookup(adapter, ids)
+
+
+class LosingAdapter(CountingAdapter):
+    """Does not find what it has created."""
+
+    item = LostItem
+
+
 class KeptItem(CountedItem):
     """A delete removes the line of its item."""
 

@@ -86,6 +86,30 @@ class WindowOverrideView(Answer):
     reason: str
 
 
+class UnsettledView(Answer):
+    """A value, or a whole object, that the target does not have as a canary has written it."""
+
+    action: str
+    model: str
+    unique_id: str
+    attribute: str = Field(description="Empty for a whole object")
+    written: Any
+    found: Any
+
+
+class CanaryView(Answer):
+    """What became of the operations that a sync has applied first."""
+
+    state: str = Field(description="`open`, `passed`, `failed`, `skipped` or `none`")
+    text: str
+    reason: str
+    operations: int
+    applied: int
+    not_applied: int
+    not_settled: int
+    unsettled: list[UnsettledView] = Field(description="The first objects that do not have what was written")
+
+
 class WaitingView(Answer):
     """A run that waits for a decision."""
 
@@ -138,6 +162,7 @@ class DiffView(Answer):
     window_override: WindowOverrideView | None = Field(
         description="Why it was applied, at least in part, outside of the windows of its sync"
     )
+    canary: CanaryView | None = Field(description="Null if no sync of the diff had a canary")
     waiting: list[WaitingView]
 
 

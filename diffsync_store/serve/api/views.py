@@ -11,11 +11,13 @@ from diffsync_store.diffs import SavedDiff
 from diffsync_store.journal import PENDING, Application, Approval, ApprovalRequest, Entry
 from diffsync_store.operation import Operation, OperationFilter
 from diffsync_store.project import SyncContext
+from diffsync_store.result import CanaryReport
 from diffsync_store.rules import Ruling
 from diffsync_store.runs import Waiting, find_suppressed, needs_approval, required_people
 from diffsync_store.serve.api.models import (
     ApplicationView,
     ApprovalView,
+    CanaryView,
     Change,
     DiffDetail,
     DiffView,
@@ -29,6 +31,7 @@ from diffsync_store.serve.api.models import (
     RunView,
     SuppressedView,
     SyncView,
+    UnsettledView,
     WaitingDiff,
     WaitingView,
     WindowOverrideView,
@@ -103,8 +106,17 @@ def _facts(context: SyncContext[Any], saved: SavedDiff, checksum: str | None) ->
         "approval": approval and approval_view(approval, checksum),
         "application": application and _application_view(application),
         "window_override": override and WindowOverrideView(**override.model_dump()),
+        "canary": _canary_view(saved.canary()),
         "waiting": _waiting_views(journal.approval_requests().values()),
     }
+
+
+def _canary_view(report: CanaryReport | None) -> CanaryView | None:
+    if report is None:
+        return None
+    unsettled = [UnsettledView(**asdict(one)) for one in report.unsettled]
+    counts = {name: getattr(report, name) for name in ("operations", "applied", "not_applied", "not_settled")}
+    return CanaryView(state=report.state, text=report.text, reason=report.reason, unsettled=unsettled, **counts)
 
 
 def waiting_diff(waiting: Waiting, people: list[str]) -> WaitingDiff:

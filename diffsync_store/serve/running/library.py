@@ -296,7 +296,8 @@ class LibraryRunner:
     def _end(self, run_id: str, result: SyncResult, message: str = "") -> None:
         counts = {name: count for name in _COUNTS if (count := getattr(result, name))}
         state: RunState = "stopped" if result.stopped else "done"
-        text = message or result.stopped or result.applied_before
+        canary = f"Canary: {result.canary.text}." if result.canary is not None else ""
+        text = message or result.stopped or result.applied_before or canary
         self._update(run_id, state=state, message=text, counts=counts, ended=_now())
 
     def _update(self, run_id: str, **changes: Any) -> RunStatus:

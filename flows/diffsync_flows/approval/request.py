@@ -169,8 +169,8 @@ class ApprovalRequest:
         return f"**{number} different people must approve.** {f'Approved by: {names}.' if names else ''}\n\n"
 
     def _shown_parameters(self) -> dict[str, Sequence[object]]:
-        reason = self._request.outside_window
-        return {**self._request.overrides, "outside_window": (reason,) if reason else ()}
+        reasons = {"outside_window": self._request.outside_window, "skip_canary": self._request.skip_canary}
+        return {**self._request.overrides, **{name: (reason,) for name, reason in reasons.items() if reason}}
 
     def _announce(self) -> None:
         """Record the request with the diff, unless an older run asks about the same changes."""

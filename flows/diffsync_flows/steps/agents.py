@@ -103,6 +103,7 @@ def _parameters(request: SyncRequest) -> Parameters:
         "exclude": [asdict(each) for each in request.exclude],
         "retry_rejected": request.retry_rejected,
         "outside_window": request.outside_window,
+        "skip_canary": request.skip_canary,
     }
 
 

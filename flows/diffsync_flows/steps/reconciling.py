@@ -47,7 +47,14 @@ def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool, outsid
         _end_without_changes(context, record, sync_name, dry_run=dry_run)
     ending = reconcile_ending(ended_steps, ids, dry_run=dry_run)
     waiting = next((step for step in ended_steps if step.is_waiting), None)
-    publish_reconcile(sync_name, record, map(StepEnd.row, ended_steps), ending, is_waiting=waiting is not None)
+    publish_reconcile(
+        sync_name,
+        record,
+        map(StepEnd.row, ended_steps),
+        ending,
+        is_waiting=waiting is not None,
+        canary=context.diffs().open(record.diff_id).canary() if record.operations else None,
+    )
     name_run(counts=record.summary, outcome=ending.outcome)
     if waiting is not None:
         wait_for_sync(record.diff_id, ending.message, declared.approval_timeout)

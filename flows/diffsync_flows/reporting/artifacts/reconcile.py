@@ -10,11 +10,12 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.sorting import ArtifactSort
 
 from diffsync_flows.prefect_api import best_effort
-from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, format_totals, sides
+from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, canary_section, format_totals, sides
 from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_flows.runtime.states import Ending
 from diffsync_store.diffs import DiffRecord
+from diffsync_store.result import CanaryReport
 
 WAITING = "waits for approval"
 WAITS_FOR_WINDOW = "approved, waits for a window"
@@ -22,7 +23,13 @@ MAX_MESSAGE_LENGTH = 2000
 
 
 def publish_reconcile(
-    sync: str, record: DiffRecord, steps: Iterable[tuple[str, str, str]], ending: Ending, *, is_waiting: bool
+    sync: str,
+    record: DiffRecord,
+    steps: Iterable[tuple[str, str, str]],
+    ending: Ending,
+    *,
+    is_waiting: bool,
+    canary: CanaryReport | None = None,
 ) -> None:
     """Publish the steps of a reconcile; each has a name, what became of it, and the URL of its own run if it has one."""
     rows = [
@@ -36,7 +43,8 @@ def publish_reconcile(
         create_markdown_artifact(
             f"# {status}{totals}\n\n{note}{sides(record)}: source store {escape_markdown(record.source_store_id)}, target "
             f"store {escape_markdown(record.target_store_id)}, diff {escape_markdown(record.diff_id)}.\n\n"
-            + "\n".join(["| step | result | |", "| --- | --- | --- |", *rows]),
+            + "\n".join(["| step | result | |", "| --- | --- | --- |", *rows])
+            + (canary_section(canary) if canary is not None else ""),
             key=of_this_run(artifact_key("reconcile", sync)),
             description=f"{status}{totals}",
         )

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from prefect.artifacts import create_markdown_artifact
 
 from diffsync_flows.prefect_api import best_effort
-from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, count_shown, format_totals, section, sides
+from diffsync_flows.reporting.artifacts.text import (
+    NOT_PUBLISHED,
+    canary_section,
+    count_shown,
+    format_totals,
+    section,
+    sides,
+)
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table
 from diffsync_flows.reporting.links import form_link, next_steps, sentence_with_links
 from diffsync_flows.runtime.ids import artifact_key, of_this_run
@@ -72,6 +79,7 @@ def _publish(record: DiffRecord, result: SyncResult, outcome_header: str, headin
         f"# {heading}\n\nDiff {escape_markdown(record.diff_id)}, {sides(record)}. {made_by}\n\n{links}"
         f"{markdown_table((outcome_header, 'operations'), counts)}"
         + (f"\n\nOutside of the windows: {escape_markdown(result.outside_window)}" if result.outside_window else "")
+        + (canary_section(result.canary) if result.canary else "")
         + (f"\n\n{SKIPPED}" if result.skipped else "")
         + _rejects(result.rejects)
         + _suppressed(result.suppressed_operations),

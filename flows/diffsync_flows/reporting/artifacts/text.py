@@ -8,6 +8,7 @@ from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one
 from diffsync_flows.reporting.run_metadata import format_counts
 from diffsync_store import Operation
 from diffsync_store.diffs import DiffRecord
+from diffsync_store.result import CanaryReport
 from diffsync_store.rules import RuledCount
 
 MAX_ROWS = 1000
@@ -46,6 +47,15 @@ def table_by_model(record: DiffRecord) -> str:
     actions = ("create", "update", "delete")
     rows = [(model, *(f"{counts.get(action, 0):,}" for action in actions)) for model, counts in record.by_model.items()]
     return markdown_table(("model", *actions), rows)
+
+
+def canary_section(canary: CanaryReport) -> str:
+    """Return what became of the canary of a sync, and the objects that do not have what was written."""
+    rows = [(one.action, one.model, one.unique_id, one.attribute, one.written, one.found) for one in canary.unsettled]
+    header = ("action", "model", "unique id", "attribute", "written", "found")
+    why = f"\n\n{escape_markdown(canary.reason, MAX_REASON_LENGTH)}" if canary.state == "failed" else ""
+    end = count_shown(canary.not_settled, "objects", len(rows))
+    return f"\n\n## Canary\n\n{escape_markdown(canary.text)}{why}" + section("Not settled", header, rows, end=end)
 
 
 def notes_section(record: DiffRecord) -> str:
