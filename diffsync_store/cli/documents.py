@@ -106,7 +106,7 @@ def _plan(plan: Plan, diff_id: str | None) -> dict[str, Any]:
 
 
 def _canary(result: SyncResult | None) -> dict[str, Any] | None:
-    return None if result is None or result.canary is None else asdict(result.canary)
+    return None if result is None or result.canary is None else {**asdict(result.canary), "text": result.canary.text}
 
 
 def _load(record: StoreRecord) -> dict[str, Any]:
