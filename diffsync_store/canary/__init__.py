@@ -2,5 +2,15 @@
 
 from diffsync_store.canary.record import CanaryRecord, CanarySkip, end_canary, read_canary, write_canary
 from diffsync_store.canary.settings import Canary
+from diffsync_store.result import CanaryReport, Unsettled
 
-__all__ = ["Canary", "CanaryRecord", "CanarySkip", "end_canary", "read_canary", "write_canary"]
+__all__ = [
+    "Canary",
+    "CanaryRecord",
+    "CanaryReport",
+    "CanarySkip",
+    "Unsettled",
+    "end_canary",
+    "read_canary",
+    "write_canary",
+]

@@ -14,8 +14,8 @@ from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, canary_sectio
 from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_flows.runtime.states import Ending
+from diffsync_store.canary import CanaryReport
 from diffsync_store.diffs import DiffRecord
-from diffsync_store.result import CanaryReport
 
 WAITING = "waits for approval"
 WAITS_FOR_WINDOW = "approved, waits for a window"

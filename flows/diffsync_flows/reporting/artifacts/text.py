@@ -7,8 +7,8 @@ from typing import Any
 from diffsync_flows.reporting.escape import escape_markdown, markdown_table, one_line
 from diffsync_flows.reporting.run_metadata import format_counts
 from diffsync_store import Operation
+from diffsync_store.canary import CanaryReport
 from diffsync_store.diffs import DiffRecord
-from diffsync_store.result import CanaryReport
 from diffsync_store.rules import RuledCount
 
 MAX_ROWS = 1000
