@@ -126,6 +126,7 @@ ENVIRONMENT_READERS = {"flows/diffsync_flows/config/config.py", "diffsync_store/
 
 PUBLIC_MODULES = {
     "diffsync_store",
+    "diffsync_store.canary",
     "diffsync_store.cli.asking",
     "diffsync_store.compare",
     "diffsync_store.diff",
