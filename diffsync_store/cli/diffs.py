@@ -29,6 +29,7 @@ from diffsync_store.cli.render import (
 from diffsync_store.enum import OperationState
 from diffsync_store.operation import OperationFilter
 from diffsync_store.printable import printable_lines
+from diffsync_store.runs import refused_operations
 from diffsync_store.sync.reject_export import to_csv, to_json
 
 _RESUMES = (
@@ -140,6 +141,7 @@ def history(
 @command
 def approve(
     diff_id: str,
+    *,
     by: Annotated[str, typer.Option(help="Who decides.")],
     reason: Annotated[str, typer.Option(help="Reason, such as the number of a change request.")] = "",
     reject: Annotated[bool, typer.Option("--reject", help="Reject the diff instead.")] = False,
@@ -149,13 +151,23 @@ def approve(
             metavar="ALLOWANCE", help="Approve also what a sync with this allowance applies. Repeat it for more."
         ),
     ] = None,
+    exclude_refused: Annotated[
+        bool, typer.Option("--exclude-refused", help="Leave out what a rehearsal found that the target would refuse.")
+    ] = False,
 ) -> None:
     """Approve a saved diff in its current form. `diffsync-flows resume` resumes the runs that wait for it."""
     with open_diffs() as saved_diffs:
         saved = saved_diffs.open(diff_id)
-        _ = saved.reject(by=by, reason=reason) if reject else saved.approve(by=by, reason=reason, allow=allow or ())
-        pending = [*saved.journal().approval_requests().values()]
-    echo(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations:,} operations.")
+        exclude = refused_operations(saved) if exclude_refused and not reject else ()
+        if reject:
+            saved.reject(by=by, reason=reason)
+        else:
+            saved.approve(by=by, reason=reason, allow=allow or (), exclude=exclude)
+        pending, rehearsal = [*saved.journal().approval_requests().values()], saved.journal().rehearsal()
+    echo(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations - len(exclude):,} operations.")
+    if rehearsal is not None and rehearsal.refused and not reject:
+        what = "left out" if exclude else "approved too: it fails in a sync. To leave it out, add --exclude-refused"
+        echo(f"What the target would refuse, {rehearsal.refused:,} operations, is {what}.")
     for request in pending:
         link = f" ({request.link})" if request.link else ""
         echo(f"A run is waiting: {request.by}{link}. {_RESUMES}")

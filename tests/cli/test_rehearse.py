@@ -103,6 +103,19 @@ def test_a_person_who_is_asked_may_leave_out_what_would_be_refused(
     assert "excluded" in again.stdout
 
 
+def test_who_approves_in_a_terminal_is_told_what_would_be_refused_and_may_leave_it_out(
+    refusing: InProcess, rehearsing: Callable[[str], None]
+) -> None:
+    rehearsing("approval: always")
+    diff_id = planned(refusing)
+    done = refusing.run("approve", diff_id, "--by", "ann").stdout
+    assert "What the target would refuse, 2 operations, is approved too" in done
+    done = refusing.run("approve", diff_id, "--by", "ann", "--exclude-refused").stdout
+    assert "Approved: 4 operations.\nWhat the target would refuse, 2 operations, is left out." in done
+    assert "2 suppressed" in " ".join(refusing.run("apply", diff_id, "--yes").stdout.split())
+    assert [row[0] for row in refusing.rows("select name from site order by name")] == ["ams", "ber"]
+
+
 def test_a_plan_is_rehearsed_and_says_what_would_be_refused(
     refusing: InProcess, rehearsing: Callable[[str], None]
 ) -> None:

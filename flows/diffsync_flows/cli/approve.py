@@ -13,7 +13,7 @@ from diffsync_flows.prefect_api import require_prefect
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store.cli.asking import confirm
-from diffsync_store.runs import count_matching, parse_selection
+from diffsync_store.runs import count_matching, parse_selection, refused_operations
 
 EXCLUDE = (
     "Operations to exclude: a pattern of a model and a unique id (*, ?, \\[abc]), or a filter as in the form: "
@@ -29,6 +29,9 @@ def approve(
         str, typer.Option("--reason", "--comment", help="Reason or change number; it is kept with the diff.")
     ] = "",
     exclude: Annotated[list[str] | None, typer.Option(metavar="MODEL[:UNIQUE_ID]", help=EXCLUDE)] = None,
+    exclude_refused: Annotated[
+        bool, typer.Option("--exclude-refused", help="Exclude what a rehearsal found that the target would refuse.")
+    ] = False,
     reject: Annotated[bool, typer.Option("--reject", help="Reject the diff instead.")] = False,
     file: File = DEFAULT_FILE,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
@@ -41,8 +44,11 @@ def approve(
         project = config.declared.project
         with SyncContext(config) as context:
             saved = context.diffs().open(diff_id)
+            if exclude_refused:
+                filters = (*filters, *refused_operations(saved))
             checksum, excluded = saved.checksum(), count_matching(saved, filters)
-            pages.print(Markdown(review(saved, run_options(pending_runs(saved.record, project)))))
+            options, rehearsal = run_options(pending_runs(saved.record, project)), saved.journal().rehearsal()
+            pages.print(Markdown(review(saved, options, rehearsal=rehearsal)))
             approved = saved.record.operations - excluded
             if not yes:
                 question = f"Approve {approved:,} operations, exclude {excluded:,}?"

@@ -19,7 +19,7 @@ from diffsync_flows.reporting.artifacts.text import (
 from diffsync_flows.reporting.escape import escape_markdown, one_line
 from diffsync_flows.reporting.links import form_link, next_steps
 from diffsync_flows.runtime.ids import artifact_key, of_this_run
-from diffsync_store.diffs import Undo
+from diffsync_store.diffs import DiffRecord, Undo
 from diffsync_store.runs import Plan
 
 MAX_REFUSAL_LENGTH = 2000
@@ -35,17 +35,34 @@ def publish_undo(plan: Plan, undo: Undo) -> None:
     """
     record = plan.saved.record
     key = artifact_key("diff", record.source_name, record.target_name)
-    heading = f"{format_totals(record)}: undo of diff {escape_markdown(record.undoes)}, {sides(record)}"
-    table_url = publish_operations(plan.saved, key, f"{heading}.")
+    table_url = publish_operations(plan.saved, key, f"{_heading(record)}.")
     create_markdown_artifact(
-        f"# {heading}\n\n{_introduction(plan, undo)}{_refusal(plan)}{next_steps(_links(plan))}"
+        undo_page(plan, undo, table_url),
+        key=of_this_run(f"{key}-totals"),
+        description=f"{_heading(record)}, `{record.diff_id}`",
+    )
+
+
+def undo_page(plan: Plan, undo: Undo, table_url: str) -> str:
+    """Return what an undo takes back and what it does not, as Markdown.
+
+    Args:
+        plan: What a sync of the undo would do.
+        undo: What was taken back, and what was not.
+        table_url: The address of the table of its operations.
+    """
+    record = plan.saved.record
+    return (
+        f"# {_heading(record)}\n\n{_introduction(plan, undo)}{_refusal(plan)}{next_steps(_links(plan))}"
         f"Id of the undo, `diff_id` of a sync:\n\n```\n{record.diff_id}\n```\n\n"
         f"[All operations]({table_url}) are in a table.\n\n"
         f"{table_by_model(record)}{largest_section(record)}{_not_undone(undo)}{_recreated(undo)}"
-        f"{rulings_section(record)}{suppressed_section(record, plan.allow_all)}",
-        key=of_this_run(f"{key}-totals"),
-        description=f"{heading}, `{record.diff_id}`",
+        f"{rulings_section(record)}{suppressed_section(record, plan.allow_all)}"
     )
+
+
+def _heading(record: DiffRecord) -> str:
+    return f"{format_totals(record)}: undo of diff {escape_markdown(record.undoes)}, {sides(record)}"
 
 
 def _introduction(plan: Plan, undo: Undo) -> str:
