@@ -191,7 +191,7 @@ class SyncEntry(Declaration):
     rehearse: bool = False
     """Whether each sync first finds what the target would refuse, before the approval and before anything is written."""
     rehearsal_timeout: Seconds = 60
-    """Time after which a rehearsal ends, so that it does not block the target. What it has not reached then counts as refused."""
+    """Time after which a rehearsal ends, so that it does not block the target. A person then decides, as if something were refused."""
     windows: list[Window] = Field([], examples=[[{"allow": "0 22 * * 1-5", "for": "6h"}]])
     """When the sync may write to its target; at any time if none is given. Outside of them, it loads, compares and saves the diff."""
     stale_after: Seconds | None = None

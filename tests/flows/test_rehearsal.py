@@ -34,6 +34,10 @@ def test_what_is_refused_is_in_the_form_and_can_be_left_out(project: Project) ->
     assert "The target would refuse 2 of 4 operations: create of device bad" in stopped.message
     assert "leave them out with `exclude`, or set `rehearse: false` for the sync." in stopped.message
     project.expect_outcomes(diff_id, "stopped")
+    dry_run = project.run("sync/strict", diff_id=diff_id, dry_run=True)
+    assert dry_run.message == (
+        "Dry run: 4 of 4 would be applied, the target would refuse 2 of them, nothing was changed."
+    )
     assert rows(database) == []
 
     # With an approval that may be asked, a reconcile of creates only ends in a question.

@@ -113,6 +113,7 @@ class ApprovalRequest:
         is_enough = is_current and has_all_approvals(approval, self._saved.record)
         if is_enough and not uncovered_by(approval, request) and undecided_refusal(self._saved, request) is None:
             journal.withdraw_request(runtime.flow_run.id)
+            self._is_answered = True
             return
         decision, excluded = self._await_decision()
         journal.withdraw_request(runtime.flow_run.id)

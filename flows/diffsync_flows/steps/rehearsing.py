@@ -1,5 +1,7 @@
 """The step that rehearses a diff: it finds what the target would refuse, before the approval and before anything is written."""
 
+from dataclasses import replace
+
 from prefect import get_run_logger, task
 
 from diffsync_flows.reporting.artifacts import publish_rehearsal
@@ -38,7 +40,7 @@ def rehearse_sync(context: SyncContext, request: SyncRequest) -> RehearsalReport
         with _lease(context, saved), library_log(context.project.secrets.redact):
             found = rehearse_first(context, request)
         if found is not None:
-            _report(saved, request, found)
+            _report(context, saved, request, found)
     return undecided_refusal(saved, request)
 
 
@@ -55,7 +57,7 @@ def rehearse_dry_run(context: SyncContext, request: SyncRequest) -> int | None:
     except LeaseHeld as held:
         log.warning("Not rehearsed: %s", printable(str(held)))
         return None
-    return len(_report(saved, request, found))
+    return len(_report(context, saved, request, found))
 
 
 def _lease(context: SyncContext, saved: SavedDiff) -> Lease:
@@ -63,9 +65,10 @@ def _lease(context: SyncContext, saved: SavedDiff) -> Lease:
     return take_target_lease(context.leases(), record.target_name, f"rehearsal of diff {record.diff_id}")
 
 
-def _report(saved: SavedDiff, request: SyncRequest, found: Rehearsed) -> list[Reject]:
+def _report(context: SyncContext, saved: SavedDiff, request: SyncRequest, found: Rehearsed) -> list[Reject]:
     """Log and publish what a rehearsal found; return what the target would refuse."""
-    refused, log = find_refused(saved, request, found), get_run_logger()
+    redact, log = context.project.secrets.redact, get_run_logger()
+    refused = [replace(each, reason=redact(each.reason)) for each in find_refused(saved, request, found)]
     accepted = f"{found.result.applied:,}"
     log.info("Rehearsed, nothing was changed: %s operations accepted, %s refused", accepted, f"{len(refused):,}")
     for each in refused[:LOGGED]:
