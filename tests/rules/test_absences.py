@@ -14,7 +14,7 @@ from diffsync_store.guards import Guards
 from diffsync_store.rules import Rule, Rules
 from diffsync_store.store.redis import Connection, RedisStore
 from diffsync_store.store.redis.absences import RedisAbsences
-from tests.rules.inventory import Inventory, Tree
+from tests.noted_inventory import Inventory, Tree
 from tests.servers import RedisServer
 
 RULES = Rules(

@@ -17,7 +17,7 @@ from diffsync_store.exceptions import InvalidRule
 from diffsync_store.rules import Decision, Rule, Rules
 from diffsync_store.store.redis import Connection, RedisStore
 from diffsync_store.sync import SyncOptions
-from tests.rules.inventory import Inventory, Tree, Write
+from tests.noted_inventory import Inventory, Tree, Write
 
 SOURCE: Tree = {"lab": {"a": "leaf", "b": "leaf"}, "new": {"a": "leaf"}}
 TARGET: Tree = {"lab": {"a": "spine", "c": "leaf"}, "old": {"a": "leaf"}}

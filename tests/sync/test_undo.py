@@ -7,71 +7,43 @@ from typing import Any, ClassVar, Self
 
 import pytest
 
-from diffsync_store import Adapter, DiffSyncFlags, DiffSyncModel, ObjectNotCreated
+from diffsync_store import DiffSyncFlags, ObjectNotCreated
 from diffsync_store.diffs import RedisDiffs, SavedDiff
+from tests import noted_inventory
+from tests.noted_inventory import Noted, Tree
 
-Tree = dict[str, dict[str, str]]
-"""Devices of each site, with their roles."""
 
+class Device(Noted):
+    """Keeps its identity when it moves to another site."""
 
-class Device(DiffSyncModel):
     _modelname = "device"
     _identifiers = ("name",)
     _attributes = ("role",)
     _shortname = ("name",)
     name: str
     role: str
-
-    @classmethod
-    def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Self | None:
-        adapter.note("create", ids["name"])
-        return super().create(adapter=adapter, ids=ids, attrs=attrs)
-
-    def update(self, attrs: dict[str, Any]) -> Self | None:
-        self.adapter.note("update", self.name)
-        return super().update(attrs)
-
-    def delete(self) -> Self | None:
-        self.adapter.note("delete", self.name)
-        return super().delete()
-
-
-class Site(Device):
-    _modelname = "site"
-    _attributes = ()  # type: ignore[assignment]
-    _children = {"device": "devices"}
-    role: str = ""
-    devices: list[str] = []
+    site: str = ""
 
 
 class MovingDevice(Device):
     def move(self, old: Any, new: Any, attrs: dict[str, Any]) -> Self:
-        self.adapter.note("move", self.name)
+        self._note("move")
         return self
 
 
-class Inventory(Adapter):
-    site = Site
-    device = Device
-    top_level: ClassVar[list[str]] = ["site"]
+class Inventory(noted_inventory.Inventory):
+    device: Any = Device
     refused: ClassVar[set[str]] = set()
 
     def __init__(self, tree: Tree, **options: Any) -> None:
-        super().__init__(**options)
-        self.calls: list[str] = []
+        super().__init__(tree, **options)
         with self.store.loading():
-            for name, devices in tree.items():
-                site = self.site(name=name)
-                self.add(site)
-                for device, role in devices.items():
-                    below = self.device(name=device, role=role)
-                    self.add(below)
-                    site.add_child(below)
+            self.load()
 
-    def note(self, action: str, name: str) -> None:
-        if name in self.refused:
+    def note(self, action: str, model: str, unique_id: str) -> None:
+        if unique_id in self.refused:
             raise ObjectNotCreated("no room")
-        self.calls.append(f"{action} {name}")
+        super().note(action, model, unique_id)
 
     def tree(self) -> Tree:
         return {

@@ -12,7 +12,28 @@ Write = tuple[str, str, str]
 """Action, model and unique id."""
 
 
-class Device(DiffSyncModel):
+class Noted(DiffSyncModel):
+    """Its adapter notes each write before it is done."""
+
+    @classmethod
+    def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Self | None:
+        adapter.note("create", cls._modelname, cls.create_unique_id(**ids))
+        return super().create(adapter=adapter, ids=ids, attrs=attrs)
+
+    def update(self, attrs: dict[str, Any]) -> Self | None:
+        self._note("update")
+        return super().update(attrs)
+
+    def delete(self) -> Self | None:
+        self._note("delete")
+        return super().delete()
+
+    def _note(self, action: str) -> None:
+        adapter: Any = self.adapter
+        adapter.note(action, self._modelname, self.get_unique_id())
+
+
+class Device(Noted):
     _modelname = "device"
     _identifiers = ("site", "name")
     _attributes = ("role",)
@@ -20,27 +41,12 @@ class Device(DiffSyncModel):
     name: str
     role: str = ""
 
-    @classmethod
-    def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Self | None:
-        found = super().create(adapter=adapter, ids=ids, attrs=attrs)
-        adapter.writes.append(("create", cls._modelname, cls.create_unique_id(**ids)))
-        return found
 
-    def update(self, attrs: dict[str, Any]) -> Self | None:
-        self.adapter.writes.append(("update", self._modelname, self.get_unique_id()))
-        return super().update(attrs)
-
-    def delete(self) -> Self | None:
-        self.adapter.writes.append(("delete", self._modelname, self.get_unique_id()))
-        return super().delete()
-
-
-class Site(Device):
+class Site(Noted):
     _modelname = "site"
-    _identifiers = ("name",)  # type: ignore[assignment]
-    _attributes = ()  # type: ignore[assignment]
+    _identifiers = ("name",)
     _children: ClassVar[dict[str, str]] = {"device": "devices"}
-    site: str = ""
+    name: str
     devices: list[str] = []
 
 
@@ -51,11 +57,14 @@ class Inventory(Adapter):
 
     def __init__(self, tree: Tree, **options: Any) -> None:
         super().__init__(**options)
-        self.tree = tree
+        self._given = tree
         self.writes: list[Write] = []
 
+    def note(self, action: str, model: str, unique_id: str) -> None:
+        self.writes.append((action, model, unique_id))
+
     def load(self) -> None:
-        for name, devices in self.tree.items():
+        for name, devices in self._given.items():
             site = self.site(name=name)
             self.add(site)
             for device, role in devices.items():
