@@ -19,6 +19,10 @@ class UnknownReference(LookupError):
         return str(self.args[0]) if self.args else ""
 
 
+class Several(int):
+    """In place of a system id: so many records have the same identifiers."""
+
+
 class Find(Protocol):
     """Looks up the ids of records of one model; None for each that is not there. `from_system`: the store is not read."""
 
@@ -116,4 +120,12 @@ def gone(model: Any, unique_id: str) -> UnknownReference:
     """Return the error for a record that is to be changed and does not exist."""
     return UnknownReference(
         f"The {model._modelname} {unique_id!r} is gone from the system. Load the target again, and make a new diff."
+    )
+
+
+def several(model: Any, unique_id: str, number: int) -> UnknownReference:
+    """Return the error for identifiers that several records have."""
+    return UnknownReference(
+        f"The system has {number} records for the {model._modelname} {unique_id!r}, and a write would take any of them. Add an identifier "
+        "that tells them apart."
     )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from pydantic import JsonValue
 
 from diffsync_store.adapters.mapped_model import MappedModel
-from diffsync_store.adapters.resolver import Resolver, gone, unknown
+from diffsync_store.adapters.resolver import Resolver, Several, gone, several, unknown
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated, OutcomeUnknown
 from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.models import Reference
@@ -207,6 +207,8 @@ class RecordWriter:
                 system_id = known.get((reference.model, uid))
                 if system_id is None:
                     raise unknown(model, uid)
+                if isinstance(system_id, Several):
+                    raise several(model, uid, system_id)
             self._adapter.put_reference(mapper, payload, target, system_id)
         return payload
 

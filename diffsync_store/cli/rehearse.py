@@ -31,8 +31,8 @@ def rehearse(
 ) -> None:
     """Find what the target would refuse if the diff were applied now. Nothing is changed.
 
-    A database tries each operation in a transaction that is rolled back. Other adapters check the values. Exits with 1 if an operation
-    would not be applied.
+    A database tries each operation in a transaction that is rolled back. An API is asked which fields it takes and which records it has.
+    Other adapters check the values. Exits with 1 if an operation would not be applied.
     """
     request = SyncRequest(
         diff_id,

@@ -50,9 +50,7 @@ class RestAdapter(RestReader):
         return (self._asked or RestRehearsal(self)).check(mapper, action, payloads)
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
-        if self._asked is not None and self.reads_whole_list(mapper):
-            return self._asked.find_in_list(mapper, identifiers)
-        return super().find(mapper, identifiers)
+        return super().find(mapper, identifiers) if self._asked is None else self._asked.find(mapper, identifiers)
 
     def describe(self, mapper: Mapper) -> DescribedFields:
         """Return what the API says of the fields of a model's records, without a write; without fields if it says nothing."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from diffsync_store.adapters.mapped import Change
 from diffsync_store.adapters.rehearsal import REHEARSED
+from diffsync_store.adapters.resolver import Several
 from diffsync_store.adapters.rest.described import DescribedFields
 from diffsync_store.adapters.rest.reading import unique_id_in
 from diffsync_store.adapters.rest.settings import Writing
@@ -25,6 +26,7 @@ class Described(Protocol):
     def describe(self, mapper: Mapper) -> DescribedFields: ...
     def missing_right(self, mapper: Mapper, fields: DescribedFields, action: str) -> str: ...
     def body_of(self, mapper: Mapper, payload: Mapping[str, Any], *, is_new: bool) -> Mapping[str, Any]: ...
+    def reads_whole_list(self, mapper: Mapper) -> bool: ...
     def writing_of(self, mapper: Mapper) -> Writing: ...
     def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Any: ...
 
@@ -64,14 +66,27 @@ class RestRehearsal:
             self._described[model] = self._adapter.describe(mapper)
         return self._described[model]
 
-    def find_in_list(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> list[Record | None]:
-        """Return records with nothing but their ids. The whole list is read once."""
+    def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> list[Record | None]:
+        """Return records with nothing but their ids, or with `Several` if there are several. A whole list is read once."""
         model, key = mapper.model._modelname, self._adapter.id_key
-        if model not in self._ids:
-            records = self._adapter.read_some(mapper, [])
-            self._ids[model] = {uid: one.get(key) for one in records if (uid := unique_id_in(mapper, one)) is not None}
+        if not self._adapter.reads_whole_list(mapper):
+            found = self._ids_in(mapper, identifiers)
+        elif model in self._ids:
+            found = self._ids[model]
+        else:
+            found = self._ids[model] = self._ids_in(mapper, [])
         uids = [mapper.model.create_unique_id(**ids) for ids in identifiers]
-        return [{key: self._ids[model][uid]} if uid in self._ids[model] else None for uid in uids]
+        return [{key: found[uid]} if uid in found else None for uid in uids]
+
+    def _ids_in(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return the ids of the records that are read for these identifiers, by unique id."""
+        found: dict[str, dict[str, Any]] = {}
+        for record in self._adapter.read_some(mapper, identifiers):
+            uid = unique_id_in(mapper, record)
+            if uid is not None:
+                system_id = record.get(self._adapter.id_key)
+                found.setdefault(uid, {})[str(system_id)] = system_id
+        return {uid: Several(len(ids)) if len(ids) > 1 else next(iter(ids.values())) for uid, ids in found.items()}
 
 
 def _without_rehearsed(value: Any) -> Any:

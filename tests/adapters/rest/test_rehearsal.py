@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from diffsync_store.adapters.rest import RestAdapter
 from tests.adapters.rest.conftest import MakeAdapter, loaded, source_of
 from tests.http_service import DROP, Request
 from tests.json_api import JsonApi
 from tests.rehearsing import reasons, rehearsed
-from tests.targets.given import count_requests, synced
+from tests.targets.given import count_requests, given, synced
 
 DESCRIBED = {
     "id": {"type": "integer", "read_only": True},
@@ -138,3 +139,28 @@ def test_the_ids_of_a_rehearsal_are_forgotten(adapter_of: MakeAdapter) -> None:
         counted = count_requests(target)
         assert synced(source, target).created == 1
         assert counted["POST"] == 1
+
+
+def test_a_reference_that_several_records_fit_is_named() -> None:
+    models: dict[str, Any] = {
+        "device": {"identifiers": {"name": "str"}},
+        "port": {
+            "identifiers": {"name": "str"},
+            "attributes": {"device": "str?"},
+            "references": {"device": "device"},
+        },
+    }
+    records: dict[str, Any] = {
+        "device": {"from": "devices/", "lookup_only": True},
+        "port": {"from": "devices/", "references": {"device": "device_id"}},
+    }
+    with JsonApi({"name": "one"}, {"name": "twin"}, items="", paging="none") as api:
+        target = RestAdapter({"url": api.url, "paging": {"kind": "none"}}, models, records)
+        loaded(target)
+        api.add({"name": "twin"})
+        ports = [{"name": f"p-{device}", "device": device} for device in ("one", "twin", "none")]
+        found = reasons(rehearsed(given(models, port=ports), target))
+        target.close()
+        assert found.keys() == {"p-twin", "p-none"}
+        assert found["p-twin"].startswith("The system has 2 records for the device 'twin'")
+        assert found["p-none"].startswith("The system has no device 'none'")
