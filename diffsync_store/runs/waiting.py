@@ -14,6 +14,7 @@ from diffsync_store.rules import Decision
 from diffsync_store.runs.approval import asks_nobody, lacks_approvals, may_ask, needs_approval
 from diffsync_store.runs.rehearsal import undecided_refusal
 from diffsync_store.runs.sync_request import SyncRequest
+from diffsync_store.runs.windows import OpenWindow
 from diffsync_store.sync.filters import NOT_SELECTED
 
 _RECORDS = 500
@@ -46,6 +47,8 @@ class Waiting:
     """The runs that wait with it."""
     newer: int
     """How many newer diffs the sync has: it may be better to decide about the newest."""
+    window: str = ""
+    """When the next window of the sync opens, as a sentence; empty if one is open."""
 
     @property
     def role(self) -> Role:
@@ -75,7 +78,8 @@ def _waiting(saved: SavedDiff, name: str, declared: SyncEntry, newer: int) -> It
     requests = tuple(saved.journal().approval_requests().values())
     reason = _reason(saved, declared, requests)
     if reason and (requests or not newer):
-        yield Waiting(saved.record, name, reason, requests, newer)
+        window = OpenWindow(name, declared, SyncRequest(saved.record.diff_id))
+        yield Waiting(saved.record, name, reason, requests, newer, window.opens if window.is_closed else "")
 
 
 def _reason(saved: SavedDiff, declared: SyncEntry, requests: Sequence[ApprovalRequest]) -> Reason | None:

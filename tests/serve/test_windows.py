@@ -50,6 +50,10 @@ def test_an_approved_diff_waits_and_a_reason_applies_it_at_once(served: Served, 
     assert "No window of the sync is open" in text
     assert 'name="outside_window"' in text
     assert "hx-get" not in text.split('id="runs"')[1].split(">")[0]  # nothing changes for days
+    [listed] = served.get("/waiting")["waiting"]
+    assert listed["reason"] == "not applied"
+    assert listed["window"].startswith("The next window opens at ")
+    assert listed["window"] in served.client.get("/", headers=served.person("bob")).text
     refused = start(served, diff)
     assert refused.status_code == 409
     assert "no window of the sync inventory is open" in refused.text

@@ -134,6 +134,7 @@ class WaitingDiff(Answer):
     until: datetime | None = Field(description="When the first run stops to wait; null if none waits, or without end")
     summary: dict[str, int]
     newer: int = Field(description="Number of newer diffs of the sync")
+    window: str = Field(description="When the next window of the sync opens, as a sentence; empty if one is open")
     runs: list[WaitingView]
 
 

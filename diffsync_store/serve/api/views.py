@@ -132,6 +132,7 @@ def waiting_diff(waiting: Waiting, people: list[str]) -> WaitingDiff:
         until=waiting.until,
         summary=record.summary,
         newer=waiting.newer,
+        window=waiting.window,
         runs=_waiting_views(waiting.requests),
     )
 
