@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diffsync_store import Agent, DiffNotApproved, Select
+from diffsync_store.canary import Canary, read_canary
 from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.enum import OperationState
 from diffsync_store.exceptions import InvalidRule
@@ -286,3 +287,23 @@ def _check_left_out(
     assert OperationState.SENT not in states
     if not world.result.applied_before:  # it was complete, and nothing is counted again
         assert len(written) + world.result.suppressed + world.result.waiting + world.result.ignored == len(decided)
+
+
+def test_each_part_of_a_diff_has_a_canary_of_its_own(make: Any) -> None:
+    world = make(rules({"action": "create", "then": "apply"}, approval="always"))
+    canary = Canary(first=1)
+    first = world.apply(canary=canary)
+    assert {action for action, _, _ in first} == {"create"}
+    assert world.result.canary is not None
+    assert world.result.canary.operations == 1
+    chosen = read_canary(world.saved.journal())
+    world.saved.approve(by="ann", reason="looked")
+    rest = world.apply(canary=canary)
+    assert rest
+    assert "create" not in {action for action, _, _ in rest}
+    again = read_canary(world.saved.journal())
+    assert chosen is not None
+    assert again is not None
+    assert again.ids
+    assert not {*again.ids} & {*chosen.ids}
+    assert world.result.is_complete

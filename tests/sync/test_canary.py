@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +14,14 @@ from pydantic import ValidationError
 
 from diffsync_store import Agent, SyncResult
 from diffsync_store.canary import Canary
+from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import InvalidRule, ObjectNotCreated
 from diffsync_store.sync import SyncOptions
 from tests.servers import RedisServer
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Mute, System
+from tests.sync.test_moves import MovableHalls, assert_settled, prepare
 
 SITES: Sites = {f"s{number}": ("eu", {f"d{number}": "leaf"}) for number in range(10)}
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
@@ -29,12 +35,18 @@ def filled(bench: Bench) -> Bench:
 
 
 def apply(
-    bench: Bench, canary: Canary | None, *, flags: Any = GO_ON, agent: Agent | None = None, **more: Any
+    bench: Bench,
+    canary: Canary | None,
+    *,
+    flags: Any = GO_ON,
+    agent: Agent | None = None,
+    callback: Any = None,
+    **more: Any,
 ) -> SyncResult:
     source, target = bench.source(), bench.target()
     try:
         options = SyncOptions(canary=canary, **more)
-        return bench.saved().apply(source, target, options=options, flags=flags, agent=agent)
+        return bench.saved().apply(source, target, options=options, flags=flags, agent=agent, callback=callback)
     finally:
         source.store.close()
         target.store.close()
@@ -56,9 +68,11 @@ def lose(system: System, *lost: str) -> None:
 
 
 def test_a_canary_that_passes_changes_only_the_order(filled: Bench) -> None:
-    seen: list[tuple[int, int]] = []
-    result = apply(filled, Canary(first=3))
-    assert seen == []
+    seen: list[tuple[str, int, int]] = []
+    result = apply(filled, Canary(first=3), callback=lambda *progress: seen.append(progress))
+    assert ("canary", 3, 3) in seen
+    assert seen[-1] == ("sync", 22, 22)
+    assert all(done <= total for _, done, total in seen)
     assert result.canary is not None
     assert result.canary.state == "passed"
     assert result.canary.text == "3 of 3 applied, settled"
@@ -258,8 +272,6 @@ def test_a_stop_while_the_target_settles_leaves_the_check_to_the_next_sync(fille
 
 @pytest.mark.parametrize("agents", [1, 3])
 def test_agents_wait_for_the_canary(redis_server: RedisServer, tmp_path: Path, agents: int) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     bench = Bench(redis_server.url, tmp_path)
     bench.load(SITES, {})
     lose(bench.system, "s1")
@@ -303,3 +315,40 @@ def test_nonsense_is_refused(wrong: dict[str, Any], says: str) -> None:
 
 def test_a_ratio_may_be_a_percent() -> None:
     assert Canary(first=1, failures="5%").failures == 0.05  # type: ignore[arg-type]  # as in the file
+
+
+def test_an_agent_that_is_killed_in_the_canary_is_taken_over(filled: Bench) -> None:
+    process = os.fork()
+    if process == 0:
+        try:
+            target, number = filled.target(), count(1)
+            target.system = System(filled.system.path)
+            target.system.before = lambda _: os.kill(os.getpid(), signal.SIGKILL) if next(number) == 3 else None
+            options = SyncOptions(canary=Canary(first=4), batch_size=1)
+            saved = RedisDiffs(url=filled.url).open(filled.name)
+            saved.apply(filled.source(), target, options=options, flags=GO_ON, agent=Agent(lease=1, group="all"))
+        finally:
+            os._exit(1)
+    assert os.waitpid(process, 0)[1] == signal.SIGKILL
+    result = apply(filled, Canary(first=4), agent=Agent(lease=1, group="all"), batch_size=1)
+    total = filled.saved().result_of_all(result, Agent(group="all"))
+    assert total.canary is not None
+    assert total.canary.text == "4 of 4 applied, settled"
+    assert not total.stopped
+    assert len(filled.system.calls()) == 22
+    assert filled.is_in_sync()
+
+
+def test_an_object_that_moves_comes_with_both_of_its_places(bench: Bench) -> None:
+    old = {"a": {"r1": (42, ["x"]), "r2": (42, ["y"])}, "b": {}}
+    new = {"a": {}, "b": {"r1": (21, ["x"]), "r2": (42, ["y"])}}
+    target = prepare(bench, MovableHalls, new, old)
+    options = SyncOptions(canary=Canary(model="rack", where={"name": "r1"}))
+    source = MovableHalls("source", bench.store("source"))
+    assert bench.saved().dry_run(options).canary is not None
+    result = bench.saved().apply(source, target, options=options)
+    assert result.canary is not None
+    assert result.canary.state == "passed", result.stopped
+    assert target.moves[0].startswith("r1:")
+    assert result.moved == 2
+    assert_settled(bench, target)
