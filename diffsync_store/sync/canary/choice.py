@@ -71,6 +71,10 @@ class _Search(Simulation):
         else:
             super()._decide(step, blocked, to_send, to_recover)
 
+    def remember_cascaded(self, step: Step) -> None:
+        if self._fits(step.element):  # it may be deleted before its turn
+            self._add(step)
+
     def _add(self, step: Step) -> None:
         self.found[step.id] = step.element
         if len(self.found) == self._limit:

@@ -174,7 +174,7 @@ class FirstWave:
         return entries.get(element.operation_id, PENDING).is_applied
 
     def _read_back(self, report: CanaryReport, operations: Collection[DiffElement]) -> CanaryReport:
-        found = ReadBack(self.target, self._elements, self.throttle, self.options.batch_size)
+        found = ReadBack(self.diff, self.target, self._elements, self.throttle, self.options.batch_size)
         found.read(operations)
         return replace(
             report,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 
@@ -40,19 +40,24 @@ class Needs:
         ids = {*found, *self._moved(found.values())}
         return ids if self._is_prefix else {*ids, *self._around(ids)}
 
-    def _moved(self, elements: Iterable[DiffElement]) -> Iterator[str]:
-        """Yield both sides of objects that change their parent, with all below them."""
+    def _moved(self, elements: Collection[DiffElement]) -> Iterator[str]:
+        """Yield what comes with objects that change their parent: their deletes, and all of an object that moves in one call."""
         counts = self._diff.summary()
         if self._target is None or not (counts.get("create") and counts.get("delete")):
             return
-        keys = {self._elements.key(one) for one in elements if one.action != DiffSyncActions.UPDATE}
-        keys = {key for key in keys if key[0] in self._movable} | set(self._present(self._target, keys))
-        if not keys:
+        keys = {
+            action: {self._elements.key(one) for one in elements if one.action == action}
+            for action in (DiffSyncActions.CREATE, DiffSyncActions.DELETE)
+        }
+        whole = {key for of_action in keys.values() for key in of_action if key[0] in self._movable}
+        colliding = set(self._present(self._target, keys[DiffSyncActions.CREATE]))
+        if not (whole or colliding):
             return
-        for key, move in find_moves(self._diff, self._elements.key, {model for model, _ in keys}).items():
-            if key in keys:
-                places = walk(iter([move.create, move.delete]), None)
-                yield from (element.operation_id for element, _ in places if element.action is not None)
+        models = {model for model, _ in whole | colliding}
+        for key, move in find_moves(self._diff, self._elements.key, models).items():
+            places = [move.create, move.delete] if key in whole else [move.delete] if key in colliding else []
+            below = walk(iter(places), None)
+            yield from (element.operation_id for element, _ in below if element.action is not None)
 
     def _present(self, target: Adapter, keys: Iterable[Key]) -> Iterator[Key]:
         """Yield the objects that the target has: one that is created was in another place, and is deleted there first."""

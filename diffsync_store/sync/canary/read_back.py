@@ -8,11 +8,12 @@ from itertools import groupby
 from typing import Any
 
 from diffsync_store.adapter import Adapter
-from diffsync_store.diff import DiffElement
+from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.enum import DiffSyncActions
 from diffsync_store.redaction import redact_values, truncate
 from diffsync_store.result import Unsettled
 from diffsync_store.sync.lookup import differing, look_up
+from diffsync_store.sync.moves import find_moves
 from diffsync_store.sync.throttle import Throttle
 from diffsync_store.sync_elements import TargetElements
 from diffsync_store.values.readable import readable
@@ -24,6 +25,7 @@ _MAX_TEXT = 300
 class ReadBack:
     """What the target has of some applied operations. For one thread."""
 
+    diff: Diff
     target: Adapter
     elements: TargetElements
     throttle: Throttle
@@ -62,17 +64,16 @@ class ReadBack:
 
     def _differences(self, element: DiffElement, now: Any) -> Iterator[Unsettled]:
         if element.action == DiffSyncActions.DELETE:
-            if now is not None and not self._is_stored(element):
+            if now is not None and not self._is_created(element):
                 yield self._whole(element, "gone", "still there")
         elif now is None:
             yield self._whole(element, "there", "missing")
         else:
             yield from self._values(element, now)
 
-    def _is_stored(self, element: DiffElement) -> bool:
-        """Whether the object was created in another place after it was deleted in this one."""
-        uid = self.elements.uid(element)
-        return uid in self.target.store.fetch(element.type, [uid])
+    def _is_created(self, element: DiffElement) -> bool:
+        """Whether the diff creates the object in another place, before or after it is deleted in this one."""
+        return self.elements.key(element) in find_moves(self.diff, self.elements.key, {element.type})
 
     def _values(self, element: DiffElement, now: Any) -> Iterator[Unsettled]:
         written = element.get_attrs_diffs()["+"]
