@@ -72,7 +72,7 @@ class _Search(Simulation):
             super()._decide(step, blocked, to_send, to_recover)
 
     def remember_cascaded(self, step: Step) -> None:
-        if self._fits(step.element):  # it may be deleted before its turn
+        if step.id in self._again or self._fits(step.element):  # it may be deleted before its turn
             self._add(step)
 
     def _add(self, step: Step) -> None:
