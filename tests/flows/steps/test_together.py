@@ -111,6 +111,7 @@ def test_a_sync_that_needs_an_approval_waits_in_a_run_of_its_own(project: Projec
     send_answer(project, waiting["id"], {"decision": "reject", "by": "ann"})
     wait_until(lambda: state_of(project, run_id) == "Cancelled", 120, "it ends as its sync")
     assert "Rejected: ann rejected the diff: no reason given. sync " in finish(project.stack, run_id).message
+    finish(project.stack, waiting["id"])  # its reconcile ends before it
     retry_run(project, waiting["id"])
     wait_until(lambda: state_of(project, waiting["id"]) == "Suspended", 120, "it asks again")
     send_answer(project, waiting["id"], {"decision": "approve", "by": "ann"})
