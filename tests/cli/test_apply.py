@@ -235,6 +235,9 @@ def test_a_second_apply_continues_after_a_stopped_one(items: CommandLine) -> Non
 
 
 def test_another_sync_of_the_target_gives_up_after_the_wait(items: CommandLine) -> None:
+    (items.folder / "names").write_text(
+        "\n".join(f"item-{number:04}" for number in range(5000))
+    )  # more than it can do by then
     first = items.start("apply", saved_plan(items), "--yes")
     wait_until(lambda: calls(items), 30, "it has begun")
     other = items.start("apply", "items", "--yes", "--wait", "0")
