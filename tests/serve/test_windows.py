@@ -53,7 +53,11 @@ def test_an_approved_diff_waits_and_a_reason_applies_it_at_once(served: Served, 
     [listed] = served.get("/waiting")["waiting"]
     assert listed["reason"] == "not applied"
     assert listed["window"].startswith("The next window opens at ")
-    assert listed["window"] in served.client.get("/", headers=served.person("bob")).text
+    overview = served.client.get("/", headers=served.person("bob")).text
+    assert "The run of ci-approve waits for the window that opens at " in overview
+    assert listed["window"] not in overview
+    assert "The run of ci-approve waits for it." in text
+    assert "Apply when it opens" not in text
     refused = start(served, diff)
     assert refused.status_code == 409
     assert "no window of the sync inventory is open" in refused.text
@@ -97,3 +101,4 @@ def test_a_rejection_and_the_end_of_the_server_end_a_run_that_waits(served: Serv
     runner.close()
     last = next(each for each in runner.runs() if each.run_id == again["run_id"])
     assert (last.state, last.message.split(".")[0]) == ("stopped", "The server stopped before the window opened")
+    assert "Apply when it opens" in page(served, diff)

@@ -97,6 +97,7 @@ def diff(request: Request) -> Response:
         can_undo="start" in request.user.roles and not saved.journal().is_empty(),
         can_start="start" in request.user.roles and detail.application is None,
         closed_window=_closed_window(services, saved),
+        canary=services.context.project.sync_between(saved.record.source_name, saved.record.target_name)[1].canary,
         can_apply=bool(saved.record.operation_rules)  # what the rules let through is applied without a question
         or not detail.needs_approval
         or (detail.approval is not None and detail.approval.decision == "approve"),

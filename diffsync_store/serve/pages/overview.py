@@ -62,7 +62,8 @@ def show_overview(services: Services) -> dict[str, Any]:
     syncs = [_sync(context, name, entry, by_pair) for name, entry in context.project.syncs.items()]
     adapters = {name: loads.get(name, [])[:_LOADS] for name in context.project.declared.adapters}
     waiting = [(each, services.protection.holders(each.role)) for each in find_waiting(context)]
-    return {"syncs": syncs, "adapters": adapters, "waiting": waiting}
+    runs = {run.diff_id: run for run in services.runner.runs() if run.waits_until is not None}
+    return {"syncs": syncs, "adapters": adapters, "waiting": waiting, "runs_that_wait": runs}
 
 
 def _sync(

@@ -273,7 +273,7 @@ class LibraryRunner:
         except LeaseHeld as held:
             return f" Not rehearsed: {held}"
         number = len(find_refused(plan.saved, request, found)) if found is not None else 0
-        return f" The target would refuse {number:,} operations." if number else ""
+        return f" The target would refuse {number:,} {'operation' if number == 1 else 'operations'}." if number else ""
 
     def _undo(self, saved: SavedDiff, status: RunStatus) -> None:
         undo_id = new_id("undo")
