@@ -33,7 +33,7 @@ class OpenWindow:
         self._sync_name = sync_name
         self._windows = declared.windows
         self._is_limited = bool(declared.windows) and not request.outside_window
-        self._request = request
+        self.request = request
         self._clock = clock
         self._until = datetime.min.replace(tzinfo=UTC)
 
@@ -81,8 +81,8 @@ class OpenWindow:
     def remedy(self) -> str:
         """When the next window opens, and what to do then."""
         return (
-            f"{self.opens} Apply the diff {self._request.diff_id} then. To apply it now, give a reason: `diffsync-store apply "
-            f"{self._request.diff_id} --outside-window REASON`, or the parameter `outside_window` of a sync's flow run."
+            f"{self.opens} Apply the diff {self.request.diff_id} then. To apply it now, give a reason: `diffsync-store apply "
+            f"{self.request.diff_id} --outside-window REASON`, or the parameter `outside_window` of a sync's flow run."
         )
 
     @property
@@ -104,7 +104,7 @@ class OpenWindow:
     @property
     def override(self) -> str:
         """The reason to write although no window is open; empty if one is open, or there is no reason."""
-        reason = override_reason(self._request.outside_window)
+        reason = override_reason(self.request.outside_window)
         is_outside = bool(self._windows and reason) and closing(self._windows, self._clock()) is None
         return reason if is_outside else ""
 

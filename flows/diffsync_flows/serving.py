@@ -14,13 +14,14 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
-from diffsync_flows.approval.answers import resume
+from diffsync_flows.approval.answers import is_covered, resume
 from diffsync_flows.approval.pending import pending_runs
 from diffsync_flows.approval.window_wait import end_scheduled
 from diffsync_flows.config.config import Config
 from diffsync_flows.prefect_api import translated_api_errors
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG
 from diffsync_flows.runtime.context import SyncContext
+from diffsync_flows.runtime.states import OUTCOME_TAG, Outcome
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
 from diffsync_store.runs import (
@@ -77,14 +78,17 @@ class PrefectRunner:
         """
         with translated_api_errors(), SyncContext(self._config) as context:
             saved = context.diffs().open(diff_id)
-            runs = pending_runs(saved.record, self._config.declared.project)
+            waiting = pending_runs(saved.record, self._config.declared.project)
+            runs = [run for run in waiting if not is_approved or is_covered(run, saved)]
             resume(runs, is_approved=is_approved, by=by, comment=comment)
             if not is_approved:
                 end_scheduled(diff_id, self._config.declared.project, f"{by} rejected the diff: {comment}")
-        if is_approved and not runs:
+        if is_approved and not waiting:
             raise UserError(
                 "The approval is recorded, and no flow run waits for this diff. Start a run that applies it."
             )
+        if not runs and waiting:
+            raise UserError(f"The approval is recorded. {_still_waiting(waiting[0])}")
         if is_approved and not all(_covers(run, saved) for run in runs):
             raise UserError(
                 "The run that waited continues without what guards suppress, because it was started without it. When it has ended, "
@@ -158,6 +162,8 @@ class PrefectRunner:
         self, deployment: str, parameters: dict[str, Any], start: Start, by: str, begins: datetime | None = None
     ) -> RunStatus:
         tags = [TAG, f"{PROJECT_TAG}{self._config.declared.project}"]
+        if begins is not None:
+            tags.append(f"{OUTCOME_TAG}{Outcome.WAITS_FOR_WINDOW}")
         with translated_api_errors():
             try:
                 run = run_deployment(
@@ -173,6 +179,16 @@ class PrefectRunner:
                     f"Prefect has no deployment {deployment}. Run `diffsync-flows deploy` with the file that declares it."
                 ) from None
         return _status(cast("FlowRun", run), start, by)  # it is a coroutine only in an event loop
+
+
+def _still_waiting(run: FlowRun) -> str:
+    """Return why a run goes on waiting that was started with more than the approval covers."""
+    given = ", ".join(f"{name} {value}" for name in ("allow", "select") for value in run.parameters.get(name) or ())
+    more = f" (it was started with {given})" if given else ""
+    return (
+        f"The run {run.name} still waits, because the approval does not cover all that it applies{more}. Decide on its page: "
+        f"{url_for(run)}"
+    )
 
 
 def _covers(run: FlowRun, saved: SavedDiff) -> bool:

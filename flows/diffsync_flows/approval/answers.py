@@ -99,9 +99,7 @@ def _answer_to(run: FlowRun, saved: SavedDiff) -> Answer | None:
     if decision.is_rejected:  # a retried run asks again, although its diff was rejected before
         is_answer = request is not None and decision.at != request.earlier_decision
     else:
-        asked = _request_of(run)
-        is_answer = decision.checksum == saved.checksum() and not uncovered_by(decision, asked)
-        is_answer = is_answer and undecided_refusal(saved, asked) is None
+        is_answer = is_covered(run, saved)
         if not has_all_approvals(
             decision, saved.record
         ):  # the run has been resumed with this one, and asks for another
@@ -114,11 +112,24 @@ def _answer_to(run: FlowRun, saved: SavedDiff) -> Answer | None:
     return answer if is_answer else None
 
 
+def is_covered(run: FlowRun, saved: SavedDiff) -> bool:
+    """Return whether the approval of a diff covers what a run of it applies, and what a rehearsal of that has found."""
+    approval, asked = saved.journal().approval(), _request_of(run)
+    is_current = approval is not None and approval.checksum == saved.checksum()
+    return is_current and not uncovered_by(approval, asked) and undecided_refusal(saved, asked) is None
+
+
 def _request_of(run: FlowRun) -> SyncRequest:
     """Return what a run of a sync was started with."""
     given = run.parameters
+
+    def chosen(name: str) -> tuple[Select, ...]:
+        return tuple(Selection.model_validate(each).to_select() for each in given.get(name) or ())
+
     return SyncRequest(
         str(given["diff_id"]),
         allow=tuple(given.get("allow") or ()),
-        select=tuple(Selection.model_validate(each).to_select() for each in given.get("select") or ()),
+        select=chosen("select"),
+        exclude=chosen("exclude"),
+        retry_rejected=bool(given.get("retry_rejected")),
     )

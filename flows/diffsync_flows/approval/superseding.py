@@ -6,6 +6,7 @@ Two runs that ask at the same moment may both stay pending. The next diff, or th
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
+from uuid import UUID
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -48,7 +49,7 @@ def ensure_single_request(context: SyncContext, saved: SavedDiff, sync_name: str
     """
     with _best_effort():
         timeout = context.project.sync(sync_name).approval_timeout
-        for run, other in _older_requests(context, saved.record):
+        for run, other in _older_requests(context, saved.record, is_applied=False):
             is_same = _suppressed(other) == _suppressed(saved) and other.content() == saved.content()
             if is_same and _seconds_left(run) > timeout / 2 and _is_applicable(context, other.record):
                 raise PendingElsewhere(
@@ -56,12 +57,13 @@ def ensure_single_request(context: SyncContext, saved: SavedDiff, sync_name: str
                     f"diffsync-flows approve {other.record.diff_id} --by NAME"
                 )
     own = f"{runtime.flow_run.name}: {url_for('flow-run', runtime.flow_run.id)}"
-    supersede_older(
-        context, saved.record, sync_name, f"A newer diff of the sync {sync_name} waits for approval in {own}"
-    )
+    reason = f"A newer diff of the sync {sync_name} waits for approval in {own}"
+    supersede_older(context, saved.record, sync_name, reason, is_applied=False)
 
 
-def supersede_older(context: SyncContext, newer: DiffRecord, sync_name: str, reason: str) -> None:
+def supersede_older(
+    context: SyncContext, newer: DiffRecord, sync_name: str, reason: str, *, is_applied: bool = True
+) -> None:
     """End the runs that wait for the approval of an older diff of a sync.
 
     Left alone are runs that apply more or less than a whole diff, which a person started, and runs whose diff was just
@@ -72,24 +74,35 @@ def supersede_older(context: SyncContext, newer: DiffRecord, sync_name: str, rea
         newer: The diff that counts now.
         sync_name: Name of its sync.
         reason: Message of the ended runs.
+        is_applied: Whether it was applied, or the two sides are equal. Otherwise a person may choose between it and an undo, so
+            neither ends the other.
     """
     with _best_effort(), get_client(sync_client=True) as client:
-        for run, other in _older_requests(context, newer):
+        for run, other in _older_requests(context, newer, is_applied=is_applied):
             approval = other.journal().approval()
             is_approved = approval is not None and not approval.is_rejected
             if not is_approved and client.read_flow_run(run.id).state_name == SUSPENDED:
                 _end(client, run, other, sync_name, reason)
 
 
-def supersede_scheduled(context: SyncContext, newer: DiffRecord, sync_name: str, reason: str) -> None:
+def supersede_scheduled(
+    context: SyncContext, newer: DiffRecord, sync_name: str, reason: str, *, is_applied: bool = True
+) -> None:
     """End the runs that wait for a window with an older diff of a sync, because a newer one is approved or applied.
 
     The arguments are those of `supersede_older`.
     """
     runs = scheduled_runs(context.project.declared.project)
     with _best_effort(), get_client(sync_client=True) as client:
-        for run, other in _older(context, newer, list(runs)):
-            _end(client, run, other, sync_name, reason)
+        for run, other in _older(context, newer, list(runs), is_applied=is_applied):
+            if is_scheduled(client, run.id):
+                _end(client, run, other, sync_name, reason)
+
+
+def is_scheduled(client: SyncPrefectClient, run_id: UUID) -> bool:
+    """Return whether a run still waits for its time: one that has begun is not ended from outside."""
+    state = client.read_flow_run(run_id).state
+    return state is not None and state.is_scheduled()
 
 
 def _end(client: SyncPrefectClient, run: FlowRun, other: SavedDiff, sync_name: str, reason: str) -> None:
@@ -102,12 +115,16 @@ def _end(client: SyncPrefectClient, run: FlowRun, other: SavedDiff, sync_name: s
     SyncEnd(other.record.diff_id, sync_name, other.record, is_child=False).emit("superseded")
 
 
-def _older_requests(context: SyncContext, newer: DiffRecord) -> Iterator[tuple[FlowRun, SavedDiff]]:
+def _older_requests(
+    context: SyncContext, newer: DiffRecord, *, is_applied: bool
+) -> Iterator[tuple[FlowRun, SavedDiff]]:
     """Yield the other runs that wait for the approval of a whole diff of the same two adapters, no newer than this one."""
-    return _older(context, newer, list(suspended_runs(context.project.declared.project)))
+    return _older(context, newer, list(suspended_runs(context.project.declared.project)), is_applied=is_applied)
 
 
-def _older(context: SyncContext, newer: DiffRecord, runs: Iterable[FlowRun]) -> Iterator[tuple[FlowRun, SavedDiff]]:
+def _older(
+    context: SyncContext, newer: DiffRecord, runs: Iterable[FlowRun], *, is_applied: bool
+) -> Iterator[tuple[FlowRun, SavedDiff]]:
     """Yield those of the runs that apply a whole diff of the same two adapters, no newer than this one."""
     diffs = context.diffs()
     for run in runs:
@@ -121,7 +138,7 @@ def _older(context: SyncContext, newer: DiffRecord, runs: Iterable[FlowRun]) -> 
             continue
         record = other.record
         is_same_pair = (record.source_name, record.target_name) == (newer.source_name, newer.target_name)
-        if is_same_pair and record.created <= newer.created:
+        if is_same_pair and record.created <= newer.created and (is_applied or record.undoes == newer.undoes):
             yield run, other
 
 

@@ -53,7 +53,18 @@ def wait_for_sync(diff_id: str, message: str, timeout: int) -> None:
     if answer.status is not SetStateStatus.ACCEPT:
         return
     settle_diff(diff_id)  # the sync may have ended meanwhile
+    _follow_scheduled(diff_id)
     raise Pause(state=answer.state)
+
+
+def _follow_scheduled(diff_id: str) -> None:
+    """Let the reconciles wait longer if the sync was approved before they began to wait, and waits for a window."""
+    with get_client(sync_client=True) as client:
+        sync = _newest_sync(client, diff_id)
+    if sync is None or sync.state is None or outcome_of(sync.tags) is not Outcome.WAITS_FOR_WINDOW:
+        return
+    if sync.state.is_scheduled():
+        wait_longer(diff_id, _seconds_left(sync) - WINDOW_SECONDS, sync.state.message or "")
 
 
 def wait_longer(diff_id: str, seconds: float, message: str) -> None:

@@ -11,7 +11,7 @@ from prefect.exceptions import Pause
 from prefect.states import Scheduled
 
 from diffsync_flows.approval.pending import scheduled_runs
-from diffsync_flows.approval.superseding import supersede_scheduled
+from diffsync_flows.approval.superseding import is_scheduled, supersede_scheduled
 from diffsync_flows.approval.waiting_reconciles import settle_diff, wait_longer
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts import publish_window_wait
@@ -46,9 +46,9 @@ def wait_for_window(context: SyncContext, record: DiffRecord, sync_name: str, wi
     mark_run(own, Outcome.WAITS_FOR_WINDOW)
     publish_window_wait(record, message)
     wait_longer(record.diff_id, max(0.0, opening.timestamp() - time.time()), message)
-    supersede_scheduled(
-        context, record, sync_name, f"The newer diff {record.diff_id} is approved and waits for the window"
-    )
+    if window.request.is_whole_diff:
+        reason = f"The newer diff {record.diff_id} is approved and waits for the window"
+        supersede_scheduled(context, record, sync_name, reason, is_applied=False)
     raise Pause(state=answer.state)
 
 
@@ -56,7 +56,7 @@ def end_scheduled(diff_id: str, project: str, reason: str) -> None:
     """End the runs that wait for a window with a diff that was rejected."""
     with best_effort("Cannot end the runs that wait for a window"), get_client(sync_client=True) as client:
         for run in list(scheduled_runs(project)):
-            if run.parameters.get("diff_id") != diff_id:
+            if run.parameters.get("diff_id") != diff_id or not is_scheduled(client, run.id):
                 continue
             answer = client.set_flow_run_state(run.id, cancelled(Outcome.REJECTED, reason))
             if answer.status is SetStateStatus.ACCEPT:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from prefect import get_run_logger
+
 from diffsync_flows.approval.request import ApprovalRequest, has_requested_approval
 from diffsync_flows.approval.superseding import supersede_older, supersede_scheduled
 from diffsync_flows.approval.window_wait import has_waited_for_window, wait_for_window
@@ -19,6 +21,7 @@ from diffsync_flows.steps.outcome import SyncOutcome
 from diffsync_flows.steps.rehearsing import rehearse_dry_run, rehearse_sync
 from diffsync_store import LeaseHeld, SyncStopped
 from diffsync_store.diffs import DiffRecord
+from diffsync_store.printable import printable
 from diffsync_store.runs import (
     OpenWindow,
     RehearsalReport,
@@ -93,7 +96,7 @@ def _apply_approved(
         return _closed(window, end)
     try:
         ask = partial(_apply_when_approved, context, request, window, end, has_waited=has_waited)
-        report = None if is_resumed else rehearse_sync(context, request)
+        report = None if is_resumed else _rehearsed(context, request, must_ask=must_ask)
         if report is not None:
             return _apply_without_refused(context, end, report, ask if asks else None)
         if must_ask:
@@ -106,6 +109,18 @@ def _apply_approved(
             raise
         end.emit("skipped")
         return _locked(record, held.holder)
+
+
+def _rehearsed(context: SyncContext, request: SyncRequest, *, must_ask: bool) -> RehearsalReport | None:
+    """Rehearse the diff. While another sync changes the target, a run that has to ask anyway asks first: it rehearses before it applies."""
+    try:
+        return rehearse_sync(context, request)
+    except LeaseHeld as held:
+        is_locked = isinstance(held.holder, Holder) and held.holder.until is None
+        if is_locked or not must_ask:
+            raise
+        get_run_logger().warning("Not rehearsed before the question: %s", printable(str(held)))
+        return None
 
 
 def _apply_without_refused(

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from prefect.client.schemas import FlowRun
 
-from diffsync_flows.approval.answers import _answer_to
+from diffsync_flows.approval.answers import _answer_to, is_covered
 from diffsync_flows.approval.form import decision_form
 from diffsync_flows.reporting.artifacts.rehearsal import SHOWN_IN_FORM, rehearsal_section
+from diffsync_store import Select
 from diffsync_store.diff import Diff
 from diffsync_store.diffs import DiffRecord, RedisDiffs, SavedDiff
 from diffsync_store.runs import MAX_REFUSED, RefusedOperation, RehearsalReport, SyncRequest, undecided_refusal
@@ -88,4 +90,32 @@ def test_an_approval_from_before_the_rehearsal_resumes_no_run(saved: SavedDiff) 
     saved.approve(by="bob", reason="seen")
     assert undecided_refusal(saved, REQUEST) is None
     assert _answer_to(run, saved) == {"decision": "approve", "by": "bob", "comment": "seen"}
+    saved.drop()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"select": [{"model": "site"}]},
+        {"exclude": [{"model": "device"}]},
+        {"retry_rejected": True},
+    ],
+)
+def test_the_rehearsal_of_a_run_is_that_of_its_parameters(saved: SavedDiff, given: dict[str, object]) -> None:
+    run = FlowRun(flow_id=uuid4(), parameters={"diff_id": saved.record.diff_id, **given})
+    saved.approve(by="ann", reason="")
+    assert is_covered(run, saved)
+    selects: dict[str, Any] = {name: (Select(**each[0]),) for name, each in given.items() if isinstance(each, list)}
+    request = SyncRequest(saved.record.diff_id, retry_rejected="retry_rejected" in given, **selects)
+    saved.journal().record_rehearsal(report_of(1, checksum=saved.checksum(), scope=request.scope))
+    assert not is_covered(run, saved)
+    assert _answer_to(run, saved) is None
+    saved.drop()
+
+
+def test_an_approval_covers_no_run_that_lets_more_through(saved: SavedDiff) -> None:
+    saved.approve(by="ann", reason="", allow=("partial:site",))
+    for allow, expected in ((["partial:site"], True), ([], True), (["partial:site", "partial:device"], False)):
+        run = FlowRun(flow_id=uuid4(), parameters={"diff_id": saved.record.diff_id, "allow": allow})
+        assert is_covered(run, saved) is expected
     saved.drop()

@@ -11,9 +11,10 @@ from airports.demo.runs import finish, start_run
 from diffsync_flows.config.config import Config
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.serving import PrefectRunner
+from diffsync_store.project import UserError
 from diffsync_store.serve.deciding import Decision, record_decision
 from tests.flows.conftest import RUN_SECONDS, Project
-from tests.flows.runs import lines, retry_run, send_answer, shown_request
+from tests.flows.runs import lines, retry_run, send_answer, shown_request, state_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -78,6 +79,10 @@ def approve_on_page(project: Project, diff_id: str, run_id: str) -> None:
         SyncContext(Config(Path(variables["DIFFSYNC_CONFIG"]))) as context,
     ):
         saved = context.diffs().open(diff_id)
+        record_decision(context, saved, Decision("approve", saved.checksum(), "without the deletes"), "bob")
+        with pytest.raises(UserError, match=r"still waits.*\(it was started with allow partial:item, "):
+            PrefectRunner(context.project).resume(diff_id, is_approved=True, by="bob", comment="")
+        assert state_of(project, run_id) == "Suspended"
         decision = Decision("approve", saved.checksum(), "checked the source", allow=("partial:item",))
         record_decision(context, saved, decision, "alice")
         [resumed] = PrefectRunner(context.project).resume(diff_id, is_approved=True, by="alice", comment="")
