@@ -334,6 +334,13 @@ class Project:
         )
         return str(run["id"])
 
+    def deployments(self) -> list[dict[str, Any]]:
+        """Return all deployments of the server."""
+        found: list[dict[str, Any]] = []
+        while page := self.stack.post("/deployments/filter", sort="CREATED_DESC", offset=len(found)):
+            found += page
+        return found
+
     def children(self, run: Run) -> list[Run]:
         return children(self.stack, run.id)
 

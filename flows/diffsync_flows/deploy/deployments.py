@@ -11,6 +11,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import DeploymentSort
 from prefect.exceptions import ObjectNotFound
 
 from diffsync_flows.config.config import Config
@@ -107,8 +108,13 @@ async def pause(client: PrefectClient, deployments: Mapping[str, DeploymentRespo
 
 async def _all(client: PrefectClient) -> list[DeploymentResponse]:
     of_diffsync = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+    order = (
+        DeploymentSort.CREATED_DESC
+    )  # deployments of several flows share a name, so that pages in its order may overlap
     found: list[DeploymentResponse] = []
-    while page := await client.read_deployments(deployment_filter=of_diffsync, limit=PAGE, offset=len(found)):
+    while page := await client.read_deployments(
+        deployment_filter=of_diffsync, sort=order, limit=PAGE, offset=len(found)
+    ):
         found += page
     return found
 

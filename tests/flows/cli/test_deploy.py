@@ -42,7 +42,7 @@ def deploy(project: Project, file: Path, *words: str, answer: str | None = None)
 
 def deployments(project: Project) -> dict[str, dict[str, Any]]:
     flows = {flow["id"]: flow["name"] for flow in project.stack.post("/flows/filter")}
-    return {f"{flows[each['flow_id']]}/{each['name']}": each for each in project.stack.post("/deployments/filter")}
+    return {f"{flows[each['flow_id']]}/{each['name']}": each for each in project.deployments()}
 
 
 def automations(project: Project) -> set[str]:

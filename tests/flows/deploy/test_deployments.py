@@ -23,7 +23,7 @@ def deployments_of(project: Project) -> dict[str, dict[str, Any]]:
         *("description", "tags", "parameters", "work_pool_name", "work_queue_name", "entrypoint", "pull_steps"),
         *("parameter_openapi_schema", "enforce_parameter_schema", "job_variables", "concurrency_options", "paused"),
     )
-    found = project.stack.post("/deployments/filter")
+    found = project.deployments()
     flows = {flow["id"]: flow["name"] for flow in project.stack.post("/flows/filter")}
     for each in found:
         each["parameter_openapi_schema"] = without_empty_defaults(each["parameter_openapi_schema"])
@@ -53,10 +53,10 @@ def test_a_schedule_creates_runs(project: Project) -> None:
 
 def test_deploying_twice_changes_nothing_and_removed_deployments_are_paused(project: Project) -> None:
     flows_command(project, "diffsync_flows", "deploy", "--yes")
-    before = project.stack.post("/deployments/filter")
+    before = project.deployments()
     output = flows_command(project, "diffsync_flows", "deploy", "--yes")
     assert output.splitlines()[-1].startswith("0 changed, ")
-    after = project.stack.post("/deployments/filter")
+    after = project.deployments()
     assert {each["id"]: each["updated"] for each in before} == {each["id"]: each["updated"] for each in after}
     config = project.folder / "syncs.yaml"
     whole = config.read_text("utf-8")
