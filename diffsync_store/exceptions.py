@@ -18,6 +18,7 @@ ObjectStoreException            a store cannot process a request
         LeaseLost               another process took or removed the lease of this one
     StoreReloaded               the store was loaded again after it was read
     DiffNotFound                no saved diff has this `diff_id`
+        DiffUnreadable          this version of the library cannot read the saved diff
     DiffExists                  a saved diff with this `diff_id` is approved or partly applied; `.diff_id`
     DiffNotApproved             the saved diff is not approved, or has changed since
 DiffException                   a diff cannot be built
@@ -202,6 +203,10 @@ class StoreReloaded(ObjectStoreException):
 
 class DiffNotFound(ObjectStoreException):
     """No saved diff has this `diff_id`."""
+
+
+class DiffUnreadable(DiffNotFound):
+    """The elements of the saved diff cannot be read: another version of the library saved them, or somebody changed them in Redis."""
 
 
 class DiffExists(_WithAttributes, ObjectStoreException):

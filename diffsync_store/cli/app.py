@@ -21,7 +21,13 @@ from diffsync_store.cli.library_log import silence_library_log
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.cli.version import Version
 from diffsync_store.diffs.repository import RedisDiffs
-from diffsync_store.exceptions import DiffNotFound, ObjectStoreException, StoreNotFound, StoreUnavailable
+from diffsync_store.exceptions import (
+    DiffNotFound,
+    DiffUnreadable,
+    ObjectStoreException,
+    StoreNotFound,
+    StoreUnavailable,
+)
 from diffsync_store.printable import printable_lines
 from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.store.redis.connection.client import address_in
@@ -176,7 +182,7 @@ def add_remedy(error: ObjectStoreException, arguments: Iterable[Any]) -> None:
             f"The URL is {address_in(Connection.url)}: check that Redis runs and that {socket.gethostname()} can reach it, or set "
             "another URL in DIFFSYNC_STORE_URL, --url or --url-file."
         )
-    elif isinstance(error, StoreNotFound | DiffNotFound):
+    elif isinstance(error, StoreNotFound | DiffNotFound) and not isinstance(error, DiffUnreadable):
         words = [word for word in arguments if isinstance(word, str) and word]
         hint = suggestion(words, [*known_stores(**redis_options()), *known_diffs(**redis_options())])
         namespace = (

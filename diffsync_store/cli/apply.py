@@ -29,7 +29,7 @@ from diffsync_store.cli.rehearsing import ask_to_leave_out, rehearse_before_appl
 from diffsync_store.cli.result_view import next_steps, show_result, show_steps, status_of
 from diffsync_store.cli.suggestions import suggestion
 from diffsync_store.cli.window_wait import wait_for_window as wait_until_open
-from diffsync_store.exceptions import DiffNotFound, StoreNotFound
+from diffsync_store.exceptions import DiffNotFound, DiffUnreadable, StoreNotFound
 from diffsync_store.project import MAX_AGENTS, UserError
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import (
@@ -229,6 +229,8 @@ def _plan(context: Context, request: SyncRequest) -> Plan:
         return make_plan(context, request)
     except StoreNotFound as error:
         error.add_note(f"The diff {request.diff_id} cannot be applied without it: make a new plan.")
+        raise
+    except DiffUnreadable:
         raise
     except DiffNotFound as error:
         diffs = known_diffs(connection=context.connection, namespace=context.project.namespace)

@@ -326,12 +326,12 @@ class RedisDiffs(DiffCatalog):
         return diff_id
 
     def history(self, model: str, unique_id: str) -> Iterator[OperationHistory]:
-        """Yield the operations of the saved diffs on one object, newest first."""
+        """Yield the operations of the saved diffs on one object, newest first. Diffs that cannot be read are left out."""
         for record in self.list():
             if model not in record.by_model:
                 continue
             saved = self.from_record(record)
-            with suppress(DiffNotFound):  # it has expired meanwhile
+            with suppress(DiffNotFound):  # it has expired meanwhile, or another version has saved it
                 for operation in saved.operations_on(model, unique_id):
                     journal = saved.journal()
                     entry = journal.read([operation.id]).get(operation.id, PENDING)

@@ -7,6 +7,7 @@ from diffsync_store.exceptions import (
     ChangeLimitExceeded,
     DiffNotApproved,
     DiffNotFound,
+    DiffUnreadable,
     ObjectStoreException,
     StoreInUse,
     StoreNotFound,
@@ -16,6 +17,7 @@ from diffsync_store.exceptions import (
 from diffsync_store.project import EXPECTED_ERRORS, ConfigError, UserError
 
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (DiffUnreadable, 409),
     (DiffNotFound, 404),
     (StoreNotFound, 409),
     (StoreUnavailable, 503),

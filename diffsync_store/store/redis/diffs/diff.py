@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from diffsync_store.agents import Agent, Element, Round
 from diffsync_store.diff import Diff
 from diffsync_store.enum import OperationState
-from diffsync_store.exceptions import DiffNotApproved, DiffNotFound, ObjectStoreException
+from diffsync_store.exceptions import DiffNotApproved, DiffNotFound, DiffUnreadable, ObjectStoreException
 from diffsync_store.field_rules.left_alone import LeftAlone
 from diffsync_store.field_rules.recording import Recorder
 from diffsync_store.journal import PENDING, Approval, Entry
@@ -60,6 +60,7 @@ class RedisDiff:
 
         Raises:
             DiffNotFound: the diff was dropped or has expired.
+            DiffUnreadable: another version of the library has saved it.
         """
         return map(Operation.model_validate_json, self.texts(start, limit))
 
@@ -140,12 +141,21 @@ class RedisDiff:
     def _page(self, number: int) -> list[bytes]:
         with translated_errors():
             page: bytes | None = self._redis.lindex(self._keys.elements, number)
-        texts = [] if page is None else unpack(page)
+        texts = [] if page is None else self._unpacked(page)
         if len(texts) != min(PAGE, self.record.elements - number * PAGE):
             raise DiffNotFound(
                 f"Diff {self.record.diff_id!r} was dropped or expired while it was read. Make a new diff."
             )
         return texts
+
+    def _unpacked(self, page: bytes) -> list[bytes]:
+        try:
+            return unpack(page)
+        except ValueError as error:
+            raise DiffUnreadable(
+                f"Diff {self.record.diff_id!r} was saved by another version of this library, or somebody has changed it in Redis, so "
+                f"it cannot be read. Drop it: `{command(self.namespace)} drop {self.record.diff_id}`, and make it again."
+            ) from error
 
     def diff(self) -> Diff:
         """Return the whole diff in memory as it was saved, suppressed operations included."""

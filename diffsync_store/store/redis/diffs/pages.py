@@ -6,8 +6,6 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 
-from diffsync_store.exceptions import ObjectStoreException
-
 PAGE = 500
 """Elements of a page: read in one round trip, with one digest in the checksum."""
 _LEVEL = 1
@@ -30,15 +28,12 @@ def unpack(page: bytes) -> list[bytes]:
     """Return the elements of a page.
 
     Raises:
-        ObjectStoreException: it is not a page.
+        ValueError: it is not a page.
     """
     try:
         return zlib.decompress(page).split(_BETWEEN)
     except zlib.error as error:
-        raise ObjectStoreException(
-            f"A page of this diff cannot be read ({error}): another version of this library has saved it, or somebody has "
-            "written to it in Redis. Make the diff again."
-        ) from error
+        raise ValueError(f"A page cannot be read: {error}.") from error
 
 
 def digest_of(texts: Sequence[bytes]) -> bytes:
