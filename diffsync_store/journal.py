@@ -133,6 +133,8 @@ class ApprovalRequest(BaseModel):
     """When it stops waiting; None if it waits without end."""
     earlier_decision: datetime | None = None
     """Time of the decision that the diff had before the request; it does not answer the request."""
+    rehearsed_at: datetime | None = None
+    """Time of the rehearsal that the request shows; None if it shows none."""
 
 
 class RefusedOperation(BaseModel):

@@ -29,7 +29,7 @@ from diffsync_store.cli.render import (
 from diffsync_store.enum import OperationState
 from diffsync_store.operation import OperationFilter
 from diffsync_store.printable import printable_lines
-from diffsync_store.runs import refused_operations
+from diffsync_store.runs import find_whole_rehearsal, refused_operations
 from diffsync_store.sync.reject_export import to_csv, to_json
 
 _RESUMES = (
@@ -158,7 +158,8 @@ def approve(
     """Approve a saved diff in its current form. `diffsync-flows resume` resumes the runs that wait for it."""
     with open_diffs() as saved_diffs:
         saved = saved_diffs.open(diff_id)
-        exclude = refused_operations(saved) if exclude_refused and not reject else ()
+        leaves_out = exclude_refused and not reject
+        exclude = refused_operations(saved, find_whole_rehearsal(saved, tuple(allow or ()))) if leaves_out else ()
         if reject:
             saved.reject(by=by, reason=reason)
         else:

@@ -56,7 +56,7 @@ def ask_to_leave_out(saved: SavedDiff, report: RehearsalReport | None) -> tuple[
         return ()
     if not is_confirmed("Leave out what the target would refuse?", default=True):
         return ()
-    return refused_operations(saved)
+    return refused_operations(saved, report)
 
 
 def _rehearse(context: Context, saved: SavedDiff, request: SyncRequest, wait: int) -> Rehearsed | None:

@@ -35,6 +35,7 @@ from diffsync_store.runs.rehearsal import (
     MAX_REFUSED,
     find_refused,
     find_rehearsal,
+    find_whole_rehearsal,
     must_rehearse,
     refusal_text,
     refused_operations,
@@ -42,6 +43,7 @@ from diffsync_store.runs.rehearsal import (
     rehearse_first,
     rehearse_now,
     require_decided,
+    require_last_rehearsal,
     undecided_refusal,
 )
 from diffsync_store.runs.rule_cases import RuleCase, differing, read_cases, record_cases
@@ -94,6 +96,7 @@ __all__ = [
     "find_suppressions",
     "find_sync",
     "find_waiting",
+    "find_whole_rehearsal",
     "group_of",
     "has_all_approvals",
     "lacks_approvals",
@@ -129,6 +132,7 @@ __all__ = [
     "rehearse_now",
     "require_any",
     "require_decided",
+    "require_last_rehearsal",
     "require_releasable",
     "require_stores",
     "required_people",

@@ -144,13 +144,38 @@ def undecided_refusal(saved: SavedDiff, request: SyncRequest) -> RehearsalReport
     return report if journal.application() is None else None
 
 
-def refused_operations(saved: SavedDiff) -> tuple[Select, ...]:
-    """Return rules that match what the last rehearsal of a diff found to be refused.
+def find_whole_rehearsal(saved: SavedDiff, allow: tuple[str, ...] = ()) -> RehearsalReport | None:
+    """Return what the last rehearsal of the whole diff found, with these allowances or without; None if it was of other operations."""
+    diff_id = saved.record.diff_id
+    return find_rehearsal(saved, SyncRequest(diff_id, allow=allow)) or find_rehearsal(saved, SyncRequest(diff_id))
+
+
+def require_last_rehearsal(saved: SavedDiff, at: datetime | None) -> None:
+    """Check that a person decides about the last rehearsal of a diff.
+
+    Args:
+        saved: the diff.
+        at: when the rehearsal was that the person has seen; None if there was none.
 
     Raises:
-        UserError: it was not rehearsed, or found more than are kept.
+        UserError: it was rehearsed since, by any run and of any operations.
     """
     report = saved.journal().rehearsal()
+    if report is not None and report.at != at:
+        raise UserError(f"The diff {saved.record.diff_id} was rehearsed again since. Look at it again.")
+
+
+def refused_operations(saved: SavedDiff, report: RehearsalReport | None) -> tuple[Select, ...]:
+    """Return rules that match what a rehearsal of a diff found to be refused.
+
+    Args:
+        saved: the diff.
+        report: what the rehearsal found, as the person who decides has seen it.
+
+    Raises:
+        UserError: it was not rehearsed, was rehearsed again since, or the rehearsal found more than are kept.
+    """
+    require_last_rehearsal(saved, report.at if report is not None else None)
     if report is None:
         raise UserError(f"The diff {saved.record.diff_id} was not rehearsed. Name what to leave out.")
     if report.refused > len(report.operations):

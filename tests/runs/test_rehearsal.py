@@ -16,10 +16,13 @@ from diffsync_store.lifecycle import opened
 from diffsync_store.project import Project, SyncContext, UserError
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import (
+    RehearsalReport,
     SyncRequest,
     apply_saved,
     find_refused,
+    find_rehearsal,
     find_waiting,
+    find_whole_rehearsal,
     may_ask,
     may_wait,
     must_rehearse,
@@ -58,6 +61,10 @@ class Case:
     @property
     def request(self) -> SyncRequest:
         return SyncRequest(self.diff_id)
+
+    @property
+    def report(self) -> RehearsalReport | None:
+        return self.saved.journal().rehearsal()
 
     def rows(self) -> list[tuple[object, ...]]:
         return self.commands.rows("select * from site") + self.commands.rows("select * from device")
@@ -146,7 +153,7 @@ def test_nothing_is_applied_before_somebody_has_decided(make: Make, approval: st
 
 def test_an_approval_after_the_rehearsal_leaves_out_what_was_refused(make: Make) -> None:
     case = make("approval: deletes")
-    case.saved.approve(by="ann", reason="", exclude=refused_operations(case.saved))
+    case.saved.approve(by="ann", reason="", exclude=refused_operations(case.saved, case.report))
     assert not must_rehearse(case.context, case.saved, case.request)
     assert undecided_refusal(case.saved, case.request) is None
     result = case.apply(case.request)
@@ -163,7 +170,7 @@ def test_who_approves_all_of_it_after_the_rehearsal_has_decided_too(make: Make) 
 
 def test_an_approval_from_before_a_rehearsal_does_not_answer_it(make: Make) -> None:
     case = make("approval: deletes")
-    case.saved.approve(by="ann", reason="", exclude=refused_operations(case.saved))
+    case.saved.approve(by="ann", reason="", exclude=refused_operations(case.saved, case.report))
     other = replace(case.request, exclude=(Select(model="device"),))
     assert must_rehearse(case.context, case.saved, other)
     assert rehearse_first(case.context, other) is not None
@@ -191,7 +198,7 @@ def test_a_corrected_target_is_rehearsed_again_and_applied(make: Make) -> None:
 
 def test_what_a_request_leaves_out_is_rehearsed_without(make: Make) -> None:
     case = make("approval: never")
-    rest = replace(case.request, exclude=refused_operations(case.saved))
+    rest = replace(case.request, exclude=refused_operations(case.saved, case.report))
     assert rehearse_first(case.context, rest) is not None
     assert (named(case), undecided_refusal(case.saved, rest)) == (set(), None)
     assert case.apply(rest).applied == 2
@@ -212,10 +219,10 @@ def test_what_waits_by_a_rule_is_rehearsed_before_it_is_approved(make: Make) -> 
     assert named(case) == REFUSED
     with pytest.raises(RehearsalRefused):  # the rules would let the rest through
         case.apply(case.request)
-    case.saved.approve(by="ann", reason="", exclude=refused_operations(case.saved))
+    case.saved.approve(by="ann", reason="", exclude=refused_operations(case.saved, case.report))
     result = case.apply(case.request)
     assert (result.deleted, result.created, result.waiting) == (1, 0, 1)
-    case.saved.approve(by="bob", reason="", exclude=refused_operations(case.saved))
+    case.saved.approve(by="bob", reason="", exclude=refused_operations(case.saved, case.report))
     assert case.apply(case.request).created == 1
 
 
@@ -233,8 +240,27 @@ def test_more_than_is_kept_cannot_be_left_out_one_by_one(make: Make, monkeypatch
     monkeypatch.setattr(rehearsal, "MAX_REFUSED", 2)
     rehearse_first(case.context, case.request)
     with pytest.raises(UserError, match="would refuse 4 operations, and 2 of them are known"):
-        refused_operations(case.saved)
+        refused_operations(case.saved, case.report)
     case.saved.drop()
+
+
+def test_what_is_left_out_is_what_the_person_has_seen(make: Make) -> None:
+    case = make("approval: always")
+    shown = find_rehearsal(case.saved, case.request)
+    devices = replace(case.request, select=(Select(model="device"),))
+    assert rehearse_first(case.context, devices) is not None  # another run, of a part of the diff
+    for seen in (shown, find_rehearsal(case.saved, case.request), find_whole_rehearsal(case.saved)):
+        with pytest.raises(UserError, match=f"The diff {case.diff_id} was rehearsed again since. Look at it again."):
+            refused_operations(case.saved, seen)
+    assert len(refused_operations(case.saved, find_rehearsal(case.saved, devices))) == len(named(case))
+    stale = case.commands.run("approve", case.diff_id, "--by", "ann", "--exclude-refused", code=1)
+    assert "was rehearsed again since" in stale.stderr
+    assert case.saved.journal().approval() is None
+
+    assert rehearse_first(case.context, case.request) is not None  # of the same operations, later
+    with pytest.raises(UserError, match="was rehearsed again since"):
+        refused_operations(case.saved, shown)
+    assert len(refused_operations(case.saved, find_whole_rehearsal(case.saved, ("deletes",)))) == 4
 
 
 def test_a_rehearsal_that_has_no_time_left_stops_the_sync(make: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -56,7 +57,17 @@ def test_what_is_refused_ends_in_a_question_although_no_approval_is_needed(
     form = {"decision": "approve", "checksum": diff["checksum"], "exclude_refused": "true"}
     form["csrf_token"] = headers.pop("X-CSRF-Token")
     checksum = served.get(path)["rehearsal"]["at"]
-    assert served.client.post(f"{path}/decision", data=form, headers=headers).status_code == 303
+    [before_last], [at] = (
+        re.findall('name="rehearsed_at" value="([^"]+)"', each)
+        for each in (text, served.client.get(path, headers=served.person("alice")).text)
+    )
+    for seen in ("", before_last):  # the run that stopped has rehearsed it again
+        stale = served.client.post(f"{path}/decision", data={**form, "rehearsed_at": seen}, headers=headers)
+        assert stale.status_code == 409
+        assert "was rehearsed again since. Look at it again." in stale.text
+    assert served.get(path)["approval"] is None
+    done = served.client.post(f"{path}/decision", data={**form, "rehearsed_at": at}, headers=headers)
+    assert done.status_code == 303
     for run in served.get("/runs")["runs"]:
         served.wait_for(run)
     assert served.get("/runs")["runs"][0]["state"] == "done"

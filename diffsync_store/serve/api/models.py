@@ -328,6 +328,10 @@ class DecisionBody(Question):
     exclude_refused: bool = Field(
         False, description="Whether the approval also leaves out all that the `rehearsal` found to be refused"
     )
+    rehearsed_at: datetime | Literal[""] | None = Field(
+        None,
+        description="`at` of the `rehearsal` as it was read, empty if there was none. An approval is refused if the diff was rehearsed since",
+    )
 
 
 class DiffRunBody(Question):

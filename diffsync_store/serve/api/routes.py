@@ -90,7 +90,13 @@ def decide(call: Call) -> models.DecisionAnswer:
     """Approve or reject a diff."""
     body: models.DecisionBody = call.body
     decision = Decision(
-        body.decision, body.checksum, body.comment, tuple(body.exclude), tuple(body.allow), body.exclude_refused
+        body.decision,
+        body.checksum,
+        body.comment,
+        tuple(body.exclude),
+        tuple(body.allow),
+        body.exclude_refused,
+        body.rehearsed_at,
     )
     approval, runs, problem = act_on_decision(call.request, call.services, call.path("diff_id"), decision)
     view = approval_view(approval, body.checksum)

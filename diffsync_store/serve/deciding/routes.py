@@ -35,18 +35,28 @@ def deciding_routes() -> list[Route]:
 async def decide(request: Request) -> Response:
     """Approve or reject a diff.
 
-    Fields: `decision`, `checksum` (of the diff as it was shown), `comment`, `exclude_refused`, `exclude` and `allow` (repeated), `csrf_token`.
+    Fields: `decision`, `checksum` (of the diff as it was shown), `comment`, `exclude_refused`, `rehearsed_at` (`at` of the
+    rehearsal as it was shown), `exclude` and `allow` (repeated), `csrf_token`.
     """
     form = await request.form(max_fields=MAX_CHOSEN + 10)
     try:
         body = DecisionBody.model_validate(
-            {**_texts(form, "decision", "checksum", "comment", "exclude_refused"), **_lists(form, "exclude", "allow")}
+            {
+                **_texts(form, "decision", "checksum", "comment", "exclude_refused", "rehearsed_at"),
+                **_lists(form, "exclude", "allow"),
+            }
         )
     except ValidationError as error:
         raise wrong_input(error, "The form") from None
     diff_id = request.path_params["diff_id"]
     decision = Decision(
-        body.decision, body.checksum, body.comment, tuple(body.exclude), tuple(body.allow), body.exclude_refused
+        body.decision,
+        body.checksum,
+        body.comment,
+        tuple(body.exclude),
+        tuple(body.allow),
+        body.exclude_refused,
+        body.rehearsed_at,
     )
     return await _acted(request, f"/diffs/{quote(diff_id)}", _decide, diff_id, decision)
 

@@ -129,7 +129,7 @@ class ApprovalRequest:
             if is_answered and self._is_answered:
                 continue
             if not is_answered:
-                self._announce()
+                self._announce(rehearsal)
                 description = complaint + self._people() + INSTRUCTIONS + self._review(rehearsal)
                 form = form.with_initial_data(description=description)
             decision = suspend_flow_run(wait_for_input=form, timeout=self._timeout, key=key)
@@ -148,10 +148,13 @@ class ApprovalRequest:
         """Return what a decision leaves out.
 
         Raises:
-            UserError: A part of it matches nothing.
+            UserError: A part of it matches nothing, or the diff was rehearsed again since the form was made.
         """
         count_matching(self._saved, decision.excluded)
-        return (*decision.excluded, *(refused_operations(self._saved) if decision.excludes_refused else ()))
+        if not decision.excludes_refused:
+            return decision.excluded
+        shown = shown_rehearsal(self._saved, self._request, str(runtime.flow_run.id))
+        return (*decision.excluded, *refused_operations(self._saved, shown))
 
     def _review(self, rehearsal: RehearsalReport | None) -> str:
         allow_all: tuple[str, ...] = ()
@@ -173,7 +176,7 @@ class ApprovalRequest:
         reasons = {"outside_window": self._request.outside_window, "skip_canary": self._request.skip_canary}
         return {**self._request.overrides, **{name: (reason,) for name, reason in reasons.items() if reason}}
 
-    def _announce(self) -> None:
+    def _announce(self, rehearsal: RehearsalReport | None) -> None:
         """Record the request with the diff, unless an older run asks about the same changes."""
         if self._request.is_whole_diff:
             ensure_single_request(self._context, self._saved, self._sync_name)
@@ -185,10 +188,18 @@ class ApprovalRequest:
             link=url_for("flow-run", runtime.flow_run.id) or "",
             seconds=self._timeout,
             earlier_decision=previous.at if previous is not None else None,
+            rehearsed_at=rehearsal.at if rehearsal is not None else None,
         )
         link_request(self._saved.record.diff_id, UUID(runtime.flow_run.id))
         RunNotifications(self._context).approval(self._saved, self._sync_name, self._request)
         get_run_logger().info(HOW_TO_DECIDE, self._saved.record.diff_id)
+
+
+def shown_rehearsal(saved: SavedDiff, request: SyncRequest, run_id: str) -> RehearsalReport | None:
+    """Return the rehearsal that the form of a run shows, which an earlier process of the run has made; None if there is another since."""
+    report, asked = find_rehearsal(saved, request), saved.journal().approval_requests().get(run_id)
+    shown = None if asked is None else asked.rehearsed_at
+    return report if report is not None and shown in {None, report.at} else None
 
 
 def _save(

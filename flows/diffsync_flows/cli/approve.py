@@ -13,7 +13,7 @@ from diffsync_flows.prefect_api import require_prefect
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store.cli.asking import confirm
-from diffsync_store.runs import count_matching, parse_selection, refused_operations
+from diffsync_store.runs import count_matching, parse_selection, refused_operations, require_last_rehearsal
 
 EXCLUDE = (
     "Operations to exclude: a pattern of a model and a unique id (*, ?, \\[abc]), or a filter as in the form: "
@@ -44,15 +44,18 @@ def approve(
         project = config.declared.project
         with SyncContext(config) as context:
             saved = context.diffs().open(diff_id)
+            rehearsal = saved.journal().rehearsal()
             if exclude_refused:
-                filters = (*filters, *refused_operations(saved))
+                filters = (*filters, *refused_operations(saved, rehearsal))
             checksum, excluded = saved.checksum(), count_matching(saved, filters)
-            options, rehearsal = run_options(pending_runs(saved.record, project)), saved.journal().rehearsal()
+            options = run_options(pending_runs(saved.record, project))
             pages.print(Markdown(review(saved, options, rehearsal=rehearsal)))
             approved = saved.record.operations - excluded
             if not yes:
                 question = f"Approve {approved:,} operations, exclude {excluded:,}?"
                 confirm("Reject the diff?" if reject else question)
+            if not reject:
+                require_last_rehearsal(saved, rehearsal.at if rehearsal is not None else None)
             resumed = decide(
                 saved,
                 project,

@@ -10,11 +10,20 @@ from prefect.client.schemas import FlowRun
 
 from diffsync_flows.approval.answers import _answer_to, is_covered
 from diffsync_flows.approval.form import decision_form
+from diffsync_flows.approval.request import shown_rehearsal
 from diffsync_flows.reporting.artifacts.rehearsal import SHOWN_IN_FORM, rehearsal_section
 from diffsync_store import Select
 from diffsync_store.diff import Diff
 from diffsync_store.diffs import DiffRecord, RedisDiffs, SavedDiff
-from diffsync_store.runs import MAX_REFUSED, RefusedOperation, RehearsalReport, SyncRequest, undecided_refusal
+from diffsync_store.project import UserError
+from diffsync_store.runs import (
+    MAX_REFUSED,
+    RefusedOperation,
+    RehearsalReport,
+    SyncRequest,
+    refused_operations,
+    undecided_refusal,
+)
 from tests.store.inventory import Inventory
 
 REQUEST = SyncRequest("rehearsed")
@@ -119,3 +128,18 @@ def test_an_approval_covers_no_run_that_lets_more_through(saved: SavedDiff) -> N
         run = FlowRun(flow_id=uuid4(), parameters={"diff_id": saved.record.diff_id, "allow": allow})
         assert is_covered(run, saved) is expected
     saved.drop()
+
+
+def test_the_form_of_a_run_is_answered_for_the_rehearsal_that_it_shows(saved: SavedDiff) -> None:
+    journal = saved.journal()
+    again, part = report_of(1), report_of(1, scope=SyncRequest("rehearsed", select=(Select(model="device"),)).scope)
+    journal.record_rehearsal(report_of(1))
+    first = journal.rehearsal()
+    assert first is not None
+    assert shown_rehearsal(saved, REQUEST, "run") == first  # a form of an earlier version does not say which
+    journal.request_approval("run", by="run", rehearsed_at=first.at)
+    assert shown_rehearsal(saved, REQUEST, "run") == first
+    for newer in (part, again):
+        journal.record_rehearsal(newer)
+        with pytest.raises(UserError, match=r"was rehearsed again since\. Look at it again\."):
+            refused_operations(saved, shown_rehearsal(saved, REQUEST, "run"))

@@ -289,6 +289,7 @@ class RedisJournal(Journal):
         link: str = "",
         seconds: float | None = None,
         earlier_decision: datetime | None = None,
+        rehearsed_at: datetime | None = None,
     ) -> None:
         """Record that somebody waits for an approval, until `withdraw_request`.
 
@@ -298,10 +299,13 @@ class RedisJournal(Journal):
             link: where to decide.
             seconds: for how long it waits; without end by default.
             earlier_decision: time of the decision that the diff has; it does not answer the request.
+            rehearsed_at: time of the rehearsal that the request shows.
         """
         key = self._keys.approval_requests
         until = server_time(self._redis, key) + timedelta(seconds=seconds) if seconds else None
-        request = ApprovalRequest(by=by, link=link, until=until, earlier_decision=earlier_decision)
+        request = ApprovalRequest(
+            by=by, link=link, until=until, earlier_decision=earlier_decision, rehearsed_at=rehearsed_at
+        )
         with translated_errors():
             self._redis.hset(key, request_id, request.model_dump_json())
         self._renew()
