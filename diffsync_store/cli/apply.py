@@ -155,7 +155,7 @@ def apply(
             notify_refusal(context, plan)
             _end(plan, None, as_json=as_json)
         if plan.has_changes:
-            wait_until_open(window, str(plan.saved.record.diff_id))
+            wait_until_open(context, window, str(plan.saved.record.diff_id))
             with notified_failure(context, plan.sync_name, plan.saved.record.diff_id):
                 result = _apply(context, request, plan, by=by or person(), wait=wait, agents=agents)
             notify_end(context, plan, request, result)

@@ -5,14 +5,15 @@ from time import sleep
 import typer
 
 from diffsync_store.cli.app import EXIT_DIFFERENCES, echo_error
-from diffsync_store.runs import OpenWindow
+from diffsync_store.cli.connection import Context
+from diffsync_store.runs import OpenWindow, renew_diff
 
 _LOOK_SECONDS = 30.0
 """Pause between two looks at the clock at most: it may be changed meanwhile."""
 
 
-def wait_for_window(window: OpenWindow, diff_id: str) -> None:
-    """Return when a window is open.
+def wait_for_window(context: Context, window: OpenWindow, diff_id: str) -> None:
+    """Return when a window is open. The diff and its stores are kept meanwhile.
 
     Raises:
         typer.Exit: no window opens any more, or the person interrupts.
@@ -25,6 +26,7 @@ def wait_for_window(window: OpenWindow, diff_id: str) -> None:
     echo_error(f"{window.waits} Ctrl-C ends this; the diff {diff_id} is kept.")
     try:
         while window.is_closed:
+            renew_diff(context, diff_id)
             sleep(window.seconds_left(_LOOK_SECONDS))
     except KeyboardInterrupt:
         echo_error(f"Nothing was applied. Apply it in a window: diffsync-store apply {diff_id}")

@@ -46,6 +46,7 @@ from diffsync_store.runs.rehearsal import (
     require_last_rehearsal,
     undecided_refusal,
 )
+from diffsync_store.runs.renewal import renew_diff
 from diffsync_store.runs.rule_cases import RuleCase, differing, read_cases, record_cases
 from diffsync_store.runs.sharding import ShardLoad, Shards, find_shards, load_shard, missing_shards, require_any
 from diffsync_store.runs.stale_diffs import NewerChange, find_newer_change, refuse_stale
@@ -130,6 +131,7 @@ __all__ = [
     "rehearse",
     "rehearse_first",
     "rehearse_now",
+    "renew_diff",
     "require_any",
     "require_decided",
     "require_last_rehearsal",

@@ -12,10 +12,11 @@ import pytest
 
 from diffsync_store.cli import window_wait
 from diffsync_store.project import Project, SyncContext, Window, closing
-from diffsync_store.runs import OpenWindow, SyncRequest, WindowClosed, windows
+from diffsync_store.runs import OpenWindow, SyncRequest, WindowClosed, renew_diff, windows
 from diffsync_store.serve.pages.status import status_of
 from diffsync_store.serve.running import LibraryRunner, Start
 from tests.cli.in_process import InProcess, in_process
+from tests.waiting_diffs import SHORT, lives, shorten_lives
 
 CLOSED = 'windows: [{allow: "0 0 29 2 *", for: 1s, timezone: Europe/Zurich}]'
 OPEN = 'windows: [{allow: "* * * * *", for: 1d}]'
@@ -84,6 +85,30 @@ def test_a_command_waits_for_the_window(closed: InProcess, monkeypatch: pytest.M
     done = closed.run("apply", "inventory", "--yes", "--wait-for-window")
     assert "Approved, waits for the window that opens at " in done.stderr
     assert closed.rows() != before
+
+
+def test_what_a_command_needs_that_waits_is_kept(closed: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    diff_id, kept = closed.plan(), list[int]()
+    with SyncContext(Project(closed.folder / "syncs.yaml", {})) as context:
+
+        def pause(_: float) -> None:
+            kept.append(min(lives(context, diff_id)))
+            shorten_lives(context, diff_id)
+
+        monkeypatch.setattr(window_wait, "sleep", pause)
+        monkeypatch.setattr(windows, "closing", lambda _, now: now + timedelta(hours=1) if len(kept) == 3 else None)
+        closed.run("apply", diff_id, "--yes", "--wait-for-window")
+    assert len(kept) == 3
+    assert min(kept) > SHORT
+
+
+def test_a_wait_for_a_diff_that_is_gone_goes_on_until_the_run_says_so(closed: InProcess) -> None:
+    with SyncContext(Project(closed.folder / "syncs.yaml", {})) as context:
+        renew_diff(context, "gone")
+        diff_id = closed.plan()
+        with context.open_store(context.diffs().record(diff_id).source_store_id) as store:
+            store.drop()
+        renew_diff(context, diff_id)
 
 
 def test_ctrl_c_ends_the_wait_for_a_window_and_keeps_the_diff(

@@ -11,6 +11,7 @@ from diffsync_store.project import Window
 from diffsync_store.runs import windows
 from tests.serve.conftest import Served
 from tests.servers import wait_until
+from tests.waiting_diffs import SHORT, lives, shorten_lives
 
 REASON = "outage of the core <b>"
 
@@ -87,6 +88,16 @@ def test_a_run_that_waits_begins_when_the_window_opens(
     is_open.append(True)
     assert served.wait_for(run)["state"] == "done"
     assert served.get(f"/diffs/{diff['diff_id']}")["window_override"] is None
+
+
+def test_what_a_run_needs_that_waits_is_kept(
+    served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "next_opening", lambda _, now: now + timedelta(seconds=0.2))
+    monkeypatch.setattr(windows, "closing", lambda *_: None)
+    shorten_lives(served.context, diff["diff_id"])
+    approve(served, diff)
+    wait_until(lambda: min(lives(served.context, diff["diff_id"])) > SHORT, 120, "the run keeps them")
 
 
 def test_a_rejection_and_the_end_of_the_server_end_a_run_that_waits(served: Served, diff: dict[str, Any]) -> None:

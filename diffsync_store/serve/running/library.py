@@ -37,6 +37,7 @@ from diffsync_store.runs import (
     parse_operations,
     rehearse_first,
     rehearse_now,
+    renew_diff,
     wait_for_lease,
 )
 from diffsync_store.serve.running.comparison import load_and_compare, load_and_undo
@@ -83,7 +84,7 @@ class LibraryRunner:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._notifier = Notifier(context)
-        self._waits = WindowWaits()
+        self._waits = WindowWaits(partial(renew_diff, context))
 
     def resume(self, diff_id: str, *, is_approved: bool, by: str, comment: str) -> list[RunStatus]:
         """Apply an approved diff; nothing waits for a rejection."""

@@ -15,10 +15,12 @@ class WindowWaits:
     """The runs that wait for a window. Threads may share it.
 
     Args:
+        keep: called with the diff of a run at each look at the clock, so that it does not expire while the run waits; raises nothing.
         look_seconds: pause between two looks at the clock at most.
     """
 
-    def __init__(self, look_seconds: float = _LOOK_SECONDS) -> None:
+    def __init__(self, keep: Callable[[str], object], look_seconds: float = _LOOK_SECONDS) -> None:
+        self._keep = keep
         self._look_seconds = look_seconds
         self._timers: dict[str, threading.Timer] = {}
         self._lock = threading.Lock()
@@ -49,6 +51,7 @@ class WindowWaits:
         return [run_id for run_id in waiting if self.drop(run_id)]
 
     def _look(self, run_id: str, window: OpenWindow, begin: Callable[[], object]) -> None:
+        self._keep(window.request.diff_id)
         if not self.drop(run_id):
             return
         if window.is_closed:
