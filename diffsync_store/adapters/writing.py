@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from diffsync_store.adapters.mapped_model import MappedModel
 from diffsync_store.adapters.resolver import Resolver, Several, gone, several, unknown
+from diffsync_store.adapters.secrets import redact_refusal, secrets_of
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated, OutcomeUnknown
 from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.models import Reference
@@ -66,6 +67,8 @@ class _Item(NamedTuple):
     """Makes what is sent, from the ids."""
     done: Callable[[Answer, Ids], Any]
     """Takes the answer of the system; returns the object."""
+    values: Mapping[str, Any] = {}
+    """The fields that are sent."""
 
 
 class RecordWriter:
@@ -134,7 +137,7 @@ class RecordWriter:
                 self._resolver.note(model._modelname, obj.get_unique_id(), answer)
             return obj
 
-        return _Item(self._needs(mapper, values, values), {}, prepare, done)
+        return _Item(self._needs(mapper, values, values), {}, prepare, done, values)
 
     def _change(self, mapper: Mapper, obj: MappedModel, attrs: dict[str, Any]) -> _Item:
         identifiers = obj.get_identifiers()
@@ -148,7 +151,7 @@ class RecordWriter:
             self._keep_key(own, obj, known)
             return obj.update_base(attrs)
 
-        return _Item({**self._needs(mapper, values, attrs), **own}, _known_key(own, obj), prepare, done)
+        return _Item({**self._needs(mapper, values, attrs), **own}, _known_key(own, obj), prepare, done, values)
 
     def _deletion(self, mapper: Mapper, obj: MappedModel) -> _Item:
         identifiers = obj.get_identifiers()
@@ -158,7 +161,10 @@ class RecordWriter:
             self._resolver.forget(obj.get_type(), obj.get_unique_id())
             return obj.delete_base()
 
-        return _Item(own, _known_key(own, obj), lambda known: Change(self._key(own, obj, known), {}, identifiers), done)
+        def prepare(known: Ids) -> Change:
+            return Change(self._key(own, obj, known), {}, identifiers)
+
+        return _Item(own, _known_key(own, obj), prepare, done, {**obj.get_attrs(), **identifiers})
 
     def _own_need(self, obj: MappedModel, identifiers: dict[str, Any]) -> dict[Need, dict[str, Any]]:
         return {(obj.get_type(), obj.get_unique_id()): identifiers} if self._adapter.id_key else {}
@@ -274,11 +280,21 @@ class RecordWriter:
             except Exception as error:  # noqa: BLE001  # one record that cannot be written does not keep the others back
                 results[number] = refused(format_reason(error, mapper.model).removeprefix("UnknownReference: "))
                 results[number].__cause__ = error
+                redact_refusal(results[number], secrets_of(mapper, item.values))
+                redact_refusal(error, secrets_of(mapper, item.values))
             else:
                 numbers.append(number)
-        answers = self._send_parts(lambda part: send(mapper, part), prepared)
-        for number, answer in zip(numbers, answers, strict=True):
-            results[number] = answer if isinstance(answer, BaseException) else items[number].done(answer, known)
+        try:
+            answers = self._send_parts(lambda part: send(mapper, part), prepared)
+        except Exception as error:
+            redact_refusal(error, secrets_of(mapper, [items[number].values for number in numbers], prepared))
+            raise
+        for number, sent, answer in zip(numbers, prepared, answers, strict=True):
+            if isinstance(answer, BaseException):
+                redact_refusal(answer, secrets_of(mapper, items[number].values, sent))
+                results[number] = answer
+            else:
+                results[number] = items[number].done(answer, known)
         return results
 
     def _send_parts(self, send: Callable[[Sequence[Any]], Sequence[Answer]], prepared: list[Any]) -> list[Answer]:

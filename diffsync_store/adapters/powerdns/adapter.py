@@ -14,6 +14,7 @@ from diffsync_store.adapters.powerdns.record_sets import Edit, Key, Raw, RecordS
 from diffsync_store.adapters.powerdns.rehearsal import ZonesNow
 from diffsync_store.adapters.powerdns.settings import PowerDnsSettings
 from diffsync_store.adapters.rest import RestAdapter
+from diffsync_store.adapters.secrets import secret_keys
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
@@ -130,7 +131,11 @@ class PowerDnsAdapter(RestAdapter):
             "update": self._update,
             "delete": self._delete,
         }
-        return [self._check_set(zones, partial(makers[action], payload), _REFUSED[action]) for payload in payloads]
+        shows = "records" not in secret_keys(mapper)
+        return [
+            self._check_set(zones, partial(makers[action], payload), _REFUSED[action], shows_contents=shows)
+            for payload in payloads
+        ]
 
     def _check_zone(self, zones: ZonesNow, payload: Mapping[str, Any]) -> Exception | None:
         refused = self._refusal_of_zone(payload)
@@ -138,9 +143,11 @@ class PowerDnsAdapter(RestAdapter):
             zones.note_new_zone(canonical(str(payload["name"])))
         return refused
 
-    def _check_set(self, zones: ZonesNow, make: Callable[[], Edit], refused: type[Exception]) -> Exception | None:
+    def _check_set(
+        self, zones: ZonesNow, make: Callable[[], Edit], refused: type[Exception], *, shows_contents: bool
+    ) -> Exception | None:
         try:
-            zones.apply(make())
+            zones.apply(make(), shows_contents=shows_contents)
         except ValueError as error:
             return refused(str(error))
         except ZoneMissing as error:  # what was in a zone that is gone is gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -45,8 +46,12 @@ class ZonesNow:
         """
         return self._of_zone(key.zone).get((key.name, key.type))
 
-    def apply(self, edit: Edit) -> None:
+    def apply(self, edit: Edit, *, shows_contents: bool = True) -> None:
         """Take a change for done.
+
+        Args:
+            edit: the change.
+            shows_contents: whether an error may name the content of a record: PowerDNS's form of a secret is not that of the field.
 
         Raises:
             ValueError: PowerDNS would refuse it.
@@ -59,7 +64,7 @@ class ZonesNow:
         if body["changetype"] == "DELETE":
             sets.pop(place, None)
             return
-        problem = next(_problems(edit.key, body, sets), "")
+        problem = next(_problems(edit.key, body, sets, shows_contents), "")
         if problem:
             raise ValueError(f"The record set {edit.key.name} {edit.key.type}: {problem}")
         sets[place] = body
@@ -70,7 +75,7 @@ class ZonesNow:
         return self._zones[zone]
 
 
-def _problems(key: Key, body: Raw, sets: Sets) -> Iterator[str]:
+def _problems(key: Key, body: Raw, sets: Sets, shows_contents: bool) -> Iterator[str]:
     """Yield what is wrong with a record set in a zone with these record sets."""
     if not _is_name(key.name):
         yield "this is no name of the DNS."
@@ -82,11 +87,12 @@ def _problems(key: Key, body: Raw, sets: Sets) -> Iterator[str]:
     contents = [record["content"] for record in body["records"]]
     if key.type in _SINGLE and len(contents) > 1:
         yield f"it has {len(contents)} records, and may have one."
-    for content in contents:
-        if contents.count(content) > 1:
-            yield f"the record {content!r} is there {contents.count(content)} times."
+    for content, number in Counter(contents).items():
+        shown = repr(content) if shows_contents else "with a secret content"
+        if number > 1:
+            yield f"the record {shown} is there {number} times."
         if not _is_content(key.type, content):
-            yield f"{content!r} is no content of this type."
+            yield f"{shown if shows_contents else 'the value'} is no content of this type."
 
 
 def _is_name(name: str) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
+
+from diffsync_store.redaction import is_secret_name, redact_text, redact_values
 
 _LONGEST_SHOWN = 60
 _DATE = re.compile(r"\s*\d{4}-?\d{1,2}-?\d{1,2}")
@@ -31,6 +33,28 @@ class DescribedField(NamedTuple):
     """The items of a list."""
     children: Mapping[str, DescribedField] = {}
     """The fields of a nested record."""
+
+
+class Showing(NamedTuple):
+    """How values are named in reasons: never those of secret fields, and no secret inside another value."""
+
+    secrets: frozenset[str] = frozenset()
+    """The keys of a record whose values are secret, besides those with a secret name."""
+    record: Mapping[str, Any] = {}
+    is_hidden: bool = False
+    """Whether the value that is checked is secret."""
+
+    def below(self, name: str) -> Showing:
+        """Return the same for the value of a key."""
+        return self._replace(is_hidden=self.is_hidden or name in self.secrets or is_secret_name(name))
+
+    def shown(self, value: Any) -> str:
+        """Return a value as text. Secrets are redacted before the text is cut: a part of one would not be found later."""
+        if self.is_hidden:
+            return "The value"
+        [inside] = redact_values(self.secrets, {"": value}).values()
+        text = redact_text(self.secrets, repr(inside), self.record)
+        return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 @dataclass(frozen=True)
@@ -64,55 +88,63 @@ class DescribedFields:
         """Return the same for records that are part of others."""
         return replace(self, fields={name: one._replace(required=False) for name, one in self.fields.items()})
 
-    def problems(self, body: Mapping[str, Any], *, is_new: bool, finds_dropped: bool) -> list[str]:
+    def problems(
+        self, body: Mapping[str, Any], *, is_new: bool, finds_dropped: bool, secrets: Collection[str] = ()
+    ) -> list[str]:
         """Return why the API would refuse a record.
 
         Args:
             body: what would be sent.
             is_new: whether the record is new, so that it needs all required fields.
             finds_dropped: whether a field that the API drops without an error is a problem.
+            secrets: keys of the record whose values are not shown, besides those with a secret name.
         """
         if not self.fields:
             return []
-        found = [f"{name}: {why}" for name, value in body.items() for why in self._about(name, value, finds_dropped)]
+        showing = Showing(frozenset(secrets), body)
+        found = [
+            f"{name}: {why}"
+            for name, value in body.items()
+            for why in self._about(name, value, finds_dropped, showing.below(name))
+        ]
         if is_new:
             missing = (name for name, one in self.fields.items() if one.required and not one.read_only)
             found += [f"{name}: The API requires this field." for name in missing if name not in body]
         return found
 
-    def _about(self, name: str, value: Any, finds_dropped: bool) -> Iterator[str]:
+    def _about(self, name: str, value: Any, finds_dropped: bool, showing: Showing) -> Iterator[str]:
         found = self.fields.get(name)
         if found is not None and not found.read_only:
-            yield from problems_of_value(found, value)
+            yield from problems_of_value(found, value, showing)
         elif finds_dropped and value not in _NOTHING and (found is not None or self.is_complete):
             what = "has no such field" if found is None else "sets this field itself"
             yield f"The API {what}, and drops the value without an error."
 
 
-def problems_of_value(described: DescribedField, value: Any) -> Iterator[str]:
+def problems_of_value(described: DescribedField, value: Any, showing: Showing) -> Iterator[str]:
     """Yield what is wrong with a value."""
     if value in _NOTHING:
         return
     check = _about_choice if described.choices else _CHECKS.get(described.kind)
     if check is not None:
-        yield from check(described, value)
+        yield from check(described, value, showing)
 
 
-def _about_choice(described: DescribedField, value: Any) -> Iterator[str]:
+def _about_choice(described: DescribedField, value: Any, showing: Showing) -> Iterator[str]:
     known = set(map(str, described.choices))
     for item in value if isinstance(value, list | tuple) else [value]:
         given = item.get("value") if isinstance(item, Mapping) else item
         if given not in _NOTHING and str(given) not in known:
-            yield f"{_shown(given)} is not a choice.{_choices(described.choices)}"
+            yield f"{showing.shown(given)} is not a choice.{_choices(described.choices)}"
 
 
 def _choices(choices: Sequence[Any]) -> str:
     return f" Choices are {', '.join(map(str, choices))}." if len(choices) <= 10 else ""
 
 
-def _about_text(described: DescribedField, value: Any) -> Iterator[str]:
+def _about_text(described: DescribedField, value: Any, showing: Showing) -> Iterator[str]:
     if isinstance(value, bool | Mapping | list | tuple):
-        yield f"{_shown(value)} is not a text."
+        yield f"{showing.shown(value)} is not a text."
         return
     text = str(value).strip()
     if "\0" in text:
@@ -123,7 +155,7 @@ def _about_text(described: DescribedField, value: Any) -> Iterator[str]:
         yield f"The text has {len(text):,} characters. The API requires {described.min_length:,}."
 
 
-def _about_number(described: DescribedField, value: Any) -> Iterator[str]:
+def _about_number(described: DescribedField, value: Any, showing: Showing) -> Iterator[str]:
     number = _number(value)
     is_whole = number is not None and number == number.to_integral_value()
     if (
@@ -131,12 +163,12 @@ def _about_number(described: DescribedField, value: Any) -> Iterator[str]:
         or (isinstance(value, bool) and described.kind != "float")
         or (described.kind == "integer" and not is_whole)
     ):
-        yield f"{_shown(value)} is not {'an integer' if described.kind == 'integer' else 'a number'}."
+        yield f"{showing.shown(value)} is not {'an integer' if described.kind == 'integer' else 'a number'}."
         return
     if described.min_value is not None and number < Decimal(str(described.min_value)):
-        yield f"{_shown(value)} is less than {described.min_value}."
+        yield f"{showing.shown(value)} is less than {described.min_value}."
     if described.max_value is not None and number > Decimal(str(described.max_value)):
-        yield f"{_shown(value)} is more than {described.max_value}."
+        yield f"{showing.shown(value)} is more than {described.max_value}."
 
 
 def _number(value: Any) -> Decimal | None:
@@ -147,31 +179,32 @@ def _number(value: Any) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _about_boolean(_: DescribedField, value: Any) -> Iterator[str]:
+def _about_boolean(_: DescribedField, value: Any, showing: Showing) -> Iterator[str]:
     if str(value).lower() not in _BOOLEANS:
-        yield f"{_shown(value)} is neither true nor false."
+        yield f"{showing.shown(value)} is neither true nor false."
 
 
-def _about_date(described: DescribedField, value: Any) -> Iterator[str]:
+def _about_date(described: DescribedField, value: Any, showing: Showing) -> Iterator[str]:
     if not _DATE.match(str(value)):
-        yield f"{_shown(value)} is not a {described.kind}."
+        yield f"{showing.shown(value)} is not a {described.kind}."
 
 
-def _about_nested(described: DescribedField, value: Any) -> Iterator[str]:
+def _about_nested(described: DescribedField, value: Any, showing: Showing) -> Iterator[str]:
     for name, below in value.items() if isinstance(value, Mapping) else ():
         if name in described.children:
-            yield from (f"{name}: {why}" for why in problems_of_value(described.children[name], below))
+            found = problems_of_value(described.children[name], below, showing.below(name))
+            yield from (f"{name}: {why}" for why in found)
 
 
-def _about_list(described: DescribedField, value: Any) -> Iterator[str]:
+def _about_list(described: DescribedField, value: Any, showing: Showing) -> Iterator[str]:
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
-        yield f"{_shown(value)} is not a list."
+        yield f"{showing.shown(value)} is not a list."
     elif described.child is not None:
         for place, item in enumerate(value):
-            yield from (f"item {place}: {why}" for why in problems_of_value(described.child, item))
+            yield from (f"item {place}: {why}" for why in problems_of_value(described.child, item, showing))
 
 
-_CHECKS: Mapping[str, Callable[[DescribedField, Any], Iterator[str]]] = {
+_CHECKS: Mapping[str, Callable[[DescribedField, Any, Showing], Iterator[str]]] = {
     **dict.fromkeys(("string", "email", "regex", "slug", "url", "file path"), _about_text),
     **dict.fromkeys(("integer", "decimal", "float"), _about_number),
     **dict.fromkeys(("date", "datetime"), _about_date),
@@ -179,11 +212,6 @@ _CHECKS: Mapping[str, Callable[[DescribedField, Any], Iterator[str]]] = {
     "list": _about_list,
     "nested object": _about_nested,
 }
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 # The two forms in which APIs describe themselves

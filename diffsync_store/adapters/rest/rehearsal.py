@@ -11,6 +11,7 @@ from diffsync_store.adapters.resolver import Several
 from diffsync_store.adapters.rest.described import DescribedFields
 from diffsync_store.adapters.rest.reading import unique_id_in
 from diffsync_store.adapters.rest.settings import Writing
+from diffsync_store.adapters.secrets import secret_keys
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper
@@ -57,7 +58,9 @@ class RestRehearsal:
         fields_of_record = payload.payload if isinstance(payload, Change) else payload
         body = self._adapter.body_of(mapper, fields_of_record, is_new=is_new)
         finds_dropped = self._adapter.writing_of(mapper).find_dropped
-        return fields.problems(_without_rehearsed(body), is_new=is_new, finds_dropped=finds_dropped)
+        return fields.problems(
+            _without_rehearsed(body), is_new=is_new, finds_dropped=finds_dropped, secrets=secret_keys(mapper)
+        )
 
     def described(self, mapper: Mapper) -> DescribedFields:
         """Return what the API says of the fields of a model's records. It is asked once."""

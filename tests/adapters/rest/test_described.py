@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from diffsync_store.adapters.rest.described import DescribedField, DescribedFields, problems_of_value
+from diffsync_store.adapters.rest.described import DescribedField, DescribedFields, Showing, problems_of_value
 
 CHOICES = [
     {"value": "full", "display_name": "Full"},
@@ -98,7 +98,7 @@ def test_an_answer_of_another_form_says_nothing(answer: Any) -> None:
 
 
 def test_a_long_value_is_shortened() -> None:
-    [reason] = problems_of_value(DescribedField("integer"), "x" * 500)
+    [reason] = problems_of_value(DescribedField("integer"), "x" * 500, Showing())
     assert len(reason) < 100
 
 
