@@ -52,9 +52,8 @@ def adopt(
         raise UserError("`--json` asks no question. Add --yes to adopt, or leave out --json.")
     with open_context(file) as context:
         adopting = Adopting(context, sync, objects=objects)
-        with _stores(context, sync, diff) as store_ids:
-            counts = adopting.count(store_ids)
-            found = Adoption(at=0, by="", sync=sync, values=dict(counts.values), objects=dict(counts.objects))
+        with adopting.lease(), _stores(context, sync, diff) as store_ids:
+            found = adopting.count(store_ids).adoption(sync=sync)
             if not as_json:
                 _show(found, adopting.memory.adoptions())
             if not _number(found):
@@ -94,8 +93,13 @@ def _show(found: Adoption, before: list[Adoption]) -> None:
         echo_error(one_line(f"Adopted before, {at}, by {one.by} for {one.sync}: {_summary(one)}."))
     models = sorted({*found.values, *found.objects})
     rows = [(model, found.values.get(model, 0), found.objects.get(model, 0)) for model in models]
-    if rows:
+    if any(values or objects for _, values, objects in rows):
         console().print(table(("model", "values", "objects"), rows))
+    if outdated := sum(found.outdated.values()):
+        echo_error(
+            f"{outdated:,} objects are left out: a sync has written them since the target was loaded. Load the target again: run the "
+            "command without --diff, or with a new diff."
+        )
 
 
 def _question(found: Adoption, target: str, source: str) -> str:
@@ -119,4 +123,5 @@ def _document(found: Adoption) -> dict[str, object]:
         "by": found.by,
         "values": {model: number for model, number in sorted(found.values.items()) if number},
         "objects": {model: number for model, number in sorted(found.objects.items()) if number},
+        "outdated": {model: number for model, number in sorted(found.outdated.items()) if number},
     }

@@ -118,6 +118,8 @@ class Adoption(BaseModel):
     """The number of values, by model."""
     objects: dict[str, int] = {}
     """The number of objects that the source then owns, by model."""
+    outdated: dict[str, int] = {}
+    """The number of objects of which nothing was adopted, by model: a sync had written them since the load of the target began."""
 
 
 Changes = Mapping[tuple[str, str], "Remembered | None"]

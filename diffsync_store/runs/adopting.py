@@ -10,7 +10,7 @@ from typing import Any
 from diffsync_store.field_rules import Adopter, Adoption, Counts
 from diffsync_store.project import SyncContext, UserError
 from diffsync_store.store import BaseStore
-from diffsync_store.store.redis import target_lease
+from diffsync_store.store.redis import Lease, target_lease
 from diffsync_store.store.redis.memory import RedisTargetMemory
 from diffsync_store.stored_adapter import StoredAdapter
 
@@ -37,7 +37,19 @@ class Adopting:
         rules = context.project.field_rules(self.declared.source, self.declared.target)
         _require_use(sync_name, has_values=rules.remembers_any_values, has_own=rules.deletes_any_own, objects=objects)
         self.memory = RedisTargetMemory(context.connection.client, self.declared.target, context.project.namespace)
+        self._lease: Lease | None = None
         self._adopter = Adopter(rules, self.memory, self.declared.source, objects=objects)
+
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """Hold the lease of the target: take it before the stores are loaded, so that no sync changes the target until the end.
+
+        Raises:
+            LeaseHeld: a sync changes the target, and the memory with it.
+        """
+        leases, reason = self._context.leases(), f"adopt {self._name}"
+        with leases.take(target_lease(self.declared.target), reason, ttl=_LEASE_SECONDS) as self._lease:
+            yield
 
     def count(self, store_ids: Mapping[str, str]) -> Counts:
         """Count what would be adopted.
@@ -53,20 +65,19 @@ class Adopting:
         return counts
 
     def run(self, store_ids: Mapping[str, str], by: str) -> Adoption:
-        """Adopt it. Nothing is changed in the target.
+        """Adopt it, within `lease`. Nothing is changed in the target.
 
         Args:
             store_ids: as for `count`.
             by: who adopts.
 
         Raises:
-            LeaseHeld: a sync changes the target, and the memory with it.
+            LeaseLost: somebody else may change the target.
         """
-        leases, reason = self._context.leases(), f"adopt {self._name}"
-        with (
-            leases.take(target_lease(self.declared.target), reason, ttl=_LEASE_SECONDS),
-            self._stores(store_ids) as (source, target),
-        ):
+        with self._stores(store_ids) as (source, target):
+            if self._lease is None:
+                raise RuntimeError("Take the `lease` of the target first.")
+            self._lease.check()
             return self._adopter.adopt(source, target, sync=self._name, by=by, now=self.memory.now)
 
     @contextmanager

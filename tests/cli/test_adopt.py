@@ -72,6 +72,34 @@ def test_the_stores_of_a_saved_diff_are_used(project: InProcess) -> None:
     assert diff_id in project.run("diffs").stdout
 
 
+def change_note(project: InProcess, old: str, new: str) -> None:
+    sites = project.folder / "data/sites.csv"
+    sites.write_text(sites.read_text("utf-8").replace(f",{old},", f",{new},"), "utf-8")
+
+
+def test_a_diff_that_is_older_than_a_sync_does_not_replace_what_it_wrote(project: InProcess) -> None:
+    diff_id = planned(project)
+    assert adopted(project)["values"] == {"site": 1}
+    change_note(project, "old", "new")
+    project.run("apply", "inventory", "--yes")
+    found = adopted(project, "--diff", diff_id)
+    assert (found["values"], found["outdated"]) == ({}, {"site": 1})
+    said = " ".join(project.run("adopt", "inventory", "--yes", "--diff", diff_id).stderr.split())
+    assert "1 objects are left out: a sync has written them since the target was loaded. Load the target again" in said
+    change_note(project, "new", "newer")
+    project.run("apply", "inventory", "--yes")
+    assert project.rows("select note from site where name = 'ams'") == [("newer",)]
+
+
+def test_the_target_is_leased_before_it_is_loaded(project: InProcess, tmp_path: Path) -> None:
+    project.run("plan", "inventory")
+    (project.folder / "data/sites.csv").unlink()
+    with open_context(tmp_path / "syncs.yaml") as context, context.leases().take(target_lease("database"), "a sync"):
+        refused = project.run("adopt", "inventory", "--yes", code=1)
+    assert "a sync" in refused.stderr
+    assert "sites.csv" not in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("rules", "words", "message"),
     [

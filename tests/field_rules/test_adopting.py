@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -149,6 +150,26 @@ def test_to_adopt_again_finds_nothing_and_who_did_it_is_known(bench: Bench) -> N
     assert SECRET not in known.to_json()
     bench.memory.clear()
     assert bench.memory.adoptions() == []
+
+
+def test_what_a_sync_has_written_since_the_load_is_kept(bench: Bench) -> None:
+    source, target = (
+        bench.side("s", a={"mail": "old@x"}, b={"mail": "b@x"}),
+        bench.side("t", a={"mail": "old@x"}, b={"mail": "b@x"}),
+    )
+    bench.memory.write({("user", "a"): Remembered("s", values={"mail": "new@x"}, at=time.time() + 1)})
+    adoption = bench.adopt(source, target, objects=True)
+    assert (adoption.values, adoption.objects, adoption.outdated) == ({"user": 1}, {"user": 1}, {"user": 1})
+    known = bench.memory.read("user", ["a", "b"])
+    assert (known["a"].values, known["a"].is_adopted) == ({"mail": "new@x"}, False)
+    assert known["b"].values == {"mail": "b@x"}
+
+
+def test_objects_are_adopted_after_their_values_from_the_same_stores(bench: Bench) -> None:
+    source, target = bench.side("s", a={"mail": "a@x"}), bench.side("t", a={"mail": "a@x"})
+    assert bench.adopt(source, target).values == {"user": 1}
+    again = bench.adopt(source, target, objects=True)
+    assert (again.objects, again.outdated) == ({"user": 1}, {})
 
 
 def test_more_objects_than_a_batch(bench: Bench) -> None:
