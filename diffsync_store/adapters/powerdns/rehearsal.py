@@ -10,7 +10,8 @@ from typing import Any
 
 from diffsync_store.adapters.powerdns.record_sets import Edit, Key, Raw, RecordSets, body_of
 
-Sets = dict[tuple[str, str], Raw]
+Sets = dict[str, dict[str, Raw]]
+"""The record sets of a zone by name and type: a check looks only at those of one name."""
 _ALONE = frozenset({"CNAME"})
 """Types beside which a name has no other type."""
 _SINGLE = frozenset({"CNAME", "DNAME"})
@@ -44,7 +45,7 @@ class ZonesNow:
         Raises:
             ZoneMissing: the server has no such zone.
         """
-        return self._of_zone(key.zone).get((key.name, key.type))
+        return self._of_zone(key.zone).get(key.name, {}).get(key.type)
 
     def apply(self, edit: Edit, *, shows_contents: bool = True) -> None:
         """Take a change for done.
@@ -57,31 +58,34 @@ class ZonesNow:
             ValueError: PowerDNS would refuse it.
             ZoneMissing: the server has no such zone.
         """
-        sets, place = self._of_zone(edit.key.zone), (edit.key.name, edit.key.type)
-        body = body_of(edit, sets.get(place))
+        of_name = self._of_zone(edit.key.zone).setdefault(edit.key.name, {})
+        body = body_of(edit, of_name.get(edit.key.type))
         if body is None:
             return
         if body["changetype"] == "DELETE":
-            sets.pop(place, None)
+            of_name.pop(edit.key.type, None)
             return
-        problem = next(_problems(edit.key, body, sets, shows_contents), "")
+        problem = next(_problems(edit.key, body, of_name, shows_contents), "")
         if problem:
             raise ValueError(f"The record set {edit.key.name} {edit.key.type}: {problem}")
-        sets[place] = body
+        of_name[edit.key.type] = body
 
     def _of_zone(self, zone: str) -> Sets:
         if zone not in self._zones:
-            self._zones[zone] = {(each["name"], each["type"]): each for each in self._record_sets.of_zone(zone)}
+            sets: Sets = {}
+            for each in self._record_sets.of_zone(zone):
+                sets.setdefault(each["name"], {})[each["type"]] = each
+            self._zones[zone] = sets
         return self._zones[zone]
 
 
-def _problems(key: Key, body: Raw, sets: Sets, shows_contents: bool) -> Iterator[str]:
-    """Yield what is wrong with a record set in a zone with these record sets."""
+def _problems(key: Key, body: Raw, of_name: Mapping[str, Raw], shows_contents: bool) -> Iterator[str]:
+    """Yield what is wrong with a record set whose name has these record sets by type."""
     if not _is_name(key.name):
         yield "this is no name of the DNS."
     if key.name != key.zone and not key.name.endswith(f".{key.zone.lstrip('.')}"):
         yield f"the name is not in the zone {key.zone}."
-    others = [kind for name, kind in sets if name == key.name and kind != key.type]
+    others = [kind for kind in of_name if kind != key.type]
     if others and (key.type in _ALONE or not _ALONE.isdisjoint(others)):
         yield f"the name has {', '.join(sorted(others))} already, and a CNAME stands alone."
     contents = [record["content"] for record in body["records"]]
