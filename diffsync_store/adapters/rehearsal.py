@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from diffsync_store.adapters.mapped_model import MappedModel
-from diffsync_store.adapters.resolver import Resolver
+from diffsync_store.adapters.resolver import REHEARSED, Resolver
 from diffsync_store.adapters.writing import Answer, RecordWriter
 from diffsync_store.exceptions import ObjectNotCreated
 from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper
 
-REHEARSED = "rehearsed"
-"""The system id of a record that only the rehearsal has created."""
 _PRESENT = "The system has a record with these identifiers already. Load the target again, and make a new diff."
 
 

@@ -10,6 +10,8 @@ from pydantic import JsonValue
 
 MOST_IDS = 200_000
 """Ids of one model that are kept; others are looked up when they are needed."""
+REHEARSED = "rehearsed"
+"""The system id of a record that only a rehearsal has created."""
 
 
 class UnknownReference(LookupError):
@@ -32,6 +34,8 @@ class Find(Protocol):
 class Resolver:
     """Finds and keeps the system ids of records, by model and unique id. Threads may share it.
 
+    Of records that only a rehearsal has created, all unique ids are kept: the system cannot be asked for them.
+
     Args:
         find: looks up the ids that are not known here.
     """
@@ -39,6 +43,7 @@ class Resolver:
     def __init__(self, find: Find) -> None:
         self._find = find
         self._ids: dict[str, dict[str, JsonValue]] = {}
+        self._rehearsed: dict[str, set[str]] = {}
         self._lock = Lock()
 
     def note(self, model: str, unique_id: str, system_id: JsonValue) -> None:
@@ -46,6 +51,9 @@ class Resolver:
         if system_id is None:
             return
         with self._lock:
+            if system_id == REHEARSED:
+                self._rehearsed.setdefault(model, set()).add(unique_id)
+                return
             ids = self._ids.setdefault(model, {})
             ids[unique_id] = system_id
             if len(ids) > MOST_IDS:
@@ -55,11 +63,13 @@ class Resolver:
         """Drop the id of a record that was deleted."""
         with self._lock:
             self._ids.get(model, {}).pop(unique_id, None)
+            self._rehearsed.get(model, set()).discard(unique_id)
 
     def clear(self) -> None:
-        """Drop all ids: the system is read again."""
+        """Drop all ids: the system is read again, or a rehearsal begins or ends."""
         with self._lock:
             self._ids.clear()
+            self._rehearsed.clear()
 
     def system_id(self, model: Any, identifiers: dict[str, Any]) -> JsonValue:
         """Return the id of a record.
@@ -76,7 +86,7 @@ class Resolver:
     def known_id(self, model: str, unique_id: str) -> JsonValue:
         """Return the id of a record if it is known here; otherwise None."""
         with self._lock:
-            return self._ids.get(model, {}).get(unique_id)
+            return self._known(model, unique_id)
 
     def system_ids(
         self, model: Any, identifiers: Sequence[dict[str, Any]], *, from_system: bool = False
@@ -84,8 +94,8 @@ class Resolver:
         """Return the system ids of records by unique id, without records that do not exist. Unknown ids are looked up in one call."""
         wanted = {model.create_unique_id(**ids): ids for ids in identifiers}
         with self._lock:
-            ids = self._ids.get(model._modelname, {})
-            known: dict[str, JsonValue] = {uid: ids[uid] for uid in wanted if uid in ids}
+            found = {uid: self._known(model._modelname, uid) for uid in wanted}
+        known = {uid: system_id for uid, system_id in found.items() if system_id is not None}
         return known | self._look_up(
             model, {uid: ids for uid, ids in wanted.items() if uid not in known}, from_system=from_system
         )
@@ -96,6 +106,11 @@ class Resolver:
         for uid in wanted:
             self.forget(model._modelname, uid)
         return self._look_up(model, wanted, from_system=True)
+
+    def _known(self, model: str, unique_id: str) -> JsonValue:
+        if unique_id in self._rehearsed.get(model, ()):
+            return REHEARSED
+        return self._ids.get(model, {}).get(unique_id)
 
     def _look_up(self, model: Any, wanted: dict[str, dict[str, Any]], *, from_system: bool) -> dict[str, JsonValue]:
         if not wanted:

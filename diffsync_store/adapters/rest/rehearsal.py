@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from diffsync_store.adapters.mapped import Change
-from diffsync_store.adapters.rehearsal import REHEARSED
-from diffsync_store.adapters.resolver import Several
+from diffsync_store.adapters.resolver import REHEARSED, Several
 from diffsync_store.adapters.rest.described import DescribedFields
 from diffsync_store.adapters.rest.reading import unique_id_in
 from diffsync_store.adapters.rest.settings import Writing

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from diffsync_store.adapters import resolver
 from diffsync_store.adapters.rest import RestAdapter
 from tests.adapters.rest.conftest import MakeAdapter, loaded, source_of
 from tests.http_service import DROP, Request
@@ -164,3 +165,27 @@ def test_a_reference_that_several_records_fit_is_named() -> None:
         assert found.keys() == {"p-twin", "p-none"}
         assert found["p-twin"].startswith("The system has 2 records for the device 'twin'")
         assert found["p-none"].startswith("The system has no device 'none'")
+
+
+@pytest.mark.parametrize("kept", [1, 5])
+def test_a_reference_to_any_earlier_create_is_rehearsed(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "MOST_IDS", kept)
+    models: dict[str, Any] = {
+        "device": {"identifiers": {"name": "str"}, "children": ["port"]},
+        "port": {"identifiers": {"device": "str", "name": "str"}, "references": {"device": "device"}},
+    }
+    records: dict[str, Any] = {
+        "device": {"from": "devices/"},
+        "port": {"from": "devices/", "references": {"device": "device_id"}, "where": "device_id"},
+    }
+    with JsonApi(items="", paging="none") as api:
+        target = RestAdapter({"url": api.url, "paging": {"kind": "none"}}, models, records)
+        loaded(target)
+        devices = [{"name": f"d{number}"} for number in range(20)]
+        ports = [{"device": each["name"], "name": "p"} for each in devices]
+        ports.append({"device": "d0", "name": "q"})
+        source = given(models, device=devices, port=ports)
+        assert not rehearsed(source, target).result.rejects
+        assert synced(source, target).created == 41  # nothing is kept of the rehearsal
+        assert {each.get("device_id") for each in api.records.values()} == {None, *range(1, 21)}
+        target.close()
