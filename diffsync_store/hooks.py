@@ -62,6 +62,10 @@ An adapter may rehearse operations, so that what its system would refuse is know
         Entered before the first call of `rehearse_many` and left after the last one, such as a transaction that is rolled back at
         its end. Raise `CannotRehearse` if nothing can be tried without side effects.
 
+    def rehearse_within(self, time_left) -> None
+        Called before `rehearsing`. `time_left` is a function: it returns the seconds that are left for the rehearsal, and raises when
+        there are none. Call it before each request, and let through what it raises.
+
 With `SyncOptions(workers=...)` several threads call hooks at the same time. Hooks may use the adapter's store.
 """
 

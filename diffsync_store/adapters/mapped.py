@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from diffsync_store.adapter import Adapter
 from diffsync_store.adapters.mapped_model import MappedModel
 from diffsync_store.adapters.model_classes import bound_models, model_variant, with_models
-from diffsync_store.adapters.rehearsal import RecordRehearsal
+from diffsync_store.adapters.rehearsal import RecordRehearsal, TimeLeft
 from diffsync_store.adapters.resolver import Resolver
 from diffsync_store.adapters.shard_checks import Cutting, require_fitting_shards
 from diffsync_store.adapters.shards import AUTO, NULL, SHARDS, Cut, Part, Scalar, WrongShards, names_of, parts_of
@@ -96,6 +96,8 @@ class MappedAdapter(Adapter):
     """The shard that is being loaded; None for the whole system."""
     _together: Sequence[Mapper] = ()
     """The mappings that are being read."""
+    _time_left: TimeLeft | None = None
+    """The time that is left for the rehearsal that goes on."""
     records_per_call: int = 0
     """The most records in one call of `send_creates`, `send_updates` and `send_deletes`; 0 for no limit."""
 
@@ -449,6 +451,10 @@ class MappedAdapter(Adapter):
         """Delete records of a model. Return the object or an exception for each."""
         return self._writer.delete(self._mapper(model), objects)
 
+    def rehearse_within(self, time_left: TimeLeft) -> None:
+        """Take the function that the next rehearsal calls before each request or statement; it raises when the time is up."""
+        self._time_left = time_left
+
     @contextmanager
     def rehearsing(self) -> Iterator[None]:
         """Look up what the system has now; at the end, forget the records that were created in the rehearsal."""
@@ -457,6 +463,7 @@ class MappedAdapter(Adapter):
             yield
         finally:
             self._resolver.clear()
+            self._time_left = None
 
     def rehearse_many(self, operations: Sequence[RehearsedOperation]) -> list[Exception | None]:
         """Check operations of one model and action: by the model, the mapping, the system's records, and `check_payloads`."""

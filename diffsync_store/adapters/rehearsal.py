@@ -13,6 +13,8 @@ from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper
 
+TimeLeft = Callable[[], float]
+"""Returns the seconds that are left for a rehearsal; raises when there are none."""
 _PRESENT = "The system has a record with these identifiers already. Load the target again, and make a new diff."
 
 

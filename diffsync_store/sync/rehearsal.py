@@ -44,8 +44,8 @@ class Rehearsed:
     """Operations that were not rehearsed: objects that move to another parent."""
 
 
-class _TimeIsUp(Exception):
-    """The rehearsal has taken all its time."""
+class _TimeIsUp(BaseException):
+    """The rehearsal has taken all its time. What handles errors of the target does not catch it."""
 
 
 class Rehearsal(Simulation):
@@ -91,6 +91,9 @@ class Rehearsal(Simulation):
         self._end = time.monotonic() + self._seconds
         self._moved = find_moves(self.diff, self.elements.key)
         around: Callable[[], AbstractContextManager[Any]] = hook(self._target, "rehearsing") or nullcontext
+        within = hook(self._target, "rehearse_within")
+        if within is not None:
+            within(self._time_left)
         try:
             with around():
                 for stage in self.stages():
@@ -110,10 +113,20 @@ class Rehearsal(Simulation):
         for (model, action), group in groupby(wanted, key=lambda step: (step.element.type, str(step.action))):
             alike = list(group)
             for start in range(0, len(alike), self.options.batch_size):
-                if time.monotonic() > self._end:
-                    raise _TimeIsUp
+                self._time_left()
                 part = alike[start : start + self.options.batch_size]
                 self._rehearse(self.elements.model(model), action, part)
+
+    def _time_left(self) -> float:
+        """Return the seconds that are left.
+
+        Raises:
+            _TimeIsUp: none are.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise _TimeIsUp
+        return left
 
     def _is_rehearsed(self, step: Step) -> bool:
         """Whether an operation is rehearsed; otherwise it is counted or rejected."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from threading import Lock
@@ -32,6 +33,8 @@ class HttpClient:
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._base = str(settings.url).rstrip("/") + "/"
+        self.time_left: Callable[[], float] | None = None
+        """Returns the seconds that are left for all requests, and raises when there are none; None for no limit."""
         self._pace = Pace(settings.max_calls_per_second)
         self._writing: AbstractContextManager[Any] = Lock() if settings.one_write_at_a_time else nullcontext()
         self._client = httpx.Client(
@@ -133,7 +136,7 @@ class HttpClient:
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         """Seconds before the next attempt: what the API asks for, or longer and longer; with jitter, so that threads spread."""
-        error, longest = _error_of(state), self._settings.max_wait
+        error, longest = _error_of(state), min(self._settings.max_wait, self._left())
         asked = None if error is None else retry_after(error, longest)
         if asked is None:
             return min(_BACKOFF(state), longest)
@@ -162,13 +165,23 @@ class HttpClient:
         request.url = _LoggedUrl(url)
         return request
 
+    def _left(self) -> float:
+        return math.inf if self.time_left is None else self.time_left()
+
     def _send_once(self, request: httpx.Request) -> httpx.Response:
         self._pace.wait()
+        left = self._left()
+        if left < math.inf:
+            limits = request.extensions["timeout"].items()
+            request.extensions["timeout"] = {
+                name: left if seconds is None else min(seconds, left) for name, seconds in limits
+            }
         deadline = time.monotonic() + self._settings.total_timeout
         try:
             with closing(self._client.send(request, stream=True)) as response:
                 content = b"".join(self._chunks(response, deadline))
         except (httpx.TransportError, httpx.DecodingError) as error:
+            self._left()
             reason = str(error) or type(error).__name__
             raise type(error)(f"{request.method} {request.url}: {reason}", request=_without_secrets(request)) from error
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_TRANSFER]
@@ -183,6 +196,7 @@ class HttpClient:
                     f"The answer of {response.request.url.path} is longer than {self._settings.max_answer_mb:g} MB. "
                     "Request smaller pages, or raise `max_answer_mb`."
                 )
+            self._left()
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout(
                     f"The answer was not complete after {self._settings.total_timeout:g} s.", request=response.request

@@ -40,11 +40,12 @@ class RestAdapter(RestReader):
     @contextmanager
     def rehearsing(self) -> Iterator[None]:
         with super().rehearsing():
-            self._asked = RestRehearsal(self)
+            self._asked, client = RestRehearsal(self), self.client
+            client.time_left = self._time_left
             try:
                 yield
             finally:
-                self._asked = None
+                self._asked = client.time_left = None
 
     def check_payloads(self, mapper: Mapper, action: str, payloads: Sequence[Any]) -> Sequence[Exception | None]:
         return (self._asked or RestRehearsal(self)).check(mapper, action, payloads)

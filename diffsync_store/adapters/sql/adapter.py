@@ -290,7 +290,7 @@ class SqlAdapter(MappedAdapter):
             return refused(_without(mapper, row, reason(error)))
 
         if self._database.rehearsal is not None:
-            run = checking_deferred(run)
+            run = checking_deferred(run, self._time_left)
         if rows:
             with self._database.writing() as connection:
                 found = batches.run_by_halves(connection, run, rows, refuse)

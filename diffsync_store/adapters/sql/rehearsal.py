@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from diffsync_store.adapters.rehearsal import TimeLeft
 from diffsync_store.adapters.sql.batches import Answer, Run
 from diffsync_store.exceptions import CannotRehearse
 
@@ -38,10 +39,15 @@ def require_transactions(connection: sa.Connection, tables: Sequence[sa.Table], 
             )
 
 
-def checking_deferred(run: Run) -> Run:
-    """Return a writer of rows that also checks the constraints that PostgreSQL would check at the end of the transaction."""
+def checking_deferred(run: Run, time_left: TimeLeft | None) -> Run:
+    """Return a writer of rows that also checks the constraints that PostgreSQL would check at the end of the transaction.
+
+    It raises what `time_left` raises.
+    """
 
     def checked(connection: sa.Connection, rows: Sequence[Any]) -> list[Answer]:
+        if time_left is not None:
+            time_left()
         answers = run(connection, rows)
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")

@@ -8,8 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from diffsync_store import DiffSyncFlags
 from diffsync_store.adapters import resolver
 from diffsync_store.adapters.rest import RestAdapter
+from diffsync_store.journal import MemoryJournal
+from diffsync_store.operation import diff_of, operations_of
+from diffsync_store.sync import SyncOptions
+from diffsync_store.sync.rehearsal import Rehearsal
 from tests.adapters.rest.conftest import MakeAdapter, loaded, source_of
 from tests.http_service import DROP, Request
 from tests.json_api import JsonApi
@@ -189,3 +194,47 @@ def test_a_reference_to_any_earlier_create_is_rehearsed(kept: int, monkeypatch: 
         assert synced(source, target).created == 41  # nothing is kept of the rehearsal
         assert {each.get("device_id") for each in api.records.values()} == {None, *range(1, 21)}
         target.close()
+
+
+@pytest.mark.parametrize("records", [{}, FIND])
+def test_a_batch_ends_when_the_time_is_up(adapter_of: MakeAdapter, records: dict[str, Any]) -> None:
+    """One batch takes several pages, or one request for each record."""
+    with JsonApi(*PRESENT, described=DESCRIBED) as api:
+        target = loaded(adapter_of(api, records, concurrency=1))
+        source = source_of(*PRESENT, *({"name": f"n{number}"} for number in range(50)))
+        diff = diff_of(operations_of(target.diff_from(source)), "source", "target")
+        flags = DiffSyncFlags.CONTINUE_ON_FAILURE
+        rehearsal = Rehearsal(diff, target, MemoryJournal(), SyncOptions(batch_size=200), flags)
+        api.requests.clear()
+
+        def end_at_third(request: Request) -> None:
+            if requests(api)["GET"] == 3:
+                rehearsal._end = 0.0
+
+        api.before = end_at_third
+        found = rehearsal.run()
+        assert "was ended after 60 s" in found.result.stopped
+        assert not found.result.rejects
+        assert requests(api)["GET"] == 3
+        assert not api.writes()
+        assert rehearsed(source, target).result.created == 50  # no limit is left behind
+
+
+def test_a_pause_that_the_api_asks_for_ends_with_the_time(adapter_of: MakeAdapter) -> None:
+    class Over(BaseException):
+        pass
+
+    left = iter([60.0, 0.01])
+
+    def time_left() -> float:
+        try:
+            return next(left)
+        except StopIteration:
+            raise Over from None
+
+    with JsonApi(*PRESENT, failures=[(503, {"Retry-After": "300"})]) as api:
+        target = adapter_of(api, max_wait=600)
+        target.client.time_left = time_left
+        with pytest.raises(Over):
+            target.client.get("devices/")
+        assert requests(api) == {"GET": 1}

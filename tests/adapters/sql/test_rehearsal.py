@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from diffsync_store import DiffSyncFlags
+from diffsync_store.adapters.sql.batches import run_by_halves
+from diffsync_store.adapters.sql.rehearsal import checking_deferred
 from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.exceptions import CannotRehearse
 from diffsync_store.mapping import ModelDefinition
@@ -116,3 +118,26 @@ def test_constraints_at_the_end_of_a_transaction_are_rehearsed(
     found = saved_diff(diffs, source, target).rehearse(target, flags=DiffSyncFlags.CONTINUE_ON_FAILURE)
     assert [each.unique_id for each in found.result.rejects] == ["b"]
     assert rows(inventory, "SELECT count(*) FROM devices") == [(0,)]
+
+
+def test_the_time_is_checked_before_each_statement() -> None:
+    class Over(BaseException):
+        pass
+
+    left, written = iter([2.0, 1.0]), []
+
+    def time_left() -> float:
+        try:
+            return next(left)
+        except StopIteration:
+            raise Over from None
+
+    def refuse_two(_: sa.Connection, rows: Sequence[Any]) -> list[Any]:
+        written.append(list(rows))
+        if len(rows) > 1:
+            raise ValueError
+        return [None]
+
+    with sa.create_engine("sqlite://").connect() as connection, connection.begin(), pytest.raises(Over):
+        run_by_halves(connection, checking_deferred(refuse_two, time_left), [1, 2], lambda _, error: error)
+    assert written == [[1, 2], [1]]
