@@ -29,6 +29,7 @@ from diffsync_store.adapters.mapped_model import MappedModel
 from diffsync_store.adapters.model_classes import bound_models, model_variant, with_models
 from diffsync_store.adapters.rehearsal import RecordRehearsal, TimeLeft
 from diffsync_store.adapters.resolver import Resolver
+from diffsync_store.adapters.secrets import secret_names
 from diffsync_store.adapters.shard_checks import Cutting, require_fitting_shards
 from diffsync_store.adapters.shards import AUTO, NULL, SHARDS, Cut, Part, Scalar, WrongShards, names_of, parts_of
 from diffsync_store.adapters.writing import Answer, Change, RecordWriter
@@ -675,7 +676,13 @@ def _require_equal(known: Any, obj: MappedModel) -> None:
     first, second = known.get_attrs(), obj.get_attrs()
     differing = [name for name, value in second.items() if first[name] != value]
     if differing:
-        texts = ", ".join(f"{name} is {first[name]!r} in one and {second[name]!r} in another" for name in differing)
+        secrets = secret_names(type(obj))
+        texts = ", ".join(
+            f"{name} differs"
+            if name in secrets
+            else f"{name} is {first[name]!r} in one and {second[name]!r} in another"
+            for name in differing
+        )
         raise ObjectAlreadyExists(
             f"Records of the same {obj.get_type()} contradict each other: {texts}. The first one counts.", known
         )

@@ -23,7 +23,7 @@ from tests.cli.in_process import InProcess
 from tests.http_service import Answer, Request
 from tests.json_api import JsonApi
 from tests.rehearsing import rehearsed
-from tests.targets.given import given, synced
+from tests.targets.given import GivenAdapter, given, loaded, synced
 
 PSK = "".join(f"psk{number:04}" for number in range(150))
 PIN = "".join(f"pin{number:04}" for number in range(150))
@@ -125,6 +125,14 @@ def test_contents_of_a_record_set_that_are_secret_are_not_shown() -> None:
         with pytest.raises(ValueError, match="a\\.z\\. TXT") as caught:
             ZonesNow(NoRecordSets()).apply(edit, shows_contents=False)  # type: ignore[arg-type]
         assert not has_part(str(caught.value), PSK)
+
+
+def test_records_that_contradict_each_other_name_no_secret() -> None:
+    records = [{"name": "office", "psk": PSK, "pin": PIN}, {"name": "office", "psk": "other", "pin": PIN[:80]}]
+    source = GivenAdapter({"records": {"network": records}}, MODELS, {"network": {"distinct": True}})
+    [reject] = loaded(source).store.record().gaps["network"].rejects
+    assert "psk differs, pin differs" in reject.reason
+    assert not any(has_part(reject.reason, secret) for secret in (PSK, PIN))
 
 
 @pytest.mark.parametrize("text", [PSK, PSK[:9], f"x {PSK[:300]}…", repr(PSK)[:80], f"{PSK[:20]} and {PSK[:50]}"])
