@@ -238,7 +238,8 @@ class Executor(Scheduler):
 
     def send(self, steps: list[Step]) -> None:
         self._delete_obstacles(steps)
-        self.writer.announce(step.id for step in steps if step.action != MOVE and self.can_look_up(step.element.type))
+        left = (step for step in steps if step.id not in self.done_early and step.action != MOVE)
+        self.writer.announce(step.id for step in left if self.can_look_up(step.element.type))
         for step in steps:
             if step.id in self.done_early:  # it was an obstacle for another one of these
                 self.finish(step, self.done_early[step.id])

@@ -128,6 +128,13 @@ def test_without_the_hook_it_is_a_delete_and_then_a_create(
     assert_settled(bench, target)
 
 
+def test_a_delete_before_its_turn_is_done_in_the_journal(bench: Bench) -> None:
+    target = prepare(bench, Halls, {"b": {"r": (48, ["d1"])}}, {"a": {"r": (42, ["d1"])}})
+    bench.saved().apply(bench.source(), target, options=SyncOptions(deletes_last=False))
+    assert {entry.state.value for _, entry in bench.saved().outcomes()} == {"done"}
+    assert_settled(bench, target)
+
+
 def test_a_move_that_is_refused_keeps_its_old_parent_and_is_retried(bench: Bench) -> None:
     target = prepare(bench, MovableHalls, {"b": {"r": (42, [])}}, {"a": {"r": (42, [])}})
 
