@@ -350,6 +350,11 @@ class Executor(Scheduler):
         self.writer.flush()
         return any(entry.state is State.DONE for entry in self.journal.read([move.create.operation_id]).values())
 
+    def _keeps_parent(self, element: DiffElement) -> bool:
+        """Whether an object that is deleted and created is below the same object again, which is the one in another place."""
+        move, key = self._move_of(element), self.elements.key
+        return move is not None and list(map(key, move.old[-1:])) == list(map(key, move.new[-1:]))
+
     # Results of calls
 
     def _process(self, requests: list[Request], results: list[CallResult]) -> None:
@@ -458,7 +463,8 @@ class Executor(Scheduler):
         if step.move is not None and step.action == MOVE:
             self._finish_move(step, step.move, obj)
         elif step.action == DiffSyncActions.DELETE and obj is not None and self._is_created_elsewhere(step.element):
-            self.store.unlink(step, obj)
+            if not self._keeps_parent(step.element):
+                self.store.unlink(step, obj)
         else:
             self.store.restore(step, obj, entry.fields)
 

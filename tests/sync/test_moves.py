@@ -135,6 +135,28 @@ def test_a_delete_before_its_turn_is_done_in_the_journal(bench: Bench) -> None:
     assert_settled(bench, target)
 
 
+@pytest.mark.parametrize("deletes_last", [True, False])
+def test_what_stands_below_is_kept_if_the_sync_is_killed_after_it_was_created_again(
+    bench: Bench, deletes_last: bool
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(call: str) -> None:
+        if call == "update rack z":
+            raise Killed
+
+    old = {"a": {"r": (42, ["d1"])}, "b": {}, "c": {"z": (1, [])}}
+    target = prepare(bench, Halls, {"a": {}, "b": {"r": (48, ["d1"])}, "c": {"z": (2, [])}}, old)
+    bench.system.before = kill
+    options = SyncOptions(deletes_last=deletes_last, workers=1, batch_size=1)
+    with pytest.raises(Killed):
+        bench.saved().apply(bench.source(), target, options=options)
+    bench.system.before = lambda _: None
+    assert bench.saved().apply(bench.source(), target, options=options).is_complete
+    assert_settled(bench, target)
+
+
 def test_a_move_that_is_refused_keeps_its_old_parent_and_is_retried(bench: Bench) -> None:
     target = prepare(bench, MovableHalls, {"b": {"r": (42, [])}}, {"a": {"r": (42, [])}})
 
