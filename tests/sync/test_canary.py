@@ -21,7 +21,7 @@ from diffsync_store.sync import SyncOptions
 from tests.servers import RedisServer
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Mute, System
-from tests.sync.test_moves import MovableHalls, assert_settled, prepare
+from tests.sync.test_moves import Halls, MovableHalls, assert_settled, prepare
 
 SITES: Sites = {f"s{number}": ("eu", {f"d{number}": "leaf"}) for number in range(10)}
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
@@ -351,4 +351,41 @@ def test_an_object_that_moves_comes_with_both_of_its_places(bench: Bench) -> Non
     assert result.canary.state == "passed", result.stopped
     assert target.moves[0].startswith("r1:")
     assert result.moved == 2
+    assert_settled(bench, target)
+
+
+def bring_back(bench: Bench, uid: str) -> None:
+    """Let a rack be there again after its delete."""
+
+    def after(call: str) -> None:
+        if call == f"delete rack {uid}":
+            bench.system.call("create", "rack", uid, {})
+
+    bench.system.after = after
+
+
+@pytest.mark.parametrize("deletes_last", [True, False])
+@pytest.mark.parametrize(
+    "chosen", [{"action": "delete"}, {"first": 2}, {"model": "rack", "where": {"name": "r1"}}], ids=str
+)
+def test_an_object_that_is_deleted_in_one_place_is_created_in_the_other(
+    bench: Bench, chosen: dict[str, Any], deletes_last: bool
+) -> None:
+    old = {"a": {"gone": (42, []), "r1": (42, ["x"]), "r2": (42, [])}, "z": {}}
+    new = {"a": {"r2": (21, [])}, "z": {}, "new": {"r1": (42, ["x"])}}
+    target = prepare(bench, Halls, new, old)
+    bring_back(bench, "gone")
+    options = SyncOptions(canary=Canary.model_validate(chosen), deletes_last=deletes_last)
+    result = bench.saved().apply(Halls("source", bench.store("source")), target, options=options)
+    records = bench.system.records()
+    assert ("rack", "r1") in records
+    assert ("device", "r1__x") in records
+    assert result.canary is not None
+    if result.canary.state == "failed":
+        assert "rack gone is still there" in result.stopped
+        assert records["rack", "r2"] == {"height": 42}
+    bench.system.after = lambda _: None
+    bench.system.call_many("delete", "rack", [("gone", {})])
+    target.store.flush()
+    assert bench.saved().apply(Halls("source", bench.store("source")), target, options=options).is_complete
     assert_settled(bench, target)

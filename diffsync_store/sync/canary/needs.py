@@ -38,10 +38,10 @@ class Needs:
     def of(self, found: Mapping[str, DiffElement]) -> set[str]:
         """Return the ids of the operations that these need, with their own."""
         ids = {*found, *self._moved(found.values())}
-        return ids if self._is_prefix else {*ids, *self._around(ids)}
+        return ids if self._is_prefix and len(ids) == len(found) else {*ids, *self._around(ids)}
 
     def _moved(self, elements: Collection[DiffElement]) -> Iterator[str]:
-        """Yield what comes with objects that change their parent: their deletes, and all of an object that moves in one call."""
+        """Yield what comes with objects that change their parent: their deletes and creates, and all of one that moves in one call."""
         counts = self._diff.summary()
         if self._target is None or not (counts.get("create") and counts.get("delete")):
             return
@@ -49,15 +49,17 @@ class Needs:
             action: {self._elements.key(one) for one in elements if one.action == action}
             for action in (DiffSyncActions.CREATE, DiffSyncActions.DELETE)
         }
+        deleted = keys[DiffSyncActions.DELETE]
         whole = {key for of_action in keys.values() for key in of_action if key[0] in self._movable}
         colliding = set(self._present(self._target, keys[DiffSyncActions.CREATE]))
-        if not (whole or colliding):
-            return
-        models = {model for model, _ in whole | colliding}
-        for key, move in find_moves(self._diff, self._elements.key, models).items():
-            places = [move.create, move.delete] if key in whole else [move.delete] if key in colliding else []
+        either = colliding | deleted
+        models = {model for model, _ in whole | either}
+        for key, move in find_moves(self._diff, self._elements.key, models).items() if models else ():
+            places = [move.create, move.delete] if key in whole else [move.delete] if key in either else []
             below = walk(iter(places), None)
             yield from (element.operation_id for element, _ in below if element.action is not None)
+            if key in deleted:  # otherwise the object is lost if the canary does not pass
+                yield move.create.operation_id
 
     def _present(self, target: Adapter, keys: Iterable[Key]) -> Iterator[Key]:
         """Yield the objects that the target has: one that is created was in another place, and is deleted there first."""
