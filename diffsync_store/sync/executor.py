@@ -23,7 +23,7 @@ from diffsync_store.exceptions import (
     SyncStopped,
 )
 from diffsync_store.field_rules.recording import Recorder
-from diffsync_store.hooks import hook, takes_many
+from diffsync_store.hooks import takes_many
 from diffsync_store.journal import SKIPPED_BY_MODEL, Entry, Journal
 from diffsync_store.model import DiffSyncModel
 from diffsync_store.redaction import redact_values
@@ -32,7 +32,7 @@ from diffsync_store.sync.calls import NEITHER_STATE, CallResult, Calls, Outcome,
 from diffsync_store.sync.journal_gaps import require_lookups
 from diffsync_store.sync.journal_writer import JournalWriter
 from diffsync_store.sync.lookup import can_look_up, conflict, outcome
-from diffsync_store.sync.moves import Key, Move, find_moves
+from diffsync_store.sync.moves import Key, Move, find_moves, movable
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.scheduler import Scheduler
 from diffsync_store.sync.steps import MOVE, Step
@@ -143,10 +143,8 @@ class Executor(Scheduler):
                 raise
 
     def _find_moves(self) -> None:
-        names = self.target._get_initial_value_order()
-        movable = {name for name in names if hook(getattr(self.target, name, None), "move")}
-        if movable:
-            self.moves = find_moves(self.diff, self.elements.key, movable)
+        if models := movable(self.elements.models()):
+            self.moves = find_moves(self.diff, self.elements.key, models)
 
     def _save_progress(self, error: BaseException) -> None:
         """Wait for running calls and write their results when a sync ends before its end."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from diffsync_store.diff import Diff, DiffElement, paths, walk
 from diffsync_store.enum import DiffSyncActions
+from diffsync_store.hooks import hook
+from diffsync_store.model import DiffSyncModel
 
 Key = tuple[str, str]
 """Model and unique id of an object."""
@@ -23,6 +25,11 @@ class Move:
     old: tuple[DiffElement, ...]
     """Its old ancestors, outermost first."""
     is_done: bool = False
+
+
+def movable(models: Mapping[str, type[DiffSyncModel]]) -> set[str]:
+    """Return the names of the models whose objects move in one call."""
+    return {name for name, model in models.items() if hook(model, "move")}
 
 
 def find_moves(diff: Diff, key: Callable[[DiffElement], Key], models: Collection[str] | None = None) -> dict[Key, Move]:

@@ -17,7 +17,10 @@ from diffsync_store.canary import Canary
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import InvalidRule, ObjectNotCreated
+from diffsync_store.rules import Decision, Rule, Rules
+from diffsync_store.selection import Select
 from diffsync_store.sync import SyncOptions
+from diffsync_store.sync.rulings import Rulings
 from tests.servers import RedisServer
 from tests.sync.conftest import Bench, Sites
 from tests.sync.systems import Mute, System
@@ -389,3 +392,41 @@ def test_an_object_that_is_deleted_in_one_place_is_created_in_the_other(
     target.store.flush()
     assert bench.saved().apply(Halls("source", bench.store("source")), target, options=options).is_complete
     assert_settled(bench, target)
+
+
+RULES = Rules(all=(Rule(model="rack", action="delete", then=Decision.HOLD),))
+REVIEW = Rules(all=(Rule(model="rack", action="delete", then=Decision.REVIEW),))
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        {"exclude": (Select(action="delete"),)},
+        {"exclude": (Select(model="rack", action="create", unique_id="r1"),)},
+        {"exclude": (Select(model="device", action="create"),)},
+        {"exclude": (Select(model="device", action="delete"),)},
+        {"exclude": (Select(model="site", action="create"),)},
+        {"select": (Select(model="rack", action="create"),)},
+        {"rulings": Rulings(RULES)},
+        {"rulings": Rulings(REVIEW)},
+    ],
+    ids=lambda left_out: str(left_out)[:60],
+)
+@pytest.mark.parametrize("chosen", [{"first": 1}, {"first": 3}, {"action": "delete"}, {"action": "create"}], ids=str)
+def test_a_move_of_which_something_is_left_out_is_as_without_a_canary(
+    bench: Bench, tmp_path: Path, left_out: dict[str, Any], chosen: dict[str, Any]
+) -> None:
+    old = {"a": {"r1": (42, ["x", "y"]), "gone": (42, [])}, "b": {}}
+    new = {"a": {}, "b": {"r3": (42, [])}, "new": {"r1": (42, ["x", "z"])}}
+    found = []
+    for canary in (None, Canary.model_validate(chosen)):
+        (folder := tmp_path / str(len(found))).mkdir()
+        own = Bench(bench.url, folder)
+        target = prepare(own, MovableHalls, new, old)
+        options = SyncOptions(canary=canary, **left_out)
+        result = own.saved().apply(MovableHalls("source", own.store("source")), target, options=options, flags=GO_ON)
+        assert (result.stopped, result.failed, result.conflicts) == ("", 0, 0)
+        found.append((own.system.records(), target.moves, sorted(own.system.calls())))
+        target.store.close()
+        own.close()
+    assert found[0] == found[1]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from diffsync_store.canary import Canary
-from diffsync_store.diff import Diff, DiffElement
+from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import InvalidRule
 from diffsync_store.journal import Journal
 from diffsync_store.store.reported_values import reported_values_of
 from diffsync_store.sync.canary.needs import Needs
+from diffsync_store.sync.canary.one_call_moves import OneCallMoves
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.simulation import Simulation
 from diffsync_store.sync.steps import Step
@@ -26,6 +28,7 @@ class _Search(Simulation):
     """Goes through a diff as a sync would, and finds operations.
 
     Args:
+        moves: Objects that move in one call.
         fits: Whether an operation is found that the sync applies now.
         limit: How many operations are found; all if it is None.
         again: Operations that are found in any state, unless the sync leaves them out.
@@ -34,11 +37,16 @@ class _Search(Simulation):
     def __init__(
         self,
         *arguments: Any,
+        moves: OneCallMoves,
         fits: Callable[[DiffElement], bool],
         limit: int | None = None,
         again: Collection[str] = (),
     ) -> None:
         super().__init__(*arguments)
+        self._moves = moves
+        self._creates = frozenset(moves.creates.values())
+        self._done: set[str] = set()
+        """Creates of objects that move, and of those below them, that are done."""
         self._fits = fits
         self._limit = limit
         self._again = again
@@ -65,13 +73,37 @@ class _Search(Simulation):
         return []
 
     def _decide(self, step: Step, blocked: str, to_send: list[Step], to_recover: list[Step]) -> None:
+        create = self._moves.creates.get(step.id)
+        if create is not None and create not in self._done:
+            self.finish(step, step.id not in self._moves.tops)
+            return
+        if create is not None:
+            blocked = ""  # one call does both
         if step.id in self._again and not blocked and not self.suppression_of(step):
             self._add(step)
             self.finish(step, True)
         else:
             super()._decide(step, blocked, to_send, to_recover)
 
+    def suppression_of(self, step: Step) -> str:
+        return super().suppression_of(step) or self._moves.kept.get(step.id, "")
+
+    def _is_deferred(self, step: Step) -> bool:
+        return step.id in self._moves.tops or super()._is_deferred(step)
+
+    def contains_moved(self, element: DiffElement) -> bool:
+        tops = self._moves.tops
+        return bool(tops) and any(below.operation_id in tops for below, _ in walk(element.get_children(), None))
+
+    def finish(self, step: Step, is_done: bool, blocked: str = "") -> None:
+        if is_done and step.id in self._creates:
+            self._done.add(step.id)
+        super().finish(step, is_done, blocked)
+
     def remember_cascaded(self, step: Step) -> None:
+        create = self._moves.creates.get(step.id)
+        if create is not None and create not in self._done:
+            return
         if step.id in self._again or self._fits(step.element):  # it may be deleted before its turn
             self._add(step)
 
@@ -107,15 +139,16 @@ def choose(
     Raises:
         InvalidRule: The canary names a field that no model has.
     """
-    arguments = diff, journal, options, flags, elements
-    if ids and (again := _Search(*arguments, fits=_nothing, limit=len(ids), again=set(ids)).run()):
+    moves = OneCallMoves.of(diff, journal, options, elements)
+    search = partial(_Search, diff, journal, options, flags, elements, moves=moves)
+    if ids and (again := search(fits=_nothing, limit=len(ids), again=set(ids)).run()):
         return again
     _require_known_names(canary, elements)
-    found = _Search(*arguments, fits=canary.fits, limit=canary.first).run()
+    found = search(fits=canary.fits, limit=canary.first).run()
     asked = set(found)
     while needs is not None and (more := needs.of(found) - asked):
         asked |= more
-        found = _Search(*arguments, fits=_is_in(asked), limit=len(asked)).run()
+        found = search(fits=_is_in(asked), limit=len(asked)).run()
     return found
 
 

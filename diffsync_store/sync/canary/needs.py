@@ -9,8 +9,7 @@ from operator import itemgetter
 from diffsync_store.adapter import Adapter
 from diffsync_store.diff import Diff, DiffElement, paths, walk
 from diffsync_store.enum import DiffSyncActions
-from diffsync_store.hooks import hook
-from diffsync_store.sync.moves import Key, find_moves
+from diffsync_store.sync.moves import Key, find_moves, movable
 from diffsync_store.sync.references import ReferenceOrder
 from diffsync_store.sync_elements import SyncElements
 
@@ -32,7 +31,7 @@ class Needs:
         self._target = target
         self._elements = elements
         self._is_prefix = is_prefix
-        self._movable = {name for name, model in elements.models().items() if hook(model, "move")}
+        self._movable = movable(elements.models())
         self._references = ReferenceOrder(elements.models(), lambda step: elements.uid(step.element))
 
     def of(self, found: Mapping[str, DiffElement]) -> set[str]:
