@@ -12,6 +12,9 @@ from diffsync_store import DiffSyncFlags, LocalStore, Sync, SyncOptions
 from diffsync_store.canary import Canary, read_canary
 from diffsync_store.diff import walk
 from diffsync_store.journal import MemoryJournal
+from diffsync_store.rules import Decision, Rule, Rules
+from diffsync_store.selection import Select
+from diffsync_store.sync.rulings import Rulings
 from tests.adapters.memory import MemoryAdapter, MemorySystem
 from tests.sync.constrained import Data, ManyRing, Ring, Row
 from tests.sync.test_order import can_go, flags, networks, options, window_of
@@ -34,6 +37,17 @@ def with_lookups(ring: type[Ring]) -> type[Ring]:
     names = ("site", "device", "interface", "address", "vlan")
     models = {name: type(name, (getattr(ring, name),), {"lookup": classmethod(lookup)}) for name in names}
     return type(ring.__name__, (ring,), {**models, "__module__": __name__})
+
+
+def with_moves(ring: type[Ring]) -> type[Ring]:
+    """Return the adapter with devices that move in one call."""
+
+    def move(self: Any, _old: Any, _new: Any, attrs: Data) -> Any:
+        self.adapter.system.call("update", [self.changed(attrs)])
+        return self.update_base(attrs)
+
+    device = type("device", (ring.device,), {"move": move})
+    return type(ring.__name__, (ring,), {"device": device, "__module__": __name__})
 
 
 rings = st.sampled_from([with_lookups(Ring), with_lookups(ManyRing)])
@@ -138,6 +152,37 @@ def test_a_sync_that_is_killed_again_and_again_does_everything_once(  # noqa: PL
     assert not result.stopped, result.stopped
     assert max(there.system.done.values(), default=1) == 1
     assert there.system.records == there.content() == wanted.content()
+
+
+actions, kinds = st.sampled_from(["*", "create", "update", "delete"]), st.sampled_from(["*", "site", "device", "vlan"])
+left_out = st.fixed_dictionaries(
+    {},
+    optional={
+        "exclude": st.tuples(st.builds(Select, model=kinds, action=actions)),
+        "select": st.tuples(st.builds(Select, model=kinds, action=actions)),
+        "rulings": st.builds(
+            Rule, model=kinds, action=actions, then=st.sampled_from([Decision.HOLD, Decision.REVIEW, Decision.IGNORE])
+        ).map(lambda rule: Rulings(Rules(all=(rule,)))),
+    },
+)
+canaries = st.builds(Canary, first=firsts, model=kinds, action=actions)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(networks(), networks(), rings.map(with_moves) | rings, left_out, canaries, st.booleans())
+def test_what_a_sync_leaves_out_its_canary_leaves_out(  # noqa: PLR0917  # what is drawn
+    source: Data, target: Data, ring: type[Ring], less: Data, canary: Canary, deletes_last: bool
+) -> None:
+    found = []
+    for asked in (None, canary):
+        wanted, there = ring("source").fill(source), ring("target").fill(target)
+        how: Data = {"canary": asked, "deletes_last": deletes_last, **less}
+        result = sync(there.diff_from(wanted), wanted, there, MemoryJournal(), SyncOptions(batch_size=1), **how)
+        assume(asked or not (there.system.faults or result.failed or result.conflicts or result.blocked))
+        assert not result.stopped, result.stopped
+        found.append((there.system.records, there.content(), sorted(there.system.log), there.system.faults))
+    assert found[0] == found[1]
 
 
 WHERE: list[Data] = [

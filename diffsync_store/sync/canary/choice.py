@@ -139,7 +139,7 @@ def choose(
     Raises:
         InvalidRule: The canary names a field that no model has.
     """
-    moves = OneCallMoves.of(diff, journal, options, elements)
+    moves = OneCallMoves.of(diff, options, elements)
     search = partial(_Search, diff, journal, options, flags, elements, moves=moves)
     if ids and (again := search(fits=_nothing, limit=len(ids), again=set(ids)).run()):
         return again

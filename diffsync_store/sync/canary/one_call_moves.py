@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from diffsync_store.diff import Diff, DiffElement, walk
-from diffsync_store.journal import Journal
 from diffsync_store.suppression import place_of
 from diffsync_store.sync.filters import Selection
 from diffsync_store.sync.moves import Key, Move, find_moves, movable
@@ -25,11 +24,11 @@ class OneCallMoves:
     """Creates of objects whose delete is left out, with the reason: they do not move."""
 
     @classmethod
-    def of(cls, diff: Diff, journal: Journal, options: SyncOptions, elements: SyncElements) -> OneCallMoves:
-        """Return those of a diff; none if a sync leaves out nothing and nothing was done before: then both are chosen."""
-        moves, models = cls(), movable(elements.models())
+    def of(cls, diff: Diff, options: SyncOptions, elements: SyncElements) -> OneCallMoves:
+        """Return those of a diff. It is read only if there are models whose objects move in one call."""
+        moves, models, counts = cls(), movable(elements.models()), diff.summary()
         selection = Selection(options.select, options.exclude, options.suppress, options.rulings)
-        if models and (selection.has_rules or not journal.is_empty()):
+        if models and counts.get("create") and counts.get("delete"):
             below: set[str] = set()
             for move in find_moves(diff, elements.key, models).values():
                 pairs = _pairs(move, elements)
