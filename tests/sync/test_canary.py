@@ -20,6 +20,7 @@ from diffsync_store.exceptions import InvalidRule, ObjectNotCreated
 from diffsync_store.rules import Decision, Rule, Rules
 from diffsync_store.selection import Select
 from diffsync_store.sync import SyncOptions
+from diffsync_store.sync.canary import read_back
 from diffsync_store.sync.rulings import Rulings
 from tests.servers import RedisServer
 from tests.sync.conftest import Bench, Sites
@@ -430,3 +431,18 @@ def test_a_move_of_which_something_is_left_out_is_as_without_a_canary(
         target.store.close()
         own.close()
     assert found[0] == found[1]
+
+
+def test_the_diff_is_read_twice_at_most_to_tell_deletes_from_moves(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    racks = {f"r{number}": (42, []) for number in range(30)}
+    target = prepare(bench, Halls, {"a": {}, "b": racks}, {"a": racks, "b": {}})
+    passes: list[set[str]] = []
+    find = read_back.find_moves
+    monkeypatch.setattr(read_back, "find_moves", lambda *of: (passes.append(of[2]), find(*of))[1])
+    options = SyncOptions(canary=Canary(action="delete"))
+    result = bench.saved().apply(Halls("source", bench.store("source")), target, options=options)
+    assert result.is_complete, result.stopped
+    assert passes == [{"rack"}]
+    assert_settled(bench, target)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -13,7 +14,7 @@ from diffsync_store.enum import DiffSyncActions
 from diffsync_store.redaction import redact_values, truncate
 from diffsync_store.result import Unsettled
 from diffsync_store.sync.lookup import differing, look_up
-from diffsync_store.sync.moves import find_moves
+from diffsync_store.sync.moves import Key, Move, find_moves
 from diffsync_store.sync.throttle import Throttle
 from diffsync_store.sync_elements import TargetElements
 from diffsync_store.values.readable import readable
@@ -21,7 +22,7 @@ from diffsync_store.values.readable import readable
 _MAX_TEXT = 300
 
 
-@dataclass(slots=True)
+@dataclass
 class ReadBack:
     """What the target has of some applied operations. For one thread."""
 
@@ -35,9 +36,12 @@ class ReadBack:
     """Objects that were not read, by model: it has no `lookup`, or that does not know."""
     not_settled: int = 0
     unsettled: list[Unsettled] = field(default_factory=list)
+    _deleted: set[str] = field(default_factory=set, init=False)
+    """Models of which objects were deleted."""
 
-    def read(self, operations: Iterable[DiffElement]) -> None:
+    def read(self, operations: Collection[DiffElement]) -> None:
         """Read the objects of operations that were applied, by model and in batches."""
+        self._deleted = {element.type for element in operations if element.action == DiffSyncActions.DELETE}
         for model, group in groupby(sorted(operations, key=_model), key=_model):
             alike = list(group)
             for start in range(0, len(alike), self.batch_size):
@@ -73,7 +77,11 @@ class ReadBack:
 
     def _is_created(self, element: DiffElement) -> bool:
         """Whether the diff creates the object in another place, before or after it is deleted in this one."""
-        return self.elements.key(element) in find_moves(self.diff, self.elements.key, {element.type})
+        return self.elements.key(element) in self._moves
+
+    @cached_property
+    def _moves(self) -> dict[Key, Move]:
+        return find_moves(self.diff, self.elements.key, self._deleted)
 
     def _values(self, element: DiffElement, now: Any) -> Iterator[Unsettled]:
         written = element.get_attrs_diffs()["+"]
