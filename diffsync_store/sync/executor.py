@@ -215,6 +215,8 @@ class Executor(Scheduler):
 
     def record(self, step: Step, entry: Entry) -> None:
         self.writer.record(step.id, entry)
+        if step.action == MOVE and step.move is not None and entry.state is not State.DONE:
+            self.writer.record(step.move.delete.operation_id, entry)  # one call is both
 
     def advance(self, elements: int = 1) -> None:
         if self.callback is not None and elements:

@@ -358,6 +358,33 @@ def test_an_object_that_moves_comes_with_both_of_its_places(bench: Bench) -> Non
     assert_settled(bench, target)
 
 
+@pytest.mark.parametrize("old", ["a", "z"])
+def test_a_move_that_fails_is_one_operation_with_its_reason(bench: Bench, old: str) -> None:
+    target = prepare(
+        bench, MovableHalls, {"a": {}, "z": {}, "m": {"r": (42, [])}}, {"a": {}, "z": {}} | {old: {"r": (42, [])}}
+    )
+
+    def refuse(call: str) -> None:
+        if "rack" in call:
+            raise ValueError("bolted down")
+
+    bench.system.before = refuse
+    options = SyncOptions(canary=Canary(model="rack"))
+    result = bench.saved().apply(Halls("source", bench.store("source")), target, options=options, flags=GO_ON)
+    assert "1 of 2 operations were not applied" in result.stopped
+    assert "create of rack r: ValueError: bolted down" in result.stopped
+    assert (result.failed, result.created) == (1, 1)
+    states = {entry.state.value for one, entry in bench.saved().outcomes() if one.model == "rack"}
+    assert states == {"failed"}
+    bench.system.before = lambda _: None
+    again = bench.saved().apply(Halls("source", bench.store("source")), target, options=options, flags=GO_ON)
+    assert again.is_complete, again.stopped
+    assert again.canary is not None
+    assert again.canary.text == "2 of 2 applied, settled"
+    assert again.canary.settled == 2
+    assert_settled(bench, target)
+
+
 def bring_back(bench: Bench, uid: str) -> None:
     """Let a rack be there again after its delete."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from diffsync_store.sync.canary.message import stop_message
 from diffsync_store.sync.canary.needs import Needs
 from diffsync_store.sync.canary.read_back import ReadBack
 from diffsync_store.sync.canary.wave import Wave
+from diffsync_store.sync.moves import find_moves, movable
 from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.throttle import Ended, Throttle
 from diffsync_store.sync_elements import SyncElements, TargetElements
@@ -94,6 +95,8 @@ class FirstWave:
         self._logger = structlog.get_logger().new(src=self.source, dst=self.target)
         self._ids: tuple[str, ...] = ()
         self._skips: tuple[CanarySkip, ...] = ()
+        self._left: frozenset[str] = frozenset()
+        """Deletes of objects that move in one call: it is counted, and read back, as the create."""
 
     @property
     def wave_options(self) -> SyncOptions:
@@ -116,10 +119,14 @@ class FirstWave:
         if not self._ids:
             self._note_none()
             return None
-        self._note(CanaryReport("open", operations=len(self._ids)))
+        wave = Wave(self.diff, self._ids)
+        moves = find_moves(wave, self._elements.key, movable(self._elements.models()))
+        self._left = frozenset(move.delete.operation_id for move in moves.values())
+        number = len(wave.ids - self._left)
+        self._note(CanaryReport("open", operations=number))
         again = " again" if ids else ""
-        self._logger.info(f"The canary is applied and checked{again}: {len(self._ids)} operations")
-        return Wave(self.diff, self._ids)
+        self._logger.info(f"The canary is applied and checked{again}: {number} operations")
+        return wave
 
     def _note_none(self) -> None:
         if self._canary.is_prefix:
@@ -139,7 +146,7 @@ class FirstWave:
         self._ids = tuple(
             name for name in self._ids if name in entries
         )  # below an object that moves there are no calls
-        report = self._counted(entries.get(name, PENDING) for name in self._ids)
+        report = self._counted([entries[name] for name in self._ids if name not in self._left])
         if report.not_applied <= self._canary.failures * report.operations:
             self._wait()
             report = self._read_back(report, [one for one in wave.operations() if self._is_read(one, entries)])
@@ -157,10 +164,10 @@ class FirstWave:
         record = CanaryRecord(ids=self._ids, report=report, scope=self._scope, skips=self._skips)
         write_canary(self.journal, record)
 
-    def _counted(self, entries: Iterable[Entry]) -> CanaryReport:
+    def _counted(self, entries: Collection[Entry]) -> CanaryReport:
         counts = Counter("skipped" if one.is_skipped else _NAMES.get(one.state, "unknown") for one in entries)
         named: dict[str, Any] = dict(counts)
-        return CanaryReport("open", operations=len(self._ids), **named)
+        return CanaryReport("open", operations=len(entries), **named)
 
     def _wait(self) -> None:
         """Wait until the target may have settled."""
@@ -171,7 +178,7 @@ class FirstWave:
         self.check_stop()
 
     def _is_read(self, element: DiffElement, entries: dict[str, Entry]) -> bool:
-        return entries.get(element.operation_id, PENDING).is_applied
+        return element.operation_id not in self._left and entries.get(element.operation_id, PENDING).is_applied
 
     def _read_back(self, report: CanaryReport, operations: Collection[DiffElement]) -> CanaryReport:
         found = ReadBack(self.diff, self.target, self._elements, self.throttle, self.options.batch_size)
@@ -186,9 +193,12 @@ class FirstWave:
         )
 
     def _first_failure(self, wave: Wave, entries: dict[str, Entry]) -> str:
+        found = ""
         for element in wave.operations():
             entry = entries.get(element.operation_id, PENDING)
-            if entry.state is not State.DONE:
+            if entry.state is not State.DONE and element.operation_id not in self._left:
                 name = f"{element.action} of {element.type} {self._elements.redacted_id(element)}"
-                return f"{name}: {entry.reason or 'its outcome is unknown'}"
-        return ""
+                if entry.reason:
+                    return f"{name}: {entry.reason}"
+                found = found or f"{name}: its outcome is unknown"
+        return found
