@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -236,9 +237,14 @@ class AgentSync(Sync):
     def _apply(self, claim: Claim) -> None:
         unit = self._new_unit(claim, self._parts.part(claim.unit), self.options)
         if self.options.canary is not None and not self.options.skip_canary:
-            record = read_canary(self.journal)
-            unit.skip_handled(record.ids if record is not None else ())
+            unit.skip_handled(self._canary_ids)
         self._run(unit, claim)
+
+    @cached_property
+    def _canary_ids(self) -> frozenset[str]:
+        """Ids of the operations of the canary: they are the same for all units, which come after it."""
+        record = read_canary(self.journal)
+        return frozenset(record.ids if record is not None else ())
 
     def _new_unit(self, claim: Claim, part: Diff, options: SyncOptions) -> UnitExecutor:
         self._limits.share(claim.agents, claim.tried, claim.failed)
