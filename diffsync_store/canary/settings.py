@@ -12,6 +12,8 @@ from diffsync_store.diff import DiffElement
 from diffsync_store.rules import Decision, Rule, Rules
 from diffsync_store.rules.rule import Expected
 
+MAX_OPERATIONS = 10_000
+"""Maximum number of operations of a canary, without those that they need."""
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 _RATIO = "write a ratio from 0 to 1, or a percent from 0% to 100%, such as 5%"
 
@@ -38,7 +40,7 @@ class Canary(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
-    first: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = Field(None, examples=[10])
+    first: Annotated[int, Field(strict=True, ge=1, le=MAX_OPERATIONS)] | None = Field(None, examples=[10])
     """Number of operations, in the order of the sync; with `model`, `action` or `where`, the first of those. All that fit by default."""
     model: str = Field("*", min_length=1, examples=["interface"])
     """Pattern of the model's name."""

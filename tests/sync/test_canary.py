@@ -13,14 +13,17 @@ import pytest
 from pydantic import ValidationError
 
 from diffsync_store import Agent, SyncResult
-from diffsync_store.canary import Canary
+from diffsync_store.canary import Canary, read_canary
 from diffsync_store.diffs import RedisDiffs
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import InvalidRule, ObjectNotCreated
 from diffsync_store.rules import Decision, Rule, Rules
 from diffsync_store.selection import Select
 from diffsync_store.sync import SyncOptions
-from diffsync_store.sync.canary import read_back
+from diffsync_store.sync.agents import agent_sync
+from diffsync_store.sync.agents.unit_executor import UnitExecutor
+from diffsync_store.sync.canary import choice, read_back
+from diffsync_store.sync.moves import find_moves
 from diffsync_store.sync.rulings import Rulings
 from tests.servers import RedisServer
 from tests.sync.conftest import Bench, Sites
@@ -298,6 +301,47 @@ def test_agents_wait_for_the_canary(redis_server: RedisServer, tmp_path: Path, a
     bench.close()
 
 
+def test_an_agent_reads_the_canary_once_for_all_units(filled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[object] = []
+    units: list[Any] = []
+    skip = UnitExecutor.skip_handled
+
+    def read(journal: Any) -> Any:
+        reads.append(journal)
+        return read_canary(journal)
+
+    def skip_handled(unit: UnitExecutor, ids: Any) -> None:
+        units.append(ids)
+        skip(unit, ids)
+
+    monkeypatch.setattr(agent_sync, "read_canary", read)
+    monkeypatch.setattr(UnitExecutor, "skip_handled", skip_handled)
+    result = apply(filled, Canary(first=3), agent=Agent(of=4))
+    assert result.is_complete, result.stopped
+    assert len(reads) == 2  # for the units, and for the result
+    assert len(units) > 1
+    assert all(isinstance(ids, frozenset) and ids is units[0] and len(ids) == 3 for ids in units)
+    assert filled.is_in_sync()
+
+
+@pytest.mark.parametrize("agent", [None, Agent()], ids=["alone", "agent"])
+def test_a_canary_without_first_that_fits_too_many_is_refused(
+    filled: Bench, monkeypatch: pytest.MonkeyPatch, agent: Agent | None
+) -> None:
+    monkeypatch.setattr(choice, "MAX_OPERATIONS", 9)
+    canary = Canary(model="device", action="create")
+    with pytest.raises(InvalidRule, match="fits more than 10,000 operations"):
+        filled.saved().dry_run(SyncOptions(canary=canary))
+    with pytest.raises(InvalidRule, match="fits more than 10,000 operations"):
+        apply(filled, canary, agent=agent)
+    assert written(filled) == []
+    assert filled.saved().canary() is None
+    monkeypatch.setattr(choice, "MAX_OPERATIONS", 10)
+    result = apply(filled, canary, agent=agent)
+    assert result.is_complete, result.stopped
+    assert filled.is_in_sync()
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -440,13 +484,13 @@ REVIEW = Rules(all=(Rule(model="rack", action="delete", then=Decision.REVIEW),))
     ],
     ids=lambda left_out: str(left_out)[:60],
 )
-@pytest.mark.parametrize("chosen", [{"first": 1}, {"first": 3}, {"action": "delete"}, {"action": "create"}], ids=str)
+@pytest.mark.parametrize("chosen", [{"first": 3}, {"action": "delete"}, {"action": "create"}], ids=str)
 def test_a_move_of_which_something_is_left_out_is_as_without_a_canary(
     bench: Bench, tmp_path: Path, left_out: dict[str, Any], chosen: dict[str, Any]
 ) -> None:
     old = {"a": {"r1": (42, ["x", "y"]), "gone": (42, [])}, "b": {}}
     new = {"a": {}, "b": {"r3": (42, [])}, "new": {"r1": (42, ["x", "z"])}}
-    found = []
+    found: list[Any] = []
     for canary in (None, Canary.model_validate(chosen)):
         (folder := tmp_path / str(len(found))).mkdir()
         own = Bench(bench.url, folder)
@@ -463,11 +507,15 @@ def test_a_move_of_which_something_is_left_out_is_as_without_a_canary(
 def test_the_diff_is_read_twice_at_most_to_tell_deletes_from_moves(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    racks = {f"r{number}": (42, []) for number in range(30)}
+    racks: Any = {f"r{number}": (42, []) for number in range(30)}
     target = prepare(bench, Halls, {"a": {}, "b": racks}, {"a": racks, "b": {}})
     passes: list[set[str]] = []
-    find = read_back.find_moves
-    monkeypatch.setattr(read_back, "find_moves", lambda *of: (passes.append(of[2]), find(*of))[1])
+
+    def find(diff: Any, key: Any, models: set[str]) -> Any:
+        passes.append(models)
+        return find_moves(diff, key, models)
+
+    monkeypatch.setattr(read_back, "find_moves", find)
     options = SyncOptions(canary=Canary(action="delete"))
     result = bench.saved().apply(Halls("source", bench.store("source")), target, options=options)
     assert result.is_complete, result.stopped

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from diffsync_store.canary import Canary
+from diffsync_store.canary import MAX_OPERATIONS, Canary
 from diffsync_store.diff import Diff, DiffElement, walk
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import InvalidRule
@@ -18,6 +18,8 @@ from diffsync_store.sync.options import SyncOptions
 from diffsync_store.sync.simulation import Simulation
 from diffsync_store.sync.steps import Step
 from diffsync_store.sync_elements import SyncElements
+
+_TOO_MANY = f"The canary fits more than {MAX_OPERATIONS:,} operations. Give `first`, or a narrower `where`. Nothing was applied."
 
 
 class _Enough(Exception):
@@ -137,14 +139,16 @@ def choose(
         ids: operations that an earlier sync has chosen; they are chosen again, as far as this one applies them.
 
     Raises:
-        InvalidRule: The canary names a field that no model has.
+        InvalidRule: The canary names a field that no model has, or more than 10,000 operations fit.
     """
     moves = OneCallMoves.of(diff, options, elements)
     search = partial(_Search, diff, journal, options, flags, elements, moves=moves)
     if ids and (again := search(fits=_nothing, limit=len(ids), again=set(ids)).run()):
         return again
     _require_known_names(canary, elements)
-    found = search(fits=canary.fits, limit=canary.first).run()
+    found = search(fits=canary.fits, limit=canary.first or MAX_OPERATIONS + 1).run()
+    if len(found) > MAX_OPERATIONS:
+        raise InvalidRule(_TOO_MANY)
     asked = set(found)
     while needs is not None and (more := needs.of(found) - asked):
         asked |= more
