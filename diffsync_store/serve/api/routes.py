@@ -21,8 +21,7 @@ from diffsync_store.serve.api.views import (
     sync_view,
     waiting_diff,
 )
-from diffsync_store.serve.deciding.acting import act_on_decision, act_on_start
-from diffsync_store.serve.deciding.decision import Decision
+from diffsync_store.serve.deciding.acting import act_on_decision, act_on_start, decision_of
 from diffsync_store.serve.identity import ROLES, requires_role
 from diffsync_store.serve.running import Start
 from diffsync_store.serve.security.csrf import csrf_token
@@ -89,15 +88,7 @@ def read_result(call: Call) -> models.ResultView:
 def decide(call: Call) -> models.DecisionAnswer:
     """Approve or reject a diff."""
     body: models.DecisionBody = call.body
-    decision = Decision(
-        body.decision,
-        body.checksum,
-        body.comment,
-        tuple(body.exclude),
-        tuple(body.allow),
-        body.exclude_refused,
-        body.rehearsed_at,
-    )
+    decision = decision_of(body)
     approval, runs, problem = act_on_decision(call.request, call.services, call.path("diff_id"), decision)
     view = approval_view(approval, body.checksum)
     return models.DecisionAnswer(approval=view, runs=[run_view(run) for run in runs], problem=problem)

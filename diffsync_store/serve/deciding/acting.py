@@ -4,10 +4,24 @@ from starlette.requests import Request
 
 from diffsync_store.journal import Approval
 from diffsync_store.project import EXPECTED_ERRORS
+from diffsync_store.serve.api.models import DecisionBody
 from diffsync_store.serve.deciding.decision import Decision, record_decision
 from diffsync_store.serve.running import RunStatus, Start
 from diffsync_store.serve.security.rate_limit import require_attempt
 from diffsync_store.serve.services import Services
+
+
+def decision_of(body: DecisionBody) -> Decision:
+    """Return the decision of a form or a request."""
+    return Decision(
+        body.decision,
+        body.checksum,
+        body.comment,
+        tuple(body.exclude),
+        tuple(body.allow),
+        body.exclude_refused,
+        body.rehearsed_at,
+    )
 
 
 def act_on_decision(

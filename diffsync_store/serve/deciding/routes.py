@@ -15,7 +15,7 @@ from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.runs import MAX_CHOSEN
 from diffsync_store.serve.api.errors import refusal_of, wrong_input
 from diffsync_store.serve.api.models import DecisionBody, DiffRunBody, SyncRunBody
-from diffsync_store.serve.deciding.acting import act_on_decision, act_on_start
+from diffsync_store.serve.deciding.acting import act_on_decision, act_on_start, decision_of
 from diffsync_store.serve.deciding.decision import Decision
 from diffsync_store.serve.identity import requires_role
 from diffsync_store.serve.running import Start
@@ -49,15 +49,7 @@ async def decide(request: Request) -> Response:
     except ValidationError as error:
         raise wrong_input(error, "The form") from None
     diff_id = request.path_params["diff_id"]
-    decision = Decision(
-        body.decision,
-        body.checksum,
-        body.comment,
-        tuple(body.exclude),
-        tuple(body.allow),
-        body.exclude_refused,
-        body.rehearsed_at,
-    )
+    decision = decision_of(body)
     return await _acted(request, f"/diffs/{quote(diff_id)}", _decide, diff_id, decision)
 
 

@@ -1,6 +1,7 @@
 """The first page: syncs with their newest diffs, and adapters with their newest loads."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -9,6 +10,7 @@ from typing import Any
 from diffsync_store.project import SyncContext, SyncEntry
 from diffsync_store.runs import find_waiting
 from diffsync_store.serve.pages.status import Status, status_of
+from diffsync_store.serve.running import RunStatus
 from diffsync_store.serve.services import Services
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis import target_lease
@@ -50,8 +52,13 @@ class ShownSync:
         return None
 
 
-def show_overview(services: Services) -> dict[str, Any]:
-    """Return what the page shows."""
+def show_overview(services: Services, runs: Iterable[RunStatus]) -> dict[str, Any]:
+    """Return what the page shows.
+
+    Args:
+        services: the services of the server.
+        runs: the runs that were started here.
+    """
     context = services.context
     by_pair: dict[tuple[str, str], list[DiffRecord]] = defaultdict(list)
     for record in islice(context.diffs().list(), _RECORDS):
@@ -62,8 +69,8 @@ def show_overview(services: Services) -> dict[str, Any]:
     syncs = [_sync(context, name, entry, by_pair) for name, entry in context.project.syncs.items()]
     adapters = {name: loads.get(name, [])[:_LOADS] for name in context.project.declared.adapters}
     waiting = [(each, services.protection.holders(each.role)) for each in find_waiting(context)]
-    runs = {run.diff_id: run for run in services.runner.runs() if run.waits_until is not None}
-    return {"syncs": syncs, "adapters": adapters, "waiting": waiting, "runs_that_wait": runs}
+    scheduled = {run.diff_id: run for run in runs if run.waits_until is not None}
+    return {"syncs": syncs, "adapters": adapters, "waiting": waiting, "runs_that_wait": scheduled}
 
 
 def _sync(

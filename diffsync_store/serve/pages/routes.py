@@ -41,8 +41,9 @@ def overview(request: Request) -> Response:
     """Show each sync, the newest diffs and the runs."""
     services: Services = request.app.state.services
     try:
-        values = show_overview(services)
-        runs = [run_view(run) for run in services.runner.runs()[:_RUNS]]
+        started = services.runner.runs()
+        values = show_overview(services, started)
+        runs = [run_view(run) for run in started[:_RUNS]]
     except EXPECTED_ERRORS as error:
         raise refusal(services, error) from None
     return render(request, "overview.html", **values, runs=runs, is_busy=is_busy(runs), here="/", heading=heading)
