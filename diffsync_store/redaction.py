@@ -180,14 +180,15 @@ def _secrets_in(secrets: frozenset[str], values: Mapping[str, Any]) -> Iterator[
     """Yield the secret values in every notation that a message may contain."""
     for name, value in values.items():
         if str(name) in secrets or is_secret_name(str(name)):
-            for text in _texts_in(value):
-                yield from (form for form in _notations(text) if len(form) >= _MIN_SECRET)
+            for text in texts_in(value):
+                yield from (form for form in notations(text) if len(form) >= _MIN_SECRET)
         elif type(value) not in _PLAIN:
             for part in _mappings_in(value):
                 yield from _secrets_in(secrets | _named_by_sibling(part), part)
 
 
-def _notations(text: str) -> set[str]:
+def notations(text: str) -> set[str]:
+    """Return a text in every notation that a message may contain: as it is, escaped, in JSON, in a URL."""
     return {
         text,
         repr(text)[1:-1],
@@ -197,14 +198,15 @@ def _notations(text: str) -> set[str]:
     }
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts in a value of any depth; numbers as text."""
     if isinstance(value, BaseModel):
         value = dict(value)
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple | set | frozenset):
         for item in value:
-            yield from _texts_in(item)
+            yield from texts_in(item)
     elif value is not None and not isinstance(value, bool):
         yield str(value)
 

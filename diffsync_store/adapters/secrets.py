@@ -5,7 +5,6 @@ A database or an API may cut the value that it quotes, and a reason is cut too. 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel
 from diffsync_store.mapping.models import DeclaredModel
 from diffsync_store.mapping.paths import keys_of
 from diffsync_store.mapping.records import Mapper, mapped_fields
-from diffsync_store.redaction import REDACTED, is_secret_name, secret_fields
+from diffsync_store.redaction import REDACTED, is_secret_name, notations, secret_fields, texts_in
 
 _SHORTEST = 4
 """Characters of a secret that is removed."""
@@ -55,7 +54,7 @@ def _secrets_in(names: Collection[str], values: Any) -> Iterator[str]:
     if isinstance(values, Mapping):
         for name, value in values.items():
             is_secret = str(name) in names or is_secret_name(str(name))
-            yield from _texts_in(value) if is_secret else _secrets_in(names, value)
+            yield from texts_in(value) if is_secret else _secrets_in(names, value)
     elif isinstance(values, list | tuple | set | frozenset):
         for item in values:
             yield from _secrets_in(names, item)
@@ -90,20 +89,8 @@ def _without_beginning(secret: str, text: str) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield a secret as a message may contain it: as it is, escaped, and each of its lines."""
-    for form in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]):
+    """Yield a secret in every notation that a message may contain, and each of its lines."""
+    for form in notations(secret):
         if len(form) >= _SHORTEST:
             yield form
     yield from (stripped for line in secret.splitlines() if len(stripped := line.strip()) >= _SHORTEST_PART)
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, BaseModel):
-        value = dict(value)
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _texts_in(item)
-    elif value is not None and not isinstance(value, bool):
-        yield str(value)
