@@ -115,8 +115,9 @@ def _answer_to(run: FlowRun, saved: SavedDiff) -> Answer | None:
 def is_covered(run: FlowRun, saved: SavedDiff) -> bool:
     """Return whether the approval of a diff covers what a run of it applies, and what a rehearsal of that has found."""
     approval, asked = saved.journal().approval(), _request_of(run)
-    is_current = approval is not None and approval.checksum == saved.checksum()
-    return is_current and not uncovered_by(approval, asked) and undecided_refusal(saved, asked) is None
+    if approval is None or uncovered_by(approval, asked) or undecided_refusal(saved, asked) is not None:
+        return False
+    return approval.checksum == saved.checksum()  # last: it reads the whole diff
 
 
 def _request_of(run: FlowRun) -> SyncRequest:

@@ -6,7 +6,6 @@ Two runs that ask at the same moment may both stay pending. The next diff, or th
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
-from uuid import UUID
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -21,7 +20,7 @@ from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.events import SyncEnd
 from diffsync_flows.reporting.run_metadata import mark_run
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.states import SUSPENDED, Outcome, cancelled
+from diffsync_flows.runtime.states import SUSPENDED, Outcome, cancelled, waits_for_window
 from diffsync_store import DiffNotFound, ObjectStoreException, StoreNotComplete, StoreNotFound, StoreReloaded
 from diffsync_store.diffs import DiffRecord, SavedDiff
 from diffsync_store.runs import find_newer_change
@@ -95,14 +94,8 @@ def supersede_scheduled(
     runs = scheduled_runs(context.project.declared.project)
     with _best_effort(), get_client(sync_client=True) as client:
         for run, other in _older(context, newer, list(runs), is_applied=is_applied):
-            if is_scheduled(client, run.id):
+            if waits_for_window(client.read_flow_run(run.id)):  # one that has begun is not ended from outside
                 _end(client, run, other, sync_name, reason)
-
-
-def is_scheduled(client: SyncPrefectClient, run_id: UUID) -> bool:
-    """Return whether a run still waits for its time: one that has begun is not ended from outside."""
-    state = client.read_flow_run(run_id).state
-    return state is not None and state.is_scheduled()
 
 
 def _end(client: SyncPrefectClient, run: FlowRun, other: SavedDiff, sync_name: str, reason: str) -> None:

@@ -30,7 +30,7 @@ from diffsync_flows.prefect_api import PAGE, best_effort
 from diffsync_flows.reporting.artifacts import WAITS_FOR_WINDOW, settle_reconcile
 from diffsync_flows.reporting.events import RECONCILE
 from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG, mark_run
-from diffsync_flows.runtime.states import SUSPENDED, Ending, Outcome, outcome_of
+from diffsync_flows.runtime.states import SUSPENDED, Ending, Outcome, outcome_of, waits_for_window
 
 DIFF_TAG = "diff:"
 LONGER_SECONDS = 60
@@ -61,9 +61,7 @@ def _follow_scheduled(diff_id: str) -> None:
     """Let the reconciles wait longer if the sync was approved before they began to wait, and waits for a window."""
     with get_client(sync_client=True) as client:
         sync = _newest_sync(client, diff_id)
-    if sync is None or sync.state is None or outcome_of(sync.tags) is not Outcome.WAITS_FOR_WINDOW:
-        return
-    if sync.state.is_scheduled():
+    if sync is not None and sync.state is not None and waits_for_window(sync):
         wait_longer(diff_id, _seconds_left(sync) - WINDOW_SECONDS, sync.state.message or "")
 
 

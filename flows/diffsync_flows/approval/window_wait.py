@@ -11,13 +11,13 @@ from prefect.exceptions import Pause
 from prefect.states import Scheduled
 
 from diffsync_flows.approval.pending import scheduled_runs
-from diffsync_flows.approval.superseding import is_scheduled, supersede_scheduled
+from diffsync_flows.approval.superseding import supersede_scheduled
 from diffsync_flows.approval.waiting_reconciles import settle_diff, wait_longer
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts import publish_window_wait
 from diffsync_flows.reporting.run_metadata import mark_run
 from diffsync_flows.runtime.context import SyncContext
-from diffsync_flows.runtime.states import OUTCOME_TAG, Outcome, cancelled
+from diffsync_flows.runtime.states import OUTCOME_TAG, Outcome, cancelled, waits_for_window
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.runs import OpenWindow
 
@@ -56,7 +56,7 @@ def end_scheduled(diff_id: str, project: str, reason: str) -> None:
     """End the runs that wait for a window with a diff that was rejected."""
     with best_effort("Cannot end the runs that wait for a window"), get_client(sync_client=True) as client:
         for run in list(scheduled_runs(project)):
-            if run.parameters.get("diff_id") != diff_id or not is_scheduled(client, run.id):
+            if run.parameters.get("diff_id") != diff_id or not waits_for_window(client.read_flow_run(run.id)):
                 continue
             answer = client.set_flow_run_state(run.id, cancelled(Outcome.REJECTED, reason))
             if answer.status is SetStateStatus.ACCEPT:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from prefect.client.schemas import State
+from prefect.client.schemas import FlowRun, State
 from prefect.client.schemas.objects import StateType
 from prefect.states import Completed
 
@@ -91,3 +91,9 @@ def outcome_of(tags: Iterable[str]) -> Outcome:
     """Return the outcome in the tags of a run that has ended."""
     names = (tag.removeprefix(OUTCOME_TAG) for tag in tags if tag.startswith(OUTCOME_TAG))
     return next((Outcome(name) for name in names if name in list(Outcome)), Outcome.COMPLETE)
+
+
+def waits_for_window(run: FlowRun) -> bool:
+    """Return whether a run is approved and scheduled for a window; one that has begun is not."""
+    is_scheduled = run.state is not None and run.state.is_scheduled()
+    return is_scheduled and outcome_of(run.tags) is Outcome.WAITS_FOR_WINDOW

@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if
 
 from diffsync_flows.prefect_api import PAGE
 from diffsync_flows.runtime.retries import MAX_RESTARTS
-from diffsync_flows.runtime.states import SUSPENDED, Outcome, outcome_of
+from diffsync_flows.runtime.states import SUSPENDED, Outcome, outcome_of, waits_for_window
 from diffsync_flows.steps.step_end import StepEnd, StepFailed
 
 MIN_POLL_SECONDS = 0.2
@@ -77,7 +77,7 @@ def try_each(steps: Sequence[Step], attempt: int, watch: Callable[[list[FlowRun]
 
 def _to_end(run: FlowRun) -> StepEnd:
     outcome, url = outcome_of(run.tags), url_for(run) or ""
-    if _waits_for_window(run):
+    if waits_for_window(run):
         return StepEnd(run.name, outcome, f"{_message(run)} {url}", url, is_waiting=True)
     is_waiting = _state_name(run) == SUSPENDED
     message = (
@@ -88,12 +88,7 @@ def _to_end(run: FlowRun) -> StepEnd:
 
 def _is_pending(run: FlowRun) -> bool:
     """Return whether the run waits for a person or a window, or ended because another one does or nothing may be applied."""
-    return _state_name(run) == SUSPENDED or _waits_for_window(run) or _ended_without_applying(run)
-
-
-def _waits_for_window(run: FlowRun) -> bool:
-    is_scheduled = run.state is not None and run.state.is_scheduled()
-    return is_scheduled and outcome_of(run.tags) is Outcome.WAITS_FOR_WINDOW
+    return _state_name(run) == SUSPENDED or waits_for_window(run) or _ended_without_applying(run)
 
 
 def _message(run: FlowRun) -> str:
