@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from diffsync_store.result import SyncResult
 from diffsync_store.selection import Select
 from diffsync_store.sync.agents.heartbeat import Heartbeat
 from diffsync_store.sync.options import SyncOptions
-from tests.servers import RedisServer
+from tests.servers import RedisServer, wait_until
 from tests.sync.agents.inventory import InventoryBench, Strict
 
 NAMES = ("one", "two", "three", "four")
@@ -189,18 +189,20 @@ def test_an_agent_that_leads_stops_all(bench: InventoryBench) -> None:
     has_joined = threading.Event()
     stopping = SyncOptions(should_stop=lambda: has_joined.is_set() and len(seen) > 3)
 
+    def agents() -> Sequence[object]:
+        found = saved.round()
+        return () if found is None else found.agents
+
     def lead(call: str) -> None:
+        """Wait until the other one has joined: it may have no unit as long as this call lasts."""
         seen.append(call)
         if len(seen) > 3:
-            has_joined.wait(50)
-
-    def follow(_: str) -> None:
-        has_joined.set()
-        time.sleep(0.1)
+            wait_until(lambda: len(agents()) == 2, 50)
+            has_joined.set()
 
     leader, other = in_threads(
         lambda: apply(bench, Agent(name="one", leads=True, lease=0.3), stopping, lead),
-        lambda: apply(bench, Agent(name="two", lease=0.3), before=follow),
+        lambda: apply(bench, Agent(name="two", lease=0.3), before=lambda _: time.sleep(0.1)),
     )
     assert "Stopped on request" in leader.stopped
     assert "Stopped on request" in other.stopped
