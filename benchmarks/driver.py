@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import time
+from collections import Counter
 from typing import Any
 
 from benchmarks.meter import measured
@@ -57,6 +58,18 @@ class Driver:
             _close(adapter)
         self.results["found"] = (adapter if self.is_local else self._open(self.arguments.target)).count()
 
+    def profile(self) -> None:
+        """Load, and sample the stages of the load."""
+        from benchmarks.profile import sampled
+
+        importlib.import_module("benchmarks.inventory")
+        adapter = self._open(self.arguments.target)
+        samples = Counter[str]()
+        with measured(self.results), sampled(samples):
+            adapter.fill(self.arguments.objects, self.arguments.changed)
+            _close(adapter)
+        self.results["samples"] = samples
+
     def load_worker(self) -> None:
         """Load as a worker does: the store becomes complete at the end."""
         importlib.import_module("benchmarks.inventory")
@@ -69,9 +82,9 @@ class Driver:
 
     def build(self) -> None:
         """Build each model, and do not store it."""
-        from benchmarks.inventory import BuildOnly
+        from benchmarks.inventory import BUILD_ONLY
 
-        adapter = BuildOnly()
+        adapter = BUILD_ONLY[self.arguments.shape]()
         with measured(self.results):
             adapter.fill(self.arguments.objects, self.arguments.changed)
 

@@ -111,13 +111,6 @@ class Inventory(Adapter):
             yield device, interface
 
 
-class BuildOnly(Inventory):
-    """Stores nothing: filling it takes only the time to build the models."""
-
-    def add(self, obj: DiffSyncModel) -> None:
-        pass
-
-
 class FlatInventory(Adapter):
     interface = Interface
     top_level: ClassVar[list[str]] = ["interface"]
@@ -139,4 +132,17 @@ class FlatInventory(Adapter):
             self.add(Interface(**record))
 
 
+class BuildOnly(Inventory):
+    """Stores nothing: filling it takes only the time to build the models."""
+
+    def add(self, obj: DiffSyncModel) -> None:
+        pass
+
+
+class BuildOnlyFlat(FlatInventory):
+    def add(self, obj: DiffSyncModel) -> None:
+        pass
+
+
 INVENTORIES: dict[str, type[Inventory] | type[FlatInventory]] = {"tree": Inventory, "flat": FlatInventory}
+BUILD_ONLY: dict[str, type[Inventory] | type[FlatInventory]] = {"tree": BuildOnly, "flat": BuildOnlyFlat}

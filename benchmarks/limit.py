@@ -8,12 +8,14 @@ Three steps run in turns, each in its own process; the best round of each counts
   command.
 
 The cost of the store is load minus build: its time as a multiple of bare, and the CPU time of the process for each object.
+With `--profile`, one more load is sampled: it shows the CPU time of its stages.
 """
 
 import argparse
 from collections.abc import Iterator
 
 from benchmarks.process import Bench, Step, empty
+from benchmarks.profile import microseconds
 from benchmarks.results import Result, best
 from tests.servers import RedisServer
 
@@ -22,9 +24,9 @@ STEPS = ("build", "load", "bare")
 MICRO = 1_000_000
 
 
-def results(bench: Bench, objects: int) -> Iterator[Result]:
+def results(bench: Bench, objects: int, shape: str = "tree") -> Iterator[Result]:
     """Yield the best result of each step."""
-    steps = [Step(PART, name, objects) for name in STEPS]
+    steps = [Step(PART, name, objects, shape=shape) for name in STEPS]
     rounds: list[list[Result]] = []
     with RedisServer(bench.redis) as server, RedisServer(bench.redis) as other:
         for _ in range(bench.rounds):
@@ -33,6 +35,13 @@ def results(bench: Bench, objects: int) -> Iterator[Result]:
                 empty(each)
     for of_step in zip(*rounds, strict=True):
         yield {**best(of_step), "cpu_seconds": min(result["cpu_seconds"] for result in of_step)}
+
+
+def profile(bench: Bench, objects: int, shape: str = "tree") -> dict[str, float]:
+    """Return the CPU time of each stage of a load for each object, in microseconds."""
+    with RedisServer(bench.redis) as server:
+        found = bench.measure(Step(PART, "profile", objects, shape=shape), server.url)
+    return microseconds(found["samples"], found["cpu_seconds"], objects)
 
 
 def relative_cost(build: Result, load: Result, bare: Result) -> float:
@@ -52,8 +61,11 @@ def main() -> None:
     parser.add_argument("objects", type=int, nargs="?", default=100_000)
     parser.add_argument("--redis", choices=("valkey", "redis"), default="valkey", help="server to use")
     parser.add_argument("--rounds", type=int, default=3, help="number of rounds; the best one counts")
+    parser.add_argument("--shape", choices=("tree", "flat"), default="tree", help="models of the objects")
+    parser.add_argument("--profile", action="store_true", help="show the CPU time of the stages of a load")
     arguments = parser.parse_args()
-    found = list(results(Bench(arguments.redis, arguments.rounds), arguments.objects))
+    bench = Bench(arguments.redis, arguments.rounds)
+    found = list(results(bench, arguments.objects, arguments.shape))
     for result in found:
         print(f"{result['step']}: {result['seconds']} s, CPU of the process {result['cpu_seconds']} s")
     print(f"(load - build) / bare: {relative_cost(*found):.2f}")
@@ -61,6 +73,11 @@ def main() -> None:
     print(
         f"CPU of the process: {micros:.2f} µs an object without building the models, {times:.2f} times the bare pipeline"
     )
+    build = found[0]["cpu_seconds"] / found[0]["objects"] * MICRO
+    print(f"building a model: {build:.2f} µs; the store: {micros / build:.2f} times as much")
+    if arguments.profile:
+        for stage, of_stage in profile(bench, arguments.objects, arguments.shape).items():
+            print(f"{of_stage:6.2f} µs  {stage}")
 
 
 if __name__ == "__main__":

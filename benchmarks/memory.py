@@ -1,9 +1,10 @@
-"""Measure the memory and traffic of Valkey for the airport registry: `python -m benchmarks.memory`.
+"""Measure the memory and traffic of Valkey or Redis for the airport registry: `python -m benchmarks.memory`.
 
 It loads two releases into two stores of an empty server, and compares the stores. For each step it prints the time, the
 memory in use afterwards and the network traffic, in total and for each object or operation.
 """
 
+import argparse
 import logging
 import time
 from collections.abc import Callable
@@ -69,8 +70,11 @@ def compare(server: RedisServer) -> int:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--redis", choices=("valkey", "redis"), default="valkey", help="server to use")
+    arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with RedisServer("valkey") as server:
+    with RedisServer(arguments.redis) as server:
         for release in RELEASES:
             show(server, f"load of {release}, objects", partial(load, server, release))
         show(server, "diff, operations", partial(compare, server))

@@ -100,7 +100,7 @@ OURS_ONLY = ["--libraries", OURS, "--rounds", "1"]
 COMMANDS = {
     "agents": ["--operations", "40", "--agents", "2"],
     "compare": ["200", *OURS_ONLY, "--stores", "local"],
-    "limit": ["200", "--rounds", "1"],
+    "limit": ["2000", "--rounds", "1", "--shape", "flat", "--profile"],
     "conditions": ["200", *OURS_ONLY],
     "children": ["--children", "70", *OURS_ONLY],
     "growth": ["200", *OURS_ONLY],
