@@ -163,6 +163,10 @@ class MappedAdapter(Adapter):
         """Return the current record for each of these identifiers; None for a record that does not exist."""
         raise NotImplementedError(f"{type(self).__name__} does not look up records.")
 
+    def find_ids(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[JsonValue]:
+        """Return the system id for each of these identifiers; None for a record that does not exist, `Several` for several records."""
+        return [None if record is None else record.get(self.id_key) for record in self.find(mapper, identifiers)]
+
     def put_reference(self, mapper: Mapper, payload: dict[str, Any], target: str, system_id: JsonValue) -> None:
         """Write the id of a referenced record into a payload."""
         compile_setter(target)(payload, system_id)
@@ -513,7 +517,7 @@ class MappedAdapter(Adapter):
     def _find_system_ids(
         self, model: type[MappedModel], identifiers: Sequence[dict[str, Any]], *, from_system: bool
     ) -> list[JsonValue]:
-        """Return the system ids of records, from the store or else from the system; None for a record that does not exist."""
+        """Return the system ids of records, from the store or else from the system, as `find_ids` does."""
         uids = [model.create_unique_id(**ids) for ids in identifiers]
         found = {} if from_system else self._stored_ids(model, uids)
         missing = [(uid, ids) for uid, ids in zip(uids, identifiers, strict=True) if found.get(uid) is None]
@@ -521,11 +525,10 @@ class MappedAdapter(Adapter):
             mapper = self._mapper(model)
             wanted = [(uid, ids) for uid, ids in missing if not self._rehearsal.names_rehearsed(mapper, ids)]
             try:
-                records = self.find(mapper, [ids for _, ids in wanted]) if wanted else []
+                system_ids = self.find_ids(mapper, [ids for _, ids in wanted]) if wanted else []
             except NotImplementedError:
                 return [(found or self._stored_ids(model, uids)).get(uid) for uid in uids]
-            for (uid, _), record in zip(wanted, records, strict=True):
-                found[uid] = None if record is None else record.get(self.id_key)
+            found |= {uid: system_id for (uid, _), system_id in zip(wanted, system_ids, strict=True)}
         return [found.get(uid) for uid in uids]
 
     def _stored_ids(self, model: type[MappedModel], uids: Sequence[str]) -> dict[str, JsonValue]:

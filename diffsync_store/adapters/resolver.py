@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
@@ -48,7 +48,7 @@ class Resolver:
 
     def note(self, model: str, unique_id: str, system_id: JsonValue) -> None:
         """Keep the id of a record."""
-        if system_id is None:
+        if system_id is None or isinstance(system_id, Several):
             return
         with self._lock:
             if system_id == REHEARSED:
@@ -75,13 +75,10 @@ class Resolver:
         """Return the id of a record.
 
         Raises:
-            UnknownReference: the system has no such record.
+            UnknownReference: the system has no such record, or several.
         """
         unique_id = model.create_unique_id(**identifiers)
-        found = self.system_ids(model, [identifiers]).get(unique_id)
-        if found is None:
-            raise unknown(model, unique_id)
-        return found
+        return only_id(model, unique_id, self.system_ids(model, [identifiers]).get(unique_id))
 
     def known_id(self, model: str, unique_id: str) -> JsonValue:
         """Return the id of a record if it is known here; otherwise None."""
@@ -124,6 +121,32 @@ class Resolver:
         return found
 
 
+def ids_by_unique_id(records: Iterable[tuple[str | None, JsonValue]]) -> dict[str, JsonValue]:
+    """Return system ids by unique id, and `Several` for records with different ids that have the same one.
+
+    Args:
+        records: unique id and system id of each record; no unique id if it does not fit its model.
+    """
+    found: dict[str, dict[str, JsonValue]] = {}
+    for unique_id, system_id in records:
+        if unique_id is not None:
+            found.setdefault(unique_id, {})[str(system_id)] = system_id
+    return {uid: Several(len(ids)) if len(ids) > 1 else next(iter(ids.values())) for uid, ids in found.items()}
+
+
+def only_id(model: Any, unique_id: str, system_id: JsonValue) -> JsonValue:
+    """Return the id of a record that was looked up.
+
+    Raises:
+        UnknownReference: there is no such record, or there are several.
+    """
+    if system_id is None:
+        raise unknown(model, unique_id)
+    if isinstance(system_id, Several):
+        raise several(model, unique_id, system_id)
+    return system_id
+
+
 def unknown(model: Any, unique_id: str) -> UnknownReference:
     """Return the error for a record that does not exist."""
     return UnknownReference(
@@ -141,6 +164,6 @@ def gone(model: Any, unique_id: str) -> UnknownReference:
 def several(model: Any, unique_id: str, number: int) -> UnknownReference:
     """Return the error for identifiers that several records have."""
     return UnknownReference(
-        f"The system has {number} records for the {model._modelname} {unique_id!r}, and a write would take any of them. Add an identifier "
-        "that tells them apart."
+        f"The system has {number} records for the {model._modelname} {unique_id!r}, so it is not clear which one is meant. Add an "
+        "identifier that tells them apart, or delete those that are too many."
     )

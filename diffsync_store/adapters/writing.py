@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from pydantic import JsonValue
 
 from diffsync_store.adapters.mapped_model import MappedModel
-from diffsync_store.adapters.resolver import Resolver, Several, gone, several, unknown
+from diffsync_store.adapters.resolver import Resolver, gone, only_id
 from diffsync_store.adapters.secrets import redact_refusal, secrets_of
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated, OutcomeUnknown
 from diffsync_store.hooks import RehearsedOperation
@@ -210,11 +210,7 @@ class RecordWriter:
             if _names_a_record(mapper, reference, values):
                 model = self._adapter.models[reference.model]
                 uid = model.create_unique_id(**identifiers)
-                system_id = known.get((reference.model, uid))
-                if system_id is None:
-                    raise unknown(model, uid)
-                if isinstance(system_id, Several):
-                    raise several(model, uid, system_id)
+                system_id = only_id(model, uid, known.get((reference.model, uid)))
             self._adapter.put_reference(mapper, payload, target, system_id)
         return payload
 

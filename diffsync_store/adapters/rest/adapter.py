@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from pydantic import JsonValue
+
 from diffsync_store.adapters.http import HttpError, NotJson
 from diffsync_store.adapters.http.libraries import httpx
 from diffsync_store.adapters.mapped import Answer, Change, MappedModel
@@ -52,6 +54,11 @@ class RestAdapter(RestReader):
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
         return super().find(mapper, identifiers) if self._asked is None else self._asked.find(mapper, identifiers)
+
+    def find_ids(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[JsonValue]:
+        if self._asked is None:
+            return super().find_ids(mapper, identifiers)
+        return [None if record is None else record[self.id_key] for record in self._asked.find(mapper, identifiers)]
 
     def describe(self, mapper: Mapper) -> DescribedFields:
         """Return what the API says of the fields of a model's records, without a write; without fields if it says nothing."""

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from diffsync_store.adapters.http import HttpClient, HttpError
 from diffsync_store.adapters.mapped import MappedAdapter
+from diffsync_store.adapters.resolver import ids_by_unique_id
 from diffsync_store.adapters.rest.openapi import ApiDescription
 from diffsync_store.adapters.rest.paging import Pages
 from diffsync_store.adapters.rest.settings import Paging, RestRecords, RestSettings, Writing
@@ -197,6 +198,15 @@ class RestReader(MappedAdapter):
                 if not missing:
                     break
         return [found.get(unique_id) for unique_id in wanted]
+
+    def find_ids(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[JsonValue]:
+        found = self.ids_in(mapper, identifiers)
+        return [found.get(mapper.model.create_unique_id(**ids)) for ids in identifiers]
+
+    def ids_in(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> dict[str, JsonValue]:
+        """Return the ids of all records that are read for these identifiers, by unique id."""
+        records = self.read_some(mapper, identifiers)
+        return ids_by_unique_id((unique_id_in(mapper, record), record.get(self.id_key)) for record in records)
 
     def templates_of_find(self, mapper: Mapper) -> list[str]:
         """Return the templates of `find`: one for a path, or one for each parameter."""

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from diffsync_store.adapters.mapped import Change
-from diffsync_store.adapters.resolver import REHEARSED, Several
+from diffsync_store.adapters.resolver import REHEARSED
 from diffsync_store.adapters.rest.described import DescribedFields
-from diffsync_store.adapters.rest.reading import unique_id_in
 from diffsync_store.adapters.rest.settings import Writing
 from diffsync_store.adapters.secrets import secret_keys
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
@@ -28,7 +27,7 @@ class Described(Protocol):
     def body_of(self, mapper: Mapper, payload: Mapping[str, Any], *, is_new: bool) -> Mapping[str, Any]: ...
     def reads_whole_list(self, mapper: Mapper) -> bool: ...
     def writing_of(self, mapper: Mapper) -> Writing: ...
-    def read_some(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Any: ...
+    def ids_in(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> dict[str, Any]: ...
 
 
 class RestRehearsal:
@@ -72,23 +71,13 @@ class RestRehearsal:
         """Return records with nothing but their ids, or with `Several` if there are several. A whole list is read once."""
         model, key = mapper.model._modelname, self._adapter.id_key
         if not self._adapter.reads_whole_list(mapper):
-            found = self._ids_in(mapper, identifiers)
+            found = self._adapter.ids_in(mapper, identifiers)
         elif model in self._ids:
             found = self._ids[model]
         else:
-            found = self._ids[model] = self._ids_in(mapper, [])
+            found = self._ids[model] = self._adapter.ids_in(mapper, [])
         uids = [mapper.model.create_unique_id(**ids) for ids in identifiers]
         return [{key: found[uid]} if uid in found else None for uid in uids]
-
-    def _ids_in(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return the ids of the records that are read for these identifiers, by unique id."""
-        found: dict[str, dict[str, Any]] = {}
-        for record in self._adapter.read_some(mapper, identifiers):
-            uid = unique_id_in(mapper, record)
-            if uid is not None:
-                system_id = record.get(self._adapter.id_key)
-                found.setdefault(uid, {})[str(system_id)] = system_id
-        return {uid: Several(len(ids)) if len(ids) > 1 else next(iter(ids.values())) for uid, ids in found.items()}
 
 
 def _without_rehearsed(value: Any) -> Any:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pydantic import Field, JsonValue, SecretStr, field_validator
 
 from diffsync_store.adapters.mapped import AdapterSettings, Answer, Change, MappedAdapter, MappedModel
+from diffsync_store.adapters.resolver import ids_by_unique_id
 from diffsync_store.adapters.shards import Part, Scalar
 from diffsync_store.adapters.sql import batches, shards
 from diffsync_store.adapters.sql.database import Database
@@ -167,17 +168,21 @@ class SqlAdapter(MappedAdapter):
             return int(connection.execute(counting).scalar_one())
 
     def find(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[Record | None]:
-        mapper = _of_sql(mapper)
+        found = {mapper.unique_id_of(record): record for record in self._look_up(_of_sql(mapper), identifiers)}
+        return [found.get(mapper.model.create_unique_id(**ids)) for ids in identifiers]
+
+    def find_ids(self, mapper: Mapper, identifiers: Sequence[dict[str, Any]]) -> Sequence[JsonValue]:
+        records = self._look_up(_of_sql(mapper), identifiers)
+        found = ids_by_unique_id((mapper.unique_id_of(record), record.get(KEY)) for record in records)
+        return [found.get(mapper.model.create_unique_id(**ids)) for ids in identifiers]
+
+    def _look_up(self, mapper: SqlMapper, identifiers: Sequence[dict[str, Any]]) -> Iterator[Record]:
         if self._is_to_be_created(mapper):
-            return [None] * len(identifiers)
-        found: dict[str, Record] = {}
+            return
         with self._database.looking_up() as connection:
             for start in range(0, len(identifiers), IDENTIFIERS_PER_STATEMENT):
                 part = identifiers[start : start + IDENTIFIERS_PER_STATEMENT]
-                for row in connection.execute(mapper.statement_for(part)):
-                    record = mapper.record_of(row)
-                    found[mapper.unique_id_of(record)] = record
-        return [found.get(mapper.model.create_unique_id(**ids)) for ids in identifiers]
+                yield from map(mapper.record_of, connection.execute(mapper.statement_for(part)))
 
     # Writing
 

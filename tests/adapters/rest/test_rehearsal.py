@@ -147,7 +147,9 @@ def test_the_ids_of_a_rehearsal_are_forgotten(adapter_of: MakeAdapter) -> None:
         assert counted["POST"] == 1
 
 
-def test_a_reference_that_several_records_fit_is_named() -> None:
+@pytest.mark.parametrize("find", [{}, FIND])
+def test_a_reference_that_several_records_fit_is_refused(find: dict[str, Any]) -> None:
+    """By the rehearsal and by the write, whichever record the API gives first."""
     models: dict[str, Any] = {
         "device": {"identifiers": {"name": "str"}},
         "port": {
@@ -157,19 +159,25 @@ def test_a_reference_that_several_records_fit_is_named() -> None:
         },
     }
     records: dict[str, Any] = {
-        "device": {"from": "devices/", "lookup_only": True},
+        "device": {"from": "devices/", "lookup_only": True, **find},
         "port": {"from": "devices/", "references": {"device": "device_id"}},
     }
-    with JsonApi({"name": "one"}, {"name": "twin"}, items="", paging="none") as api:
+    with JsonApi({"name": "twin"}, {"name": "one"}, items="", paging="none") as api:
         target = RestAdapter({"url": api.url, "paging": {"kind": "none"}}, models, records)
         loaded(target)
         api.add({"name": "twin"})
         ports = [{"name": f"p-{device}", "device": device} for device in ("one", "twin", "none")]
-        found = reasons(rehearsed(given(models, port=ports), target))
+        ports += [{"name": name} for name in ("one", "twin")]
+        source = given(models, port=ports)
+        rehearsal = reasons(rehearsed(source, target))
+        result = synced(source, target)
         target.close()
-        assert found.keys() == {"p-twin", "p-none"}
-        assert found["p-twin"].startswith("The system has 2 records for the device 'twin'")
-        assert found["p-none"].startswith("The system has no device 'none'")
+        refused = {reject.unique_id: reject.reason for reject in result.rejects}
+        for found in (rehearsal, refused):
+            assert found.keys() == {"p-twin", "p-none"}
+            assert "The system has 2 records for the device 'twin'" in found["p-twin"]
+            assert "The system has no device 'none'" in found["p-none"]
+        assert [record["device_id"] for record in api.records.values() if record["name"] == "p-one"] == [2]
 
 
 @pytest.mark.parametrize("kept", [1, 5])

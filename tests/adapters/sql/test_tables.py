@@ -67,6 +67,32 @@ def test_a_schema_stands_before_the_name_of_a_table(engine: sa.Engine, make: Mak
     assert not loaded(make(records, models)).diff_from(source).has_diffs()
 
 
+def test_a_reference_that_several_rows_fit_is_refused(engine: sa.Engine, make: Make) -> None:
+    metadata = sa.MetaData()
+    sites = sa.Table("sites", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(9)))
+    sa.Table(
+        "racks",
+        metadata,
+        sa.Column("name", sa.String(9), primary_key=True),
+        sa.Column("site_id", sa.ForeignKey(sites.c.id)),
+    )
+    metadata.create_all(engine)
+    run(engine, "INSERT INTO sites VALUES (1, 'twin'), (2, 'one'), (3, 'twin')")
+    models = {
+        "site": definition({"name": "str"}),
+        "rack": definition({"name": "str"}, {"site": "str"}, references={"site": "site"}),
+    }
+    records = {
+        "site": {"from": "sites", "lookup_only": True},
+        "rack": {"from": "racks", "fields": {"site": "site.name"}},
+    }
+    source = source_of({"rack": [{"name": "a", "site": "one"}, {"name": "b", "site": "twin"}]}, models)
+    result = apply(source, loaded(make(records, models)))
+    assert (result.created, result.failed) == (1, 1)
+    assert "The system has 2 records for the site 'twin'" in result.rejects[0].reason
+    assert rows(engine, "SELECT name, site_id FROM racks") == [("a", 2)]
+
+
 def test_a_table_without_a_primary_key_is_read_and_not_written(engine: sa.Engine, make: Make) -> None:
     run(engine, "CREATE TABLE thing (name VARCHAR(9))", "INSERT INTO thing VALUES ('a')")
     models = {"thing": definition({"name": "str"})}
