@@ -152,6 +152,8 @@ class SyncResult:
     """Why the sync was stopped."""
     outside_window: str = ""
     """Why it was applied although no window of the sync was open; empty if one was."""
+    window_closed: bool = False
+    """Whether it was stopped because the window of the sync has closed; the rest can be applied in the next one."""
     applied_before: str = ""
     """Who has applied the diff before, and when; nothing was done then."""
 

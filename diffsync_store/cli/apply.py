@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -82,7 +83,9 @@ def apply(
     wait_for_window: Annotated[
         bool,
         typer.Option(
-            "--wait-for-window", help="Outside of the windows of the sync, wait after the question until one opens."
+            "--wait-for-window",
+            help="Outside of the windows of the sync, wait after the question until one opens. If it closes before all is applied, wait "
+            "for the next one.",
         ),
     ] = False,
     rehearse: Annotated[
@@ -155,9 +158,8 @@ def apply(
             notify_refusal(context, plan)
             _end(plan, None, as_json=as_json)
         if plan.has_changes:
-            wait_until_open(context, window, str(plan.saved.record.diff_id))
-            with notified_failure(context, plan.sync_name, plan.saved.record.diff_id):
-                result = _apply(context, request, plan, by=by or person(), wait=wait, agents=agents)
+            apply_once = partial(_apply, context, request, plan, by=by or person(), wait=wait, agents=agents)
+            result = _apply_in_windows(context, plan, window, apply_once, goes_on=wait_for_window)
             notify_end(context, plan, request, result)
         if is_sync or is_embedded(context.project):
             _tidy(context, plan, result)
@@ -211,6 +213,20 @@ def _ask_or_stop(
         return SyncResult(stopped=refusal_text(report, asks=is_asked))
     _ask(plan, request, report, is_yes=is_yes, by=by)
     return None
+
+
+def _apply_in_windows(
+    context: Context, plan: Plan, window: OpenWindow, apply_once: Callable[[], SyncResult], *, goes_on: bool
+) -> SyncResult:
+    """Apply the diff when a window is open; if it closes before all is applied and `goes_on`, in the next one too."""
+    diff_id, rest_waits = plan.saved.record.diff_id, ""
+    while True:
+        wait_until_open(context, window, diff_id, rest_waits)
+        with notified_failure(context, plan.sync_name, diff_id):
+            result = apply_once()
+        if not (goes_on and result.window_closed and window.next_opening):
+            return result
+        rest_waits = window.rest_waits
 
 
 def _apply(context: Context, request: SyncRequest, plan: Plan, *, by: str, wait: int, agents: int | None) -> SyncResult:

@@ -204,7 +204,7 @@ class SavedDiff(RedisDiff):
         if len(found.agents) < 2 and not own.applied_before:
             return own
         total = self.round_result() or own
-        total.outside_window = own.outside_window
+        total.outside_window, total.window_closed = own.outside_window, own.window_closed
         total.stopped = total.stopped or ("" if found.closed_by else own.stopped)
         return total
 

@@ -78,12 +78,21 @@ def apply_saved(
     override = "" if saved.journal().application() else window.override
     if override:
         saved.journal().override_windows(by, override)
+    has_closed = False
+
+    def stops() -> bool:
+        nonlocal has_closed
+        if should_stop():
+            return True
+        has_closed = has_closed or window.is_closed
+        return has_closed
+
     result = saved.apply(
         StoredAdapter(source),
         target,
         options=declared.options(
             suppress=suppressions,
-            should_stop=lambda: should_stop() or window.is_closed,
+            should_stop=stops,
             require_approval=require_approval,
             **request.options,
             **options,
@@ -95,7 +104,8 @@ def apply_saved(
         agent=agent,
     )
     result.outside_window = override
-    result.stopped = window.stop_reason(result.stopped)
+    if result.stopped and has_closed:
+        result.stopped, result.window_closed = window.stop_reason, True
     if not result.applied_before:  # since then, another diff may have changed the target
         record_in_sync(context, saved)
     return result

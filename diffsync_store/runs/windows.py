@@ -68,6 +68,12 @@ class OpenWindow:
         )
 
     @property
+    def rest_waits(self) -> str:
+        """What the rest of an approved sync waits for in which the window has closed."""
+        opening = self.next_opening
+        return f"{_STOPPED}They wait for the window that opens at {_shown(opening)}." if opening else self.stop_reason
+
+    @property
     def opens(self) -> str:
         """When the next window opens, as a sentence."""
         opening = self.next_opening
@@ -108,9 +114,10 @@ class OpenWindow:
         is_outside = bool(self._windows and reason) and closing(self._windows, self._clock()) is None
         return reason if is_outside else ""
 
-    def stop_reason(self, stopped: str) -> str:
-        """Return why a sync stopped, if it was because the window has closed; otherwise the given reason."""
-        return f"{_STOPPED}{self.remedy}" if stopped and self.is_closed else stopped
+    @property
+    def stop_reason(self) -> str:
+        """Why a sync has stopped in which the window has closed."""
+        return f"{_STOPPED}{self.remedy}"
 
 
 def _shown(opening: datetime) -> str:

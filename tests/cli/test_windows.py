@@ -12,7 +12,17 @@ import pytest
 
 from diffsync_store.cli import window_wait
 from diffsync_store.project import Project, SyncContext, Window, closing
-from diffsync_store.runs import OpenWindow, SyncRequest, WindowClosed, renew_diff, windows
+from diffsync_store.runs import (
+    OpenWindow,
+    SyncRequest,
+    WindowClosed,
+    apply_saved,
+    open_source,
+    open_target,
+    renew_diff,
+    wait_for_lease,
+    windows,
+)
 from diffsync_store.serve.pages.status import status_of
 from diffsync_store.serve.running import LibraryRunner, Start
 from tests.cli.in_process import InProcess, in_process
@@ -149,6 +159,60 @@ def test_a_sync_stops_when_its_window_closes_and_goes_on_in_the_next_one(
     monkeypatch.setattr(windows, "closing", closing)
     closed.run("apply", diff_id, "--yes")
     assert ("ams", "eu") in closed.rows()
+
+
+@pytest.mark.parametrize("agents", ["1", "2"])
+def test_a_command_that_waits_goes_on_in_the_next_window(
+    closed: InProcess, monkeypatch: pytest.MonkeyPatch, agents: str
+) -> None:
+    reopen(closed)
+    before, paused, diff_id = closed.rows(), list[float](), closed.plan()
+
+    def closes_after_a_write(_: Sequence[Window], now: datetime) -> datetime | None:
+        return now + timedelta(microseconds=1) if paused or closed.rows() == before else None
+
+    monkeypatch.setattr(windows, "closing", closes_after_a_write)
+    monkeypatch.setattr(window_wait, "sleep", paused.append)
+    done = closed.run("apply", diff_id, "--yes", "--wait-for-window", "--agents", agents)
+    assert len(paused) == 1
+    assert "Stopped, because the window has closed." in done.stderr
+    assert "They wait for the window that opens at " in done.stderr
+    monkeypatch.undo()
+    again = closed.run("apply", diff_id, "--yes")
+    assert "Nothing was done: " in again.stdout + again.stderr
+
+
+def test_ctrl_c_in_a_sync_is_no_closed_window(closed: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    reopen(closed)
+    with SyncContext(Project(closed.folder / "syncs.yaml", {})) as context:
+        diff_id = closed.plan()
+        with (
+            open_target(context, diff_id) as (saved, target),
+            open_source(context, saved.record) as source,
+            wait_for_lease(context.leases(), target.name, "test", seconds=0, ttl=30) as lease,
+        ):
+            request = SyncRequest(diff_id)
+            looks: list[int] = []
+
+            def is_interrupted() -> bool:
+                looks.append(1)
+                if len(looks) > 1:
+                    monkeypatch.setattr(windows, "closing", lambda *_: None)
+                return len(looks) > 1
+
+            result = apply_saved(
+                context,
+                request,
+                saved,
+                source,
+                target,
+                lease=lease,
+                by="ann",
+                require_approval=False,
+                should_stop=is_interrupted,
+            )
+    assert result.stopped.startswith("Stopped on request")
+    assert not result.window_closed
 
 
 def test_the_review_page_does_not_write_outside_of_the_windows(closed: InProcess) -> None:

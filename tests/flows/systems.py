@@ -5,11 +5,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import mock
 
 import httpx
 from pydantic import BaseModel, SecretStr
 
 from diffsync_store import Adapter, DiffSyncModel
+from diffsync_store.runs import OpenWindow
 
 
 class Item(DiffSyncModel):
@@ -68,6 +70,22 @@ class CountingAdapter(PlainAdapter):
     def load(self) -> None:
         for name in self.lines():
             self.add(self.item(name=name))
+
+
+class ClosingItem(CountedItem):
+    """The window closes after the first create, in the process that makes it."""
+
+    @classmethod
+    def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:
+        if not adapter.lines():
+            mock.patch.object(OpenWindow, "is_closed", new=True).start()
+        return super().create(adapter, ids, attrs)
+
+
+class ClosingAdapter(CountingAdapter):
+    """Its window closes once, while it is written to."""
+
+    item = ClosingItem
 
 
 class LostItem(CountedItem):

@@ -90,6 +90,31 @@ def test_a_run_that_waits_begins_when_the_window_opens(
     assert served.get(f"/diffs/{diff['diff_id']}")["window_override"] is None
 
 
+def test_a_run_whose_window_closes_goes_on_in_the_next_one(
+    served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, is_next = served.project.rows("select * from site"), list[bool]()
+
+    def closes_after_a_write(_: object, now: datetime) -> datetime | None:
+        is_open = is_next or served.project.rows("select * from site") == before
+        return now + timedelta(microseconds=1) if is_open else None
+
+    monkeypatch.setattr(windows, "closing", closes_after_a_write)
+    monkeypatch.setattr(windows, "next_opening", lambda _, now: now + timedelta(seconds=0.2))
+    run = approve(served, diff)
+
+    def message() -> str:
+        return str(served.get(f"/runs/{run['run_id']}")["message"])
+
+    wait_until(lambda: message().startswith("Stopped, because the window has closed."), 120, "it waits again")
+    assert "They wait for the window that opens at " in message()
+    assert served.get(f"/runs/{run['run_id']}")["state"] == "waiting"
+    assert served.get(f"/diffs/{diff['diff_id']}")["application"] is None
+    is_next.append(True)
+    assert served.wait_for(run)["state"] == "done"
+    assert served.get(f"/diffs/{diff['diff_id']}")["application"] is not None
+
+
 def test_what_a_run_needs_that_waits_is_kept(
     served: Served, diff: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -228,8 +228,19 @@ class LibraryRunner:
                     callback=self._watch(status.run_id),
                     **self._more,
                 )
+        if result.window_closed and self._waits_again(start, status, OpenWindow(start.sync_name, declared, request)):
+            return
         self._end(status.run_id, result)
         self._notify_end(status, result)
+
+    def _waits_again(self, start: Start, status: RunStatus, window: OpenWindow) -> bool:
+        """Let the rest of a run wait for the next window; return whether one opens."""
+        opening = window.next_opening
+        if opening is None or self._stopping.is_set():
+            return False
+        self._update(status.run_id, state="waiting", message=window.rest_waits, waits_until=opening)
+        self._waits.add(status.run_id, window, partial(self._launch, status, partial(self._apply, start)))
+        return True
 
     def _notify_end(self, status: RunStatus, result: SyncResult) -> None:
         record, link = self._context.diffs().open(status.diff_id).record, self._notifier.link_to(status.diff_id)

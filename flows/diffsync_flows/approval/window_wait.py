@@ -1,6 +1,8 @@
 """Schedule an approved sync for its next window; no worker is busy meanwhile, and a restart of server and workers loses nothing."""
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 from prefect import get_run_logger, runtime
@@ -27,13 +29,26 @@ def has_waited_for_window() -> bool:
     return f"{OUTCOME_TAG}{Outcome.WAITS_FOR_WINDOW}" in runtime.flow_run.tags
 
 
-def wait_for_window(context: SyncContext, record: DiffRecord, sync_name: str, window: OpenWindow) -> None:
+def wait_for_window(
+    context: SyncContext,
+    record: DiffRecord,
+    sync_name: str,
+    window: OpenWindow,
+    counts: Mapping[str, int] = MappingProxyType({}),
+) -> None:
     """Schedule this run for the next window. Return if none opens any more, or if Prefect refuses, as for a cancelled run.
+
+    Args:
+        context: The project.
+        record: The diff.
+        sync_name: The sync.
+        window: Its windows.
+        counts: What this run has applied before the window closed.
 
     Raises:
         Pause: The run is scheduled; its process ends, and the flow starts again from the top.
     """
-    opening, message = window.next_opening, window.waits
+    opening, message = window.next_opening, window.rest_waits if counts else window.waits
     if opening is None:
         return
     own = UUID(runtime.flow_run.id)
@@ -44,7 +59,7 @@ def wait_for_window(context: SyncContext, record: DiffRecord, sync_name: str, wi
         return
     get_run_logger().info(message)
     mark_run(own, Outcome.WAITS_FOR_WINDOW)
-    publish_window_wait(record, message)
+    publish_window_wait(record, message, counts)
     wait_longer(record.diff_id, max(0.0, opening.timestamp() - time.time()), message)
     if window.request.is_whole_diff:
         reason = f"The newer diff {record.diff_id} is approved and waits for the window"

@@ -21,6 +21,8 @@ class SyncOutcome:
     """Why the sync stopped early; empty if it did not."""
     asks_nobody: bool = False
     """Whether nobody was asked for an approval only because guards suppress all that needs one."""
+    window_closed: bool = False
+    """Whether it stopped because the window of the sync has closed."""
     in_sync_with: datetime | None = None
     """Load time of the source that the target now equals; None if they may differ."""
 
@@ -55,7 +57,7 @@ def outcome_of(saved: SavedDiff, result: SyncResult, source: StoreRecord) -> Syn
     The target is known to equal the source only if this run applied the diff: after an earlier run, another diff may have
     changed the target.
     """
-    outcome = SyncOutcome(result.counts(), result.stopped)
+    outcome = SyncOutcome(result.counts(), result.stopped, window_closed=result.window_closed)
     is_current = source.generation == saved.record.source_generation
     if outcome.is_complete and is_current and not result.applied_before:
         return SyncOutcome(outcome.counts, in_sync_with=source.updated)

@@ -161,13 +161,15 @@ def _apply_when_approved(
                 end.emit("rejected")
             return ended
         check_sync(context, request)  # after the answer has been saved
+        assert end.record is not None  # noqa: S101  # for the type checker
         if window.is_closed:
-            assert end.record is not None  # noqa: S101  # for the type checker
             wait_for_window(context, end.record, end.sync_name, window)
             return _closed(window, end)
         if rehearse_sync(context, request):
             continue
         outcome = apply_diff(context, request, require_approval=True)
+        if outcome.window_closed:
+            wait_for_window(context, end.record, end.sync_name, window, outcome.counts)
         if not outcome.waiting or approval.is_complete():
             return outcome
 

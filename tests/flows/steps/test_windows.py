@@ -82,6 +82,26 @@ def test_outside_of_its_windows_a_sync_is_skipped_or_waits_or_has_a_reason(proje
     assert "Outside of the windows: outage of the core" in project.artifacts(applied)["sync-seven-windowed"]["data"]
 
 
+@pytest.mark.prefect
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_approved_sync_whose_window_closes_goes_on_in_the_next_one(project: Project, tmp_path: Path) -> None:
+    file, config = tmp_path / "windowed", tmp_path / "syncs.yaml"
+    config.write_text(FILE, "utf-8")
+    environment = {"DIFFSYNC_CONFIG": str(config), "FOLDER": str(tmp_path)}
+    project.run_with(environment, "reconcile/busy", sync_name="busy")
+    open_windows = FILE.replace("0 0 29 2 *", "* * * * *").replace("1s", "1h").replace("Counting", "Closing")
+    config.write_text(open_windows.replace("approval: never", "approval: always"), "utf-8")
+    run_id = project.start_with(environment, "sync/busy", diff_id=diff_of_reconcile(project, "busy"))
+    wait_until(lambda: shown_request(project, run_id), 120, "it waits for approval")
+    send_answer(project, run_id, {"decision": "approve", "by": "ann"})
+    run = finish(project.stack, run_id, seconds=RUN_SECONDS)
+    assert (run.state, run.name) == ("Completed", "sync seven → windowed · 7 create"), run.message
+    assert sorted(lines(file)) == [f"item {number}" for number in range(7)]
+    messages = [str(state["message"]) for state in project.stack.get(f"/flow_run_states/?flow_run_id={run_id}")]
+    assert [each for each in messages if each.startswith("Stopped, because the window has closed.")], messages
+
+
 def message_of(project: Project, run_id: str) -> str:
     return str(project.stack.get(f"/flow_runs/{run_id}")["state"]["message"])
 

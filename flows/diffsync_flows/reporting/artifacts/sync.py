@@ -1,7 +1,7 @@
 """The artifacts of a sync and of a dry run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prefect.artifacts import create_markdown_artifact
 
@@ -42,12 +42,13 @@ def publish_sync(record: DiffRecord, result: SyncResult, applied: int, outcome: 
 
 
 @best_effort(NOT_PUBLISHED)
-def publish_window_wait(record: DiffRecord, message: str) -> None:
-    """Publish what an approved sync waits for."""
+def publish_window_wait(record: DiffRecord, message: str, counts: Mapping[str, int]) -> None:
+    """Publish what an approved sync waits for, and what it has applied before the window closed."""
+    rows = [(name.replace("_", " "), f"{count:,}") for name, count in counts.items()]
     made_by = sentence_with_links("Made by", "diff", f"diff:{record.diff_id}")
     create_markdown_artifact(
         f"# {escape_markdown(message)}\n\nDiff {escape_markdown(record.diff_id)}, {sides(record)}: {format_totals(record)}. "
-        f"{made_by}\n\n{WINDOW_NOTE}",
+        f"{made_by}\n\n{WINDOW_NOTE}" + (f"\n\n{markdown_table(('outcome', 'operations'), rows)}" if rows else ""),
         key=of_this_run(artifact_key("sync", record.source_name, record.target_name)),
         description=f"{message} {format_totals(record)}",
     )
