@@ -25,10 +25,12 @@ from diffsync_store import (
     Sync,
     SyncOptions,
     SyncResult,
+    lifecycle,
 )
 from diffsync_store.journal import Entry, MemoryJournal
 from diffsync_store.lifecycle import opened
 from diffsync_store.store.redis import RedisStore
+from tests.servers import wait_until
 
 Data = dict[str, Any]
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
@@ -448,7 +450,7 @@ class Shared(Connected):
         with opened(self):  # by what its own `open` calls
             super().open()
         self.begun.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(100)
         if self.error is not None and self.told.count("open") == 1:
             raise self.error
         self.told.append("is open")
@@ -465,19 +467,19 @@ def use_at_once(adapter: Shared, number: int, together: threading.Barrier) -> li
         try:
             with opened(adapter):
                 adapter.told.append("used")
-                together.wait(20)
+                together.wait(100)
         except LookupError as error:
             return error
         return None
 
     with ThreadPoolExecutor(number) as pool:
         first = pool.submit(use)
-        assert adapter.begun.wait(20)
+        assert adapter.begun.wait(100)
         others = [pool.submit(use) for _ in range(number - 1)]
-        time.sleep(0.2)
+        wait_until(lambda: lifecycle._uses[id(adapter)].users == number, 100, "all use it")
         assert adapter.told == ["open"]
         adapter.go_on.set()
-        return [each.result(20) for each in (first, *others)]
+        return [each.result(100) for each in (first, *others)]
 
 
 def test_threads_wait_until_the_first_has_opened_and_the_last_one_closes() -> None:
@@ -558,7 +560,7 @@ def test_hooks_of_workers_use_the_adapters_store(redis_url: str, store_id: str, 
                 adapter.begun += 1
                 is_first = adapter.begun <= 4
             if is_first:
-                together.wait(30)
+                together.wait(100)
             pool = adapter.get("pool", ids["name"])
             assert pool.name == ids["name"]
             pool.used += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -51,20 +52,36 @@ def test_the_newest_store_is_the_last_one_written_though_the_other_workers_clock
         assert abs(stores.now().timestamp() - real()) < 60
 
 
-def test_a_diff_becomes_stale_within_the_same_second(bench: Bench) -> None:
+@pytest.mark.timeout(600)
+def test_a_diff_becomes_stale_within_the_same_second(redis_server: RedisServer, tmp_path: Path) -> None:
+    for attempt in range(100):  # one that a busy machine draws out over two seconds shows nothing
+        (tmp_path / str(attempt)).mkdir()
+        bench = Bench(redis_server.url, tmp_path / str(attempt))
+        try:
+            if becomes_stale_within_a_second(bench):
+                return
+        finally:
+            bench.close()
+    pytest.fail("the test was too slow to show anything")
+
+
+def becomes_stale_within_a_second(bench: Bench) -> bool:
+    """Check that a diff becomes stale; return whether all was done in the same second."""
     time.sleep(1.02 - time.time() % 1)  # early in a second
     saved = bench.load({"a": ("new", {})}, {"a": ("old", {})})
-    with RedisStore(store_id=f"{bench.name}-later", url=bench.url, ttl=60) as later, later.loading():
-        pass
-    loaded = later.record().created
-    other = saved.record.model_copy(update={"diff_id": "other", "target_store_id": later.store_id})
-    assert find_newer_change(bench.diffs, other, loaded) is None
-    saved.apply(bench.source(), bench.target())
-    found = find_newer_change(bench.diffs, other, loaded)
-    assert found is not None
-    assert found.diff_id == bench.name
-    assert int(found.changed.timestamp()) == int(loaded.timestamp()), "the test was too slow to show anything"
-    with RedisStore(store_id=later.store_id, url=bench.url, ttl=60) as again, again.loading():
-        pass
-    assert find_newer_change(bench.diffs, other, again.record().created) is None
-    again.drop()
+    with closing(RedisStore(store_id=f"{bench.name}-later", url=bench.url, ttl=60)) as later:
+        with later.loading():
+            pass
+        loaded = later.record().created
+        other = saved.record.model_copy(update={"diff_id": "other", "target_store_id": later.store_id})
+        assert find_newer_change(bench.diffs, other, loaded) is None
+        saved.apply(bench.source(), bench.target())
+        found = find_newer_change(bench.diffs, other, loaded)
+        assert found is not None
+        assert found.diff_id == bench.name
+    with closing(RedisStore(store_id=later.store_id, url=bench.url, ttl=60)) as again:
+        with again.loading():
+            pass
+        assert find_newer_change(bench.diffs, other, again.record().created) is None
+        again.drop()
+    return int(found.changed.timestamp()) == int(loaded.timestamp())

@@ -26,6 +26,8 @@ from tests.sync.test_workers_and_batches import Bulk
 
 GO_ON = DiffSyncFlags.CONTINUE_ON_FAILURE
 WORKERS = 4
+SECONDS = 100.0
+"""Longer than anything takes that must come."""
 
 
 def sites(number: int, role: str = "new") -> Sites:
@@ -48,17 +50,33 @@ def raising_on_term() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def interrupting(number: signal.Signals, begun: list[str]) -> Callable[[str], None]:
-    """Sends the signal with the eighth call, during which the others are under way."""
-    lock = threading.Lock()
+def functions_of(thread: threading.Thread) -> set[str]:
+    """Return the names of the functions that a thread is in."""
+    frame = sys._current_frames()[thread.ident or 0]
+    return {each.f_code.co_name for each, _ in traceback.walk_stack(frame)}
+
+
+def wait_until_main_is_in(function: str) -> None:
+    wait_until(lambda: function in functions_of(threading.main_thread()), SECONDS, f"the sync is in {function}")
+
+
+def interrupting(number: signal.Signals, begun: list[str], workers: int) -> Callable[[str], None]:
+    """Sends the signal with the eighth call, while each worker makes one and the sync waits for them."""
+    lock, is_sent = threading.Lock(), threading.Event()
 
     def interrupt(call: str) -> None:
         with lock:
             begun.append(call)
-            is_it = len(begun) == 8
-        if is_it:
+            turn = len(begun)
+        if turn == 8:
+            if workers > 1:
+                wait_until_main_is_in("take")
             os.kill(os.getpid(), number)
-        time.sleep(0.03)
+            if workers > 1:
+                wait_until_main_is_in("drain")
+            is_sent.set()
+        elif turn > 8 - workers:
+            assert is_sent.wait(SECONDS)
 
     return interrupt
 
@@ -70,7 +88,7 @@ def test_an_interrupt_waits_for_the_calls_under_way_alone(
 ) -> None:
     saved = bench.load(sites(60), {})
     begun: list[str] = []
-    bench.system.before = interrupting(number, begun)
+    bench.system.before = interrupting(number, begun, workers)
     with raising_on_term(), pytest.raises(error):
         saved.apply(bench.source(), bench.target(), options=SyncOptions(workers=workers))
     assert len(begun) < 8 + workers
@@ -87,24 +105,18 @@ def test_an_interrupt_waits_for_the_calls_under_way_alone(
     assert bench.is_in_sync()
 
 
-def functions_of(thread: threading.Thread) -> set[str]:
-    """Return the names of the functions that a thread is in."""
-    frame = sys._current_frames()[thread.ident or 0]
-    return {each.f_code.co_name for each, _ in traceback.walk_stack(frame)}
-
-
 @pytest.mark.slow
 def test_a_second_interrupt_waits_for_nothing(bench: Bench) -> None:
     saved = bench.load(sites(60), {})
     release, begun = threading.Event(), threading.Barrier(WORKERS)
 
     def hang(_: str) -> None:
-        if begun.wait(20) == 0:
+        if begun.wait(SECONDS) == 0:
             os.kill(os.getpid(), signal.SIGINT)
             # A second signal while the handler of the first one runs would raise a single exception.
-            wait_until(lambda: "drain" in functions_of(threading.main_thread()), 20, "the sync waits for its calls")
+            wait_until_main_is_in("drain")
             os.kill(os.getpid(), signal.SIGINT)
-        release.wait(20)
+        release.wait(SECONDS)
 
     bench.system.before = hang
     try:
@@ -115,7 +127,7 @@ def test_a_second_interrupt_waits_for_nothing(bench: Bench) -> None:
         assert (states[State.SENT], states[State.DONE]) == (WORKERS, 0)
     finally:
         release.set()
-    wait_until(lambda: len(bench.system.calls()) >= WORKERS, 20, "they end as they would have")
+    wait_until(lambda: len(bench.system.calls()) >= WORKERS, SECONDS, "they end as they would have")
     bench.system.before = lambda _: None
     assert bench.saved().apply(bench.source(), bench.target()).is_complete
     assert max(Counter(bench.system.calls()).values()) == 1
@@ -130,10 +142,10 @@ def test_a_failure_without_the_flag_keeps_what_the_others_have_done(bench: Bench
 
     def refuse(call: str) -> None:
         if call == "create site s3":
-            together.wait(20)
+            together.wait(SECONDS)
             raise ValueError("no room")
         if call in {"create site s0", "create site s1", "create site s2"}:
-            together.wait(20)
+            together.wait(SECONDS)
 
     bench.system.before = refuse
     with pytest.raises(ValueError, match="no room"):
@@ -173,11 +185,11 @@ def test_once_the_breaker_is_open_nothing_is_tried_again(bench: Bench, workers: 
         raise (RuntimeError if call == "create site s000" and workers > 1 else ValueError)(call)
 
     bench.system.before = refuse
-    options = SyncOptions(workers=workers, retries=20, backoff=100, max_failure_ratio=0.5, failure_ratio_after=6)
+    options = SyncOptions(workers=workers, retries=20, backoff=1000, max_failure_ratio=0.5, failure_ratio_after=6)
     begin = time.monotonic()
     result = saved.apply(bench.source(), bench.target(), flags=GO_ON, options=options)
     assert result.stopped.startswith("Stopped: ")
-    assert time.monotonic() - begin < 25
+    assert time.monotonic() - begin < 250  # not even the first wait of its retries
     assert len(begun) <= 6 + 2 * workers
     assert result.failed == len(begun)
     bench.system.before = lambda _: None
@@ -193,16 +205,25 @@ class TooMany(Exception):
     retry_after = 0.4
 
 
-def test_what_the_system_asks_for_holds_for_all_workers(bench: Bench) -> None:
+def test_what_the_system_asks_for_holds_for_all_workers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = bench.load(sites(12), {})
-    lock, times = threading.Lock(), list[float]()
+    lock, times, is_heard = threading.Lock(), list[float](), threading.Event()
+    wait = Throttle._wait
+
+    def hear_and_wait(throttle: Throttle, seconds: float) -> None:
+        is_heard.set()
+        wait(throttle, seconds)
 
     def refuse(_: str) -> None:
         with lock:
             times.append(time.monotonic())
-            if len(times) == 4:
+            number = len(times)
+            if number == 4:
                 raise TooMany
-        time.sleep(0.02)
+        if number == 5:  # it may have begun before the worker of the fourth one has heard the answer
+            assert is_heard.wait(SECONDS)
+
+    monkeypatch.setattr(Throttle, "_wait", hear_and_wait)
 
     bench.system.before = refuse
     result = saved.apply(bench.source(), bench.target(), options=SyncOptions(workers=2, retries=2, backoff=0))

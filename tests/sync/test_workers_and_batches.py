@@ -37,7 +37,7 @@ def test_workers_are_in_the_system_at_the_same_time_and_no_more_than_asked_for(b
             present[0] += 1
             most.append(present[0])
         if next(inside) <= 3:
-            together.wait(30)
+            together.wait(100)
         with lock:
             present[0] -= 1
 

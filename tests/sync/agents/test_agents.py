@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from diffsync_store import DiffSyncFlags
-from diffsync_store.agents import Agent
+from diffsync_store.agents import Agent, AgentState
 from diffsync_store.exceptions import InvalidOptions, SyncTakenOver
 from diffsync_store.result import SyncResult
 from diffsync_store.selection import Select
@@ -23,6 +24,8 @@ from tests.servers import RedisServer, wait_until
 from tests.sync.agents.inventory import InventoryBench, Strict
 
 NAMES = ("one", "two", "three", "four")
+SECONDS = 100.0
+"""Longer than anything takes that must come."""
 
 
 @pytest.fixture
@@ -65,13 +68,32 @@ def in_threads(*work: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(2 * SECONDS)
         assert not thread.is_alive()
     return results
 
 
-def together(bench: InventoryBench, *names: str, **arguments: Any) -> list[Any]:
-    return in_threads(*(lambda name=name: apply(bench, Agent(name=name), **arguments) for name in names))
+def agents(bench: InventoryBench) -> Sequence[AgentState]:
+    found = bench.saved().round()
+    return () if found is None else found.agents
+
+
+def together(
+    bench: InventoryBench, *names: str, before: Callable[[str], None] = lambda _: None, **arguments: Any
+) -> list[Any]:
+    """Apply with several agents. No call is made before all of them have joined: a late one would find nothing to do."""
+    all_there = threading.Event()
+
+    def call_together(call: str) -> None:
+        if not all_there.is_set():
+            wait_until(lambda: len(agents(bench)) == len(names), SECONDS, "all have joined")
+            all_there.set()
+        before(call)
+
+    def one(name: str) -> SyncResult:
+        return apply(bench, Agent(name=name), before=call_together, **arguments)
+
+    return in_threads(*(partial(one, name) for name in names))
 
 
 def test_agents_share_the_work_and_one_closes_the_diff(bench: InventoryBench) -> None:
@@ -189,15 +211,11 @@ def test_an_agent_that_leads_stops_all(bench: InventoryBench) -> None:
     has_joined = threading.Event()
     stopping = SyncOptions(should_stop=lambda: has_joined.is_set() and len(seen) > 3)
 
-    def agents() -> Sequence[object]:
-        found = saved.round()
-        return () if found is None else found.agents
-
     def lead(call: str) -> None:
         """Wait until the other one has joined: it may have no unit as long as this call lasts."""
         seen.append(call)
         if len(seen) > 3:
-            wait_until(lambda: len(agents()) == 2, 50)
+            wait_until(lambda: len(agents(bench)) == 2, SECONDS)
             has_joined.set()
 
     leader, other = in_threads(
@@ -217,10 +235,10 @@ def test_an_agent_with_other_options_is_refused(bench: InventoryBench) -> None:
 
     def block(_: str) -> None:
         entered.set()
-        assert go_on.wait(30)
+        assert go_on.wait(SECONDS)
 
     def other() -> SyncResult:
-        assert entered.wait(30)
+        assert entered.wait(SECONDS)
         try:
             return apply(bench, Agent(name="two"), SyncOptions(exclude=(Select(model="device"),)))
         finally:
@@ -240,7 +258,7 @@ def test_a_silent_agent_is_taken_over_and_writes_nothing_more(
 
     def block(_: str) -> None:
         entered.set()
-        assert go_on.wait(30)
+        assert go_on.wait(SECONDS)
 
     def silent() -> SyncResult:
         """Without signs of life, as a process that is paused after a call of its system."""
@@ -249,7 +267,7 @@ def test_a_silent_agent_is_taken_over_and_writes_nothing_more(
             return apply(bench, Agent(name="silent", lease=0.3), after=block)
 
     def other() -> SyncResult:
-        assert entered.wait(30)
+        assert entered.wait(SECONDS)
         try:
             return apply(bench, Agent(name="other", lease=30))
         finally:
@@ -278,10 +296,10 @@ def test_a_sync_by_one_process_takes_over_from_the_agents(bench: InventoryBench)
 
     def block(_: str) -> None:
         entered.set()
-        assert go_on.wait(30)
+        assert go_on.wait(SECONDS)
 
     def alone() -> SyncResult:
-        assert entered.wait(30)
+        assert entered.wait(SECONDS)
         found, source, target = bench.new_process()
         try:
             return found.apply(source, target, by="the only one")

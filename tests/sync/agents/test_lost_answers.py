@@ -28,7 +28,7 @@ def test_agents_that_lose_answers_do_everything_once(
     with Proxy(redis_server.port) as proxy:
         bench.url = proxy.url
         proxy.lose_answers(SCRIPT, every=every)
-        agents = [Agent(name=name, lease=2) for name in ("one", "two", "three")]
+        agents = [Agent(name=name, lease=10) for name in ("one", "two", "three")]
         results = in_threads(*(lambda agent=agent: apply(bench, agent) for agent in agents))
         proxy.lose_answers(SCRIPT, every=0)
         assert proxy.lost >= 3
@@ -36,7 +36,7 @@ def test_agents_that_lose_answers_do_everything_once(
     errors = [result for result in results if isinstance(result, Exception)]
     assert all(isinstance(error, SyncInterrupted | StoreUnavailable) for error in errors), errors  # too many in a row
     if errors:
-        apply(bench, Agent(name="last", lease=2))
+        apply(bench, Agent(name="last", lease=10))
     calls = bench.system.calls()
     assert len(calls) == len(set(calls)) == saved.record.operations
     bench.require_in_sync()
