@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _break(self, how: str) -> None:
         if how == STALL:
-            self.server.service.released.wait(30)
+            self.server.service.released.wait(200)
         if how == CUT:
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
             self.wfile.flush()

@@ -86,7 +86,7 @@ class RedisClusterServers(Group):
         self.wait_until_whole()
 
     def wait_until_whole(self) -> None:
-        wait_until(self.is_whole, 30, "each node reports a complete cluster")
+        wait_until(self.is_whole, 100, "each node reports a complete cluster")
 
     def is_whole(self) -> bool:
         infos = [node.run("CLUSTER INFO") for node in self.nodes]
@@ -171,7 +171,7 @@ class SentinelServers(Group):
         stack.enter_context(self.replica)
         with self.replica.client() as client:
             client.replicaof("127.0.0.1", str(self.master.port))
-            wait_until(lambda: client.info("replication")["master_link_status"] == "up", 30, "the replica is in sync")
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up", 100, "the replica is in sync")
         stack.enter_context(self.sentinel)
         # A Sentinel that was paused does nothing for 30 seconds; Redis 6.2 has no command to change that.
         with suppress(redis.ResponseError):
@@ -181,8 +181,8 @@ class SentinelServers(Group):
         """Kill the master, and wait until the Sentinel has promoted the replica."""
         self.master.kill()
         self._ask("SENTINEL", "SET", self.service, "down-after-milliseconds", 300)
-        wait_until(self._is_promoted, 30, "the replica is the master")
-        wait_until(lambda: self._named() == self.replica.port, 30, "the Sentinel names it")
+        wait_until(self._is_promoted, 100, "the replica is the master")
+        wait_until(lambda: self._named() == self.replica.port, 100, "the Sentinel names it")
 
     def _is_promoted(self) -> bool:
         with self.replica.client() as replica:

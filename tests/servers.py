@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tests.certificates import Certificates
 
 STOP_SECONDS = 15.0
+KILL_SECONDS = 60.0
 
 
 class MissingPart(RuntimeError):
@@ -56,7 +57,7 @@ def is_gone(process: psutil.Process) -> bool:
         return True
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 10.0, message: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 100.0, message: str = "") -> None:
     """Poll the condition until it is true; raise AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     pause = 0.005
@@ -70,7 +71,7 @@ def wait_until(condition: Callable[[], object], timeout: float = 10.0, message: 
 class Server(ABC):
     """One server process, started by `with` or `start` and stopped by its pid."""
 
-    start_seconds = 30.0
+    start_seconds = 120.0
     stop_signal = signal.SIGTERM
 
     def __init__(self) -> None:
@@ -166,7 +167,7 @@ class Server(ABC):
         if self._process is None:
             return
         self._process.kill()
-        self._process.wait(STOP_SECONDS)
+        self._process.wait(KILL_SECONDS)
         self._process = None
 
     def pause(self) -> None:

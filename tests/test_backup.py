@@ -70,7 +70,7 @@ def test_a_restore_brings_back_stores_diffs_and_approvals(redis_kind: str, tmp_p
         expect_content(restored.url, diff_id)
         with restored.client() as client:
             client.config_set("appendonly", "yes")
-            wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], 30)
+            wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], 100)
         restored.stop()
         (restored.directory / "dump.rdb").unlink(missing_ok=True)
         restored.options = ("--appendonly", "yes")

@@ -58,4 +58,4 @@ def test_the_command_of_the_page_loads_the_shards(folder: Path) -> None:
         assert "the load of the shard us failed: FileNotFoundError: No file fits '*/devices.csv'" in shown
         assert "Plan: 0 to create, 0 to update, 0 to delete, 4 suppressed." in shown
     finally:
-        wait_until(lambda: all(map(is_gone, command.servers())), 30, "no server is left behind")
+        wait_until(lambda: all(map(is_gone, command.servers())), 100, "no server is left behind")

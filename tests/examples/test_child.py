@@ -24,7 +24,7 @@ def family(tmp_path: Path) -> Iterator[tuple[Child, psutil.Process]]:
     file = tmp_path / "pid"
     command = [sys.executable, "-c", PARENT, str(file)]
     with Child("parent", command, log=tmp_path / "log", environment=environment(), cwd=tmp_path) as child:
-        wait_until(lambda: file.exists() and file.read_text(), 20)
+        wait_until(lambda: file.exists() and file.read_text(), 100)
         yield child, psutil.Process(int(file.read_text()))
 
 
@@ -34,7 +34,7 @@ def test_the_processes_of_a_child_end_with_it(family: tuple[Child, psutil.Proces
     assert callable(end)
     end(child)
     assert child.process.poll() is not None
-    wait_until(lambda: is_gone(grandchild), 10)
+    wait_until(lambda: is_gone(grandchild), 100)
 
 
 def test_a_child_that_ignores_sigterm_is_killed_after_the_timeout(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_child_that_ignores_sigterm_is_killed_after_the_timeout(tmp_path: Path
     with Child(
         "deaf", [sys.executable, "-c", program], log=tmp_path / "log", environment=environment(), cwd=tmp_path
     ) as child:
-        child.wait_until(lambda: "up" in (tmp_path / "log").read_text(), 20)
+        child.wait_until(lambda: "up" in (tmp_path / "log").read_text(), 100)
         began = time.monotonic()
         child.stop(seconds=0.2)
         assert time.monotonic() - began < 10
@@ -57,4 +57,4 @@ def test_the_error_of_a_dead_child_has_the_end_of_its_log(tmp_path: Path) -> Non
         Child("server", command, log=tmp_path / "log", environment=environment(), cwd=tmp_path) as child,
         pytest.raises(RuntimeError, match="server ended with 1:\nno such port"),
     ):
-        child.wait_until(lambda: False, 20)
+        child.wait_until(lambda: False, 100)

@@ -117,7 +117,7 @@ def test_cutting_off_a_host_during_a_sync_neither_loses_nor_repeats_an_operation
     site.hosts["sync"].cut_off()
     before = len(site.written())
     gate.with_suffix(".open").touch()
-    wait_until(lambda: len(site.written()) > before, 20, "the operation in progress reaches the target")
+    wait_until(lambda: len(site.written()) > before, 100, "the operation in progress reaches the target")
 
     spare = site.network.host("spare")
     worker = site.stack.start_worker_on(spare, "sync")

@@ -36,7 +36,7 @@ def test_a_host_that_is_cut_off_is_unreachable_until_it_joins_again(network: Net
                 one.cut_off()
                 assert not answers(one, port)
                 one.join()
-                wait_until(lambda: answers(one, port), 20)
+                wait_until(lambda: answers(one, port), 100)
 
 
 def test_no_interface_and_no_process_is_left_after_a_failure(network: Network) -> None:

@@ -50,7 +50,7 @@ def loaded(context: SyncContext[Project], *names: str, together: int = 0) -> Ite
     def watch(adapter: str, store: BaseStore) -> Iterator[None]:
         threads[adapter] = threading.current_thread().name
         if barrier:
-            barrier.wait(20)
+            barrier.wait(100)
         yield
 
     try:

@@ -242,11 +242,11 @@ def test_a_shard_is_loaded_by_one_at_a_time(open_again: Callable[[], BaseStore])
         with store.loading(shard="eu", of=OF):
             flat(store).add(Device(name="e1"))
             begun.set()
-            end.wait(60)
+            end.wait(200)
 
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(hold)
-        assert begun.wait(60)
+        assert begun.wait(200)
         with pytest.raises(StoreInUse, match="eu"):
             load(open_again(), "eu", "e2")
         with pytest.raises(StoreInUse, match="eu"):
@@ -257,7 +257,7 @@ def test_a_shard_is_loaded_by_one_at_a_time(open_again: Callable[[], BaseStore])
             pass
         load(open_again(), "us", "u1")
         end.set()
-        held.result(60)
+        held.result(200)
     load(open_again(), "asia")
     store = open_again()
     store.seal()

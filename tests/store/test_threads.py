@@ -36,7 +36,7 @@ def run_together(count: int, work: Callable[[int], Any]) -> list[Any]:
     begin = threading.Barrier(count)
 
     def run(number: int) -> Any:
-        begin.wait(30)
+        begin.wait(100)
         return work(number)
 
     with ThreadPoolExecutor(count) as pool:

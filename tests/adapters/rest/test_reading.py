@@ -52,7 +52,7 @@ def test_an_empty_list(adapter_of: MakeAdapter) -> None:
 
 
 def test_pages_are_requested_at_the_same_time_and_come_in_order(adapter_of: MakeAdapter) -> None:
-    arrived = threading.Barrier(3, timeout=10)
+    arrived = threading.Barrier(3, timeout=100)
 
     class Slow(JsonApi):
         def respond(self, request: Request) -> Answer:

@@ -182,23 +182,23 @@ def test_a_deadlock_is_transient_and_the_rows_are_written_by_the_next_attempt(in
     def other_writer() -> None:
         with inventory.begin() as connection:
             if inventory.dialect.name == "postgresql":
-                connection.execute(sa.text("SET LOCAL deadlock_timeout = '20s'"))  # it is the other one that finds it
+                connection.execute(sa.text("SET LOCAL deadlock_timeout = '200s'"))  # it is the other one that finds it
             for number in range(50):  # MariaDB ends the transaction that has changed less
                 connection.execute(sa.text(f"INSERT INTO regions (name) VALUES ('other {number}')"))
             connection.execute(sa.text("SELECT id FROM regions WHERE name = 'b' FOR UPDATE"))
             locked.set()
-            first_waits.wait(10)
+            assert first_waits.wait(100)
             connection.execute(sa.text("SELECT id FROM regions WHERE name = 'a' FOR UPDATE"))
 
     locked = threading.Event()
     other = threading.Thread(target=other_writer)
     other.start()
-    locked.wait(10)
+    assert locked.wait(100)
     sa.event.listen(
         target.engine, "before_cursor_execute", lambda *call: first_waits.set() if "UPDATE" in call[2] else None
     )
     result = apply(source, target, retries=5, backoff=0.05)
-    other.join(30)
+    other.join(200)
     assert (result.updated, result.failed) == (2, 0), result.rejects
 
 

@@ -24,7 +24,7 @@ def test_a_suspended_sync_has_no_process_and_resumes_on_another_worker(project: 
     run_id = start_run(project.stack, "sync/reviewed", diff_id=diff_id)
     wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
     process = int(str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1])
-    wait_until(lambda: not is_alive(process), 30, "its process has ended")
+    wait_until(lambda: not is_alive(process), 100, "its process has ended")
     assert lines(project.folder / "reviewed") == []
     project.stack.workers["sync"].stop()
     project.stack.start_worker("sync")

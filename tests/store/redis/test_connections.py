@@ -204,10 +204,13 @@ def test_a_cluster_that_has_lost_a_node_is_unavailable_until_it_is_back(redis_ki
         for node in servers.nodes:
             if node is not holder:
                 node.run("CONFIG", "SET", "cluster-node-timeout", 1000)
-        wait_until(lambda: other.run("CLUSTER INFO")["cluster_state"] == "fail", 20, "the cluster is down")
+        wait_until(lambda: other.run("CLUSTER INFO")["cluster_state"] == "fail", 100, "the cluster is down")
         assert not answers(store)
         holder.start()
-        wait_until(servers.is_whole, 20, "the cluster is whole again")
+        wait_until(servers.is_whole, 100, "the cluster is whole again")
+        for node in servers.nodes:  # else one that a busy machine lets wait is taken for dead
+            node.run("CONFIG", "SET", "cluster-node-timeout", 15000)
+        wait_until(servers.is_whole, 100, "the cluster is still whole")
         assert store.count() == 0
 
 
@@ -267,9 +270,9 @@ def test_an_open_store_goes_on_after_a_failover(redis_kind: str, store_id: str) 
         flat(loaded).add(Device(name="a"))
         loaded.flush()
         with closing(servers.replica.client()) as replica:
-            wait_until(lambda: replica.exists(f"dss:{{{loaded.store_id}}}:objects:device"), 10, "it is replicated")
+            wait_until(lambda: replica.exists(f"dss:{{{loaded.store_id}}}:objects:device"), 100, "it is replicated")
         servers.fail_over()
-        wait_until(lambda: answers(store), 20, "the replica has taken the master's place")
+        wait_until(lambda: answers(store), 100, "the replica has taken the master's place")
         assert names_of(store) == ["a"]
         flat(store).add(Device(name="b"))
         store.flush()

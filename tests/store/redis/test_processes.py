@@ -60,7 +60,7 @@ def by_multiprocessing() -> list[int]:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(200)
     return [child.exitcode or 0 for child in children]
 
 
@@ -109,7 +109,7 @@ def fork_to_change(url: str, store_id: str) -> int | None:
     store.flush()
     child = multiprocessing.get_context("fork").Process(target=change_in_place, args=(0,))
     child.start()
-    child.join(60)
+    child.join(200)
     del held
     return child.exitcode
 
@@ -134,7 +134,7 @@ def start_others(url: str, store_id: str, method: str) -> list[int | None]:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(200)
     return [child.exitcode for child in children]
 
 
@@ -251,7 +251,7 @@ def fork_and_lose_redis(url: str, store_id: str, server: int) -> int | None:
 
     child = context.Process(target=add, args=(0,))
     child.start()
-    child.join(60)
+    child.join(200)
     return child.exitcode
 
 
@@ -294,7 +294,7 @@ def test_a_journal_takes_what_a_child_writes_beside_its_parent(redis_url: str, s
 
 def lease_in_a_child(url: str, name: str) -> list[int]:
     leases = RedisLeases(url=url)
-    with leases.take(name, "test", ttl=1.0) as lease:
+    with leases.take(name, "test", ttl=30) as lease:
 
         def use(_: int) -> None:
             with lease:

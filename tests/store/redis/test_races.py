@@ -19,7 +19,7 @@ from tests.store.inventory import Device, Inventory, Site, content, flat, open_s
 
 NAMES = [f"device-{number}" for number in range(200)]
 WRITERS = ("one", "two")
-BUSY_SECONDS = 6.0
+BUSY_SECONDS = 10.0
 """Seconds after its last sign of life at which a busy process is taken for a silent one."""
 
 
