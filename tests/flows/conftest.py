@@ -30,7 +30,7 @@ MANY = 1200
 SCREENSHOTS = ROOT / "build" / "screenshots"
 RUN_SECONDS = 300
 """Timeout of a run: a reconcile starts five processes, each of which can take 15 seconds on a busy machine."""
-PAGE_SECONDS = 60
+PAGE_SECONDS = 120
 """Timeout for the content of a page."""
 PASSWORD = "correct-horse"
 CONFIG = """
@@ -392,7 +392,7 @@ class Project:
             found = self.stack.post("/events/filter", filter=chosen)["events"]
             return tuple(event["payload"]["state"] for event in found) == states
 
-        wait_until(are_emitted, 60, f"events with the states {states}")
+        wait_until(are_emitted, 240, f"events with the states {states}")
 
 
 @pytest.fixture(scope="session")

@@ -44,8 +44,9 @@ class CountedItem(Item):
 
     @classmethod
     def create(cls, adapter: Any, ids: dict[str, Any], attrs: dict[str, Any]) -> Any:
-        if adapter.file.with_suffix(".slow").exists():
-            time.sleep(0.3 if len(adapter.lines()) < 3 else 1)
+        end = time.monotonic() + (0.3 if len(adapter.lines()) < 3 else 5)
+        while adapter.file.with_suffix(".slow").exists() and time.monotonic() < end:
+            time.sleep(0.05)
         with adapter.file.open("a", encoding="utf-8") as lines:
             lines.write(f"{ids['name']}\n")
         return super().create(adapter, ids, attrs)

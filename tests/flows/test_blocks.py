@@ -39,7 +39,7 @@ def test_the_url_of_the_store_can_be_in_a_block_and_its_password_appears_nowhere
     assert run.state == "Completed", run.message
     with project.store("by-block") as store:
         assert store.record().counts == {"item": 5}
-    wait_until(lambda: "by-block" in str(project.logs(run)), 60, "its log is there")
+    wait_until(lambda: "by-block" in str(project.logs(run)), 240, "its log is there")
     reconciled = project.run_with(environment, "reconcile/busy", sync_name="busy", dry_run=True)
     assert reconciled.state == "Completed", reconciled.message
     shown = [project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")]

@@ -40,7 +40,7 @@ def test_housekeeping_drops_what_is_past_its_retention_and_not_in_use(project: P
 def test_housekeeping_keeps_the_diff_of_a_pending_approval(project: Project) -> None:
     project.compare("reviewed", "kept")
     run_id = start_run(project.stack, "sync/reviewed", diff_id="kept")
-    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
     with project.redis.client() as client:
         text = client.get(DiffKeys("kept").record)
         record = DiffRecord.model_validate_json(text)
@@ -54,6 +54,6 @@ def test_housekeeping_keeps_the_diff_of_a_pending_approval(project: Project) -> 
         with project.redis.client() as client:  # otherwise the request would be about another diff
             client.set(DiffKeys("kept").record, text, keepttl=True)
         send_answer(project, run_id, {"decision": "reject", "by": "bob"})
-        rejected = finish(project.stack, run_id, seconds=120)
+        rejected = finish(project.stack, run_id, seconds=300)
         assert (rejected.state, rejected.outcome) == ("Cancelled", "rejected"), rejected.message
         diffs.open("kept").drop()

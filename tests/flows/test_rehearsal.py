@@ -44,7 +44,7 @@ def test_what_is_refused_is_in_the_form_and_can_be_left_out(project: Project) ->
     reconcile = start_run(project.stack, "reconcile/rehearsed")
     wait_until(lambda: state_of(project, reconcile) == "Suspended", RUN_SECONDS, "the reconcile waits")
     [asking] = project.runs("sync:rehearsed", "sync")
-    wait_until(lambda: shown_request(project, asking["id"]), 120, "the sync asks")
+    wait_until(lambda: shown_request(project, asking["id"]), 240, "the sync asks")
     shown = shown_request(project, asking["id"])
     assert "**Rehearsed: the target would refuse 2 of 4 operations.**" in shown
     refused = r"| failed | create | device | bad1 | no \| &lt;i&gt;room&lt;/i&gt; |"

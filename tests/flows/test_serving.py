@@ -46,12 +46,12 @@ def test_a_decision_on_the_page_resumes_the_waiting_run(project: Project) -> Non
             runner.start(Start("undo", "on-page", diff_id), by="bob")
         started = runner.start(Start("apply", "", diff_id), by="bob")
         assert (started.sync_name, started.has_ended) == ("on-page", False)
-        wait_until(lambda: shown_request(project, started.run_id), 120, "it waits for approval")
+        wait_until(lambda: shown_request(project, started.run_id), 240, "it waits for approval")
         with SyncContext(Config(Path(variables["DIFFSYNC_CONFIG"]))) as context:
             record_decision(context, saved, Decision("approve", saved.checksum(), "CHG-1"), "alice")
         [resumed] = runner.resume(diff_id, is_approved=True, by="alice", comment="CHG-1")
         assert resumed.run_id == started.run_id
-        run = finish(project.stack, started.run_id, seconds=120)
+        run = finish(project.stack, started.run_id, seconds=300)
         assert (run.state, run.message) == ("Completed", "")
         assert len(lines(project.folder / "on-page")) == 7
         approval = saved.journal().approval()

@@ -36,7 +36,7 @@ def test_a_shard_that_is_killed_or_fails_is_loaded_again_alone(project: Project,
     (folder / "us.wait").touch()
     (folder / "asia.fail").touch()
     run_id = start_run(project.stack, "load/regions", store_id="regions")
-    wait_until(lambda: loads(folder) == {"eu": 1, "us": 1, "asia": 1}, 120, "each shard is being loaded")
+    wait_until(lambda: loads(folder) == {"eu": 1, "us": 1, "asia": 1}, 240, "each shard is being loaded")
     os.kill(int(lines(folder / "us.loads")[0]), signal.SIGKILL)
     (folder / "us.wait").unlink()
 
@@ -91,9 +91,9 @@ def test_a_cancelled_load_cancels_its_shards(project: Project, folder: Path) -> 
     for name in ("eu", "us"):
         (folder / f"{name}.wait").touch()
     run_id = start_run(project.stack, "load/regions", store_id="cancelled-regions")
-    wait_until(lambda: loads(folder) == {"eu": 1, "us": 1, "asia": 1}, 120, "each shard is being loaded")
+    wait_until(lambda: loads(folder) == {"eu": 1, "us": 1, "asia": 1}, 240, "each shard is being loaded")
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
-    wait_until(lambda: state_of(project, run_id) == "Cancelled", 120, "the load is cancelled")
+    wait_until(lambda: state_of(project, run_id) == "Cancelled", 240, "the load is cancelled")
     children = project.stack.post("/flow_runs/filter", flow_runs={"parent_flow_run_id": {"any_": [run_id]}})
     ids = {run["parameters"]["shard"]: run["id"] for run in children}
     for name in ("eu", "us"):

@@ -92,7 +92,7 @@ def check_reports(project: Project, run_id: str, undo_id: str, diff_id: str) -> 
     assert "2 deleted device records are created again" in shown
     assert 'diffsync_undo_not_undone{sync="undone"} 1.0' in project.numbers("undo-undone")
     chosen = {"event": {"name": [DIFF_SAVED]}, "resource": {"id": [f"diffsync.diff.{undo_id}"]}}
-    wait_until(lambda: project.stack.post("/events/filter", filter=chosen)["events"], 120, "the event of the undo")
+    wait_until(lambda: project.stack.post("/events/filter", filter=chosen)["events"], 240, "the event of the undo")
     [event] = project.stack.post("/events/filter", filter=chosen)["events"]
     assert (event["payload"]["undoes"], event["resource"][RECONCILE_LABEL]) == (diff_id, "yes")
 

@@ -11,7 +11,7 @@ from tests.airports.database import SqlAdapter
 from tests.servers import wait_until
 
 GATE_AT = 100
-SECONDS = 120.0
+SECONDS = 300.0
 
 
 class GatedDatabase(SqlAdapter):

@@ -111,17 +111,17 @@ def fill(folder: Path) -> None:
 def test_cutting_off_a_host_during_a_sync_neither_loses_nor_repeats_an_operation(site: Site) -> None:
     reconcile = start_run(site.stack, "reconcile/airports")
     gate = site.folder / "gate"
-    wait_until(gate.exists, 120, "the sync is in the middle")
+    wait_until(gate.exists, 240, "the sync is in the middle")
     first = site.step(reconcile, "sync")
     diff_id = site.parameter(first, "diff_id")
     site.hosts["sync"].cut_off()
     before = len(site.written())
     gate.with_suffix(".open").touch()
-    wait_until(lambda: len(site.written()) > before, 100, "the operation in progress reaches the target")
+    wait_until(lambda: len(site.written()) > before, 240, "the operation in progress reaches the target")
 
     spare = site.network.host("spare")
     worker = site.stack.start_worker_on(spare, "sync")
-    worker.wait_until(lambda: site.stack.is_online("sync", "sync-spare"), 60)
+    worker.wait_until(lambda: site.stack.is_online("sync", "sync-spare"), 240)
     ended = finish(
         site.stack, reconcile, seconds=300
     )  # the run is marked as crashed, restarted, and waits for its own lease
@@ -132,9 +132,9 @@ def test_cutting_off_a_host_during_a_sync_neither_loses_nor_repeats_an_operation
 
     site.hosts["sync"].join()
     process = Path("/proc") / gate.read_text("utf-8")
-    wait_until(lambda: not process.exists(), 120, "the process that was cut off has ended")
+    wait_until(lambda: not process.exists(), 240, "the process that was cut off has ended")
     assert check.fingerprint(site.database) == finished
-    late = finish(site.stack, first, seconds=30)
+    late = finish(site.stack, first, seconds=300)
     assert (late.state, late.message) == ("Completed", "")
 
 

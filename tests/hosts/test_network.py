@@ -36,7 +36,7 @@ def test_a_host_that_is_cut_off_is_unreachable_until_it_joins_again(network: Net
                 one.cut_off()
                 assert not answers(one, port)
                 one.join()
-                wait_until(lambda: answers(one, port), 100)
+                wait_until(lambda: answers(one, port), 240)
 
 
 def test_no_interface_and_no_process_is_left_after_a_failure(network: Network) -> None:
@@ -53,7 +53,7 @@ def test_no_interface_and_no_process_is_left_after_a_failure(network: Network) -
 
     with pytest.raises(ZeroDivisionError):
         fail_in_the_middle()
-    assert processes[0].wait(10) == -signal.SIGKILL
+    assert processes[0].wait(100) == -signal.SIGKILL
     assert not list(NAMESPACES.glob(f"diffsync-{os.getpid()}-*"))
     assert links() == before
 

@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 def test_a_suspended_sync_has_no_process_and_resumes_on_another_worker(project: Project) -> None:
     diff_id = project.compare("reviewed", "reviewed")
     run_id = start_run(project.stack, "sync/reviewed", diff_id=diff_id)
-    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
     process = int(str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1])
-    wait_until(lambda: not is_alive(process), 100, "its process has ended")
+    wait_until(lambda: not is_alive(process), 240, "its process has ended")
     assert lines(project.folder / "reviewed") == []
     project.stack.workers["sync"].stop()
     project.stack.start_worker("sync")
@@ -35,7 +35,7 @@ def test_a_suspended_sync_has_no_process_and_resumes_on_another_worker(project: 
         assert refused["status"] == "REJECT", refused
     assert state_of(project, run_id) == "Suspended"
     send_answer(project, run_id, answer)
-    run = finish(project.stack, run_id, seconds=120)
+    run = finish(project.stack, run_id, seconds=300)
     assert (run.state, run.message) == ("Completed", "")
     assert run.name == "sync seven → reviewed · 7 create"
     assert len(lines(project.folder / "reviewed")) == 7
@@ -49,23 +49,23 @@ def test_a_decision_that_excludes_what_the_diff_lacks_is_asked_for_again(project
     (project.folder / "reviewed").write_text("\n".join(f"item {number}" for number in range(7)) + "\n", "utf-8")
     project.compare("reviewed", "even")
     run_id = start_run(project.stack, "sync/reviewed", diff_id="even")
-    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
     first = shown_request(project, run_id)
     send_answer(project, run_id, {"decision": "approve", "by": "ann", "exclude_models": ["rack"]})
-    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 60, "it asks again")
+    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 240, "it asks again")
     assert "**Your decision was not accepted.** No operation of the diff matches model rack." in shown_request(
         project, run_id
     )
     with project.diffs() as diffs:
         assert diffs.open("even").journal().approval() is None
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
-    assert finish(project.stack, run_id, seconds=120).state == "Completed"
+    assert finish(project.stack, run_id, seconds=300).state == "Completed"
 
 
 def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Project) -> None:
     diff_id = project.compare("asked", "asked")
     run_id = start_run(project.stack, "sync/asked", diff_id=diff_id, allow=["delete:9:item"])
-    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
     first = shown_request(project, run_id)
     assert "| item | 7 | 0 | 0 |" in first
     assert "| allow | delete:9:item |" in first
@@ -74,10 +74,10 @@ def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Pro
     stores = {"source_store_id": "asked-source", "target_store_id": "asked-again"}
     assert project.run("diff/asked", **stores, diff_id=diff_id).state == "Completed"
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
-    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 60, "it asks again")
+    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 240, "it asks again")
     assert "| item | 6 | 0 | 0 |" in shown_request(project, run_id)
     send_answer(project, run_id, {"decision": "reject", "by": "bob", "comment": "not tonight"})
-    run = finish(project.stack, run_id, seconds=120)
+    run = finish(project.stack, run_id, seconds=300)
     assert (run.state, run.message) == ("Cancelled", "Rejected: bob rejected the diff: not tonight")
     assert lines(project.folder / "asked") == ["item 0"]
     with project.diffs() as diffs:
@@ -85,9 +85,9 @@ def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Pro
     assert rejection is not None
     assert rejection.is_rejected
     retry_run(project, run_id)
-    wait_until(lambda: shown_request(project, run_id), 60, "it asks once more")
+    wait_until(lambda: shown_request(project, run_id), 240, "it asks once more")
     send_answer(project, run_id, {"decision": "approve", "by": "bob", "comment": "the morning after"})
-    run = finish(project.stack, run_id, seconds=120)
+    run = finish(project.stack, run_id, seconds=300)
     assert (run.state, run.message) == ("Completed", "")
     assert len(lines(project.folder / "asked")) == 7
     project.expect_outcomes(diff_id, "rejected", "complete")
@@ -96,16 +96,16 @@ def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Pro
 def test_a_sync_with_rules_applies_what_they_let_through_and_asks_two_people_about_the_rest(project: Project) -> None:
     diff_id = project.compare("ruled", "ruled")
     run_id = start_run(project.stack, "sync/ruled", diff_id=diff_id)
-    wait_until(lambda: shown_request(project, run_id), 120, "it waits for approval")
+    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
     first = shown_request(project, run_id)
     assert "**2 different people must approve.**" in first
     assert lines(project.folder / "ruled") == [f"item {number}" for number in range(4)]
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
-    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 120, "it asks the second person")
+    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 240, "it asks the second person")
     assert "Approved by: ann." in shown_request(project, run_id)
     assert len(lines(project.folder / "ruled")) == 4
     send_answer(project, run_id, {"decision": "approve", "by": "bob"})
-    run = finish(project.stack, run_id, seconds=120)
+    run = finish(project.stack, run_id, seconds=300)
     assert (run.state, run.message) == ("Completed", "")
     assert len(lines(project.folder / "ruled")) == 7
     project.expect_outcomes(diff_id, "complete")
@@ -133,15 +133,15 @@ def test_a_reconcile_waits_without_a_process_and_ends_as_its_sync(project: Proje
     assert shown["description"] == "waits for approval: 7 create"
     assert f"/runs/flow-run/{sync['id']}" in shown["data"]
     project.stack.post(f"/flow_runs/{run_id}/resume")
-    wait_until(lambda: states_of(project, run_id).count("Suspended") == 2, 120, "resumed by hand, it waits again")
+    wait_until(lambda: states_of(project, run_id).count("Suspended") == 2, 240, "resumed by hand, it waits again")
     send_answer(project, sync["id"], {"decision": "approve", "by": "ann"})
-    reconciled = finish(project.stack, run_id, seconds=120)
+    reconciled = finish(project.stack, run_id, seconds=300)
     assert (reconciled.state, reconciled.outcome) == ("Completed", ""), reconciled.message
     assert reconciled.name == "reconcile decided · 7 create"
     assert sync["id"] in reconciled.message
     wait_until(
         lambda: project.artifacts(run_id)["reconcile-decided"]["description"] == "Complete: 7 create",
-        120,
+        240,
         "the artifact follows the state",
     )
     shown = project.artifacts(run_id)["reconcile-decided"]

@@ -20,7 +20,7 @@ def write_items(file: Path, *numbers: int) -> None:
 def start_pending(project: Project, sync: str, diff_id: str, **parameters: object) -> str:
     """Start a sync, and return its run once it waits for approval."""
     run_id = start_run(project.stack, f"sync/{sync}", diff_id=diff_id, **parameters)
-    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
     return run_id
 
 
@@ -98,7 +98,7 @@ def test_a_pending_run_honours_its_answer_even_if_approval_is_never_by_then(proj
             whole.replace("target: repeated, approval: always", "target: repeated, approval: never"), "utf-8"
         )
         send_answer(project, waiting, {"decision": "reject", "by": "bob", "comment": "not tonight"})
-        run = finish(project.stack, waiting, seconds=120)
+        run = finish(project.stack, waiting, seconds=300)
     finally:
         config.write_text(whole, "utf-8")
     assert (run.state, run.message) == ("Cancelled", "Rejected: bob rejected the diff: not tonight")

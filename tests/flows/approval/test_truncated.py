@@ -27,7 +27,7 @@ def write(project: Project, *numbers: int) -> None:
 
 def asked(project: Project, run_id: str) -> str:
     """Wait until a run asks, and return its question."""
-    wait_until(lambda: shown_request(project, run_id), 120, "it asks a person")
+    wait_until(lambda: shown_request(project, run_id), 240, "it asks a person")
     return shown_request(project, run_id)
 
 

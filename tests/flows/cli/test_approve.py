@@ -32,7 +32,7 @@ def approve(*words: str, answer: str = "") -> Result:
 def test_a_diff_is_shown_and_approved_in_part_and_the_pending_sync_resumes(project: Project) -> None:
     diff_id = project.compare("terminal", "terminal")
     run_id = start_run(project.stack, "sync/terminal", diff_id=diff_id, allow=["delete:9:item"])
-    wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
 
     misspelt = approve("--exclude", "itme", "--yes")
     assert misspelt.exit_code == 1
@@ -54,7 +54,7 @@ def test_a_diff_is_shown_and_approved_in_part_and_the_pending_sync_resumes(proje
     assert approved.exit_code == 0, approved.output
     assert "Approved: 4 operations of terminal, 3 excluded." in approved.output
     assert "Resumed: sync seven → terminal · 7 create" in approved.output
-    run = finish(project.stack, run_id, seconds=120)
+    run = finish(project.stack, run_id, seconds=300)
     assert (run.state, run.message) == (
         "Completed",
         "Partial: 3 operations were not applied. The artifact lists them with the reasons.",
@@ -80,7 +80,7 @@ def test_a_decision_by_the_librarys_command_resumes_the_sync(project: Project) -
     for diff_id, words in decided.items():
         project.compare("terminal", diff_id)
         run_id = start_run(project.stack, "sync/terminal", diff_id=diff_id, allow=["delete:9:item"])
-        wait_until(partial(shown_request, project, run_id), 60, "it waits for approval")
+        wait_until(partial(shown_request, project, run_id), 240, "it waits for approval")
         result = library(project, "approve", diff_id, "--by", "ann", "--reason", "CHG-1", *words)
         assert result.exit_code == 0, result.output
         assert f"A run is waiting: flow run sync {diff_id} (" in result.stdout
@@ -88,7 +88,7 @@ def test_a_decision_by_the_librarys_command_resumes_the_sync(project: Project) -
             f"/runs/flow-run/{run_id}). It continues automatically where `diffsync-flows resume --every 10` runs"
             in result.stdout
         )
-        run = finish(project.stack, run_id, seconds=120)
+        run = finish(project.stack, run_id, seconds=300)
         if "--reject" in words:
             assert (run.state, run.message) == ("Cancelled", "Rejected: ann rejected the diff: CHG-1")
         else:
@@ -102,7 +102,7 @@ def test_a_new_request_after_a_rejection_waits_for_a_new_decision(project: Proje
     library(project, "approve", "asked-again-after", "--by", "bob", "--reject")
     run_id = start_run(project.stack, "sync/terminal", diff_id="asked-again-after", allow=["delete:9:item"])
     try:
-        wait_until(lambda: shown_request(project, run_id), 60, "it waits for approval")
+        wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
         assert CliRunner().invoke(app, ["resume"]).output == ""
         assert state_of(project, run_id) == "Suspended"
     finally:

@@ -41,7 +41,7 @@ def test_the_new_project_passes_check_with_its_environment_file(tmp_path: Path) 
         environment.pop("PREFECT_API_URL")
         command = [sys.executable, "-m", "diffsync_flows", "check"]
         checked = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=200
         )
     assert (checked.returncode, checked.stdout) == (0, f"{folder}/syncs.yaml: OK (2 adapters, 1 sync)\n"), (
         checked.stderr

@@ -48,7 +48,7 @@ def flows_command(project: Project, *words: str) -> str:
 def test_a_schedule_creates_runs(project: Project) -> None:
     housekeeping = project.stack.get("/deployments/name/housekeeping/housekeeping")["id"]
     asked = {"deployments": {"id": {"any_": [housekeeping]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
-    wait_until(lambda: project.stack.post("/flow_runs/count", **asked), 120, "runs of the housekeeping are scheduled")
+    wait_until(lambda: project.stack.post("/flow_runs/count", **asked), 240, "runs of the housekeeping are scheduled")
 
 
 def test_deploying_twice_changes_nothing_and_removed_deployments_are_paused(project: Project) -> None:

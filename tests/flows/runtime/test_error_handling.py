@@ -39,11 +39,11 @@ FAULTS: list[tuple[str, dict[str, str], str]] = [
 def test_an_expected_error_is_the_message_of_the_runs_state(project: Project) -> None:
     started = [start_run(project.stack, deployment, **parameters) for deployment, parameters, _ in FAULTS]
     for run_id, (*_, fault) in zip(started, FAULTS, strict=True):
-        run = finish(project.stack, run_id, seconds=120)
+        run = finish(project.stack, run_id, seconds=300)
         assert run.state == "Failed", run.message
         assert fault in run.message
         assert "exception" not in run.message
-        wait_until(partial(is_logged, project, run, fault), 60, "it is in the log")
+        wait_until(partial(is_logged, project, run, fault), 240, "it is in the log")
         log = "\n".join(project.logs(run))
         assert f'File "{ROOT}/flows/' not in log  # Prefect logs a traceback of its own code for each failed run
         assert "Retry" not in log
@@ -80,13 +80,13 @@ def has_timed_out(project: Project, run_id: str) -> bool:
 def test_a_sync_that_is_not_approved_in_time_fails_and_can_be_retried(project: Project) -> None:
     diff_id = project.compare("late", "late")
     run_id = start_run(project.stack, "sync/late", diff_id=diff_id)
-    wait_until(lambda: has_timed_out(project, run_id), 120, "its approval has timed out")
+    wait_until(lambda: has_timed_out(project, run_id), 240, "its approval has timed out")
     run = finish(project.stack, run_id)
     assert run.message.startswith("Nobody approved the diff in time; nothing was applied. ")
     assert lines(project.folder / "late") == []
     retry_run(project, run_id)
-    wait_until(lambda: states_of(project, run_id).count("Suspended") == 2, 120, "it asks again")
-    wait_until(lambda: has_timed_out(project, run_id), 120, "its approval has timed out again")
+    wait_until(lambda: states_of(project, run_id).count("Suspended") == 2, 240, "it asks again")
+    wait_until(lambda: has_timed_out(project, run_id), 240, "its approval has timed out again")
     assert states_of(project, run_id).count("Suspended") == 2
     with project.diffs() as diffs:
         diffs.open(diff_id).approve(by="ann", reason="the morning after")

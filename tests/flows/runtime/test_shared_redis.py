@@ -61,7 +61,7 @@ def test_the_check_command_and_each_run_warn_of_another_server(
     run = project.run("load/five")
     assert run.state == "Completed"
     warning = "Another Prefect server (http://other/api) used redis://"
-    wait_until(lambda: any(warning in line for line in project.logs(run)), 100, "the log has it")
+    wait_until(lambda: any(warning in line for line in project.logs(run)), 240, "the log has it")
     file = config(project.redis, tmp_path, "diffsync").path
     monkeypatch.setenv("DIFFSYNC_CONFIG", str(file))
     with temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}):

@@ -25,10 +25,10 @@ def steps(project: Project, run_id: str) -> list[dict[str, Any]]:
 
 def end(project: Project, run_id: str) -> str:
     """End a reconcile by cancelling its steps; return its message."""
-    wait_until(lambda: len(steps(project, run_id)) == 2, 120, "it has started")
+    wait_until(lambda: len(steps(project, run_id)) == 2, 240, "it has started")
     for step in steps(project, run_id):
         project.stack.post(f"/flow_runs/{step['id']}/set_state", state={"type": "CANCELLED"}, force=True)
-    run = finish(project.stack, run_id, seconds=120)
+    run = finish(project.stack, run_id, seconds=300)
     assert run.state == "Failed"
     return run.message
 
@@ -38,10 +38,10 @@ def test_an_overlapping_reconcile_of_the_same_sync_is_queued_or_skipped_as_decla
 ) -> None:
     first = {name: start_run(project.stack, f"reconcile/{name}") for name in ("queued", "skipped")}
     for run_id in first.values():
-        wait_until(partial(steps, project, run_id), 120, "it has started")
+        wait_until(partial(steps, project, run_id), 240, "it has started")
     second = {name: start_run(project.stack, f"reconcile/{name}") for name in first}
-    wait_until(lambda: state_of(project, second["skipped"]) == "Cancelled", 60, "it is skipped")
-    wait_until(lambda: state_of(project, second["queued"]) == "AwaitingConcurrencySlot", 60, "it is queued")
+    wait_until(lambda: state_of(project, second["skipped"]) == "Cancelled", 240, "it is skipped")
+    wait_until(lambda: state_of(project, second["queued"]) == "AwaitingConcurrencySlot", 240, "it is queued")
     assert not steps(project, second["queued"])
     for run_id in (*first.values(), second["queued"]):
         message = end(project, run_id)
@@ -53,7 +53,7 @@ def test_an_overlapping_reconcile_of_the_same_sync_is_queued_or_skipped_as_decla
 def test_an_overlapping_reconcile_of_another_sync_is_queued_or_skipped_as_declared(project: Project) -> None:
     first = {name: start_run(project.stack, f"reconcile/{name}") for name in ("queued", "skipped")}
     for run_id in first.values():
-        wait_until(partial(steps, project, run_id), 120, "it has started")
+        wait_until(partial(steps, project, run_id), 240, "it has started")
     skipped = project.run("reconcile/skipped-too")
     assert (skipped.state, skipped.outcome) == ("Completed", "skipped")
     assert (skipped.name, skipped.message.split(" by ")[0]) == (
@@ -63,11 +63,13 @@ def test_an_overlapping_reconcile_of_another_sync_is_queued_or_skipped_as_declar
     assert f"reconcile skipped, flow run {first['skipped']}" in skipped.message
     queued = start_run(project.stack, "reconcile/queued-too")
     message = "Waiting for the reconcile of waited-for-too by "
-    wait_until(lambda: any(line.startswith(message) for line in project.logs(queued)), 60, "the log says that it waits")
+    wait_until(
+        lambda: any(line.startswith(message) for line in project.logs(queued)), 240, "the log says that it waits"
+    )
     assert not steps(project, queued)
     for run_id in first.values():
         end(project, run_id)
-    wait_until(lambda: len(steps(project, queued)) == 2, 60, "it has started after the other one")
+    wait_until(lambda: len(steps(project, queued)) == 2, 240, "it has started after the other one")
     assert "'load waited-for-too' ended Cancelled" in end(project, queued)
 
 

@@ -20,7 +20,7 @@ def start(project: Project, sync: str) -> tuple[str, str]:
     diff_id = project.compare(sync, sync)
     run_id = start_run(project.stack, f"sync/{sync}", diff_id=diff_id)
     agents = 2 if sync == "divided-cancelled" else 3
-    wait_until(lambda: working(project, diff_id) == agents, 120, "all agents work")
+    wait_until(lambda: working(project, diff_id) == agents, 240, "all agents work")
     return run_id, diff_id
 
 
@@ -40,12 +40,15 @@ def children(project: Project, run_id: str) -> list[dict[str, str]]:
 
 def test_several_runs_apply_a_diff_and_the_page_shows_them(project: Project) -> None:
     run_id, diff_id = start(project, "divided")
+    (project.folder / "divided.slow").unlink()
     run = finish(project.stack, run_id, seconds=RUN_SECONDS)
     assert (run.state, run.summary) == ("Completed", "40 of 40 applied")
     assert sorted(lines(project.folder / "divided")) == ITEMS
     agents = children(project, run_id)
     assert sorted(each["name"] for each in agents) == [f"sync many → divided, agent {number}" for number in (2, 3)]
-    wait_until(lambda: {state_of(project, each["id"]) for each in agents} == {"Completed"}, 60, "the agents have ended")
+    wait_until(
+        lambda: {state_of(project, each["id"]) for each in agents} == {"Completed"}, 240, "the agents have ended"
+    )
     shown = project.artifacts(run_id)["sync-agents-many-divided"]["data"]
     assert shown.count("| ended |") == 3
     assert all(f"agent {number}, flow run sync" in shown for number in (1, 2, 3))
@@ -78,7 +81,7 @@ def test_cancelling_the_sync_ends_all_agents(project: Project) -> None:
     project.stack.post(f"/flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
     agents = [run_id, *(each["id"] for each in children(project, run_id))]
     wait_until(
-        lambda: {state_of(project, each) for each in agents} <= {"Cancelled", "Completed"}, 120, "all have ended"
+        lambda: {state_of(project, each) for each in agents} <= {"Cancelled", "Completed"}, 240, "all have ended"
     )
     assert state_of(project, run_id) == "Cancelled"
     assert len(lines(project.folder / "divided-cancelled")) < 40

@@ -45,10 +45,10 @@ def test_outside_of_its_windows_a_sync_is_skipped_or_waits_or_has_a_reason(proje
     config.write_text(FILE.replace("approval: never", "approval: always"), "utf-8")
     reconcile = waiting_reconcile(project, diff_id)
     run_id = project.start_with(environment, "sync/busy", diff_id=diff_id)
-    wait_until(lambda: shown_request(project, run_id), 120, "it waits for approval")
+    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
     wait_until(
-        lambda: message_of(project, reconcile).startswith(WAITS), 120, "it and its reconcile wait for the window"
+        lambda: message_of(project, reconcile).startswith(WAITS), 240, "it and its reconcile wait for the window"
     )
     run = project.stack.get(f"/flow_runs/{run_id}")
     assert run["state_name"] == "Scheduled"
@@ -63,7 +63,7 @@ def test_outside_of_its_windows_a_sync_is_skipped_or_waits_or_has_a_reason(proje
     run = finish(project.stack, run_id, seconds=RUN_SECONDS)
     assert (run.state, run.name) == ("Completed", "sync seven → windowed · 7 create"), run.message
     assert len(lines(file)) == 7
-    wait_until(lambda: state_of(project, reconcile) == "Completed", 120, "the reconcile ends as its sync")
+    wait_until(lambda: state_of(project, reconcile) == "Completed", 240, "the reconcile ends as its sync")
 
     config.write_text(FILE, "utf-8")
     file.unlink()
