@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 import structlog
 
-from tests import fast, scheduling
+from tests import fast, late, scheduling
 from tests.powerdns_server import PowerDnsServer
 from tests.redis_servers import RedisClusterServers
 from tests.servers import MariaDbServer, MissingPart, PostgresServer, RedisServer, chromium_binary
@@ -44,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--fast", action="store_true", help="skip tests that are slow or need more than the embedded Valkey"
+    )
+    parser.addoption(
+        "--late", metavar="SEED", help="let threads and processes of the tests begin late, as on a busy machine"
     )
 
 
@@ -85,6 +88,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not fast.reasons(item)]
         config.stash[fast.LEFT_OUT] = fast.count(left_out)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with late.starts(item.config.getoption("--late"), item.nodeid):
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)
