@@ -48,4 +48,4 @@ class Certificates:
         signer = ["-CA", self.file(authority, "crt"), "-CAkey", self.file(authority, "key")] if authority else []
         files = ["-keyout", self.file(name, "key"), "-out", self.file(name, "crt")]
         command: list[str | Path] = [self.openssl, "req", "-x509", *KEY, *subject, *signer, *files]
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        subprocess.run(command, check=True, capture_output=True, timeout=100)

@@ -81,7 +81,7 @@ class NetBoxApi(HttpService):
 
     def client(self) -> httpx.Client:
         """A client beside the adapter under test, to prepare and to look."""
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Token {TOKEN}"}, timeout=60)
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Token {TOKEN}"}, timeout=200)
 
     def respond(self, request: Request) -> Answer:
         with self._lock:

@@ -70,7 +70,7 @@ class PowerDnsServer(Server):
     def api(self, method: str, path: str, body: Any = None) -> Any:
         """Call the API below `/servers/localhost/`; the JSON of its answer."""
         url = f"{self.url}/api/v1/servers/localhost/{path}"
-        response = httpx.request(method, url, json=body, headers={"X-API-Key": API_KEY}, timeout=20)
+        response = httpx.request(method, url, json=body, headers={"X-API-Key": API_KEY}, timeout=100)
         response.raise_for_status()
         return response.json() if response.content else None
 

@@ -65,7 +65,7 @@ def test_a_restore_brings_back_stores_diffs_and_approvals(redis_kind: str, tmp_p
     program, copy = demand(copying_program), tmp_path / "stores.rdb"
     with demand(lambda: RedisServer(redis_kind, "--appendonly", "yes")) as server:
         diff_id = save_an_approved_diff(server.url)
-        subprocess.run([program, "-p", str(server.port), "--rdb", copy], check=True, capture_output=True, timeout=30)
+        subprocess.run([program, "-p", str(server.port), "--rdb", copy], check=True, capture_output=True, timeout=100)
     with Restored(redis_kind, copy) as restored:
         expect_content(restored.url, diff_id)
         with restored.client() as client:

@@ -21,7 +21,7 @@ from benchmarks.slow_proxy import SlowProxy
 from tests.servers import RedisServer
 
 OBJECTS = 200
-BENCH = Bench(rounds=1, timeout=60)
+BENCH = Bench(rounds=1, timeout=200)
 
 
 @pytest.fixture(scope="module")
@@ -221,12 +221,12 @@ def test_each_round_trip_is_delayed(server: RedisServer) -> None:
         start = time.perf_counter()
         for _ in range(4):
             client.ping()
-        assert 2 <= time.perf_counter() - start < 20
+        assert 2 <= time.perf_counter() - start < 60
 
 
 @pytest.mark.slow
 def test_delays_of_pipelined_answers_overlap(server: RedisServer) -> None:
-    with SlowProxy(server.port, 0.5) as proxy, redis.Redis.from_url(proxy.url) as client:
+    with SlowProxy(server.port, 2) as proxy, redis.Redis.from_url(proxy.url) as client:
         value = b"x" * 2**20
         client.set("large", value)
         pipeline = client.pipeline(transaction=False)
@@ -234,7 +234,7 @@ def test_delays_of_pipelined_answers_overlap(server: RedisServer) -> None:
             pipeline.get("large")
         start = time.perf_counter()
         assert pipeline.execute() == [value] * 30
-        assert 0.5 <= time.perf_counter() - start < 10  # in sequence, the delays alone would take 15 seconds
+        assert 2 <= time.perf_counter() - start < 55  # in sequence, the delays alone would take 60 seconds
         client.delete("large")
 
 

@@ -40,7 +40,9 @@ def redis_url() -> Iterator[str]:
 def run(folder: Path, *words: str, **variables: str) -> str:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", **variables}
     command = [sys.executable, *words]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=200
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -129,7 +131,7 @@ def commands() -> str:
     for module, name in COMMANDS.items():
         words = ["-m", "typer", module, "utils", "docs", "--name", name]
         done = subprocess.run(
-            [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=200
         )
         pages.append(done.stdout.strip())
     return "# Commands\n\n" + re.sub("^#", "##", "\n\n".join(pages), flags=re.MULTILINE) + "\n"

@@ -46,13 +46,13 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(100)
         os.close(self._parent)
 
     def press(self, keys: str) -> None:
         os.write(self._parent, keys.encode())
 
-    def read_until(self, text: str, timeout: float = 60) -> str:
+    def read_until(self, text: str, timeout: float = 100) -> str:
         """Read until the output has a text; return all of it, without colours."""
         deadline = time.monotonic() + timeout
         while text not in self.plain:
@@ -60,12 +60,12 @@ class Terminal:
             assert self._read(0.2), f"ended without {text!r}: {self.plain}"
         return self.plain
 
-    def wait(self, timeout: float = 60) -> int:
+    def wait(self, timeout: float = 100) -> int:
         """Read the rest; return the exit code."""
         deadline = time.monotonic() + timeout
         while self._read(0.2):
             assert time.monotonic() < deadline, self.plain
-        return self.process.wait(10)
+        return self.process.wait(100)
 
     @property
     def plain(self) -> str:

@@ -56,10 +56,10 @@ for number in range({PRESSES}):
 """
     with in_terminal(tmp_path, BUSY + loop) as terminal:
         for number in range(PRESSES):
-            terminal.read_until(f"Question {number}? [y/N]: ", 20)
+            terminal.read_until(f"Question {number}? [y/N]: ")
             terminal.press("\x03")
-            terminal.read_until(f"aborted {number}\n", 20)
-        assert terminal.wait(20) == 0
+            terminal.read_until(f"aborted {number}\n")
+        assert terminal.wait() == 0
 
 
 def test_ctrl_c_that_does_not_interrupt_the_read_ends_it(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ confirm("Now?")
     with in_terminal(tmp_path, program) as terminal:
         terminal.read_until("Now? [y/N]: ")
         (tmp_path / "pressed").touch()
-        assert terminal.wait(20) == 1
+        assert terminal.wait() == 1
         assert "Abort" in terminal.plain
 
 
@@ -86,7 +86,7 @@ def test_sigterm_ends_the_program(tmp_path: Path, handler: str) -> None:
     with in_terminal(tmp_path, f"signal.signal(signal.SIGTERM, {handler})\nconfirm('Now?')") as terminal:
         terminal.read_until("Now? [y/N]: ")
         terminal.process.terminate()
-        assert terminal.wait(20) in {7, -signal.SIGTERM}
+        assert terminal.wait() in {7, -signal.SIGTERM}
 
 
 def test_a_question_goes_on_after_a_handler(tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ def test_a_question_goes_on_after_a_handler(tmp_path: Path) -> None:
         terminal.read_until("Name: ")
         for count in (1, 2, 3):
             terminal.process.send_signal(signal.SIGUSR1)
-            terminal.read_until("handled\n" * count, 20)
+            terminal.read_until("handled\n" * count)
         terminal.press("ann\n")
-        assert terminal.wait(20) == 0
+        assert terminal.wait() == 0
         assert terminal.plain.endswith("ANN\n")
 
 
@@ -115,10 +115,10 @@ ask("Name")
     with in_terminal(tmp_path, program) as terminal:
         terminal.read_until("Token: ")
         terminal.press(end)
-        terminal.read_until("True\n" if is_answered else "aborted\n", 20)
-        terminal.read_until("Name: ", 20)
+        terminal.read_until("True\n" if is_answered else "aborted\n")
+        terminal.read_until("Name: ")
         terminal.press("shown\n")
-        assert terminal.wait(20) == 0
+        assert terminal.wait() == 0
         assert "secret" not in terminal.plain
         assert "Name: shown\n" in terminal.plain
 
@@ -174,4 +174,4 @@ def test_any_thread_may_ask(keyboard: int) -> None:
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(ask, "Name")
         os.write(keyboard, b"ann\n")
-        assert asked.result(20) == "ann"
+        assert asked.result(100) == "ann"

@@ -438,7 +438,7 @@ def test_the_error_of_an_unknown_name_says_how_to_list_the_names(run: Run) -> No
 
 def test_the_command_is_installed() -> None:
     command = [sys.executable, "-m", "diffsync_store.cli", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0
     for word in ("stores", "changes", "unlock", "history"):
         assert word in done.stdout

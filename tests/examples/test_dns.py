@@ -41,7 +41,7 @@ def run(folder: Path, postgres_url: str, powerdns: PowerDnsServer, shared_server
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=200,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert API_KEY not in done.stdout + done.stderr

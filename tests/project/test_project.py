@@ -87,7 +87,7 @@ def test_a_project_needs_neither_prefect_nor_the_environment(path: Path) -> None
         print(list(find_problems(Project(Path({str(path)!r}), {{}}))))
         """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=200, cwd=ROOT
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
@@ -95,7 +95,7 @@ def test_a_project_needs_neither_prefect_nor_the_environment(path: Path) -> None
 @pytest.mark.slow
 def test_without_ruamel_yaml_a_project_says_what_to_install() -> None:
     program = "import sys; sys.modules['ruamel.yaml'] = None; import diffsync_store.project"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=200)
     hint = "ImportError: A project file needs ruamel.yaml: pip install 'diffsync-store[project]'"
     assert done.stderr.splitlines()[-1] == hint
 

@@ -104,7 +104,7 @@ def python(folder: Path, diffsync_dir: Path) -> Python:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=200,
         )
         assert done.returncode == code, done.stderr
         return done.stdout

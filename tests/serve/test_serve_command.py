@@ -24,7 +24,7 @@ IDENTITY = "serve: {identity: {tokens: {file: tokens.toml}}}\n"
 
 def raw(port: int, request: bytes) -> bytes:
     """Send bytes; return the answer until the connection is closed."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=200) as connection:
         connection.sendall(request)
         parts = []
         while part := connection.recv(65536):
@@ -41,7 +41,7 @@ def test_a_pipeline_approves_and_a_restart_loses_nothing(project: CommandLine, w
     headers = {"Authorization": f"Bearer {token}"}
 
     def call(method: str, path: str, body: Any = None) -> Any:
-        answer = httpx2.request(method, f"{server.url}/api/v1{path}", headers=headers, json=body, timeout=60)
+        answer = httpx2.request(method, f"{server.url}/api/v1{path}", headers=headers, json=body, timeout=200)
         assert answer.status_code < 300, answer.text
         return answer.json()
 

@@ -237,8 +237,8 @@ def test_another_process_finds_the_ids_in_the_store(redis_url: str, store_id: st
         target=_sync_in_another_process, args=(f"{store_id}", redis_url, system.tables, system.number, answers)
     )
     process.start()
-    created, failed, calls, tables = answers.get(timeout=60)
-    process.join(timeout=30)
+    created, failed, calls, tables = answers.get(timeout=200)
+    process.join(timeout=100)
     assert (created, failed) == (5, 0)
     assert calls == [("create", "device", 5)]
     [rack] = [key for key, rack in tables["rack"].items() if rack["site"]["name"] == "1"]
@@ -269,7 +269,7 @@ class Computer(Adapter):
     top_level: ClassVar[list[str]] = ["disk"]
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(200)
 def test_a_model_may_be_its_own_child() -> None:
     source, target = Computer(), Computer()
     disk, outer, inner = Disk(name="a"), Folder(name="b"), Folder(name="c")

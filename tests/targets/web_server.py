@@ -46,11 +46,11 @@ class WebServer(Server):
     def client(self, token: str = TOKEN) -> httpx.Client:
         """A client beside the adapter under test, to prepare and to look."""
         headers = {"Authorization": f"Token {token}", "Accept": "application/json"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=200)
 
     def is_ready(self) -> bool:
         try:
             with self.client() as client:
-                return client.get("dcim/manufacturers/", timeout=30).is_success
+                return client.get("dcim/manufacturers/", timeout=100).is_success
         except httpx.TransportError:
             return False
