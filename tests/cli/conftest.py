@@ -72,19 +72,19 @@ class CommandLine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=200,
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.words(*words),
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -125,4 +125,4 @@ def project(tmp_path: Path) -> Iterator[CommandLine]:
     """A project without a store: an embedded server keeps it beside the file."""
     made = make_project(tmp_path)
     yield made
-    wait_until(lambda: all(map(is_gone, made.servers())), 20, "no server is left behind")
+    wait_until(lambda: all(map(is_gone, made.servers())), 200, "no server is left behind")

@@ -19,14 +19,18 @@ from tests.servers import RedisServer, is_gone, wait_until
 
 pytestmark = pytest.mark.slow
 
+SECONDS = 200.0
 COUNTING = '''
-"""A target that counts each call in a file, and takes 20 ms for it."""
+"""A target that counts each call in a file, and takes 20 ms for it, or as long as the files slow and together ask for."""
+import os
 import time
 from pathlib import Path
 
 from diffsync_store import Adapter, DiffSyncModel
 
 CALLS = Path(__file__).with_name("calls")
+SLOW = CALLS.with_name("slow")
+TOGETHER = CALLS.with_name("together")
 
 
 class Item(DiffSyncModel):
@@ -42,7 +46,12 @@ class Item(DiffSyncModel):
             raise ValueError("the system refuses it\\x1b[31m")
         with CALLS.open("a") as file:
             file.write(ids["name"] + "\\n")
-        time.sleep(0.02)
+        CALLS.with_name(f"begun-{os.getpid()}").touch()
+        begin = time.monotonic()
+        while True:
+            time.sleep(0.02)
+            if not (lacks_others() or is_slow() and time.monotonic() < begin + 2):
+                break
         return super().create(adapter, ids, attrs)
 
     @classmethod
@@ -52,6 +61,17 @@ class Item(DiffSyncModel):
 
 def calls():
     return CALLS.read_text().split() if CALLS.exists() else []
+
+
+def is_slow():
+    try:
+        return len(calls()) > int(SLOW.read_text())
+    except FileNotFoundError:
+        return False
+
+
+def lacks_others():
+    return TOGETHER.exists() and len([*CALLS.parent.glob("begun-*")]) < int(TOGETHER.read_text())
 
 
 class Source(Adapter):
@@ -82,18 +102,30 @@ syncs:
 
 @pytest.fixture
 def items(tmp_path: Path) -> Iterator[CommandLine]:
-    """A project with a slow target and 100 records to create."""
+    """A project with a target that counts, and 100 records to create."""
     (tmp_path / "counting.py").write_text(COUNTING, "utf-8")
     (tmp_path / "syncs.yaml").write_text(textwrap.dedent(FILE), "utf-8")
     (tmp_path / "names").write_text("\n".join(f"item-{number:03}" for number in range(100)))
     made = CommandLine(tmp_path, {"PYTHONPATH": str(tmp_path)})
     yield made
-    wait_until(lambda: all(map(is_gone, made.servers())), 20, "no server is left behind")
+    wait_until(lambda: all(map(is_gone, made.servers())), SECONDS, "no server is left behind")
 
 
 def calls(items: CommandLine) -> list[str]:
     file = items.folder / "calls"
     return file.read_text().split() if file.exists() else []
+
+
+def slow_down(items: CommandLine, after: int) -> Path:
+    """Let each call take two seconds after this number of calls; return the file that does it, to be removed."""
+    file = items.folder / "slow"
+    file.write_text(str(after))
+    return file
+
+
+def let_all_begin(items: CommandLine, processes: int) -> None:
+    """Let no call end before this number of processes have begun one."""
+    (items.folder / "together").write_text(str(processes))
 
 
 def saved_plan(items: CommandLine, sync: str = "items") -> str:
@@ -144,10 +176,12 @@ def test_colours_are_for_terminals_and_can_be_turned_off(project: CommandLine) -
 
 def test_a_killed_apply_continues_exactly(items: CommandLine) -> None:
     diff_id = saved_plan(items)
+    slow = slow_down(items, after=20)
     killed = items.start("apply", diff_id, "--yes")
-    wait_until(lambda: len(calls(items)) > 20, 30, "some records are created")
+    wait_until(lambda: len(calls(items)) > 20, SECONDS, "some records are created")
     killed.kill()
-    killed.communicate(timeout=20)
+    killed.communicate(timeout=SECONDS)
+    slow.unlink()
     done = len(calls(items))
     assert 20 < done < 100
     result = json.loads(items.run("apply", diff_id, "--yes", "--json").stdout)
@@ -157,23 +191,24 @@ def test_a_killed_apply_continues_exactly(items: CommandLine) -> None:
 
 
 def test_two_applies_at_once_share_the_work(items: CommandLine) -> None:
-    (items.folder / "names").write_text("\n".join(f"item-{number:03}" for number in range(300)))
     diff_id = saved_plan(items)
+    let_all_begin(items, 2)
     first = items.start("apply", diff_id, "--yes", "--json")
-    wait_until(lambda: calls(items), 30, "the first one has begun")
+    wait_until(lambda: calls(items), SECONDS, "the first one has begun")
     second = items.start("apply", diff_id, "--yes", "--json")
-    outputs = [each.communicate(timeout=100) for each in (first, second)]
+    outputs = [each.communicate(timeout=SECONDS) for each in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], outputs
     found = [json.loads(stdout) for stdout, _ in outputs]
-    assert {document["counts"]["created"] for document in found} == {300}
+    assert {document["counts"]["created"] for document in found} == {100}
     for document in found:
         assert len(document["round"]["agents"]) == 2
         assert all(agent["operations"] > 0 for agent in document["round"]["agents"])
         assert document["round"]["closed_by"]
-    assert len(calls(items)) == len(set(calls(items))) == 300
+    assert len(calls(items)) == len(set(calls(items))) == 100
 
 
 def test_several_processes_apply_a_sync_and_the_result_names_them(items: CommandLine) -> None:
+    let_all_begin(items, 3)
     done = items.run("apply", "items", "--yes", "--agents", "3", "--by", "ann")
     assert "Applied: 100 created" in done.stdout
     assert len(re.findall(r"ann:\d+ +ended", done.stdout)) == 3
@@ -189,6 +224,7 @@ def test_several_processes_apply_a_sync_and_the_result_names_them(items: Command
 def test_the_file_declares_the_number_of_processes(items: CommandLine) -> None:
     file = items.folder / "syncs.yaml"
     file.write_text(file.read_text().replace("target: target", "target: target, agents: 2"))
+    let_all_begin(items, 2)
     done = json.loads(items.run("apply", "items", "--yes", "--json").stdout)
     assert len(done["round"]["agents"]) == 2
     assert done["counts"]["created"] == len(set(calls(items))) == 100
@@ -197,74 +233,81 @@ def test_the_file_declares_the_number_of_processes(items: CommandLine) -> None:
 
 
 def test_a_killed_process_is_taken_over_by_the_others(items: CommandLine) -> None:
-    (items.folder / "names").write_text("\n".join(f"item-{number:03}" for number in range(400)))
     diff_id = saved_plan(items)
+    slow = slow_down(items, after=20)
     started = items.start("apply", diff_id, "--yes", "--json", "--agents", "3")
-    wait_until(lambda: len(calls(items)) > 20, 30, "some records are created")
+    wait_until(lambda: len(calls(items)) > 20, SECONDS, "some records are created")
     children = psutil.Process(started.pid).children(recursive=True)
     [victim, *_] = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
     victim.kill()
-    stdout, stderr = started.communicate(timeout=100)
+    slow.unlink()
+    stdout, stderr = started.communicate(timeout=SECONDS)
     assert started.returncode == 0, stderr
     assert json.loads(stdout)["status"] == "applied"
-    assert len(calls(items)) == len(set(calls(items))) == 400
+    assert len(calls(items)) == len(set(calls(items))) == 100
 
 
 def test_a_termination_ends_all_processes(items: CommandLine) -> None:
-    (items.folder / "names").write_text("\n".join(f"item-{number:03}" for number in range(1000)))
-    started = items.start("apply", saved_plan(items), "--yes", "--json", "--agents", "3")
-    wait_until(lambda: len(calls(items)) > 20, 30, "some records are created")
+    diff_id = saved_plan(items)
+    slow_down(items, after=20)
+    started = items.start("apply", diff_id, "--yes", "--json", "--agents", "3")
+    wait_until(lambda: len(calls(items)) > 20, SECONDS, "some records are created")
     started.send_signal(signal.SIGTERM)
-    stdout, _ = started.communicate(timeout=60)
+    stdout, _ = started.communicate(timeout=SECONDS)
     assert started.returncode == 1
     assert json.loads(stdout)["status"] == "stopped"
-    assert len(calls(items)) == len(set(calls(items))) < 1000
+    assert len(calls(items)) == len(set(calls(items))) < 100
 
 
 def test_a_second_apply_continues_after_a_stopped_one(items: CommandLine) -> None:
     diff_id = saved_plan(items)
+    slow = slow_down(items, after=0)
     first = items.start("apply", diff_id, "--yes")
-    wait_until(lambda: calls(items), 30, "it has begun")
+    wait_until(lambda: calls(items), SECONDS, "it has begun")
     first.send_signal(signal.SIGSTOP)
+    slow.unlink()
     result = json.loads(items.run("apply", diff_id, "--yes", "--json").stdout)
     first.kill()
-    first.communicate(timeout=20)
+    first.communicate(timeout=SECONDS)
     assert result["status"] == "applied"
     assert {agent["took_over"] for agent in result["round"]["agents"]} == {0, 1}
     assert len(calls(items)) == len(set(calls(items))) == 100
 
 
 def test_another_sync_of_the_target_gives_up_after_the_wait(items: CommandLine) -> None:
-    (items.folder / "names").write_text(
-        "\n".join(f"item-{number:04}" for number in range(5000))
-    )  # more than it can do by then
-    first = items.start("apply", saved_plan(items), "--yes")
-    wait_until(lambda: calls(items), 30, "it has begun")
+    diff_id = saved_plan(items)
+    slow_down(items, after=0)
+    first = items.start("apply", diff_id, "--yes")
+    wait_until(lambda: calls(items), SECONDS, "it has begun")
     other = items.start("apply", "items", "--yes", "--wait", "0")
-    _, error = other.communicate(timeout=60)
+    _, error = other.communicate(timeout=SECONDS)
     first.kill()
-    first.communicate(timeout=20)
+    first.communicate(timeout=SECONDS)
     assert "The lease on target 'target' is held by" in error
 
 
 def test_ctrl_c_stops_after_the_running_call_and_says_how_to_continue(items: CommandLine) -> None:
     diff_id = saved_plan(items)
+    slow = slow_down(items, after=10)
     with in_terminal(items, "apply", diff_id, "--yes", columns=120) as terminal:
-        wait_until(lambda: len(calls(items)) > 10, 30, "some records are created")
+        wait_until(lambda: len(calls(items)) > 10, SECONDS, "some records are created")
         terminal.press("\x03")
         assert terminal.wait() == 1
         assert "Stopping after the running calls." in terminal.plain
         assert f"Continue where it stopped: diffsync-store apply {diff_id}" in terminal.plain
     assert len(calls(items)) < 100
+    slow.unlink()
     items.run("apply", diff_id, "--yes")
     assert len(calls(items)) == len(set(calls(items))) == 100
 
 
 def test_a_termination_stops_it_in_the_same_way(items: CommandLine) -> None:
-    started = items.start("apply", saved_plan(items), "--yes", "--json")
-    wait_until(lambda: len(calls(items)) > 10, 30, "some records are created")
+    diff_id = saved_plan(items)
+    slow_down(items, after=10)
+    started = items.start("apply", diff_id, "--yes", "--json")
+    wait_until(lambda: len(calls(items)) > 10, SECONDS, "some records are created")
     started.send_signal(signal.SIGTERM)
-    stdout, _ = started.communicate(timeout=60)
+    stdout, _ = started.communicate(timeout=SECONDS)
     assert started.returncode == 1
     assert json.loads(stdout)["status"] == "stopped"
 
@@ -394,10 +437,12 @@ def test_files_of_one_folder_do_not_share_diffs(project: CommandLine) -> None:
 
 def test_commands_at_once_share_one_embedded_server(project: CommandLine) -> None:
     started = [project.start("plan", "inventory", "--summary") for _ in range(3)]
-    wait_until(project.servers, 20, "the server runs")
+    wait_until(
+        lambda: project.servers() or all(process.poll() is not None for process in started), SECONDS, "the server runs"
+    )
     started[0].kill()
     for process in started:
-        stdout, stderr = process.communicate(timeout=100)
+        stdout, stderr = process.communicate(timeout=SECONDS)
         if process is not started[0]:
             assert process.returncode == 0, stderr
             assert stdout.endswith("Plan: 4 to create, 1 to update, 1 to delete.\n")

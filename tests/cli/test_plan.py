@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest.mock import ANY
 
 import pytest
@@ -10,6 +13,17 @@ import pytest
 from tests.cli.conftest import CommandLine
 
 pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def closed_pipe() -> Iterator[int]:
+    """Yield the end of a pipe that a command writes to; nobody reads at the other end."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        yield writer
+    finally:
+        os.close(writer)
 
 
 def test_a_plan_shows_the_tree_with_old_and_new_values(project: CommandLine) -> None:
@@ -82,23 +96,19 @@ def test_without_a_terminal_apply_needs_yes(project: CommandLine) -> None:
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_plan_ends_without_an_error_when_nobody_reads_on(project: CommandLine, form: tuple[str, ...]) -> None:
-    with project.start("plan", "inventory", "--exit-code", *form) as running:
-        assert running.stdout
-        running.stdout.close()
+    with closed_pipe() as pipe, project.start("plan", "inventory", "--exit-code", *form, stdout=pipe) as running:
         assert running.stderr
         assert running.stderr.read().splitlines() == [ANY, ANY]  # the two loads
-        assert running.wait(60) == 3
+        assert running.wait(200) == 3
     assert project.run("diffs").stderr == "No saved diffs.\n"
     assert project.run("stores").stderr == "No stores.\n"
 
 
 def test_nothing_is_applied_when_nobody_reads_the_plan(project: CommandLine) -> None:
-    with project.start("apply", "inventory", "--yes") as running:
-        assert running.stdout
-        running.stdout.close()
+    with closed_pipe() as pipe, project.start("apply", "inventory", "--yes", stdout=pipe) as running:
         assert running.stderr
         assert running.stderr.read().endswith("\nNothing was applied.\n")
-        assert running.wait(60) == 1
+        assert running.wait(200) == 1
     assert len(project.rows()) == 2
     assert project.run("diffs").stderr == "No saved diffs.\n"
 
