@@ -220,7 +220,7 @@ class ServedAdapter(PlainAdapter):
 
     def load(self) -> None:
         super().load()
-        found = httpx.get(self.file.read_text("utf-8"), trust_env=False)
+        found = httpx.get(self.file.read_text("utf-8"), trust_env=False, timeout=100)
         found.raise_for_status()
         for name in found.json():
             self.add(self.item(name=name))

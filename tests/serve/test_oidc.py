@@ -43,7 +43,7 @@ def go_to_provider(page: TestClient, after: str = "/who") -> str:
     """Begin to sign in; return the address at which the provider sends the person back."""
     begun = page.get("/sign-in", params={"next": after})
     assert begun.status_code == 302, begun.text
-    back = httpx2.get(begun.headers["location"]).headers["location"]
+    back = httpx2.get(begun.headers["location"], timeout=100).headers["location"]
     assert back.startswith(f"{ORIGIN}/sign-in/callback?")
     return back.removeprefix(ORIGIN)
 

@@ -69,15 +69,21 @@ def test_a_pipeline_approves_and_a_restart_loses_nothing(project: CommandLine, w
 def test_without_identity_the_server_is_read_only_and_believes_no_header(project: CommandLine) -> None:
     with ServerProcess(project) as server:
         origin = {"Origin": server.url}
-        me = httpx2.get(f"{server.url}/api/v1/me")
+        me = httpx2.get(f"{server.url}/api/v1/me", timeout=100)
         assert (me.json()["roles"], me.json()["source"]) == (["read"], "local")
         forged = httpx2.get(
-            f"{server.url}/api/v1/me", headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-User": "root"}
+            f"{server.url}/api/v1/me",
+            headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-User": "root"},
+            timeout=100,
         )
         assert forged.json()["name"] == ""
         headers = origin | {"X-CSRF-Token": me.json()["csrf_token"]}
         refused = httpx2.post(
-            f"{server.url}/api/v1/syncs/inventory/runs", json={"kind": "plan"}, headers=headers, cookies=me.cookies
+            f"{server.url}/api/v1/syncs/inventory/runs",
+            json={"kind": "plan"},
+            headers=headers,
+            cookies=me.cookies,
+            timeout=100,
         )
         assert refused.status_code == 403
         assert "Read-only" in server.log

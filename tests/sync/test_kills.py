@@ -131,7 +131,7 @@ CASES = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120 + 10 * KILLS)
+@pytest.mark.timeout(400 + 20 * KILLS)
 @pytest.mark.parametrize("case", CASES)
 def test_a_sync_killed_at_many_points_does_everything_once(
     bench: Airports, releases: tuple[Path, Path], case: str, monkeypatch: pytest.MonkeyPatch
@@ -146,7 +146,7 @@ def test_a_sync_killed_at_many_points_does_everything_once(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600 + 10 * KILLS)
+@pytest.mark.timeout(600 + 20 * KILLS)
 @pytest.mark.skipif(KILLS < MANY, reason=f"takes minutes: set SYNC_KILLS to {MANY} or more")
 def test_a_sync_into_an_empty_target_killed_at_many_points_does_everything_once(
     bench: Airports, releases: tuple[Path, Path]
