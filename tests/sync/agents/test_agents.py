@@ -18,6 +18,7 @@ from diffsync_store.agents import Agent, AgentState
 from diffsync_store.exceptions import InvalidOptions, SyncTakenOver
 from diffsync_store.result import SyncResult
 from diffsync_store.selection import Select
+from diffsync_store.sync.agents import heartbeat
 from diffsync_store.sync.agents.heartbeat import Heartbeat
 from diffsync_store.sync.options import SyncOptions
 from tests.servers import RedisServer, wait_until
@@ -205,7 +206,8 @@ def test_an_agent_that_is_asked_to_stop_leaves_its_work_to_the_others(bench: Inv
     bench.require_in_sync()
 
 
-def test_an_agent_that_leads_stops_all(bench: InventoryBench) -> None:
+def test_an_agent_that_leads_stops_all(bench: InventoryBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "_MAX_PAUSE", 0.1)
     saved = bench.prepare(random.Random(11))
     seen: list[str] = []
     has_joined = threading.Event()
@@ -219,8 +221,8 @@ def test_an_agent_that_leads_stops_all(bench: InventoryBench) -> None:
             has_joined.set()
 
     leader, other = in_threads(
-        lambda: apply(bench, Agent(name="one", leads=True, lease=0.3), stopping, lead),
-        lambda: apply(bench, Agent(name="two", lease=0.3), before=lambda _: time.sleep(0.1)),
+        lambda: apply(bench, Agent(name="one", leads=True), stopping, lead),
+        lambda: apply(bench, Agent(name="two"), before=lambda _: time.sleep(0.1)),
     )
     assert "Stopped on request" in leader.stopped
     assert "Stopped on request" in other.stopped
