@@ -8,13 +8,14 @@ from typing import Any
 
 import structlog
 
-from diffsync_store._adapter_like import AdapterLike, is_stored
+from diffsync_store._adapter_like import AdapterLike
 from diffsync_store._tree_depth import require_depth
 from diffsync_store.diff import Diff, DiffElement
 from diffsync_store.diffing.elements import ElementBuilder, Pair
 from diffsync_store.diffing.object_comparer import ObjectComparer
 from diffsync_store.diffing.pruning import IndexPruner, pruner_for
-from diffsync_store.diffing.readers import NO_PARENT, NOTHING, Objects, reader_for
+from diffsync_store.diffing.read_once import ReadOnce
+from diffsync_store.diffing.readers import NO_PARENT, Objects, reader_for
 from diffsync_store.enum import DiffSyncFlags, DiffSyncModelFlags
 from diffsync_store.model import DiffSyncModel
 
@@ -87,6 +88,7 @@ class Differ:
         self.uses_adapter_methods = any(side.uses_adapter_methods for side in self.sides)
         models = [model for model in self.target.top_level if model in self.source.top_level]
         self.pruner = self._pruner(models)
+        self.once = ReadOnce(self.source, self.target, self.pruner)
         if not models and self.total:
             self.logger.warning("The adapters have no top-level model in common: nothing is compared")
         for model in models:
@@ -129,19 +131,10 @@ class Differ:
         on_source = source.store.positions(model, marked)
         only_target = target.store.positions(model, [uid for uid in marked if uid not in on_source])
         for uids in self._chunks(_in_order(on_source)):
-            found = source.objects(model, uids)
-            yield found, target.objects(model, uids, self._equal_on_target(model, found))
+            found = source.objects(model, uids, below=self.once.below(model, [(uids, uids)]))
+            yield found, target.objects(model, uids, self.once.known(model, found))
         for uids in self._chunks(_in_order(only_target)):
             yield {}, target.objects(model, uids)
-
-    def _equal_on_target(self, model: str, *found: Objects) -> Objects:
-        """Return those objects of the source that the target has as they are, so that they need not be read there."""
-        pruner, sides = self.pruner, (self.source, self.target)
-        if pruner is None or not pruner.covers(model) or not all(map(is_stored, sides)):
-            return NOTHING
-        if getattr(self.source, model, None) is not getattr(self.target, model, None):
-            return NOTHING
-        return {uid: obj for objects in found for uid, obj in objects.items() if pruner.is_equal(model, uid)}
 
     def _chunks(self, uids: Iterator[str]) -> Iterator[list[str]]:
         """Yield chunks of unique ids. The size follows from the number of objects below those of earlier chunks."""
@@ -158,26 +151,37 @@ class Differ:
         """Compare top-level objects and everything below them; return a pair with the elements below it."""
         top = Pair("", None, None)
         pairs = list(self._pairs(model, source, target))
-        self._compare_children(pairs)
+        self._compare_children(model, pairs)
         self._build(top, model, pairs)
         return top
 
-    def _compare_children(self, pairs: list[Pair]) -> None:
-        """Compare the children of these objects, one child model after the other."""
+    def _compare_children(self, model: str, pairs: list[Pair]) -> None:
+        """Compare the children of these objects of one model, one child model after the other."""
+        self._count_equal_children(model, pairs)
         groups: dict[str, list[Siblings]] = {}
         for pair in pairs:
             shared, one_sided = self.comparer.children(pair.source, pair.target)
-            for model, source_field, target_field in shared:
+            for child, source_field, target_field in shared:
                 source_uids: Sequence[str] = getattr(pair.source, source_field) if source_field else NO_PARENT
                 target_uids: Sequence[str] = getattr(pair.target, target_field) if target_field else NO_PARENT
                 if source_uids or target_uids or self.uses_adapter_methods:
-                    pair.below[model] = []
-                    groups.setdefault(model, []).append((pair, source_uids, target_uids))
+                    pair.below[child] = []
+                    groups.setdefault(child, []).append((pair, source_uids, target_uids))
             for obj, field in one_sided:
                 self._skip(len(getattr(obj, field)))
-        for model, of_model in groups.items():
-            for batch in _by_size(self._possibly_different(model, of_model), _BATCH):
-                self._compare_groups(model, batch)
+        for child, of_child in groups.items():
+            for batch in _by_size(self._possibly_different(child, of_child), _BATCH):
+                self._compare_groups(child, batch)
+
+    def _count_equal_children(self, model: str, pairs: list[Pair]) -> None:
+        """Count the equal children of objects that were read on one side, because they are equal on both; not all were read."""
+        pruner = self.pruner
+        if pruner is None:
+            return
+        equal = [pair for pair in pairs if pair.source is pair.target and pruner.is_equal(model, pair.uid)]
+        for pair, counts in zip(equal, pruner.counts_below(model, [pair.uid for pair in equal]), strict=True):
+            self._count_equal(pair, *counts)
+            pair.has_counted = True
 
     def _possibly_different(self, model: str, groups: list[Siblings]) -> Iterable[Siblings]:
         """Return the groups without the children that are equal by the indexes, which are counted."""
@@ -190,17 +194,19 @@ class Differ:
 
     def _without_equal_children(self, pruner: IndexPruner, model: str, groups: list[Siblings]) -> Iterator[Siblings]:
         equal = [pruner.equal_children(pair, model, source, target) for pair, source, target in groups]
-        counts = iter(pruner.counts_of(model, [uid for of_group in equal for uid in of_group]))
-        for group, of_group in zip(groups, equal, strict=True):
-            for counted, skipped in islice(counts, len(of_group)):
+        uncounted = [() if group[0].has_counted else of_group for group, of_group in zip(groups, equal, strict=True)]
+        counts = iter(pruner.counts_of(model, [uid for of_group in uncounted for uid in of_group]))
+        for group, of_group, to_count in zip(groups, equal, uncounted, strict=True):
+            for counted, skipped in islice(counts, len(to_count)):
                 self._count_equal(group[0], counted, skipped)
             rest = _without(group, of_group) if of_group else group
             if rest[1] or rest[2]:
                 yield rest
 
     def _compare_groups(self, model: str, groups: list[Siblings]) -> None:
-        sources = self.sides[0].children(model, [uids for _, uids, _ in groups])
-        known = self._equal_on_target(model, *sources)
+        below = self.once.below(model, [(source, target) for _, source, target in groups])
+        sources = self.sides[0].children(model, [uids for _, uids, _ in groups], below=below)
+        known = self.once.known(model, *sources)
         targets = self.sides[1].children(model, [uids for _, _, uids in groups], known)
         compared: list[tuple[Pair, list[Pair]]] = []
         all_pairs: list[Pair] = []
@@ -211,7 +217,7 @@ class Differ:
             all_pairs += pairs
         self.depth += 1
         require_depth(self.depth)
-        self._compare_children(all_pairs)
+        self._compare_children(model, all_pairs)
         self.depth -= 1
         for parent, pairs in compared:
             self._build(parent, model, pairs)

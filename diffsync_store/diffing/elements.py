@@ -18,7 +18,7 @@ from diffsync_store.values.codec import equal
 class Pair:
     """An object on one or both sides, and the differences below it."""
 
-    __slots__ = ("below", "source", "target", "uid", "unchanged")
+    __slots__ = ("below", "has_counted", "source", "target", "uid", "unchanged")
 
     def __init__(self, uid: str, source: DiffSyncModel | None, target: DiffSyncModel | None) -> None:
         self.uid = uid
@@ -28,6 +28,8 @@ class Pair:
         """Elements below it by model, in the order of the class's child models."""
         self.unchanged = 0
         """Equal objects below it, which are counted and not built."""
+        self.has_counted = False
+        """Whether `unchanged` has all children that are equal by the indexes."""
 
     @property
     def model(self) -> str:

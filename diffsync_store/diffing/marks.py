@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from diffsync_store.diffing.differing import differing
 from diffsync_store.store.index.format import IGNORED, NORMAL
@@ -34,6 +34,8 @@ class Marks:
         """The side that edges and nodes are read from."""
         self._flags: dict[str, dict[str, str]] = {model: {} for model in models}
         self._only_above: dict[str, set[str]] = {model: set() for model in self._flags}
+        self._below: dict[str, dict[str, dict[str, list[str]]]] = {model: {} for model in self._flags}
+        """Marked children of the objects that are only above others, by model, child model and unique id."""
         self._written_on_both: dict[str, set[str]] = {}
         self._most = most
         for model, flags in self._flags.items():
@@ -55,7 +57,17 @@ class Marks:
 
     def is_equal(self, model: str, uid: str) -> bool:
         """Whether a marked object is equal on both sides: it is marked only because objects below it are."""
-        return uid in self._only_above[model]
+        return uid in self._only_above.get(model, ())
+
+    def below(self, model: str, uid: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield child models with the marked children of an object that is equal on both sides."""
+        for child, of_parents in self._below[model].items():
+            if uid in of_parents:
+                yield child, of_parents[uid]
+
+    def is_stored(self, model: str, uid: str) -> bool:
+        """Whether the index of `side` has a marked object as an object."""
+        return self._flags[model].get(uid) in _STORED
 
     def was_written_on_both(self, model: str, uid: str) -> bool:
         """Whether an object was written on both sides since the indexes were built."""
@@ -85,10 +97,12 @@ class Marks:
         while ahead:
             child, uids = ahead.pop()
             new: dict[str, list[str]] = {}
-            for parent, uid in self.side.parents(child, uids):
+            for parent, uid, children in self.side.parents(child, uids):
                 known = self._flags.get(parent)
                 if known is not None and uid not in known:
                     known[uid] = _STORED[0]
                     self._only_above[parent].add(uid)
                     new.setdefault(parent, []).append(uid)
+                if known is not None and uid in self._only_above[parent]:
+                    self._below[parent].setdefault(child, {}).setdefault(uid, []).extend(children)
             ahead += new.items()

@@ -71,6 +71,29 @@ class IndexPruner:
             equal = {uid for uid, flag in zip(uids, flags, strict=True) if flag != ABSENT}
         return equal
 
+    def marked_below(self, model: str, uid: str) -> list[str]:
+        """Return the children that have to be compared of an object that is equal on both sides, of all child models."""
+        return [child for _, children in self._marks.below(model, uid) for child in children]
+
+    def counts_below(self, model: str, uids: Sequence[str]) -> list[Counts]:
+        """Return for each of these objects, which are equal on both sides, the nodes of its equal children, added up.
+
+        They are its own node without itself and without its marked children.
+        """
+        counts = [[counted - 1, skipped] for counted, skipped in self._marks.side.nodes(model, uids)]
+        marked: dict[str, list[tuple[list[int], str]]] = {}
+        for uid, of_uid in zip(uids, counts, strict=True):
+            for child, children in self._marks.below(model, uid):
+                marked.setdefault(child, []).extend(
+                    (of_uid, each) for each in children if self._marks.is_stored(child, each)
+                )
+        for child, of_child in marked.items():
+            nodes = self._marks.side.nodes(child, [uid for _, uid in of_child])
+            for (of_uid, _), (counted, skipped) in zip(of_child, nodes, strict=True):
+                of_uid[0] -= counted
+                of_uid[1] -= skipped
+        return [(counted, skipped) for counted, skipped in counts]
+
     def counts_of(self, model: str, uids: Sequence[str]) -> Sequence[Counts]:
         """Return the nodes of objects that are equal."""
         return self._marks.side.nodes(model, uids)

@@ -14,6 +14,11 @@ Objects = Mapping[str, "DiffSyncModel"]
 
 NOTHING: Objects = {}
 
+Below = Mapping[str, Sequence[str]]
+"""Children to compare of objects that are equal on both sides, by the unique ids of these objects."""
+
+NONE_BELOW: Below = {}
+
 NO_PARENT: Sequence[str] = []
 """The list of children on a side that lacks the parent. Compare it by identity: a parent may have an empty list."""
 
@@ -49,29 +54,33 @@ class StoreReader:
         found = self.store.positions(model, uids)
         return [uid for uid in uids if uid not in found]
 
-    def objects(self, model: str, uids: Sequence[str], known: Objects = NOTHING) -> Objects:
+    def objects(self, model: str, uids: Sequence[str], known: Objects = NOTHING, below: Below = NONE_BELOW) -> Objects:
         """Return the objects with these unique ids, without those that are missing.
 
         Args:
             model: the model.
             uids: the unique ids.
             known: objects of the other side that are equal on this one. They need not be read.
+            below: objects whose lists need only have these children.
         """
-        return self._read_unknown(model, uids, known)
+        return self._read_unknown(model, uids, known, below)
 
-    def children(self, model: str, groups: Sequence[Sequence[str]], known: Objects = NOTHING) -> list[Objects]:
+    def children(
+        self, model: str, groups: Sequence[Sequence[str]], known: Objects = NOTHING, below: Below = NONE_BELOW
+    ) -> list[Objects]:
         """Return the objects of each group of siblings, in the order of their parent's list.
 
         Args:
             model: the model.
             groups: the unique ids of each group.
             known: objects of the other side that are equal on this one. They need not be read.
+            below: objects whose lists need only have these children.
 
         Raises:
             ObjectNotFound: a listed child is missing.
         """
         uids = [uid for group in groups for uid in group]
-        found = self._read_unknown(model, uids, known)
+        found = self._read_unknown(model, uids, known, below)
         if len(found) < len(uids):
             for uid in uids:
                 if uid not in found:
@@ -80,9 +89,12 @@ class StoreReader:
                     )
         return [self._select(found, group) for group in groups]
 
-    def _read_unknown(self, model: str, uids: Sequence[str], known: Objects) -> Objects:
-        wanted = [uid for uid in uids if uid not in known] if known else uids
+    def _read_unknown(self, model: str, uids: Sequence[str], known: Objects, below: Below) -> Objects:
+        wanted = [uid for uid in uids if uid not in known and uid not in below] if known or below else uids
         read = self.store.snapshot(model, wanted) if wanted else {}
+        if below:
+            read |= self.store.snapshot_above(model, below)
+            read = {uid: read[uid] for uid in uids if uid in read}
         return read | {uid: known[uid] for uid in uids if uid in known} if known else read
 
     def _select(self, found: Objects, uids: Sequence[str]) -> Objects:
@@ -112,7 +124,9 @@ class IndexedReader(StoreReader):
         objects = self._index(model)
         return [uid for uid in uids if uid not in objects]
 
-    def objects(self, model: str, uids: Sequence[str], known: Objects = NOTHING) -> Objects:  # it has all
+    def objects(  # it has all
+        self, model: str, uids: Sequence[str], known: Objects = NOTHING, below: Below = NONE_BELOW
+    ) -> Objects:
         objects = self._index(model)
         return {uid: objects[uid] for uid in uids if uid in objects}
 
@@ -131,9 +145,9 @@ class AdapterReader(IndexedReader):
     def _read(self, model: str) -> Iterable[DiffSyncModel]:
         return self.adapter.get_all(model)
 
-    def children(
-        self, model: str, groups: Sequence[Sequence[str]], known: Objects = NOTHING
-    ) -> list[Objects]:  # it asks the adapter
+    def children(  # it asks the adapter
+        self, model: str, groups: Sequence[Sequence[str]], known: Objects = NOTHING, below: Below = NONE_BELOW
+    ) -> list[Objects]:
         return [{} if uids is NO_PARENT else self._get(model, uids) for uids in groups]
 
     def _get(self, model: str, uids: Sequence[str]) -> Objects:

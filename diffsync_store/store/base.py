@@ -477,6 +477,15 @@ class BaseStore(Primitives, ObjectStore):
         """Return objects by unique id, without missing ones. The caller must not change them."""
         return self._fetch(model, self._get_object_class_and_model(model)[0], uids, track=False)
 
+    def snapshot_above(self, model: str, below: Mapping[str, Sequence[str]]) -> dict[str, DiffSyncModel]:
+        """Return objects as `snapshot` does, for a caller that needs only some of the children that they list.
+
+        Args:
+            model: name of the model.
+            below: the needed children, of all child models, by unique id of the object. An object may list all others or none.
+        """
+        return self.snapshot(model, list(below))
+
     def snapshot_all(self, model: str) -> Iterator[DiffSyncModel]:
         """Yield all objects of a model in order of insertion. The caller must not change them."""
         return self._iterate(model, self._get_object_class_and_model(model)[0], track=False)

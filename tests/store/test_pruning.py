@@ -349,13 +349,17 @@ def without_index() -> Iterator[None]:
 @contextmanager
 def counting_reads(read: Counter[str], what: str) -> Iterator[None]:
     """Count the objects that comparisons ask for."""
-    snapshot = BaseStore.snapshot
+    snapshot, snapshot_above = BaseStore.snapshot, RedisStore.snapshot_above
 
     def counted(store: BaseStore, model: str, uids: Any) -> Any:
         read[what] += len(uids)
         return snapshot(store, model, uids)
 
-    with patch.object(BaseStore, "snapshot", counted):
+    def counted_above(store: RedisStore, model: str, below: Any) -> Any:
+        read[what] += len(below)
+        return snapshot_above(store, model, below)
+
+    with patch.object(BaseStore, "snapshot", counted), patch.object(RedisStore, "snapshot_above", counted_above):
         yield
 
 

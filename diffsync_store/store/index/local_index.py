@@ -22,7 +22,7 @@ from diffsync_store.store.index.format import (
     unpack_entries,
 )
 from diffsync_store.store.index.shard_index import ShardIndex
-from diffsync_store.store.index.store_index import ABSENT, IndexUnusable, StoreIndex
+from diffsync_store.store.index.store_index import ABSENT, IndexUnusable, Parent, StoreIndex
 from diffsync_store.store.record import schema_of
 
 _ONE_SHARD = 0
@@ -73,11 +73,16 @@ class LocalIndex(StoreIndex):
         found = self._models.get(model)
         return [ABSENT] * len(uids) if found is None else list(map(found.flag, map(encode_uid, uids)))
 
-    def parents(self, model: str, uids: Sequence[str]) -> Iterable[tuple[str, str]]:
+    def parents(self, model: str, uids: Sequence[str]) -> Iterable[Parent]:
         found = self._models.get(model)
-        if found is not None:
-            parents = {parent for uid in uids for parent in found.parents(encode_uid(uid))}
-            yield from ((decode_uid(parent_model), decode_uid(parent)) for parent_model, parent in parents)
+        if found is None:
+            return
+        children: dict[tuple[bytes, bytes], list[str]] = {}
+        for uid in uids:
+            for parent in found.parents(encode_uid(uid)):
+                children.setdefault(parent, []).append(uid)
+        for (parent_model, parent_uid), of_parent in children.items():
+            yield Parent(decode_uid(parent_model), decode_uid(parent_uid), of_parent)
 
     def nodes(self, model: str, uids: Sequence[str]) -> list[tuple[int, int]]:
         nodes = self._models[model].nodes if uids else {}

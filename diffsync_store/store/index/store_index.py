@@ -24,6 +24,14 @@ class Difference(NamedTuple):
     """The flag on each side."""
 
 
+class Parent(NamedTuple):
+    """An object that lists some objects as children."""
+
+    model: str
+    uid: str
+    children: Sequence[str]
+
+
 class IndexUnusable(Exception):
     """The index lacks a part, or a part of it is too large to be read. Compare without it."""
 
@@ -67,8 +75,11 @@ class StoreIndex(ABC):
         """Return the flag of each object; `ABSENT` if the index does not have it."""
 
     @abstractmethod
-    def parents(self, model: str, uids: Sequence[str]) -> Iterable[tuple[str, str]]:
-        """Return model and unique id of the objects that list one of these objects as child."""
+    def parents(self, model: str, uids: Sequence[str]) -> Iterable[Parent]:
+        """Return the objects that list one of these objects as child, with those of them that it lists.
+
+        A parent may come several times, each time with other children.
+        """
 
     @abstractmethod
     def nodes(self, model: str, uids: Sequence[str]) -> list[tuple[int, int]]:
@@ -96,7 +107,7 @@ class _EmptyIndex(StoreIndex):
     def flags(self, model: str, uids: Sequence[str]) -> list[str]:
         return [ABSENT] * len(uids)
 
-    def parents(self, model: str, uids: Sequence[str]) -> Iterable[tuple[str, str]]:
+    def parents(self, model: str, uids: Sequence[str]) -> Iterable[Parent]:
         return ()
 
     def nodes(self, model: str, uids: Sequence[str]) -> list[tuple[int, int]]:

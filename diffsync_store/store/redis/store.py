@@ -23,6 +23,7 @@ from diffsync_store.store.index.store_index import EMPTY_INDEX, StoreIndex
 from diffsync_store.store.load_report import Gap, LoadReport
 from diffsync_store.store.primitives import NO_GAPS, StoreOwner
 from diffsync_store.store.record import ModelSchema, StoreRecord, StoreSchema, schema_of
+from diffsync_store.store.redis.above import encode_above
 from diffsync_store.store.redis.connection import Connection, translated_errors
 from diffsync_store.store.redis.diffs.catalog import DiffCatalog
 from diffsync_store.store.redis.diffs.usage import refuse_load
@@ -420,9 +421,19 @@ class RedisStore(BaseStore):
     def _get(self, model: str, model_class: type[DiffSyncModel] | None, uid: str) -> DiffSyncModel | None:
         return self._fetch(model, model_class, [uid]).get(uid)
 
+    def snapshot_above(self, model: str, below: Mapping[str, Sequence[str]]) -> dict[str, DiffSyncModel]:
+        model_class = self._get_object_class_and_model(model)[0]
+        return self._fetch(model, model_class, list(below), track=False, below=below)
+
     @synchronized
     def _fetch(
-        self, model: str, model_class: type[DiffSyncModel] | None, uids: Sequence[str], *, track: bool = True
+        self,
+        model: str,
+        model_class: type[DiffSyncModel] | None,
+        uids: Sequence[str],
+        *,
+        track: bool = True,
+        below: Mapping[str, Sequence[str]] | None = None,
     ) -> dict[str, DiffSyncModel]:
         buffer = self._buffer(model, model_class)
         self._expire(buffer)
@@ -441,13 +452,22 @@ class RedisStore(BaseStore):
             missing = [uid for uid in missing if self._shard.has(model, uid)]
         self._require_layout()
         self._renew()
-        for names, uids_of, values in self._ask_for(scripts.FETCH, model, missing):
+        if below is None:
+            answers = self._ask_for(scripts.FETCH, model, missing)
+        else:
+            encode_some = partial(encode_above, buffer.model_class, below)
+            answers = self._ask_for(scripts.FETCH_ABOVE, model, missing, encode_some)
+        for names, uids_of, values in answers:
             for uid, value in zip(uids_of, _expand(names, values), strict=True):
                 found[uid] = self._decode(buffer, uid, value, track=track)
         return {uid: found[uid] for uid in uids if uid in found}
 
     def _ask_for(
-        self, script: Script, model: str, uids: Sequence[str]
+        self,
+        script: Script,
+        model: str,
+        uids: Sequence[str],
+        encode_some: Callable[[list[str]], list[str | bytes]] = encode_uids,
     ) -> Iterator[tuple[bytes, list[str], list[bytes]]]:
         """Yield field names, the unique ids of stored objects and the answers of a script, from all partitions at the same time."""
         waiting = self._partitions.group(uids)
@@ -456,7 +476,7 @@ class RedisStore(BaseStore):
             calls: list[Call] = []
             for partition, batch in batches.items():
                 keys = self._partitions.keys[partition]
-                calls.append(([keys.record, keys.objects(model)], [model, _BATCH_BYTES, *encode_uids(batch)]))
+                calls.append(([keys.record, keys.objects(model)], [model, _BATCH_BYTES, *encode_some(batch)]))
             with translated_errors():
                 answers = call_each(self._redis, script, calls)
             for (partition, batch), (names, found) in zip(batches.items(), answers, strict=True):

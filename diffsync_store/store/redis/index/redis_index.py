@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
+from struct import Struct
 from typing import Any, TypeVar
 from zlib import crc32
 
 from diffsync_store.exceptions import StoreReloaded
 from diffsync_store.store.index.format import LEAF, NODE, Totals, decode_uid, encode_uid, unpack_entries
-from diffsync_store.store.index.store_index import ABSENT, Difference, IndexUnusable, StoreIndex
+from diffsync_store.store.index.store_index import ABSENT, Difference, IndexUnusable, Parent, StoreIndex
 from diffsync_store.store.record import StoreRecord
 from diffsync_store.store.redis.connection import translated_errors
 from diffsync_store.store.redis.index.same_server import Side, compare_in_server
@@ -18,6 +19,8 @@ from diffsync_store.store.redis.scripts import index as scripts
 from diffsync_store.store.redis.scripts.script import Script
 
 T = TypeVar("T")
+
+_PLACE = Struct(">H")
 
 _OBJECTS = 300
 """Objects that are looked up in their buckets at once: about 64 entries are read for each."""
@@ -121,7 +124,7 @@ class RedisIndex(StoreIndex):
         )
         return list(found.decode())
 
-    def parents(self, model: str, uids: Sequence[str]) -> Iterable[tuple[str, str]]:
+    def parents(self, model: str, uids: Sequence[str]) -> Iterable[Parent]:
         if model not in self.totals or not any(model in schema.children for schema in self.schemas.values()):
             return
         keys = [self.keys.edges(shard, model) for shard in self.totals[model].levels]
@@ -130,7 +133,7 @@ class RedisIndex(StoreIndex):
             packed = self._run(scripts.PARENTS, keys, [len(keys), *levels, *_hashed(some)])
             if isinstance(packed, int):
                 raise IndexUnusable(f"a bucket of the parents of {model} is larger than {_LARGE_BUCKET} bytes")
-            yield from _unpack_parents(packed)
+            yield from _unpack_parents(packed, some)
 
     def nodes(self, model: str, uids: Sequence[str]) -> list[tuple[int, int]]:
         if not uids or not self._has_nodes(model):
@@ -179,10 +182,17 @@ def _hashed(uids: Iterable[str]) -> Iterator[Any]:
         yield from (crc32(encoded), encoded)
 
 
-def _unpack_parents(packed: bytes) -> Iterator[tuple[str, str]]:
+def _unpack_parents(packed: bytes, uids: Sequence[str]) -> Iterator[Parent]:
     at = 0
     while at < len(packed):
-        model = at + 2 + int.from_bytes(packed[at : at + 2], "big")
-        end = model + 2 + int.from_bytes(packed[model : model + 2], "big")
-        yield decode_uid(packed[at + 2 : model]), decode_uid(packed[model + 2 : end])
-        at = end
+        model, at = _text_at(packed, at)
+        uid, at = _text_at(packed, at)
+        places, at = _text_at(packed, at)
+        yield Parent(decode_uid(model), decode_uid(uid), [uids[place] for (place,) in _PLACE.iter_unpack(places)])
+
+
+def _text_at(packed: bytes, at: int) -> tuple[bytes, int]:
+    """Return the text at a position, which begins with its length, and the position after it."""
+    start = at + _PLACE.size
+    end = start + _PLACE.unpack_from(packed, at)[0]
+    return packed[start:end], end
