@@ -1,7 +1,8 @@
 """Load one store by several processes, each a shard of it, and seal it: `python -m benchmarks.shards [objects] [--shards 8]`.
 
 It prints the duration, the CPU time and the peak memory of the processes, the CPU time of the server, and its longest call. With
-`--compare`, one process loads the same objects into a second store, and a saved diff of the two must be empty.
+`--compare`, one process loads the same objects into a second store, and a saved diff of the two must be empty. With `--commands`, it
+prints the commands that the server has spent most time on.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from benchmarks.inventory import INVENTORIES
 SHARDED, SINGLE = "sharded", "single"
 """The ids of the two stores."""
 LOAD = "load-1"
+_COMMANDS = 8
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,19 @@ def show(name: str, used: list[Used], server: Server, objects: int) -> None:
     )
 
 
+def show_commands(server: RedisServer, objects: int) -> None:
+    """Print the commands with the longest time since the last reset; that of a script includes the commands inside, and EXEC both."""
+    with server.client() as client:
+        stats = client.info("commandstats")
+        client.config_resetstat()
+    most = sorted(stats.items(), key=lambda item: -item[1]["usec"])[:_COMMANDS]
+    for name, stat in most:
+        per_object = f"{stat['usec'] / objects:.3f} µs an object"
+        print(
+            f"  {name.removeprefix('cmdstat_')}: {stat['calls']:,} calls, {per_object}, {stat['usec_per_call']:.1f} µs a call"
+        )
+
+
 def require_equal(url: str, shape: str) -> None:
     """Compare the two stores.
 
@@ -140,6 +155,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="flat")
     parser.add_argument("--redis", choices=("valkey", "redis"), default="valkey", help="server to use")
     parser.add_argument("--compare", action="store_true", help="compare with a load by one process")
+    parser.add_argument("--commands", action="store_true", help="print the commands that took most time")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with RedisServer(arguments.redis) as server:
@@ -150,9 +166,13 @@ def main() -> None:
         with watched(server) as seen:
             used = in_processes(load, works)
         show(f"{arguments.shape}, {arguments.shards} shards", used, seen, objects)
+        if arguments.commands:
+            show_commands(server, objects)
         with watched(server) as seen:
             used = in_processes(seal, works[:1])
         show("seal", used, seen, objects)
+        if arguments.commands:
+            show_commands(server, objects)
         if arguments.compare:
             with watched(server) as seen:
                 used = in_processes(load, [whole])

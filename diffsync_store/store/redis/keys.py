@@ -2,7 +2,7 @@
 
 Every key of a store has its `store_id` as hash tag, so that one script can work on them. On Redis Cluster a store has several
 partitions; all but the first have hash tags of their own, `{ID:N}` (see `partitions.py`), with the keys record, schema, counts, shards,
-objects, pages, order, touched, twice and lease. Model names come last and may hold any character: a hash tag ends at its first closing brace. No key is ever used as
+objects, pages, adding, order, touched, twice and lease. Model names come last and may hold any character: a hash tag ends at its first closing brace. No key is ever used as
 a pattern.
 
     dss:{ID}:record              hash: the store's record; also the fields by which scripts admit writers, see `scripts/store.py`
@@ -12,6 +12,7 @@ a pattern.
     dss:{ID}:objects:MODEL       hash: unique id to 8 bytes position and object, as JSON with a byte
                                  in place of each field name, see `field_names.py`
     dss:{ID}:pages:MODEL         hash: SHARD:N to the unique ids of one batch of a load, see `writing/page.py`; N counts from 0
+    dss:{ID}:adding:MODEL        hash: the objects, inside a transaction that adds some; see `scripts/lua/store/add.lua`
     dss:{ID}:order:MODEL         sorted set: unique ids that were added outside of a load, by position
     dss:{ID}:touched:MODEL       set: unique ids that were written or removed outside of a load
     dss:{ID}:index:SHARD:MODEL   hash: bucket to its entries, see `store/index/format.py`
@@ -169,6 +170,10 @@ class StoreKeys:
         """Return the key of the unique ids that the index does not cover."""
         return f"{self._prefix}touched:{model}"
 
+    def adding(self, model: str) -> str:
+        """Return the key that has the objects of a model during a transaction that adds some."""
+        return f"{self._prefix}adding:{model}"
+
     def of_batch(self, model: str) -> list[str]:
         """Return the keys of the scripts that write a batch."""
         of_model = self.objects(model), self.pages(model), self.order(model), self.touched(model)
@@ -211,7 +216,7 @@ class StoreKeys:
         found = [self.record, self.schema, self.counts, self.shards]
         for model in models:
             found += [self.objects(model), self.pages(model), self.order(model), self.touched(model)]
-            found += [self.nodes(model), self.totals(model)]
+            found += [self.nodes(model), self.totals(model), self.adding(model)]
             found += [self.sums(level, model) for level in range(MAX_LEVEL + 1)]
             for shard in range(shards):
                 found += [key(shard, model) for key in (self.index, self.edges, self.shardsums, self.open, self.twice)]

@@ -61,6 +61,9 @@ _BATCH_BYTES = 4_000_000
 """Bytes of objects after which a read returns the objects so far."""
 _FLUSH_AFTER = 0.1
 """Seconds after which buffered objects are written with the next `add`."""
+_FLUSH_SHARD_AFTER = 0.5
+"""The same while a shard of several is loaded, which nobody reads before the seal: its batches stay large if many processes share the
+processors."""
 _RENEW_AFTER = 60.0
 """Seconds of use after which the time to live restarts."""
 _FETCH_UIDS_AFTER = 64
@@ -766,7 +769,7 @@ class RedisStore(BaseStore):
     def _count_pending(self, buffer: ModelBuffer, now: float) -> None:
         self._pending += 1
         if self._flush_due is _NEVER:
-            self._flush_due = now + _FLUSH_AFTER
+            self._flush_due = now + (_FLUSH_AFTER if self._shard is None else max(_FLUSH_AFTER, _FLUSH_SHARD_AFTER))
             register(self)  # it may have been closed
         if self._is_forked and self._writes_at_once:
             self._write()

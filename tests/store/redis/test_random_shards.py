@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from diffsync_store import Adapter, DiffSyncModel, DiffSyncModelFlags, StoreInUse, StoreState
 from diffsync_store.store.redis import RedisStore
+from diffsync_store.store.redis import store as redis_store
 from diffsync_store.store.redis.keys import StoreKeys
 from tests.servers import RedisServer
 from tests.store.redis.stored_index import read_index
@@ -186,9 +187,25 @@ def die(stores: Stores, number: int, objects: list[Placed]) -> RedisStore:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    worlds(), worlds(), st.permutations([0, 1, 2]), st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=3)
+    worlds(),
+    worlds(),
+    st.permutations([0, 1, 2]),
+    st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=3),
 )
 def test_shards_equal_a_whole_load(
+    stores: Stores,
+    world: list[Placed],
+    earlier: list[Placed],
+    order: list[int],
+    deaths: list[tuple[int, bool]],
+) -> None:
+    """Few objects at once are sent ahead, in transactions; many are written when a shard ends, by a script."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redis_store, "_BATCH", 2 if len(world) % 2 else 1000)
+        require_equal(stores, world, earlier, order, deaths)
+
+
+def require_equal(
     stores: Stores, world: list[Placed], earlier: list[Placed], order: list[int], deaths: list[tuple[int, bool]]
 ) -> None:
     in_order = [each for number in range(3) for each in world if each.shard == number]

@@ -37,6 +37,22 @@ def call_each(client: Any, script: Script, calls: Sequence[Call]) -> list[Any]:
     ]
 
 
+def ask_in_transaction(client: Any, script: Script, keys: list[str], arguments: list[Any]) -> Any:
+    """Return the answer of a script that is called in a transaction; None if the server, or a proxy before it, takes none."""
+    pipe = Pipeline(client)
+    try:
+        pipe.send_transaction(keys[0], [script.command(client, keys, arguments)])
+        answer = pipe.answer()
+        pipe.release()
+    except (redis_errors.RedisError, OSError):
+        pipe.close()
+        return None
+    except BaseException:
+        pipe.close()
+        raise
+    return answer
+
+
 _NONE = object()
 """In place of the answer to a call that was not run, or whose answer was lost."""
 
@@ -60,6 +76,31 @@ def _answers(pipe: Pipeline, script: Script, calls: Sequence[Call]) -> list[Any]
     return answers + [_NONE] * (len(calls) - len(answers))
 
 
+class TransactionFailed(redis_errors.RedisError):
+    """The server has refused a command of a transaction. The others may have been run."""
+
+
+def _answer_of_transaction(connection: Any, others: int) -> Any:
+    """Return the answer to the last command of a transaction, after that many other answers."""
+    answers = [
+        _answer_or_refusal(connection) for _ in range(others + 1)
+    ]  # those of MULTI, of each command, and of EXEC
+    *before, of_all = answers
+    refusals = [
+        each for each in (*before, *(of_all if isinstance(of_all, list) else [of_all])) if isinstance(each, Exception)
+    ]
+    if refusals or not isinstance(of_all, list) or len(of_all) != others - 1:
+        raise TransactionFailed(f"The server has refused a transaction: {refusals[:1]}")
+    return of_all[-1]
+
+
+def _answer_or_refusal(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except redis_errors.ResponseError as error:
+        return error
+
+
 class Pipeline:
     """Connections from the client's pools, one for each node, on which several calls may be unanswered.
 
@@ -70,8 +111,8 @@ class Pipeline:
         self._client = client
         self._connections: dict[Any, Any] = {}
         """By the pool of the node."""
-        self._unanswered: deque[Any] = deque()
-        """The connections of the unanswered calls, in the order of the calls."""
+        self._unanswered: deque[tuple[Any, int]] = deque()
+        """The connections of the unanswered calls, in the order of the calls; and the number of answers before that of the call."""
 
     def send(self, script: Script, keys: list[str], arguments: list[Any]) -> None:
         """Send a call to the node of its keys.
@@ -79,12 +120,26 @@ class Pipeline:
         Raises:
             redis.exceptions.RedisError: the node cannot be reached.
         """
-        pool = self._pool(keys[0])
+        connection = self._connection(keys[0])
+        connection.send_command(*script.command(self._client, keys, arguments))
+        self._unanswered.append((connection, 0))
+
+    def send_transaction(self, key: str, commands: Sequence[Sequence[Any]]) -> None:
+        """Send commands as one transaction to the node of a key. Its answer is that of the last command.
+
+        Raises:
+            redis.exceptions.RedisError: the node cannot be reached.
+        """
+        connection = self._connection(key)
+        connection.send_packed_command(connection.pack_commands([("MULTI",), *commands, ("EXEC",)]))
+        self._unanswered.append((connection, len(commands) + 1))
+
+    def _connection(self, key: str) -> Any:
+        pool = self._pool(key)
         connection = self._connections.get(pool)
         if connection is None:
             connection = self._connections[pool] = pool.get_connection(*_POOL_ARGUMENTS)
-        connection.send_command(*script.command(self._client, keys, arguments))
-        self._unanswered.append(connection)
+        return connection
 
     def _pool(self, key: str) -> Any:
         client = self._client
@@ -100,9 +155,18 @@ class Pipeline:
         """Return the answer to the earliest unanswered call.
 
         Raises:
+            TransactionFailed: the server has refused a command of a transaction.
             redis.exceptions.RedisError: the server does not answer, or answers with an error.
         """
-        return self._unanswered.popleft().read_response()
+        connection, others = self._unanswered.popleft()
+        return connection.read_response() if others == 0 else _answer_of_transaction(connection, others)
+
+    def answer_or_none(self) -> Any:
+        """Return the answer to the earliest unanswered call; None if the server has refused it."""
+        try:
+            return self.answer()
+        except (redis_errors.ResponseError, TransactionFailed):
+            return None
 
     def release(self) -> None:
         """Return the connections to their pools. All answers must have been read."""

@@ -27,6 +27,12 @@ shard * 2^40 + number in the shard. A writer of a shard is admitted while its ge
 `token:N` is its token, its lease is not lost, and the epoch is 1. A new token in `token:N` ends the rights of the one before.
 A store that is created by an add without a load begins with shard 0, which ends at the first flush.
 
+Copying objects into a script costs the server more than storing them. Adds that are sent ahead are therefore written by HSET, between
+two calls of `ADD` in one transaction: the first one admits the batch as `LOAD` does, and the second one ends it. What has been written
+although it was not admitted is in a key of its own, which the second call removes. Of a load in shards, HSETEX writes the batch only if
+none of its objects is stored; the writer sends a batch that it has not written again with `LOAD`, and so it does with a
+batch whose transaction was refused. `INDEX` writes the parts of hashes in the same way.
+
 How others write meanwhile, or later. `WRITE` writes a batch outside of the shards. It keeps positions of replaced objects, gives new
 ones a position from 2^52 on, and notes the unique ids in `touched`, because the index does not cover them. A writer that comes while
 the claim of a shard lives asks for sharing and waits. The writer of the shard learns this from the answer to its next batch
@@ -59,6 +65,7 @@ LOADING_TTL = 3600
 NOW = Script("store/now")
 ACQUIRE = Script("store/acquire")
 LOAD = Script("store/load")
+ADD = Script("store/add")
 WRITE = Script("store/write")
 INDEX = Script("store/index")
 RELEASE = Script("store/release")

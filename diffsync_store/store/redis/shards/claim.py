@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from diffsync_store.exceptions import LeaseLost, ObjectStoreException, StoreInUse, StoreNotFound
@@ -14,6 +15,7 @@ from diffsync_store.store.redis.scripts import shards as scripts
 from diffsync_store.store.redis.scripts.pipeline import Call, call_each
 from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.store.redis.scripts.store import LOADING_TTL, NOW
+from diffsync_store.store.redis.writing.index_pieces import Put, put_each
 
 CLAIM_SECONDS = 3.0
 """Seconds after the last sign of life of a process at which its claim on a shard ends."""
@@ -53,6 +55,16 @@ class ShardClaim:
         with translated_errors():
             answer = script(self._client, [(of or self.keys).record, *keys], [*self._arguments, *arguments])
         return self._checked(answer)
+
+    def put(self, key: str, model: str, kind: str, items: Sequence[Any], *, in_transaction: bool) -> None:
+        """Write a part of a key of the index of a model; `kind` is the type of the key.
+
+        Raises:
+            ObjectStoreException: this process may not write to the shard any more.
+        """
+        put = Put(self.keys, key, self._arguments, model, kind, items)
+        (answer,) = put_each(self._client, [put], in_transactions=in_transaction)
+        self._checked(answer)
 
     def call_others(self, script: Script, arguments: list[Any]) -> list[Any]:
         """Run a script in all partitions but the first, on all their nodes at the same time; return the answers as `call` does."""

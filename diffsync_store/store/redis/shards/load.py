@@ -213,4 +213,4 @@ class ShardLoad:
 
     def _write(self, key: str, model: str, kind: str, items: list[Any]) -> None:
         if items:
-            self._claim.call(store_scripts.INDEX, [self._keys.schema, key], [model, kind, *items])
+            self._claim.put(key, model, kind, items, in_transaction=self._writer.has_transactions)

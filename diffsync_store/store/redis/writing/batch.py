@@ -53,6 +53,8 @@ class Batch:
     """Position of the first object, of adds in a shard; 0 before it is known."""
     reserved: int | None = None
     """Number before the first object in the order of those that are added outside of a shard, if the writer has reserved them."""
+    is_apart: bool = False
+    """Whether Redis must look whether its adds are stored."""
     page: int | None = None
     """Number of the page with the ids, of adds in a shard."""
 

@@ -18,5 +18,9 @@ class Gate:
     """Whether there are other writers."""
     claim_until: float = 0.0
     """End of the claim on the monotonic clock; 0 without a claim."""
+    has_transactions: bool | None = None
+    """Whether the server takes transactions from this client; None before it is known."""
+    can_add_new_only: bool = False
+    """Whether the server can add objects only if none of them is stored."""
     batches: int = 0
     """Number of batches sent under the writer's token."""

@@ -1,15 +1,19 @@
-"""The index of the only shard of a load, in pieces that one command each writes to Redis."""
+"""The index of a shard, in pieces that one call each writes to Redis."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
 
 from diffsync_store.store.index.built_index import BuiltIndex, BuiltModel
 from diffsync_store.store.index.format import Totals, fold
+from diffsync_store.store.redis.connection import translated_errors
+from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.scripts import store as scripts
+from diffsync_store.store.redis.scripts.pipeline import Pipeline
 
 _SIZE = 500_000
 """Bytes of a piece of sums."""
@@ -43,6 +47,80 @@ class Piece:
             return keys.totals(self.model)
         key: str = getattr(keys, self.part)(self.number, self.model)
         return key
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A call that writes a part of a key of the index."""
+
+    keys: StoreKeys
+    key: str
+    writer: Sequence[Any]
+    """Token, generation, number of the shard, and claim in ms."""
+    model: str
+    kind: str
+    """The type of the key."""
+    items: Sequence[Any]
+    """Fields and values of a hash; offsets and bytes of a string."""
+
+    def run(self, client: Any) -> Any:
+        """Run the call and return its answer."""
+        return scripts.INDEX(client, self._keys(), [*self._facts(), self.kind, *self.items])
+
+    def send(self, client: Any, pipe: Pipeline) -> None:
+        """Send the call without waiting for its answer."""
+        pipe.send(scripts.INDEX, self._keys(), [*self._facts(), self.kind, *self.items])
+
+    def send_transaction(self, client: Any, pipe: Pipeline) -> None:
+        """Send a part of a hash in a transaction, in which no script copies it."""
+        adding = self.keys.adding(self.model)
+        first, last = (
+            scripts.INDEX.command(client, [*self._keys(), adding], [*self._facts(), phase])
+            for phase in ("open", "close")
+        )
+        pipe.send_transaction(self.keys.record, [first, ["HSET", adding, *self.items], last])
+
+    def _keys(self) -> list[str]:
+        return [self.keys.record, self.keys.schema, self.key]
+
+    def _facts(self) -> list[Any]:
+        return [*self.writer, self.model]
+
+
+def put_each(client: Any, puts: Sequence[Put], *, in_transactions: bool) -> list[Any]:
+    """Run the calls and return their answers, which are status and holder of the lease.
+
+    What the server refuses is called by itself; what it has kept of a transaction is removed.
+    """
+    with translated_errors():
+        answers = _answers(client, puts, in_transactions=in_transactions)
+        for place, put in enumerate(puts):
+            if answers[place] is None or answers[place][0] == b"apart":
+                answers[place] = put.run(client)
+                if in_transactions:
+                    client.unlink(put.keys.adding(put.model))
+    return answers
+
+
+def _answers(client: Any, puts: Sequence[Put], *, in_transactions: bool) -> list[Any]:
+    """Return the answers; None for a call that was refused, or whose answer was lost."""
+    answers: list[Any] = []
+    pipe = Pipeline(client)
+    try:
+        for put in puts:
+            if in_transactions and put.kind == "hash":
+                put.send_transaction(client, pipe)
+            else:
+                put.send(client, pipe)
+        while len(answers) < len(puts):
+            answers.append(pipe.answer_or_none())
+        pipe.release()
+    except (redis_errors.RedisError, OSError):
+        pipe.close()
+    except BaseException:
+        pipe.close()
+        raise
+    return answers + [None] * (len(puts) - len(answers))
 
 
 def pieces_of(index: BuiltIndex, shard: int) -> Iterator[Piece]:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from diffsync_store.store.redis.connection.driver import redis_errors
-from diffsync_store.store.redis.scripts.pipeline import Pipeline
+from diffsync_store.store.redis.scripts.pipeline import Pipeline, TransactionFailed
 from diffsync_store.store.redis.writing.batch import MAX_OBJECTS, Batch, joined
 from diffsync_store.store.redis.writing.writer import NotAdmitted, Writer
 
@@ -92,7 +92,7 @@ class SendQueue:
         try:
             while self._waiting:
                 started = time.monotonic()
-                self._pipe.send(*self._writer.call(self._waiting[0]))
+                self._writer.send(self._pipe, self._waiting[0])
                 self._sent.append((self._waiting[0], started))
                 self._waiting.popleft()
         except (redis_errors.RedisError, OSError):
@@ -124,7 +124,9 @@ class SendQueue:
                 refused += [(batch.model, uid) for uid in self._writer.process(batch, self._pipe.answer(), started)]
                 self._sent.popleft()
             self._pipe.release()
-        except (redis_errors.RedisError, OSError, NotAdmitted):
+        except (redis_errors.RedisError, OSError, NotAdmitted) as error:
+            if isinstance(error, TransactionFailed):
+                self._writer.avoid_transactions(self._sent[0][0])
             self._requeue_sent()
         except BaseException:
             self._requeue_sent()

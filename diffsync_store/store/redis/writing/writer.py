@@ -21,11 +21,11 @@ from diffsync_store.store.redis.leases.lease import lost_message
 from diffsync_store.store.redis.partitions import Partitions
 from diffsync_store.store.redis.record import outdated_message
 from diffsync_store.store.redis.scripts import store as scripts
-from diffsync_store.store.redis.scripts.pipeline import Call, call_each
+from diffsync_store.store.redis.scripts.pipeline import Call, Pipeline, ask_in_transaction, call_each
 from diffsync_store.store.redis.scripts.script import Script
 from diffsync_store.store.redis.writing.batch import Batch
 from diffsync_store.store.redis.writing.gate import Gate
-from diffsync_store.store.redis.writing.index_pieces import Piece, pieces_of
+from diffsync_store.store.redis.writing.index_pieces import Piece, Put, pieces_of, put_each
 from diffsync_store.store.redis.writing.shard import Shard
 
 CLAIM_SECONDS = 2.0
@@ -36,6 +36,9 @@ _MAX_WAIT = 30.0
 
 _PIECES = 8
 """Pieces of an index that are sent at once."""
+
+_KEYS, _FACTS = 7, 14
+"""Keys that each script of a batch has, and the arguments of `LOAD` before unique ids and values."""
 
 _IN_SHARD = (b"loading", b"leaving", b"left")
 """Admitted as the writer of a shard; after `leaving` and `left`, the writer must write outside of it."""
@@ -97,6 +100,7 @@ class Writer:
     def _enter(self, shard: Shard) -> None:
         for gate in self._gates:
             gate.epoch, gate.is_shared, gate.claim_until, gate.batches = b"1", False, 0.0, 0
+            gate.has_transactions = None
         self._note_gates()
         self._schemas.clear()
         self._names.clear()
@@ -203,6 +207,51 @@ class Writer:
             items = chain.from_iterable(zip(items, values, strict=True))
         return scripts.WRITE, keys, [*arguments, batch.known_in, self._reserve(batch), *items]
 
+    def send(self, pipe: Pipeline, batch: Batch) -> None:
+        """Send the call for a batch, without waiting for the answer. Batches are sent in the order in which they are written.
+
+        Raises:
+            redis.exceptions.RedisError: the server cannot be reached.
+        """
+        script, keys, arguments = self.call(batch)
+        gate = self._gates[batch.partition]
+        is_add = script is scripts.LOAD and batch.kind == "adds" and not batch.is_apart
+        if not is_add or not self._can_add(gate, batch.model):
+            pipe.send(script, keys, arguments)
+            return
+        adding, facts, items = gate.keys.adding(batch.model), arguments[:_FACTS], arguments[_FACTS:]
+        of_script, size = [*keys[:_KEYS], adding], len(batch.uids)
+        only_new = ["HSETEX", adding, "FNX", "FIELDS", size] if self.is_in_shards else ["HSET", adding]
+        first, last = (
+            scripts.ADD.command(self._redis, of_script, [*facts, phase, size]) for phase in ("open", "close")
+        )
+        pipe.send_transaction(gate.keys.record, [first, [*only_new, *items], last])
+
+    def _can_add(self, gate: Gate, model: str) -> bool:
+        """Whether objects can be added in a transaction. The server has the script then."""
+        if gate.has_transactions is None:
+            keys = [*gate.keys.of_batch(model), gate.keys.adding(model)]
+            arguments = [*self._writer_arguments(), 0, model, "", "adds", "", "", "", "ready", 0]
+            scripts.ADD(self._redis, keys, arguments)
+            answer = ask_in_transaction(self._redis, scripts.ADD, keys, arguments)
+            gate.has_transactions, gate.can_add_new_only = answer is not None, answer == 1
+        return gate.has_transactions and (gate.can_add_new_only or not self.is_in_shards)
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether the first partition is known to take transactions."""
+        return bool(self._gates[0].has_transactions)
+
+    def avoid_transactions(self, batch: Batch) -> None:
+        """Use no transaction until another shard is loaded: the server has refused that of a batch."""
+        for gate in self._gates:
+            gate.has_transactions = False
+        with (
+            suppress(ObjectStoreException),
+            translated_errors(),
+        ):  # its objects may be there; if this fails, they expire with the store
+            self._redis.unlink(self._gates[batch.partition].keys.adding(batch.model))
+
     def _names_of(self, batch: Batch) -> FieldNames:
         """Return the field names of a model. They are those of the first object, unless the partition has others already."""
         of_partition = batch.partition, batch.model
@@ -240,6 +289,7 @@ class Writer:
             NotAdmitted: the batch was not written.
         """
         status, epoch, generation, refused = answer
+        batch.is_apart = batch.is_apart or status == b"apart"
         if status == b"names":  # another writer has written objects of the model first
             self._names[batch.partition, batch.model] = field_names(refused[0])
             raise NotAdmitted
@@ -278,18 +328,15 @@ class Writer:
         if index.reason:
             return {"undigested": index.reason}
         pieces = pieces_of(index, self.shard.number)
-        while calls := [self._piece_call(piece, self.shard.number) for piece in islice(pieces, _PIECES)]:
-            with translated_errors():
-                answers = call_each(self._redis, scripts.INDEX, calls)
-            for status, holder in answers:
+        while puts := [self._put_of(piece, self.shard.number) for piece in islice(pieces, _PIECES)]:
+            for status, holder in put_each(self._redis, puts, in_transactions=self.has_transactions):
                 if status != b"done":
                     self._refuse(status, holder)
         return {"indexed": 1}
 
-    def _piece_call(self, piece: Piece, shard: int) -> Call:
-        keys = [self._keys.record, self._keys.schema, piece.key_of(self._keys)]
+    def _put_of(self, piece: Piece, shard: int) -> Put:
         writer = [self._token, self.generation, shard, int(CLAIM_SECONDS * 1000)]
-        return keys, [*writer, piece.model, piece.kind, *piece.items]
+        return Put(self._keys, piece.key_of(self._keys), writer, piece.model, piece.kind, piece.items)
 
     def mark(self, facts: Mapping[str, Any], *, ends_shard: bool = False) -> None:
         """Write facts about the store into its record.

@@ -49,6 +49,12 @@ local function begin_batch(status)
   end
 end
 
+-- Returns the status of a batch for a shard of which the writer is not any more: 'left' if the batch was written before others came.
+local function left_or(status, generation)
+  if generation == '' or tonumber(redis.call('HGET', record, 'batch:' .. token) or 0) < number then return status end
+  return 'left'
+end
+
 -- Calls `body` with the position and the value of each stored object of the batch's pairs, and with its id and new value.
 local function each_stored(body)
   for from = 15, #ARGV, 200 do

@@ -6,6 +6,7 @@ local OLD = {'tree', 'members'} -- of stores of earlier versions, which also had
 -- Calls `body` with each key that a model of a store may have, and with true if it is one of its index.
 local function each_key_of(space, model, shards, body)
   for _, kind in ipairs(OBJECTS) do body(space .. kind .. ':' .. model, false) end
+  body(space .. 'adding:' .. model, false)
   for shard = 0, shards - 1 do
     for _, kind in ipairs(OF_SHARD) do body(space .. kind .. ':' .. shard .. ':' .. model, true) end
     for _, kind in ipairs(UNTIL_SEALED) do body(space .. kind .. ':' .. shard .. ':' .. model, false) end

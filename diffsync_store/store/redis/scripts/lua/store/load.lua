@@ -8,10 +8,7 @@
 -- or 'leaving'; if it is 'exclusive' or 'shared', other writers have come, and the batch must be written outside of the shard.
 local status, epoch, generation = admit(record)
 if status ~= 'loading' and status ~= 'leaving' then
-  if generation ~= '' and tonumber(redis.call('HGET', record, 'batch:' .. token) or 0) >= number then
-    status = 'left' -- the batch was written before they came
-  end
-  return {status, epoch, generation, {}}
+  return {left_or(status, generation), epoch, generation, {}}
 end
 local answer, refused = begin_batch(status)
 if answer then return {answer, epoch, generation, refused} end
