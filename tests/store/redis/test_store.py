@@ -32,6 +32,8 @@ from diffsync_store import (
     StoreState,
 )
 from diffsync_store.store.redis import RedisStore, RedisStores
+from diffsync_store.store.redis import store as redis_store
+from diffsync_store.store.redis.writing import writer as redis_writer
 from tests.servers import RedisServer, wait_until
 from tests.store.child import Child, listen, run, say
 from tests.store.conftest import OpenStore, keys_of
@@ -501,7 +503,11 @@ def commands(client: Any) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_loads_and_reads_use_batches_whatever_else_is_in_redis(own_redis: RedisServer, store_id: str) -> None:
+def test_loads_and_reads_use_batches_whatever_else_is_in_redis(
+    own_redis: RedisServer, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_store, "_FLUSH_AFTER", 60.0)  # no batch is sent because of its age
+    monkeypatch.setattr(redis_writer, "CLAIM_SECONDS", 60.0)
     client: Any = own_redis.client()
     with RedisStore(url=own_redis.url, store_id=store_id) as store:
         adapter = flat(store)
@@ -553,7 +559,11 @@ def test_a_count_costs_the_same_whatever_the_size(own_redis: RedisServer, store_
     assert sum(costs[0].values()) == sum(costs[1].values())
 
 
-def test_adding_to_a_big_store_costs_no_round_trip_an_object(own_redis: RedisServer, store_id: str) -> None:
+def test_adding_to_a_big_store_costs_no_round_trip_an_object(
+    own_redis: RedisServer, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_store, "_FLUSH_AFTER", 60.0)
+    monkeypatch.setattr(redis_writer, "CLAIM_SECONDS", 60.0)
     client: Any = own_redis.client()
     with RedisStore(url=own_redis.url, store_id=store_id) as store:
         for number in range(5000):
