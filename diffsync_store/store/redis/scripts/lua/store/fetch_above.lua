@@ -37,19 +37,30 @@ local function list_in(value, code)
   if last then return first + 1, last end
 end
 
-local function shortened(value, code, needed)
+-- Returns a value with only the needed children in the list of a field, and notes those in `found`.
+local function shortened(value, code, needed, found)
   local first, last = list_in(value, code)
   if not first then return value end
-  local list, places, found = sub(value, first, last), {}, {}
+  local list, places, at_place = sub(value, first, last), {}, {}
   if find(list, '[', 2, true) then return value end
   for _, child in ipairs(needed) do
     local place = find(list, child, 1, true)
     if child == '","' then return value end -- what is between two others looks alike
-    if place and not found[place] then places[#places + 1], found[place] = place, child end
+    if place and not at_place[place] then places[#places + 1], at_place[place], found[child] = place, child, true end
   end
   table.sort(places)
-  for i, place in ipairs(places) do places[i] = found[place] end
+  for i, place in ipairs(places) do places[i] = at_place[place] end
   return table.concat({sub(value, 1, first), table.concat(places, ','), sub(value, last)})
+end
+
+-- Returns a value with only the needed children; whole if one of them is in no list as it is, such as a number.
+local function with_needed(value, needed)
+  local found, short = {}, value
+  for _, code in ipairs(codes) do short = shortened(short, code, needed, found) end
+  for _, child in ipairs(needed) do
+    if not found[child] then return value end
+  end
+  return short
 end
 
 for i = 4, #ARGV, 2 do
@@ -59,8 +70,7 @@ for i = 4, #ARGV, 2 do
     local needed = needed_in(ARGV[i + 1])
     local of_value = size * (1 + #needed)
     if of_value <= most then
-      for _, code in ipairs(codes) do value = shortened(value, code, needed) end
-      size = of_value
+      value, size = with_needed(value, needed), of_value
     end
   end
   values[#values + 1], work = value, work + size
