@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from diffsync_store.store.redis.connection import Connection
@@ -31,49 +32,55 @@ def call_each(client: Any, script: Script, calls: Sequence[Call]) -> list[Any]:
     """
     if len(calls) < 2:
         return [script(client, *call) for call in calls]
+    sends = [partial(_send, script, call) for call in calls]
     return [
-        script(client, *call) if answer is _NONE else answer
-        for call, answer in zip(calls, _answers(Pipeline(client), script, calls), strict=True)
+        script(client, *call) if answer is LOST else answer
+        for call, answer in zip(calls, answers_of(client, sends), strict=True)
     ]
+
+
+def _send(script: Script, call: Call, pipe: Pipeline) -> None:
+    pipe.send(script, *call)
 
 
 def ask_in_transaction(client: Any, script: Script, keys: list[str], arguments: list[Any]) -> Any:
     """Return the answer of a script that is called in a transaction; None if the server, or a proxy before it, takes none."""
+
+    def send(pipe: Pipeline) -> None:
+        pipe.send_transaction(keys[0], [script.command(client, keys, arguments)])
+
+    (answer,) = answers_of(client, [send])
+    return None if answer is LOST else answer
+
+
+LOST = object()
+"""In place of the answer to a call that was refused, or not run, or whose answer was lost."""
+
+
+def answers_of(client: Any, sends: Sequence[Callable[[Pipeline], None]]) -> list[Any]:
+    """Return the answers to calls that are sent at the same time, in order, with `LOST` in place of those that there are not.
+
+    Args:
+        client: the client.
+        sends: each sends one call.
+    """
+    answers: list[Any] = []
     pipe = Pipeline(client)
     try:
-        pipe.send_transaction(keys[0], [script.command(client, keys, arguments)])
-        answer = pipe.answer()
-        pipe.release()
-    except (redis_errors.RedisError, OSError):
-        pipe.close()
-        return None
-    except BaseException:
-        pipe.close()
-        raise
-    return answer
-
-
-_NONE = object()
-"""In place of the answer to a call that was not run, or whose answer was lost."""
-
-
-def _answers(pipe: Pipeline, script: Script, calls: Sequence[Call]) -> list[Any]:
-    answers: list[Any] = []
-    try:
-        for call in calls:
-            pipe.send(script, *call)
-        while len(answers) < len(calls):
+        for send in sends:
+            send(pipe)
+        while len(answers) < len(sends):
             try:
                 answers.append(pipe.answer())
-            except redis_errors.ResponseError:
-                answers.append(_NONE)
+            except (redis_errors.ResponseError, TransactionFailed):
+                answers.append(LOST)
         pipe.release()
     except (redis_errors.RedisError, OSError):
         pipe.close()
     except BaseException:
         pipe.close()
         raise
-    return answers + [_NONE] * (len(calls) - len(answers))
+    return answers + [LOST] * (len(sends) - len(answers))
 
 
 class TransactionFailed(redis_errors.RedisError):
@@ -160,13 +167,6 @@ class Pipeline:
         """
         connection, others = self._unanswered.popleft()
         return connection.read_response() if others == 0 else _answer_of_transaction(connection, others)
-
-    def answer_or_none(self) -> Any:
-        """Return the answer to the earliest unanswered call; None if the server has refused it."""
-        try:
-            return self.answer()
-        except (redis_errors.ResponseError, TransactionFailed):
-            return None
 
     def release(self) -> None:
         """Return the connections to their pools. All answers must have been read."""

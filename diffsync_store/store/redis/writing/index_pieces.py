@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, Literal
 
 from diffsync_store.store.index.built_index import BuiltIndex, BuiltModel
 from diffsync_store.store.index.format import Totals, fold
 from diffsync_store.store.redis.connection import translated_errors
-from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.scripts import store as scripts
-from diffsync_store.store.redis.scripts.pipeline import Pipeline
+from diffsync_store.store.redis.scripts.pipeline import LOST, Pipeline, answers_of
 
 _SIZE = 500_000
 """Bytes of a piece of sums."""
@@ -67,12 +67,11 @@ class Put:
         """Run the call and return its answer."""
         return scripts.INDEX(client, self._keys(), [*self._facts(), self.kind, *self.items])
 
-    def send(self, client: Any, pipe: Pipeline) -> None:
-        """Send the call without waiting for its answer."""
-        pipe.send(scripts.INDEX, self._keys(), [*self._facts(), self.kind, *self.items])
-
-    def send_transaction(self, client: Any, pipe: Pipeline) -> None:
-        """Send a part of a hash in a transaction, in which no script copies it."""
+    def send(self, client: Any, pipe: Pipeline, *, in_transaction: bool) -> None:
+        """Send the call without waiting for its answer; that of a part of a hash may be a transaction, in which no script copies it."""
+        if not in_transaction:
+            pipe.send(scripts.INDEX, self._keys(), [*self._facts(), self.kind, *self.items])
+            return
         adding = self.keys.adding(self.model)
         first, last = (
             scripts.INDEX.command(client, [*self._keys(), adding], [*self._facts(), phase])
@@ -93,34 +92,14 @@ def put_each(client: Any, puts: Sequence[Put], *, in_transactions: bool) -> list
     What the server refuses is called by itself; what it has kept of a transaction is removed.
     """
     with translated_errors():
-        answers = _answers(client, puts, in_transactions=in_transactions)
+        sends = [partial(put.send, client, in_transaction=in_transactions and put.kind == "hash") for put in puts]
+        answers = answers_of(client, sends)
         for place, put in enumerate(puts):
-            if answers[place] is None or answers[place][0] == b"apart":
+            if answers[place] is LOST or answers[place][0] == b"apart":
                 answers[place] = put.run(client)
                 if in_transactions:
                     client.unlink(put.keys.adding(put.model))
     return answers
-
-
-def _answers(client: Any, puts: Sequence[Put], *, in_transactions: bool) -> list[Any]:
-    """Return the answers; None for a call that was refused, or whose answer was lost."""
-    answers: list[Any] = []
-    pipe = Pipeline(client)
-    try:
-        for put in puts:
-            if in_transactions and put.kind == "hash":
-                put.send_transaction(client, pipe)
-            else:
-                put.send(client, pipe)
-        while len(answers) < len(puts):
-            answers.append(pipe.answer_or_none())
-        pipe.release()
-    except (redis_errors.RedisError, OSError):
-        pipe.close()
-    except BaseException:
-        pipe.close()
-        raise
-    return answers + [None] * (len(puts) - len(answers))
 
 
 def pieces_of(index: BuiltIndex, shard: int) -> Iterator[Piece]:
