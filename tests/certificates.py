@@ -9,6 +9,8 @@ from typing import Self
 from tests.servers import openssl_binary
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+USAGE = ("-addext", "keyUsage=critical,digitalSignature,keyCertSign,cRLSign")
+"""From Python 3.13 on, clients refuse an authority that does not say what its key is for (RFC 5280, 4.2.1.3)."""
 
 
 class Certificates:
@@ -47,5 +49,5 @@ class Certificates:
         subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-days", "2"]
         signer = ["-CA", self.file(authority, "crt"), "-CAkey", self.file(authority, "key")] if authority else []
         files = ["-keyout", self.file(name, "key"), "-out", self.file(name, "crt")]
-        command: list[str | Path] = [self.openssl, "req", "-x509", *KEY, *subject, *signer, *files]
+        command: list[str | Path] = [self.openssl, "req", "-x509", *KEY, *USAGE, *subject, *signer, *files]
         subprocess.run(command, check=True, capture_output=True, timeout=100)

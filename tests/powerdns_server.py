@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,8 @@ class PowerDnsServer(Server):
 
     def prepare(self) -> None:
         self.dns_port = free_port()
-        with sqlite3.connect(self.directory / "zones.sqlite3") as database:
+        with closing(sqlite3.connect(self.directory / "zones.sqlite3")) as database:
             database.executescript(_SCHEMA.read_text())
-        database.close()
 
     def command(self) -> Sequence[str | Path]:
         options = {

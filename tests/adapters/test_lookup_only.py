@@ -1,10 +1,11 @@
 """Models whose records are only looked up: references to them are written, and a sync leaves them alone."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from diffsync_store import Adapter, DiffSyncFlags
+from diffsync_store import DiffSyncFlags
 from diffsync_store.adapters.files import FilesAdapter
 from diffsync_store.adapters.sql import SqlAdapter
 from diffsync_store.mapping.models import ModelDefinition
@@ -22,12 +23,13 @@ insert into site (name) values ('Oslo'), ('Bergen');
 """
 
 
-def synced(source: Adapter, target: Adapter) -> dict[str, int]:
+def synced(source: FilesAdapter, target: SqlAdapter) -> dict[str, int]:
     for adapter in (source, target):
         with adapter.store.loading():
             adapter.load()
     diff = target.diff_from(source)
     target.sync_from(source, diff=diff, flags=DiffSyncFlags.CONTINUE_ON_FAILURE)
+    target.close()
     return diff.summary()
 
 
@@ -35,7 +37,7 @@ def adapters(tmp_path: Path, csv: str) -> tuple[FilesAdapter, SqlAdapter]:
     (tmp_path / "device.csv").write_text(csv)
     database = tmp_path / "inventory.db"
     if not database.exists():
-        with sqlite3.connect(database) as connection:
+        with closing(sqlite3.connect(database)) as connection:
             connection.executescript(TABLES)
     records: dict[str, Any] = {
         "site": {"lookup_only": True},
@@ -46,7 +48,7 @@ def adapters(tmp_path: Path, csv: str) -> tuple[FilesAdapter, SqlAdapter]:
 
 
 def rows(tmp_path: Path) -> list[tuple[str, str]]:
-    with sqlite3.connect(tmp_path / "inventory.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "inventory.db")) as connection:
         return connection.execute("select d.name, s.name from device d join site s on s.id = d.site_id").fetchall()
 
 

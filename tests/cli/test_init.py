@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "devices.csv").write_text(CSV)
-    with sqlite3.connect(tmp_path / "inventory.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "inventory.db")) as connection:
         connection.executescript(TABLES)
     return tmp_path
 
@@ -92,7 +93,7 @@ def test_a_required_field_that_the_source_lacks_is_asked_for(folder: Path) -> No
         in result.stderr
     )
     assert applied(folder / "syncs.yaml")["create"] == 1
-    with sqlite3.connect(folder / "inventory.db") as connection:
+    with closing(sqlite3.connect(folder / "inventory.db")) as connection:
         assert connection.execute("select site_id from device").fetchall() == [(1,)]
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from traceback import format_exception
 
@@ -58,9 +59,8 @@ def inventory(path: Path) -> Path:
     (folder / "data").mkdir()
     (folder / "data/sites.csv").write_text("name\nzrh\nbrn\n")
     (folder / "data/devices.csv").write_text("name,site,height\nsw1,zrh,1\nsw2,brn,2\n")
-    with sqlite3.connect(folder / "inventory.db") as connection:
+    with closing(sqlite3.connect(folder / "inventory.db")) as connection:
         connection.executescript(TABLES)
-    connection.close()
     return folder
 
 
@@ -75,6 +75,8 @@ def test_a_file_without_classes_brings_a_database_in_line_with_files(read: Read,
     again.load()
     assert [str(device) for device in again.get_all("device")] == ["sw1", "sw2"]
     assert not again.diff_from(source).has_diffs()
+    target.close()  # type: ignore[attr-defined]
+    again.close()  # type: ignore[attr-defined]
 
 
 def test_both_sides_share_the_model_classes(read: Read, inventory: Path) -> None:
@@ -129,6 +131,7 @@ def test_a_path_stays_if_the_file_itself_is_named_relatively(
     monkeypatch.chdir("/")
     adapter.load()
     assert adapter.count() == 0
+    adapter.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

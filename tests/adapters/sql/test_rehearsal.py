@@ -138,6 +138,7 @@ def test_the_time_is_checked_before_each_statement() -> None:
             raise ValueError
         return [None]
 
-    with sa.create_engine("sqlite://").connect() as connection, connection.begin(), pytest.raises(Over):
+    engine = sa.create_engine("sqlite://", poolclass=sa.NullPool)
+    with engine.connect() as connection, connection.begin(), pytest.raises(Over):
         run_by_halves(connection, checking_deferred(refuse_two, time_left), [1, 2], lambda _, error: error)
     assert written == [[1, 2], [1]]
