@@ -112,7 +112,7 @@ COMMANDS = {
     "mapping": ["2000"],
     "memory": [],
     "orchestration": ["--rounds", "1", "reconcile/together"],
-    "pages": ["20"],
+    "pages": ["20", "--rounds", "1"],
     "review_page": ["200"],
     "shards": ["1980", "--shards", "2", "--compare", "--shape", "tree"],
     "sql": ["200", "--on", "sqlite"],
@@ -124,6 +124,7 @@ MARKS = {"orchestration": [pytest.mark.prefect], "pages": [pytest.mark.prefect, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, [])) for name in COMMANDS])
 def test_each_benchmark_runs_at_its_smallest_size(name: str, tmp_path: Path) -> None:
     out = ["--out", str(tmp_path)] if "--libraries" in COMMANDS[name] else []
@@ -131,7 +132,7 @@ def test_each_benchmark_runs_at_its_smallest_size(name: str, tmp_path: Path) -> 
         [sys.executable, "-m", f"benchmarks.{name}", *COMMANDS[name], *out],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=880,
         check=False,
         cwd=Path(__file__).parents[1],
     )
