@@ -24,7 +24,7 @@ from tests.hosts.network import Host, Network
 from tests.hosts.prefect import HostedPrefect, HostedRedis, hosted_prefect
 from tests.servers import wait_until
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
 
 AIRPORTS = 300
 PASSWORD = "five-hosts-one-secret"
