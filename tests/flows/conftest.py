@@ -251,6 +251,7 @@ syncs:
   ruled:
     source: seven
     target: ruled
+    agents: 2
     rules: [{where: {name: "item [0-3]"}, then: apply}, {then: review, approvers: 2, name: others}]
   repeated: {source: seven, target: repeated, approval: always}
   repeated-too: {source: five, target: repeated}

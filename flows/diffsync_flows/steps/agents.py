@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from secrets import token_hex
 from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
@@ -34,11 +35,12 @@ def new_agent(of: int, group: str = "", number: int = 1) -> Agent:
 
     Args:
         of: How many agents there are, if all begin.
-        group: The group of the run that started this one; by default this run starts one.
+        group: The group of the run that started this one; by default this run begins one. A run applies a diff again when it is
+            started again, and after each approval: an application that has ended must not count for the next one.
         number: Number of this agent.
     """
     name = f"agent {number}, flow run {runtime.flow_run.name}"
-    return Agent(name=name, of=of, group=group or _own_group(), leads=not group)
+    return Agent(name=name, of=of, group=group or f"{runtime.flow_run.id}-{token_hex(4)}", leads=not group)
 
 
 def parse_place(text: str) -> tuple[str, int]:
@@ -53,13 +55,10 @@ def parse_place(text: str) -> tuple[str, int]:
     return group, int(number)
 
 
-def _own_group() -> str:
-    """Return the group of agents that this run starts. A run that is started again begins a new one."""
-    return f"{runtime.flow_run.id}-{runtime.flow_run.run_count}"
-
-
 @contextmanager
-def more_agents(saved: SavedDiff, request: SyncRequest, sync_name: str, number: int, key: str) -> Iterator[None]:
+def more_agents(
+    saved: SavedDiff, request: SyncRequest, sync_name: str, agent: Agent | None, key: str
+) -> Iterator[None]:
     """Start further runs of the sync while the body applies the diff, and show all agents on this run's page.
 
     Those that have not begun when the body ends are cancelled. The others end by themselves. If none can be started, this run
@@ -69,30 +68,31 @@ def more_agents(saved: SavedDiff, request: SyncRequest, sync_name: str, number: 
         saved: The diff.
         request: What this run applies.
         sync_name: Name of the sync.
-        number: Number of agents, this run included.
+        agent: This run as an agent; None if it applies the diff alone.
         key: Key of the artifact.
     """
-    if number == 1:
+    if agent is None:
         yield
         return
-    runs = dict(_start(request, sync_name, number))
-    ids = {1: UUID(runtime.flow_run.id), **{agent: run.id for agent, run in runs.items()}}
-    pages = {f"agent {agent}": url_for("flow-run", run_id) or "" for agent, run_id in ids.items()}
+    runs = dict(_start(request, sync_name, agent))
+    ids = {1: UUID(runtime.flow_run.id), **{number: run.id for number, run in runs.items()}}
+    pages = {f"agent {number}": url_for("flow-run", run_id) or "" for number, run_id in ids.items()}
     try:
-        with report_agents(saved, key, _own_group(), pages):
+        with report_agents(saved, key, agent.group, pages):
             yield
             _wait_for_end(saved)
     finally:
         _cancel_unstarted([*runs.values()])
 
 
-def _start(request: SyncRequest, sync_name: str, number: int) -> Iterator[tuple[int, FlowRun]]:
-    for agent in range(2, number + 1):
-        step = Step(f"sync/{sync_name}", {**_parameters(request), "agent_of": f"{_own_group()}:{agent}"})
+def _start(request: SyncRequest, sync_name: str, agent: Agent) -> Iterator[tuple[int, FlowRun]]:
+    for number in range(2, agent.of + 1):
+        place = f"{agent.group}:{number}"
+        step = Step(f"sync/{sync_name}", {**_parameters(request), "agent_of": place})
         try:
-            yield agent, create_run(step, f"agent-{agent}-{runtime.flow_run.run_count}")
+            yield number, create_run(step, place)
         except (StepFailed, httpx.HTTPError, PrefectException) as error:
-            get_run_logger().warning("Cannot start agent %s: %s. The others apply the diff.", agent, error)
+            get_run_logger().warning("Cannot start agent %s: %s. The others apply the diff.", number, error)
 
 
 def _parameters(request: SyncRequest) -> Parameters:

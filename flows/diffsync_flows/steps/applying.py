@@ -86,7 +86,7 @@ def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: 
     name, declared = find_sync(context.project, saved.record)
     agent = new_agent(declared.agents) if declared.agents > 1 else None
     key = artifact_key("sync-agents", saved.record.source_name, saved.record.target_name)
-    with more_agents(saved, request, name, declared.agents, key):
+    with more_agents(saved, request, name, agent, key):
         own, source = _apply(context, request, agent, require_approval=require_approval)
     result = saved.result_of_all(own, agent) if agent else own
     outcome = outcome_of(saved, result, source)
