@@ -4,7 +4,7 @@ The process of the sync ends it. Housekeeping and `diffsync-flows resume` end th
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -53,11 +53,11 @@ def wait_for_sync(diff_id: str, message: str, timeout: int) -> None:
     if answer.status is not SetStateStatus.ACCEPT:
         return
     settle_diff(diff_id)  # the sync may have ended meanwhile
-    _follow_scheduled(diff_id)
+    follow_scheduled(diff_id)
     raise Pause(state=answer.state)
 
 
-def _follow_scheduled(diff_id: str) -> None:
+def follow_scheduled(diff_id: str) -> None:
     """Let the reconciles wait longer if the sync was approved before they began to wait, and waits for a window."""
     with get_client(sync_client=True) as client:
         sync = _newest_sync(client, diff_id)
@@ -99,19 +99,23 @@ def ending_of_sync(diff_id: str) -> Ending | None:
 
 def settle_after(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001  # Prefect names it
     """End the reconcile that waits for a sync which has ended; a hook of the flow `sync`."""
-    parameters = flow_run.parameters
-    if parameters.get("dry_run") or parameters.get("agent_of") or not state.is_final():
-        return
-    settle(str(parameters.get("diff_id")), flow_run.id, state)
+    if applies_all(flow_run.parameters) and state.is_final():
+        settle(str(flow_run.parameters.get("diff_id")), flow_run.id, state)
+
+
+def applies_all(parameters: Mapping[str, Any]) -> bool:
+    """Return whether a run of `sync` with these parameters applies its whole diff, as the one does that a reconcile has started."""
+    return not any(parameters.get(name) for name in ("dry_run", "agent_of", "select", "exclude", "retry_rejected"))
 
 
 def settle(diff_id: str, sync_run_id: UUID, state: State[Any]) -> None:
-    """End the reconciles that wait for a sync, in the state in which it ends."""
+    """End the reconciles that wait for a sync, in the state in which it ends. They do not wait for one of a part of the diff."""
     with get_client(sync_client=True) as client:
         waiting = list(_runs(client, RECONCILE, f"{DIFF_TAG}{diff_id}", SUSPENDED))
         sync = client.read_flow_run(sync_run_id) if waiting else None
+        if sync is None or not applies_all(sync.parameters):
+            return
         for run in waiting:
-            assert sync is not None  # noqa: S101  # for the type checker
             _end_as(client, run, sync, state)
 
 
@@ -147,9 +151,9 @@ def _message(sync: FlowRun, state: State[Any]) -> str:
 
 
 def _newest_sync(client: SyncPrefectClient, diff_id: str) -> FlowRun | None:
-    """Return the newest run that applies a diff, or asks whether it may."""
+    """Return the newest run that applies a whole diff, or asks whether it may."""
     runs = _runs(client, "sync", f"{DIFF_TAG}{diff_id}")
-    return next((run for run in runs if not (run.parameters.get("dry_run") or run.parameters.get("agent_of"))), None)
+    return next((run for run in runs if applies_all(run.parameters)), None)
 
 
 def _runs(client: SyncPrefectClient, flow: str, tag: str, state: str = "") -> Iterator[FlowRun]:

@@ -14,7 +14,7 @@ from prefect.states import Scheduled
 
 from diffsync_flows.approval.pending import scheduled_runs
 from diffsync_flows.approval.superseding import supersede_scheduled
-from diffsync_flows.approval.waiting_reconciles import settle_diff, wait_longer
+from diffsync_flows.approval.waiting_reconciles import applies_all, settle_diff, wait_longer
 from diffsync_flows.prefect_api import best_effort
 from diffsync_flows.reporting.artifacts import publish_window_wait
 from diffsync_flows.reporting.run_metadata import mark_run
@@ -60,9 +60,10 @@ def wait_for_window(
     get_run_logger().info(message)
     mark_run(own, Outcome.WAITS_FOR_WINDOW)
     publish_window_wait(record, message, counts)
-    wait_longer(record.diff_id, max(0.0, opening.timestamp() - time.time()), message)
+    if applies_all(runtime.flow_run.parameters):
+        wait_longer(record.diff_id, max(0.0, opening.timestamp() - time.time()), message)
     if window.request.is_whole_diff:
-        reason = f"The newer diff {record.diff_id} is approved and waits for the window"
+        reason = f"Another run waits for the window with the approved diff {record.diff_id}"
         supersede_scheduled(context, record, sync_name, reason, is_applied=False)
     raise Pause(state=answer.state)
 

@@ -196,7 +196,8 @@ def _report(
     if end.record:
         RunNotifications(context).sync_end(metrics.name, end.record, request, outcome.counts, outcome.stop_reason)
     if request.is_whole_diff and end.record and outcome.counts:  # without counts, nothing was begun
-        reason = f"The newer diff {request.diff_id} was applied"
+        verb = "begun to apply" if outcome.stop_reason else "applied"
+        reason = f"Another run has {verb} the diff {request.diff_id}"
         supersede_older(context, end.record, metrics.name, reason)
         supersede_scheduled(context, end.record, metrics.name, reason)
     if outcome.stop_reason:

@@ -71,7 +71,7 @@ def test_a_sync_without_approval_supersedes_older_requests(project: Project) -> 
     assert (applied.state, applied.message) == ("Completed", "")
     assert len(lines(project.folder / "eased")) == 7
     assert state_of(project, waiting) == "Cancelled"
-    assert reason(project, waiting) == "Superseded: The newer diff eased-2 was applied"
+    assert reason(project, waiting) == "Superseded: Another run has applied the diff eased-2"
 
 
 def test_a_request_for_a_diff_that_can_no_longer_be_applied_is_superseded(project: Project) -> None:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled
 
 from airports.demo.runs import finish
+from diffsync_flows.approval.waiting_reconciles import follow_scheduled, settle, settle_diff
 from diffsync_flows.approval.window_wait import end_scheduled
 from diffsync_flows.config.schema import PrefectSyncEntry
 from diffsync_flows.steps import separate
@@ -16,7 +19,7 @@ from diffsync_flows.steps.child_runs import Step
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.project import PROJECT
 from tests.flows.conftest import RUN_SECONDS, Project
-from tests.flows.runs import diff_of_reconcile, lines, send_answer, shown_request, state_of
+from tests.flows.runs import diff_of_reconcile, end, lines, send_answer, shown_request, state_of
 from tests.servers import wait_until
 
 FILE = """
@@ -74,7 +77,7 @@ def test_outside_of_its_windows_a_sync_is_skipped_or_waits_or_has_a_reason(proje
     applied = project.run_with(environment, "reconcile/busy", sync_name="busy", outside_window="outage of the core")
     assert applied.state == "Completed", applied.message
     assert len(lines(file)) == 7
-    assert message_of(project, older).startswith("Superseded: The newer diff ")
+    assert message_of(project, older).startswith("Superseded: Another run has applied the diff ")
     with project.diffs() as diffs:
         override = diffs.open(diff_of_reconcile(project, "busy")).journal().window_override()
     assert override is not None
@@ -102,11 +105,30 @@ def test_an_approved_sync_whose_window_closes_goes_on_in_the_next_one(project: P
     assert [each for each in messages if each.startswith("Stopped, because the window has closed.")], messages
 
 
+@pytest.mark.prefect
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_reconcile_does_not_wait_for_a_run_of_a_part_of_its_diff(project: Project) -> None:
+    reconcile = waiting_reconcile(project, "parted")
+    tags = "outcome:waits-for-window", "diff:parted"
+    whole = scheduled_run(project, "sync/busy", "diff:parted", diff_id="parted")
+    part = scheduled_run(project, "sync/busy", *tags, diff_id="parted", select=[{"model": "item"}])
+    with temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}):
+        follow_scheduled("parted")
+        end(project, part)
+        settle("parted", UUID(part), Cancelled())
+        settle_diff("parted")
+        assert (state_of(project, reconcile), message_of(project, reconcile)) == ("Suspended", "None")
+        end(project, whole)
+        settle_diff("parted")
+    assert state_of(project, reconcile) == "Cancelled"
+
+
 def message_of(project: Project, run_id: str) -> str:
     return str(project.stack.get(f"/flow_runs/{run_id}")["state"]["message"])
 
 
-def scheduled_run(project: Project, deployment: str, *tags: str, **parameters: str) -> str:
+def scheduled_run(project: Project, deployment: str, *tags: str, **parameters: Any) -> str:
     """Return a run that begins on another day."""
     found = project.stack.get(f"/deployments/name/{deployment}")
     later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
