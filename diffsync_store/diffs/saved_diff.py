@@ -204,8 +204,9 @@ class SavedDiff(RedisDiff):
         if len(found.agents) < 2 and not own.applied_before:
             return own
         total = self.round_result() or own
-        total.outside_window, total.window_closed = own.outside_window, own.window_closed
+        total.outside_window = own.outside_window
         total.stopped = total.stopped or ("" if found.closed_by else own.stopped)
+        total.window_closed = own.window_closed and bool(total.stopped)
         return total
 
     def rejects(self) -> Iterator[Reject]:

@@ -80,12 +80,12 @@ def apply_saved(
         saved.journal().override_windows(by, override)
     has_closed = False
 
-    def stops() -> bool:
+    def stops() -> bool | str:
         nonlocal has_closed
         if should_stop():
             return True
         has_closed = has_closed or window.is_closed
-        return has_closed
+        return has_closed and window.stop_reason
 
     result = saved.apply(
         StoredAdapter(source),
@@ -104,8 +104,7 @@ def apply_saved(
         agent=agent,
     )
     result.outside_window = override
-    if result.stopped and has_closed:
-        result.stopped, result.window_closed = window.stop_reason, True
+    result.window_closed = has_closed and bool(result.stopped)
     if not result.applied_before:  # since then, another diff may have changed the target
         record_in_sync(context, saved)
     return result

@@ -60,8 +60,8 @@ class SyncOptions:
     """Stop the sync when more than this ratio of the operations (0 to 1) has failed."""
     failure_ratio_after: int = 20
     """Number of operations before the failure ratio is checked."""
-    should_stop: Callable[[], bool] | None = None
-    """Called before each operation. The sync stops if it returns True; the remaining operations stay pending."""
+    should_stop: Callable[[], bool | str] | None = None
+    """Called before each operation. The sync stops if it returns True, or why as a text; the remaining operations stay pending."""
     deletes_last: bool = True
     """Delete after all creates and updates, children before their parents.
 

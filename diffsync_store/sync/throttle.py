@@ -17,6 +17,11 @@ T = TypeVar("T")
 Transient = tuple[type[Exception], ...] | Callable[[BaseException], bool]
 
 
+_ON_REQUEST = (
+    "Stopped on request, between two operations. The remaining operations are pending: apply the diff again to resume."
+)
+
+
 class Ended(SyncStopped):
     """The options have stopped the sync. The done operations are in its result."""
 
@@ -137,11 +142,9 @@ class Throttle:
 
     def check(self) -> None:
         """Raise Ended if the caller asks to stop."""
-        if self._options.should_stop is not None and self._options.should_stop():
+        if self._options.should_stop is not None and (why := self._options.should_stop()):
             self._ended.set()
-            raise Ended(
-                "Stopped on request, between two operations. The remaining operations are pending: apply the diff again to resume."
-            )
+            raise Ended(why if isinstance(why, str) else _ON_REQUEST)
 
     def end(self) -> None:
         """End all waits and retries."""

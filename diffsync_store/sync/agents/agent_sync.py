@@ -91,8 +91,8 @@ class AgentSync(Sync):
         self._agents = agents
         self._agent = agent
         self._parts = parts
-        self._is_asked = False
-        """The caller has asked to stop."""
+        self._asked: bool | str = False
+        """Whether the caller has asked to stop; why, if it says so."""
         self._caller_stops = self.options.should_stop
         self.options = replace(self.options, should_stop=self._should_stop)
         self._limits = new_throttle(self.options, self.target)
@@ -146,7 +146,8 @@ class AgentSync(Sync):
         except Ended as stop:
             other = self._heartbeat.stop
             self._result.stopped = other.reason if other else str(stop)
-            self._leave("stopped", self._result.stopped, stops=not other and (self._agent.leads or not self._is_asked))
+            stops = not other and (self._agent.leads or not self._asked)
+            self._leave("stopped", self._result.stopped, stops=stops, has_stopped=bool(other))
         except SyncTakenOver as error:
             self._leave("taken over", str(error))
             raise
@@ -166,8 +167,9 @@ class AgentSync(Sync):
         error.add_note(remedy(self._result))
         return f"{self._agents.name}: {remedy(self._result)}"
 
-    def _leave(self, state: str, reason: str, *, stops: bool = False) -> None:
-        counts = self._unfinished if stops else {}
+    def _leave(self, state: str, reason: str, *, stops: bool = False, has_stopped: bool = False) -> None:
+        """Leave the others. Once all have to stop, nobody else counts the unit of this agent."""
+        counts = self._unfinished if stops or has_stopped else {}
         with suppress(ObjectStoreException):  # the others notice the silence
             self._agents.leave(state, reason, stops=stops, done=self._handled(), counts=counts)
 
@@ -186,7 +188,9 @@ class AgentSync(Sync):
             self._heartbeat.begin(claim if isinstance(claim, Claim) else None)
             if isinstance(claim, Claim):
                 if claim.taken_from:
-                    self._logger.warning(f"Took over unit {claim.number} of {claim.taken_from}, which is silent")
+                    self._logger.warning(
+                        f"Took over unit {claim.number} of {claim.taken_from}, which has ended or is silent"
+                    )
                 work.get(claim.unit.task, self._apply)(claim)
                 wait = _MIN_WAIT
             else:
@@ -311,9 +315,10 @@ class AgentSync(Sync):
         self._limits.check()
         self._check()
 
-    def _should_stop(self) -> bool:
-        self._is_asked = self._is_asked or (self._caller_stops is not None and self._caller_stops())
-        return self._is_asked or self._heartbeat.stop is not None
+    def _should_stop(self) -> bool | str:
+        if not self._asked and self._caller_stops is not None:
+            self._asked = self._caller_stops()
+        return self._asked or self._heartbeat.stop is not None
 
     def _handled(self) -> int:
         """Return the number of operations that this agent has handled, without those of a unit that were done before it."""

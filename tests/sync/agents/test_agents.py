@@ -211,7 +211,7 @@ def test_an_agent_that_leads_stops_all(bench: InventoryBench, monkeypatch: pytes
     saved = bench.prepare(random.Random(11))
     seen: list[str] = []
     has_joined = threading.Event()
-    stopping = SyncOptions(should_stop=lambda: has_joined.is_set() and len(seen) > 3)
+    stopping = SyncOptions(should_stop=lambda: has_joined.is_set() and len(seen) > 3 and "The window has closed.")
 
     def lead(call: str) -> None:
         """Wait until the other one has joined: it may have no unit as long as this call lasts."""
@@ -224,8 +224,10 @@ def test_an_agent_that_leads_stops_all(bench: InventoryBench, monkeypatch: pytes
         lambda: apply(bench, Agent(name="one", leads=True), stopping, lead),
         lambda: apply(bench, Agent(name="two"), before=lambda _: time.sleep(0.1)),
     )
-    assert "Stopped on request" in leader.stopped
-    assert "Stopped on request" in other.stopped
+    total = saved.round_result()
+    assert total is not None
+    assert leader.stopped == other.stopped == total.stopped == "The window has closed."
+    assert total.applied == sum(entry.is_applied for _, entry in saved.outcomes())
     assert saved.journal().application() is None
     assert apply(bench, Agent(name="one")).is_complete
     bench.require_in_sync()
