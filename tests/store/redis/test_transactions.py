@@ -15,7 +15,7 @@ from diffsync_store.store.redis import store as redis_store
 from diffsync_store.store.redis.keys import StoreKeys
 from diffsync_store.store.redis.scripts.pipeline import Pipeline
 from tests.servers import RedisServer
-from tests.store.inventory import Device, flat
+from tests.store.inventory import Device, Site, flat, sites
 from tests.store.redis.stored_index import read_index
 
 COUNT = 3000
@@ -65,13 +65,17 @@ def calls(client: Any, command: str) -> int:
     return int(client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
 
 
+def keys_of_transactions(client: Any) -> list[bytes]:
+    return [key for key in client.keys("*") if b":adding:" in key]
+
+
 def require_whole(url: str, client: Any, store_id: str, found: list[str]) -> None:
     """The store has these objects and their index, and no key of a transaction."""
     with RedisStore(store_id=f"{store_id}-calm", url=url) as calm:
         load(calm, found)
     assert stored(url, store_id) == found
     assert read_index(client, store_id, "device") == read_index(client, f"{store_id}-calm", "device")
-    assert [key for key in client.keys("*") if b":adding:" in key] == []
+    assert keys_of_transactions(client) == []
     client.delete(*StoreKeys(f"{store_id}-calm").all(["device"]))
 
 
@@ -118,6 +122,53 @@ def test_a_server_without_the_scripts_keeps_objects_that_were_stored_before(
 
     load(store, names(), leave_behind)
     require_whole(own_redis.url, client, store.store_id, names())
+
+
+def test_nothing_is_left_of_other_models_whose_transactions_were_sent_together(
+    own_redis: RedisServer, store: RedisStore, client: Any
+) -> None:
+    adapter = sites(store)
+    with store.loading():
+        for half in range(2):
+            for number in range(COUNT):
+                adapter.add(Site(name=f"s{half} {number:05}"))
+                adapter.add(Device(name=f"d{half} {number:05}"))
+            client.script_flush()
+    assert calls(client, "exec")
+    assert [adapter.count(model) for model in ("site", "device")] == [2 * COUNT] * 2
+    assert keys_of_transactions(client) == []
+
+
+def test_an_interrupt_after_a_refused_transaction_loses_nothing(
+    own_redis: RedisServer, store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, interrupts = names(count=2 * COUNT), list[str]()
+    adapter = flat(store)
+    unlink = store._redis.unlink
+
+    def interrupt(key: str) -> None:
+        interrupts.append(key)
+        if len(interrupts) < 4:
+            raise KeyboardInterrupt
+        unlink(key)
+
+    monkeypatch.setattr(store._redis, "unlink", interrupt)
+    with store.loading():
+        for number, name in enumerate(found):
+            if number == COUNT:
+                store.count()  # what was sent is answered
+                client.script_flush()
+            device = Device(name=name, role="loaded")
+            try:
+                adapter.add(device)
+            except KeyboardInterrupt:
+                assert store.get_cached("device", name) is device
+        with suppress(KeyboardInterrupt):
+            store.flush()
+        store.flush()
+    assert interrupts
+    client.delete(StoreKeys(store.store_id).adding("device"))
+    require_whole(own_redis.url, client, store.store_id, found)
 
 
 def test_what_another_version_has_left_is_dropped_with_the_store(store: RedisStore, client: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -167,6 +168,16 @@ class Pipeline:
         """
         connection, others = self._unanswered.popleft()
         return connection.read_response() if others == 0 else _answer_of_transaction(connection, others)
+
+    def skip_answers(self) -> None:
+        """Wait for the answers to all unanswered calls, whatever they are.
+
+        Raises:
+            redis.exceptions.RedisError: the server does not answer.
+        """
+        while self._unanswered:
+            with suppress(redis_errors.ResponseError, TransactionFailed):
+                self.answer()
 
     def release(self) -> None:
         """Return the connections to their pools. All answers must have been read."""

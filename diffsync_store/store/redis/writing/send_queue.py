@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 
 from diffsync_store.store.redis.connection.driver import redis_errors
 from diffsync_store.store.redis.scripts.pipeline import Pipeline, TransactionFailed
@@ -124,14 +125,24 @@ class SendQueue:
                 refused += [(batch.model, uid) for uid in self._writer.process(batch, self._pipe.answer(), started)]
                 self._sent.popleft()
             self._pipe.release()
-        except (redis_errors.RedisError, OSError, NotAdmitted) as error:
-            if isinstance(error, TransactionFailed):
-                self._writer.avoid_transactions(self._sent[0][0])
+        except TransactionFailed:
+            self._avoid_transactions(self._pipe)
+        except (redis_errors.RedisError, OSError, NotAdmitted):
             self._requeue_sent()
         except BaseException:
             self._requeue_sent()
             raise
         return refused
+
+    def _avoid_transactions(self, pipe: Pipeline) -> None:
+        """Requeue the sent batches, and remove what the server has kept of their transactions, once it has run the last one."""
+        refused = [batch for batch, _ in self._sent]
+        try:
+            with suppress(redis_errors.RedisError, OSError):
+                pipe.skip_answers()
+        finally:
+            self._requeue_sent()
+        self._writer.avoid_transactions(refused)
 
     def _requeue_sent(self) -> None:
         """Move sent batches, whose outcome is unknown, back to the waiting ones."""

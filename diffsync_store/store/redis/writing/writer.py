@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
@@ -242,15 +242,15 @@ class Writer:
         """Whether the first partition is known to take transactions."""
         return bool(self._gates[0].has_transactions)
 
-    def avoid_transactions(self, batch: Batch) -> None:
-        """Use no transaction until another shard is loaded: the server has refused that of a batch."""
+    def avoid_transactions(self, batches: Iterable[Batch]) -> None:
+        """Use no transaction until another shard is loaded: the server has refused those of these batches, or the first one of them."""
         for gate in self._gates:
             gate.has_transactions = False
-        with (
-            suppress(ObjectStoreException),
-            translated_errors(),
-        ):  # its objects may be there; if this fails, they expire with the store
-            self._redis.unlink(self._gates[batch.partition].keys.adding(batch.model))
+        adding = {self._gates[batch.partition].keys.adding(batch.model) for batch in batches}
+        # Their objects may be there; if this fails, they expire with the store.
+        with suppress(ObjectStoreException), translated_errors():
+            for key in adding:
+                self._redis.unlink(key)
 
     def _names_of(self, batch: Batch) -> FieldNames:
         """Return the field names of a model. They are those of the first object, unless the partition has others already."""
