@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from typing import Any
@@ -13,7 +14,9 @@ from diffsync_store import ObjectStoreException, StoreState
 from diffsync_store.store.redis import RedisStore
 from diffsync_store.store.redis import store as redis_store
 from diffsync_store.store.redis.keys import StoreKeys
+from diffsync_store.store.redis.scripts import store as scripts
 from diffsync_store.store.redis.scripts.pipeline import Pipeline
+from diffsync_store.store.redis.scripts.script import Script
 from tests.servers import RedisServer
 from tests.store.inventory import Device, Site, flat, sites
 from tests.store.redis.stored_index import read_index
@@ -169,6 +172,27 @@ def test_an_interrupt_after_a_refused_transaction_loses_nothing(
     assert interrupts
     client.delete(StoreKeys(store.store_id).adding("device"))
     require_whole(own_redis.url, client, store.store_id, found)
+
+
+def test_a_server_that_does_not_say_what_a_user_may_call_gets_each_object_once(
+    own_redis: RedisServer, store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those before Redis 7: a transaction is refused there, and its batch would be sent again."""
+    add = Script("store/add")
+    add._text = add._text.replace("redis.acl_check_cmd", "redis.of_a_later_version")
+    add.digest = hashlib.sha1(add._text.encode(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(scripts, "ADD", add)
+    sent: list[Any] = []
+    send: Send = Pipeline.send_transaction
+
+    def note(pipe: Pipeline, key: str, commands: Any) -> None:
+        sent.append(commands)
+        send(pipe, key, commands)
+
+    monkeypatch.setattr(Pipeline, "send_transaction", note)
+    load(store, names())
+    assert [command for commands in sent for command in commands if command[0] != "EVALSHA"] == []
+    require_whole(own_redis.url, client, store.store_id, names())
 
 
 def test_what_another_version_has_left_is_dropped_with_the_store(store: RedisStore, client: Any) -> None:

@@ -7,9 +7,11 @@
 -- not admitted is removed.
 -- A user who may not call MULTI would move the objects away for other clients to see: then nothing is opened.
 -- KEYS: as for each batch, 8 adding. ARGV: as for each batch, 13 number of the page, 14 page; 15 'open', 'close', or 'ready' to ask
--- whether the server can add objects only if none of them is stored, 16 number of objects.
--- Returns: for 'close' status, epoch, generation, refused adds, as `load` does. The status is 'apart' if nothing can be said to have been
--- written, because objects are stored already or the batch has failed halfway before: then `load` must write the batch.
+-- whether batches will be opened, 16 number of objects.
+-- Returns: for 'ready' nothing if no batch will be opened, as on a server that does not say what the user may call; 1 if the server
+-- can also add objects only if none of them is stored, otherwise 0. For 'close' status, epoch, generation, refused adds, as `load` does.
+-- The status is 'apart' if nothing can be said to have been written, because objects are stored already or the batch has failed halfway
+-- before: then `load` must write the batch.
 local adding, opened = KEYS[8], 'adding:' .. token
 
 local function open()
@@ -46,6 +48,8 @@ local function close()
   return {status, epoch, generation, {}}
 end
 
-if ARGV[15] == 'ready' then return may_call('HSETEX', adding, 'FNX', 'FIELDS', 1, 'id', 'value') and 1 or 0 end
+if ARGV[15] == 'ready' then
+  return may_call('MULTI') and (may_call('HSETEX', adding, 'FNX', 'FIELDS', 1, 'id', 'value') and 1 or 0)
+end
 if ARGV[15] == 'open' then return open() end
 return close()
