@@ -289,8 +289,6 @@ class RedisStore(BaseStore):
         shard.begin(generation, self._ttl)
         before, self._load_report = self._load_report, report
         self._shard, self._is_loading, self._loaded_by = shard, True, os.getpid()
-        self._writer.mark(self._facts())
-        self._add_to_index()
 
         def leave() -> None:
             shard.stop()
@@ -299,6 +297,12 @@ class RedisStore(BaseStore):
                 self._writer.change_token()
             self._load_report = before
 
+        try:
+            self._writer.mark(self._facts())
+            self._add_to_index()
+        except BaseException:
+            leave()
+            raise
         return leave
 
     @synchronized

@@ -80,6 +80,23 @@ def expected(redis_server: RedisServer, store_id: str) -> Iterator[Any]:
 
 
 @pytest.mark.slow
+def test_a_shard_that_could_not_be_begun_can_be_loaded_by_anybody(own_redis: RedisServer, store_id: str) -> None:
+    """Redis refuses the last step: nobody gives signs of life for the shard from then on."""
+    url = own_redis.url.replace("redis://", "redis://few:secret@")
+    with closing(own_redis.client()) as client:
+        client.acl_setuser("few", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all", "-zadd"])
+        with RedisStore(store_id=store_id, url=url) as few, RedisStore(store_id=store_id, url=own_redis.url) as other:
+            with pytest.raises(ObjectStoreException, match="lacks a right"):
+                load_devices(few)
+            load_devices(other)
+            assert other.shards()[0].counts == {"device": COUNT}
+            client.acl_setuser("few", enabled=True, commands=["+@all"])
+            load_devices(few)
+            load_sites(few)
+            assert few.seal().state is StoreState.COMPLETE
+
+
+@pytest.mark.slow
 def test_a_killed_process_is_replaced_and_only_its_shard_is_loaded_again(
     redis_server: RedisServer, store: RedisStore, expected: Any
 ) -> None:
