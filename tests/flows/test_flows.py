@@ -159,7 +159,10 @@ def refusal(project: Project) -> Refusal:
     return Refusal(run, load, other, project.store(store_id).record(), diff)
 
 
-def test_a_load_that_raises_fails_with_its_reason_and_leaves_a_store_that_diff_refuses(refusal: Refusal) -> None:
+def test_a_load_that_raises_fails_with_its_reason_and_leaves_a_store_that_diff_refuses(
+    project: Project, refusal: Refusal
+) -> None:
+    assert project.runs("sync:refused", "reconcile")[0]["id"] == refusal.run.id
     assert refusal.load.state == "Failed"
     assert "PermissionError: 401 for ***" in refusal.load.message
     assert refusal.record.state is StoreState.FAILED

@@ -35,8 +35,8 @@ def run_reconcile(context: SyncContext, sync_name: str, *, dry_run: bool, outsid
     )
     begun = Outcome.DRY_RUN if dry_run else Outcome.COMPLETE
     steps: SeparateSteps | TogetherSteps = SeparateSteps(sync_name, declared, ids, outside_window)
+    name_run(outcome=begun)  # also for one that fails; the artifacts of its own steps link to it by its tags
     if declared.steps == "together":
-        name_run(outcome=begun)  # the artifacts of the steps link to this run by its tags
         steps = TogetherSteps(context, sync_name, ids, outside_window)
     with RunNotifications(context).sync_failure(sync_name, ids["diff_id"]):
         ended_steps = [*steps.load(), *steps.diff()]
