@@ -107,7 +107,7 @@ def test_an_approved_sync_whose_window_closes_goes_on_in_the_next_one(project: P
 
 @pytest.mark.prefect
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_reconcile_does_not_wait_for_a_run_of_a_part_of_its_diff(project: Project) -> None:
     reconcile = waiting_reconcile(project, "parted")
     tags = "outcome:waits-for-window", "diff:parted"
