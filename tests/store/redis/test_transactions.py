@@ -68,6 +68,20 @@ def calls(client: Any, command: str) -> int:
     return int(client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
 
 
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """The transactions that are sent: a key of each, and its commands."""
+    found: list[tuple[str, Any]] = []
+    send: Send = Pipeline.send_transaction
+
+    def note(pipe: Pipeline, key: str, commands: Any) -> None:
+        found.append((key, commands))
+        send(pipe, key, commands)
+
+    monkeypatch.setattr(Pipeline, "send_transaction", note)
+    return found
+
+
 def keys_of_transactions(client: Any) -> list[bytes]:
     return [key for key in client.keys("*") if b":adding:" in key]
 
@@ -175,23 +189,19 @@ def test_an_interrupt_after_a_refused_transaction_loses_nothing(
 
 
 def test_a_server_that_does_not_say_what_a_user_may_call_gets_each_object_once(
-    own_redis: RedisServer, store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
+    own_redis: RedisServer,
+    store: RedisStore,
+    client: Any,
+    sent: list[tuple[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As those before Redis 7: a transaction is refused there, and its batch would be sent again."""
     add = Script("store/add")
     add._text = add._text.replace("redis.acl_check_cmd", "redis.of_a_later_version")
     add.digest = hashlib.sha1(add._text.encode(), usedforsecurity=False).hexdigest()
     monkeypatch.setattr(scripts, "ADD", add)
-    sent: list[Any] = []
-    send: Send = Pipeline.send_transaction
-
-    def note(pipe: Pipeline, key: str, commands: Any) -> None:
-        sent.append(commands)
-        send(pipe, key, commands)
-
-    monkeypatch.setattr(Pipeline, "send_transaction", note)
     load(store, names())
-    assert [command for commands in sent for command in commands if command[0] != "EVALSHA"] == []
+    assert [command for _, commands in sent for command in commands if command[0] != "EVALSHA"] == []
     require_whole(own_redis.url, client, store.store_id, names())
 
 
@@ -222,15 +232,9 @@ def test_an_object_of_two_shards_is_found_and_either_can_be_loaded_again(
 
 @pytest.mark.parametrize("shards", [{}, {"shard": "a", "of": OF}], ids=len)
 def test_a_transaction_that_comes_again_changes_nothing(
-    own_redis: RedisServer, store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch, shards: dict[str, Any]
+    own_redis: RedisServer, store: RedisStore, client: Any, sent: list[tuple[str, Any]], shards: dict[str, Any]
 ) -> None:
     """As if the network had delivered it late, after its batch was sent again and others have followed."""
-    sent: list[Any] = []
-    send: Send = Pipeline.send_transaction
-
-    def note(pipe: Pipeline, key: str, commands: Any) -> None:
-        sent.append((key, commands))
-        send(pipe, key, commands)
 
     def repeat() -> None:
         store.count()  # they are answered
@@ -241,7 +245,6 @@ def test_a_transaction_that_comes_again_changes_nothing(
                 pipe.execute_command(*command)
             pipe.execute()
 
-    monkeypatch.setattr(Pipeline, "send_transaction", note)
     load(store, names(), repeat, **shards)
     if shards:
         store.seal()
@@ -249,21 +252,13 @@ def test_a_transaction_that_comes_again_changes_nothing(
 
 
 def test_a_writer_that_was_replaced_writes_nothing(
-    own_redis: RedisServer, store: RedisStore, client: Any, monkeypatch: pytest.MonkeyPatch
+    own_redis: RedisServer, store: RedisStore, client: Any, sent: list[tuple[str, Any]]
 ) -> None:
     """Its transactions come after another process has begun to load the same shard."""
-    late: list[Any] = []
-    send: Send = Pipeline.send_transaction
-
-    def hold_back(pipe: Pipeline, key: str, commands: Any) -> None:
-        late.append(commands)
-        send(pipe, key, commands)
-
-    monkeypatch.setattr(Pipeline, "send_transaction", hold_back)
     old = [f"old {name}" for name in names()]
     with pytest.raises(ZeroDivisionError):
         load(store, old, lambda: 1 / 0, shard="a", of=OF)
-    monkeypatch.setattr(Pipeline, "send_transaction", send)
+    late = [commands for _, commands in sent]
     assert late or not calls(client, "hsetex")
 
     def deliver() -> None:

@@ -243,7 +243,7 @@ class Writer:
         return bool(self._gates[0].has_transactions)
 
     def avoid_transactions(self, batches: Iterable[Batch]) -> None:
-        """Use no transaction until another shard is loaded: the server has refused those of these batches, or the first one of them."""
+        """Use no transaction until another shard is loaded: the server has refused one of these batches."""
         for gate in self._gates:
             gate.has_transactions = False
         adding = {self._gates[batch.partition].keys.adding(batch.model) for batch in batches}
