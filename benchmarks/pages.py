@@ -9,6 +9,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from playwright.sync_api import Page, expect, sync_playwright
@@ -52,7 +53,7 @@ def artifact_page(stack: PrefectStack, run_id: str, key: str) -> str:
     return f"/v2/artifacts/artifact/{found[0]['id']}"
 
 
-def measure(name: str, page: Page, rounds: int, show: Callable[[Page], None]) -> None:
+def measure(page: Page, rounds: int, name: str, show: Callable[[Page], None]) -> None:
     found = []
     for _ in range(rounds + 1):
         page.goto("about:blank")
@@ -106,24 +107,19 @@ def main() -> None:
             page = browser.new_page(base_url=stack.address, viewport={"width": 1280, "height": 900})
             page.set_default_timeout(SECONDS * 1000)
             totals, table = (artifact_page(stack, diff, f"diff-source-target{end}") for end in ("-totals", ""))
-            measure(
+            measure_page = partial(measure, page, rounds)
+            measure_page(
                 "an empty load",
-                page,
-                rounds,
                 page_opener(artifact_page(stack, empty, "load-target"), "heading", "0 objects of target"),
             )
-            measure(
+            measure_page(
                 "the diff's totals",
-                page,
-                rounds,
                 page_opener(totals, "heading", f"{objects:,} create: source → target"),
             )
-            measure("the table of the diff's first changes", page, rounds, page_opener(table, "cell", "item 9"))
-            measure("the form of three operations", page, rounds, form_opener(syncs["small"], "All 3 creates."))
-            measure(
+            measure_page("the table of the diff's first changes", page_opener(table, "cell", "item 9"))
+            measure_page("the form of three operations", form_opener(syncs["small"], "All 3 creates."))
+            measure_page(
                 "the form of the large diff",
-                page,
-                rounds,
                 form_opener(syncs["large"], f"The first 5 of {objects:,} creates."),
             )
             browser.close()
