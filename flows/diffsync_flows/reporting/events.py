@@ -38,11 +38,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import httpx
 from prefect import runtime
-from prefect.client.orchestration import get_client
 from prefect.events import emit_event
-from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 from prefect.exceptions import TerminationSignal
 
 from diffsync_flows.config.schema import PrefectSyncEntry
@@ -100,18 +97,6 @@ def diff_saved(record: DiffRecord, sync_name: str, sync: PrefectSyncEntry) -> No
 def count_suppressed(record: DiffRecord) -> int:
     """Count the operations of a diff that the guards suppress."""
     return sum(each.count_in(record.by_model) for each in record.suppressions)
-
-
-def has_emitted(resource: str, *events: str) -> bool:
-    """Return whether one of the events was emitted for a resource, such as `store.STORE_ID`; False if Prefect does not answer."""
-    chosen = EventFilter(
-        event=EventNameFilter(name=list(events)), resource=EventResourceFilter(id=[f"diffsync.{resource}"])
-    )
-    try:
-        with get_client(sync_client=True) as client:
-            return bool(client.read_events(chosen, limit=1).events)
-    except httpx.HTTPError:
-        return False
 
 
 def is_step() -> bool:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-from prefect import get_run_logger, runtime
+from prefect import get_run_logger
 
-from diffsync_flows.reporting.events import DIFF_EMPTY, DIFF_SAVED, STORE_LOADED, has_emitted
 from diffsync_flows.reporting.run_log import library_log
 from diffsync_flows.reporting.run_metadata import format_counts
 from diffsync_flows.runtime.context import SyncContext
+from diffsync_flows.runtime.ended_steps import has_ended, note_ended
 from diffsync_flows.runtime.error_handling import error_message
 from diffsync_flows.runtime.states import Outcome
 from diffsync_flows.runtime.threads import run_at_once
@@ -67,11 +67,12 @@ class TogetherSteps:
         """
         diff_id, source, target = (self._ids[name] for name in ("diff_id", "source_store_id", "target_store_id"))
         with _step(f"diff {self._sync_name}"):
-            if _is_started_again() and has_emitted(f"diff.{diff_id}", DIFF_SAVED, DIFF_EMPTY):
+            if has_ended("diff", self._sync_name, diff_id):
                 record = self._context.diffs().open(diff_id).record
                 get_run_logger().info("Diff %s was saved before this run was started again", diff_id)
             else:
                 record = run_diff(self._context, source, target, diff_id, self._sync_name)
+                note_ended("diff", self._sync_name, diff_id)
         return [StepEnd(f"diff {_subject(record)}", Outcome.COMPLETE)]
 
     def sync(self, record: DiffRecord, *, dry_run: bool) -> list[StepEnd]:
@@ -93,17 +94,18 @@ class TogetherSteps:
     def _load(self, adapter: str, store_id: str) -> StepEnd | StepFailed:
         try:
             with _step(f"load {adapter}"):
-                if before := self._loaded_before(store_id):  # a sync may have changed the store since then
+                if before := self._loaded_before(adapter, store_id):  # a sync may have changed the store since then
                     title = f"{adapter} · before this run was started again"
                     return StepEnd(f"load {title}", load_ending(before).outcome)
                 record, ending = run_load(self._context, adapter, store_id)
+                note_ended("load", adapter, store_id)
         except StepFailed as failure:
             return failure
         return StepEnd(f"load {load_title(adapter, record)}", ending.outcome)
 
-    def _loaded_before(self, store_id: str) -> StoreRecord | None:
+    def _loaded_before(self, adapter: str, store_id: str) -> StoreRecord | None:
         """Return the record of a store that an earlier process of this run has loaded and reported; None otherwise."""
-        if not _is_started_again() or not has_emitted(f"store.{store_id}", STORE_LOADED):
+        if not has_ended("load", adapter, store_id):
             return None
         try:
             with self._context.open_store(store_id) as store:
@@ -112,10 +114,6 @@ class TogetherSteps:
             return None
         get_run_logger().info("Store %s was loaded before this run was started again", store_id)
         return record
-
-
-def _is_started_again() -> bool:
-    return int(runtime.flow_run.run_count) > 1
 
 
 def _subject(record: DiffRecord) -> str:
