@@ -24,7 +24,7 @@ UV := $(BIN)/uv
 # The lines of one package in a lock file, with its hashes.
 section = awk -v name=$(1) '/^[a-z]/ { keep = index($$0, name "==") == 1 } keep' $(2)
 
-PARALLEL = $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadscope)
+PARALLEL = $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder)
 
 # Without bytecode files, a Prefect run starts four seconds later.
 unexport PYTHONDONTWRITEBYTECODE

@@ -80,7 +80,7 @@ def _can_use_cluster(metafunc: pytest.Metafunc) -> bool:
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        scheduling.slow_first(items)
+        scheduling.sort(items)
     for item in items:
         fast.mark_by_fixtures(item)
     if config.getoption("--fast"):

@@ -396,7 +396,7 @@ class Project:
         wait_until(are_emitted, 240, f"events with the states {states}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory, diffsync_dir: Path) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("project")
     write_registry(folder / "before", [airport(f"A{number:04}", name=f"<b>{number}</b> | a") for number in range(MANY)])
@@ -483,7 +483,7 @@ class History:
         return next(step for step in self.project.children(run) if step.pool == f"diffsync-{pool}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def history(project: Project) -> History:
     fill(project, project.database)
     contents = [check.fingerprint(project.database)]

@@ -148,7 +148,7 @@ class Refusal:
     diff: Run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def refusal(project: Project) -> Refusal:
     run = project.run("reconcile/refused")
     load, other = (
