@@ -10,7 +10,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.sorting import ArtifactSort
 
 from diffsync_flows.prefect_api import best_effort
-from diffsync_flows.reporting.artifacts.text import NOT_PUBLISHED, canary_section, format_totals, sides
+from diffsync_flows.reporting.artifacts.text import (
+    MAX_MESSAGE_LENGTH,
+    NOT_PUBLISHED,
+    canary_section,
+    format_totals,
+    sides,
+)
 from diffsync_flows.reporting.escape import escape_markdown
 from diffsync_flows.runtime.ids import artifact_key, of_this_run
 from diffsync_flows.runtime.states import Ending
@@ -19,7 +25,6 @@ from diffsync_store.diffs import DiffRecord
 
 WAITING = "waits for approval"
 WAITS_FOR_WINDOW = "approved, waits for a window"
-MAX_MESSAGE_LENGTH = 2000
 
 
 def publish_reconcile(

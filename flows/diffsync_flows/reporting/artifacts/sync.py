@@ -27,8 +27,8 @@ SKIPPED = (
 )
 SUPPRESSED_NOTE = "If the reason names an allowance, start a sync of this diff with it in `allow` to apply them."
 WINDOW_NOTE = (
-    "This run starts by itself then. To apply the diff now, start a sync of it with a reason in `outside_window`. To prevent it, "
-    "reject the diff or cancel this run."
+    "If this run is still scheduled then, it starts by itself. To apply the diff now, start a sync of it with a reason in "
+    "`outside_window`. To prevent it, reject the diff or cancel this run."
 )
 RETRY_NOTE = "Fix the cause, then start a sync of this diff with `retry_rejected`: it applies only these operations."
 

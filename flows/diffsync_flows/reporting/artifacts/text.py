@@ -13,6 +13,9 @@ from diffsync_store.rules import RuledCount
 
 MAX_ROWS = 1000
 MAX_REASON_LENGTH = 600
+"""Characters of a reason in a row of a table."""
+MAX_MESSAGE_LENGTH = 2000
+"""Characters of a message that is a paragraph."""
 NOT_PUBLISHED = "Cannot publish the artifact"
 
 
@@ -53,7 +56,7 @@ def canary_section(canary: CanaryReport) -> str:
     """Return what became of the canary of a sync, and the objects that do not have what was written."""
     rows = [(one.action, one.model, one.unique_id, one.attribute, one.written, one.found) for one in canary.unsettled]
     header = ("action", "model", "unique id", "attribute", "written", "found")
-    why = f"\n\n{escape_markdown(canary.reason, MAX_REASON_LENGTH)}" if canary.state == "failed" else ""
+    why = f"\n\n{escape_markdown(canary.reason, MAX_MESSAGE_LENGTH)}" if canary.state == "failed" else ""
     end = count_shown(canary.not_settled, "objects", len(rows))
     return f"\n\n## Canary\n\n{escape_markdown(canary.text)}{why}" + section("Not settled", header, rows, end=end)
 
