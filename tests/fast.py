@@ -14,7 +14,6 @@ REASONS = {
 }
 """By marker."""
 MARKER_OF_FIXTURE = {
-    "project": "prefect",
     "chromium": "browser",
     "postgres_server": "server",
     "nautobot_server": "server",
