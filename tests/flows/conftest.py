@@ -376,6 +376,15 @@ class Project:
         found = self.stack.post("/logs/filter", logs={"flow_run_id": {"any_": [id_of(run)]}}, sort="TIMESTAMP_ASC")
         return [line["message"] for line in found]
 
+    def expect_log(self, run: Run | str, *texts: str) -> str:
+        """Wait until the log of a run has these texts, and return it. A process sends the last lines after the state of its run."""
+
+        def log() -> str:
+            return "\n".join(self.logs(run))
+
+        wait_until(lambda: all(text in log() for text in texts), 240, f"the log has {texts}")
+        return log()
+
     def artifacts(self, run: Run | str) -> dict[str, dict[str, Any]]:
         """Return the artifacts of a run by key, without the id of the run at its end."""
         found = self.stack.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [id_of(run)]}})

@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from diffsync_flows.blocks import DiffsyncStore
 from tests.flows.conftest import Project
-from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -39,7 +38,7 @@ def test_the_url_of_the_store_can_be_in_a_block_and_its_password_appears_nowhere
     assert run.state == "Completed", run.message
     with project.store("by-block") as store:
         assert store.record().counts == {"item": 5}
-    wait_until(lambda: "by-block" in str(project.logs(run)), 240, "its log is there")
+    project.expect_log(run, "by-block")
     reconciled = project.run_with(environment, "reconcile/busy", sync_name="busy", dry_run=True)
     assert reconciled.state == "Completed", reconciled.message
     shown = [project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")]

@@ -69,7 +69,7 @@ def test_a_sync_publishes_what_it_applied_and_logs_no_line_for_each_record(histo
     assert synced["description"] == "1,215 of 1,215 applied"
     assert "| updated | 1,180 |" in synced["data"]
     assert "| failed | 0 |" in synced["data"]
-    wait_until(lambda: "Sync complete" in "\n".join(history.project.logs(run)), 240, "the log has lines of the library")
+    history.project.expect_log(run, "Sync complete")
     assert len(history.project.logs(run)) < 50
 
 
@@ -133,7 +133,7 @@ def test_a_sync_lists_failed_operations_and_ends_as_partial(project: Project) ->
     assert "| failed | 1 |" in shown
     assert "| blocked | 2 |" in shown
     assert r"no \| &lt;i&gt;AA&lt;/i&gt; here" in shown
-    wait_until(lambda: "no | <i>AA</i> here" in "\n".join(project.logs(run)), 240, "the reason is in the log")
+    project.expect_log(run, "no | <i>AA</i> here")
     assert check.compare(database, project.folder / "after" / "airports.csv")["airports missing"] == 1
 
 
@@ -174,7 +174,7 @@ def test_a_load_that_raises_fails_with_its_reason_and_leaves_a_store_that_diff_r
 
 def test_a_load_that_loses_its_connection_is_retried_from_an_empty_store(project: Project, refusal: Refusal) -> None:
     assert refusal.other.state == "Completed", refusal.other.message
-    wait_until(lambda: "Retry 1/" in "\n".join(project.logs(refusal.other)), 240, "the log has the retry")
+    project.expect_log(refusal.other, "Retry 1/")
     record = project.store(parameter(project, refusal.other, "store_id")).record()
     assert (record.state, record.counts) == (StoreState.COMPLETE, {"item": 3})
 
@@ -189,7 +189,7 @@ def test_a_reconcile_fails_with_the_name_state_and_reason_of_the_step_that_faile
 
 
 def test_no_secret_is_in_a_log_a_state_an_artifact_or_a_parameter(project: Project, refusal: Refusal) -> None:
-    wait_until(lambda: "401" in str(project.logs(refusal.run)), 240, "the reason is in the log")
+    project.expect_log(refusal.run, "401")
     for run in (refusal.run, *project.children(refusal.run), refusal.diff):
         shown = json.dumps([project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")])
         assert PASSWORD not in shown
@@ -219,7 +219,7 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_star
     assert float(shown["data"]) == 30
     assert shown["description"].startswith("load: 3 of 10 objects, ")
     assert shown["description"].endswith(" left")
-    wait_until(lambda: shown["description"] in project.logs(run_id), 240, "the log has it too")
+    project.expect_log(run_id, shown["description"])
     project.stack.workers["load"].kill()
     try:
         record = project.store("killed").record()
@@ -261,7 +261,7 @@ def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: 
     assert "The only reject." in shown
     assert 'diffsync_load_rejected{adapter="rejecting"} 1.0' in project.numbers("load-rejecting")
     assert "<b>bad" not in shown
-    for text in (shown, record.model_dump_json(), "\n".join(project.logs(run))):
+    for text in (shown, record.model_dump_json(), project.expect_log(run, "Store rejecting is partial")):
         assert PASSWORD not in text
 
 
@@ -318,7 +318,7 @@ def test_a_target_with_a_lease_is_not_changed(project: Project) -> None:
         run = project.run("sync/busy", diff_id="busy")
     assert run.state == "Failed"
     assert "a sync of ann's" in run.message
-    assert f'File "{ROOT}/flows/' not in "\n".join(project.logs(run))
+    assert f'File "{ROOT}/flows/' not in project.expect_log(run, "a sync of ann's")
     for given in ({"exclude": [{"model": "itme"}]}, {"select": [{"action": "delete"}]}):
         run = project.run("sync/busy", diff_id="busy", **given)
         assert run.state == "Failed"

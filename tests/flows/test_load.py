@@ -19,7 +19,7 @@ def test_a_load_survives_a_restarting_service_and_respects_retry_after(project: 
     assert len(service.requests) == 5
     with project.store("served") as store:
         assert (store.record().state.value, store.count()) == ("complete", 5)
-    assert "The service asks for a pause of 3 seconds (Retry-After)" in project.logs(run)
+    project.expect_log(run, "The service asks for a pause of 3 seconds (Retry-After)")
 
 
 def test_a_load_with_a_refused_login_is_not_retried(project: Project) -> None:

@@ -68,8 +68,9 @@ def test_a_shard_that_is_killed_or_fails_is_loaded_again_alone(project: Project,
         assert f"({project.stack.address}/v2/runs/flow-run/{run.id})" in table["data"]
         assert run.pool == "diffsync-load"
     assert "ValueError: asia does not answer \\*\\*\\*" in table["data"]
-    texts = [table["data"], ended.message, *project.logs(run_id), *record.reason]
-    assert not any(PASSWORD in text for run in children.values() for text in [*texts, *project.logs(run), run.message])
+    logs = [project.expect_log(children["load-shard regions · asia"], "asia does not answer"), *project.logs(run_id)]
+    messages = [run.message for run in children.values()]
+    assert not any(PASSWORD in text for text in [table["data"], ended.message, record.reason, *logs, *messages])
     assert {f"load-regions-{name}-progress" for name in ("eu",)} - project.artifacts(run_id).keys()
 
     (folder / "asia.fail").unlink()
@@ -111,7 +112,7 @@ def test_a_load_that_holds_the_last_slot_loads_the_shards_itself(project: Projec
         project.stack.api.patch(pool, json={"concurrency_limit": None}).raise_for_status()
     assert run.state == "Completed", run.message
     assert {child.state for child in project.children(run)} == {"Cancelled"}
-    assert any("Start a worker for their work pool, or raise its limit" in line for line in project.logs(run))
+    project.expect_log(run, "Start a worker for their work pool, or raise its limit")
     with project.store("listed") as store:
         assert store.record().state is StoreState.COMPLETE
         assert store.record().counts == {"item": 20}

@@ -1,6 +1,5 @@
 """An error that a person can fix is one sentence, as the message of the run's state."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 
 from airports.demo.ports import free_port
 from airports.demo.prefect_stack import ROOT
-from airports.demo.runs import Run, finish, start_run
+from airports.demo.runs import finish, start_run
 from diffsync_flows.config.config import read_config
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.error_handling import report_expected_errors
@@ -43,14 +42,9 @@ def test_an_expected_error_is_the_message_of_the_runs_state(project: Project) ->
         assert run.state == "Failed", run.message
         assert fault in run.message
         assert "exception" not in run.message
-        wait_until(partial(is_logged, project, run, fault), 240, "it is in the log")
-        log = "\n".join(project.logs(run))
+        log = project.expect_log(run, fault)
         assert f'File "{ROOT}/flows/' not in log  # Prefect logs a traceback of its own code for each failed run
         assert "Retry" not in log
-
-
-def is_logged(project: Project, run: Run, fault: str) -> bool:
-    return any(fault in line for line in project.logs(run))
 
 
 @pytest.mark.prefect

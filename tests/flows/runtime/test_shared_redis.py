@@ -13,7 +13,7 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.shared_redis import other_servers, server_id
 from diffsync_store.store.redis.keys import users_of
 from tests.flows.conftest import Project
-from tests.servers import RedisServer, wait_until
+from tests.servers import RedisServer
 
 
 def config(redis: RedisServer, folder: Path, project: str) -> Config:
@@ -61,7 +61,7 @@ def test_the_check_command_and_each_run_warn_of_another_server(
     run = project.run("load/five")
     assert run.state == "Completed"
     warning = "Another Prefect server (http://other/api) used redis://"
-    wait_until(lambda: any(warning in line for line in project.logs(run)), 240, "the log has it")
+    project.expect_log(run, warning)
     file = config(project.redis, tmp_path, "diffsync").path
     monkeypatch.setenv("DIFFSYNC_CONFIG", str(file))
     with temporary_settings({PREFECT_API_URL: f"{project.stack.address}/api"}):
