@@ -74,15 +74,15 @@ class PrefectRunner:
         """Resume the flow runs that wait for a decision about a diff, which is recorded already.
 
         Raises:
-            UserError: The diff is approved and no run waits for it, or Prefect does not answer.
+            UserError: The diff is approved and no run waits for it, Prefect refuses to resume one, or does not answer.
         """
         with translated_api_errors(), SyncContext(self._config) as context:
             saved = context.diffs().open(diff_id)
             waiting = pending_runs(saved.record, self._config.declared.project)
             runs = [run for run in waiting if not is_approved or is_covered(run, saved)]
-            resume(runs, is_approved=is_approved, by=by, comment=comment)
             if not is_approved:
                 end_scheduled(diff_id, self._config.declared.project, f"{by} rejected the diff: {comment}")
+            resume(runs, is_approved=is_approved, by=by, comment=comment)
         if is_approved and not waiting:
             raise UserError(
                 "The approval is recorded, and no flow run waits for this diff. Start a run that applies it."

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.flows.conftest import Project
+from tests.servers import wait_until
 
 
 def lines(file: Path) -> list[str]:
@@ -40,6 +41,8 @@ def shown_request(project: Project, run_id: str) -> str:
 
 
 def send_answer(project: Project, run_id: str, answer: dict[str, Any]) -> None:
+    """Answer a run that is suspended or will be; Prefect saves the form after the state."""
+    wait_until(lambda: shown_request(project, run_id), 240, "it asks")
     found = project.stack.post(f"/flow_runs/{run_id}/resume", run_input=answer)
     assert found["status"] == "ACCEPT", found
 

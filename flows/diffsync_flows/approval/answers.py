@@ -6,6 +6,7 @@ from contextlib import suppress
 from prefect.client.schemas import FlowRun
 from prefect.exceptions import FlowPauseTimeout, NotPausedError, ObjectNotFound
 from prefect.flow_runs import resume_flow_run
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from diffsync_flows.approval.pending import pending_runs, suspended_runs
 from diffsync_flows.approval.waiting_reconciles import settle_all
@@ -13,12 +14,16 @@ from diffsync_flows.approval.window_wait import end_scheduled
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store import DiffNotFound, Select
 from diffsync_store.diffs import SavedDiff
+from diffsync_store.project import UserError
 from diffsync_store.runs import Selection, SyncRequest, has_all_approvals, uncovered_by, undecided_refusal
 
 Answer = dict[str, str]
 """The values of a run's form."""
 ALREADY_RESUMED = (NotPausedError, FlowPauseTimeout, ObjectNotFound)
 """Raised if another process resumed or ended the run first."""
+FORM_SECONDS = 30.0
+"""How long to try again if Prefect refuses an answer: it saves the form of a run after it has suspended the run."""
+RETRY_SECONDS = 0.5
 
 
 def decide(
@@ -56,11 +61,30 @@ def decide(
 
 
 def resume(runs: Iterable[FlowRun], *, is_approved: bool, by: str, comment: str) -> None:
-    """Resume flow runs with a decision that is saved with their diff; skip those that another process has resumed or ended."""
+    """Resume flow runs with a decision that is saved with their diff; skip those that another process has resumed or ended.
+
+    Raises:
+        UserError: Prefect refuses the answer to some of them.
+    """
     answer = {"decision": "approve" if is_approved else "reject", "by": by, "comment": comment}
+    failures = []
     for run in runs:
-        with suppress(*ALREADY_RESUMED):
-            resume_flow_run(run.id, run_input=answer)
+        retrying = Retrying(
+            retry=retry_if_exception_type(RuntimeError),
+            wait=wait_fixed(RETRY_SECONDS),
+            stop=stop_after_delay(FORM_SECONDS),
+            reraise=True,
+        )
+        try:
+            retrying(resume_flow_run, run.id, run_input=answer)
+        except RuntimeError as error:
+            failures.append(f"{run.name}: {error}")
+        except ALREADY_RESUMED:
+            continue
+    if failures:
+        raise UserError(
+            f"The decision is recorded, but Prefect did not resume {'; '.join(failures)}. Run: diffsync-flows resume"
+        )
 
 
 def resume_decided(context: SyncContext) -> list[str]:
