@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BeforeValidator, JsonValue
 from diffsync_store.suggestion import did_you_mean
 
 _LIST = re.compile(r"list\[(.+)\]")
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE)
 _MAC_SEPARATORS = re.compile(r"[-:. ]")
 _MAC_DIGITS = re.compile(r"[0-9a-f]{12}|[0-9a-f]{16}")
 
@@ -59,6 +60,11 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _seconds(value: Any) -> Any:
+    """A text that is a number has seconds, as a number has: files and columns of text hold a duration so."""
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else value
+
+
 def _network(text: str) -> Any:
     return ipaddress.ip_network(text, strict=False)
 
@@ -73,7 +79,7 @@ _NAMED: dict[str, Any] = {
     "date": date,
     "time": time,
     "datetime": Annotated[datetime, AfterValidator(_in_utc)],
-    "duration": timedelta,
+    "duration": Annotated[timedelta, BeforeValidator(_seconds)],
     "uuid": UUID,
     "ip": Annotated[str, BeforeValidator(_address_form(ipaddress.ip_address))],
     "interface": Annotated[str, BeforeValidator(_address_form(ipaddress.ip_interface))],

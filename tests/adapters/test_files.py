@@ -567,9 +567,40 @@ def test_only_what_changes_changes_in_a_yaml_file(tmp_path: Path, text: str) -> 
     assert (tmp_path / "devices.yaml").read_bytes().decode() == text.replace("rack: 1", "rack: 2")
 
 
+BREAKS = ["a\rb", "\r", "a\r\nb", "a\nb\n", "\x85", "a\x85b", "\u2028", "a\u2029b", "\x0b", "\x1c", "\ufeffa"]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_breaks_of_lines_inside_of_a_text_are_read_as_they_were_written(tmp_path: Path, name: str, end: str) -> None:
+    (tmp_path / name).write_bytes(TEXTS[name].replace(b"\n", end.encode()))
+    records = {"from": name, "fields": {"tags": {"read_only": True}}}
+    adapter = loaded(adapter_of(tmp_path, records))
+    new = [({"name": f"new {text}"}, {"site": text, "rack": 1}) for text in BREAKS]
+    assert not [each for each in adapter.create_records(adapter.models["device"], new) if isinstance(each, Exception)]
+    device = adapter.get("device", "a")
+    assert adapter.update_records(type(device), [(device, {"site": "".join(BREAKS)})]) == [device]
+    again = loaded(adapter_of(tmp_path, records))
+    assert again.store.record().state is StoreState.COMPLETE
+    found = {device["name"]: device["site"] for device in devices(again)}
+    assert found == {"a": "".join(BREAKS), "b": None, **{f"new {text}": text for text in BREAKS}}
+
+
+def test_a_cell_cannot_hold_a_nul_character_and_the_others_are_written(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text("name,site\n")
+    adapter = loaded(adapter_of(tmp_path))
+    bad, good = adapter.create_records(
+        adapter.models["device"], [({"name": "a"}, {"site": "x\0"}), ({"name": "b"}, {"site": "y"})]
+    )
+    assert "cannot hold a NUL character ('site')" in str(bad)
+    assert good.name == "b"
+    assert (tmp_path / "devices.csv").read_text() == "name,site\nb,y\n"
+
+
 @pytest.mark.parametrize(
     "before",
     [
+        b"sep=;\r\nname;site\r\na;x\r\n",
         b"\xef\xbb\xbfname;site\r\na;x\r\nb;\r\n",
         b"site|rack|name\nx|1|a\n||b\n",
         "name,site\na,\u00e5\n".encode("utf-16"),

@@ -55,6 +55,25 @@ def test_a_type_has_one_form_of_a_value_and_takes_that_form_again(name: str) -> 
     assert again.dict() == thing.dict()
 
 
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "json"])
+def test_a_type_takes_its_form_as_text_too(name: str) -> None:
+    given, form = EXAMPLES[name]
+    model = one({"field": name})
+    assert model(name="x", field=str(form)).dict() == model(name="x", field=given).dict()
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "1.5", "3456000.0", "1e3", " 90 "])
+def test_a_duration_in_a_text_is_a_number_of_seconds(text: str) -> None:
+    model = one({"field": "duration"})
+    assert model(name="x", field=text).field.total_seconds() == float(text)
+
+
+@pytest.mark.parametrize("text", ["90 s", "1e", "", "1e400", "nan"])
+def test_a_text_that_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        one({"field": "duration"})(name="x", field=text)
+
+
 def test_a_number_is_written_without_a_fraction_that_it_does_not_have() -> None:
     assert [repr(payload_form(number)) for number in (1.0, 0.5, 2)] == ["1", "0.5", "2"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -17,6 +16,27 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?")
 LONGEST_CELL = 16_000_000
 
 csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
+
+
+class _Lines:
+    """Collects what a writer of CSV makes, with another end of each line.
+
+    The writer quotes a line break inside of a cell only if lines end with it. Readers take each kind of break for the end of a line.
+    """
+
+    WRITTEN = "\r\n"
+
+    def __init__(self, end: str) -> None:
+        self._end = end
+        self._lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        """Take one line, as the writer makes it."""
+        self._lines.append(line.removesuffix(self.WRITTEN) + self._end)
+
+    def text(self) -> str:
+        """Return all lines."""
+        return "".join(self._lines)
 
 
 class CsvFile(FileFormat):
@@ -78,17 +98,20 @@ class CsvFile(FileFormat):
                     f"A cell of a CSV file cannot hold a {type(value).__name__} ({name!r}). Convert it to text, for example with "
                     "`transforms: [{split: ','}]`."
                 )
+            if isinstance(value, str) and "\0" in value:
+                raise ValueError(f"A cell of a CSV file cannot hold a NUL character ({name!r}).")
 
     def dump(self, content: Any) -> bytes:
         is_there = self.path.exists()
         first = self.first_line() if is_there else ""
         columns = dict.fromkeys(self.columns()) if is_there else {}
         columns |= dict.fromkeys(name for row in content for name in row)
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, delimiter=self.delimiter(), lineterminator="\r\n" if first.endswith("\r\n") else "\n")
+        lines = _Lines("\r\n" if first.endswith("\r\n") else "\n")
+        writer = csv.writer(lines, delimiter=self.delimiter(), lineterminator=_Lines.WRITTEN)
         writer.writerow(columns)
         writer.writerows([[row.get(name) for name in columns] for row in content])
-        return text.getvalue().encode(self.encoding())
+        above = first if _SEPARATOR_LINE.fullmatch(first) else ""
+        return f"{above}{lines.text()}".encode(self.encoding())
 
     def columns(self) -> list[str]:
         try:

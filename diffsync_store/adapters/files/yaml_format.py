@@ -24,6 +24,8 @@ _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
 }
 _NULL_OF_TEXT = re.compile(r"[:-] +(null|~)(?=[\s,}\]])")
+_OTHER_BREAK = re.compile("[\\x85\\u2028\\u2029]")
+"""Breaks of lines that only double quotes keep."""
 _WIDTH = 100_000
 """Lines are never broken."""
 
@@ -102,7 +104,12 @@ def _representer(null: str) -> Any:
         def represent_none(self, data: Any) -> Any:
             return self.represent_scalar("tag:yaml.org,2002:null", null)
 
+        def represent_str(self, data: Any) -> Any:
+            style = '"' if _OTHER_BREAK.search(data) else None
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
     Representer.add_representer(type(None), Representer.represent_none)
+    Representer.add_representer(str, Representer.represent_str)
     return Representer
 
 
