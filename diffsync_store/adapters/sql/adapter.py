@@ -250,17 +250,16 @@ class SqlAdapter(MappedAdapter):
             CannotRehearse: the database would keep some of it.
         """
         had_all_tables = self._has_all_tables
+        new = [mapper for mapper in self._own_mappers if self._is_to_be_created(mapper)]
         with super().rehearsing(), self._database.rehearsing() as connection:
-            require_transactions(connection, self._tables_to_write(), creates_tables=not had_all_tables)
+            there = (mapper.prepared().source.table for mapper in self._own_mappers if mapper not in new)
+            require_transactions(connection, [table for table in there if table is not None], creates_tables=bool(new))
             try:
                 yield
             finally:
                 self._has_all_tables = had_all_tables
-
-    def _tables_to_write(self) -> list[sa.Table]:
-        mappers = [mapper for mapper in self._own_mappers if not self._is_to_be_created(mapper)]
-        found = (mapper.prepared().source.table for mapper in mappers)
-        return [table for table in found if table is not None]
+                for mapper in new:
+                    mapper.forget()
 
     def rehearse_many(self, operations: Sequence[RehearsedOperation]) -> list[Exception | None]:
         """Write operations of one model and action in the transaction of the rehearsal."""

@@ -47,7 +47,10 @@ class Database:
 
     @property
     def tables(self) -> Tables:
-        """Return the tables of the database."""
+        """Return the tables of the database, with those that this thread has created in its rehearsal."""
+        rehearsed: Tables | None = getattr(self._mine, "tables", None)
+        if rehearsed is not None:
+            return rehearsed
         engine = self.engine
         return self._tables or Tables(engine)
 
@@ -110,11 +113,11 @@ class Database:
             with connection.begin() as transaction:
                 for statement in _LOCK_LIMITS.get(connection.dialect.name, ()):
                     connection.exec_driver_sql(statement)
-                self._mine.rehearsal = connection
+                self._mine.rehearsal, self._mine.tables = connection, Tables(connection)
                 try:
                     yield connection
                 finally:
-                    self._mine.rehearsal = None
+                    self._mine.rehearsal = self._mine.tables = None
                     transaction.rollback()
 
     @property

@@ -34,10 +34,14 @@ class ForeignKey(NamedTuple):
 
 
 class Tables:
-    """The tables of one database; each is described once. Threads may share it."""
+    """The tables of one database; each is described once. Threads may share it.
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    Args:
+        database: what describes them: the engine, or the connection of a transaction, which also sees the tables that it has created.
+    """
+
+    def __init__(self, database: sa.Engine | sa.Connection) -> None:
+        self._database = database
         self._metadata = sa.MetaData()
         self._foreign_keys: dict[str, list[ForeignKey]] = {}
         self._lock = RLock()
@@ -56,7 +60,7 @@ class Tables:
     def names(self, name: str) -> list[str]:
         """Return the names of tables and views beside a table: in its schema, or in the default one."""
         schema = name.rpartition(".")[0] or None
-        inspector = sa.inspect(self._engine)
+        inspector = sa.inspect(self._database)
         if schema not in inspector.get_schema_names():
             schema = None
         found = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
@@ -87,7 +91,7 @@ class Tables:
         """Return the foreign keys of a table."""
         with self._lock:
             if table.key not in self._foreign_keys:
-                found = sa.inspect(self._engine).get_foreign_keys(table.name, table.schema)
+                found = sa.inspect(self._database).get_foreign_keys(table.name, table.schema)
                 self._foreign_keys[table.key] = [
                     ForeignKey(
                         key["name"] or "",
@@ -101,7 +105,7 @@ class Tables:
 
     def unique_keys(self, table: sa.Table) -> list[tuple[str, ...]]:
         """Sets of columns that identify a row: the primary key first."""
-        inspector = sa.inspect(self._engine)
+        inspector = sa.inspect(self._database)
         unique = [tuple(key["column_names"]) for key in inspector.get_unique_constraints(table.name, table.schema)]
         for index in inspector.get_indexes(table.name, table.schema):
             columns = [name for name in index["column_names"] if name is not None]
@@ -112,7 +116,7 @@ class Tables:
     def _reflected(self, name: str, schema: str | None) -> sa.Table:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)  # it is read as text
-            table = sa.Table(name, self._metadata, schema=schema, autoload_with=self._engine, resolve_fks=False)
+            table = sa.Table(name, self._metadata, schema=schema, autoload_with=self._database, resolve_fks=False)
         _simplify(table)
         return table
 

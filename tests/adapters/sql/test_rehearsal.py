@@ -16,6 +16,7 @@ from diffsync_store.diffs import RedisDiffs, SavedDiff
 from diffsync_store.exceptions import CannotRehearse
 from diffsync_store.mapping import ModelDefinition
 from tests.adapters.sql.conftest import GIVEN, Make, apply, loaded, rows, run, source_of
+from tests.adapters.sql.conftest import RECORDS as MAPPED
 
 RECORDS = int(os.environ.get("REHEARSED_RECORDS", "300"))
 
@@ -93,6 +94,49 @@ def test_a_rehearsal_ends_in_time(inventory: sa.Engine, make: Make, diffs: Redis
     found = saved_diff(diffs, source, target).rehearse(target, seconds=0)
     assert "was ended after 0 s" in found.result.stopped
     assert [rows(inventory, "SELECT count(*) FROM regions")] == [[(0,)]]
+
+
+PLAIN = {name: {"from": record["from"]} for name, record in MAPPED.items()}
+"""Records in tables that can be created."""
+
+
+@pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.server)], indirect=True
+)
+def test_tables_that_would_be_created_are_rehearsed_and_not_kept(
+    engine: sa.Engine, make: Make, diffs: RedisDiffs
+) -> None:
+    given = {**GIVEN, "site": [*GIVEN["site"], {"name": "lost", "region": "nowhere"}]}
+    source, target = source_of(given), loaded(make(PLAIN, create_tables=True))
+    saved = saved_diff(diffs, source, target)
+    first = saved.rehearse(target, flags=DiffSyncFlags.CONTINUE_ON_FAILURE)
+    assert sa.inspect(engine).get_table_names() == []
+    assert saved.rehearse(target, flags=DiffSyncFlags.CONTINUE_ON_FAILURE) == first
+    result = saved.apply(source, target, flags=DiffSyncFlags.CONTINUE_ON_FAILURE)
+    assert result.created == first.result.created
+    assert [each.unique_id for each in result.rejects] == [each.unique_id for each in first.result.rejects] == ["lost"]
+
+
+def test_tables_that_are_there_are_rehearsed_with_create_tables(
+    engine: sa.Engine, make: Make, diffs: RedisDiffs
+) -> None:
+    source = source_of(GIVEN)
+    apply(source, loaded(make(PLAIN, create_tables=True)))
+    changed = source_of({**GIVEN, "region": [*GIVEN["region"], {"name": "more"}]})
+    target = loaded(make(PLAIN, create_tables=True))
+    found = saved_diff(diffs, changed, target).rehearse(target)
+    assert (found.result.created, found.result.rejects) == (1, [])
+    assert not loaded(make(PLAIN)).diff_from(source).has_diffs()
+
+
+@pytest.mark.parametrize("database_url", [pytest.param("mariadb", marks=pytest.mark.server)], indirect=True)
+def test_tables_that_would_be_created_and_kept_are_not_rehearsed(
+    engine: sa.Engine, make: Make, diffs: RedisDiffs
+) -> None:
+    source, target = source_of(GIVEN), loaded(make(PLAIN, create_tables=True))
+    with pytest.raises(CannotRehearse, match="cannot roll back the creation of tables"):
+        saved_diff(diffs, source, target).rehearse(target)
+    assert sa.inspect(engine).get_table_names() == []
 
 
 @pytest.mark.parametrize("database_url", [pytest.param("mariadb", marks=pytest.mark.server)], indirect=True)
