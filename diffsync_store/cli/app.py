@@ -83,11 +83,25 @@ def _select_redis(
     _: Version = False,
 ) -> None:
     if url_file is not None:
-        try:
-            url = url_file.read_text("utf-8").strip()
-        except OSError as error:
-            raise typer.BadParameter(f"{url_file} cannot be read: {error.strerror}") from None
+        url = _url_in(url_file)
     Connection.url, Connection.namespace = url, namespace or None
+
+
+def _url_in(file: Path) -> str:
+    """Return the URL in the file of `--url-file`.
+
+    Raises:
+        BadParameter: there is none.
+    """
+    try:
+        url = file.read_text("utf-8").strip()
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} is not a text in UTF-8") from None
+    if not url:
+        raise typer.BadParameter(f"{file} is empty; write the URL of the Redis into it")
+    return url
 
 
 def command(function: C) -> C:
@@ -163,6 +177,12 @@ def register(
         except BrokenPipeError:  # the reader of the pipe has ended
             sys.stderr.close()
             raise typer.Exit(0) from None
+        except OSError as error:
+            if kwargs.get("traceback"):
+                raise
+            where = "The output cannot be written" if error.filename is None else str(error.filename)
+            echo_error(f"{where}: {error.strerror or error}")
+            raise typer.Exit(1) from None
 
     own = [each for each in signature(function, eval_str=True).parameters.values() if each.name != "file"]
     more = [Parameter("file", Parameter.KEYWORD_ONLY, default=None, annotation=File)]

@@ -10,6 +10,7 @@ import typer
 
 from diffsync_store.cli.app import command, open_diffs
 from diffsync_store.cli.formatting import while_read
+from diffsync_store.project import UserError
 from diffsync_store.report import html_report, markdown_report
 
 _LIMIT = 1000
@@ -39,8 +40,11 @@ def report(
 
 def _write(pieces: Iterable[str], out: Path | None) -> None:
     if out is not None:
-        with out.open("w", encoding="utf-8") as file:
-            file.writelines(pieces)
+        try:
+            with out.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
+        except OSError as error:
+            raise UserError(f"{out} cannot be written: {error.strerror}. Name another file with --out.") from None
         return
     with while_read():
         for piece in pieces:

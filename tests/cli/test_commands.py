@@ -409,6 +409,20 @@ def test_a_missing_url_is_an_error_with_a_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"\xff\xfe", "is not a text in UTF-8"), (b" \n", "is empty; write the URL of the Redis into it")],
+)
+def test_a_file_without_a_url_is_an_error_and_not_another_redis(
+    server: RedisServer, tmp_path: Path, content: bytes, reason: str
+) -> None:
+    (tmp_path / "url").write_bytes(content)
+    variables = {"DIFFSYNC_STORE_URL": server.url, "COLUMNS": "400"}
+    result = CliRunner().invoke(app, ["--url-file", str(tmp_path / "url"), "stores"], env=variables)
+    assert result.exit_code == 2
+    assert f"{tmp_path}/url {reason}" in result.stderr
+
+
+@pytest.mark.parametrize(
     ("url", "address"),
     [
         ("redis://ann:a@b:c@127.0.0.1:1/3?password=x@y", "redis://127.0.0.1:1/3"),

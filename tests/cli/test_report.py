@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -76,3 +77,30 @@ def test_a_markdown_report_fits_a_comment(project: CommandLine, diff_id: str, re
         text = "\n".join(markdown_report(diffs.open(diff_id), 1000, 900))
     assert len(text) <= 900
     assert "more operations are not shown" in text
+
+
+def test_a_file_that_cannot_be_written_is_one_line(project: CommandLine, diff_id: str, redis_url: str) -> None:
+    options = ["--url", redis_url, "--namespace", project.folder.name, "report", diff_id, "--out"]
+    for name in ("missing/diff.html", "."):
+        done = CliRunner().invoke(app, [*options, str(project.folder / name)])
+        assert done.exit_code == 1
+        assert done.stderr.startswith(f"{project.folder / name} cannot be written: ")
+        assert done.stderr.endswith(". Name another file with --out.\n")
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_output_to_a_full_disk_is_one_line(project: CommandLine, diff_id: str) -> None:
+    for words in (
+        ["diffs"],
+        ["stores"],
+        ["show", diff_id],
+        ["changes", diff_id],
+        ["changes", diff_id, "--json"],
+        ["report", diff_id],
+    ):
+        with Path("/dev/full").open("wb") as full, project.start(*words, stdout=full.fileno()) as running:
+            assert running.stderr
+            message = running.stderr.read()
+            assert running.wait(200) == 1, message
+        assert message == "The output cannot be written: No space left on device\n"
