@@ -2,8 +2,10 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -276,3 +278,20 @@ def test_without_the_redis_package_the_error_says_what_to_install(module: str) -
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=200)
     hint = "ImportError: RedisStore needs the redis package: pip install 'diffsync-store[redis]'"
     assert done.stderr.splitlines()[-1] == hint
+
+
+def test_every_extra_that_a_message_or_a_page_names_exists() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    files = [
+        *(path for top in ("diffsync_store", "flows", "docs") for path in (ROOT / top).rglob("*")),
+        ROOT / "README.md",
+    ]
+    named = {
+        (extra, path.relative_to(ROOT).as_posix())
+        for path in files
+        if path.suffix in {".py", ".md"}
+        for words in re.findall(r"diffsync-store\[([a-z, ]+)\]", path.read_text("utf-8"))
+        for extra in words.replace(" ", "").split(",")
+    }
+    assert len(named) > 20
+    assert {(extra, file) for extra, file in named if extra not in extras} == set()

@@ -10,6 +10,7 @@ import typer
 
 from diffsync_store.cli.app import echo_error, project_command
 from diffsync_store.cli.connection import is_embedded, open_context
+from diffsync_store.cli.extras import needs_extra
 
 
 @project_command
@@ -25,10 +26,11 @@ def serve(
 
     Without an identity in the file, the page is read-only and for people on this machine.
     """
-    from diffsync_store.serve.app import create_app
-    from diffsync_store.serve.pages import page_routes
-    from diffsync_store.serve.running import LibraryRunner, find_runner
-    from diffsync_store.serve.server import run_server, with_address
+    with needs_extra("serve"):
+        from diffsync_store.serve.app import create_app
+        from diffsync_store.serve.pages import page_routes
+        from diffsync_store.serve.running import LibraryRunner, find_runner
+        from diffsync_store.serve.server import run_server, with_address
 
     _log_to_stderr()
     with open_context(file) as context:

@@ -10,6 +10,7 @@ import typer
 
 from diffsync_store.cli.app import echo, echo_error, project_command
 from diffsync_store.cli.connection import open_project
+from diffsync_store.cli.extras import needs_extra
 from diffsync_store.project import Role, UserError
 
 _ROLES = ("read", "start", "approve")
@@ -27,7 +28,8 @@ def token(
 
     The token is printed once, on standard output; nothing keeps it. Remove its lines from the file to revoke it.
     """
-    from diffsync_store.serve.identity.tokens import add_token
+    with needs_extra("serve"):
+        from diffsync_store.serve.identity.tokens import add_token
 
     if unknown := [each for each in role if each not in _ROLES]:
         raise UserError(f"{unknown[0]!r} is not a role. Use {', '.join(_ROLES)}.")

@@ -145,7 +145,7 @@ def _compiled(path: str) -> Any:
         from jmespath.exceptions import JMESPathError
     except ImportError as error:
         raise InvalidPath(
-            f"The path {path!r} needs the package jmespath: pip install 'diffsync-store[adapters]'"
+            f"The path {path!r} needs the package jmespath: pip install 'diffsync-store[mapping]'"
         ) from error
     try:
         return jmespath.compile(path)

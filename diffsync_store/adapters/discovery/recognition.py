@@ -42,6 +42,7 @@ def recognize(text: str) -> Address:
 
     Raises:
         UnknownSystem: it is none of these, or cannot be reached.
+        ImportError: it has a web address, and the packages for that are missing; the message says what to install.
     """
     text = text.strip()
     scheme = urlsplit(text).scheme.partition("+")[0].lower() if "://" in text else ""
@@ -63,7 +64,7 @@ def recognize(text: str) -> Address:
 
 
 def _of_web(url: str) -> Address:
-    import httpx
+    from diffsync_store.adapters.http.libraries import httpx
 
     parts = urlsplit(url)
     if parts.username or parts.password:

@@ -21,6 +21,7 @@ def discovery_of(address: Address, token: str = "") -> Discovery:
         ImportError: the packages of its adapter are missing; the message says what to install.
         Exception: it cannot be reached, or refuses the token.
     """
+    ready = adapter_class(address.type)
     if address.type == "files":
         from diffsync_store.adapters.discovery.files import FilesDiscovery
 
@@ -37,7 +38,7 @@ def discovery_of(address: Address, token: str = "") -> Discovery:
         from diffsync_store.adapters.discovery.api import ApiDiscovery
 
         given = {**address.settings, **({"token": token} if token else {})}
-        connection: Any = adapter_class(address.type).Settings.model_validate(given)
+        connection: Any = ready.Settings.model_validate(given)
         return ApiDiscovery(address.settings, connection)
     if address.type == "python":
         from diffsync_store.adapters.discovery.functions import FunctionDiscovery
