@@ -105,8 +105,7 @@ def apply_saved(
     )
     result.outside_window = override
     result.window_closed = has_closed and bool(result.stopped)
-    if not result.applied_before:  # since then, another diff may have changed the target
-        record_in_sync(context, saved)
+    record_in_sync(context, saved, saved.result_of_all(result, agent) if agent is not None else result)
     return result
 
 

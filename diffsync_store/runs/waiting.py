@@ -46,7 +46,7 @@ class Waiting:
     requests: tuple[ApprovalRequest, ...]
     """The runs that wait with it."""
     newer: int
-    """How many newer diffs the sync has: it may be better to decide about the newest."""
+    """How many newer diffs the sync has, or newer undos of the same diff: it may be better to decide about the newest."""
     window: str = ""
     """When the next window of the sync opens, as a sentence; empty if one is open."""
 
@@ -62,14 +62,17 @@ class Waiting:
 
 
 def find_waiting(context: SyncContext[Any]) -> list[Waiting]:
-    """Return what waits, the newest first: of each sync the newest diff, and older ones for which a run waits."""
-    seen: dict[str, int] = {}
+    """Return what waits, the newest first: of each sync the newest diff, of each undone diff the newest undo, and older ones for which a
+    run waits.
+    """
+    seen: dict[tuple[str, str], int] = {}
     found = list[Waiting]()
     for record in islice(context.diffs().list(), _RECORDS):
         name, declared = context.project.sync_between(record.source_name, record.target_name)
-        newer = seen.get(name, 0)
+        of = name, record.undoes
+        newer = seen.get(of, 0)
         if name and newer < _OF_A_SYNC:
-            seen[name] = newer + 1
+            seen[of] = newer + 1
             found += _waiting(context.diffs().from_record(record), name, declared, newer)
     return found
 

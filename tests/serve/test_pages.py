@@ -161,14 +161,14 @@ def test_the_overview_shows_diffs_loads_and_since_when_both_sides_are_equal(serv
     diff = served.new_diff()
     text = page(served, "/")
     assert "waits for approval" in text
-    assert "Not equal in any of these diffs." in text
+    assert "Never seen in sync." in text
     assert text.count("complete") == 2
     body = {"decision": "approve", "checksum": diff["checksum"]}
     for run in served.post(f"/diffs/{diff['diff_id']}/decision", "approve", body)["runs"]:
         served.wait_for(run)
     text = page(served, "/")
     assert "applied by" in text
-    assert "Last equal at" in text
+    assert "Last in sync with the load of" in text
 
 
 @pytest.mark.parametrize(

@@ -40,16 +40,8 @@ class ShownSync:
     declared: SyncEntry
     lease: str
     diffs: list[ShownDiff]
-
-    @property
-    def equal_at(self) -> datetime | None:
-        """When source and target were last equal: a diff without changes, or one that was applied as a whole."""
-        for each in self.diffs:
-            if not each.record.operations:
-                return each.record.created
-            if each.status.applied_at:
-                return each.status.applied_at
-        return None
+    equal_at: datetime | None
+    """When the source was loaded that the target last equalled; None if it never did."""
 
 
 def show_overview(services: Services, runs: Iterable[RunStatus]) -> dict[str, Any]:
@@ -82,4 +74,5 @@ def _sync(
         ShownDiff(record, status_of(diffs.from_record(record), entry))
         for record in by_pair[entry.source, entry.target][:_DIFFS]
     ]
-    return ShownSync(name, entry, str(holder) if holder else "", shown)
+    equal_at = context.in_sync().read(entry.source, entry.target)
+    return ShownSync(name, entry, str(holder) if holder else "", shown, equal_at)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from diffsync_store.diffs import SavedDiff
@@ -19,8 +18,6 @@ class Status:
 
     text: str
     tone: Tone
-    applied_at: datetime | None = None
-    """When the diff was applied as a whole; None if it was not."""
 
 
 def is_busy(runs: Iterable[RunView]) -> bool:
@@ -32,13 +29,12 @@ def status_of(saved: SavedDiff, declared: SyncEntry) -> Status:
     """Return the status of a diff of a declared sync."""
     journal = saved.journal()
     application = journal.application()
-    applied_at = application.at if application is not None else None
     if not saved.record.operations:
-        return Status("no changes", "good", applied_at)
+        return Status("no changes", "good")
     if application is not None:
         override = journal.window_override()
         outside = f", outside of the windows: {override.reason}" if override else ""
-        return Status(f"applied by {application.by}{outside}", "good", applied_at)
+        return Status(f"applied by {application.by}{outside}", "good")
     return _status_of_open(saved, declared)
 
 

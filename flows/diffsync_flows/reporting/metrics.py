@@ -80,8 +80,13 @@ class RunMetrics:
         self.gauge("load_objects_per_second", "Speed of the last load", "adapter", {adapter: objects / self._seconds()})
         self.gauge("load_rejected", "Records that the last load rejected", "adapter", {adapter: rejected})
 
-    def add_diff(self, record: DiffRecord, source_loaded: datetime) -> None:
-        """Add the gauges of a diff."""
+    def add_diff(self, record: DiffRecord, in_sync_with: datetime | None) -> None:
+        """Add the gauges of a diff.
+
+        Args:
+            record: The diff.
+            in_sync_with: Load time of the source that the target equals; None if they differ.
+        """
         counts = {action: record.summary.get(action, 0) for action in ACTIONS}
         self.gauge("diff_operations", "Operations of the last diff", "action", counts, sync=self.name)
         self.gauge(
@@ -90,8 +95,8 @@ class RunMetrics:
             "sync",
             {self.name: count_suppressed(record)},
         )
-        if not record.operations:
-            self._add_in_sync(source_loaded)
+        if in_sync_with:
+            self._add_in_sync(in_sync_with)
 
     def add_undo(self, record: DiffRecord, not_undone: int) -> None:
         """Add the gauges of an undo, and set the state of the run."""

@@ -13,7 +13,7 @@ from diffsync_flows.runtime.shared_redis import warn_of_other_servers
 from diffsync_flows.runtime.target_lease import take_target_lease
 from diffsync_flows.steps.agents import more_agents, new_agent
 from diffsync_flows.steps.outcome import SyncOutcome, count_applied, outcome_of
-from diffsync_store import Agent, StoreRecord, SyncResult
+from diffsync_store import Agent, SyncResult
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.lifecycle import opened
 from diffsync_store.runs import (
@@ -87,9 +87,9 @@ def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: 
     agent = new_agent(declared.agents) if declared.agents > 1 else None
     key = artifact_key("sync-agents", saved.record.source_name, saved.record.target_name)
     with more_agents(saved, request, name, agent, key):
-        own, source = _apply(context, request, agent, require_approval=require_approval)
+        own = _apply(context, request, agent, require_approval=require_approval)
     result = saved.result_of_all(own, agent) if agent else own
-    outcome = outcome_of(saved, result, source)
+    outcome = outcome_of(context, saved, result)
     applied = saved.record.operations if outcome.is_complete else count_applied(saved)
     publish_sync(saved.record, result, applied, outcome.to_ending().outcome, name)
     return outcome
@@ -101,14 +101,12 @@ def apply_as_agent(context: SyncContext, request: SyncRequest, group: str, numbe
     saved = context.diffs().open(request.diff_id)
     _, declared = find_sync(context.project, saved.record)
     must_approve = needs_approval(declared, saved.record, request.allow)
-    own, _ = _apply(context, request, new_agent(declared.agents, group, number), require_approval=must_approve)
+    own = _apply(context, request, new_agent(declared.agents, group, number), require_approval=must_approve)
     return own.counts()
 
 
-def _apply(
-    context: SyncContext, request: SyncRequest, agent: Agent | None, *, require_approval: bool
-) -> tuple[SyncResult, StoreRecord]:
-    """Return what this run has done, and the record of the source's store."""
+def _apply(context: SyncContext, request: SyncRequest, agent: Agent | None, *, require_approval: bool) -> SyncResult:
+    """Return what this run has done."""
     config, log = context.project, get_run_logger()
     group = group_of(request.diff_id) if agent else ""
     with (
@@ -135,4 +133,4 @@ def _apply(
             agent=agent,
         )
         log.info("Applied diff %s to %s: %s", request.diff_id, target.name, result.applied_before or result.counts())
-        return result, source.record()
+        return result

@@ -31,11 +31,11 @@ def run_diff(
     """Save the diff of two stores; report it as metrics, artifacts and an event."""
     with run_metrics("diff", sync_name, context.project.declared.metrics) as run:
         stores = find_stores(context, source_store_id, target_store_id, sync_name)
-        loaded = save_diff(context, *stores, diff_id, sync_name)
+        in_sync_with = save_diff(context, *stores, diff_id, sync_name)
         record = report_diff(context, diff_id)
         name, declared = context.project.sync_between(record.source_name, record.target_name)
         run.name = name or f"{record.source_name} → {record.target_name}"
-        run.add_diff(record, loaded)
+        run.add_diff(record, in_sync_with)
     sides = f"{record.source_name} → {record.target_name}"
     rename_run("diff", sides, record.summary, sync=name, diff=diff_id, store=stores)
     diff_saved(record, name, declared)
@@ -59,8 +59,8 @@ def find_stores(context: SyncContext, source_store_id: str, target_store_id: str
 @task(task_run_name="compare the stores", **IO_RETRIES)
 def save_diff(
     context: SyncContext, source_store_id: str, target_store_id: str, diff_id: str, sync_name: str
-) -> datetime:
-    """Compare the two stores, unless an earlier attempt has; return when the source was loaded."""
+) -> datetime | None:
+    """Compare the two stores, unless an earlier attempt has; return when the source was loaded that the target equals."""
     warn_of_other_servers(context)
     config = context.project
     with (
@@ -84,8 +84,7 @@ def save_diff(
                 rules=rules,
                 operation_rules=sync.operation_rules,
             )
-        record_in_sync(context, context.diffs().open(diff_id))
-        return source_store.record().updated
+        return record_in_sync(context, context.diffs().open(diff_id))
 
 
 @task(task_run_name="report the diff", **IO_RETRIES)

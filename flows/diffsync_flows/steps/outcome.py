@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diffsync_flows.reporting.events import NOT_APPLIED
+from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import Ending, Outcome
-from diffsync_store import StoreRecord, SyncResult
+from diffsync_store import SyncResult
 from diffsync_store.diffs import SavedDiff
+from diffsync_store.runs import record_in_sync
 
 NOBODY_ASKED = "Nobody was asked for an approval, because guards suppress everything that needs one."
 
@@ -51,17 +53,14 @@ class SyncOutcome:
         return Ending(Outcome.PARTIAL, text, dict(self.counts))
 
 
-def outcome_of(saved: SavedDiff, result: SyncResult, source: StoreRecord) -> SyncOutcome:
-    """Return the outcome of a sync.
-
-    The target is known to equal the source only if this run applied the diff: after an earlier run, another diff may have
-    changed the target.
-    """
-    outcome = SyncOutcome(result.counts(), result.stopped, window_closed=result.window_closed)
-    is_current = source.generation == saved.record.source_generation
-    if outcome.is_complete and is_current and not result.applied_before:
-        return SyncOutcome(outcome.counts, in_sync_with=source.updated)
-    return outcome
+def outcome_of(context: SyncContext, saved: SavedDiff, result: SyncResult) -> SyncOutcome:
+    """Return the outcome of a sync."""
+    return SyncOutcome(
+        result.counts(),
+        result.stopped,
+        window_closed=result.window_closed,
+        in_sync_with=record_in_sync(context, saved, result),
+    )
 
 
 def count_applied(saved: SavedDiff) -> int:
