@@ -9,4 +9,6 @@ def main() -> None:
         from diffsync_store.cli.commands import app
     except ImportError as error:
         sys.exit(f"diffsync-store needs the package {error.name}. Install it: pip install 'diffsync-store[cli]'")
+    except KeyboardInterrupt:  # the import takes a while
+        sys.exit("Interrupted. Nothing was changed.")
     app(prog_name="diffsync-store")

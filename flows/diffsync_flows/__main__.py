@@ -11,6 +11,8 @@ def main() -> None:
         if (error.name or "").startswith("diffsync"):  # an error in this package
             raise
         sys.exit(f"diffsync-flows needs the package {error.name}: pip install 'diffsync-store[flows]'")
+    except KeyboardInterrupt:  # the import takes seconds
+        sys.exit("Interrupted. Nothing was changed.")
     app(prog_name="diffsync-flows")
 
 

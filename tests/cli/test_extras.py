@@ -1,4 +1,4 @@
-"""Commands without the packages of an extra: one line says what to install."""
+"""A command that cannot start: a package of an extra is missing, or Ctrl-C comes first. One line says so."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ PROGRAM = """
 import sys
 sys.modules[sys.argv.pop(1)] = None
 from diffsync_store.cli import main
+main()
+"""
+
+INTERRUPTED = """
+import importlib.abc, sys
+from importlib import import_module
+class Interrupt(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[2]:
+            raise KeyboardInterrupt
+main = import_module(sys.argv[1]).main
+sys.meta_path.insert(0, Interrupt())
 main()
 """
 
@@ -58,3 +70,13 @@ def test_init_without_a_package_says_what_to_install(
     done = without(tmp_path, package, "init", "new", "--source", sides["source"], "--target", sides["target"], "--yes")
     assert done.stderr.endswith(f": pip install 'diffsync-store[{extra}]'\n")
     assert package in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("package", "slow"),
+    [("diffsync_store.cli", "diffsync_store.cli.commands"), ("diffsync_flows.__main__", "diffsync_flows.cli")],
+)
+def test_ctrl_c_while_a_command_starts_is_one_line(package: str, slow: str) -> None:
+    words = [sys.executable, "-c", INTERRUPTED, package, slow]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
+    assert (done.returncode, done.stderr) == (1, "Interrupted. Nothing was changed.\n")
