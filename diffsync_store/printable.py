@@ -26,6 +26,21 @@ def printable(text: str) -> str:
     return "".join(char if is_printable(char) else ascii(char)[1:-1] for char in text)
 
 
+def with_notes(error: BaseException, message: str = "") -> str:
+    """Return the message of an error and its notes, as sentences.
+
+    Args:
+        error: the error.
+        message: what to say in place of its message.
+    """
+    parts = [message or str(error), *getattr(error, "__notes__", ())]
+    return " ".join([*(_sentence(part) for part in parts[:-1]), parts[-1]])
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?", ":")) else f"{text}."
+
+
 def printable_lines(text: str) -> str:
     """Return the same for a text with several lines, which are kept."""
     return "\n".join(map(printable, text.split("\n")))

@@ -28,7 +28,7 @@ from diffsync_store.exceptions import (
     StoreNotFound,
     StoreUnavailable,
 )
-from diffsync_store.printable import printable_lines
+from diffsync_store.printable import printable_lines, with_notes
 from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.store.redis.connection.client import address_in
 
@@ -227,7 +227,7 @@ def echo_error(message: Any) -> None:
 
 def echo_lines(error: Exception, message: str = "") -> None:
     """Print an error, with its notes, to standard error: a line for each problem of a file."""
-    typer.echo(printable_lines(" ".join([message or str(error), *getattr(error, "__notes__", ())])), err=True)
+    typer.echo(printable_lines(with_notes(error, message)), err=True)
 
 
 def echo_omitted(total: int, limit: int) -> None:

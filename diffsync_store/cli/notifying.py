@@ -10,6 +10,7 @@ import typer
 from diffsync_store.cli.app import echo_error
 from diffsync_store.cli.connection import Context
 from diffsync_store.notify import Notifier, approval_waits, loaded, sync_ended, sync_failed
+from diffsync_store.printable import with_notes
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import Plan, SyncRequest
 from diffsync_store.store.record import StoreRecord
@@ -28,7 +29,7 @@ def notified_failure(context: Context, sync: str, diff_id: str) -> Iterator[None
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
-        reason = " ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
+        reason = with_notes(error, str(error) or type(error).__name__)
         notifier = notifier_of(context)
         notifier.send(sync_failed(sync, diff_id, reason, link=notifier.link_to()))
         raise

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from diffsync_store.printable import with_notes
 from diffsync_store.project import Role, SyncContext
 from diffsync_store.serve.api.errors import ERRORS, refusal_of, wrong_input
 from diffsync_store.serve.api.models import NoQuery
@@ -78,8 +79,7 @@ class Endpoint:
         try:
             return self.handle(call)
         except ERRORS as error:
-            notes = " ".join([str(error), *getattr(error, "__notes__", ())])
-            raise refusal_of(error, call.context.project.secrets.redact(notes)) from None
+            raise refusal_of(error, call.context.project.secrets.redact(with_notes(error))) from None
 
 
 def _single_values(request: Request) -> dict[str, str]:

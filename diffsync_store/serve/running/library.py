@@ -14,6 +14,7 @@ from diffsync_store.diffs import SavedDiff
 from diffsync_store.exceptions import LeaseHeld, RehearsalRefused
 from diffsync_store.lifecycle import opened
 from diffsync_store.notify import Notifier, approval_waits, sync_ended, sync_failed
+from diffsync_store.printable import with_notes
 from diffsync_store.project import EXPECTED_ERRORS, SyncContext, UserError
 from diffsync_store.result import SyncResult
 from diffsync_store.runs import (
@@ -199,7 +200,7 @@ class LibraryRunner:
             self._notify_end(status, SyncResult(stopped=str(refused)))
         except Exception as error:  # noqa: BLE001  # the status of the run has it
             text = str(error) if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {error}"
-            message = secrets.redact(" ".join([text, *getattr(error, "__notes__", ())]))
+            message = secrets.redact(with_notes(error, text))
             _log.warning("The run %s failed: %s", run_id, message)
             if status.kind != "dry-run":
                 link = self._notifier.link_to(status.diff_id)

@@ -8,7 +8,7 @@ from prefect.states import Failed
 
 from diffsync_flows.runtime.cancellation import DeferredTermination, abort_if_cancelled
 from diffsync_flows.runtime.superseded_runs import abort_if_superseded
-from diffsync_store.printable import printable_lines
+from diffsync_store.printable import printable_lines, with_notes
 from diffsync_store.project import EXPECTED_ERRORS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,4 +40,4 @@ def report_expected_errors(function: F) -> F:
 
 def error_message(error: Exception) -> str:
     """Return the error's message and its notes, safe to print."""
-    return printable_lines(" ".join([str(error), *getattr(error, "__notes__", ())]))
+    return printable_lines(with_notes(error))
