@@ -17,6 +17,8 @@ from rich.text import Text
 from diffsync_store.printable import is_printable, printable
 
 _PIPE_WIDTH = 400
+_COPIED = frozenset({"diff_id", "store_id"})
+"""Columns whose cells people copy into other commands."""
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -57,12 +59,18 @@ def escape_json(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Return a table with columns of numbers aligned to the right."""
+    """Return a table with columns of numbers aligned to the right. An id stays in one line, unless it needs half the terminal."""
     found = Table(box=None, pad_edge=False, header_style="bold")
     listed = [list(row) for row in rows]
     for number, name in enumerate(header):
         is_number = bool(listed) and all(isinstance(row[number], int) for row in listed)
-        found.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        longest = max((len(str(row[number])) for row in listed), default=0)
+        found.add_column(
+            name,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=name in _COPIED and longest <= console().width // 2,
+        )
     for row in listed:
         found.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else one_line(cell)) for cell in row))
     return found
