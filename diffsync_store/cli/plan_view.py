@@ -13,6 +13,7 @@ from diffsync_store.cli.formatting import one_line, table
 from diffsync_store.cli.plan_values import ADDED, CHANGED, REMOVED, Line, change_lines, value_lines
 from diffsync_store.cli.render import ACTIONS
 from diffsync_store.diffs import SavedDiff
+from diffsync_store.enum import StoreState
 from diffsync_store.field_rules.left_alone import NO_MEMORY
 from diffsync_store.operation import Operation
 from diffsync_store.result import Reject, SyncResult
@@ -234,7 +235,9 @@ def _show_totals(console: Console, plan: Plan) -> None:
             return
         left = "the field rules leave alone all that differs" if plan.saved.record.left_alone else ""
         equal = left or f"{plan.source.name} and {plan.target.name} do not differ"
-        console.print(Text(f"No changes: {equal}.", "bold green"))
+        partial = [side.name for side in (plan.source, plan.target) if side.state is not StoreState.COMPLETE]
+        but = f" in what was loaded; the load of {' and '.join(partial)} is partial" if partial else ""
+        console.print(Text(f"No changes: {equal}{but}.", "bold yellow" if partial else "bold green"))
         return
     if plan.result.applied_before:
         console.print(Text(one_line(plan.result.applied_before)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import ANY
@@ -68,6 +69,17 @@ def test_a_saved_plan_is_applied_by_another_process(project: CommandLine) -> Non
     again = project.run("apply", diff_id, "--yes")
     assert "Nothing was done" in again.stdout
     assert "No changes: files and database do not differ." in project.run("plan", "inventory", "--exit-code").stdout
+
+
+def test_a_plan_without_changes_says_if_something_was_not_loaded(project: CommandLine) -> None:
+    for file in ("sites.csv", "devices.csv"):
+        (project.folder / "data" / file).write_bytes(b"")
+    with sqlite3.connect(project.database) as database:
+        database.execute("delete from site")
+    output = project.run("plan", "inventory", "--exit-code").stdout
+    assert output.endswith(
+        "\nNo changes: files and database do not differ in what was loaded; the load of files is partial.\n"
+    )
 
 
 def test_a_plan_whose_stores_are_gone_has_a_remedy(project: CommandLine) -> None:
