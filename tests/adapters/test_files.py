@@ -256,6 +256,8 @@ def test_a_bad_row_is_rejected_with_its_line_and_the_others_are_read(tmp_path: P
 
 UNREADABLE: list[tuple[str, bytes, str]] = [
     ("devices.csv", b"", "devices.csv: it is empty"),
+    ("devices.csv", b"\n", "devices.csv:1: it is blank"),
+    ("devices.csv", b"site, name,rack,\nx,a,1,\n", "Its columns are site, ' name', rack, ''. "),
     ("devices.csv", b"name,name\na,b\n", "devices.csv:1: it has the column 'name' twice"),
     ("devices.csv", b'name,site\na,x\n"b,y\n', "devices.csv:3: a quoted cell has no closing quote"),
     ("devices.csv", "name\n\u00e5\n".encode("latin-1"), "devices.csv: it is not text in utf-8"),

@@ -26,8 +26,13 @@ def require_columns(mapper: Mapper, columns: Sequence[str]) -> None:
             else f"Correct `where: {mapper.mapping.where}`"
         )
         raise InvalidFile(
-            f"it has no column {', '.join(map(repr, missing))}. Its columns are {', '.join(columns)}. {remedy}"
+            f"it has no column {', '.join(map(repr, missing))}. Its columns are {', '.join(map(_shown, columns))}. {remedy}"
         )
+
+
+def _shown(column: str) -> str:
+    """Return a name, in quotes if blanks around it could not be seen."""
+    return column if column and column == column.strip() else repr(column)
 
 
 def _read_columns(mapper: Mapper) -> Iterator[tuple[str, str]]:

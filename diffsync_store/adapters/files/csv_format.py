@@ -129,6 +129,8 @@ def _columns(reader: Any) -> list[str]:
     columns = next(reader, None)
     if columns is None:
         raise InvalidFile("it is empty: the line with the names of the columns is missing")
+    if not columns:
+        raise InvalidFile("it is blank: the names of the columns are missing", 1)
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise InvalidFile(f"it has the column {', '.join(map(repr, twice))} twice", 1)

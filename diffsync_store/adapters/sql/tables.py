@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from diffsync_store.adapters.sql.errors import one_line_errors
+
 
 class ForeignKey(NamedTuple):
     """Columns of a table that name a row of another."""
@@ -60,6 +62,10 @@ class Tables:
     def names(self, name: str) -> list[str]:
         """Return the names of tables and views beside a table: in its schema, or in the default one."""
         schema = name.rpartition(".")[0] or None
+        with one_line_errors():
+            return self._names(schema)
+
+    def _names(self, schema: str | None) -> list[str]:
         inspector = sa.inspect(self._database)
         if schema not in inspector.get_schema_names():
             schema = None
@@ -91,7 +97,8 @@ class Tables:
         """Return the foreign keys of a table."""
         with self._lock:
             if table.key not in self._foreign_keys:
-                found = sa.inspect(self._database).get_foreign_keys(table.name, table.schema)
+                with one_line_errors():
+                    found = sa.inspect(self._database).get_foreign_keys(table.name, table.schema)
                 self._foreign_keys[table.key] = [
                     ForeignKey(
                         key["name"] or "",
@@ -105,6 +112,10 @@ class Tables:
 
     def unique_keys(self, table: sa.Table) -> list[tuple[str, ...]]:
         """Sets of columns that identify a row: the primary key first."""
+        with one_line_errors():
+            return self._unique_keys(table)
+
+    def _unique_keys(self, table: sa.Table) -> list[tuple[str, ...]]:
         inspector = sa.inspect(self._database)
         unique = [tuple(key["column_names"]) for key in inspector.get_unique_constraints(table.name, table.schema)]
         for index in inspector.get_indexes(table.name, table.schema):
@@ -114,7 +125,7 @@ class Tables:
         return list(dict.fromkeys([tuple(column.name for column in table.primary_key.columns), *unique]))
 
     def _reflected(self, name: str, schema: str | None) -> sa.Table:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_line_errors():
             warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)  # it is read as text
             table = sa.Table(name, self._metadata, schema=schema, autoload_with=self._database, resolve_fks=False)
         _simplify(table)

@@ -65,6 +65,14 @@ def test_a_file_that_cannot_be_opened_is_an_error_in_one_line(tmp_path: Path) ->
         adapter.open()
 
 
+def test_a_file_that_is_no_database_is_an_error_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_text("number,name\n", "utf-8")
+    adapter = SqlAdapter({"url": f"sqlite:///{tmp_path}/a.db"}, MODELS, RECORDS)
+    for call in (adapter.open, lambda: loaded(adapter)):
+        with pytest.raises(DatabaseRefused, match=r"^The database says: file is not a database$"):
+            call()
+
+
 @on_servers
 def test_a_wrong_login_is_an_error_that_stays(database_url: str, engine: sa.Engine) -> None:
     url = sa.make_url(database_url).set(username="nobody", password=PASSWORD)
