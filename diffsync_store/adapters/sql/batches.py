@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from diffsync_store.adapters.sql.errors import is_transient
-from diffsync_store.adapters.sql.values import key_form, writer
+from diffsync_store.adapters.sql.values import key_form, key_writer
 
 Answer = Any
 Row = Mapping[str, Any]
@@ -130,7 +130,7 @@ def _has_key(table: sa.Table, keys: Sequence[Any]) -> Any:
 
 def _key_values(table: sa.Table, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Keys that were kept as JSON, as values for their columns."""
-    converts = [writer(column) or _as_it_is for column in table.primary_key.columns]
+    converts = [key_writer(column) or _as_it_is for column in table.primary_key.columns]
     return [tuple(convert(value) for convert, value in zip(converts, key, strict=True)) for key in keys]
 
 

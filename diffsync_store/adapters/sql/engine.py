@@ -71,6 +71,8 @@ def new_engine(url: sa.URL) -> sa.Engine:
         raise ImportError(
             f"The driver of {url.drivername} is not installed: pip install {_package(error.name)}"
         ) from error
+    if driver == "psycopg":
+        sa.event.listen(engine, "connect", _prepare_psycopg)
     if name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
@@ -86,9 +88,43 @@ def _package(module: str | None) -> str:
     return {"psycopg": "'psycopg[binary]'", "MySQLdb": "mysqlclient"}.get(module or "", module or "it")
 
 
+def _prepare_psycopg(connection: Any, _record: Any) -> None:
+    """Read a date or time that Python has not, such as `infinity` or `24:00`, as text: its record is rejected, and not the whole load."""
+    from psycopg import DataError
+    from psycopg.adapt import Loader
+
+    def tolerant(strict: Any) -> Any:
+        class Tolerant(Loader):
+            def __init__(self, oid: int, context: Any = None) -> None:
+                super().__init__(oid, context)
+                self._load = strict(oid, context).load
+
+            def load(self, data: Any) -> Any:
+                try:
+                    return self._load(data)
+                except DataError:
+                    return bytes(data).decode()
+
+        return Tolerant
+
+    adapters = connection.adapters
+    for name in ("date", "time", "timetz", "timestamp", "timestamptz"):
+        oid = adapters.types[name].oid
+        adapters.register_loader(oid, tolerant(adapters.get_loader(oid, Loader.format)))
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin in `_begin_sqlite`: reads see one state too
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.text_factory = _text_or_bytes
+
+
+def _text_or_bytes(value: bytes) -> str | bytes:
+    """Return a text that is not UTF-8 as bytes, so that its record is rejected and not the whole load."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from diffsync_store.adapters.sql.source import QuerySource, Source, TableSource, find_step, is_query
-from diffsync_store.adapters.sql.values import Convert, key_form, reader, writer
+from diffsync_store.adapters.sql.stored import Convert, Unreadable
+from diffsync_store.adapters.sql.values import key_form, reader, writer
 from diffsync_store.mapping.paths import Getter, Record, compile_getter, is_plain, keys_of
 from diffsync_store.mapping.records import CannotWrite, Mapper, RecordMapping, mapped_fields
 
@@ -70,7 +71,14 @@ class SqlMapper(Mapper):
             self._takes_all = True
             return compile_getter(path)
         self._paths.setdefault(path)
-        return lambda record, _parent: record[path]
+
+        def get(record: Record, _parent: Any) -> Any:
+            value = record[path]
+            if type(value) is Unreadable:
+                raise ValueError(value.reason)
+            return value
+
+        return get
 
     def add_path(self, path: str) -> None:
         """Read a path too: that of the list of another model's records."""

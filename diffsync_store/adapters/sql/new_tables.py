@@ -31,7 +31,7 @@ _TYPES: Mapping[Any, Any] = {
     date: sa.Date,
     time: lambda: sa.Time().with_variant(mysql.TIME(fsp=6), *_MARIADB),
     datetime: lambda: sa.DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), *_MARIADB),
-    timedelta: sa.Interval,
+    timedelta: lambda: sa.Interval().with_variant(sa.Double(), "sqlite", *_MARIADB),  # seconds
     UUID: lambda: sa.Uuid().with_variant(sa.String(36), "sqlite", *_MARIADB),
     str: sa.Text,
 }

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from diffsync_store.adapters.shards import MOST_SHARDS, Part, Scalar
 from diffsync_store.adapters.sql.source import Source
+from diffsync_store.adapters.sql.stored import Stored, declared, stored_reader
 from diffsync_store.adapters.sql.values import key_form, writer
 
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
@@ -51,7 +52,8 @@ def values(connection: sa.Connection, source: Source, column: Any) -> Sequence[S
         if number > MOST_SHARDS:
             return range(first, last + 1, max((last - first) // (MOST_SHARDS * _STEPS), 1))
     found = connection.execute(sa.select(column).distinct().select_from(source.selectable).order_by(column))
-    return [_scalar(value) for value in found.scalars()]
+    convert = (stored_reader(column, None) if isinstance(column.type, Stored) else None) or _as_it_is
+    return [_scalar(convert(value)) for value in found.scalars()]
 
 
 def _scalar(value: Any) -> Scalar:
@@ -59,8 +61,12 @@ def _scalar(value: Any) -> Scalar:
     return found if isinstance(found, str | int | float | bool) else None
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def _sent(column: Any, value: Scalar) -> Any:
-    if isinstance(column.type, sa.Boolean) and isinstance(value, str):
+    if isinstance(declared(column), sa.Boolean) and isinstance(value, str):
         return _BOOLEANS[value]
     convert = writer(column)
     return value if convert is None else convert(value)

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from diffsync_store.adapters.sql.stored import declared, parse_json
 from diffsync_store.adapters.sql.tables import ForeignKey, Tables
-from diffsync_store.adapters.sql.values import parse_json
 from diffsync_store.mapping.paths import compile_getter, keys_of
 from diffsync_store.suggestion import did_you_mean
 
@@ -53,7 +53,7 @@ class Source:
         keys = keys_of(path)
         columns = self.own_columns
         for name in (path, keys[0]):
-            if name in columns and (name == path or len(keys) == 1 or isinstance(columns[name].type, _OPAQUE)):
+            if name in columns and (name == path or len(keys) == 1 or isinstance(declared(columns[name]), _OPAQUE)):
                 return columns[name], [] if name == path else keys[1:]
         return self._resolve_further(path, keys)
 

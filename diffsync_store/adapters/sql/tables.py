@@ -10,6 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from diffsync_store.adapters.sql.errors import one_line_errors
+from diffsync_store.adapters.sql.stored import as_stored
 
 
 class ForeignKey(NamedTuple):
@@ -128,13 +129,14 @@ class Tables:
         with warnings.catch_warnings(), one_line_errors():
             warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)  # it is read as text
             table = sa.Table(name, self._metadata, schema=schema, autoload_with=self._database, resolve_fks=False)
-        _simplify(table)
+        _simplify(table, self._database.dialect.name)
         return table
 
 
-def _simplify(table: sa.Table) -> None:
-    """Let SQLAlchemy read the ids of many new rows by one statement, and write null as null in JSON columns."""
+def _simplify(table: sa.Table, dialect: str) -> None:
+    """Let SQLAlchemy read the ids of many new rows by one statement, read values as they are, and write null as null in JSON columns."""
     for column in table.columns:
+        column.type = as_stored(column.type, dialect)
         if isinstance(column.type, sa.JSON):
             column.type.none_as_null = True
     for column in table.primary_key.columns:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import NullType
 
-Convert = Callable[[Any], Any]
+from diffsync_store.adapters.sql.stored import Convert, Stored, parse_json, stored_reader, stored_writer
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BINARY = (sa.LargeBinary, sa.BINARY, sa.VARBINARY)
@@ -30,6 +30,8 @@ def reader(column: Any, annotation: Any) -> Convert | None:
     if isinstance(kind, _BINARY):
         return _hexadecimal
     wanted = bare(annotation)
+    if isinstance(kind, Stored):
+        return _for_text(stored_reader(column, wanted)) if wanted is str else stored_reader(column, wanted)
     if isinstance(kind, sa.String | NullType) and (wanted is JsonValue or get_origin(wanted) in {list, dict}):
         return parse_json
     if wanted is not str or isinstance(kind, sa.String | sa.Integer | sa.Numeric):
@@ -44,6 +46,8 @@ def writer(column: sa.Column[Any]) -> Convert | None:
         ValueError, TypeError: (by the function) the value does not fit the column.
     """
     kind = column.type
+    if isinstance(kind, Stored):
+        return stored_writer(kind.declared)
     if isinstance(kind, sa.DateTime):
         return _aware if kind.timezone else _naive
     if isinstance(kind, sa.String) and kind.length == len(UUID(int=0).hex):
@@ -52,6 +56,11 @@ def writer(column: sa.Column[Any]) -> Convert | None:
         if isinstance(kind, type_class):
             return convert
     return None
+
+
+def key_writer(column: sa.Column[Any]) -> Convert | None:
+    """Return the function that converts a value of a primary key, as it was kept, for a statement; None for a value as it is."""
+    return None if isinstance(column.type, Stored) else writer(column)
 
 
 def key_form(value: Any) -> JsonValue:
@@ -79,16 +88,6 @@ def _hexadecimal(value: Any) -> Any:
     return bytes(value).hex() if isinstance(value, bytes | bytearray | memoryview) else value
 
 
-def parse_json(value: Any) -> Any:
-    """Parse a text as JSON; return any other value unchanged."""
-    if not isinstance(value, str | bytes):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value  # the model rejects it, or takes it as text
-
-
 def _text(value: Any) -> Any:
     if isinstance(value, date | time):
         return value.isoformat()
@@ -97,6 +96,10 @@ def _text(value: Any) -> Any:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     return value if value is None or isinstance(value, bool) else str(value)
+
+
+def _for_text(convert: Convert | None) -> Convert:
+    return _text if convert is None else lambda value: _text(convert(value))
 
 
 def _if_text(convert: Callable[[str], Any]) -> Convert:

@@ -1,6 +1,6 @@
 """Every type of column, written and read again on each database."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "no": ("bool?", False),
     "day": ("date?", date(2024, 2, 29)),
     "clock": ("time?", time(23, 59, 1)),
+    "span": ("duration?", timedelta(hours=30, seconds=1)),
     "moment": ("datetime?", datetime(2024, 2, 29, 12, 0, 1, tzinfo=UTC)),
     "data": ("json?", {"a": [1, None, "x"], "b": {"c": True}}),
     "tags": ("list[str]", ["b", "a", "Ø"]),
@@ -38,9 +39,9 @@ COMMON = (
     "yes BOOLEAN, no_ BOOLEAN, day DATE, clock TIME"
 )
 SQL = {
-    "sqlite": f"{COMMON}, moment TIMESTAMP, data JSON, tags JSON, uuid CHAR(36), ip TEXT, interface TEXT, network TEXT, mac TEXT",
-    "mariadb": f"{COMMON}, moment DATETIME, data JSON, tags JSON, uuid UUID, ip INET4, interface VARCHAR(40), network VARCHAR(50), mac CHAR(17)",
-    "postgresql": f"{COMMON}, moment TIMESTAMPTZ, data JSONB, tags TEXT[], uuid UUID, ip INET, interface INET, network CIDR, mac MACADDR",
+    "sqlite": f"{COMMON}, span REAL, moment TIMESTAMP, data JSON, tags JSON, uuid CHAR(36), ip TEXT, interface TEXT, network TEXT, mac TEXT",
+    "mariadb": f"{COMMON}, span TIME, moment DATETIME, data JSON, tags JSON, uuid UUID, ip INET4, interface VARCHAR(40), network VARCHAR(50), mac CHAR(17)",
+    "postgresql": f"{COMMON}, span INTERVAL, moment TIMESTAMPTZ, data JSONB, tags TEXT[], uuid UUID, ip INET, interface INET, network CIDR, mac MACADDR",
 }
 FIELDS = {"real": "real_", "exact": "exact_", "no": "no_"}
 RECORDS = {"value": {"from": "values_of_all_types", "fields": FIELDS}}
