@@ -1,10 +1,12 @@
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -692,6 +694,29 @@ def test_what_another_program_has_written_meanwhile_stays(tmp_path: Path) -> Non
         ("b", None),
         ("other", None),
     ]
+
+
+def create_some(barrier: Barrier, folder: Path, name: str, own: str) -> None:
+    adapter = adapter_of(folder, {"from": name, "fields": {"tags": {"read_only": True}}})
+    barrier.wait(120)
+    for number in range(20):
+        [made] = adapter.create_records(adapter.models["device"], [({"name": f"{own}{number}"}, {"site": own})])
+        if isinstance(made, Exception):
+            raise made
+
+
+@pytest.mark.parametrize("name", ["devices.csv", "devices.yaml"])
+def test_processes_that_change_one_file_lose_nothing(tmp_path: Path, name: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    barrier, folder = spawn.Barrier(3), tmp_path / "new"
+    writers = [spawn.Process(target=create_some, args=(barrier, folder, name, own)) for own in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    found = [device["name"] for device in devices(loaded(adapter_of(folder, {"from": name})))]
+    assert sorted(found) == sorted(f"{own}{number}" for own in "abc" for number in range(20))
 
 
 def test_threads_write_one_after_the_other(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ class FilesAdapter(MappedAdapter):
         return self._change(mapper, changes, FileChanges.delete, ObjectNotDeleted)
 
     def _change(self, mapper: Mapper, items: Sequence[Any], change: Any, refused: type[Exception]) -> Sequence[Answer]:
-        with self._writing:
+        with self._writing, self.folder.changing():
             changes = FileChanges(self, mapper, self._files, refused)
             for item in items:
                 changes.apply(partial(change, changes, item))

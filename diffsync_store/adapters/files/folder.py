@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
@@ -60,6 +62,21 @@ class Folder:
     def name_of(self, path: Path) -> str:
         """Return the name of a file below the folder, with `/`."""
         return path.relative_to(self.path).as_posix()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Let others wait who change files of the folder: threads and processes, also on other hosts where its file system locks for them.
+
+        Readers do not wait. A folder that cannot be locked is changed without a lock.
+        """
+        with ExitStack() as stack:
+            with suppress(OSError):  # also if the folder cannot be made: then the write fails, and says why
+                self.path.mkdir(parents=True, exist_ok=True)
+                handle = os.open(self.path, os.O_RDONLY)
+                stack.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                stack.callback(fcntl.flock, handle, fcntl.LOCK_UN)  # a forked process may have the handle too
+            yield
 
     def write(self, path: Path, data: bytes) -> None:
         """Replace the content of a file in one step: at any moment the whole old or the whole new content is there.
