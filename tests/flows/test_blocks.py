@@ -38,10 +38,11 @@ def test_the_url_of_the_store_can_be_in_a_block_and_its_password_appears_nowhere
     assert run.state == "Completed", run.message
     with project.store("by-block") as store:
         assert store.record().counts == {"item": 5}
-    project.expect_log(run, "by-block")
     reconciled = project.run_with(environment, "reconcile/busy", sync_name="busy", dry_run=True)
     assert reconciled.state == "Completed", reconciled.message
-    shown = [project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")]
-    shown += [project.logs(reconciled), project.artifacts(reconciled)]
+    log = project.whole_log(run)
+    assert "by-block" in log
+    shown = [log, project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")]
+    shown += [project.whole_log(reconciled), project.artifacts(reconciled)]
     shown.append(project.stack.post("/block_documents/filter"))
     assert secret not in json.dumps(shown)

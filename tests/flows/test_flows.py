@@ -69,8 +69,9 @@ def test_a_sync_publishes_what_it_applied_and_logs_no_line_for_each_record(histo
     assert synced["description"] == "1,215 of 1,215 applied"
     assert "| updated | 1,180 |" in synced["data"]
     assert "| failed | 0 |" in synced["data"]
-    history.project.expect_log(run, "Sync complete")
-    assert len(history.project.logs(run)) < 50
+    log = history.project.whole_log(run)
+    assert "Sync complete" in log
+    assert len(log.splitlines()) < 50
 
 
 def test_a_reconcile_publishes_links_to_its_steps(history: History) -> None:
@@ -189,10 +190,10 @@ def test_a_reconcile_fails_with_the_name_state_and_reason_of_the_step_that_faile
 
 
 def test_no_secret_is_in_a_log_a_state_an_artifact_or_a_parameter(project: Project, refusal: Refusal) -> None:
-    project.expect_log(refusal.run, "401")
+    assert "401" in project.whole_log(refusal.run)
     for run in (refusal.run, *project.children(refusal.run), refusal.diff):
-        shown = json.dumps([project.logs(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")])
-        assert PASSWORD not in shown
+        shown = [project.whole_log(run), project.artifacts(run), project.stack.get(f"/flow_runs/{run.id}")]
+        assert PASSWORD not in json.dumps(shown)
     assert PASSWORD not in refusal.record.model_dump_json()
 
 
@@ -214,9 +215,9 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_star
     file.unlink(missing_ok=True)
     run_id = start_run(project.stack, "load/slow", store_id="killed")
     wait_until(file.exists, 240, "the load is in the middle")
-    wait_until(lambda: project.artifacts(run_id), 240, "its progress is published")
-    shown = project.artifacts(run_id)["load-slow-progress"]
-    assert float(shown["data"]) == 30
+    key = "load-slow-progress"
+    wait_until(lambda: is_at(project.artifacts(run_id).get(key), 30), 240, "its progress is published")
+    shown = project.artifacts(run_id)[key]
     assert shown["description"].startswith("load: 3 of 10 objects, ")
     assert shown["description"].endswith(" left")
     project.expect_log(run_id, shown["description"])
@@ -237,6 +238,10 @@ def test_a_load_whose_worker_is_killed_leaves_a_store_that_diff_refuses_and_star
     file.with_suffix(".open").touch()
     assert finish(project.stack, run_id, seconds=300).state == "Completed"
     assert project.store("killed").record().state == StoreState.PARTIAL
+
+
+def is_at(progress: dict[str, Any] | None, percent: float) -> bool:
+    return progress is not None and float(progress["data"]) == percent
 
 
 def same_store(store_id: str) -> dict[str, Any]:
@@ -261,7 +266,9 @@ def test_a_load_with_a_bad_record_is_partial_and_lists_what_is_missing(project: 
     assert "The only reject." in shown
     assert 'diffsync_load_rejected{adapter="rejecting"} 1.0' in project.numbers("load-rejecting")
     assert "<b>bad" not in shown
-    for text in (shown, record.model_dump_json(), project.expect_log(run, "Store rejecting is partial")):
+    log = project.whole_log(run)
+    assert "Store rejecting is partial" in log
+    for text in (shown, record.model_dump_json(), log):
         assert PASSWORD not in text
 
 
@@ -318,7 +325,9 @@ def test_a_target_with_a_lease_is_not_changed(project: Project) -> None:
         run = project.run("sync/busy", diff_id="busy")
     assert run.state == "Failed"
     assert "a sync of ann's" in run.message
-    assert f'File "{ROOT}/flows/' not in project.expect_log(run, "a sync of ann's")
+    log = project.whole_log(run)
+    assert "a sync of ann's" in log
+    assert f'File "{ROOT}/flows/' not in log
     for given in ({"exclude": [{"model": "itme"}]}, {"select": [{"action": "delete"}]}):
         run = project.run("sync/busy", diff_id="busy", **given)
         assert run.state == "Failed"

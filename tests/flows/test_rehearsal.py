@@ -58,5 +58,6 @@ def test_what_is_refused_is_in_the_form_and_can_be_left_out(project: Project) ->
     assert (run.state, run.outcome) == ("Completed", "partial"), run.message
     assert rows(database) == [("sw1", 1, "zrh")]
     assert finish(project.stack, reconcile, seconds=RUN_SECONDS).outcome == "partial"
-    log = project.expect_log(asking["id"], "Rehearsed, nothing was changed", "Sync complete")
+    log = project.whole_log(asking["id"])
+    assert "Sync complete" in log
     assert log.count("Rehearsed, nothing was changed") == 1

@@ -62,10 +62,7 @@ def test_an_overlapping_reconcile_of_another_sync_is_queued_or_skipped_as_declar
     )
     assert f"reconcile skipped, flow run {first['skipped']}" in skipped.message
     queued = start_run(project.stack, "reconcile/queued-too")
-    message = "Waiting for the reconcile of waited-for-too by "
-    wait_until(
-        lambda: any(line.startswith(message) for line in project.logs(queued)), 240, "the log says that it waits"
-    )
+    project.expect_log(queued, "Waiting for the reconcile of waited-for-too by ")
     assert not steps(project, queued)
     for run_id in first.values():
         end(project, run_id)
