@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,22 @@ def is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def process_of(project: Project, run_id: str) -> int:
+    """Return the newest process of a run, which may have ended; its worker tells it some time after it has started it."""
+
+    def told() -> str:
+        return str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"] or "")
+
+    wait_until(told, 240, "the worker has told the process")
+    return int(told().split(":")[-1])
+
+
+def kill_process(project: Project, run_id: str) -> None:
+    """Kill the process of a run; if the run was started again, the worker may still have to tell the newest."""
+    wait_until(lambda: is_alive(process_of(project, run_id)), 240, "the run has a process")
+    os.kill(process_of(project, run_id), signal.SIGKILL)
 
 
 def shown_request(project: Project, run_id: str) -> str:

@@ -17,6 +17,7 @@ from diffsync_store.store.redis import RedisLeases
 from tests.airports.database import SqlAdapter
 from tests.airports.registry import AirportsAdapter
 from tests.flows.conftest import MANY, PASSWORD, History, Project
+from tests.flows.runs import process_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -26,7 +27,7 @@ def test_reconcile_runs_each_step_on_its_own_worker_and_makes_the_target_equal(h
     steps = history.project.children(history.first)
     assert (history.first.state, history.first.message) == ("Completed", "")
     assert sorted(step.pool for step in steps) == ["diffsync-diff", "diffsync-load", "diffsync-load", "diffsync-sync"]
-    assert len({step.process for step in (*steps, history.first)}) == 5
+    assert len({process_of(history.project, run.id) for run in (*steps, history.first)}) == 5
     assert check.is_equal(history.answers)
     assert history.answers["airports in the database"] == MANY - 9
     assert history.contents[0] != history.contents[1]

@@ -8,6 +8,7 @@ from tests.flows.runs import (
     diff_of_reconcile,
     is_alive,
     lines,
+    process_of,
     retry_run,
     send_answer,
     shown_request,
@@ -23,7 +24,7 @@ def test_a_suspended_sync_has_no_process_and_resumes_on_another_worker(project: 
     diff_id = project.compare("reviewed", "reviewed")
     run_id = start_run(project.stack, "sync/reviewed", diff_id=diff_id)
     wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
-    process = int(str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1])
+    process = process_of(project, run_id)
     wait_until(lambda: not is_alive(process), 240, "its process has ended")
     assert lines(project.folder / "reviewed") == []
     project.stack.workers["sync"].stop()

@@ -1,13 +1,10 @@
 """A sync with several agents on real workers: undisturbed, with a killed agent, cancelled."""
 
-import os
-import signal
-
 import pytest
 
 from airports.demo.runs import finish, start_run
 from tests.flows.conftest import RUN_SECONDS, Project
-from tests.flows.runs import lines, state_of
+from tests.flows.runs import kill_process, lines, state_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -63,8 +60,7 @@ def test_several_runs_apply_a_diff_and_the_page_shows_them(project: Project) -> 
 def test_a_killed_agent_is_taken_over(project: Project) -> None:
     run_id, diff_id = start(project, "divided-killed")
     victim = children(project, run_id)[0]
-    process = str(project.stack.get(f"/flow_runs/{victim['id']}")["infrastructure_pid"]).split(":")[-1]
-    os.kill(int(process), signal.SIGKILL)
+    kill_process(project, victim["id"])
     (project.folder / "divided-killed.slow").unlink()
     run = finish(project.stack, run_id, seconds=RUN_SECONDS)
     assert run.state == "Completed"

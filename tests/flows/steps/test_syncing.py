@@ -1,14 +1,12 @@
 """A sync on real workers: a stale diff, a chain of events, a killed process, a cancelled run, skipped operations."""
 
-import os
 import re
-import signal
 
 import pytest
 
 from airports.demo.runs import start_run
 from tests.flows.conftest import Project
-from tests.flows.runs import lines, state_of, states_of
+from tests.flows.runs import kill_process, lines, state_of, states_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -52,8 +50,7 @@ def expect_each_operation_once(project: Project, sync: str) -> None:
 
 def test_a_killed_sync_is_started_again_and_continues_where_it_stopped(project: Project) -> None:
     run_id, diff_id = slow_sync(project, "killed")
-    process = str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1]
-    os.kill(int(process), signal.SIGKILL)
+    kill_process(project, run_id)
     wait_until(lambda: state_of(project, run_id) == "Crashed", 240, "it is marked as crashed")
     assert len(lines(project.folder / "killed")) < 40
     (project.folder / "killed.slow").unlink()

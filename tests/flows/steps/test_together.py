@@ -1,9 +1,7 @@
 """A reconcile that runs all steps in its own process, on a real worker."""
 
 import json
-import os
 import re
-import signal
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from airports.demo import check
 from airports.demo.runs import Run, finish, start_run
 from tests.flows.conftest import PASSWORD, RUN_SECONDS, History, Project, fill
-from tests.flows.runs import diff_of_reconcile, lines, retry_run, send_answer, state_of, states_of
+from tests.flows.runs import diff_of_reconcile, kill_process, lines, retry_run, send_answer, state_of, states_of
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -123,13 +121,9 @@ def test_a_sync_that_needs_an_approval_waits_in_a_run_of_its_own(project: Projec
     assert sorted(lines(file)) == sorted(f"item {number}" for number in range(7))
 
 
-def process_of(project: Project, run_id: str) -> int:
-    return int(str(project.stack.get(f"/flow_runs/{run_id}")["infrastructure_pid"]).split(":")[-1])
-
-
 def kill(project: Project, run_id: str, times: int) -> None:
     """Kill the process of a run, and wait until it has been started again."""
-    os.kill(process_of(project, run_id), signal.SIGKILL)
+    kill_process(project, run_id)
     wait_until(
         lambda: project.stack.get(f"/flow_runs/{run_id}")["run_count"] == times + 1, 180, "the run is started again"
     )
