@@ -47,8 +47,8 @@ def kill_process(project: Project, run_id: str) -> None:
     os.kill(process_of(project, run_id), signal.SIGKILL)
 
 
-def shown_request(project: Project, run_id: str) -> str:
-    """Return the description in the form of a suspended run; empty if the run is not suspended or not ready."""
+def _shown_request(project: Project, run_id: str) -> str:
+    """Return the description in the form of a suspended run; empty if the run is not suspended or its form is not saved."""
     run = project.stack.get(f"/flow_runs/{run_id}")
     if run["state_name"] != "Suspended":
         return ""
@@ -57,9 +57,21 @@ def shown_request(project: Project, run_id: str) -> str:
     return str(json.loads(shown[0]["value"])) if shown else ""
 
 
+def expect_request(project: Project, run_id: str, after: str = "") -> str:
+    """Wait until a run asks a person, and return the description in its form. Prefect saves the form after the state.
+
+    Args:
+        project: The project.
+        run_id: The run.
+        after: What the run asked before, if it has to ask something else.
+    """
+    wait_until(lambda: _shown_request(project, run_id) not in {"", after}, 240, "it asks")
+    return _shown_request(project, run_id)
+
+
 def send_answer(project: Project, run_id: str, answer: dict[str, Any]) -> None:
-    """Answer a run that is suspended or will be; Prefect saves the form after the state."""
-    wait_until(lambda: shown_request(project, run_id), 240, "it asks")
+    """Answer a run that is suspended or will be."""
+    expect_request(project, run_id)
     found = project.stack.post(f"/flow_runs/{run_id}/resume", run_input=answer)
     assert found["status"] == "ACCEPT", found
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from airports.demo import check
 from tests.flows.conftest import Project, fill
+from tests.flows.runs import expect_request
 from tests.flows.ui import Ui
 
 pytestmark = [pytest.mark.prefect, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -42,6 +43,7 @@ def test_load_diff_review_approve_sync(project: Project, page: Page, screenshots
     page.get_by_test_id("markdown-display").get_by_role("link", name="approve", exact=True).click()
     page.wait_for_url(asking)
     assert check.fingerprint(database) == before
+    expect_request(project, asking.partition("?")[0].rpartition("/")[2])  # the dialog shows the form that it finds
     ui.approve("ann", "CHG-4711")
     ui.expect_run("sync registry → inventory", "Completed")
     expect(ui.card("sync-registry-inventory")).to_contain_text("1,215 of 1,215 applied")

@@ -9,8 +9,7 @@ from diffsync_store import StoreNotFound
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.store.redis.keys import DiffKeys, StoreKeys
 from tests.flows.conftest import Project
-from tests.flows.runs import send_answer, shown_request
-from tests.servers import wait_until
+from tests.flows.runs import expect_request, send_answer
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -40,7 +39,7 @@ def test_housekeeping_drops_what_is_past_its_retention_and_not_in_use(project: P
 def test_housekeeping_keeps_the_diff_of_a_pending_approval(project: Project) -> None:
     project.compare("reviewed", "kept")
     run_id = start_run(project.stack, "sync/reviewed", diff_id="kept")
-    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
+    expect_request(project, run_id)
     with project.redis.client() as client:
         text = client.get(DiffKeys("kept").record)
         record = DiffRecord.model_validate_json(text)

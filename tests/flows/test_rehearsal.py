@@ -7,7 +7,7 @@ import pytest
 
 from airports.demo.runs import finish, start_run
 from tests.flows.conftest import RUN_SECONDS, Project
-from tests.flows.runs import send_answer, shown_request, state_of
+from tests.flows.runs import expect_request, send_answer, state_of
 from tests.flows.test_without_own_classes import TABLES, rows
 from tests.servers import wait_until
 
@@ -44,8 +44,7 @@ def test_what_is_refused_is_in_the_form_and_can_be_left_out(project: Project) ->
     reconcile = start_run(project.stack, "reconcile/rehearsed")
     wait_until(lambda: state_of(project, reconcile) == "Suspended", RUN_SECONDS, "the reconcile waits")
     [asking] = project.runs("sync:rehearsed", "sync")
-    wait_until(lambda: shown_request(project, asking["id"]), 240, "the sync asks")
-    shown = shown_request(project, asking["id"])
+    shown = expect_request(project, asking["id"])
     assert "**Rehearsed: the target would refuse 2 of 4 operations.**" in shown
     refused = r"| failed | create | device | bad1 | no \| &lt;i&gt;room&lt;/i&gt; |"
     assert refused in shown.replace("RAISE: ", "")

@@ -16,8 +16,7 @@ from diffsync_store.runs import WindowClosed
 from diffsync_store.serve.deciding import Decision, record_decision
 from diffsync_store.serve.running import Start, find_runner
 from tests.flows.conftest import Project
-from tests.flows.runs import lines, shown_request
-from tests.servers import wait_until
+from tests.flows.runs import expect_request, lines
 
 
 def test_without_a_prefect_server_the_library_runs_the_syncs(tmp_path: Path) -> None:
@@ -46,7 +45,7 @@ def test_a_decision_on_the_page_resumes_the_waiting_run(project: Project) -> Non
             runner.start(Start("undo", "on-page", diff_id), by="bob")
         started = runner.start(Start("apply", "", diff_id), by="bob")
         assert (started.sync_name, started.has_ended) == ("on-page", False)
-        wait_until(lambda: shown_request(project, started.run_id), 240, "it waits for approval")
+        expect_request(project, started.run_id)
         with SyncContext(Config(Path(variables["DIFFSYNC_CONFIG"]))) as context:
             record_decision(context, saved, Decision("approve", saved.checksum(), "CHG-1"), "alice")
         [resumed] = runner.resume(diff_id, is_approved=True, by="alice", comment="CHG-1")

@@ -6,12 +6,12 @@ from airports.demo.runs import finish, start_run
 from tests.flows.conftest import RUN_SECONDS, Project
 from tests.flows.runs import (
     diff_of_reconcile,
+    expect_request,
     is_alive,
     lines,
     process_of,
     retry_run,
     send_answer,
-    shown_request,
     state_of,
     states_of,
 )
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 def test_a_suspended_sync_has_no_process_and_resumes_on_another_worker(project: Project) -> None:
     diff_id = project.compare("reviewed", "reviewed")
     run_id = start_run(project.stack, "sync/reviewed", diff_id=diff_id)
-    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
+    expect_request(project, run_id)
     process = process_of(project, run_id)
     wait_until(lambda: not is_alive(process), 240, "its process has ended")
     assert lines(project.folder / "reviewed") == []
@@ -50,13 +50,10 @@ def test_a_decision_that_excludes_what_the_diff_lacks_is_asked_for_again(project
     (project.folder / "reviewed").write_text("\n".join(f"item {number}" for number in range(7)) + "\n", "utf-8")
     project.compare("reviewed", "even")
     run_id = start_run(project.stack, "sync/reviewed", diff_id="even")
-    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
-    first = shown_request(project, run_id)
+    first = expect_request(project, run_id)
     send_answer(project, run_id, {"decision": "approve", "by": "ann", "exclude_models": ["rack"]})
-    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 240, "it asks again")
-    assert "**Your decision was not accepted.** No operation of the diff matches model rack." in shown_request(
-        project, run_id
-    )
+    again = expect_request(project, run_id, after=first)
+    assert "**Your decision was not accepted.** No operation of the diff matches model rack." in again
     with project.diffs() as diffs:
         assert diffs.open("even").journal().approval() is None
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
@@ -66,8 +63,7 @@ def test_a_decision_that_excludes_what_the_diff_lacks_is_asked_for_again(project
 def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Project) -> None:
     diff_id = project.compare("asked", "asked")
     run_id = start_run(project.stack, "sync/asked", diff_id=diff_id, allow=["delete:9:item"])
-    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
-    first = shown_request(project, run_id)
+    first = expect_request(project, run_id)
     assert "| item | 7 | 0 | 0 |" in first
     assert "| allow | delete:9:item |" in first
     (project.folder / "asked").write_text("item 0\n", "utf-8")
@@ -75,8 +71,7 @@ def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Pro
     stores = {"source_store_id": "asked-source", "target_store_id": "asked-again"}
     assert project.run("diff/asked", **stores, diff_id=diff_id).state == "Completed"
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
-    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 240, "it asks again")
-    assert "| item | 6 | 0 | 0 |" in shown_request(project, run_id)
+    assert "| item | 6 | 0 | 0 |" in expect_request(project, run_id, after=first)
     send_answer(project, run_id, {"decision": "reject", "by": "bob", "comment": "not tonight"})
     run = finish(project.stack, run_id, seconds=300)
     assert (run.state, run.message) == ("Cancelled", "Rejected: bob rejected the diff: not tonight")
@@ -86,7 +81,6 @@ def test_a_diff_that_changed_before_its_approval_is_asked_for_again(project: Pro
     assert rejection is not None
     assert rejection.is_rejected
     retry_run(project, run_id)
-    wait_until(lambda: shown_request(project, run_id), 240, "it asks once more")
     send_answer(project, run_id, {"decision": "approve", "by": "bob", "comment": "the morning after"})
     run = finish(project.stack, run_id, seconds=300)
     assert (run.state, run.message) == ("Completed", "")
@@ -98,13 +92,11 @@ def test_a_sync_with_rules_applies_what_they_let_through_and_asks_two_people_abo
     """With several agents: each application of the run is one of its own."""
     diff_id = project.compare("ruled", "ruled")
     run_id = start_run(project.stack, "sync/ruled", diff_id=diff_id)
-    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
-    first = shown_request(project, run_id)
+    first = expect_request(project, run_id)
     assert "**2 different people must approve.**" in first
     assert sorted(lines(project.folder / "ruled")) == [f"item {number}" for number in range(4)]
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
-    wait_until(lambda: shown_request(project, run_id) not in {"", first}, 240, "it asks the second person")
-    assert "Approved by: ann." in shown_request(project, run_id)
+    assert "Approved by: ann." in expect_request(project, run_id, after=first)
     assert len(lines(project.folder / "ruled")) == 4
     send_answer(project, run_id, {"decision": "approve", "by": "bob"})
     run = finish(project.stack, run_id, seconds=300)

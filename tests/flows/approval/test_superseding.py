@@ -6,8 +6,7 @@ import pytest
 
 from airports.demo.runs import Run, finish, start_run
 from tests.flows.conftest import Project
-from tests.flows.runs import diff_of_reconcile, end, lines, send_answer, shown_request, state_of
-from tests.servers import wait_until
+from tests.flows.runs import diff_of_reconcile, end, expect_request, lines, send_answer, state_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -20,7 +19,7 @@ def write_items(file: Path, *numbers: int) -> None:
 def start_pending(project: Project, sync: str, diff_id: str, **parameters: object) -> str:
     """Start a sync, and return its run once it waits for approval."""
     run_id = start_run(project.stack, f"sync/{sync}", diff_id=diff_id, **parameters)
-    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
+    expect_request(project, run_id)
     return run_id
 
 
@@ -65,7 +64,7 @@ def test_one_request_stays_pending_for_the_same_changes_and_the_newest_for_other
 def test_a_sync_without_approval_supersedes_older_requests(project: Project) -> None:
     write_items(project.folder / "eased", *range(8))
     waiting = start_pending(project, "eased", project.compare("eased", "eased-1"))
-    assert "| item | 0 | 0 | 1 |" in shown_request(project, waiting)
+    assert "| item | 0 | 0 | 1 |" in expect_request(project, waiting)
     write_items(project.folder / "eased", *range(6))
     applied = project.run("sync/eased", diff_id=project.compare("eased", "eased-2"))
     assert (applied.state, applied.message) == ("Completed", "")

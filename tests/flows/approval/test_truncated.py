@@ -14,8 +14,7 @@ from diffsync_flows.serving import PrefectRunner
 from diffsync_store.project import UserError
 from diffsync_store.serve.deciding import Decision, record_decision
 from tests.flows.conftest import RUN_SECONDS, Project
-from tests.flows.runs import lines, retry_run, send_answer, shown_request, state_of
-from tests.servers import wait_until
+from tests.flows.runs import expect_request, lines, retry_run, send_answer, state_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,12 +22,6 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(900)]
 def write(project: Project, *numbers: int) -> None:
     """Set the items of the target. The source has loaded the items 0 to 2, and lacks others."""
     (project.folder / "kept").write_text("".join(f"item {number}\n" for number in numbers), "utf-8")
-
-
-def asked(project: Project, run_id: str) -> str:
-    """Wait until a run asks, and return its question."""
-    wait_until(lambda: shown_request(project, run_id), 240, "it asks a person")
-    return shown_request(project, run_id)
 
 
 def test_suppressed_deletes_end_in_a_question_each_time(project: Project) -> None:
@@ -45,7 +38,7 @@ def test_suppressed_deletes_end_in_a_question_each_time(project: Project) -> Non
     write(project, 0, *range(3, 9))
     diff_id = project.compare("truncated", "truncated")
     run_id = start_run(project.stack, "sync/truncated", diff_id=diff_id)
-    shown = asked(project, run_id)
+    shown = expect_request(project, run_id)
     assert "6 deletes" in shown or "| item | delete | 6 |" in shown
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
     run = finish(project.stack, run_id, seconds=RUN_SECONDS)
@@ -54,7 +47,7 @@ def test_suppressed_deletes_end_in_a_question_each_time(project: Project) -> Non
 
     more = {"allow": ["partial:item"], "select": [{"action": "delete"}]}
     run_id = start_run(project.stack, "sync/truncated", diff_id=diff_id, **more)
-    shown = asked(project, run_id)
+    shown = expect_request(project, run_id)
     assert "| allow | partial:item |" in shown
     assert "| select | action delete |" in shown
     send_answer(project, run_id, {"decision": "reject", "by": "ann"})
@@ -62,7 +55,7 @@ def test_suppressed_deletes_end_in_a_question_each_time(project: Project) -> Non
         finish(project.stack, run_id, seconds=RUN_SECONDS).message == "Rejected: ann rejected the diff: no reason given"
     )
     retry_run(project, run_id)
-    assert "| allow | partial:item |" in asked(project, run_id)
+    assert "| allow | partial:item |" in expect_request(project, run_id)
     assert len(lines(project.folder / "kept")) == 9
     approve_on_page(project, diff_id, run_id)
     run = finish(project.stack, run_id, seconds=RUN_SECONDS)

@@ -1,7 +1,6 @@
 """`diffsync-flows approve` in a terminal: review, exclude and resume."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -11,8 +10,7 @@ from airports.demo.runs import finish, start_run
 from diffsync_flows.cli import app
 from diffsync_store.cli.commands import app as library_app
 from tests.flows.conftest import Project
-from tests.flows.runs import end, lines, shown_request, state_of
-from tests.servers import wait_until
+from tests.flows.runs import end, expect_request, lines, state_of
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -32,7 +30,7 @@ def approve(*words: str, answer: str = "") -> Result:
 def test_a_diff_is_shown_and_approved_in_part_and_the_pending_sync_resumes(project: Project) -> None:
     diff_id = project.compare("terminal", "terminal")
     run_id = start_run(project.stack, "sync/terminal", diff_id=diff_id, allow=["delete:9:item"])
-    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
+    expect_request(project, run_id)
 
     misspelt = approve("--exclude", "itme", "--yes")
     assert misspelt.exit_code == 1
@@ -80,7 +78,7 @@ def test_a_decision_by_the_librarys_command_resumes_the_sync(project: Project) -
     for diff_id, words in decided.items():
         project.compare("terminal", diff_id)
         run_id = start_run(project.stack, "sync/terminal", diff_id=diff_id, allow=["delete:9:item"])
-        wait_until(partial(shown_request, project, run_id), 240, "it waits for approval")
+        expect_request(project, run_id)
         result = library(project, "approve", diff_id, "--by", "ann", "--reason", "CHG-1", *words)
         assert result.exit_code == 0, result.output
         assert f"A run is waiting: flow run sync {diff_id} (" in result.stdout
@@ -102,7 +100,7 @@ def test_a_new_request_after_a_rejection_waits_for_a_new_decision(project: Proje
     library(project, "approve", "asked-again-after", "--by", "bob", "--reject")
     run_id = start_run(project.stack, "sync/terminal", diff_id="asked-again-after", allow=["delete:9:item"])
     try:
-        wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
+        expect_request(project, run_id)
         assert CliRunner().invoke(app, ["resume"]).output == ""
         assert state_of(project, run_id) == "Suspended"
     finally:

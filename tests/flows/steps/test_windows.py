@@ -19,7 +19,7 @@ from diffsync_flows.steps.child_runs import Step
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.project import PROJECT
 from tests.flows.conftest import RUN_SECONDS, Project
-from tests.flows.runs import diff_of_reconcile, end, lines, send_answer, shown_request, state_of
+from tests.flows.runs import diff_of_reconcile, end, lines, send_answer, state_of
 from tests.servers import wait_until
 
 FILE = """
@@ -48,7 +48,6 @@ def test_outside_of_its_windows_a_sync_is_skipped_or_waits_or_has_a_reason(proje
     config.write_text(FILE.replace("approval: never", "approval: always"), "utf-8")
     reconcile = waiting_reconcile(project, diff_id)
     run_id = project.start_with(environment, "sync/busy", diff_id=diff_id)
-    wait_until(lambda: shown_request(project, run_id), 240, "it waits for approval")
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
     wait_until(
         lambda: message_of(project, reconcile).startswith(WAITS), 240, "it and its reconcile wait for the window"
@@ -96,7 +95,6 @@ def test_an_approved_sync_whose_window_closes_goes_on_in_the_next_one(project: P
     open_windows = FILE.replace("0 0 29 2 *", "* * * * *").replace("1s", "1h").replace("Counting", "Closing")
     config.write_text(open_windows.replace("approval: never", "approval: always"), "utf-8")
     run_id = project.start_with(environment, "sync/busy", diff_id=diff_of_reconcile(project, "busy"))
-    wait_until(lambda: shown_request(project, run_id), 120, "it waits for approval")
     send_answer(project, run_id, {"decision": "approve", "by": "ann"})
     run = finish(project.stack, run_id, seconds=RUN_SECONDS)
     assert (run.state, run.name) == ("Completed", "sync seven → windowed · 7 create"), run.message
