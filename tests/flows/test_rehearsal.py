@@ -56,7 +56,8 @@ def test_what_is_refused_is_in_the_form_and_can_be_left_out(project: Project) ->
     run = finish(project.stack, asking["id"], seconds=RUN_SECONDS)
     assert (run.state, run.outcome) == ("Completed", "partial"), run.message
     assert rows(database) == [("sw1", 1, "zrh")]
-    assert finish(project.stack, reconcile, seconds=RUN_SECONDS).outcome == "partial"
+    finish(project.stack, reconcile, seconds=RUN_SECONDS)
+    wait_until(lambda: finish(project.stack, reconcile).outcome == "partial", 240, "its outcome follows its state")
     log = project.whole_log(asking["id"])
     assert "Sync complete" in log
     assert log.count("Rehearsed, nothing was changed") == 1
