@@ -76,7 +76,8 @@ class PythonAdapter(MappedAdapter):
             found = None if match[2].startswith("_") else getattr(importlib.import_module(module), match[2], None)
         except ModuleNotFoundError as error:
             raise NoSuchFunction(
-                f"`from: {source}`: there is no module {error.name!r}. Correct the path, or install it."
+                f"`from: {source}`: there is no module {error.name!r}. Correct the path, install its package, or add "
+                "its folder to PYTHONPATH."
             ) from error
         if found is None:
             raise NoSuchFunction(f"The module {module} has no function {match[2]!r}. Correct `from: {source}`.")

@@ -81,7 +81,8 @@ OF_ONE_TYPE = {
         "8:47: adapters.f.records: The module json has no function 'sites'. Correct `from: sites`."
     ),
     "{type: python, settings: {module: no_such}, records: {site: {}}}": (
-        "8:50: adapters.f.records: `from: site`: there is no module 'no_such'. Correct the path, or install it."
+        "8:50: adapters.f.records: `from: site`: there is no module 'no_such'. Correct the path, install its package, or add its "
+        "folder to PYTHONPATH."
     ),
     "{type: sql, settings: {url: 'sqlit:///x'}, records: {site: {}}}": "8:29: adapters.f.settings.url: ",
 }

@@ -1,12 +1,13 @@
 """Ready adapters in an environment that has the wheel with their extras, and no class of a user."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.wheel.conftest import Environment
+from tests.wheel.conftest import ROOT, Environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -41,3 +42,20 @@ def test_files_go_to_a_database_with_two_commands(wheel: Path, tmp_path: Path) -
     checked = environment.run("diffsync-store", "check", cwd=tmp_path, **home)
     assert checked.returncode == 1
     assert "pip install 'diffsync-store[rest]'" in checked.stdout + checked.stderr
+
+
+def test_the_example_of_python_functions_runs_with_the_installed_command(wheel: Path, tmp_path: Path) -> None:
+    environment = Environment(tmp_path / "venv", wheel, "[cli]")
+    page = (ROOT / "docs/adapters/python.md").read_text("utf-8")
+    for name, content in re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', page, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(content, "utf-8")
+    variables = {"HOME": str(tmp_path), "CONTROLLER_URL": "http://controller"}
+    found = environment.run("diffsync-store", "check", cwd=tmp_path, **variables)
+    assert found.returncode == 1
+    assert "add its folder to PYTHONPATH" in found.stderr
+
+    assert "`export PYTHONPATH=$PWD`" in page
+    found = environment.run(
+        "diffsync-store", "preview", "controller", cwd=tmp_path, **variables, PYTHONPATH=str(tmp_path)
+    )
+    assert (found.returncode, found.stdout.count('model: "X1"')) == (0, 2), found.stderr
