@@ -198,8 +198,11 @@ def register(
 def add_remedy(error: ObjectStoreException, arguments: Iterable[Any]) -> None:
     """Add advice to an error, unless its message has it."""
     if isinstance(error, StoreUnavailable):
+        why = Connection.why_unavailable
         error.add_note(
-            f"The URL is {address_in(Connection.url)}: check that Redis runs and that {socket.gethostname()} can reach it, or set "
+            why()
+            if why is not None
+            else f"The URL is {address_in(Connection.url)}: check that Redis runs and that {socket.gethostname()} can reach it, or set "
             "another URL in DIFFSYNC_STORE_URL, --url or --url-file."
         )
     elif isinstance(error, StoreNotFound | DiffNotFound) and not isinstance(error, DiffUnreadable):

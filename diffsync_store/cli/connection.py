@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from diffsync_store.cli.embedded import embedded_store
+from diffsync_store.cli.embedded import embedded_store, why_ended
 from diffsync_store.cli.environment import environment
 from diffsync_store.project import ConfigError, Project, SyncContext, UserError
 
@@ -25,6 +26,8 @@ class Connection:
     url = ""
     namespace: str | None = None
     """None if no option states it: then the file does."""
+    why_unavailable: Callable[[], str] | None = None
+    """Says what to do if the embedded store does not answer; None for another Redis."""
 
 
 def redis_options() -> dict[str, Any]:
@@ -62,6 +65,8 @@ def using_store(file: Path | None) -> Iterator[None]:
         yield
         return
     given = Connection.url, Connection.namespace
+    if is_embedded(project):
+        Connection.why_unavailable = partial(why_ended, *_embedded_place(project))
     if Connection.namespace is None:
         Connection.namespace = project.namespace
     try:
@@ -70,6 +75,7 @@ def using_store(file: Path | None) -> Iterator[None]:
             yield
     finally:
         Connection.url, Connection.namespace = given
+        Connection.why_unavailable = None
 
 
 def _project_of(file: Path | None) -> Project | None:
@@ -94,7 +100,8 @@ def open_context(file: Path | None) -> Iterator[Context]:
         ConfigError: the file is wrong.
     """
     project = open_project(file)
-    with _chosen_store(project) as url, Context(project, url) as context:
+    why = partial(why_ended, *_embedded_place(project)) if is_embedded(project) else None
+    with _chosen_store(project) as url, Context(project, url, why) as context:
         yield context
 
 
@@ -103,13 +110,17 @@ def is_embedded(project: Project) -> bool:
     return not Connection.url and project.declared.store is None
 
 
+def _embedded_place(project: Project) -> tuple[Path, str]:
+    """Return the folder of the embedded store, and the name of its data there."""
+    file = project.path.absolute()
+    return file.parent, "" if file.name == DEFAULT_FILE.name else file.name
+
+
 @contextmanager
 def _chosen_store(project: Project) -> Iterator[str]:
     """Yield the URL of the store; empty if the file has it."""
     if is_embedded(project):
-        file = project.path.absolute()
-        name = "" if file.name == DEFAULT_FILE.name else file.name
-        with embedded_store(file.parent, name) as url:
+        with embedded_store(*_embedded_place(project)) as url:
             yield url
     else:
         yield Connection.url

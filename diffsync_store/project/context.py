@@ -1,7 +1,7 @@
 """The stores, diffs and leases of a project, over one connection to Redis."""
 
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from threading import Lock
 from typing import Any, Generic, Self, TypeVar
@@ -28,11 +28,13 @@ class SyncContext(Generic[P]):
     Args:
         project: the project.
         url: the Redis to use instead of the file's `store`.
+        why_unavailable: says what to do if this Redis does not answer.
     """
 
-    def __init__(self, project: P, url: str = "") -> None:
+    def __init__(self, project: P, url: str = "", why_unavailable: Callable[[], str] | None = None) -> None:
         self.project = project
         self._url = url
+        self._why_unavailable = why_unavailable
         self._ttl = project.ttl
         self._connection: Connection | None = None
         self._lock = Lock()
@@ -128,5 +130,7 @@ class SyncContext(Generic[P]):
                 self._connection = None
 
     def _hint(self) -> str:
+        if self._why_unavailable is not None:
+            return self._why_unavailable()
         address = redact_url_passwords(self._url) if self._url else self.project.store_address()
         return f"Check that {address} runs and that {socket.gethostname()} can reach it, then try again."

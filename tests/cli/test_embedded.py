@@ -7,14 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import redis
+from typer.testing import CliRunner
 
+from diffsync_store.cli.commands import app
 from diffsync_store.cli.embedded import FOLDER, embedded_store
 from diffsync_store.project import UserError
+from tests.cli.conftest import make_project
 from tests.servers import is_gone, wait_until
 
 USER = "import sys, time; from pathlib import Path; from diffsync_store.cli.embedded import embedded_store\n"
@@ -118,3 +124,25 @@ def test_only_its_user_can_read_the_data(tmp_path: Path) -> None:
         assert not readable
         assert folder.stat().st_mode & 0o777 == 0o700
     wait_until(lambda: ended(tmp_path), 100, "no server is left behind")
+
+
+@pytest.mark.parametrize("words", [("plan", "inventory"), ("diffs",)])
+@pytest.mark.parametrize("free", [10**12, 20_000])
+def test_a_server_that_ended_is_named_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], free: int
+) -> None:
+    @contextmanager
+    def without_server(_folder: Path, _name: str) -> Iterator[str]:
+        yield f"unix://{tmp_path}/gone.sock?db=0"
+
+    monkeypatch.setattr("diffsync_store.cli.connection.embedded_store", without_server)
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=free))
+    file = make_project(tmp_path).folder / "syncs.yaml"
+    done = CliRunner().invoke(app, [*words, "--file", str(file)])
+    assert done.exit_code == 1
+    store = f"embedded store in {tmp_path / FOLDER}"
+    remedy = f"The {store} has ended: see server.log there, then try again.\n"
+    if free == 20_000:
+        remedy = f"The disk of the {store} is full: 0.0 MB are left. Free some space, then try again.\n"
+    assert done.stderr.startswith("Redis store is unavailable. ")
+    assert done.stderr.endswith(remedy)

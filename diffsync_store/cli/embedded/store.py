@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,8 @@ FOLDER = ".diffsync-store"
 """Folder beside the YAML file that holds the data."""
 _START_SECONDS = 20.0
 """Time for the server to answer. It may take longer to read its data, and says so."""
+_LITTLE_SPACE = 50_000_000
+"""Free bytes on a disk below which a write of the server may have failed for want of space."""
 _MAX_SOCKET_PATH = 100
 """Bytes that the path of a Unix socket may have on every system."""
 _REMEDY = "Or use your own Redis: set DIFFSYNC_STORE_URL, or `store: {url: ...}` in the file."
@@ -55,6 +58,20 @@ def embedded_store(folder: Path, name: str = "") -> Iterator[str]:
         yield f"unix://{path}?db=0"
     finally:
         os.close(users)
+
+
+def why_ended(folder: Path, name: str = "") -> str:
+    """Say why the server of a folder may have ended while a command used it, and what to do."""
+    folder = folder.absolute() / FOLDER / name
+    return _without_space(folder) or f"The embedded store in {folder} has ended: see server.log there, then try again."
+
+
+def _without_space(folder: Path) -> str:
+    """Say that the disk of a folder has little space, on which a server ends that cannot write; empty if it has more."""
+    free = shutil.disk_usage(folder).free
+    if free >= _LITTLE_SPACE:
+        return ""
+    return f"The disk of the embedded store in {folder} is full: {free / 10**6:.1f} MB are left. Free some space, then try again."
 
 
 def _make(folder: Path) -> None:
@@ -122,7 +139,8 @@ def _wait(ended: int, folder: Path, path: Path) -> None:
     try:
         while (answer := _answer(path)) != "PONG":
             if select.select([ended], [], [], 0.01)[0]:
-                raise UserError(f"The embedded store did not start: {_last_line(folder)}. {_REMEDY}")
+                why = _without_space(folder) or f"{_last_line(folder)}."
+                raise UserError(f"The embedded store did not start: {why} {_REMEDY}")
             if time.monotonic() > deadline and not answer:
                 raise UserError(f"The embedded store in {folder} does not answer. See {folder}/server.log. {_REMEDY}")
     finally:
