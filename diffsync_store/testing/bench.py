@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any
 
 from diffsync_store.adapter import Adapter
+from diffsync_store.agents import Agent
 from diffsync_store.diff import Diff
 from diffsync_store.enum import DiffSyncFlags
 from diffsync_store.exceptions import ObjectAlreadyExists
@@ -225,9 +226,11 @@ class Bench:
         """Apply a diff, with two retries unless the options say otherwise."""
         return Sync(diff, source, target, _options(options), journal=journal, flags=flags).run()
 
-    def apply_saved(self, saved: SavedDiff, source: Adapter, target: Adapter, **options: Any) -> SyncResult:
-        """Apply a saved diff, as `apply` does."""
-        return saved.apply(source, target, options=_options(options), flags=GO_ON)
+    def apply_saved(
+        self, saved: SavedDiff, source: Adapter, target: Adapter, *, agent: Agent | None = None, **options: Any
+    ) -> SyncResult:
+        """Apply a saved diff, as `apply` does; as one of several agents, if one is given. Threads may call it."""
+        return saved.apply(source, target, options=_options(options), flags=GO_ON, agent=agent)
 
     def sync_all(self, records: Iterable[Record], target: Adapter | None = None, **options: Any) -> SyncResult:
         """Sync, and require that every operation is done and that the system holds the records."""

@@ -31,7 +31,7 @@ ABILITIES: Mapping[str, str] = {
     "create": "records can be created",
     "update": "attributes can be changed",
     "delete": "records can be deleted",
-    "threads": "accepts writes of several threads at once",
+    "threads": "accepts writes of several threads or processes at once",
     "case": "distinguishes names that differ in case only",
     "null": "keeps null in optional attributes",
     "partial update": "an update does not change other attributes",

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from threading import Barrier
 
 import pytest
 
+from diffsync_store.adapter import Adapter
+from diffsync_store.agents import Agent
 from diffsync_store.store.base import BaseStore
 from diffsync_store.testing.bench import Bench
 from diffsync_store.testing.cases.base import Cases, require
 from diffsync_store.testing.sample import Record
+
+AGENTS = 3
 
 
 class Stores:
@@ -98,6 +105,42 @@ class StoreCases(Cases):
         second = bench.adapter(stores.new(target_id))
         assert bench.apply_saved(diffs.open(diff_id), source, second).is_complete
         bench.require_system(wanted)
+        diffs.open(diff_id).drop()
+        diffs.close()
+
+    def test_several_agents_apply_one_diff(self, bench: Bench, stores: Stores, redis_url: str) -> None:
+        """Three agents, each with an adapter of its own, apply one saved diff at the same time: what one writes survives the others."""
+        from diffsync_store.diffs import RedisDiffs
+
+        require(bench, None, "create", "update", "delete", "threads")
+        tops = [sample for sample in bench.samples.values() if sample.model in bench.models.top_level]
+        bench.put(record for sample in tops for record in sample.records(3))
+        wanted = [
+            record
+            for sample in tops
+            for record in (sample.record(0), sample.record(1, second=True), *map(sample.record, range(3, 15)))
+        ]
+        source, target = bench.wanted(wanted, stores.new()), bench.load(stores.new())
+        diffs, diff_id = RedisDiffs(url=redis_url), f"conformance-{uuid.uuid4().hex}"
+        diffs.compare(source, target, diff_id)
+        source_id, target_id = bench.close(source), bench.close(target)
+        agents = [(bench.adapter(stores.new(source_id)), bench.adapter(stores.new(target_id))) for _ in range(AGENTS)]
+        begin = Barrier(AGENTS)
+
+        def apply(sides: tuple[Adapter, Adapter]) -> None:
+            saved = diffs.open(diff_id)
+            begin.wait(60)
+            bench.apply_saved(saved, *sides, agent=Agent(of=AGENTS), batch_size=2)
+
+        with ThreadPoolExecutor(AGENTS) as pool:
+            list(pool.map(apply, agents))
+        for adapter in chain.from_iterable(agents):
+            bench.close(adapter)
+        result = diffs.open(diff_id).round_result()
+        assert result is not None
+        assert result.is_complete, f"The agents left operations undone: {result.rejects} {result.stopped}"
+        bench.require_system(wanted)
+        bench.require_no_difference(wanted)
         diffs.open(diff_id).drop()
         diffs.close()
 
