@@ -2,11 +2,13 @@
 
 import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from airports.demo.ports import free_port
 from tests.wheel.conftest import ROOT, Environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -59,3 +61,23 @@ def test_the_example_of_python_functions_runs_with_the_installed_command(wheel: 
         "diffsync-store", "preview", "controller", cwd=tmp_path, **variables, PYTHONPATH=str(tmp_path)
     )
     assert (found.returncode, found.stdout.count('model: "X1"')) == (0, 2), found.stderr
+
+
+def test_the_review_page_starts_without_prefect(wheel: Path, tmp_path: Path) -> None:
+    environment = Environment(tmp_path / "venv", wheel, "[serve]")
+    (tmp_path / "syncs.yaml").write_text(FILE.partition("adapters:")[0], "utf-8")
+    with subprocess.Popen(
+        [environment.bin / "diffsync-store", "serve", "--port", str(free_port())],
+        cwd=tmp_path,
+        env=environment.variables | {"HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr
+        lines = []
+        for line in running.stderr:
+            lines.append(line)
+            if "Press Ctrl-C to stop." in line:
+                running.terminate()
+        assert any("Press Ctrl-C to stop." in line for line in lines), "".join(lines)
+        assert any("The library runs the syncs, not prefect" in line for line in lines), "".join(lines)
