@@ -37,6 +37,12 @@ def with_notes(error: BaseException, message: str = "") -> str:
     return " ".join([*(_sentence(part) for part in parts[:-1]), parts[-1]])
 
 
+def system_error(error: OSError) -> str:
+    """Say which file cannot be used, or that the output of the command cannot be written."""
+    where = "The output cannot be written" if error.filename is None else str(error.filename)
+    return f"{where}: {error.strerror or error}"
+
+
 def _sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?", ":")) else f"{text}."
 

@@ -28,7 +28,7 @@ from diffsync_store.exceptions import (
     StoreNotFound,
     StoreUnavailable,
 )
-from diffsync_store.printable import printable_lines, with_notes
+from diffsync_store.printable import printable_lines, system_error, with_notes
 from diffsync_store.project import EXPECTED_ERRORS
 from diffsync_store.store.redis.connection.client import address_in
 
@@ -180,8 +180,7 @@ def register(
         except OSError as error:
             if kwargs.get("traceback"):
                 raise
-            where = "The output cannot be written" if error.filename is None else str(error.filename)
-            echo_error(f"{where}: {error.strerror or error}")
+            echo_error(system_error(error))
             raise typer.Exit(1) from None
 
     own = [each for each in signature(function, eval_str=True).parameters.values() if each.name != "file"]

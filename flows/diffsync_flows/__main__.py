@@ -13,7 +13,12 @@ def main() -> None:
         sys.exit(f"diffsync-flows needs the package {error.name}: pip install 'diffsync-store[flows]'")
     except KeyboardInterrupt:  # the import takes seconds
         sys.exit("Interrupted. Nothing was changed.")
-    app(prog_name="diffsync-flows")
+    try:
+        app(prog_name="diffsync-flows")
+    except OSError as error:
+        from diffsync_store.printable import system_error
+
+        sys.exit(system_error(error))
 
 
 if __name__ == "__main__":

@@ -80,3 +80,11 @@ def test_ctrl_c_while_a_command_starts_is_one_line(package: str, slow: str) -> N
     words = [sys.executable, "-c", INTERRUPTED, package, slow]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
     assert (done.returncode, done.stderr) == (1, "Interrupted. Nothing was changed.\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_flows_commands_whose_output_is_not_written_end_in_one_line() -> None:
+    words = [sys.executable, "-m", "diffsync_flows", "schema"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=200)
+    assert (done.returncode, done.stderr) == (1, "The output cannot be written: No space left on device\n")
