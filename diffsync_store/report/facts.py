@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from diffsync_store.diffs import SavedDiff
 from diffsync_store.printable import printable
+from diffsync_store.rules import Decision, RuledCount
 
 ACTIONS = ("delete", "update", "create")
 """In the order in which a report names them: deletes first."""
@@ -12,7 +13,12 @@ ACTIONS = ("delete", "update", "create")
 def title_of(saved: SavedDiff) -> str:
     """Return the numbers of changes, deletes first."""
     summary = saved.record.summary
-    return ", ".join(f"{summary.get(action, 0):,} {action}s" for action in ACTIONS)
+    return ", ".join(counted(summary.get(action, 0), action) for action in ACTIONS)
+
+
+def counted(number: int, action: str) -> str:
+    """Return a number of operations of an action in words."""
+    return f"{number:,} {action}{'s' * (number != 1)}"
 
 
 def facts_of(saved: SavedDiff) -> Iterator[str]:
@@ -33,8 +39,18 @@ def facts_of(saved: SavedDiff) -> Iterator[str]:
         yield f"It undoes the diff {record.undoes}."
     yield from record.notes
     for suppression in record.suppressions:
-        number = suppression.count_in(record.by_model)
-        yield f"A sync does not apply {number:,} {suppression.action}s of {suppression.model}: {suppression.reason}."
+        number = counted(suppression.count_in(record.by_model), suppression.action)
+        yield f"A sync does not apply {number} of {suppression.model}: {suppression.reason}."
+    for ruling in record.rulings if application is None else ():
+        if ruling.decision is not Decision.APPLY:
+            number = counted(ruling.count, ruling.action)
+            yield f"{_decides(ruling)} {number} of {ruling.model} ({ruling.rule or 'approval of the sync'})."
+
+
+def _decides(ruling: RuledCount) -> str:
+    if ruling.decision is Decision.REVIEW:
+        return f"{'Somebody' if ruling.approvers == 1 else f'{ruling.approvers} people'} must approve"
+    return f"A sync {'ignores' if ruling.decision is Decision.IGNORE else 'suppresses'}"
 
 
 def shown(text: str) -> str:

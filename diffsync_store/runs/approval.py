@@ -58,9 +58,13 @@ def applies_unasked(record: DiffRecord, allow: Sequence[str] = ()) -> bool:
 
 def has_all_approvals(approval: Approval | None, record: DiffRecord) -> bool:
     """Return whether as many people have approved a diff as its rules ask for. Whether the diff has changed is not checked."""
-    if approval is None or approval.is_rejected:
-        return False
-    return 1 + len(approval.earlier) >= required_people(record)
+    return not missing_people(approval, record)
+
+
+def missing_people(approval: Approval | None, record: DiffRecord) -> int:
+    """Return how many more people must approve a diff. Whether it has changed since the last one did is not checked."""
+    given = 0 if approval is None or approval.is_rejected else 1 + len(approval.earlier)
+    return max(required_people(record) - given, 0)
 
 
 def lacks_approvals(declared: SyncEntry, saved: SavedDiff) -> bool:

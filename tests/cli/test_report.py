@@ -48,7 +48,7 @@ def test_an_html_report_stands_alone_and_shows_no_secret(project: CommandLine, r
     assert text.startswith("<!doctype html>")
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in text
     assert not re.search(r"<script|\son\w+=|<link|<img|src=|href=|secret-|\u202e", text)
-    assert "1 deletes" in text
+    assert "1 delete," in text
     assert "more operations are not in this report" in report("--limit", "1")
     out = project.folder / "report.html"
     report("-o", str(out))

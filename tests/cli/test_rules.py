@@ -48,9 +48,12 @@ def test_what_the_rules_review_waits_for_as_many_people(project: CommandLine) ->
     assert f"waiting for an approval. Then: diffsync-store approve {diff_id} --by NAME" in done.stdout
     assert states(project, diff_id) == {("update", "done"), ("create", "waiting"), ("delete", "suppressed")}
     assert waits(project, diff_id) == ("approval", "waits for approval")
-    project.run("approve", diff_id, "--by", "ann")
+    report = project.run("report", diff_id, "--format", "markdown").stdout
+    assert "2 people must approve" in report
+    assert "A sync suppresses" in report
+    assert "need the approval of 1 more person." in project.run("approve", diff_id, "--by", "ann").stdout
     assert "approved by ann" in project.run("apply", diff_id, "--yes").stdout
-    project.run("approve", diff_id, "--by", "bob")
+    assert "more pe" not in project.run("approve", diff_id, "--by", "bob").stdout
     project.run("apply", diff_id, "--yes")
     assert states(project, diff_id) == {("update", "done"), ("create", "done"), ("delete", "suppressed")}
     assert waits(project, diff_id)[0] != "approval"

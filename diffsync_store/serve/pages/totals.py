@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 
 from diffsync_store.diffs import DiffRecord
 from diffsync_store.diffs.outline import Outline
-from diffsync_store.report.facts import ACTIONS
+from diffsync_store.report.facts import ACTIONS, counted
 
 _MOST = 500
 
@@ -28,7 +28,7 @@ def heading(record: DiffRecord) -> str:
 
 
 def _counted(number: int, action: str, suppressed: int) -> str:
-    text = f"{number:,} {action}{'s' * (number != 1)}"
+    text = counted(number, action)
     return (
         f"{text} ({'all' if suppressed >= number else f'{suppressed:,}'} suppressed by guards)" if suppressed else text
     )

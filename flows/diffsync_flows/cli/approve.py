@@ -13,7 +13,13 @@ from diffsync_flows.prefect_api import require_prefect
 from diffsync_flows.reporting.artifacts import review
 from diffsync_flows.runtime.context import SyncContext
 from diffsync_store.cli.asking import confirm
-from diffsync_store.runs import count_matching, parse_selection, refused_operations, require_last_rehearsal
+from diffsync_store.runs import (
+    count_matching,
+    missing_people,
+    parse_selection,
+    refused_operations,
+    require_last_rehearsal,
+)
 
 EXCLUDE = (
     "Operations to exclude: a pattern of a model and a unique id (*, ?, \\[abc]), or a filter as in the form: "
@@ -65,9 +71,14 @@ def approve(
                 checksum=checksum,
                 exclude=() if reject else filters,
             )
+            missing = missing_people(saved.journal().approval(), saved.record)
     result = "Rejected." if reject else f"Approved: {approved:,} operations of {diff_id}, {excluded:,} excluded."
     console.print(result, markup=False)
     for name in resumed:
         console.print(f"Resumed: {name}", markup=False)
-    if not resumed and not reject:
+    if missing and not reject:
+        console.print(
+            f"The rules of the sync need the approval of {missing} more {'person' if missing == 1 else 'people'}."
+        )
+    elif not resumed and not reject:
         console.print("No flow run waits for this diff. Start a run of the sync with this diff_id.")
