@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 
 class Payload(dict[str, Any]):
-    """A new record in the system's form."""
+    """A record, or what changes of it, in the system's form."""
 
     fields: Mapping[str, Any]
     """The fields that it is made of."""
@@ -145,7 +145,10 @@ class RecordWriter:
         own = self._own_need(obj, identifiers)
 
         def prepare(known: Ids) -> Change:
-            return Change(self._key(own, obj, known), self._payload(mapper, values, attrs, known), identifiers)
+            key = self._key(own, obj, known)
+            payload = Payload(self._payload(mapper, values, attrs, known))
+            payload.fields = attrs
+            return Change(key, payload, identifiers)
 
         def done(_answer: Answer, known: Ids) -> Any:
             self._keep_key(own, obj, known)

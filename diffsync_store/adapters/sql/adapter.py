@@ -21,10 +21,12 @@ from diffsync_store.adapters.sql import batches, shards
 from diffsync_store.adapters.sql.database import Database
 from diffsync_store.adapters.sql.engine import parse_url
 from diffsync_store.adapters.sql.errors import reason
+from diffsync_store.adapters.sql.kept import Sent, require_kept
 from diffsync_store.adapters.sql.mapper import KEY, SqlMapper
 from diffsync_store.adapters.sql.new_tables import is_missing, new_tables
 from diffsync_store.adapters.sql.rehearsal import checking_deferred, require_transactions
 from diffsync_store.adapters.sql.upsert import upsert
+from diffsync_store.adapters.writing import Payload
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.paths import Record
@@ -207,10 +209,15 @@ class SqlAdapter(MappedAdapter):
         table = mapper.table()
         make = self._upsert_of(table) if self.settings.upsert else lambda _names: table.insert()
 
-        def run(connection: Any, rows: Sequence[Any]) -> list[Answer]:
-            return batches.insert(connection, table, rows, make)
+        def row_of(payload: dict[str, Any]) -> Sent:
+            return Sent(None, mapper.row_of(payload), payload.fields if isinstance(payload, Payload) else {})
 
-        return self._write(mapper, payloads, mapper.row_of, run, ObjectNotCreated)
+        def run(connection: Any, rows: Sequence[Sent]) -> list[Answer]:
+            keys = batches.insert(connection, table, [row.values for row in rows], make)
+            require_kept(connection, mapper, list(zip(keys, rows, strict=True)))
+            return keys
+
+        return self._write(mapper, payloads, row_of, run, ObjectNotCreated)
 
     def _upsert_of(self, table: Any) -> Callable[[Iterable[str]], Any]:
         keys, dialect = self._database.tables.unique_keys(table), self._database.engine.dialect.name
@@ -220,11 +227,14 @@ class SqlAdapter(MappedAdapter):
         mapper = _of_sql(mapper)
         table = mapper.table()
 
-        def row_of(change: Change) -> tuple[Any, Any]:
-            return change.key, mapper.row_of(change.payload)
+        def row_of(change: Change) -> Sent:
+            fields = change.payload.fields if isinstance(change.payload, Payload) else {}
+            return Sent(change.key, mapper.row_of(change.payload), fields)
 
-        def run(connection: Any, rows: Sequence[Any]) -> list[Answer]:
-            is_there = batches.update(connection, table, rows)
+        def run(connection: Any, rows: Sequence[Sent]) -> list[Answer]:
+            is_there = batches.update(connection, table, [(row.key, row.values) for row in rows])
+            there = [row for row, each in zip(rows, is_there, strict=True) if each]
+            require_kept(connection, mapper, [(batches.key_after(table, row.key, row.values), row) for row in there])
             return [
                 None if each else ObjectNotUpdated(f"The table {table.name!r} no longer has such a row.")
                 for each in is_there
@@ -305,7 +315,7 @@ class SqlAdapter(MappedAdapter):
 
 def _without(mapper: SqlMapper, item: Any, text: str) -> str:
     """Return a message without the secrets of a row."""
-    row = item[1] if isinstance(item, tuple) else item
+    row = item.values if isinstance(item, Sent) else item
     for secret in mapper.secrets_in(row) if isinstance(row, dict) else ():
         text = text.replace(secret, "***")
     return text

@@ -72,7 +72,10 @@ def _insert_alike(connection: sa.Connection, table: sa.Table, rows: Sequence[Row
         connection.execute(statement, [dict(row) for row in rows])
         return [[key_form(row[column.name]) for column in key] for row in rows]
     if connection.dialect.insert_executemany_returning_sort_by_parameter_order:
-        found = connection.execute(statement.returning(*key, sort_by_parameter_order=True), [dict(row) for row in rows])
+        returning = statement.returning(*key, sort_by_parameter_order=True)
+        found = connection.execute(returning, [dict(row) for row in rows]).all()
+        if len(found) < len(rows):
+            raise ValueError("The database did not insert the row: a trigger, a rule or a constraint drops it.")
         return [[key_form(value) for value in row] for row in found]
     return [list(map(key_form, _inserted_key(connection.execute(statement, dict(row))))) for row in rows]
 
@@ -107,18 +110,33 @@ def update(connection: sa.Connection, table: sa.Table, changes: Sequence[tuple[A
     return is_there
 
 
+def key_after(table: sa.Table, key: Sequence[Any], changes: Row) -> list[Any]:
+    """Return the primary key that a row has after these changes."""
+    pairs = zip(table.primary_key.columns, key, strict=True)
+    return [key_form(changes[column.name]) if column.name in changes else value for column, value in pairs]
+
+
 def delete(connection: sa.Connection, table: sa.Table, keys: Sequence[Any]) -> None:
     """Delete the rows with these primary keys."""
-    for part in _parts(_key_values(table, keys)):
-        connection.execute(table.delete().where(_has_key(table, part)))
+    for part in in_parts(keys):
+        done = connection.execute(table.delete().where(rows_with_keys(table, part)))
+        if done.rowcount < len(part) and _present(connection, table, _key_values(table, part)):
+            raise ValueError(
+                "The row is still there after it was deleted: a trigger or a rule of the database keeps it."
+            )
 
 
 def _present(connection: sa.Connection, table: sa.Table, keys: Sequence[Any]) -> set[Any]:
     found: set[Any] = set()
-    for part in _parts(keys):
+    for part in in_parts(keys):
         rows = connection.execute(sa.select(*table.primary_key.columns).where(_has_key(table, part)))
         found.update(_hashable(row) for row in rows)
     return found
+
+
+def rows_with_keys(table: sa.Table, keys: Sequence[Any]) -> Any:
+    """Return the condition for the rows with these primary keys, as they were kept."""
+    return _has_key(table, _key_values(table, keys))
 
 
 def _has_key(table: sa.Table, keys: Sequence[Any]) -> Any:
@@ -150,7 +168,8 @@ def _unused(table: sa.Table) -> str:
     return prefix
 
 
-def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def in_parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield as many keys at a time as a statement may name."""
     for start in range(0, len(keys), KEYS_PER_STATEMENT):
         yield keys[start : start + KEYS_PER_STATEMENT]
 

@@ -206,6 +206,14 @@ class SqlMapper(Mapper):
                 raise ValueError(f"The column {name!r} does not accept the value: {error}") from error
         return row
 
+    def reads_what_it_writes(self, name: str) -> bool:
+        """True if a field is read from the column that it is written to."""
+        return (
+            name in self._writers
+            and name not in self.prepared().refused
+            and self.write_path_of(name) == self._path_of(name)
+        )
+
     def secrets_in(self, row: Mapping[str, Any]) -> Iterator[str]:
         """Yield the secret values of a row, which no message may contain."""
         for name in self.model._secrets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -65,7 +66,7 @@ def key_writer(column: sa.Column[Any]) -> Convert | None:
 
 def key_form(value: Any) -> JsonValue:
     """Return a value of a primary key as JSON."""
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         return value
     text: str = _text(value)
     return text
