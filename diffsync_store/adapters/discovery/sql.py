@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from diffsync_store.adapters.discovery.collection import Collection, DiscoveredField
 from diffsync_store.adapters.sql import SqlAdapter
+from diffsync_store.adapters.sql.tables import unique_keys
 
 _TYPES: tuple[tuple[type[Any], str], ...] = (
     (sa.Boolean, "bool"),
@@ -45,7 +46,7 @@ class SqlDiscovery:
         foreign = dict(self._single_foreign_keys(name))
         generated = {column["name"] for column in columns if _is_generated(column, is_key=primary == [column["name"]])}
         fields = [_field(column, foreign.get(column["name"], ""), column["name"] in generated) for column in columns]
-        unique = [key["column_names"] for key in self._inspector.get_unique_constraints(name)]
+        unique = [[*key] for key in unique_keys(self._inspector, name) if [*key] != primary]
         keys = [*unique, primary] if set(primary) <= generated else [primary, *unique]
         by_column = {column["name"]: field.name for column, field in zip(columns, fields, strict=True)}
         found = [tuple(by_column[column] for column in key if column in by_column) for key in keys if key]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import RLock
 from typing import NamedTuple
 
@@ -114,23 +115,40 @@ class Tables:
     def unique_keys(self, table: sa.Table) -> list[tuple[str, ...]]:
         """Sets of columns that identify a row: the primary key first."""
         with one_line_errors():
-            return self._unique_keys(table)
-
-    def _unique_keys(self, table: sa.Table) -> list[tuple[str, ...]]:
-        inspector = sa.inspect(self._database)
-        unique = [tuple(key["column_names"]) for key in inspector.get_unique_constraints(table.name, table.schema)]
-        for index in inspector.get_indexes(table.name, table.schema):
-            columns = [name for name in index["column_names"] if name is not None]
-            if index["unique"] and len(columns) == len(index["column_names"]):
-                unique.append(tuple(columns))
+            unique = unique_keys(sa.inspect(self._database), table.name, table.schema)
         return list(dict.fromkeys([tuple(column.name for column in table.primary_key.columns), *unique]))
 
     def _reflected(self, name: str, schema: str | None) -> sa.Table:
-        with warnings.catch_warnings(), one_line_errors():
-            warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)  # it is read as text
+        with _without_warnings(), one_line_errors():
             table = sa.Table(name, self._metadata, schema=schema, autoload_with=self._database, resolve_fks=False)
         _simplify(table, self._database.dialect.name)
         return table
+
+
+def unique_keys(inspector: sa.Inspector, name: str, schema: str | None = None) -> list[tuple[str, ...]]:
+    """Return the sets of columns of a table in which no two rows are equal; the primary key may be among them."""
+    # SQLite has an index for each UNIQUE, also where SQLAlchemy does not understand the text of the table: `VARCHAR(50) UNIQUE`.
+    options = {"include_auto_indexes": True} if inspector.dialect.name == "sqlite" else {}
+    with _without_warnings():
+        found = [tuple(key["column_names"]) for key in inspector.get_unique_constraints(name, schema)]
+        indexes = inspector.get_indexes(name, schema, **options)
+    for index in indexes:
+        columns = [column for column in index["column_names"] if column is not None]
+        is_partial = any(option.endswith("_where") for option in index.get("dialect_options", ()))
+        if index["unique"] and not is_partial and len(columns) == len(index["column_names"]):
+            found.append(tuple(columns))
+    return list(dict.fromkeys(found))
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep SQLAlchemy's warnings about what it does not describe from the user."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)  # it is read as text
+        warnings.filterwarnings(
+            "ignore", "Skipped unsupported reflection", sa.exc.SAWarning
+        )  # the index of an expression
+        yield
 
 
 def _simplify(table: sa.Table, dialect: str) -> None:

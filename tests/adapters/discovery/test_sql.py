@@ -66,3 +66,20 @@ def test_tables_of_postgresql(postgres_url: str) -> None:
 @pytest.mark.server
 def test_tables_of_mariadb(mariadb_url: str) -> None:
     check(create(mariadb_url, "integer auto_increment"))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["name VARCHAR(50) NOT NULL UNIQUE", "name DECIMAL(5, 2) UNIQUE", "name TEXT, UNIQUE (name)", "name TEXT"],
+)
+def test_a_unique_key_of_sqlite_is_found_however_it_is_declared(sqlite: str, columns: str) -> None:
+    engine = sa.create_engine(sqlite)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE site (id INTEGER PRIMARY KEY, note TEXT, {columns})"))
+        if "UNIQUE" not in columns:
+            connection.execute(sa.text("CREATE UNIQUE INDEX by_name ON site (name)"))
+        connection.execute(sa.text("CREATE UNIQUE INDEX by_small_note ON site (lower(note))"))
+        connection.execute(sa.text("CREATE UNIQUE INDEX by_note ON site (note) WHERE note > ''"))
+    engine.dispose()
+    with closing(SqlDiscovery(sqlite)) as discovery:
+        assert discovery.describe("site").keys == (("name",), ("id",))
