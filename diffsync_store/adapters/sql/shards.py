@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from diffsync_store.adapters.shards import MOST_SHARDS, Part, Scalar
 from diffsync_store.adapters.sql.source import Source
-from diffsync_store.adapters.sql.stored import Stored, declared, stored_reader
-from diffsync_store.adapters.sql.values import key_form, writer
+from diffsync_store.adapters.sql.stored import declared
+from diffsync_store.adapters.sql.values import key_form, reader, writer
 
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _STEPS = 8
@@ -52,7 +52,7 @@ def values(connection: sa.Connection, source: Source, column: Any) -> Sequence[S
         if number > MOST_SHARDS:
             return range(first, last + 1, max((last - first) // (MOST_SHARDS * _STEPS), 1))
     found = connection.execute(sa.select(column).distinct().select_from(source.selectable).order_by(column))
-    convert = (stored_reader(column, None) if isinstance(column.type, Stored) else None) or _as_it_is
+    convert = reader(column, None) or _as_it_is
     return [_scalar(convert(value)) for value in found.scalars()]
 
 

@@ -1,7 +1,7 @@
 """Columns whose values are read and sent as the driver has them.
 
 SQLite keeps a value of any type in any column. SQLAlchemy would fail at a date that is a number, which ends the whole load, read the
-text `false` as true, and cut the digits of a number. MariaDB's TIME is a duration as well, which SQLAlchemy would make a time of day.
+text `false` as true, and cut the digits of a number. MariaDB's TIME is a duration as well, which SQLAlchemy would make a time of day, and it would give a SET in any order.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Stored(sa.types.UserDefinedType[Any]):
         """The type that the table declares."""
 
 
+class Padded(sa.CHAR):
+    """The type of a CHAR of PostgreSQL, which fills a text with blanks. They do not count there, and other databases do not send them."""
+
+
 class Unreadable(str):
     """The text of a value that a field does not take, with the reason."""
 
@@ -61,7 +65,9 @@ def as_stored(kind: Any, dialect: str) -> Any:
         return Stored(kind)
     if dialect == "sqlite" and isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float):
         return Stored(kind)
-    return Stored(kind) if isinstance(kind, mysql.TIME) else kind
+    if dialect == "postgresql" and type(kind) is sa.CHAR:
+        return Padded(kind.length)
+    return Stored(kind) if isinstance(kind, mysql.TIME | mysql.SET) else kind
 
 
 def stored_reader(column: Any, wanted: Any) -> Convert | None:
@@ -72,10 +78,10 @@ def stored_reader(column: Any, wanted: Any) -> Convert | None:
         wanted: the type of the field, without `Annotated` and `| None`; None for an expression.
     """
     kind = declared(column)
+    if isinstance(kind, mysql.SET | mysql.TIME):
+        return _mariadb_reader(column.name, kind, wanted)
     if isinstance(kind, sa.JSON):
         return parse_json
-    if isinstance(kind, mysql.TIME):
-        return None if wanted is timedelta else _span_as_text if wanted is str else partial(_time_of_day, column.name)
     if wanted in _NUMBERS and not isinstance(kind, sa.Numeric):
         return None
     if isinstance(kind, sa.Boolean):
@@ -83,6 +89,12 @@ def stored_reader(column: Any, wanted: Any) -> Convert | None:
     if isinstance(kind, sa.Numeric):
         return partial(_decimal, kind.scale)
     return partial(_moment, column.name, _PARSERS[_kind_of_moment(kind)], wanted in {date, datetime, time})
+
+
+def _mariadb_reader(name: str, kind: Any, wanted: Any) -> Convert | None:
+    if isinstance(kind, mysql.SET):
+        return None if wanted is str else _members
+    return None if wanted is timedelta else _span_as_text if wanted is str else partial(_time_of_day, name)
 
 
 def stored_writer(kind: Any) -> Convert | None:
@@ -93,6 +105,8 @@ def stored_writer(kind: Any) -> Convert | None:
     """
     if isinstance(kind, sa.JSON):
         return json.dumps
+    if isinstance(kind, mysql.SET):
+        return _joined
     if isinstance(kind, mysql.TIME):
         return _as_span
     return _FORMATS[_kind_of_moment(kind)] if isinstance(kind, _MOMENTS) else None
@@ -110,6 +124,15 @@ def parse_json(value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         return value  # the model rejects it, or takes it as text
+
+
+def _members(value: Any) -> Any:
+    """Return a SET as a list, in the order of its declaration. No member has a comma in it."""
+    return [each for each in value.split(",") if each] if isinstance(value, str) else value
+
+
+def _joined(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _truth(value: Any) -> Any:

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import NullType
 
-from diffsync_store.adapters.sql.stored import Convert, Stored, parse_json, stored_reader, stored_writer
+from diffsync_store.adapters.sql.stored import Convert, Padded, Stored, parse_json, stored_reader, stored_writer
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BINARY = (sa.LargeBinary, sa.BINARY, sa.VARBINARY)
@@ -35,6 +35,8 @@ def reader(column: Any, annotation: Any) -> Convert | None:
         return _for_text(stored_reader(column, wanted)) if wanted is str else stored_reader(column, wanted)
     if isinstance(kind, sa.String | NullType) and (wanted is JsonValue or get_origin(wanted) in {list, dict}):
         return parse_json
+    if isinstance(kind, Padded):
+        return _without_blanks
     if wanted is not str or isinstance(kind, sa.String | sa.Integer | sa.Numeric):
         return None
     return _text
@@ -97,6 +99,10 @@ def _text(value: Any) -> Any:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     return value if value is None or isinstance(value, bool) else str(value)
+
+
+def _without_blanks(value: Any) -> Any:
+    return value.rstrip(" ") if isinstance(value, str) else value
 
 
 def _for_text(convert: Convert | None) -> Convert:

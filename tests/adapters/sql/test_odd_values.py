@@ -175,3 +175,54 @@ def test_a_time_of_mariadb_is_a_duration_too(engine: sa.Engine, make: Make) -> N
     }
     found = values_of(loaded(make(RECORDS, thing(value="str?"))))
     assert found == {"a": "30:00:00", "b": "-01:00:00", "c": "10:00:00.500000", "d": None}
+
+
+@on_mariadb
+def test_a_set_of_mariadb_is_a_list_in_its_order_or_a_text(engine: sa.Engine, make: Make) -> None:
+    create(engine, "SET('a', 'b', 'c')", "'c,a'", "''", "NULL")
+    assert values_of(loaded(make(RECORDS, thing(value="str?")))) == {"a": "a,c", "b": "", "c": None}
+    models = thing(value="list[str]?")
+    target = loaded(make(RECORDS, models))
+    assert values_of(target) == {"a": ["a", "c"], "b": [], "c": None}
+    given: list[dict[str, Any]] = [
+        {"name": "a", "value": ["b", "c"]},
+        {"name": "b", "value": ["a"]},
+        {"name": "c", "value": []},
+        {"name": "d"},
+    ]
+    source = source_of({"thing": given}, models)
+    result = apply(source, target)
+    assert (result.created, result.updated, result.failed) == (1, 3, 0), result.rejects
+    assert not loaded(make(RECORDS, models)).diff_from(source).has_diffs()
+
+
+@on_postgresql
+def test_the_blanks_of_a_char_of_postgresql_do_not_count(engine: sa.Engine, make: Make) -> None:
+    run(
+        engine,
+        "CREATE TABLE region (name CHAR(5) PRIMARY KEY)",
+        "CREATE TABLE thing (name CHAR(9) PRIMARY KEY, region CHAR(5) REFERENCES region, data CHAR(9))",
+        "INSERT INTO region VALUES ('eu')",
+        "INSERT INTO thing VALUES ('old', 'eu', NULL), ('gone', 'eu', NULL)",
+    )
+    models = {
+        "region": ModelDefinition.model_validate({"identifiers": {"name": "str"}}),
+        "thing": ModelDefinition.model_validate(
+            {
+                "identifiers": {"name": "str"},
+                "attributes": {"region": "str?", "data": "json?"},
+                "references": {"region": "region"},
+            }
+        ),
+    }
+    records: dict[str, Any] = {"region": {"shard": "name"}, "thing": {"shard": "region"}}
+    given: dict[str, list[dict[str, Any]]] = {
+        "region": [{"name": "eu"}, {"name": "us"}],
+        "thing": [{"name": "old", "region": "us", "data": [1]}, {"name": "new", "region": "eu"}],
+    }
+    source = source_of(given, models)
+    result = apply(source, loaded(make(records, models)))
+    assert (result.created, result.updated, result.deleted, result.failed) == (2, 1, 1, 0), result.rejects
+    again = loaded(make(records, models))
+    assert not again.diff_from(source).has_diffs(), again.diff_from(source).str()
+    assert list(again.shard_values(again.mappers["region"])) == ["eu", "us"]
