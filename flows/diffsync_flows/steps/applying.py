@@ -90,7 +90,7 @@ def apply_diff(context: SyncContext, request: SyncRequest, *, require_approval: 
         own = _apply(context, request, agent, require_approval=require_approval)
     result = saved.result_of_all(own, agent) if agent else own
     outcome = outcome_of(context, saved, result)
-    applied = saved.record.operations if outcome.is_complete else count_applied(saved)
+    applied = count_applied(saved, result, outcome)
     publish_sync(saved.record, result, applied, outcome.to_ending().outcome, name)
     return outcome
 

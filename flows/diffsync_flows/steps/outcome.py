@@ -9,6 +9,7 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_flows.runtime.states import Ending, Outcome
 from diffsync_store import SyncResult
 from diffsync_store.diffs import SavedDiff
+from diffsync_store.rules import Decision
 from diffsync_store.runs import record_in_sync
 
 NOBODY_ASKED = "Nobody was asked for an approval, because guards suppress everything that needs one."
@@ -63,6 +64,12 @@ def outcome_of(context: SyncContext, saved: SavedDiff, result: SyncResult) -> Sy
     )
 
 
-def count_applied(saved: SavedDiff) -> int:
-    """Count the operations of a diff that were applied, by any run; reads the whole diff and its journal."""
+def count_applied(saved: SavedDiff, result: SyncResult, outcome: SyncOutcome) -> int:
+    """Count the operations of a diff that were applied, by any run.
+
+    The whole diff and its journal are read if the result does not tell: if something is left, or an earlier run had to ignore some.
+    """
+    ignores = any(one.decision is Decision.IGNORE for one in saved.record.rulings)
+    if outcome.is_complete and not (ignores and result.applied_before):
+        return saved.record.operations - result.ignored
     return sum(entry.is_applied for _, entry in saved.outcomes())

@@ -36,7 +36,7 @@ RETRY_NOTE = "Fix the cause, then start a sync of this diff with `retry_rejected
 @best_effort(NOT_PUBLISHED)
 def publish_sync(record: DiffRecord, result: SyncResult, applied: int, outcome: Outcome, sync_name: str) -> None:
     """Publish the result of a sync; `applied` counts the operations that this run or an earlier one applied."""
-    heading = f"{outcome.prefix}{applied:,} of {record.operations:,} applied{_earlier(result)}"
+    heading = f"{outcome.prefix}{applied:,} of {record.operations:,} applied{_earlier(result)}{_ignored(result)}"
     undo = form_link("undo what this sync has changed", f"undo/{sync_name}", {"diff_id": record.diff_id})
     _publish(record, result, "outcome", heading, next_steps([undo] if applied else []))
 
@@ -71,6 +71,10 @@ def _earlier(result: SyncResult) -> str:
     if result.applied_before:
         return ", by an earlier run"
     return f", {result.done_before:,} of them by an earlier run" if result.done_before else ""
+
+
+def _ignored(result: SyncResult) -> str:
+    return f", {result.ignored:,} ignored" if result.ignored else ""
 
 
 def _publish(record: DiffRecord, result: SyncResult, outcome_header: str, heading: str, links: str = "") -> None:
