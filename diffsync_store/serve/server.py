@@ -1,7 +1,10 @@
 """Serve an application by uvicorn."""
 
+import errno
+import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from pydantic import ValidationError
@@ -36,7 +39,10 @@ def run_server(app: ASGIApp, settings: ServeSettings, announce: Callable[[], Non
     Args:
         app: the application.
         settings: where to listen.
-        announce: called before the server starts.
+        announce: called before the server starts, when nothing else can take the address.
+
+    Raises:
+        UserError: the address is in use, is not of this machine, or may not be used.
     """
     config = uvicorn.Config(
         app,
@@ -49,8 +55,30 @@ def run_server(app: ASGIApp, settings: ServeSettings, announce: Callable[[], Non
         timeout_graceful_shutdown=_GRACE,
         h11_max_incomplete_event_size=64 * 1024,
     )
+    listeners = _listeners(settings.host, settings.port)
     announce()
-    uvicorn.Server(config).run()
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
+        uvicorn.Server(config).run(listeners)
+
+
+def _listeners(host: str, port: int) -> list[socket.socket]:
+    """Listen on each address of a host."""
+    made: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            try:
+                made.append(socket.create_server(address[:2], family=family))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL or not made:  # `localhost` may have ::1 on a machine without IPv6
+                    raise
+    except OSError as error:
+        for each in made:
+            each.close()
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise UserError(
+            f"The page cannot listen on {host}, port {port}: {reason}. Choose another address by --host or --port."
+        ) from None
+    return made
 
 
 def _free_port(host: str) -> int:
