@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any, cast
 
@@ -26,7 +27,6 @@ from diffsync_store.adapters.sql.mapper import KEY, SqlMapper
 from diffsync_store.adapters.sql.new_tables import is_missing, new_tables
 from diffsync_store.adapters.sql.rehearsal import checking_deferred, require_transactions
 from diffsync_store.adapters.sql.upsert import upsert
-from diffsync_store.adapters.writing import Payload
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.paths import Record
@@ -209,15 +209,12 @@ class SqlAdapter(MappedAdapter):
         table = mapper.table()
         make = self._upsert_of(table) if self.settings.upsert else lambda _names: table.insert()
 
-        def row_of(payload: dict[str, Any]) -> Sent:
-            return Sent(None, mapper.row_of(payload), payload.fields if isinstance(payload, Payload) else {})
-
         def run(connection: Any, rows: Sequence[Sent]) -> list[Answer]:
             keys = batches.insert(connection, table, [row.values for row in rows], make)
             require_kept(connection, mapper, list(zip(keys, rows, strict=True)))
             return keys
 
-        return self._write(mapper, payloads, row_of, run, ObjectNotCreated)
+        return self._write(mapper, payloads, partial(Sent.of, mapper), run, ObjectNotCreated)
 
     def _upsert_of(self, table: Any) -> Callable[[Iterable[str]], Any]:
         keys, dialect = self._database.tables.unique_keys(table), self._database.engine.dialect.name
@@ -228,8 +225,7 @@ class SqlAdapter(MappedAdapter):
         table = mapper.table()
 
         def row_of(change: Change) -> Sent:
-            fields = change.payload.fields if isinstance(change.payload, Payload) else {}
-            return Sent(change.key, mapper.row_of(change.payload), fields)
+            return Sent.of(mapper, change.payload, change.key)
 
         def run(connection: Any, rows: Sequence[Sent]) -> list[Answer]:
             is_there = batches.update(connection, table, [(row.key, row.values) for row in rows])

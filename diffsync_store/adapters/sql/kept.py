@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from diffsync_store.adapters.secrets import secret_names
 from diffsync_store.adapters.sql.batches import in_parts, rows_with_keys
 from diffsync_store.adapters.sql.mapper import KEY, SqlMapper
+from diffsync_store.adapters.sql.values import key_form
+from diffsync_store.adapters.writing import Payload
 from diffsync_store.mapping.paths import Record
 from diffsync_store.redaction import format_reason
 from diffsync_store.sync.lookup import differing
@@ -34,6 +36,19 @@ class Sent(NamedTuple):
     """By column."""
     fields: Mapping[str, Any]
     """The fields of the record that the values are made of."""
+    is_exact: bool = False
+    """Whether no value was converted for its column."""
+
+    @classmethod
+    def of(cls, mapper: SqlMapper, payload: Mapping[str, Any], key: Any = None) -> Sent:
+        """Return the row of a payload.
+
+        Raises:
+            ValueError: a value does not fit its column.
+        """
+        values = mapper.row_of(payload)
+        is_exact = all(value is payload[name] for name, value in values.items())
+        return cls(key, values, payload.fields if isinstance(payload, Payload) else {}, is_exact)
 
 
 def require_kept(connection: sa.Connection, mapper: SqlMapper, written: Sequence[tuple[Any, Sent]]) -> None:
@@ -50,6 +65,9 @@ def require_kept(connection: sa.Connection, mapper: SqlMapper, written: Sequence
     checked = [
         (key, sent) for key, sent in written if None not in key
     ]  # SQLite keeps null in keys, and finds no such row
+    checked = _not_as_sent(connection, mapper.table(), checked)
+    if not checked:
+        return
     found = dict(_records(connection, mapper, [key for key, _ in checked]))
     compared = {name for name in mapper.fields if mapper.reads_what_it_writes(name)}
     for key, sent in checked:
@@ -62,6 +80,25 @@ def require_kept(connection: sa.Connection, mapper: SqlMapper, written: Sequence
                 "a trigger, a rule or a policy of the database drops or hides it."
             )
         _require_equal(mapper, compared, sent, record)
+
+
+def _not_as_sent(
+    connection: sa.Connection, table: sa.Table, written: Sequence[tuple[Any, Sent]]
+) -> list[tuple[Any, Sent]]:
+    """Return the rows that must be compared as records: whose columns have other values than were sent, or whose values were converted."""
+    names = list(dict.fromkeys(name for _, sent in written for name in sent.values))
+    primary = list(table.primary_key.columns)
+    columns = [*primary, *(table.c[name] for name in names)]
+    found: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    for part in in_parts([key for key, _ in written]):
+        for row in connection.execute(sa.select(*columns).where(rows_with_keys(table, part))):
+            key = tuple(str(key_form(value)) for value in row[: len(primary)])
+            found[key] = dict(zip(names, row[len(primary) :], strict=True))
+    return [(key, sent) for key, sent in written if not _is_kept(found.get(_text(key)), sent)]
+
+
+def _is_kept(row: Mapping[str, Any] | None, sent: Sent) -> bool:
+    return row is not None and sent.is_exact and all(row[name] == value for name, value in sent.values.items())
 
 
 def _require_equal(mapper: SqlMapper, compared: set[str], sent: Sent, record: Record) -> None:
