@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
 from diffsync_flows.approval.answers import is_covered, resume
-from diffsync_flows.approval.pending import pending_runs
+from diffsync_flows.approval.pending import active_runs, pending_runs
 from diffsync_flows.approval.window_wait import end_scheduled
 from diffsync_flows.config.config import Config
 from diffsync_flows.prefect_api import translated_api_errors
@@ -83,11 +83,13 @@ class PrefectRunner:
             if not is_approved:
                 end_scheduled(diff_id, self._config.declared.project, f"{by} rejected the diff: {comment}")
             resume(runs, is_approved=is_approved, by=by, comment=comment)
-        if is_approved and not waiting:
+            if is_approved and not waiting:  # `diffsync-flows resume` may have been faster
+                runs = active_runs(saved.record, self._config.declared.project)
+        if is_approved and not waiting and not runs:
             raise UserError(
                 "The approval is recorded, and no flow run waits for this diff. Start a run that applies it."
             )
-        if not runs and waiting:
+        if waiting and not runs:
             raise UserError(f"The approval is recorded. {_still_waiting(waiting[0])}")
         if is_approved and not all(_covers(run, saved) for run in runs):
             raise UserError(

@@ -50,6 +50,8 @@ def test_a_decision_on_the_page_resumes_the_waiting_run(project: Project) -> Non
             record_decision(context, saved, Decision("approve", saved.checksum(), "CHG-1"), "alice")
         [resumed] = runner.resume(diff_id, is_approved=True, by="alice", comment="CHG-1")
         assert resumed.run_id == started.run_id
+        [again] = runner.resume(diff_id, is_approved=True, by="alice", comment="CHG-1")  # as if another was faster
+        assert again.run_id == started.run_id
         run = finish(project.stack, started.run_id, seconds=300)
         assert (run.state, run.message) == ("Completed", "")
         assert len(lines(project.folder / "on-page")) == 7

@@ -20,6 +20,8 @@ from diffsync_flows.reporting.run_metadata import PROJECT_TAG, TAG
 from diffsync_flows.runtime.states import OUTCOME_TAG, SUSPENDED, Outcome
 from diffsync_store.diffs import DiffRecord
 
+RESUMING = "Resuming"
+"""Prefect's name for the state of a run that was suspended and begins again."""
 OVERRIDES = ("allow", "select", "exclude")
 """Parameters of a sync by which it applies more or less than the whole diff within the guards."""
 
@@ -27,6 +29,18 @@ OVERRIDES = ("allow", "select", "exclude")
 def pending_runs(record: DiffRecord, project: str) -> list[FlowRun]:
     """Return the project's flow runs that wait for a decision about a diff."""
     return [run for run in suspended_runs(project) if run.parameters.get("diff_id") == record.diff_id]
+
+
+def active_runs(record: DiffRecord, project: str) -> list[FlowRun]:
+    """Return the project's flow runs that apply a diff, or that somebody has just resumed."""
+    at_work = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
+    resumed = FlowRunFilterState(name=FlowRunFilterStateName(any_=[RESUMING]))
+    found = {run.id: run for state in (resumed, at_work) for run in _runs(state, project)}
+    return [
+        run
+        for run in found.values()
+        if run.parameters.get("diff_id") == record.diff_id and not run.parameters.get("dry_run")
+    ]
 
 
 def pending_diff_ids() -> frozenset[str]:
