@@ -25,8 +25,6 @@ from diffsync_store.diffs import SavedDiff
 from diffsync_store.project import UserError
 from diffsync_store.runs import SyncRequest
 
-_END_SECONDS = 3.0
-"""How long the agents need at most to notice that the diff is applied."""
 Parameters = dict[str, Any]
 
 
@@ -80,7 +78,7 @@ def more_agents(
     try:
         with report_agents(saved, key, agent.group, pages):
             yield
-            _wait_for_end(saved)
+            _wait_for_end(saved, agent.lease)
     finally:
         _cancel_unstarted([*runs.values()])
 
@@ -107,9 +105,9 @@ def _parameters(request: SyncRequest) -> Parameters:
     }
 
 
-def _wait_for_end(saved: SavedDiff) -> None:
-    """Wait until the other agents have said how they ended, so that the page shows it."""
-    until = monotonic() + _END_SECONDS
+def _wait_for_end(saved: SavedDiff, seconds: float) -> None:
+    """Wait until the other agents have said how they ended, so that the page shows it; one that is silent for longer has died."""
+    until = monotonic() + seconds
     while monotonic() < until:
         found = saved.round()
         if found is None or not any(each.state in {"working", "waiting"} for each in found.agents):
