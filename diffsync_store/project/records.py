@@ -98,7 +98,7 @@ class DeclaredRecords:
             yield ("parent",), message
         parent = self._parent(model, mapping)
         if mapping.list_path and parent is None:
-            message = f"{mapping.source} is a list in the records of another model. Name that model as parent."
+            message = f"{mapping.source} is a list in the records of another model. Name that model: `parent: MODEL`."
             yield ("from",), message
         for name, field in mapping.fields.items():
             yield from _wrong_parent_path(name, field.path, parent)

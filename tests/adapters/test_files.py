@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from diffsync_store import Adapter, DiffSyncFlags, LocalStore, StoreState, Sync, SyncOptions
 from diffsync_store.adapters.files import FilesAdapter
 from diffsync_store.adapters.files.csv_format import CsvFile
+from diffsync_store.adapters.files.folder import Folder, fits
 from diffsync_store.adapters.mapped import MappedAdapter
 from diffsync_store.mapping import ModelDefinition
 
@@ -319,7 +321,7 @@ def test_a_symbolic_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         in adapter.store.record().reason
     )
     assert [device["name"] for device in devices(adapter)] == ["a"]
-    writer = loaded(adapter_of(folder, {"from": "devices.a.json", "file": "there/$name.json"}))
+    writer = loaded(adapter_of(folder, {"from": "**/*.json", "file": "there/$name.json"}))
     [refused] = writer.create_records(writer.models["device"], [({"name": "x"}, {})])
     assert "leads out of the folder" in str(refused)
     assert [path.name for path in outside.iterdir()] == ["secret.json"]
@@ -694,6 +696,41 @@ def test_what_another_program_has_written_meanwhile_stays(tmp_path: Path) -> Non
         ("b", None),
         ("other", None),
     ]
+
+
+def test_a_file_of_new_records_that_the_next_load_would_not_read_is_refused(tmp_path: Path) -> None:
+    adapter = adapter_of(tmp_path, {"from": "sites/*.yaml", "file": "$name.yaml", "optional": True})
+    [made] = adapter.create_records(adapter.models["device"], [({"name": "a"}, {"site": "Oslo"})])
+    assert "`file` gives 'a.yaml', which the next load does not read: it does not fit `from: sites/*.yaml`" in str(made)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("{name}.yaml", "{name} is no placeholder. Write $name"),
+        ("$nam.yaml", "names the field 'nam', which the model does not have. Did you mean 'name'?"),
+    ],
+)
+def test_a_wrong_name_of_the_file_of_new_records_is_an_error(tmp_path: Path, file: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        adapter_of(tmp_path, {"from": "*.yaml", "file": file})
+
+
+FILES = ["a.yaml", "x/a.yaml", "x/y/a.yaml", "x/y/b.yml", "x/.hidden.yaml"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*.yaml", "x/*.yaml", "**/*.yaml", "x/**/*.yaml", "*/[ab].y*", "**/y/*", "a.yaml", "./x/?.yaml", "**/x/**/*"],
+)
+def test_a_name_fits_a_pattern_if_a_load_finds_it(tmp_path: Path, pattern: str) -> None:
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    folder = Folder(tmp_path)
+    found = {folder.name_of(path) for path in folder.find(pattern)}
+    assert {name for name in FILES if fits(name, pattern)} == found
 
 
 def create_some(barrier: Barrier, folder: Path, name: str, own: str) -> None:

@@ -28,13 +28,14 @@ from diffsync_store.adapters.files.formats import (
     ParquetFile,
     Row,
 )
-from diffsync_store.adapters.files.settings import FORMATS, FileRecords, FilesSettings
+from diffsync_store.adapters.files.settings import FORMATS, PLACEHOLDER, FileRecords, FilesSettings
 from diffsync_store.adapters.files.yaml_format import YamlFile
 from diffsync_store.adapters.mapped import Answer, Change, MappedAdapter, MappedModel
 from diffsync_store.adapters.shards import Part, Scalar
 from diffsync_store.exceptions import ObjectAlreadyExists, ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.mapping.paths import Record
 from diffsync_store.mapping.records import Mapper, RecordMapping
+from diffsync_store.suggestion import did_you_mean
 
 _FORMATS: Mapping[str, type[FileFormat]] = {
     "csv": CsvFile, "json": JsonFile, "jsonl": JsonLinesFile, "yaml": YamlFile, "parquet": ParquetFile, "ansible": AnsibleFile,
@@ -73,6 +74,13 @@ class FilesAdapter(MappedAdapter):
     def make_mapper(self, model: type[MappedModel], mapping: RecordMapping) -> Mapper:
         if mapping.shard not in {"", *_SHARD_OF}:
             raise ValueError(f"`shard: {mapping.shard}` of {model._modelname!r} must be {' or '.join(_SHARD_OF)}.")
+        file = mapping.file if isinstance(mapping, FileRecords) else ""
+        for name in PLACEHOLDER.findall(file):
+            if name not in model.model_fields:
+                raise ValueError(
+                    f"`file: {file}` of {model._modelname!r} names the field {name!r}, which the model does not have."
+                    f"{did_you_mean(name, [*model._identifiers, *model._attributes])}"
+                )
         return Mapper(model, mapping, has_ids=False)
 
     # Reading

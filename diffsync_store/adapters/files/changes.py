@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from diffsync_store.adapters.files.folder import Folder
+from diffsync_store.adapters.files.folder import Folder, fits
 from diffsync_store.adapters.files.formats import FileFormat, InvalidFile
+from diffsync_store.adapters.files.settings import PLACEHOLDER
 from diffsync_store.adapters.writing import Answer, Change
 from diffsync_store.exceptions import ObjectNotFound
 from diffsync_store.mapping.paths import PARENT, compile_getter, compile_setter, is_plain
@@ -16,8 +17,6 @@ from diffsync_store.mapping.records import Mapper
 
 MOST_OPEN = 32
 """Files whose content is kept between two batches."""
-_PLACEHOLDER = re.compile(r"\$\{?([a-z_]\w*)\}?", re.IGNORECASE)
-
 Signature = tuple[int, int, int]
 
 
@@ -274,9 +273,14 @@ class FileChanges:
             holder = self._holder(fields)
             return self._opened(str(holder.system_id))
         pattern = getattr(self._mapper.mapping, "file", "")
-        if pattern:
-            return self._opened(_PLACEHOLDER.sub(lambda match: _as_name(_field(fields, match[1])), pattern))
         source = self._files.pattern_of(self._mapper)
+        if pattern:
+            name = PLACEHOLDER.sub(lambda match: _as_name(_field(fields, match[1])), pattern)
+            if not fits(name, source):
+                raise ValueError(
+                    f"`file` gives {name!r}, which the next load does not read: it does not fit `from: {source}`. Correct one of them."
+                )
+            return self._opened(name)
         found = [self._files.folder.name_of(path) for path in self._files.folder.find(source)]
         if not found and not any(sign in source for sign in "*?["):
             found = [source]
@@ -332,7 +336,7 @@ class FileChanges:
 
 def _field(fields: Mapping[str, Any], name: str) -> Any:
     if name not in fields:
-        raise ValueError(f"`file` names the field {name!r}, which the model does not have.")
+        raise ValueError(f"`file` names the field {name!r}, which is not written.")
     return fields[name]
 
 

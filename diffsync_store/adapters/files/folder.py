@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
@@ -105,6 +106,25 @@ class Folder:
         """Remove a file; one that is gone already is no error."""
         path.unlink(missing_ok=True)
         _keep_name(path.parent)
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Return whether `find` would find a file by a pattern, if it were there.
+
+    Args:
+        name: of the file, below the folder.
+        pattern: the pattern.
+    """
+    return _fit(PurePosixPath(name).parts, PurePosixPath(pattern).parts)
+
+
+def _fit(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    first, *rest = pattern
+    if first == "**":  # any number of folders
+        return any(_fit(parts[number:], rest) for number in range(len(parts)))
+    return bool(parts) and fnmatchcase(parts[0], first) and _fit(parts[1:], rest)
 
 
 def _keep_name(folder: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from diffsync_store.adapters.mapped import AdapterSettings
 from diffsync_store.mapping.records import RecordMapping
+
+PLACEHOLDER = re.compile(r"\$\{?([a-z_]\w*)\}?", re.IGNORECASE)
+"""Stands for the value of a field in the name of a file."""
+_BRACES = re.compile(r"(?<!\$)\{([a-z_]\w*)\}", re.IGNORECASE)
 
 Format = Literal["csv", "json", "jsonl", "yaml", "parquet", "ansible"]
 
@@ -40,5 +45,15 @@ class FileRecords(RecordMapping):
     Of an Ansible inventory: `hosts` (default) or `groups`."""
     file: str = ""
     """The file that a new record is written to, such as `$manufacturer/$model.yaml`; needed where `from` is a pattern."""
+
+    @field_validator("file")
+    @classmethod
+    def _require_placeholders(cls, file: str) -> str:
+        if (found := _BRACES.search(file)) is not None:
+            raise ValueError(
+                f"{found[0]} is no placeholder. Write ${found[1]} for the value of the field {found[1]!r}."
+            )
+        return file
+
     optional: bool = False
     """That there is no file means that there are no records, and is no error. A new record makes the file."""
