@@ -6,8 +6,8 @@ the foreign key in the column `site` or `site_id`. A record is written to its ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Lock
 from typing import Any, cast
@@ -21,12 +21,13 @@ from diffsync_store.adapters.shards import Part, Scalar
 from diffsync_store.adapters.sql import batches, shards
 from diffsync_store.adapters.sql.database import Database
 from diffsync_store.adapters.sql.engine import parse_url
-from diffsync_store.adapters.sql.errors import reason
+from diffsync_store.adapters.sql.errors import DatabaseRefused, DatabaseUnavailable, reason
 from diffsync_store.adapters.sql.kept import Sent, require_kept
 from diffsync_store.adapters.sql.mapper import KEY, SqlMapper
 from diffsync_store.adapters.sql.new_tables import is_missing, new_tables
 from diffsync_store.adapters.sql.rehearsal import checking_deferred, require_transactions
 from diffsync_store.adapters.sql.upsert import upsert
+from diffsync_store.adapters.writing import Payload
 from diffsync_store.exceptions import ObjectNotCreated, ObjectNotDeleted, ObjectNotUpdated
 from diffsync_store.hooks import RehearsedOperation
 from diffsync_store.mapping.paths import Record
@@ -68,6 +69,8 @@ class SqlAdapter(MappedAdapter):
         self._database = Database(settings.url.get_secret_value())
         self._creating = Lock()
         self._has_all_tables = not settings.create_tables
+        self._kept_rows: set[tuple[str, str]] = set()
+        """Model and primary key of the rows that are not deleted (see `_keep_rows_of`)."""
         super().__init__(settings, *args, **options)
         for parent, names in self._nested.items():
             for name in names:
@@ -82,6 +85,7 @@ class SqlAdapter(MappedAdapter):
         """
         with self._database.looking_up():
             pass
+        self._kept_rows.clear()
         if self.settings.create_tables:
             self._new_tables()
         for mapper in self._own_mappers:
@@ -214,7 +218,29 @@ class SqlAdapter(MappedAdapter):
             require_kept(connection, mapper, list(zip(keys, rows, strict=True)))
             return keys
 
-        return self._write(mapper, payloads, partial(Sent.of, mapper), run, ObjectNotCreated)
+        answers = self._write(mapper, payloads, partial(Sent.of, mapper), run, ObjectNotCreated)
+        refused = [
+            each.fields
+            for each, answer in zip(payloads, answers, strict=True)
+            if isinstance(each, Payload) and isinstance(answer, Exception)
+        ]
+        self._keep_rows_of(mapper, refused)
+        return answers
+
+    def _keep_rows_of(self, mapper: SqlMapper, refused: Sequence[Mapping[str, Any]]) -> None:
+        """Remember the rows that the database takes for the same as new records that it has refused.
+
+        If `AMS` becomes `ams`, and the key of the table ignores the case, a delete of `AMS` would leave neither of them.
+        """
+        names = mapper.model._identifiers
+        wanted = {
+            mapper.model.create_unique_id(**ids): ids
+            for ids in ({name: each[name] for name in names} for each in refused)
+        }
+        with suppress(DatabaseUnavailable, DatabaseRefused, ValueError):  # the reason of the refusal is what counts
+            for record in self._look_up(mapper, list(wanted.values())):
+                if mapper.unique_id_of(record) not in wanted:
+                    self._kept_rows.add((mapper.model._modelname, str(record[KEY])))
 
     def _upsert_of(self, table: Any) -> Callable[[Iterable[str]], Any]:
         keys, dialect = self._database.tables.unique_keys(table), self._database.engine.dialect.name
@@ -242,11 +268,20 @@ class SqlAdapter(MappedAdapter):
         mapper = _of_sql(mapper)
         table = mapper.table()
 
+        def row_of(change: Change) -> Any:
+            if (mapper.model._modelname, str(change.key)) in self._kept_rows:
+                raise ValueError(
+                    "For the database its key is that of a new record, which it has refused: they differ only by the case, or by what "
+                    "else the collation ignores. The row stays, so that one of them is there. Write the identifiers as the row has "
+                    "them, for example with the transform `upper`, or give the column a collation that tells them apart."
+                )
+            return change.key
+
         def run(connection: Any, keys: Sequence[Any]) -> list[Answer]:
             batches.delete(connection, table, keys)
             return [None] * len(keys)
 
-        return self._write(mapper, changes, lambda change: change.key, run, ObjectNotDeleted)
+        return self._write(mapper, changes, row_of, run, ObjectNotDeleted)
 
     @contextmanager
     def rehearsing(self) -> Iterator[None]:
@@ -255,15 +290,16 @@ class SqlAdapter(MappedAdapter):
         Raises:
             CannotRehearse: the database would keep some of it.
         """
-        had_all_tables = self._has_all_tables
+        had_all_tables, kept_rows = self._has_all_tables, set(self._kept_rows)
         new = [mapper for mapper in self._own_mappers if self._is_to_be_created(mapper)]
+        found = [mapper.prepared().source.table for mapper in self._own_mappers if mapper not in new]
+        there = [table for table in found if table is not None]
         with super().rehearsing(), self._database.rehearsing() as connection:
-            there = (mapper.prepared().source.table for mapper in self._own_mappers if mapper not in new)
-            require_transactions(connection, [table for table in there if table is not None], creates_tables=bool(new))
+            require_transactions(connection, there, creates_tables=bool(new))
             try:
                 yield
             finally:
-                self._has_all_tables = had_all_tables
+                self._has_all_tables, self._kept_rows = had_all_tables, kept_rows
                 for mapper in new:
                     mapper.forget()
 

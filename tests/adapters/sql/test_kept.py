@@ -150,17 +150,37 @@ def test_a_row_that_a_trigger_drops_or_keeps_is_refused(engine: sa.Engine, make:
     assert rows(engine, "SELECT name, value FROM thing ORDER BY name") == [("fine", "y"), ("gone", "x"), ("old", "x")]
 
 
-def test_two_records_that_are_one_for_the_database_do_not_overwrite_each_other(engine: sa.Engine, make: Make) -> None:
+def without_case(engine: sa.Engine, number: str = "") -> None:
+    """Create the table with a key that ignores the case."""
     if engine.dialect.name == "postgresql":
         run(engine, "CREATE EXTENSION citext")
     kind = {"sqlite": "TEXT COLLATE NOCASE", "mariadb": "VARCHAR(20)", "postgresql": "CITEXT"}[engine.dialect.name]
-    create(engine, key=f"name {kind} PRIMARY KEY")
+    create(engine, key=f"id {number}, name {kind} UNIQUE" if number else f"name {kind} PRIMARY KEY")
+
+
+def test_two_records_that_are_one_for_the_database_do_not_overwrite_each_other(engine: sa.Engine, make: Make) -> None:
+    without_case(engine)
     models = thing()
     given = [{"name": "Ams", "value": "1"}, {"name": "ams", "value": "2"}]
     result = apply(source_of({"thing": given}, models), loaded(make(RECORDS, models, upsert=True)))
     assert (result.created, result.failed) == (1, 1)
     assert "The column 'name' has 'Ams' after 'ams' was written" in result.rejects[0].reason
     assert rows(engine, "SELECT name, value FROM thing") == [("Ams", "1")]
+
+
+@pytest.mark.parametrize("upsert", [False, True])
+@pytest.mark.parametrize("has_number", [False, True], ids=["key of the record", "number"])
+def test_a_row_stays_if_its_new_name_is_the_same_for_the_database(
+    engine: sa.Engine, make: Make, *, has_number: bool, upsert: bool
+) -> None:
+    without_case(engine, SURROGATE[engine.dialect.name] if has_number else "")
+    run(engine, "INSERT INTO thing (name, value) VALUES ('AMS', '1'), ('gone', '2')")
+    models = thing()
+    target = loaded(make(RECORDS, models, upsert=upsert))
+    result = apply(source_of({"thing": [{"name": "ams", "value": "1"}]}, models), target)
+    assert (result.created, result.deleted, result.failed) == (0, 1, 2)
+    assert any("The row stays, so that one of them is there" in reject.reason for reject in result.rejects)
+    assert rows(engine, "SELECT name, value FROM thing") == [("AMS", "1")]
 
 
 def test_what_is_equal_in_a_diff_or_filled_by_the_database_is_kept(engine: sa.Engine, make: Make) -> None:
