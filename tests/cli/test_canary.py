@@ -13,18 +13,32 @@ from diffsync_store.canary import read_canary
 from diffsync_store.project import Project, SyncContext
 from diffsync_store.serve.api.views import diff_view
 from diffsync_store.serve.running import LibraryRunner, Start
+from diffsync_store.sync.canary.first_wave import FirstWave
 from tests.cli.in_process import InProcess, in_process
 from tests.servers import wait_until
 
 CANARY = "canary: {model: site, where: {name: ams}}"
-KEEP = "create trigger keep after update on site begin update site set region = 'us' where name = 'ams'; end"
-"""The database puts back what is written to a site."""
+KEEP = "update site set region = 'us' where name = 'ams'"
+"""Puts back what is written to a site."""
 
 
 @pytest.fixture
 def project(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> InProcess:
     monkeypatch.delenv("DIFFSYNC_STORE_URL", raising=False)
     return in_process(tmp_path, redis_url, CANARY)
+
+
+@pytest.fixture
+def meanwhile(project: InProcess, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Statements that somebody runs after each canary, before it is checked."""
+    statements = list[str]()
+
+    def wait(_wave: FirstWave) -> None:
+        for statement in statements:
+            run_sql(project, statement)
+
+    monkeypatch.setattr(FirstWave, "_wait", wait)
+    return statements
 
 
 def run_sql(project: InProcess, statement: str) -> None:
@@ -47,8 +61,8 @@ def test_plan_and_apply_say_what_comes_first_and_what_became_of_it(project: InPr
     assert ("ams", "eu") in project.rows()
 
 
-def test_a_canary_that_fails_stops_the_rest_and_says_how_to_go_on(project: InProcess) -> None:
-    run_sql(project, KEEP)
+def test_a_canary_that_fails_stops_the_rest_and_says_how_to_go_on(project: InProcess, meanwhile: list[str]) -> None:
+    meanwhile.append(KEEP)
     diff_id = project.plan()
     done = project.run("apply", diff_id, "--yes", code=1)
     assert "Canary: 1 of 1 applied, 1 not settled" in done.stdout
@@ -58,14 +72,14 @@ def test_a_canary_that_fails_stops_the_rest_and_says_how_to_go_on(project: InPro
     again = json.loads(project.run("apply", diff_id, "--yes", "--json", code=1).stdout)
     assert again["status"] == "stopped"
     assert again["canary"]["unsettled"][0]["found"] == "us"
-    run_sql(project, "drop trigger keep")
+    meanwhile.clear()
     run_sql(project, "update site set region = 'eu' where name = 'ams'")
     assert "Canary: 1 of 1 applied, settled" in project.run("apply", diff_id, "--yes").stdout
     assert ("nyc", "\x1b[31mred") in project.rows("select name, note from site")
 
 
-def test_a_reason_skips_the_canary_and_is_kept_in_the_journal(project: InProcess) -> None:
-    run_sql(project, KEEP)
+def test_a_reason_skips_the_canary_and_is_kept_in_the_journal(project: InProcess, meanwhile: list[str]) -> None:
+    meanwhile.append(KEEP)
     diff_id = project.plan()
     project.run("apply", diff_id, "--yes", code=1)
     done = project.run("apply", diff_id, "--yes", "--by", "ann", "--skip-canary", "looked\nat it\u202e" + "x" * 1000)
@@ -81,8 +95,8 @@ def test_a_reason_skips_the_canary_and_is_kept_in_the_journal(project: InProcess
     assert len(skip.reason) == 300
 
 
-def test_secrets_of_a_canary_are_not_shown(project: InProcess) -> None:
-    run_sql(project, KEEP.replace("region = 'us'", "password = 'secret-9'"))
+def test_secrets_of_a_canary_are_not_shown(project: InProcess, meanwhile: list[str]) -> None:
+    meanwhile.append(KEEP.replace("region = 'us'", "password = 'secret-9'"))
     done = project.run("apply", project.plan(), "--yes", code=1)
     assert "site ams: password has another value than was written" in done.stdout
     assert "secret-" not in done.stdout + done.stderr
@@ -107,8 +121,10 @@ def test_check_names_what_is_wrong(project: InProcess, canary: str, says: str) -
     assert "syncs.inventory.canary" in done.stdout + done.stderr
 
 
-def test_a_run_of_the_review_page_stops_too_and_the_page_shows_the_canary(project: InProcess) -> None:
-    run_sql(project, KEEP)
+def test_a_run_of_the_review_page_stops_too_and_the_page_shows_the_canary(
+    project: InProcess, meanwhile: list[str]
+) -> None:
+    meanwhile.append(KEEP)
     diff_id = project.plan()
     with SyncContext(Project(project.folder / "syncs.yaml", {})) as context:
         runner = LibraryRunner(context)
