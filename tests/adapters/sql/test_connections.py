@@ -71,6 +71,7 @@ def test_a_file_that_is_no_database_is_an_error_in_one_line(tmp_path: Path) -> N
     for call in (adapter.open, lambda: loaded(adapter)):
         with pytest.raises(DatabaseRefused, match=r"^The database says: file is not a database$"):
             call()
+    adapter.close()
 
 
 @on_servers
