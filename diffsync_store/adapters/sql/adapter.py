@@ -224,7 +224,8 @@ class SqlAdapter(MappedAdapter):
             for each, answer in zip(payloads, answers, strict=True)
             if isinstance(each, Payload) and isinstance(answer, Exception)
         ]
-        self._keep_rows_of(mapper, refused)
+        if refused:
+            self._keep_rows_of(mapper, refused)
         return answers
 
     def _keep_rows_of(self, mapper: SqlMapper, refused: Sequence[Mapping[str, Any]]) -> None:
@@ -271,8 +272,8 @@ class SqlAdapter(MappedAdapter):
         def row_of(change: Change) -> Any:
             if (mapper.model._modelname, str(change.key)) in self._kept_rows:
                 raise ValueError(
-                    "For the database its key is that of a new record, which it has refused: they differ only by the case, or by what "
-                    "else the collation ignores. The row stays, so that one of them is there. Write the identifiers as the row has "
+                    "The database does not tell this row from a new record, which it has refused: their keys differ only in what the "
+                    "collation ignores, such as the case. The row stays, so that one of them is there. Write the identifiers as the row has "
                     "them, for example with the transform `upper`, or give the column a collation that tells them apart."
                 )
             return change.key
@@ -347,7 +348,7 @@ class SqlAdapter(MappedAdapter):
 
 def _without(mapper: SqlMapper, item: Any, text: str) -> str:
     """Return a message without the secrets of a row."""
-    row = item.values if isinstance(item, Sent) else item
+    row = item.values if isinstance(item, Sent) else item.payload if isinstance(item, Change) else item
     for secret in mapper.secrets_in(row) if isinstance(row, dict) else ():
         text = text.replace(secret, "***")
     return text

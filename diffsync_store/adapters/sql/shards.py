@@ -52,17 +52,13 @@ def values(connection: sa.Connection, source: Source, column: Any) -> Sequence[S
         if number > MOST_SHARDS:
             return range(first, last + 1, max((last - first) // (MOST_SHARDS * _STEPS), 1))
     found = connection.execute(sa.select(column).distinct().select_from(source.selectable).order_by(column))
-    convert = reader(column, None) or _as_it_is
-    return [_scalar(convert(value)) for value in found.scalars()]
+    convert = reader(column, None)
+    return [_scalar(value if convert is None else convert(value)) for value in found.scalars()]
 
 
 def _scalar(value: Any) -> Scalar:
     found = key_form(value)
     return found if isinstance(found, str | int | float | bool) else None
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
 
 
 def _sent(column: Any, value: Scalar) -> Any:

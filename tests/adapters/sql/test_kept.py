@@ -66,6 +66,12 @@ def create(engine: sa.Engine, kind: str = "VARCHAR(20)", key: str = "name VARCHA
     run(engine, f"CREATE TABLE thing ({key}, value {kind})")
 
 
+def create_with(engine: sa.Engine, kind: str, *, has_number: bool) -> None:
+    """Create the table with a name of this type, which is its primary key, or unique beside a number."""
+    number = f"id {SURROGATE[engine.dialect.name]}, name {kind} UNIQUE"
+    create(engine, key=number if has_number else f"name {kind} PRIMARY KEY")
+
+
 def hook(engine: sa.Engine, what: str) -> None:
     with engine.begin() as connection:
         for statement in TRIGGERS[engine.dialect.name][what]:
@@ -123,8 +129,7 @@ def test_a_value_that_the_column_changes_is_refused_alone(engine: sa.Engine, mak
 
 @pytest.mark.parametrize("has_number", [False, True], ids=["key of the record", "number"])
 def test_a_value_that_a_trigger_changes_is_refused(engine: sa.Engine, make: Make, *, has_number: bool) -> None:
-    number = f"id {SURROGATE[engine.dialect.name]}, name VARCHAR(20) UNIQUE"
-    create(engine, key=number if has_number else "name VARCHAR(20) PRIMARY KEY")
+    create_with(engine, "VARCHAR(20)", has_number=has_number)
     run(engine, "INSERT INTO thing (name, value) VALUES ('old', 'X')")
     hook(engine, "changes")
     models = thing()
@@ -138,8 +143,7 @@ def test_a_value_that_a_trigger_changes_is_refused(engine: sa.Engine, make: Make
 @pytest.mark.parametrize("has_number", [False, True], ids=["key of the record", "number"])
 @pytest.mark.parametrize("database_url", ["sqlite", ON_SERVERS[0]], indirect=True)  # a trigger of MariaDB cannot
 def test_a_row_that_a_trigger_drops_or_keeps_is_refused(engine: sa.Engine, make: Make, *, has_number: bool) -> None:
-    number = f"id {SURROGATE[engine.dialect.name]}, name VARCHAR(20) UNIQUE"
-    create(engine, key=number if has_number else "name VARCHAR(20) PRIMARY KEY")
+    create_with(engine, "VARCHAR(20)", has_number=has_number)
     run(engine, "INSERT INTO thing (name, value) VALUES ('old', 'x'), ('gone', 'x')")
     hook(engine, "drops")
     models = thing()
@@ -150,12 +154,12 @@ def test_a_row_that_a_trigger_drops_or_keeps_is_refused(engine: sa.Engine, make:
     assert rows(engine, "SELECT name, value FROM thing ORDER BY name") == [("fine", "y"), ("gone", "x"), ("old", "x")]
 
 
-def without_case(engine: sa.Engine, number: str = "") -> None:
+def without_case(engine: sa.Engine, *, has_number: bool = False) -> None:
     """Create the table with a key that ignores the case."""
     if engine.dialect.name == "postgresql":
         run(engine, "CREATE EXTENSION citext")
     kind = {"sqlite": "TEXT COLLATE NOCASE", "mariadb": "VARCHAR(20)", "postgresql": "CITEXT"}[engine.dialect.name]
-    create(engine, key=f"id {number}, name {kind} UNIQUE" if number else f"name {kind} PRIMARY KEY")
+    create_with(engine, kind, has_number=has_number)
 
 
 def test_two_records_that_are_one_for_the_database_do_not_overwrite_each_other(engine: sa.Engine, make: Make) -> None:
@@ -173,7 +177,7 @@ def test_two_records_that_are_one_for_the_database_do_not_overwrite_each_other(e
 def test_a_row_stays_if_its_new_name_is_the_same_for_the_database(
     engine: sa.Engine, make: Make, *, has_number: bool, upsert: bool
 ) -> None:
-    without_case(engine, SURROGATE[engine.dialect.name] if has_number else "")
+    without_case(engine, has_number=has_number)
     run(engine, "INSERT INTO thing (name, value) VALUES ('AMS', '1'), ('gone', '2')")
     models = thing()
     target = loaded(make(RECORDS, models, upsert=upsert))
@@ -212,6 +216,18 @@ def test_a_secret_that_is_changed_is_not_in_the_reason(engine: sa.Engine, make: 
     assert result.failed == 1
     assert "hunter" not in repr(result.rejects).lower()
     assert "has another value" in result.rejects[0].reason
+
+
+def test_a_secret_that_does_not_fit_its_column_is_not_in_the_answer(engine: sa.Engine, make: Make) -> None:
+    create(engine, "DATE")
+    run(engine, "INSERT INTO thing (name) VALUES ('a')")
+    target = loaded(make(RECORDS, thing({"type": "str?", "secret": True})))
+    model, old = target.models["thing"], target.get("thing", "a")
+    [created] = target.create_records(model, [({"name": "b"}, {"value": "hunter22"})])
+    [updated] = target.update_records(model, [(old, {"value": "hunter22"})])
+    for answer in (created, updated):
+        assert isinstance(answer, Exception)
+        assert "hunter22" not in str(answer)
 
 
 def test_a_change_of_the_database_is_found_by_a_rehearsal(engine: sa.Engine, make: Make) -> None:
