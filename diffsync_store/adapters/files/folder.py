@@ -66,9 +66,9 @@ class Folder:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Let others wait who change files of the folder: threads and processes, also on other hosts where its file system locks for them.
+        """Lock the folder, so that one thread or process at a time changes its files; on a shared file system also across hosts.
 
-        Readers do not wait. A folder that cannot be locked is changed without a lock.
+        Readers do not wait. If the file system has no locks, the folder is changed without one.
         """
         with ExitStack() as stack:
             with suppress(OSError):  # also if the folder cannot be made: then the write fails, and says why

@@ -45,6 +45,8 @@ class FileRecords(RecordMapping):
     Of an Ansible inventory: `hosts` (default) or `groups`."""
     file: str = ""
     """The file that a new record is written to, such as `$manufacturer/$model.yaml`; needed where `from` is a pattern."""
+    optional: bool = False
+    """That there is no file means that there are no records, and is no error. A new record makes the file."""
 
     @field_validator("file")
     @classmethod
@@ -54,6 +56,3 @@ class FileRecords(RecordMapping):
                 f"{found[0]} is no placeholder. Write ${found[1]} for the value of the field {found[1]!r}."
             )
         return file
-
-    optional: bool = False
-    """That there is no file means that there are no records, and is no error. A new record makes the file."""
