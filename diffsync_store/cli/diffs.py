@@ -29,7 +29,7 @@ from diffsync_store.cli.render import (
 from diffsync_store.enum import OperationState
 from diffsync_store.operation import OperationFilter
 from diffsync_store.printable import printable_lines
-from diffsync_store.runs import find_whole_rehearsal, missing_people, refused_operations
+from diffsync_store.runs import find_whole_rehearsal, more_people, refused_operations
 from diffsync_store.sync.reject_export import to_csv, to_json
 
 _RESUMES = (
@@ -166,10 +166,10 @@ def approve(
             saved.approve(by=by, reason=reason, allow=allow or (), exclude=exclude)
         journal = saved.journal()
         pending, rehearsal = [*journal.approval_requests().values()], journal.rehearsal()
-        missing = missing_people(journal.approval(), saved.record)
+        more = more_people(journal.approval(), saved.record)
     echo(f"{'Rejected' if reject else 'Approved'}: {saved.record.operations - len(exclude):,} operations.")
-    if missing and not reject:
-        echo(f"The rules of the sync need the approval of {missing} more {'person' if missing == 1 else 'people'}.")
+    if more and not reject:
+        echo(more)
     if rehearsal is not None and rehearsal.refused and not reject:
         what = "left out" if exclude else "approved too: it fails in a sync. To leave it out, add --exclude-refused"
         echo(f"What the target would refuse, {rehearsal.refused:,} operations, is {what}.")

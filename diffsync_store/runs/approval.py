@@ -67,6 +67,13 @@ def missing_people(approval: Approval | None, record: DiffRecord) -> int:
     return max(required_people(record) - given, 0)
 
 
+def more_people(approval: Approval | None, record: DiffRecord) -> str:
+    """Say how many more people must approve a diff; empty if enough have."""
+    missing = missing_people(approval, record)
+    who = "person" if missing == 1 else "people"
+    return f"The rules of the sync need the approval of {missing} more {who}." if missing else ""
+
+
 def lacks_approvals(declared: SyncEntry, saved: SavedDiff) -> bool:
     """Return whether a diff with rules has operations that wait for an approval, after what the rules let through was applied."""
     record = saved.record

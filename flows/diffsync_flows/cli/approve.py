@@ -15,7 +15,7 @@ from diffsync_flows.runtime.context import SyncContext
 from diffsync_store.cli.asking import confirm
 from diffsync_store.runs import (
     count_matching,
-    missing_people,
+    more_people,
     parse_selection,
     refused_operations,
     require_last_rehearsal,
@@ -71,14 +71,12 @@ def approve(
                 checksum=checksum,
                 exclude=() if reject else filters,
             )
-            missing = missing_people(saved.journal().approval(), saved.record)
+            more = more_people(saved.journal().approval(), saved.record)
     result = "Rejected." if reject else f"Approved: {approved:,} operations of {diff_id}, {excluded:,} excluded."
     console.print(result, markup=False)
     for name in resumed:
         console.print(f"Resumed: {name}", markup=False)
-    if missing and not reject:
-        console.print(
-            f"The rules of the sync need the approval of {missing} more {'person' if missing == 1 else 'people'}."
-        )
+    if more and not reject:
+        console.print(more, markup=False)
     elif not resumed and not reject:
         console.print("No flow run waits for this diff. Start a run of the sync with this diff_id.")
